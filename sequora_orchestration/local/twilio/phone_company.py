@@ -1,0 +1,453 @@
+"""The phone company: which texts it takes, which it refuses, and what becomes of them.
+
+Everything is in memory and safe to use from several threads. There is no HTTP in here; `app` puts it on the
+wire. Texts move on by their age, worked out when somebody asks, so that no thread and no timer is needed and
+an injected clock moves everything.
+"""
+
+import re
+import secrets
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+LONGEST_BODY = 1600
+"""Characters; more is refused with 21617 (https://www.twilio.com/docs/errors/21617)."""
+
+LONGEST_VALIDITY = 36_000
+"""Seconds a text may wait in Twilio's queue (https://www.twilio.com/docs/errors/90007)."""
+
+VALIDITY_EXPIRED = 30036
+"""A text's error code when it could not be sent within its validity period."""
+
+FINAL_STATUSES = frozenset({"delivered", "undelivered", "failed"})
+
+_STATUS_BY_STEP = ("queued", "sending", "sent", "delivered")
+_STEP_SENT = _STATUS_BY_STEP.index("sent")
+
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{5,6}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}")
+
+# The real API's test numbers (https://www.twilio.com/docs/iam/test-credentials), and its wording, which
+# quotes the number: whoever lets such a sentence into a log must be found out here.
+_REFUSED_RECIPIENTS = {
+    "+15005550001": (21211, "Invalid 'To' Phone Number: {to}"),
+    "+15005550002": (21612, "Message cannot be sent with the current combination of 'To' ({to}) and 'From'"),
+    "+15005550003": (
+        21408,
+        "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}",
+    ),
+    "+15005550004": (21610, "Attempt to send to unsubscribed recipient {to}"),
+    "+15005550009": (21614, "'To' number {to} is not a valid mobile number"),
+}
+_REFUSED_SENDERS = {
+    "+15005550001": (400, 21212, "The 'From' number {sender} is not a valid phone number or sender ID"),
+    "+15005550007": (
+        400,
+        21606,
+        "The 'From' phone number {sender} is not a valid, message-capable Twilio phone number",
+    ),
+    "+15005550008": (429, 21611, "SMS queue is full"),
+}
+
+# 3GPP TS 23.038, the default alphabet and its extension table; those of the latter cost an escape as well.
+_GSM_7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_7_EXTENSION = frozenset("\f^{}\\[~]|€")
+_GSM_7_BOTH = _GSM_7 | _GSM_7_EXTENSION
+_LAST_OF_THE_BASIC_PLANE = "\uffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text that was accepted."""
+
+    sid: str
+    to: str
+    from_: str | None
+    messaging_service_sid: str | None
+    body: str
+    created: datetime
+    num_segments: int
+    validity_period: int | None = None
+    fails_with: int | None = None
+    """The error code it will end with instead of being delivered."""
+
+    @property
+    def first_status(self) -> str:
+        """What the API says at once: a messaging service has yet to choose a sender."""
+        return "queued" if self.from_ else "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a text is by now."""
+
+    status: str
+    error_code: int | None
+    sent: datetime | None
+    updated: datetime
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which texts a list shows; what is empty does not matter."""
+
+    to: str = ""
+    from_: str = ""
+    sent_from: datetime | None = None
+    sent_before: datetime | None = None
+
+    def covers(self, message: Message, state: State) -> bool:
+        """Whether it shows this text."""
+        sent = state.sent or message.created
+        return (
+            (not self.to or message.to == self.to)
+            and (not self.from_ or message.from_ == self.from_)
+            and (self.sent_from is None or sent >= self.sent_from)
+            and (self.sent_before is None or sent < self.sent_before)
+        )
+
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A text that was not accepted, in the API's terms; `retry_after` is in seconds."""
+
+    http_status: int
+    code: int
+    message: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Scripted: the request is refused; nothing is kept."""
+
+    http_status: int
+    code: int
+    message: str = "Refused, as the script says"
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResetBeforeAccepting:
+    """Scripted: the connection is reset without an answer; nothing is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAfterAccepting:
+    """Scripted: the text is kept, and the connection is reset without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Scripted: the answer comes `seconds` late; not accepted, it is a 504 and nothing is kept."""
+
+    seconds: float
+    accept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAfterAccepting:
+    """Scripted: the text is kept, and yet the answer is an error."""
+
+    http_status: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Scripted: the text is kept, and the answer is a 201 whose JSON breaks off."""
+
+
+Answer = Refuse | ResetBeforeAccepting | ResetAfterAccepting | Hang | ErrorAfterAccepting | Garbage
+
+
+def segments(body: str) -> int:
+    """How many SMS segments a body takes.
+
+    GSM-7 holds 160 characters, or 153 in each of several segments; one character outside of it turns the
+    whole body into UCS-2, with 70 and 67. Neither an escaped character nor a surrogate pair is split.
+    """
+    if _GSM_7_BOTH.issuperset(body):
+        sizes = [2 if character in _GSM_7_EXTENSION else 1 for character in body]
+        alone, each = 160, 153
+    else:
+        sizes = [2 if character > _LAST_OF_THE_BASIC_PLANE else 1 for character in body]
+        alone, each = 70, 67
+    if sum(sizes) <= alone:
+        return 1
+    count, filled = 1, 0
+    for size in sizes:
+        if filled + size > each:
+            count, filled = count + 1, 0
+        filled += size
+    return count
+
+
+class PhoneCompany:
+    """Takes texts, or refuses them, and remembers all of it until told to forget.
+
+    Public attributes may be changed at any time: `undeliverable` maps a number to the error code with which
+    texts that are accepted from then on will end; `seconds_per_status` is how long a text stays in each
+    status on its way; `visible_after` is how many seconds old a text must be before it shows up in lists, for
+    which the real API promises nothing.
+    """
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        seconds_per_status: float = 0.5,
+        visible_after: float = 0.0,
+    ) -> None:
+        """`clock` gives seconds since the epoch."""
+        self.account_sid = account_sid
+        self.auth_token = auth_token
+        self._clock = clock
+        self._defaults = (seconds_per_status, visible_after)
+        self._changed = threading.Condition()
+        self._revision = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget every text, attempt and script, and return to the settings it was made with."""
+        with self._changed:
+            self.seconds_per_status, self.visible_after = self._defaults
+            self.undeliverable: dict[str, int] = {}
+            self._messages: list[Message] = []
+            self._place: dict[str, int] = {}
+            self._by_number: dict[str, list[Message]] = {}
+            self._arrivals: dict[str, list[float]] = defaultdict(list)
+            self._scripts: dict[str | None, deque[Answer]] = defaultdict(deque)
+            self._always: dict[str | None, Answer] = {}
+            self._tell()
+
+    # ── Taking texts ────────────────────────────────────────────────────────────────────────────────────
+
+    def take(
+        self,
+        *,
+        to: str,
+        body: str,
+        from_: str = "",
+        messaging_service_sid: str = "",
+        validity_period: int | None = None,
+    ) -> tuple[Message | Refusal | None, Answer | None]:
+        """Count a request and follow the script.
+
+        Returns what became of the text (None: nobody will ever say), and how the answer is to be spoilt.
+        """
+        with self._changed:
+            self._arrivals[to].append(time.monotonic())
+            self._tell()
+            answer = self._next_answer(to)
+            match answer:
+                case Refuse(http_status, code, message, retry_after):
+                    return Refusal(http_status, code, message, retry_after), None
+                case ResetBeforeAccepting():
+                    return None, answer
+                case Hang(accept=False):
+                    return Refusal(504, 20504, "Gateway Timeout"), answer
+            created = self.create(
+                to=to,
+                body=body,
+                from_=from_,
+                messaging_service_sid=messaging_service_sid,
+                validity_period=validity_period,
+            )
+            return created, answer
+
+    def create(
+        self,
+        *,
+        to: str,
+        body: str,
+        from_: str = "",
+        messaging_service_sid: str = "",
+        validity_period: int | None = None,
+    ) -> Message | Refusal:
+        """Accept a text, or say why not; no script is asked, and no attempt counted."""
+        refusal = _refusal(to, from_, messaging_service_sid, body, validity_period)
+        if refusal:
+            return refusal
+        with self._changed:
+            message = Message(
+                sid="SM" + secrets.token_hex(16),
+                to=to,
+                from_=from_ or None,
+                messaging_service_sid=messaging_service_sid or None,
+                body=body,
+                created=datetime.fromtimestamp(self._clock(), UTC),
+                num_segments=segments(body),
+                validity_period=validity_period,
+                fails_with=self.undeliverable.get(to),
+            )
+            self._place[message.sid] = len(self._messages)
+            self._messages.append(message)
+            # Taken out and put back, the number that was texted last is always the last one.
+            self._by_number[to] = texts = self._by_number.pop(to, [])
+            texts.append(message)
+            self._tell()
+        return message
+
+    # ── Following them ──────────────────────────────────────────────────────────────────────────────────
+
+    def state(self, message: Message) -> State:
+        """Where a text is by now, going by its age."""
+        step_length = timedelta(seconds=self.seconds_per_status)
+        age = datetime.fromtimestamp(self._clock(), UTC) - message.created
+        patience = timedelta(seconds=message.validity_period or LONGEST_VALIDITY)
+        if patience <= age and patience < step_length * _STEP_SENT:
+            return State("failed", VALIDITY_EXPIRED, None, message.created + patience)
+        last = len(_STATUS_BY_STEP) - 1
+        step = min(last, age // step_length) if step_length else last
+        status, error = _STATUS_BY_STEP[step], None
+        if step == 0:
+            status = message.first_status
+        if step == last and message.fails_with is not None:
+            status, error = "undelivered", message.fails_with
+        sent = message.created + step_length * _STEP_SENT if step >= _STEP_SENT else None
+        return State(status, error, sent, message.created + step_length * step)
+
+    def find(self, sid: str) -> Message | None:
+        """Return the text of that SID."""
+        with self._changed:
+            place = self._place.get(sid)
+            return None if place is None else self._messages[place]
+
+    def listed(
+        self,
+        wanted: Filter = EVERYTHING,
+        *,
+        older_than: str = "",
+        limit: int = 50,
+    ) -> list[Message]:
+        """List as the API does: newest first, only what is visible yet, at most `limit`.
+
+        A text that was not sent yet goes by the time of its creation. `older_than` is the SID that ended the
+        page before.
+        """
+        visible_until = datetime.fromtimestamp(self._clock() - self.visible_after, UTC)
+        found: list[Message] = []
+        with self._changed:
+            end = self._place.get(older_than, len(self._messages))
+            for message in reversed(self._sent_to(wanted.to)):
+                if len(found) == limit:
+                    break
+                if self._place[message.sid] >= end or message.created > visible_until:
+                    continue
+                if wanted.covers(message, self.state(message)):
+                    found.append(message)
+        return found
+
+    # ── Looking on ──────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def revision(self) -> int:
+        """A number that is another one after anything arrived or was forgotten."""
+        return self._revision
+
+    @property
+    def count(self) -> int:
+        """How many texts were accepted."""
+        return len(self._messages)
+
+    def accepted(self, to: str = "") -> list[Message]:
+        """Every accepted text, or those to one number, oldest first."""
+        with self._changed:
+            return list(self._sent_to(to))
+
+    def conversations(self, *, most: int, newest: int) -> list[list[Message]]:
+        """Return what each number was texted, oldest first; the number that was texted last comes first.
+
+        At most that many conversations, and the newest texts of each.
+        """
+        with self._changed:
+            return [texts[-newest:] for texts in islice(reversed(self._by_number.values()), most)]
+
+    def attempts(self, to: str) -> list[float]:
+        """When each request to text that number came in, refused ones too, by `time.monotonic`."""
+        with self._changed:
+            return list(self._arrivals.get(to, []))
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
+        """Wait until the predicate holds, asked again at each arrival; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(predicate, timeout)
+
+    # ── Scripting ───────────────────────────────────────────────────────────────────────────────────────
+
+    def script(self, *answers: Answer, to: str | None = None) -> None:
+        """Queue answers, each for one request: to text one number, or any number that has none of its own."""
+        with self._changed:
+            self._scripts[to].extend(answers)
+
+    def always(self, answer: Answer | None, *, to: str | None = None) -> None:
+        """Give this answer once the queued ones are used up, to every request; None ends it."""
+        with self._changed:
+            self._always.pop(to, None)
+            if answer is not None:
+                self._always[to] = answer
+
+    def _sent_to(self, number: str) -> list[Message]:
+        return self._by_number.get(number, []) if number else self._messages
+
+    def _next_answer(self, to: str) -> Answer | None:
+        for key in (to, None):
+            if queue := self._scripts.get(key):
+                return queue.popleft()
+            if key in self._always:
+                return self._always[key]
+        return None
+
+    def _tell(self) -> None:
+        self._revision += 1
+        self._changed.notify_all()
+
+
+def _refusal(
+    to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None
+) -> Refusal | None:
+    """Why a text is not taken; None if it is."""
+    return next(_objections(to, from_, messaging_service_sid, body, validity_period), None)
+
+
+def _objections(
+    to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None
+) -> Iterator[Refusal]:
+    if not to:
+        yield Refusal(400, 21604, "A 'To' phone number is required.")
+    if not from_ and not messaging_service_sid:
+        yield Refusal(400, 21603, "A 'From' phone number is required.")
+    if not body:
+        yield Refusal(400, 21602, "Message body is required.")
+    if len(body) > LONGEST_BODY:
+        yield Refusal(400, 21617, f"The concatenated message body exceeds the {LONGEST_BODY} character limit")
+    if validity_period is not None and not 1 <= validity_period <= LONGEST_VALIDITY:
+        yield Refusal(400, 90007, "Invalid validity period value")
+    if from_ in _REFUSED_SENDERS:
+        http_status, code, sentence = _REFUSED_SENDERS[from_]
+        yield Refusal(http_status, code, sentence.format(sender=from_))
+    if from_ and not _SENDER.fullmatch(from_):
+        yield Refusal(400, 21212, f"The 'From' number {from_} is not a valid phone number or sender ID")
+    if to in _REFUSED_RECIPIENTS:
+        code, sentence = _REFUSED_RECIPIENTS[to]
+        yield Refusal(400, code, sentence.format(to=to))
+    if not _E164.fullmatch(to):
+        yield Refusal(400, 21211, f"Invalid 'To' Phone Number: {to}")

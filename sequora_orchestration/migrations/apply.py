@@ -1,0 +1,72 @@
+"""Bringing the schema `orchestration` up to date, and the helpful indexes on the application's tables."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+SCHEMA = "orchestration"
+
+# Any number that nobody else locks on: it spells "sequora" in ASCII.
+_LOCK = int.from_bytes(b"sequora", "big")
+
+# The questions that our sensors ask of the application's tables, answered by an index. Partial, on what is
+# open, so they stay small; `sequora migrate --app-indexes` makes them, nothing else depends on them.
+APP_INDEXES = {
+    "sequora_open_task": """
+        ON public."EscalationTask" (created_at)
+        WHERE (status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE""",
+}
+
+
+def _alembic(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(engine: Engine) -> list[str]:
+    """Apply what is missing and return its revisions, oldest first.
+
+    Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do.
+    """
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        config = _alembic(connection)
+        before = _applied(connection)
+        command.upgrade(config, "head")
+        script = ScriptDirectory.from_config(config)
+        return [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
+
+
+def _applied(connection: Connection) -> str | None:
+    context = MigrationContext.configure(
+        connection, opts={"version_table": "migration", "version_table_schema": SCHEMA}
+    )
+    return context.get_current_revision()
+
+
+def make_app_indexes(engine: Engine) -> list[str]:
+    """Make the helpful indexes that are missing, without blocking writers, and return their names.
+
+    An index that an interrupted run left invalid is dropped and made anew.
+    """
+    made = []
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for name, definition in APP_INDEXES.items():
+            valid = connection.execute(
+                text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"),
+                {"name": f"public.{name}"},
+            ).scalar()
+            if valid:
+                continue
+            if valid is False:
+                connection.execute(text(f"DROP INDEX CONCURRENTLY public.{name}"))
+            connection.execute(text(f"CREATE INDEX CONCURRENTLY {name} {definition}"))
+            made.append(name)
+    return made

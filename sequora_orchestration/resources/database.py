@@ -1,0 +1,74 @@
+"""One pooled engine a process and URL, and the named statements that run on it."""
+
+import os
+import re
+from collections.abc import Iterable
+from functools import cache, cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine, TextClause, create_engine, text
+from sqlalchemy.pool import QueuePool
+
+# Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
+CONNECTIONS_PER_PROCESS = 4
+
+
+def engine_for(url: str) -> Engine:
+    """Return this process's engine for `url`; nothing is connected before the first use.
+
+    Every statement commits by itself (AUTOCOMMIT): whatever must happen together is one statement. It
+    works through a transaction pooler: no prepared statements, no session state.
+    """
+    return _engine(url, os.getpid())
+
+
+@cache
+def _engine(url: str, _process: int) -> Engine:
+    """Return a new engine; keyed by process, for a connection must not be shared over a fork."""
+    return create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=QueuePool,
+        pool_size=CONNECTIONS_PER_PROCESS,
+        max_overflow=0,
+        pool_use_lifo=True,
+        pool_pre_ping=True,
+        pool_recycle=300,
+        hide_parameters=True,
+        connect_args={
+            "application_name": "sequora",
+            "connect_timeout": 10,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        },
+    )
+
+
+class NamedStatements:
+    """The statements of one `.sql` file, each under a line `-- name: <name>`."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the file; it is read at the first look-up."""
+        self._path = path
+
+    @cached_property
+    def all(self) -> dict[str, TextClause]:
+        """Every statement by its name."""
+        _, *parts = re.split(r"^-- name: (\w+)$", self._path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        return {name: text(sql) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+
+    def __getitem__(self, name: str) -> TextClause:
+        """Return the statement of that name."""
+        return self.all[name]
+
+
+def id_array(ids: Iterable[str]) -> str:
+    """Return ids as an array literal without a type.
+
+    Compared with a column, Postgres gives it the column's own type: so an index serves, whether the
+    application's ids are `uuid` or `text`.
+    """
+    quoted = ('"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in ids)
+    return "{" + ",".join(quoted) + "}"

@@ -1,0 +1,271 @@
+"""The ledger: one row per message we mean to send, and every move it makes.
+
+The statements stand in `ledger.sql`, each with the reason why it is safe to run twice. The database itself
+holds the states and their moves (`orchestration.notification_move`) and keeps the history of every change.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, RowMapping
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.resources.database import NamedStatements, engine_for
+from sequora_orchestration.settings import DatabaseSettings
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+# Seconds for which a claim has its rows. A run that dies frees them so much later; one that is only slow finds
+# them taken over and steps aside. At the end of a full pipeline (FEW, BATCH, ENOUGH, MOST below) a row waits 5 s.
+LEASE = 30
+
+# Seconds that a call may take until it counts as abandoned: longer than its time-outs (3 s to connect, 30 s to
+# read) and the tries to record its answer.
+ATTEMPT_LEASE = 60
+
+# Up to so many waiting rows become a run each, so that each task has a run of its own to look at.
+FEW = 5
+
+# More become runs of so many: eight threads send them in about 0.3 s, and a killed run delays no more than these.
+BATCH = 50
+
+# A tick claims up to MOST rows, and none while ENOUGH are on their way: what waits in the database is still sorted
+# by severity, what waits in the broker is not.
+MOST = 500
+ENOUGH = 300
+
+
+class SchemaMissingError(Exception):
+    """The schema `orchestration` is not there, or older than this code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedTask:
+    """What a run about one task is tagged with."""
+
+    task_id: str
+    episode_id: str | None
+    severity: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Rows that one run shall send, most severe first."""
+
+    id: str
+    tasks: Sequence[ClaimedTask]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """A message that is to be sent under a claim."""
+
+    id: str
+    claim_id: str
+    task_id: str
+    recipient_id: str | None
+    urgency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a message of a claim."""
+
+    id: str
+    task_id: str
+    recipient_id: str | None
+    state: State
+    reason: str | None
+    attempts: int
+    provider_sid: str | None
+    logged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """How many messages of a kind are in a state, and since when the oldest of them was owed."""
+
+    kind: str
+    state: State
+    count: int
+    oldest_owed_since: datetime
+
+
+class Ledger:
+    """Moves messages through their states. Every method is one statement, safe to repeat."""
+
+    def __init__(self, engine: Engine, *, go_live_at: datetime | None = None) -> None:
+        """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
+        self._engine = engine
+        self._go_live_at = go_live_at
+
+    def _execute(self, statement: str, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
+        """Run a named statement; return how many rows it touched, and its rows where it has any."""
+        try:
+            with self._engine.connect() as connection:
+                result = connection.execute(SQL[statement], parameters)
+                return result.rowcount, result.mappings().all() if result.returns_rows else []
+        except ProgrammingError as error:
+            if "orchestration." in str(error.orig) and "does not exist" in str(error.orig):
+                raise SchemaMissingError(
+                    "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
+                ) from None
+            raise
+
+    def _rows(self, statement: str, **parameters: object) -> Sequence[RowMapping]:
+        return self._execute(statement, parameters)[1]
+
+    def _changed(self, statement: str, **parameters: object) -> bool:
+        return self._execute(statement, parameters)[0] > 0
+
+    def claim_new_tasks(self) -> list[Claim]:
+        """Claim what is owed a first text, or was left behind by a run that died; most severe first."""
+        rows = self._rows(
+            "claim_new_tasks",
+            go_live_at=self._go_live_at,
+            lease=LEASE,
+            few=FEW,
+            batch=BATCH,
+            most=MOST,
+            enough=ENOUGH,
+        )
+        claims: dict[str, list[ClaimedTask]] = defaultdict(list)
+        for row in rows:
+            claims[row["claim_id"]].append(_claimed_task(row))
+        return [Claim(id=claim_id, tasks=tasks) for claim_id, tasks in claims.items()]
+
+    def claim_named_tasks(self, task_ids: Sequence[str], claim_id: str) -> list[ClaimedTask]:
+        """Claim what is owed about these tasks, unless their nurses have been told or another claim has them.
+
+        Return what is newly claimed; called again, the claim has it already and nothing is new.
+        """
+        rows = self._rows("claim_named_tasks", task_ids=list(task_ids), claim_id=claim_id, lease=LEASE)
+        return [_claimed_task(row) for row in rows]
+
+    def in_hand_elsewhere(self, task_ids: Sequence[str], claim_id: str) -> dict[str, State]:
+        """Return the named tasks whose message another claim has or has settled, with the message's state."""
+        rows = self._rows("in_hand_elsewhere", task_ids=list(task_ids), claim_id=claim_id)
+        return {row["task_id"]: State(row["state"]) for row in rows}
+
+    def take_up(self, claim_id: str, run_id: str) -> list[Notification]:
+        """Return what the claim still has to send, most urgent first, under a lease that begins anew."""
+        rows = self._rows("take_up", claim_id=claim_id, run_id=run_id, lease=LEASE)
+        ordered = sorted(rows, key=lambda row: (row["urgency"], row["owed_since"]))
+        return [
+            Notification(
+                id=row["id"],
+                claim_id=claim_id,
+                task_id=row["task_id"],
+                recipient_id=row["recipient_id"],
+                urgency=row["urgency"],
+            )
+            for row in ordered
+        ]
+
+    def outcomes(self, claim_id: str) -> list[Outcome]:
+        """Return every message that the claim has or has settled."""
+        return [
+            Outcome(**{**row, "state": State(row["state"])}) for row in self._rows("of_claim", claim_id=claim_id)
+        ]
+
+    def begin_attempt(self, notification: Notification, run_id: str) -> int | None:
+        """Commit that the call begins; return the attempt's number, or None if the row is no longer ours."""
+        rows = self._rows(
+            "begin_attempt",
+            id=notification.id,
+            claim_id=notification.claim_id,
+            run_id=run_id,
+            lease=ATTEMPT_LEASE,
+        )
+        return rows[0]["attempts"] if rows else None
+
+    def settle_sent(self, notification: Notification, attempt: int, sid: str) -> bool:
+        """Record that the phone company has the text, here and in the application's log; False if here alone.
+
+        The application's log may refuse its row (its table is not ours): `log_sent` makes up for it.
+        """
+        try:
+            self._execute(
+                "settle_sent",
+                {
+                    "id": notification.id,
+                    "attempt": attempt,
+                    "sid": sid,
+                    "task_id": notification.task_id,
+                    "recipient_id": notification.recipient_id,
+                },
+            )
+        except OperationalError:
+            raise
+        except DBAPIError:
+            self._execute("settle_sent_unlogged", {"id": notification.id, "attempt": attempt, "sid": sid})
+            return False
+        return True
+
+    def log_sent(self, outcome: Outcome) -> None:
+        """Write the application's log row of a text that was sent, if it has none yet."""
+        self._execute(
+            "log_sent", {"id": outcome.id, "task_id": outcome.task_id, "recipient_id": outcome.recipient_id}
+        )
+
+    def settle_refused(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
+        """Record that the text was refused for good."""
+        self._execute("settle_refused", {"id": notification.id, "attempt": attempt, "reason": reason, "code": code})
+
+    def settle_unclear(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
+        """Set the message aside: nobody knows whether it was sent."""
+        self._execute("settle_unclear", {"id": notification.id, "attempt": attempt, "reason": reason, "code": code})
+
+    def try_again(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
+        """Record that the text certainly did not go out, and that this claim tries again."""
+        self._execute(
+            "try_again",
+            {"id": notification.id, "attempt": attempt, "reason": reason, "code": code, "lease": LEASE},
+        )
+
+    def put_back(
+        self, notification: Notification, attempt: int, reason: str, code: int | None, *, pause: float
+    ) -> None:
+        """Record that the text did not go out through no fault of its own; any claim may try after `pause` seconds."""
+        self._execute(
+            "put_back",
+            {"id": notification.id, "attempt": attempt, "reason": reason, "code": code, "pause": pause},
+        )
+
+    def give_back(self, claim_id: str, reason: str, *, pause: float) -> None:
+        """Give back what the claim has not begun; any claim may have it after `pause` seconds."""
+        self._execute("give_back", {"claim_id": claim_id, "reason": reason, "pause": pause})
+
+    def suppress(self, notification: Notification, suppression: Suppression, run_id: str) -> bool:
+        """End a message without sending it; return False if the row is no longer ours."""
+        return self._changed(
+            "suppress",
+            id=notification.id,
+            claim_id=notification.claim_id,
+            run_id=run_id,
+            state=suppression.state,
+            reason=suppression.reason,
+        )
+
+    def doubt_abandoned_attempts(self) -> None:
+        """Set aside what a dead process was sending: nobody knows whether it went out."""
+        self._execute("doubt_abandoned_attempts", {})
+
+    def figures(self) -> list[Figure]:
+        """Return how many messages are in each state, by kind."""
+        return [Figure(**{**row, "state": State(row["state"])}) for row in self._rows("figures")]
+
+
+def _claimed_task(row: RowMapping) -> ClaimedTask:
+    return ClaimedTask(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])
+
+
+def open_ledger() -> Ledger:
+    """Return the ledger on SUPABASE_DB_URL. Raises SettingError."""
+    settings = DatabaseSettings.load()
+    return Ledger(engine_for(settings.supabase_db_url), go_live_at=settings.sequora_go_live_at)

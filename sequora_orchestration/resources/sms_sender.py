@@ -1,0 +1,105 @@
+"""The phone company, through its official SDK: one text, one answer, never an exception.
+
+The SDK's own time-outs are none at all, and its exceptions and its HTTP logger carry phone numbers: both are
+dealt with here, so nothing of a text or a number leaves this module but to the phone company.
+"""
+
+import logging
+import os
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
+from sequora_orchestration.settings import TwilioSettings
+
+# Seconds to connect (a little more than TCP's first retransmission, as `requests` advises) and to read: Twilio
+# answers in well under a second, and what takes longer than 30 s is set aside as unclear.
+TIMEOUT = (3.05, 30.0)
+
+# Texts that a process sends at a time; the connection pool is as large.
+TEXTS_AT_A_TIME = 8
+
+# The SDK logs each request with its form, numbers and body included; this logger has no handler and no parent.
+_NOWHERE = logging.Logger("nowhere", level=logging.CRITICAL)
+
+
+class _HttpClient(TwilioHttpClient):
+    """Talks to another address than Twilio's, if told so, over as many kept connections as we send texts at a time."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(logger=_NOWHERE)
+        self.timeout = TIMEOUT
+        self._base = urlsplit(base_url)
+        adapter = HTTPAdapter(pool_maxsize=TEXTS_AT_A_TIME)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
+        address = urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc)
+        return super().request(method, address.geturl(), *args, **kwargs)
+
+
+class SmsSender:
+    """Sends texts and says what became of each."""
+
+    def __init__(self, settings: TwilioSettings) -> None:
+        """Make the SDK's client; nothing is connected yet."""
+        self._client = Client(
+            settings.twilio_account_sid,
+            settings.twilio_auth_token,
+            http_client=_HttpClient(settings.twilio_api_base_url),
+        )
+        self._sender = (
+            {"messaging_service_sid": settings.twilio_messaging_service_sid}
+            if settings.twilio_messaging_service_sid
+            else {"from_": settings.twilio_from_number}
+        )
+
+    def send(self, to: str, body: str) -> Answer:
+        """Send `body` to the E.164 number `to`, once, and return what is known of it. Safe to call from threads."""
+        try:
+            message = self._client.messages.create(to=to, body=body, **self._sender)
+        except (TwilioRestException, TwilioServiceException) as error:
+            return judge(error.status, error.code)
+        except requests.exceptions.ConnectTimeout:
+            return Refused(Refusal.TRANSIENT, "the phone company could not be reached in time")
+        except requests.exceptions.ConnectionError as error:
+            return _judge_broken_connection(error)
+        except requests.exceptions.Timeout:
+            return Unclear("the phone company did not answer in time")
+        except Exception as error:  # noqa: BLE001  # the request may have been written, whatever broke afterwards
+            return Unclear(f"the phone company's answer could not be read ({type(error).__name__})")
+        if not message.sid:
+            return Unclear("the phone company's answer has no SID")
+        return Accepted(message.sid)
+
+
+def _judge_broken_connection(error: requests.exceptions.ConnectionError) -> Refused | Unclear:
+    """Tell a connection that was never made from one that broke when the request may have been written."""
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    if isinstance(reason, NewConnectionError):
+        return Refused(Refusal.TRANSIENT, "the phone company could not be reached")
+    if reason is not None and "CERTIFICATE_VERIFY_FAILED" in str(reason):
+        return Refused(Refusal.CONFIGURATION, "the phone company's TLS certificate is not trusted")
+    return Unclear("the connection broke before the phone company answered")
+
+
+@cache
+def _sender(settings: TwilioSettings, _process: int) -> SmsSender:
+    """Return one sender a process: connections are kept between runs, and not shared over a fork."""
+    return SmsSender(settings)
+
+
+def open_sms_sender() -> SmsSender:
+    """Return the phone company at TWILIO_API_BASE_URL, by default the real Twilio. Raises SettingError."""
+    return _sender(TwilioSettings.load(), os.getpid())

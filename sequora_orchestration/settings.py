@@ -1,0 +1,123 @@
+"""Every setting that comes from the environment, with its type, its default and its error.
+
+Nothing is read at import. A setting that is missing or wrong raises `SettingError`, whose message names
+the variable, says what is wrong and what to do, and never repeats the value: it may be a secret.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+POSTGRES_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg2://")
+
+
+class SettingError(Exception):
+    """A setting is missing or wrong; the message is for the person who set it."""
+
+
+def postgres_url(value: str) -> str:
+    """Return a Postgres URL of any usual form as one that names its driver. Raises ValueError."""
+    for scheme in POSTGRES_SCHEMES:
+        if value.startswith(scheme):
+            # SQLAlchemy 2.1 takes `postgresql://` for psycopg 3, which Dagster's storage breaks on.
+            return "postgresql+psycopg2://" + value.removeprefix(scheme)
+    raise ValueError("must begin with postgresql:// or postgres://")
+
+
+def _redis_url(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://")):
+        raise ValueError("must begin with redis:// or rediss://")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return value.rstrip("/")
+
+
+PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class _Environment(BaseSettings):
+    """Settings read from the environment; each field's description says what to do when it is missing."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment. Raises SettingError."""
+        try:
+            return cls()
+        except ValidationError as error:
+            sentences = [cls._sentence(details["loc"], details["type"], details["msg"]) for details in error.errors()]
+            raise SettingError("\n".join(sentences)) from None
+
+    @classmethod
+    def _sentence(cls, location: tuple[int | str, ...], kind: str, message: str) -> str:
+        if not location:  # a rule about several settings names them itself
+            return message.removeprefix("Value error, ")
+        name = str(location[0])
+        problem = "is not set" if kind == "missing" else message.removeprefix("Value error, ")
+        return f"{name.upper()} {problem}: {cls.model_fields[name].description}"
+
+
+class DatabaseSettings(_Environment):
+    """Where the care database is, and since when this system is live on it."""
+
+    supabase_db_url: PostgresUrl = Field(
+        description="give the care database's URL, postgresql://user:password@host:5432/database, "
+        "or run `sequora dev`, which brings a database of its own."
+    )
+    sequora_go_live_at: AwareDatetime | None = Field(
+        default=None,
+        description="give a time with its zone, e.g. 2026-01-31T09:00:00Z; tasks created before it are left alone.",
+    )
+
+
+class TwilioSettings(_Environment):
+    """The sender."""
+
+    twilio_account_sid: str = Field(description="give the account's SID from the Twilio console.")
+    twilio_auth_token: str = Field(description="give the account's auth token from the Twilio console.", repr=False)
+    twilio_from_number: str | None = Field(default=None, description="give the sender's number, e.g. +12025550100.")
+    twilio_messaging_service_sid: str | None = Field(default=None, description="give the SID, MG….")
+    twilio_api_base_url: HttpUrl = Field(
+        default="https://api.twilio.com", description="leave it out to use the real Twilio."
+    )
+
+    @model_validator(mode="after")
+    def _one_sender(self) -> Self:
+        if not (self.twilio_from_number or self.twilio_messaging_service_sid):
+            raise ValueError(
+                "neither TWILIO_FROM_NUMBER nor TWILIO_MESSAGING_SERVICE_SID is set: give the number "
+                "or the messaging service that texts come from."
+            )
+        return self
+
+
+class AppSettings(_Environment):
+    """The application that nurses open from a text."""
+
+    sequora_app_url: HttpUrl = Field(
+        default="https://app.sequora.com", description="give the application's address, https://…"
+    )
+
+
+class WorkerSettings(_Environment):
+    """Where warm workers take runs from."""
+
+    sequora_broker_url: RedisUrl = Field(
+        description="give the URL of a Redis or Valkey server, redis://host:6379/0, or run `sequora dev`."
+    )
+
+
+class DagsterStorageSettings(_Environment):
+    """Dagster's own database: runs, events, ticks."""
+
+    dagster_pg_url: PostgresUrl = Field(
+        description="give the URL of a database for Dagster's own storage, postgresql://…, or run `sequora dev`."
+    )

@@ -1,0 +1,689 @@
+"""The local Twilio, driven as the project drives it: through the official SDK, over HTTP."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from phones import Phones
+from twilio.base.exceptions import TwilioException, TwilioRestException  # type: ignore[import-untyped, unused-ignore]
+from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped, unused-ignore]
+from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
+
+from sequora_orchestration.local.twilio import server as twilio_process
+from sequora_orchestration.local.twilio.phone_company import (
+    Answer,
+    ErrorAfterAccepting,
+    Garbage,
+    Hang,
+    Message,
+    PhoneCompany,
+    Refusal,
+    Refuse,
+    ResetAfterAccepting,
+    ResetBeforeAccepting,
+    segments,
+)
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+
+NURSE, PATIENT, OURS = "+12025550101", "+12025550177", "+15005550006"
+NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
+ALERT = "🚨 New HIGH task: chest pain & fever\nPriority: URGENT\nView: https://app.example/tasks/1"
+
+
+class Clock:
+    """Noon, until told otherwise."""
+
+    now = NOON
+
+    def __call__(self) -> float:
+        """Say what time it is, in seconds since the epoch."""
+        return self.now.timestamp()
+
+    def forward(self, seconds: float) -> None:
+        """Move on."""
+        self.now += timedelta(seconds=seconds)
+
+
+class RedirectedHttpClient(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
+    """The SDK's own HTTP client with scheme and host swapped."""
+
+    def __init__(self, base_url: str) -> None:
+        """`base_url` is where the phone company is."""
+        super().__init__(timeout=10)
+        self.base_url = urlsplit(base_url)
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """Send what was meant for the real API there."""
+        swapped = urlsplit(url)._replace(scheme=self.base_url.scheme, netloc=self.base_url.netloc)
+        return super().request(method, swapped.geturl(), *args, **kwargs)
+
+
+def connected(url: str, auth_token: str = TEST_AUTH_TOKEN) -> Any:
+    """Make the official SDK's client for a phone company somewhere else."""
+    return Client(TEST_ACCOUNT_SID, auth_token, http_client=RedirectedHttpClient(url))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TwilioServer]:
+    company = PhoneCompany(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, clock=Clock(), seconds_per_status=10)
+    with TwilioServer(company) as server:
+        yield server
+
+
+@pytest.fixture
+def company(server: TwilioServer) -> PhoneCompany:
+    server.company.forget()
+    return server.company
+
+
+@pytest.fixture
+def clock(company: PhoneCompany) -> Iterator[Clock]:
+    clock = company._clock
+    assert isinstance(clock, Clock)
+    yield clock
+    clock.now = NOON
+
+
+@pytest.fixture
+def twilio(server: TwilioServer, company: PhoneCompany) -> Iterator[Any]:
+    client = connected(server.url)
+    yield client
+    client.http_client.session.close()
+    company.forget()
+
+
+def text(twilio: Any, to: str = NURSE, body: str = ALERT, **also: Any) -> Any:
+    """Send a text through the SDK."""
+    return twilio.messages.create(to=to, body=body, **({"from_": OURS} | also))
+
+
+# ── What is taken, and what is refused ──────────────────────────────────────────────────────────────────
+
+
+def test_an_accepted_text_comes_back_as_the_real_api_shows_it(twilio: Any, company: PhoneCompany) -> None:
+    """The SDK reads every field of a new text as it would from the real API."""
+    sent = text(twilio)
+    [kept] = company.accepted()
+    assert sent.sid == kept.sid
+    assert len(sent.sid) == 34
+    assert sent.sid.startswith("SM")
+    assert (sent.to, sent.from_, sent.body) == (NURSE, OURS, ALERT)
+    assert (sent.status, sent.error_code, sent.error_message) == ("queued", None, None)
+    assert (sent.date_created, sent.date_sent) == (NOON, None)
+    assert (sent.num_segments, sent.num_media) == (str(segments(ALERT)), "0")
+    assert (sent.direction, sent.account_sid) == ("outbound-api", TEST_ACCOUNT_SID)
+    assert sent.uri == f"/2010-04-01/Accounts/{TEST_ACCOUNT_SID}/Messages/{sent.sid}.json"
+
+
+def test_a_messaging_service_accepts_a_text_before_it_queues_it(twilio: Any) -> None:
+    """A text to a messaging service has no sender yet, and says so."""
+    sent = text(twilio, from_=None, messaging_service_sid="MG" + "0" * 32)
+    assert (sent.status, sent.from_, sent.messaging_service_sid) == ("accepted", None, "MG" + "0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("request_", "http_status", "code"),
+    [
+        ({"to": "+15005550001"}, 400, 21211),
+        ({"to": "+15005550002"}, 400, 21612),
+        ({"to": "+15005550003"}, 400, 21408),
+        ({"to": "+15005550004"}, 400, 21610),
+        ({"to": "+15005550009"}, 400, 21614),
+        ({"to": "555-CALL-ME"}, 400, 21211),
+        ({"to": "2025550101"}, 400, 21211),
+        ({"to": ""}, 400, 21604),
+        ({"from_": "+15005550001"}, 400, 21212),
+        ({"from_": "not a sender, this"}, 400, 21212),
+        ({"from_": "+15005550007"}, 400, 21606),
+        ({"from_": "+15005550008"}, 429, 21611),
+        ({"from_": ""}, 400, 21603),
+        ({"body": ""}, 400, 21602),
+        ({"body": "x" * 1601}, 400, 21617),
+        ({"validity_period": 0}, 400, 90007),
+        ({"validity_period": 36_001}, 400, 90007),
+    ],
+)
+def test_a_bad_request_is_refused_with_twilios_code(
+    twilio: Any, company: PhoneCompany, request_: dict[str, Any], http_status: int, code: int
+) -> None:
+    """Test numbers and malformed requests end as on the real API, counted and with nothing kept."""
+    with pytest.raises(TwilioRestException) as refused:
+        text(twilio, **request_)
+    assert (refused.value.status, refused.value.code) == (http_status, code)
+    assert company.accepted() == []
+    assert len(company.attempts(request_.get("to", NURSE))) == 1
+
+
+@pytest.mark.parametrize("sender", [OURS, "73786", "Sequora"])
+def test_numbers_short_codes_and_names_may_send(twilio: Any, sender: str) -> None:
+    """Every kind of sender that Twilio knows is accepted, up to the longest body."""
+    assert text(twilio, from_=sender, body="x" * 1600).from_ == sender
+
+
+def test_wrong_credentials_are_refused_before_anything_is_counted(
+    server: TwilioServer, company: PhoneCompany
+) -> None:
+    """A wrong token ends in 401 and 20003, for every resource."""
+    stranger = connected(server.url, "guessed")
+    for ask in (
+        lambda: text(stranger),
+        stranger.api.accounts(TEST_ACCOUNT_SID).fetch,
+        stranger.messages("SM" + "0" * 32).fetch,
+    ):
+        with pytest.raises(TwilioRestException) as refused:
+            ask()
+        assert (refused.value.status, refused.value.code) == (401, 20003)
+    with pytest.raises(TwilioException, match="Unable to fetch page"):
+        stranger.messages.list()
+    assert company.attempts(NURSE) == []
+    stranger.http_client.session.close()
+
+
+def test_the_account_is_active_and_another_one_is_none_of_ours(twilio: Any) -> None:
+    """The right credentials show their own account, and no other."""
+    account = twilio.api.accounts(TEST_ACCOUNT_SID).fetch()
+    assert (account.sid, account.status) == (TEST_ACCOUNT_SID, "active")
+    with pytest.raises(TwilioRestException) as refused:
+        twilio.api.accounts("AC" + "1" * 32).fetch()
+    assert refused.value.code == 20003
+
+
+# ── What becomes of a text ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_text_moves_on_with_the_clock(twilio: Any, clock: Clock) -> None:
+    """A text is queued, sending, sent and delivered, one after the other."""
+    sid = text(twilio).sid
+    seen = []
+    for _ in range(5):
+        now = twilio.messages(sid).fetch()
+        seen.append((now.status, now.date_sent))
+        clock.forward(10)
+    sent_at = NOON + timedelta(seconds=20)
+    assert seen == [
+        ("queued", None),
+        ("sending", None),
+        ("sent", sent_at),
+        ("delivered", sent_at),
+        ("delivered", sent_at),
+    ]
+
+
+def test_a_text_to_an_undeliverable_number_ends_undelivered(
+    twilio: Any, company: PhoneCompany, clock: Clock
+) -> None:
+    """Such a text is accepted and sent, and only then fails, with the number's error code."""
+    company.undeliverable[NURSE] = 30003
+    sid = text(twilio).sid
+    clock.forward(29)
+    assert twilio.messages(sid).fetch().status == "sent"
+    clock.forward(1)
+    ended = twilio.messages(sid).fetch()
+    assert (ended.status, ended.error_code) == ("undelivered", 30003)
+
+
+def test_a_text_that_waits_longer_than_it_is_valid_is_never_sent(
+    twilio: Any, company: PhoneCompany, clock: Clock
+) -> None:
+    """A text still queued at the end of its validity period fails with 30036."""
+    hasty, patient = (text(twilio, validity_period=seconds).sid for seconds in (15, 20))
+    clock.forward(14)
+    assert twilio.messages(hasty).fetch().status == "sending"
+    clock.forward(6)
+    expired = twilio.messages(hasty).fetch()
+    assert (expired.status, expired.error_code, expired.date_sent) == ("failed", 30036, None)
+    assert twilio.messages(patient).fetch().status == "sent"
+    assert [company.state(kept).final for kept in company.accepted()] == [True, False]
+
+
+def test_an_unknown_text_and_an_unknown_resource_are_not_found(twilio: Any) -> None:
+    """What does not exist ends in 404 and 20404, as on the real API."""
+    for ask in (twilio.messages("SM" + "0" * 32).fetch, twilio.calls("CA" + "0" * 32).fetch):
+        with pytest.raises(TwilioRestException) as missing:
+            ask()
+        assert (missing.value.status, missing.value.code) == (404, 20404)
+
+
+# ── Lists ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bodies(found: list[Any]) -> list[str]:
+    return [message.body for message in found]
+
+
+def test_a_list_is_newest_first_and_filtered_by_recipient_and_sender(twilio: Any) -> None:
+    """Lists show what was asked for, the newest text first."""
+    text(twilio, NURSE, "1")
+    text(twilio, PATIENT, "2")
+    text(twilio, NURSE, "3", from_="73786")
+    assert bodies(twilio.messages.list()) == ["3", "2", "1"]
+    assert bodies(twilio.messages.list(to=NURSE)) == ["3", "1"]
+    assert bodies(twilio.messages.list(from_=OURS)) == ["2", "1"]
+    assert bodies(twilio.messages.list(to=NURSE, from_=OURS)) == ["1"]
+    assert twilio.messages.list(to="+12025550199") == []
+
+
+def test_a_list_can_be_limited_to_a_time(twilio: Any, clock: Clock) -> None:
+    """The three date filters include the day or the second they name."""
+    for body in ("noon", "later", "tomorrow"):
+        text(twilio, body=body)
+        clock.forward({"noon": 60, "later": 24 * 3600, "tomorrow": 3600}[body])
+    sent = [message.date_sent for message in twilio.messages.list()]
+    assert sent == [
+        NOON + timedelta(days=1, seconds=80),
+        NOON + timedelta(seconds=80),
+        NOON + timedelta(seconds=20),
+    ]
+    listed = twilio.messages.list
+    assert bodies(listed(date_sent_after=sent[1])) == ["tomorrow", "later"]
+    assert bodies(listed(date_sent_after=sent[1] + timedelta(seconds=1))) == ["tomorrow"]
+    assert bodies(listed(date_sent_before=sent[1])) == ["later", "noon"]
+    assert bodies(listed(date_sent=sent[1])) == ["later"]
+    assert bodies(listed(date_sent=NOON.date().isoformat())) == ["later", "noon"]
+    assert bodies(listed(date_sent_before=NOON.date().isoformat())) == ["later", "noon"]
+    assert bodies(listed(date_sent_after=(NOON + timedelta(days=1)).date().isoformat())) == ["tomorrow"]
+    assert bodies(listed(date_sent_after=sent[2], date_sent_before=sent[1])) == ["later", "noon"]
+    with pytest.raises(TwilioException, match="Unable to fetch page"):
+        listed(date_sent="yesterday")
+
+
+def test_a_text_in_the_queue_is_listed_by_the_time_it_was_made(twilio: Any) -> None:
+    """Who asks for texts since an attempt began finds one that is still queued."""
+    text(twilio, body="just now")
+    assert bodies(twilio.messages.list(to=NURSE, date_sent_after=NOON)) == ["just now"]
+    assert twilio.messages.list(to=NURSE, date_sent_after=NOON + timedelta(seconds=1)) == []
+
+
+def test_pages_hold_everything_once_even_while_texts_arrive(twilio: Any) -> None:
+    """Paging goes on from the last text seen, whatever came meanwhile."""
+    for number in range(7):
+        text(twilio, body=f"{number}")
+    text(twilio, PATIENT, "another phone")
+    assert bodies(twilio.messages.list(to=NURSE, page_size=3)) == list("6543210")
+    assert bodies(twilio.messages.list(to=NURSE, page_size=3, limit=4)) == list("6543")
+    page, seen = twilio.messages.page(to=NURSE, page_size=3), []
+    while page is not None:
+        seen += bodies(page)
+        text(twilio, body="meanwhile")
+        page = page.next_page()
+    assert seen == list("6543210")
+
+
+def test_a_text_can_be_late_in_lists(twilio: Any, company: PhoneCompany, clock: Clock) -> None:
+    """With `visible_after`, a text is kept and can be fetched before any list shows it."""
+    company.visible_after = 5
+    sid = text(twilio).sid
+    assert twilio.messages.list(to=NURSE) == []
+    assert twilio.messages(sid).fetch().sid == sid
+    clock.forward(5)
+    assert [message.sid for message in twilio.messages.list(to=NURSE)] == [sid]
+
+
+# ── Scripts ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_scripted_refusal_keeps_nothing_and_names_its_delay(
+    twilio: Any, company: PhoneCompany, server: TwilioServer
+) -> None:
+    """A script can refuse with any status and code, with or without Retry-After."""
+    company.script(Refuse(429, 20429, "Too Many Requests", retry_after=2), Refuse(503, 20503))
+    raw = requests.post(
+        f"{server.url}/2010-04-01/Accounts/{TEST_ACCOUNT_SID}/Messages.json",
+        data={"To": NURSE, "From": OURS, "Body": ALERT},
+        auth=(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN),
+        timeout=10,
+    )
+    assert (raw.status_code, raw.headers["retry-after"]) == (429, "2")
+    assert raw.json() == {
+        "code": 20429,
+        "message": "Too Many Requests",
+        "more_info": "https://www.twilio.com/docs/errors/20429",
+        "status": 429,
+    }
+    with pytest.raises(TwilioRestException) as refused:
+        text(twilio)
+    assert (refused.value.status, refused.value.code) == (503, 20503)
+    assert company.accepted() == []
+    assert text(twilio).status == "queued"
+
+
+@pytest.mark.parametrize(("answer", "kept"), [(ResetBeforeAccepting(), 0), (ResetAfterAccepting(), 1)])
+def test_a_reset_reaches_the_client_as_a_connection_error(
+    twilio: Any, company: PhoneCompany, answer: Answer, kept: int
+) -> None:
+    """A reset is never an HTTP status, whether the text was kept or not; the next request is fine."""
+    text(twilio, PATIENT)  # the connection has been used before, as it mostly has
+    company.script(answer)
+    with pytest.raises(requests.exceptions.ConnectionError, match="Connection reset by peer"):
+        text(twilio)
+    assert len(company.accepted(NURSE)) == kept
+    assert len(company.attempts(NURSE)) == 1
+    assert text(twilio).status == "queued"
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_a_hanging_answer_is_a_read_timeout_and_holds_up_nobody_else(
+    twilio: Any, company: PhoneCompany, *, accept: bool
+) -> None:
+    """The client gives up on a late answer, not knowing whether its text was kept."""
+    company.script(Hang(60, accept=accept))
+    twilio.http_client.timeout = (3.05, 0.1)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        text(twilio)
+    twilio.http_client.timeout = 10
+    assert len(company.accepted(NURSE)) == accept
+    assert text(twilio, PATIENT).status == "queued"
+
+
+def test_an_answer_that_is_only_late_is_a_usual_one(twilio: Any, company: PhoneCompany) -> None:
+    """Who waits long enough gets the answer: the text, or a 504 if none was kept."""
+    company.script(Hang(0.01), Hang(0.01, accept=False))
+    assert text(twilio).status == "queued"
+    with pytest.raises(TwilioRestException) as refused:
+        text(twilio)
+    assert refused.value.status == 504
+    assert len(company.accepted()) == 1
+
+
+@pytest.mark.parametrize("http_status", [500, 502, 503])
+def test_an_error_may_hide_an_accepted_text(twilio: Any, company: PhoneCompany, http_status: int) -> None:
+    """The answer is an error, and yet the text is there for who looks it up."""
+    company.script(ErrorAfterAccepting(http_status))
+    with pytest.raises(TwilioRestException) as failed:
+        text(twilio)
+    assert failed.value.status == http_status
+    assert [m.sid for m in twilio.messages.list(to=NURSE)] == [m.sid for m in company.accepted()]
+    assert len(company.accepted()) == 1
+
+
+def test_garbage_is_a_json_error_that_hides_an_accepted_text(twilio: Any, company: PhoneCompany) -> None:
+    """A broken-off answer makes the SDK raise a plain JSON error; the text is kept."""
+    company.script(Garbage())
+    with pytest.raises(json.JSONDecodeError):
+        text(twilio)
+    assert len(company.accepted()) == 1
+
+
+def test_a_number_follows_its_own_script_before_the_general_one(twilio: Any, company: PhoneCompany) -> None:
+    """Answers for one number leave those for any number to the others."""
+    company.script(Refuse(503, 1))
+    company.script(Refuse(503, 2), Refuse(503, 3), to=NURSE)
+    codes = []
+    for to in (NURSE, PATIENT, NURSE):
+        with pytest.raises(TwilioRestException) as refused:
+            text(twilio, to)
+        codes.append(refused.value.code)
+    assert codes == [2, 1, 3]
+    assert text(twilio).status == "queued"
+
+
+def test_always_lasts_until_it_is_ended_and_lets_queued_answers_go_first(
+    twilio: Any, company: PhoneCompany
+) -> None:
+    """An outage goes on for every request until it is over."""
+    company.always(Refuse(503, 20503))
+    company.script(Refuse(429, 20429))
+    codes = []
+    for _ in range(3):
+        with pytest.raises(TwilioRestException) as refused:
+            text(twilio)
+        codes.append(refused.value.code)
+    assert codes == [20429, 20503, 20503]
+    company.always(None)
+    assert text(twilio).status == "queued"
+    assert len(company.attempts(NURSE)) == 4
+    assert company.attempts(NURSE) == sorted(company.attempts(NURSE))
+
+
+def test_forgetting_brings_back_the_first_day(twilio: Any, company: PhoneCompany) -> None:
+    """Nothing of one test is left for the next."""
+    text(twilio)
+    company.script(Refuse(503, 1))
+    company.always(Refuse(503, 2), to=NURSE)
+    company.undeliverable[NURSE] = 30003
+    company.visible_after = company.seconds_per_status = 99
+    company.forget()
+    assert (company.accepted(), company.attempts(NURSE), company.undeliverable) == ([], [], {})
+    assert (company.visible_after, company.seconds_per_status) == (0, 10)
+    assert text(twilio).status == "queued"
+
+
+def test_texts_from_many_threads_are_all_kept(twilio: Any, company: PhoneCompany) -> None:
+    """One client and several threads lose and double nothing."""
+    with ThreadPoolExecutor(8) as threads:
+        sids = list(threads.map(lambda _: text(twilio).sid, range(80)))
+    assert sorted(sids) == sorted(message.sid for message in company.accepted(NURSE))
+    assert len(set(sids)) == len(company.attempts(NURSE)) == 80
+
+
+# ── Segments ────────────────────────────────────────────────────────────────────────────────────────────
+
+GSM_7 = st.sampled_from("ab Z09@£_\n\r'\"?¡ñüΩ")
+ESCAPED = st.sampled_from("€[]{}\\^~|\f")
+UCS_2 = st.sampled_from("“”чあç")
+PAIRS = st.sampled_from("🚨🩺😀")
+
+
+def in_segments(size: int, alone: int, each: int) -> int:
+    return 1 if size <= alone else -(-size // each)
+
+
+@given(st.lists(GSM_7, max_size=700))
+def test_plain_characters_go_160_or_153_to_a_segment(body: list[str]) -> None:
+    """A body of GSM-7's own characters fills its segments to the last one."""
+    assert segments("".join(body)) == in_segments(len(body), 160, 153)
+
+
+@given(st.lists(GSM_7 | ESCAPED, max_size=700))
+def test_an_escaped_character_counts_twice_and_is_never_split(body: list[str]) -> None:
+    """An escape costs one more, and at most one per segment is lost to keep it whole."""
+    size = len(body) + sum(character in "€[]{}\\^~|\f" for character in body)
+    least, most = in_segments(size, 160, 153), in_segments(size, 160, 152)
+    assert least <= segments("".join(body)) <= most
+
+
+@given(st.lists(GSM_7 | UCS_2, max_size=400), UCS_2)
+def test_one_foreign_character_makes_it_70_or_67_to_a_segment(body: list[str], foreign: str) -> None:
+    """A single character outside of GSM-7 turns the whole body into UCS-2."""
+    assert segments("".join([*body, foreign])) == in_segments(len(body) + 1, 70, 67)
+
+
+@given(st.lists(GSM_7 | PAIRS, max_size=400), PAIRS)
+def test_an_emoji_counts_twice_and_is_never_split(body: list[str], emoji: str) -> None:
+    """A surrogate pair costs two, and at most one per segment is lost to keep it whole."""
+    whole = "".join([*body, emoji])
+    size = len(whole.encode("utf-16-be")) // 2
+    assert in_segments(size, 70, 67) <= segments(whole) <= in_segments(size, 70, 66)
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("", 1),
+        ("x" * 160, 1),
+        ("x" * 161, 2),
+        ("x" * 306, 2),
+        ("x" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("x" * 152 + "€" + "x" * 7, 2),
+        ("x" * 152 + "€" + "x" * 151, 2),
+        ("x" * 152 + "€" + "x" * 152, 3),
+        ("”" * 70, 1),
+        ("”" * 71, 2),
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+        ("😀" * 66, 2),
+        ("😀" * 67, 3),
+    ],
+)
+def test_segments_at_the_edges(body: str, count: int) -> None:
+    """The edges that Twilio's documentation names, and those a pair or an escape would straddle."""
+    assert segments(body) == count
+
+
+# ── The inbox page ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_inbox_groups_texts_by_phone_with_the_newest_conversation_first(
+    twilio: Any, server: TwilioServer, clock: Clock
+) -> None:
+    """The page's data has a conversation for each number, and each text with its state."""
+    text(twilio, NURSE, "1")
+    text(twilio, PATIENT, "2")
+    clock.forward(30)
+    text(twilio, NURSE, "3")
+    inbox = requests.get(f"{server.url}/inbox.json", timeout=10).json()
+    assert inbox["total"] == 3
+    assert [
+        (conversation["number"], [(m["body"], m["status"], m["final"]) for m in conversation["messages"]])
+        for conversation in inbox["conversations"]
+    ] == [
+        (NURSE, [("1", "delivered", True), ("3", "queued", False)]),
+        (PATIENT, [("2", "delivered", True)]),
+    ]
+
+
+def test_the_page_is_self_contained(server: TwilioServer) -> None:
+    """The page may load nothing from elsewhere, and writes no markup from texts."""
+    page = requests.get(server.url, timeout=10)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'none';")
+    assert "innerHTML" not in page.text
+
+
+def test_the_page_is_told_when_a_text_arrives(twilio: Any, server: TwilioServer) -> None:
+    """A listening page gets an event at once, and another one for a new text."""
+    with requests.get(f"{server.url}/events", stream=True, timeout=10) as stream:
+        lines = (line for line in stream.iter_lines(decode_unicode=True) if line)
+        first = next(lines)
+        text(twilio)
+        assert first.startswith("data: ")
+        assert next(lines) != first
+
+
+# ── The process ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_ends_cleanly_while_a_page_listens_and_says_nothing_of_the_texts(
+    signal_: signal.Signals,
+) -> None:
+    """Neither a number nor a word of a text is printed, and an open page does not keep it alive."""
+    variables = {"TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID, "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN}
+    with subprocess.Popen(
+        [sys.executable, "-m", "sequora_orchestration.local.twilio.server"],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout
+        said = process.stdout.readline()
+        url = said.rpartition(" ")[2].strip().rstrip("/")
+        twilio = connected(url)
+        assert text(twilio).status == "queued"
+        with pytest.raises(TwilioRestException):
+            text(twilio, "+15005550004")
+        twilio.http_client.session.close()
+        with requests.get(f"{url}/events", stream=True, timeout=10) as stream:
+            assert next(stream.iter_lines())
+            process.send_signal(signal_)
+            assert process.wait(timeout=10) == 0
+        assert said == f"local Twilio, and its phone inbox: {url}/\n"
+        assert process.stdout.read() == ""
+
+
+def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who starts it on a port in use reads which one, and what to do."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", TEST_ACCOUNT_SID)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TEST_AUTH_TOKEN)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SystemExit, match=rf"127\.0\.0\.1:{port} .*--port"):
+            twilio_process.main(["--port", str(port)])
+
+
+def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who starts it without an account reads which variables are missing."""
+    monkeypatch.delenv("TWILIO_ACCOUNT_SID", raising=False)
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN", raising=False)
+    with pytest.raises(SystemExit, match="TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"):
+        twilio_process.main([])
+
+
+def test_a_server_gives_its_port_back_even_with_an_answer_under_way(company: PhoneCompany) -> None:
+    """Leaving the block ends a hanging answer, and the address can be used again."""
+    other = PhoneCompany(company.account_sid, company.auth_token)
+    other.script(Hang(60))
+    with TwilioServer(other) as first:
+        twilio = connected(first.url)
+        twilio.http_client.timeout = (3.05, 0.1)
+        with pytest.raises(requests.exceptions.ReadTimeout):
+            text(twilio)
+        twilio.http_client.session.close()
+        port = urlsplit(first.url).port
+    assert port
+    with TwilioServer(other, port=port) as second:
+        assert second.url == first.url
+
+
+# ── Phones ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def accepted(company: PhoneCompany, to: str, body: str) -> Message:
+    message = company.create(to=to, body=body, from_=OURS)
+    assert not isinstance(message, Refusal)
+    return message
+
+
+def test_a_phone_claims_each_text_once(company: PhoneCompany) -> None:
+    """Two expectations need two texts; the words choose which."""
+    phones = Phones(company, patience=0)
+    low, high = accepted(company, NURSE, "LOW task"), accepted(company, NURSE, "HIGH task")
+    assert phones(NURSE).received_text(containing=["HIGH", "task"]) == high
+    assert phones(NURSE).received_text() == low
+    assert phones(NURSE).texts == ["LOW task", "HIGH task"]
+    phones.assert_nothing_unexpected()
+    with pytest.raises(AssertionError, match="nothing"):
+        phones(NURSE).received_text(containing=["task"])
+
+
+def test_a_phone_waits_for_its_text(company: PhoneCompany) -> None:
+    """An expected text may arrive while the test is waiting for it."""
+    sender = threading.Thread(target=accepted, args=(company, NURSE, "late, and yet in time"))
+    sender.start()
+    assert Phones(company)(NURSE).received_text(containing=["in time"])
+    sender.join()
+
+
+def test_an_unexpected_text_fails_without_showing_the_number(company: PhoneCompany) -> None:
+    """What no expectation claimed is listed by masked number and body."""
+    phones = Phones(company)
+    accepted(company, NURSE, "surprise")
+    for check in (phones.assert_nothing_unexpected, phones(NURSE).received_no_text):
+        with pytest.raises(AssertionError, match="•••• 0101: 'surprise'") as failure:
+            check()
+        assert NURSE not in str(failure.value)
+    phones(PATIENT).received_no_text()
+
+
+def test_a_missing_text_fails_with_what_was_there_instead(twilio: Any, company: PhoneCompany) -> None:
+    """The message says which words were missed, how often it was tried, and what was received."""
+    text(twilio, NURSE, "LOW task")
+    with pytest.raises(AssertionError, match=r"(?s)'HIGH'.* 1 attempt.*LOW task"):
+        Phones(company, patience=0)(NURSE).received_text(containing=["HIGH"])
+    assert Phones(company)(NURSE).attempts == 1
