@@ -66,9 +66,7 @@ class Phone:
             containing = [containing]
 
         def matching() -> list[Message]:
-            return [
-                t for t in self.phones.unexpected(self.number) if all(part in t.body for part in containing)
-            ]
+            return [t for t in self.phones.unexpected(self.number) if all(part in t.body for part in containing)]
 
         if not self.phones.company.wait_for(lambda: bool(matching()), self.phones.patience):
             wanted = " and ".join(map(repr, containing)) or "anything"

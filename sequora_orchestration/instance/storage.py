@@ -52,7 +52,9 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     do.
     """
 
-    def __init__(self, postgres_url: str, *, should_autocreate_tables: bool, inst_data: ConfigurableClassData | None) -> None:
+    def __init__(
+        self, postgres_url: str, *, should_autocreate_tables: bool, inst_data: ConfigurableClassData | None
+    ) -> None:
         """Make the three storages, and put the pooled engine in the place of each one's own."""
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):

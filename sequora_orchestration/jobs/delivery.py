@@ -114,9 +114,7 @@ class Delivery:
         if isinstance(answer, Refused) and answer.refusal is Refusal.CONFIGURATION:
             halt.reason = f"{answer.reason} ({answer.code or 'no code'})"
         self._record(notification, attempt, answer)
-        return (
-            isinstance(answer, Refused) and answer.refusal is Refusal.TRANSIENT and attempt < ATTEMPTS
-        )
+        return isinstance(answer, Refused) and answer.refusal is Refusal.TRANSIENT and attempt < ATTEMPTS
 
     def _record(self, notification: Notification, attempt: int, answer: Answer) -> None:
         """Record the answer, however long the database is away for."""
@@ -158,7 +156,11 @@ class _Message:
 
 
 def _prepared(
-    kind: MessageKind, task: EscalationTask | None, recipient: User | None, notification: Notification, app_url: str
+    kind: MessageKind,
+    task: EscalationTask | None,
+    recipient: User | None,
+    notification: Notification,
+    app_url: str,
 ) -> _Message | Suppression:
     """Return what to send and where, or why not; a mistake in a rule ends this message alone."""
     try:

@@ -79,9 +79,7 @@ def retried(context: OpExecutionContext) -> Iterator[None]:
 
 def try_again(context: OpExecutionContext) -> RetryRequested:
     """Return what an op raises to be tried again, after the wait that is due."""
-    return RetryRequested(
-        max_retries=len(WAITS), seconds_to_wait=WAITS[min(context.retry_number, len(WAITS) - 1)]
-    )
+    return RetryRequested(max_retries=len(WAITS), seconds_to_wait=WAITS[min(context.retry_number, len(WAITS) - 1)])
 
 
 def claim_of(context: OpExecutionContext, config: TaskIds, delivery: Delivery) -> str:
@@ -111,7 +109,9 @@ def run_tags(tasks: Sequence[ClaimedTask]) -> dict[str, str]:
 
 
 def report_dropped(
-    context: OpExecutionContext, taken_up: Sequence[Notification], dropped: Sequence[tuple[Notification, Suppression]]
+    context: OpExecutionContext,
+    taken_up: Sequence[Notification],
+    dropped: Sequence[tuple[Notification, Suppression]],
 ) -> None:
     """Show in the UI how many messages go on from this step, and which do not, and why."""
     for one, suppression in dropped:
@@ -141,9 +141,7 @@ def _table(records: Sequence[TableRecord]) -> MetadataValue:
 
 
 def _dropped(notification: Notification, suppression: Suppression) -> TableRecord:
-    return TableRecord(
-        {"task": notification.task_id, "state": suppression.state.value, "reason": suppression.reason}
-    )
+    return TableRecord({"task": notification.task_id, "state": suppression.state.value, "reason": suppression.reason})
 
 
 def _outcome(outcome: Outcome) -> TableRecord:

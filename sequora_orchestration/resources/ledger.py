@@ -169,9 +169,7 @@ class Ledger:
 
     def outcomes(self, claim_id: str) -> list[Outcome]:
         """Return every message that the claim has or has settled."""
-        return [
-            Outcome(**{**row, "state": State(row["state"])}) for row in self._rows("of_claim", claim_id=claim_id)
-        ]
+        return [Outcome(**{**row, "state": State(row["state"])}) for row in self._rows("of_claim", claim_id=claim_id)]
 
     def begin_attempt(self, notification: Notification, run_id: str) -> int | None:
         """Commit that the call begins; return the attempt's number, or None if the row is no longer ours."""
@@ -209,9 +207,7 @@ class Ledger:
 
     def log_sent(self, outcome: Outcome) -> None:
         """Write the application's log row of a text that was sent, if it has none yet."""
-        self._execute(
-            "log_sent", {"id": outcome.id, "task_id": outcome.task_id, "recipient_id": outcome.recipient_id}
-        )
+        self._execute("log_sent", {"id": outcome.id, "task_id": outcome.task_id, "recipient_id": outcome.recipient_id})
 
     def settle_refused(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Record that the text was refused for good."""

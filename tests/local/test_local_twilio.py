@@ -173,9 +173,7 @@ def test_numbers_short_codes_and_names_may_send(twilio: Any, sender: str) -> Non
     assert text(twilio, from_=sender, body="x" * 1600).from_ == sender
 
 
-def test_wrong_credentials_are_refused_before_anything_is_counted(
-    server: TwilioServer, company: PhoneCompany
-) -> None:
+def test_wrong_credentials_are_refused_before_anything_is_counted(server: TwilioServer, company: PhoneCompany) -> None:
     """A wrong token ends in 401 and 20003, for every resource."""
     stranger = connected(server.url, "guessed")
     for ask in (
@@ -222,9 +220,7 @@ def test_a_text_moves_on_with_the_clock(twilio: Any, clock: Clock) -> None:
     ]
 
 
-def test_a_text_to_an_undeliverable_number_ends_undelivered(
-    twilio: Any, company: PhoneCompany, clock: Clock
-) -> None:
+def test_a_text_to_an_undeliverable_number_ends_undelivered(twilio: Any, company: PhoneCompany, clock: Clock) -> None:
     """Such a text is accepted and sent, and only then fails, with the number's error code."""
     company.undeliverable[NURSE] = 30003
     sid = text(twilio).sid
@@ -430,9 +426,7 @@ def test_a_number_follows_its_own_script_before_the_general_one(twilio: Any, com
     assert text(twilio).status == "queued"
 
 
-def test_always_lasts_until_it_is_ended_and_lets_queued_answers_go_first(
-    twilio: Any, company: PhoneCompany
-) -> None:
+def test_always_lasts_until_it_is_ended_and_lets_queued_answers_go_first(twilio: Any, company: PhoneCompany) -> None:
     """An outage goes on for every request until it is over."""
     company.always(Refuse(503, 20503))
     company.script(Refuse(429, 20429))

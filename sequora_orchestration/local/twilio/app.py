@@ -153,8 +153,7 @@ class _Api:
         return _json(
             {
                 "messages": [
-                    _message(self.company.account_sid, message, self.company.state(message))
-                    for message in shown
+                    _message(self.company.account_sid, message, self.company.state(message)) for message in shown
                 ],
                 "page": page,
                 "page_size": size,
@@ -225,9 +224,7 @@ class _Inbox:
                     yield f"data: {seen}\n\n"
                 await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
 
-        return StreamingResponse(
-            news(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-        )
+        return StreamingResponse(news(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 class _ConnectionReset(Response):

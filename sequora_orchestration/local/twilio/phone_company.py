@@ -421,9 +421,7 @@ class PhoneCompany:
         self._changed.notify_all()
 
 
-def _refusal(
-    to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None
-) -> Refusal | None:
+def _refusal(to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None) -> Refusal | None:
     """Why a text is not taken; None if it is."""
     return next(_objections(to, from_, messaging_service_sid, body, validity_period), None)
 

@@ -1,0 +1,89 @@
+"""The application in tests: rows in one line each, and the ledger as a person would look at it."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Engine, RowMapping, text
+
+NURSE_PHONE = "+12025550101"
+EPISODE = "12345678-9abc-4def-8123-456789abcdef"
+
+
+class Care:
+    """Inserts and changes the application's rows; every method returns ids."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use `engine`, whose statements commit by themselves."""
+        self.engine = engine
+
+    def rows(self, sql: str, **parameters: object) -> Sequence[RowMapping]:
+        """Run any statement and return its rows."""
+        with self.engine.connect() as connection:
+            result = connection.execute(text(sql), parameters)
+            return result.mappings().all() if result.returns_rows else []
+
+    def one(self, sql: str, **parameters: object) -> Any:
+        """Return the one value that a statement yields."""
+        (row,) = self.rows(sql, **parameters)
+        (value,) = row.values()
+        return value
+
+    def insert(self, table: str, **columns: object) -> str:
+        """Insert a row and return its id."""
+        names = ", ".join(columns)
+        values = ", ".join(f":{name}" for name in columns)
+        return str(self.one(f'INSERT INTO "{table}" ({names}) VALUES ({values}) RETURNING id', **columns))
+
+    def a_nurse(self, phone: str | None = NURSE_PHONE, **columns: object) -> str:
+        """Insert a nurse; give columns to make her another."""
+        person = {"id": str(uuid4()), "first_name": "Nora", "last_name": "Reyes", "role": "NURSE", "active": True}
+        return self.insert("User", **{**person, "primary_phone": phone, **columns})
+
+    def a_task(self, nurse: str | None, **columns: object) -> str:
+        """Insert an open task for a nurse; give columns to make it another."""
+        task = {
+            "id": str(uuid4()),
+            "episode_id": EPISODE,
+            "severity": "HIGH",
+            "priority": "URGENT",
+            "reason_codes": ["CHEST_PAIN", "DYSPNEA"],
+            "status": "OPEN",
+        }
+        return self.insert("EscalationTask", **{**task, "assigned_to_user_id": nurse, **columns})
+
+    def change_task(self, task: str, **columns: object) -> None:
+        """Change a task's columns."""
+        assignments = ", ".join(f"{name} = :{name}" for name in columns)
+        self.rows(f'UPDATE "EscalationTask" SET {assignments}, updated_at = now() WHERE id = :id', id=task, **columns)
+
+    def ledger(self, task: str | None = None) -> Sequence[RowMapping]:
+        """Return the ledger's rows, of one task or all, oldest first."""
+        return self.rows(
+            "SELECT * FROM orchestration.notification WHERE CAST(:task AS text) IS NULL OR task_id = :task"
+            " ORDER BY created_at, id",
+            task=task,
+        )
+
+    def states(self, task: str | None = None) -> list[str]:
+        """Return the states of the ledger's rows, oldest first."""
+        return [row["state"] for row in self.ledger(task)]
+
+    def history(self, task: str) -> list[str]:
+        """Return the states that a task's messages went through, in order."""
+        rows = self.rows(
+            "SELECT e.to_state FROM orchestration.notification_event e"
+            " JOIN orchestration.notification n ON n.id = e.notification_id WHERE n.task_id = :task ORDER BY e.id",
+            task=task,
+        )
+        return [row["to_state"] for row in rows]
+
+    def logged(self, task: str) -> Sequence[RowMapping]:
+        """Return the application's log rows of a task."""
+        return self.rows('SELECT * FROM "NotificationLog" WHERE task_id = :task', task=task)
+
+    def let_leases_expire(self) -> None:
+        """Let every lease run out, as if its time had passed."""
+        self.rows(
+            "UPDATE orchestration.notification SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL"
+        )

@@ -1,0 +1,87 @@
+"""What tests share: a real Postgres cloned per test, a real HTTP Twilio with phones, and rows in one line each."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from care import Care
+from phones import Phones
+from sqlalchemy import create_engine
+
+from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.migrations.apply import migrate
+from sequora_orchestration.resources.care_database import CareDatabase
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.settings import postgres_url
+
+TEMPLATE = "care_template"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A Postgres server with a template database: the application's tables and our schema, no rows."""
+    with embedded_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+        server.create_database(TEMPLATE)
+        make_care_tables(server.url(TEMPLATE), with_sample_people=False)
+        engine = create_engine(postgres_url(server.url(TEMPLATE)))
+        migrate(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture
+def care_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a database of this test's own."""
+    name = f"care_{uuid4().hex[:12]}"
+    postgres.create_database(name, template=TEMPLATE)
+    url = postgres_url(postgres.url(name))
+    yield url
+    engine_for(url).dispose()
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def care(care_url: str) -> Care:
+    """The application: it inserts and changes rows."""
+    return Care(engine_for(care_url))
+
+
+@pytest.fixture
+def ledger(care_url: str) -> Ledger:
+    """The ledger in this test's database."""
+    return Ledger(engine_for(care_url))
+
+
+@pytest.fixture
+def care_database(care_url: str) -> CareDatabase:
+    """The application's tables as our code reads them."""
+    return CareDatabase(engine_for(care_url))
+
+
+@pytest.fixture(scope="session")
+def twilio() -> Iterator[TwilioServer]:
+    """A Twilio on loopback."""
+    with TwilioServer() as server:
+        yield server
+
+
+@pytest.fixture
+def phones(twilio: TwilioServer) -> Iterator[Phones]:
+    """The phones of everybody; a text that no expectation claimed fails the test."""
+    twilio.company.forget()
+    phones = Phones(twilio.company)
+    yield phones
+    phones.assert_nothing_unexpected()
+
+
+@pytest.fixture
+def environment(care_url: str, twilio: TwilioServer, phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings that a deployment has: this test's database and Twilio."""
+    monkeypatch.setenv("SUPABASE_DB_URL", care_url)
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", TEST_ACCOUNT_SID)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TEST_AUTH_TOKEN)
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "+15005550006")
+    monkeypatch.setenv("TWILIO_API_BASE_URL", twilio.url)
+    monkeypatch.setenv("SEQUORA_APP_URL", "https://app.example.com")
