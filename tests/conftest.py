@@ -77,7 +77,7 @@ def phones(twilio: TwilioServer) -> Iterator[Phones]:
 
 
 @pytest.fixture
-def environment(care_url: str, twilio: TwilioServer, phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(care_url: str, twilio: TwilioServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings that a deployment has: this test's database and Twilio."""
     monkeypatch.setenv("SUPABASE_DB_URL", care_url)
     monkeypatch.setenv("TWILIO_ACCOUNT_SID", TEST_ACCOUNT_SID)

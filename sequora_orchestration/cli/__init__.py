@@ -34,7 +34,7 @@ def dev(port: int, directory: Path) -> None:
 
 @sequora.command()
 @click.option("--app-indexes", is_flag=True, help="Also make the helpful indexes on the application's tables.")
-def migrate(app_indexes: bool) -> None:
+def migrate(*, app_indexes: bool) -> None:
     """Bring the schema `orchestration` up to date on SUPABASE_DB_URL; safe to run again.
 
     The first time, it records the moment: tasks created before are left alone. Where DAGSTER_PG_URL is set it also

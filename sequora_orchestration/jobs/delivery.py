@@ -120,11 +120,13 @@ class Delivery:
         """Record the answer, however long the database is away for."""
         for wait in (*RECORD_WAITS, None):
             try:
-                return self._settle(notification, attempt, answer)
+                self._settle(notification, attempt, answer)
             except (DBAPIError, PoolTimeout):
                 if wait is None:
                     raise
                 time.sleep(wait)
+            else:
+                break
 
     def _settle(self, notification: Notification, attempt: int, answer: Answer) -> None:
         match answer:

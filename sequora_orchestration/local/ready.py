@@ -3,12 +3,11 @@
 A process of its own, that `sequora dev` starts: `python -m sequora_orchestration.local.ready WEB_PORT STARTED`.
 """
 
-import json
 import os
 import sys
 import time
-from urllib.request import Request, urlopen
 
+import requests
 from celery import Celery
 
 _SENSORS = """{
@@ -43,16 +42,11 @@ def main() -> None:
 
 def _sensors(url: str, started: float) -> str | None:
     """Return what is not up yet on the way from the web UI to the sensors, or None."""
-    query = Request(
-        f"{url}/graphql",
-        data=json.dumps({"query": _SENSORS}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
     try:
-        with urlopen(query, timeout=5) as response:
-            results = json.load(response)["data"]["sensorsOrError"].get("results", [])
-    except OSError:
+        answer = requests.post(f"{url}/graphql", json={"query": _SENSORS}, timeout=5)
+    except requests.RequestException:
         return "the web UI"
+    results = answer.json()["data"]["sensorsOrError"].get("results", [])
     if not results:
         return "the code server"
     for sensor in results:

@@ -22,7 +22,8 @@ APP_INDEXES = {
 }
 
 
-def _alembic(connection: Connection) -> Config:
+def alembic_config(connection: Connection) -> Config:
+    """Return Alembic's configuration for our migrations on an open connection."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
@@ -37,7 +38,7 @@ def migrate(engine: Engine) -> list[str]:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        config = _alembic(connection)
+        config = alembic_config(connection)
         before = _applied(connection)
         command.upgrade(config, "head")
         script = ScriptDirectory.from_config(config)

@@ -51,12 +51,12 @@ class NamedStatements:
 
     def __init__(self, path: Path) -> None:
         """Remember the file; it is read at the first look-up."""
-        self._path = path
+        self.path = path
 
     @cached_property
     def all(self) -> dict[str, TextClause]:
         """Every statement by its name."""
-        _, *parts = re.split(r"^-- name: (\w+)$", self._path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        _, *parts = re.split(r"^-- name: (\w+)$", self.path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         return {name: text(sql) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
 
     def __getitem__(self, name: str) -> TextClause:

@@ -16,7 +16,7 @@ from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
 from sequora_orchestration.settings import TwilioSettings
@@ -28,8 +28,9 @@ TIMEOUT = (3.05, 30.0)
 # Texts that a process sends at a time; the connection pool is as large.
 TEXTS_AT_A_TIME = 8
 
-# The SDK logs each request with its form, numbers and body included; this logger has no handler and no parent.
-_NOWHERE = logging.Logger("nowhere", level=logging.CRITICAL)
+# The SDK logs each request with its form, numbers and body included; this logger lets nothing through.
+_NOWHERE = logging.getLogger(f"{__name__}.nowhere")
+_NOWHERE.setLevel(logging.CRITICAL + 1)
 
 
 class _HttpClient(TwilioHttpClient):
@@ -70,14 +71,10 @@ class SmsSender:
             message = self._client.messages.create(to=to, body=body, **self._sender)
         except (TwilioRestException, TwilioServiceException) as error:
             return judge(error.status, error.code)
-        except requests.exceptions.ConnectTimeout:
-            return Refused(Refusal.TRANSIENT, "the phone company could not be reached in time")
         except requests.exceptions.ConnectionError as error:
             return _judge_broken_connection(error)
-        except requests.exceptions.Timeout:
-            return Unclear("the phone company did not answer in time")
         except Exception as error:  # noqa: BLE001  # the request may have been written, whatever broke afterwards
-            return Unclear(f"the phone company's answer could not be read ({type(error).__name__})")
+            return Unclear(f"the phone company's answer did not come or could not be read ({type(error).__name__})")
         if not message.sid:
             return Unclear("the phone company's answer has no SID")
         return Accepted(message.sid)
@@ -87,7 +84,7 @@ def _judge_broken_connection(error: requests.exceptions.ConnectionError) -> Refu
     """Tell a connection that was never made from one that broke when the request may have been written."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    if isinstance(reason, NewConnectionError):
+    if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
         return Refused(Refusal.TRANSIENT, "the phone company could not be reached")
     if reason is not None and "CERTIFICATE_VERIFY_FAILED" in str(reason):
         return Refused(Refusal.CONFIGURATION, "the phone company's TLS certificate is not trusted")

@@ -46,8 +46,8 @@ def _lane(number: int) -> SensorDefinition:
         job=notify_nurse_task,
         minimum_interval_seconds=1,
         default_status=DefaultSensorStatus.RUNNING,
-        description=f"Notices new tasks and launches `notify_nurse_task` for them (lane {number} of {LANES}). While one "
-        "lane launches what it found, the others go on watching; each task goes to one of them.",
+        description=f"Notices new tasks and launches `notify_nurse_task` for them (lane {number} of {LANES}). "
+        "While one lane launches what it found, the others go on watching; each task goes to one of them.",
     )
     def new_escalation_tasks(ledger: ResourceParam[Ledger]) -> SensorResult:
         ledger.doubt_abandoned_attempts()

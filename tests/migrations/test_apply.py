@@ -1,0 +1,94 @@
+"""`sequora migrate`: again, at the same time, and with the application's indexes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from care import Care
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from sequora_orchestration.domain.ledger_state import MOVES
+from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
+from sequora_orchestration.migrations import apply
+from sequora_orchestration.settings import postgres_url
+
+
+@pytest.fixture
+def fresh(postgres: EmbeddedPostgres) -> Engine:
+    """A database with the application's tables and nothing of ours."""
+    name = f"fresh_{uuid4().hex[:12]}"
+    postgres.create_database(name)
+    url = postgres_url(postgres.url(name))
+    make_care_tables(url, with_sample_people=False)
+    return create_engine(url)
+
+
+def go_live(engine: Engine) -> object:
+    with engine.connect() as connection:
+        return connection.scalar(text("SELECT go_live_at FROM orchestration.go_live"))
+
+
+def test_migrating_again_changes_nothing(fresh: Engine) -> None:
+    """The moment of going live is recorded once."""
+    assert apply.migrate(fresh) == ["0001"]
+    moment = go_live(fresh)
+    assert apply.migrate(fresh) == []
+    assert go_live(fresh) == moment
+
+
+def test_two_processes_may_migrate_at_once(fresh: Engine) -> None:
+    """One does it, the others wait and find it done."""
+    barrier = Barrier(4)
+
+    def migrate(_: int) -> list[str]:
+        barrier.wait()
+        return apply.migrate(fresh)
+
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(migrate, range(4)))
+    assert sorted(applied) == [[], [], [], ["0001"]]
+
+
+def test_everything_of_ours_is_in_our_schema(fresh: Engine) -> None:
+    """The application's schema holds what it held before."""
+    before = set(inspect(fresh).get_table_names("public"))
+    apply.migrate(fresh)
+    assert set(inspect(fresh).get_table_names("public")) == before
+    assert "notification" in inspect(fresh).get_table_names(apply.SCHEMA)
+
+
+def test_a_migration_can_be_taken_back(fresh: Engine) -> None:
+    """Down to nothing, and up again."""
+    apply.migrate(fresh)
+    with fresh.begin() as connection:
+        command.downgrade(apply.alembic_config(connection), "base")
+    assert inspect(fresh).get_table_names(apply.SCHEMA) == ["migration"]
+    assert apply.migrate(fresh) == ["0001"]
+
+
+def test_the_database_holds_the_moves_of_the_domain(care: Care) -> None:
+    """The two are written down separately, and must say the same."""
+    rows = care.rows("SELECT from_state, to_state FROM orchestration.notification_move")
+    assert {(row["from_state"], row["to_state"]) for row in rows} == MOVES
+
+
+def test_the_helpful_indexes_are_made_once(care: Care) -> None:
+    """And made anew where an interrupted run left one invalid."""
+    assert apply.make_app_indexes(care.engine) == list(apply.APP_INDEXES)
+    assert apply.make_app_indexes(care.engine) == []
+    care.rows("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'public.sequora_open_task'::regclass")
+    assert apply.make_app_indexes(care.engine) == ["sequora_open_task"]
+
+
+def test_the_question_uses_the_helpful_index(care: Care) -> None:
+    """Its condition and the index's are the same words, or Postgres would not see that they fit."""
+    apply.make_app_indexes(care.engine)
+    with care.engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = connection.exec_driver_sql(
+            'EXPLAIN SELECT 1 FROM "EscalationTask" t WHERE (t.status IN (\'RESOLVED\', \'CANCELLED\')) IS NOT TRUE'
+        ).scalars()
+        assert "sequora_open_task" in "\n".join(plan)
+        connection.exec_driver_sql("RESET enable_seqscan")

@@ -1,0 +1,430 @@
+"""The ledger on a real Postgres: what is claimed, by whom, in which order, and the moves that are let happen."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+from care import Care
+from sqlalchemy import create_engine
+from sqlalchemy.exc import IntegrityError
+
+from sequora_orchestration.domain.ledger_state import MOVES, State
+from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.resources.ledger import BATCH, FEW, Claim, Ledger, Notification, SchemaMissingError
+from sequora_orchestration.settings import postgres_url
+
+
+def task_ids(claims: list[Claim]) -> list[str]:
+    return [task.task_id for claim in claims for task in claim.tasks]
+
+
+def taken_up(ledger: Ledger, claim: Claim) -> Notification:
+    (notification,) = ledger.take_up(claim.id, "a-run")
+    return notification
+
+
+def test_a_new_task_is_claimed_once(care: Care, ledger: Ledger) -> None:
+    """What has a ledger row is owed nothing any more."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    assert task_ids([claim]) == [task]
+    assert ledger.claim_new_tasks() == []
+    assert care.states(task) == ["QUEUED"]
+
+
+@pytest.mark.parametrize("status", ["RESOLVED", "CANCELLED"])
+def test_a_closed_task_is_owed_nothing(care: Care, ledger: Ledger, status: str) -> None:
+    """Nobody needs to act on it."""
+    care.a_task(care.a_nurse(), status=status)
+    assert ledger.claim_new_tasks() == []
+
+
+@pytest.mark.parametrize("status", ["OPEN", "IN_PROGRESS", None, "WHATEVER"])
+def test_a_task_that_is_not_closed_is_owed_a_text(care: Care, ledger: Ledger, status: str | None) -> None:
+    """An unknown or missing status counts as open: silence is worse."""
+    task = care.a_task(care.a_nurse(), status=status)
+    assert task_ids(ledger.claim_new_tasks()) == [task]
+
+
+def test_tasks_from_before_going_live_are_left_alone(care: Care, ledger: Ledger) -> None:
+    """A database that has lived for years holds old open rows."""
+    care.a_task(care.a_nurse(), created_at=datetime.now(UTC) - timedelta(days=400), updated_at=datetime.now(UTC))
+    assert ledger.claim_new_tasks() == []
+
+
+def test_the_going_live_can_be_set_to_another_moment(care: Care, care_url: str) -> None:
+    """SEQUORA_GO_LIVE_AT overrides what the migration recorded."""
+    nurse = care.a_nurse()
+    older, newer = (datetime.now(UTC) - timedelta(days=days) for days in (3, 1))
+    care.a_task(nurse, created_at=older)
+    wanted = care.a_task(nurse, created_at=newer)
+    ledger = Ledger(engine_for(care_url), go_live_at=datetime.now(UTC) - timedelta(days=2))
+    assert task_ids(ledger.claim_new_tasks()) == [wanted]
+
+
+def test_a_row_committed_late_is_found(care: Care, ledger: Ledger, care_url: str) -> None:
+    """The question is about state: no cursor has passed a row whose transaction took its time."""
+    nurse = care.a_nurse()
+    engine = create_engine(care_url)
+    with engine.connect() as slow:
+        late = str(uuid4())
+        slow.exec_driver_sql(
+            'INSERT INTO "EscalationTask" (id, assigned_to_user_id, created_at) VALUES (%s, %s, now())', (late, nurse)
+        )
+        between = care.a_task(nurse)
+        assert task_ids(ledger.claim_new_tasks()) == [between]
+        slow.commit()
+    engine.dispose()
+    assert task_ids(ledger.claim_new_tasks()) == [late]
+
+
+def test_few_tasks_get_a_run_each(care: Care, ledger: Ledger) -> None:
+    """While it is calm each task has a run of its own to look at."""
+    nurse = care.a_nurse()
+    for _ in range(FEW):
+        care.a_task(nurse)
+    assert [len(claim.tasks) for claim in ledger.claim_new_tasks()] == [1] * FEW
+
+
+def test_many_tasks_share_runs(care: Care, ledger: Ledger) -> None:
+    """In a burst a run takes up to a batch of them."""
+    nurse = care.a_nurse()
+    for _ in range(BATCH + 10):
+        care.a_task(nurse)
+    assert sorted(len(claim.tasks) for claim in ledger.claim_new_tasks()) == [10, BATCH]
+
+
+def test_the_most_severe_are_claimed_before_the_others(care: Care, ledger: Ledger) -> None:
+    """A claim holds one severity; the next waits until the one before is under way."""
+    nurse = care.a_nurse()
+    for severity in ["LOW", "MODERATE", "CRITICAL", "HIGH", None, "CRITICAL"]:
+        care.a_task(nurse, severity=severity)
+    order: list[list[str | None]] = []
+    for _ in range(4):
+        claims = ledger.claim_new_tasks()
+        order.append([task.severity for claim in claims for task in claim.tasks])
+        assert ledger.claim_new_tasks() == []
+        for claim in claims:
+            for notification in ledger.take_up(claim.id, "a-run"):
+                assert ledger.begin_attempt(notification, "a-run") == 1
+    assert order == [["CRITICAL", "CRITICAL"], ["HIGH", None], ["MODERATE"], ["LOW"]]
+
+
+def test_less_severe_tasks_do_not_wait_for_a_silent_run(care: Care, ledger: Ledger) -> None:
+    """A run that died holds up nobody but its own rows."""
+    nurse = care.a_nurse()
+    care.a_task(nurse, severity="CRITICAL")
+    ledger.claim_new_tasks()
+    low = care.a_task(nurse, severity="LOW")
+    care.rows("UPDATE orchestration.notification SET lease_until = lease_until - interval '3 seconds'")
+    assert task_ids(ledger.claim_new_tasks()) == [low]
+
+
+def test_a_lease_that_expired_is_claimed_again(care: Care, ledger: Ledger) -> None:
+    """A run that never started or died does not lose its rows."""
+    task = care.a_task(care.a_nurse())
+    (first,) = ledger.claim_new_tasks()
+    care.let_leases_expire()
+    (second,) = ledger.claim_new_tasks()
+    assert task_ids([second]) == [task]
+    assert second.id != first.id
+    assert ledger.take_up(first.id, "the-first-run") == []
+    assert len(ledger.take_up(second.id, "the-second-run")) == 1
+
+
+def test_a_run_whose_lease_was_taken_over_steps_aside(care: Care, ledger: Ledger) -> None:
+    """It had read its rows before; the attempt finds that they are another claim's."""
+    care.a_task(care.a_nurse())
+    (first,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, first)
+    care.let_leases_expire()
+    ledger.claim_new_tasks()
+    assert ledger.begin_attempt(notification, "the-first-run") is None
+    assert not ledger.suppress(notification, Suppression(State.CANCELLED, "whatever"), "the-first-run")
+
+
+def test_claimers_at_once_never_share_a_row(care: Care, ledger: Ledger) -> None:
+    """Eight of them at the same moment: each row goes to one."""
+    nurse = care.a_nurse()
+    expected = {care.a_task(nurse) for _ in range(40)}
+    assert sorted(_at_once(lambda: task_ids(ledger.claim_new_tasks()))) == sorted(expected)
+
+
+def test_claimers_of_abandoned_rows_at_once_never_share_a_row(care: Care, ledger: Ledger) -> None:
+    """The same when the rows are there already and their leases have expired."""
+    nurse = care.a_nurse()
+    expected = {care.a_task(nurse) for _ in range(40)}
+    ledger.claim_new_tasks()
+    care.let_leases_expire()
+    assert sorted(_at_once(lambda: task_ids(ledger.claim_new_tasks()))) == sorted(expected)
+
+
+def test_sensors_and_people_at_once_never_share_a_row(care: Care, ledger: Ledger) -> None:
+    """Runs launched by hand claim by name while the sensors claim what they find."""
+    nurse = care.a_nurse()
+    tasks = [care.a_task(nurse) for _ in range(20)]
+
+    def by_name() -> list[str]:
+        return [task.task_id for task in ledger.claim_named_tasks(tasks, str(uuid4()))]
+
+    claimed = _at_once(lambda: task_ids(ledger.claim_new_tasks()), by_name)
+    assert sorted(claimed) == sorted(tasks)
+
+
+def test_two_attempts_at_once_begin_once(care: Care, ledger: Ledger) -> None:
+    """Two workers that were given the same run do not both call."""
+    care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    attempts = _at_once(lambda: [ledger.begin_attempt(notification, "a-run")])
+    assert [attempt for attempt in attempts if attempt] == [1]
+
+
+def _at_once(*calls: Callable[[], list[str]] | Callable[[], list[int | None]]) -> list[object]:
+    """Make eight calls at the same moment, three times, and return all that they returned."""
+    barrier = Barrier(8)
+
+    def call(number: int) -> list[object]:
+        found: list[object] = []
+        for _ in range(3):
+            barrier.wait()
+            found.extend(calls[number % len(calls)]())
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        return [one for found in pool.map(call, range(8)) for one in found]
+
+
+def test_a_reassigned_task_is_owed_to_the_new_nurse(care: Care, ledger: Ledger) -> None:
+    """And once told, she is not told again when the task comes back to her."""
+    first, second = care.a_nurse(), care.a_nurse()
+    task = care.a_task(first)
+    for nurse in (first, second):
+        care.change_task(task, assigned_to_user_id=nurse)
+        (claim,) = ledger.claim_new_tasks()
+        notification = taken_up(ledger, claim)
+        assert notification.recipient_id == nurse
+        attempt = ledger.begin_attempt(notification, "a-run")
+        ledger.settle_sent(notification, attempt or 0, "SM1")
+    care.change_task(task, assigned_to_user_id=first)
+    assert ledger.claim_new_tasks() == []
+
+
+def test_a_nurse_who_gets_a_task_back_before_she_was_told_is_told(care: Care, ledger: Ledger) -> None:
+    """The first message was cancelled, so it went nowhere and does not stand in the way."""
+    first, second = care.a_nurse(), care.a_nurse()
+    task = care.a_task(first)
+    (claim,) = ledger.claim_new_tasks()
+    care.change_task(task, assigned_to_user_id=second)
+    ledger.suppress(taken_up(ledger, claim), Suppression(State.CANCELLED, "reassigned"), "a-run")
+    care.change_task(task, assigned_to_user_id=first)
+    (claim,) = ledger.claim_new_tasks()
+    assert taken_up(ledger, claim).recipient_id == first
+
+
+def test_a_failed_message_is_not_tried_again_by_itself(care: Care, ledger: Ledger) -> None:
+    """But a person may ask for it by name, once a claim."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    ledger.suppress(taken_up(ledger, claim), Suppression(State.FAILED, "no phone"), "a-run")
+    assert ledger.claim_new_tasks() == []
+    by_hand = str(uuid4())
+    assert len(ledger.claim_named_tasks([task], by_hand)) == 1
+    (notification,) = ledger.take_up(by_hand, by_hand)
+    ledger.suppress(notification, Suppression(State.FAILED, "no phone"), by_hand)
+    assert ledger.claim_named_tasks([task], by_hand) == []
+    assert care.states(task) == ["FAILED", "FAILED"]
+
+
+@pytest.mark.parametrize("settled", ["SENT", "IN_DOUBT"])
+def test_asking_by_name_leaves_alone_what_was_or_may_have_been_sent(
+    care: Care, ledger: Ledger, settled: str
+) -> None:
+    """Nobody is texted twice because somebody launched a job."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    if settled == "SENT":
+        ledger.settle_sent(notification, attempt, "SM1")
+    else:
+        ledger.settle_unclear(notification, attempt, "nobody knows", None)
+    assert ledger.claim_named_tasks([task], str(uuid4())) == []
+    assert ledger.in_hand_elsewhere([task], str(uuid4())) == {task: State(settled)}
+
+
+def test_asking_by_name_waits_for_a_lease_to_expire(care: Care, ledger: Ledger) -> None:
+    """A sensor's run has the row; afterwards a person's may have it."""
+    task = care.a_task(care.a_nurse())
+    ledger.claim_new_tasks()
+    assert ledger.claim_named_tasks([task], str(uuid4())) == []
+    care.let_leases_expire()
+    assert [one.task_id for one in ledger.claim_named_tasks([task], str(uuid4()))] == [task]
+
+
+def test_asking_by_name_does_not_stumble_over_ids_that_name_nothing(care: Care, ledger: Ledger) -> None:
+    """Also ids that are no UUIDs at all."""
+    task = care.a_task(care.a_nurse())
+    claimed = ledger.claim_named_tasks([str(uuid4()), "not an id", task], str(uuid4()))
+    assert [one.task_id for one in claimed] == [task]
+
+
+def test_a_sent_text_is_logged_in_the_same_moment(care: Care, ledger: Ledger) -> None:
+    """Ledger and application log say so together, with the same time."""
+    nurse = care.a_nurse()
+    task = care.a_task(nurse)
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    for _ in range(2):
+        assert ledger.settle_sent(notification, attempt, "SM1")
+    (row,), (log,) = care.ledger(task), care.logged(task)
+    assert row["state"] == "SENT"
+    assert row["provider_sid"] == "SM1"
+    assert (str(log["task_id"]), str(log["nurse_id"])) == (task, nurse)
+    assert (log["method"], log["status"], log["sent_at"]) == ("SMS", "SENT", row["sent_at"])
+
+
+def test_a_text_is_known_as_sent_even_if_the_applications_log_refuses_its_row(care: Care, ledger: Ledger) -> None:
+    """And the log row is made up for, once, when the table takes it again."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    care.rows('ALTER TABLE "NotificationLog" ADD CONSTRAINT closed CHECK (false) NOT VALID')
+    assert not ledger.settle_sent(notification, attempt, "SM1")
+    (outcome,) = ledger.outcomes(claim.id)
+    assert (outcome.state, outcome.logged) == (State.SENT, False)
+    care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
+    for _ in range(2):
+        ledger.log_sent(outcome)
+    assert len(care.logged(task)) == 1
+
+
+def test_an_attempt_cannot_settle_a_later_one(care: Care, ledger: Ledger) -> None:
+    """An answer that comes late counts for the attempt it belongs to."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    first = ledger.begin_attempt(notification, "a-run") or 0
+    ledger.try_again(notification, first, "busy", 20429)
+    second = ledger.begin_attempt(notification, "a-run") or 0
+    ledger.settle_refused(notification, first, "late", None)
+    assert care.states(task) == ["SENDING"]
+    ledger.settle_refused(notification, second, "no", 21211)
+    assert care.states(task) == ["FAILED"]
+
+
+def test_what_a_dead_process_was_sending_is_set_aside(care: Care, ledger: Ledger) -> None:
+    """Nobody knows whether it went out; it is not claimed again, and a late answer still settles it."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    ledger.doubt_abandoned_attempts()
+    assert care.states(task) == ["SENDING"]
+    care.let_leases_expire()
+    ledger.doubt_abandoned_attempts()
+    assert care.states(task) == ["IN_DOUBT"]
+    assert ledger.claim_new_tasks() == []
+    ledger.settle_sent(notification, attempt, "SM1")
+    assert care.states(task) == ["SENT"]
+
+
+def test_what_is_put_back_has_lost_no_attempt_and_waits(care: Care, ledger: Ledger) -> None:
+    """A fault of ours burns nothing; any claim may have the row after the pause."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    ledger.put_back(notification, attempt, "credentials", 20003, pause=30)
+    (row,) = care.ledger(task)
+    assert (row["state"], row["attempts"], row["claim_id"]) == ("QUEUED", 0, None)
+    assert ledger.claim_new_tasks() == []
+    care.let_leases_expire()
+    assert task_ids(ledger.claim_new_tasks()) == [task]
+
+
+def test_the_history_tells_every_change(care: Care, ledger: Ledger) -> None:
+    """With the run and the reason of each."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    for number in (1, 2):
+        attempt = ledger.begin_attempt(notification, f"run-{number}") or 0
+        ledger.try_again(notification, attempt, "busy", 20429)
+    ledger.give_back(claim.id, "credentials", pause=0)
+    history = care.rows("SELECT to_state, attempt, run_id, reason FROM orchestration.notification_event ORDER BY id")
+    assert [tuple(row.values()) for row in history] == [
+        ("QUEUED", 0, None, None),
+        ("SENDING", 1, "run-1", None),
+        ("QUEUED", 1, "run-1", "busy"),
+        ("SENDING", 2, "run-2", None),
+        ("QUEUED", 2, "run-2", "busy"),
+        ("QUEUED", 2, "run-2", "credentials"),
+    ]
+    assert care.states(task) == ["QUEUED"]
+
+
+def test_the_database_lets_happen_the_moves_of_the_domain_and_no_other(care: Care) -> None:
+    """Whoever writes, and with whatever tool: every pair of states is tried."""
+    for before, after in product(State, State):
+        if before is after:
+            continue
+        row = _in_state(care, before)
+        move = f"UPDATE orchestration.notification SET state = '{after}' WHERE id = '{row}'"
+        if (before, after) in MOVES:
+            care.rows(move)
+        else:
+            with pytest.raises(IntegrityError, match="may not move"):
+                care.rows(move)
+
+
+def _in_state(care: Care, state: State) -> str:
+    """Insert a row that has every column it could need, and bring it into a state over allowed moves."""
+    way = next(way for way in _ways() if way[-1] is state)
+    row = care.one(
+        "INSERT INTO orchestration.notification (business_key, kind, urgency, owed_since, due_at, state, lease_until,"
+        " attempted_at, provider_sid, sent_at, reason) VALUES (gen_random_uuid(), 'a-kind', 0, now(), now(), :state,"
+        " now(), now(), 'SM1', now(), 'because') RETURNING id",
+        state=way[0],
+    )
+    for step in way[1:]:
+        care.rows(f"UPDATE orchestration.notification SET state = '{step}' WHERE id = '{row}'")
+    return str(row)
+
+
+def _ways() -> list[list[State]]:
+    """Return a way to each state, shortest first."""
+    ways = [[State.SCHEDULED], [State.QUEUED]]
+    for way in ways:
+        ways.extend([*way, after] for before, after in MOVES if before is way[-1] and after not in way)
+    return ways
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.SCHEDULED, State.QUEUED}))
+def test_a_message_does_not_begin_half_way(care: Care, state: State) -> None:
+    """A row is inserted as scheduled or queued, never as sent."""
+    with pytest.raises(IntegrityError, match="begins as"):
+        care.rows(
+            "INSERT INTO orchestration.notification (business_key, kind, urgency, owed_since, state, lease_until,"
+            " attempted_at, provider_sid, sent_at, reason)"
+            " VALUES ('a', 'a-kind', 0, now(), :state, now(), now(), 'SM1', now(), 'because')",
+            state=state,
+        )
+
+
+def test_a_missing_schema_is_said_in_a_sentence(postgres: EmbeddedPostgres) -> None:
+    """It names the command that mends it."""
+    postgres.create_database("without_our_schema")
+    url = postgres_url(postgres.url("without_our_schema"))
+    make_care_tables(url, with_sample_people=False)
+    with pytest.raises(SchemaMissingError, match="sequora migrate"):
+        Ledger(engine_for(url)).claim_new_tasks()
+    engine_for(url).dispose()
