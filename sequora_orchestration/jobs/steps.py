@@ -60,7 +60,7 @@ class DeliveryResource(ConfigurableResource[Delivery]):
             care=open_care_database(),
             sender=open_sms_sender(),
             app_url=AppSettings.load().sequora_app_url,
-            run_id=context.run_id or "",
+            run_id=context.run.run_id if context.run else "",
         )
 
 
