@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dagster import OpDefinition
+
 from sequora_orchestration.definitions import defs
 
 LOAD = """
@@ -35,6 +37,7 @@ def test_every_definition_explains_itself() -> None:
         "log_notification",
     ]
     for node in job.nodes:
+        assert isinstance(node.definition, OpDefinition)
         assert node.definition.description
         assert node.definition.retry_policy
     for sensor in repository.sensor_defs:

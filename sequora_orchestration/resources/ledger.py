@@ -87,13 +87,29 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """How many messages of a kind are in a state, and since when the oldest of them was owed."""
+class Waiting:
+    """A message that is due or set aside; `age` is in seconds."""
 
+    task_id: str | None
     kind: str
     state: State
-    count: int
-    oldest_owed_since: datetime
+    age: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The ledger at a glance. Latencies are in seconds, from when a message was owed until it was accepted."""
+
+    counts: dict[str, dict[State, int]]
+    """How many messages are in each state, by kind."""
+
+    sent_last_hour: int
+    latency_p50: float | None
+    latency_p95: float | None
+    oldest_due: Waiting | None
+    set_aside: list[Waiting]
+    """In doubt, held, failed, or sent but not in the application's log; the newest of them."""
 
 
 class Ledger:
@@ -252,9 +268,24 @@ class Ledger:
         """Set aside what a dead process was sending: nobody knows whether it went out."""
         self._execute("doubt_abandoned_attempts", {})
 
-    def figures(self) -> list[Figure]:
-        """Return how many messages are in each state, by kind."""
-        return [Figure(**{**row, "state": State(row["state"])}) for row in self._rows("figures")]
+    def figures(self, *, most: int = 10) -> Figures:
+        """Return the ledger at a glance, with up to `most` messages that a person should look at."""
+        counts: dict[str, dict[State, int]] = defaultdict(dict)
+        for row in self._rows("counts"):
+            counts[row["kind"]][State(row["state"])] = row["count"]
+        (last_hour,) = self._rows("last_hour")
+        return Figures(
+            counts=dict(counts),
+            sent_last_hour=last_hour["sent"],
+            latency_p50=last_hour["p50"],
+            latency_p95=last_hour["p95"],
+            oldest_due=next((_waiting(row) for row in self._rows("oldest_due")), None),
+            set_aside=[_waiting(row) for row in self._rows("set_aside", most=most)],
+        )
+
+
+def _waiting(row: RowMapping) -> Waiting:
+    return Waiting(**{**row, "state": State(row["state"])})
 
 
 def _claimed_task(row: RowMapping) -> ClaimedTask:

@@ -248,9 +248,33 @@ WHERE id IN (
     FOR UPDATE SKIP LOCKED
 );
 
--- name: figures
+-- name: counts
 -- Reading changes nothing.
-SELECT kind, state, count(*) AS count, min(owed_since) AS oldest_owed_since
+SELECT kind, state, count(*) AS count
 FROM orchestration.notification
 GROUP BY kind, state
 ORDER BY kind, state;
+
+-- name: last_hour
+-- From when a message was owed until the phone company had it, in seconds. Reading changes nothing.
+SELECT count(*) AS sent,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))::float AS p50,
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))::float AS p95
+FROM orchestration.notification
+WHERE sent_at > now() - interval '1 hour';
+
+-- name: oldest_due
+-- What has waited longest of what is due and not sent yet. Reading changes nothing.
+SELECT task_id, kind, state, extract(epoch FROM now() - coalesce(due_at, owed_since))::float AS age
+FROM orchestration.notification
+WHERE state IN ('QUEUED', 'SENDING') OR (state = 'SCHEDULED' AND due_at <= now())
+ORDER BY coalesce(due_at, owed_since)
+LIMIT 1;
+
+-- name: set_aside
+-- What a person should look at, newest first. Reading changes nothing.
+SELECT task_id, kind, state, reason, extract(epoch FROM now() - created_at)::float AS age
+FROM orchestration.notification
+WHERE state IN ('IN_DOUBT', 'HELD', 'FAILED') OR (state = 'SENT' AND logged_at IS NULL)
+ORDER BY created_at DESC
+LIMIT :most;

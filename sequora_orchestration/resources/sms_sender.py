@@ -33,7 +33,7 @@ _NOWHERE = logging.getLogger(f"{__name__}.nowhere")
 _NOWHERE.setLevel(logging.CRITICAL + 1)
 
 
-class _HttpClient(TwilioHttpClient):
+class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
     """Talks to another address than Twilio's, if told so, over as many kept connections as we send texts at a time."""
 
     def __init__(self, base_url: str) -> None:

@@ -5,10 +5,18 @@ from uuid import uuid4
 
 import pytest
 from care import EPISODE, NURSE_PHONE, Care
-from dagster import DagsterInstance, ExecuteInProcessResult, ReexecutionOptions, execute_job, reconstructable
+from dagster import (
+    DagsterInstance,
+    ExecuteInProcessResult,
+    JobDefinition,
+    ReexecutionOptions,
+    execute_job,
+    reconstructable,
+)
 from phones import Phones
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.domain import phone_number
 from sequora_orchestration.domain.message_kind import TASK_CREATED
 from sequora_orchestration.jobs import delivery, steps
 from sequora_orchestration.local.twilio.phone_company import (
@@ -18,7 +26,9 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
+from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import BATCH, Claim, Ledger
+from sequora_orchestration.resources.sms_sender import open_sms_sender
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -77,7 +87,7 @@ def test_the_nurse_is_texted_and_it_is_logged(
 
 
 def test_the_steps_show_what_they_did_and_no_names_or_numbers(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance
+    care: Care, phones: Phones, instance: DagsterInstance
 ) -> None:
     """Counts, ids, states and SIDs as metadata; nothing else in any event."""
     good, bad = care.a_nurse(first_name="Marked-Name"), care.a_nurse("555-CALL-ME", last_name="Marked-Name")
@@ -159,7 +169,7 @@ def test_executing_a_failed_run_again_tries_what_failed_and_nothing_else(
     assert care.states(failed) == ["FAILED", "SENT"]
 
 
-def notify_nurse_task_of_the_definitions() -> object:
+def notify_nurse_task_of_the_definitions() -> JobDefinition:
     """Return the job with its resources, as a worker loads it."""
     return defs.get_job_def("notify_nurse_task")
 
@@ -204,7 +214,7 @@ def test_a_bad_row_ends_in_a_state_with_a_sentence_and_stops_no_neighbour(
     sentence: str,
 ) -> None:
     """Whatever is wrong with one of a run, the other is texted."""
-    bad = care.a_task(care.a_nurse(**nurse), **task)  # type: ignore[arg-type]
+    bad = care.a_task(care.a_nurse(**nurse), **task)
     good = care.a_task(care.a_nurse("+12025550102"), severity="LOW")
     assert run_by_hand(instance, bad, good).success
     (row,) = care.ledger(bad)
@@ -252,14 +262,14 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
 
 
 @pytest.mark.usefixtures("phones")
-def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger) -> None:
+def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger, care_database: CareDatabase) -> None:
     """A task that is resolved when its run has begun already is not texted about either."""
     care.a_task(care.a_nurse())
     (claim,) = ledger.claim_new_tasks()
     sender = delivery.Delivery(
         ledger=ledger,
-        care=steps.open_care_database(),
-        sender=steps.open_sms_sender(),
+        care=care_database,
+        sender=open_sms_sender(),
         app_url="https://app.example.com",
         run_id="a-run",
     )
@@ -402,7 +412,7 @@ def test_a_mistake_in_a_rule_ends_one_message_alone(
 ) -> None:
     """Whatever it raises, the neighbours go out."""
     unlucky, lucky = care.a_task(care.a_nurse()), care.a_task(care.a_nurse("+12025550102"))
-    original = delivery.e164
+    original = phone_number.e164
 
     def mistaken(typed: str | None) -> str:
         if typed == NURSE_PHONE:
@@ -429,8 +439,12 @@ def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phone
         for claim in claims:
             assert len(claim.tasks) <= BATCH
             assert run(instance, claim).success
-    texts = [phones.expect(text) or text.body.split()[2] for text in phones.company.accepted(NURSE_PHONE)]
-    assert texts == ["CRITICAL"] * 25 + ["HIGH"] * 25 + ["MODERATE"] * 25 + ["LOW"] * 25
+    texts = phones.company.accepted(NURSE_PHONE)
+    for text in texts:
+        phones.expect(text)
+    assert [text.body.split()[2] for text in texts] == ["CRITICAL"] * 25 + ["HIGH"] * 25 + ["MODERATE"] * 25 + [
+        "LOW"
+    ] * 25
 
 
 def test_ids_that_name_nothing_are_said_and_stop_nobody(care: Care, phones: Phones, instance: DagsterInstance) -> None:

@@ -88,7 +88,7 @@ def test_the_question_uses_the_helpful_index(care: Care) -> None:
     with care.engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
         plan = connection.exec_driver_sql(
-            'EXPLAIN SELECT 1 FROM "EscalationTask" t WHERE (t.status IN (\'RESOLVED\', \'CANCELLED\')) IS NOT TRUE'
+            "EXPLAIN SELECT 1 FROM \"EscalationTask\" t WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE"
         ).scalars()
         assert "sequora_open_task" in "\n".join(plan)
         connection.exec_driver_sql("RESET enable_seqscan")

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from threading import Barrier
+from typing import TypeVar
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,8 @@ from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tab
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import BATCH, FEW, Claim, Ledger, Notification, SchemaMissingError
 from sequora_orchestration.settings import postgres_url
+
+T = TypeVar("T")
 
 
 def task_ids(claims: list[Claim]) -> list[str]:
@@ -186,12 +189,12 @@ def test_two_attempts_at_once_begin_once(care: Care, ledger: Ledger) -> None:
     assert [attempt for attempt in attempts if attempt] == [1]
 
 
-def _at_once(*calls: Callable[[], list[str]] | Callable[[], list[int | None]]) -> list[object]:
+def _at_once(*calls: Callable[[], list[T]]) -> list[T]:
     """Make eight calls at the same moment, three times, and return all that they returned."""
     barrier = Barrier(8)
 
-    def call(number: int) -> list[object]:
-        found: list[object] = []
+    def call(number: int) -> list[T]:
+        found: list[T] = []
         for _ in range(3):
             barrier.wait()
             found.extend(calls[number % len(calls)]())
@@ -243,9 +246,7 @@ def test_a_failed_message_is_not_tried_again_by_itself(care: Care, ledger: Ledge
 
 
 @pytest.mark.parametrize("settled", ["SENT", "IN_DOUBT"])
-def test_asking_by_name_leaves_alone_what_was_or_may_have_been_sent(
-    care: Care, ledger: Ledger, settled: str
-) -> None:
+def test_asking_by_name_leaves_alone_what_was_or_may_have_been_sent(care: Care, ledger: Ledger, settled: str) -> None:
     """Nobody is texted twice because somebody launched a job."""
     task = care.a_task(care.a_nurse())
     (claim,) = ledger.claim_new_tasks()
@@ -361,7 +362,7 @@ def test_the_history_tells_every_change(care: Care, ledger: Ledger) -> None:
         ledger.try_again(notification, attempt, "busy", 20429)
     ledger.give_back(claim.id, "credentials", pause=0)
     history = care.rows("SELECT to_state, attempt, run_id, reason FROM orchestration.notification_event ORDER BY id")
-    assert [tuple(row.values()) for row in history] == [
+    assert [tuple(dict(row).values()) for row in history] == [
         ("QUEUED", 0, None, None),
         ("SENDING", 1, "run-1", None),
         ("QUEUED", 1, "run-1", "busy"),

@@ -1,0 +1,47 @@
+# One command for each thing; each sets up what it needs. `make dev`, `make demo`, `make test`, `make lint`, `make bench`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Compiled at install: a process that has to compile what it imports starts seconds later.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo dev test lint format bench lock clean
+
+demo: $(READY)  ## one task becomes one text, on an embedded system
+	$(BIN)/sequora demo
+
+dev: $(READY)  ## the whole system until Ctrl-C
+	exec $(BIN)/sequora dev
+
+test: $(READY)
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## ARGS="--against-naive" for the comparison
+	$(BIN)/python -m bench $(ARGS)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+# After a change of the dependencies in pyproject.toml.
+lock: $(READY)
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra local --group dev \
+		--no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .sequora

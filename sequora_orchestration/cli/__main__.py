@@ -1,0 +1,5 @@
+"""`python -m sequora_orchestration.cli` is `sequora`."""
+
+from sequora_orchestration.cli.commands import main
+
+main()

@@ -1,0 +1,120 @@
+"""The commands. What a command needs is imported when it runs: `--help` must be quick."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def sequora() -> None:
+    """Run and inspect Sequora's orchestration."""
+
+
+_DIRECTORY = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".sequora"),
+    show_default=True,
+    help="Where the embedded databases live.",
+)
+
+# Told by name: their modules are heavy, and absent where the extra `local` is not installed.
+_OF_THE_LOCAL_SYSTEM = {"SystemBusyError", "DemoFailedError"}
+
+
+@sequora.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the web UI, on 127.0.0.1.")
+@_DIRECTORY
+def dev(port: int, directory: Path) -> None:
+    """Run the whole system until Ctrl-C.
+
+    Web UI, daemon, code server and warm workers, and an embedded Postgres, broker and phone company for whatever of
+    SUPABASE_DB_URL, DAGSTER_PG_URL, SEQUORA_BROKER_URL and the TWILIO_… settings is not set.
+    """
+    from sequora_orchestration.local.system import run
+
+    sys.exit(run(directory, port))
+
+
+@sequora.command()
+@click.option("--app-indexes", is_flag=True, help="Also make the helpful indexes on the application's tables.")
+def migrate(*, app_indexes: bool) -> None:
+    """Bring the schema `orchestration` up to date on SUPABASE_DB_URL; safe to run again.
+
+    The first time, it records the moment: tasks created before are left alone. Where DAGSTER_PG_URL is set it also
+    makes Dagster's own tables, and where DAGSTER_HOME is set, the configuration files that are missing there.
+    """
+    import os
+
+    from sequora_orchestration.migrations import apply
+    from sequora_orchestration.resources.database import engine_for
+    from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
+
+    engine = engine_for(DatabaseSettings.load().supabase_db_url)
+    applied = apply.migrate(engine)
+    click.echo(f"schema orchestration: {'applied ' + ', '.join(applied) if applied else 'already up to date'}")
+    if app_indexes:
+        made = apply.make_app_indexes(engine)
+        click.echo(f"indexes on the application's tables: {'made ' + ', '.join(made) if made else 'already there'}")
+    if os.environ.get("DAGSTER_PG_URL"):
+        from sequora_orchestration.instance.storage import make_tables
+
+        make_tables(DagsterStorageSettings.load().dagster_pg_url)
+        click.echo("Dagster's own tables: up to date")
+    if home := os.environ.get("DAGSTER_HOME"):
+        from sequora_orchestration.instance.home import furnish
+
+        for path in furnish(Path(home)):
+            click.echo(f"wrote {path}")
+
+
+@sequora.command()
+@_DIRECTORY
+def demo(directory: Path) -> None:
+    """Show the main job end to end on an embedded system, and end.
+
+    A task is inserted, the daemon notices it, a run goes through its four steps, and the text arrives on a local
+    phone. Settings of your own are left aside: nobody real is texted.
+    """
+    from sequora_orchestration.local.demo import demo
+
+    demo(directory)
+
+
+@sequora.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs; ages and latencies in seconds.")
+def status(*, as_json: bool) -> None:
+    """Show how many messages are in each state, what waits or needs a person, and the sensors' ticks.
+
+    Reads the ledger on SUPABASE_DB_URL, and Dagster's instance in DAGSTER_HOME where that is set.
+    """
+    from sequora_orchestration.cli.status import status
+
+    click.echo(status(as_json=as_json))
+
+
+def main() -> None:
+    """Run the command; what the person who runs it can mend is a sentence, not a traceback."""
+    try:
+        sequora()
+    except Exception as error:
+        if sentence := _sentence(error):
+            click.echo(sentence, err=True)
+            sys.exit(1)
+        raise
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what to tell the person, or None if the error is a mistake of ours."""
+    from sqlalchemy.exc import OperationalError
+
+    from sequora_orchestration.resources.ledger import SchemaMissingError
+    from sequora_orchestration.settings import SettingError
+
+    if isinstance(error, OperationalError):
+        return f"the database cannot be reached or refuses: {str(error.orig).strip()}"
+    if isinstance(error, (SettingError, SchemaMissingError)) or type(error).__name__ in _OF_THE_LOCAL_SYSTEM:
+        return str(error)
+    return None
