@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import yaml
+
 TEMPLATES = Path(__file__).parent
 CODE_PORT = 4266
 
@@ -20,3 +22,11 @@ def furnish(home: Path, *, code_port: int = CODE_PORT, overwrite: bool = False) 
             target.write_text(text.replace(f"port: {CODE_PORT}", f"port: {code_port}"), encoding="utf-8")
             written.append(target)
     return written
+
+
+def code_port_of(home: Path) -> int | None:
+    """Return the port that `workspace.yaml` in `home` names, or None if there is no such file."""
+    workspace = home / "workspace.yaml"
+    if not workspace.exists():
+        return None
+    return int(yaml.safe_load(workspace.read_text(encoding="utf-8"))["load_from"][0]["grpc_server"]["port"])

@@ -16,7 +16,7 @@ import psutil
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
-from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.instance.home import code_port_of, furnish
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.environment import write_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
@@ -34,6 +34,17 @@ PROCFILE = Path(__file__).parents[1] / "instance" / "Procfile"
 # Marks every process of a system, with its directory: so that what a killed `sequora dev` left behind is found.
 MARK = "SEQUORA_DEV_DIRECTORY"
 
+_FOR_OTHER_TERMINALS = (
+    "SUPABASE_DB_URL",
+    "DAGSTER_PG_URL",
+    "DAGSTER_HOME",
+    "SEQUORA_BROKER_URL",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_FROM_NUMBER",
+    "TWILIO_API_BASE_URL",
+)
+
 
 class SystemBusyError(Exception):
     """The directory or the port is in use."""
@@ -49,10 +60,10 @@ def run(directory: Path, web_port: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _sole_user(directory), ExitStack() as stack:
         _end_processes_of(directory)
+        if not _is_free(web_port):
+            raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
         environment, commands = _surroundings(directory, web_port, stack)
-        _refuse_taken_port(web_port)
-        # Honcho's own processes are forked from this one, so it must be the environment that they see.
         manager = Manager()
         for name, command in commands.items():
             manager.add_process(name, command, env=environment, quiet=name == "broker")
@@ -67,8 +78,10 @@ def run(directory: Path, web_port: int) -> int:
 
 def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dict[str, str], dict[str, str]]:
     """Bring up what is not configured from outside; return the environment and the commands of the processes."""
-    code_port, broker_port, twilio_port = _free_ports(3)
     home = directory / "dagster_home"
+    code_port, broker_port, twilio_port = _free_ports(3)
+    # Dagster finds the history of a sensor by where its code is served: the same place each time, if it can be had.
+    code_port = next((port for port in [code_port_of(home)] if port and _is_free(port)), code_port)
     environment = {
         **os.environ,
         MARK: str(directory),
@@ -114,8 +127,10 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
     migrate(engine_for(care_url))
     make_tables(dagster_url)
     furnish(home, code_port=code_port, overwrite=True)
-    added = {name: value for name, value in environment.items() if os.environ.get(name) != value and name != MARK}
-    write_environment(directory, added)
+    write_environment(
+        directory,
+        {name: environment[name] for name in _FOR_OTHER_TERMINALS if environment.get(name) != os.environ.get(name)},
+    )
     return environment, commands
 
 
@@ -170,13 +185,14 @@ def _end_processes_of(directory: Path) -> None:
     psutil.wait_procs(mine, timeout=5)
 
 
-def _refuse_taken_port(port: int) -> None:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise SystemBusyError(f"port {port} is in use: give another --port") from None
+            return False
+        return True
 
 
 def _free_ports(count: int) -> list[int]:
