@@ -46,6 +46,10 @@ class EmbeddedPostgres:
         with engine.connect() as connection:
             yield connection
 
+    def start(self) -> None:
+        """Start the server again after a stop."""
+        self._server.start()
+
     def stop(self) -> None:
         """Stop the server."""
         self._server.stop()
