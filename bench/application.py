@@ -1,0 +1,92 @@
+"""The application's side: it inserts tasks, one by one or many at once, and notes when that was committed."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from random import Random
+from uuid import UUID
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+from psycopg2.extras import execute_values
+
+from bench.measure import SEVERITIES, Insert
+
+NURSES = 20
+PRIORITIES = ("LOW", "NORMAL", "HIGH", "URGENT")
+REASONS = ("CHEST_PAIN", "DYSPNEA", "FEVER", "MEDICATION_MISSED", "NO_ANSWER", "WEIGHT_GAIN")
+
+_INSERT_NURSES = """INSERT INTO "User" (id, first_name, last_name, primary_phone, role, active) VALUES %s"""
+
+# The deadline is far away: what is measured is the text about a new task, and no other.
+_INSERT_TASKS = """
+INSERT INTO "EscalationTask" (id, episode_id, severity, priority, reason_codes, assigned_to_user_id, sla_due_at)
+VALUES %s
+"""
+_A_TASK = "(%s::uuid, %s::uuid, %s, %s, %s, %s::uuid, now() + interval '1 day')"
+
+
+class Application:
+    """Inserts tasks for its nurses."""
+
+    def __init__(self, connection: Connection, random: Random) -> None:
+        """Employ the nurses."""
+        self._connection = connection
+        self._random = random
+        self._nurses = [self._id() for _ in range(NURSES)]
+        with self._connection, self._connection.cursor() as cursor:
+            nurses = [
+                # Numbers that are reserved for fiction.
+                (nurse, "Nora", f"Reyes {number}", f"+120255501{number:02}", "NURSE", True)
+                for number, nurse in enumerate(self._nurses)
+            ]
+            execute_values(cursor, _INSERT_NURSES, nurses)
+
+    def insert(self, count: int) -> list[Insert]:
+        """Insert so many tasks in one statement and one transaction."""
+        tasks = [
+            (
+                self._id(),
+                self._id(),
+                self._random.choice(SEVERITIES),
+                self._random.choice(PRIORITIES),
+                self._random.sample(REASONS, 2),
+                self._random.choice(self._nurses),
+            )
+            for _ in range(count)
+        ]
+        with self._connection.cursor() as cursor:
+            execute_values(cursor, _INSERT_TASKS, tasks, template=_A_TASK, page_size=count)
+        self._connection.commit()
+        committed = time.time()
+        return [Insert(task_id=task_id, severity=severity, committed=committed) for task_id, _, severity, *_ in tasks]
+
+    def insert_one_by_one(self, *, every: float, seconds: float) -> Iterator[Insert]:
+        """Insert a task in each interval of `every` seconds.
+
+        Somewhere in the first third of it, so that the inserts do not keep step with anybody's polling.
+        """
+        began = time.monotonic()
+        for number in range(max(1, round(seconds / every))):
+            moment = began + every * (number + self._random.uniform(0, 1 / 3))
+            time.sleep(max(0.0, moment - time.monotonic()))
+            yield from self.insert(1)
+
+    def postgres_version(self) -> str:
+        """Return the server's version, e.g. 18.1."""
+        return ".".join(str(part) for part in divmod(self._connection.server_version, 10_000))
+
+    def _id(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+
+@contextmanager
+def application(url: str, random: Random) -> Iterator[Application]:
+    """Connect to the care database for as long as the block runs."""
+    with closing(psycopg2.connect(url)) as connection:
+        yield Application(connection, random)
+
+
+def ids(inserts: Sequence[Insert]) -> list[str]:
+    """Return the tasks' ids."""
+    return [one.task_id for one in inserts]

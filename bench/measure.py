@@ -1,0 +1,144 @@
+"""From moments to figures: percentiles, rates, order. Pure; nothing is measured here, only worked out.
+
+Every moment is in seconds since the epoch, by one machine's clock; every duration is in seconds.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median, quantiles
+
+SEVERITIES = ("CRITICAL", "HIGH", "MODERATE", "LOW")
+"""The most severe first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insert:
+    """A task, and when its insert was committed."""
+
+    task_id: str
+    severity: str
+    committed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text about a task, and when the phone company accepted it."""
+
+    task_id: str
+    accepted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """How long texts took while tasks came one by one; None where no text came at all."""
+
+    every: float
+    tasks: int
+    p50: float | None
+    p95: float | None
+    longest: float | None
+    missing: int
+    doubled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """When the first and the last text of a severity were accepted, in seconds after the commit."""
+
+    first: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """How fast many tasks of one insert were cleared; None where no text came at all."""
+
+    tasks: int
+    last: float | None
+    texts_per_second: float | None
+    in_order: float | None
+    """Of all pairs of tasks that differ in severity, the share whose more severe one was texted first, 0 to 1."""
+    by_severity: Mapping[str, Span]
+    missing: int
+    doubled: int
+
+
+def calm(inserts: Sequence[Insert], texts: Iterable[Text], *, every: float) -> Calm:
+    """Work out the figures of tasks that came one by one, one in `every` seconds."""
+    moments = _moments(inserts, texts)
+    latencies = [min(moments[one.task_id]) - one.committed for one in inserts if one.task_id in moments]
+    return Calm(
+        every=every,
+        tasks=len(inserts),
+        p50=median(latencies) if latencies else None,
+        p95=percentile(latencies, 95) if latencies else None,
+        longest=max(latencies, default=None),
+        missing=_missing(inserts, moments),
+        doubled=_doubled(moments),
+    )
+
+
+def burst(inserts: Sequence[Insert], texts: Iterable[Text]) -> Burst:
+    """Work out the figures of tasks that came in one insert."""
+    moments = _moments(inserts, texts)
+    after: dict[str, list[float]] = defaultdict(list)
+    for one in inserts:
+        if one.task_id in moments:
+            after[one.severity].append(min(moments[one.task_id]) - one.committed)
+    everything = sorted(seconds for some in after.values() for seconds in some)
+    last = everything[-1] if everything else None
+    return Burst(
+        tasks=len(inserts),
+        last=last,
+        texts_per_second=len(everything) / last if last else None,
+        in_order=in_order([after[severity] for severity in SEVERITIES]),
+        by_severity={
+            severity: Span(first=min(after[severity]), last=max(after[severity]))
+            for severity in SEVERITIES
+            if after[severity]
+        },
+        missing=_missing(inserts, moments),
+        doubled=_doubled(moments),
+    )
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the percentile (1 to 99) of at least one value, interpolated between its neighbours."""
+    if len(values) == 1:
+        return values[0]
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def in_order(groups: Sequence[Sequence[float]]) -> float | None:
+    """Return the share of pairs from different groups, the first group being due first, that came in that order.
+
+    None if there is no such pair.
+    """
+    pairs = right = 0
+    for earlier, later in combinations(groups, 2):
+        moments = sorted(earlier)
+        pairs += len(earlier) * len(later)
+        right += sum(bisect_right(moments, moment) for moment in later)
+    return right / pairs if pairs else None
+
+
+def _moments(inserts: Iterable[Insert], texts: Iterable[Text]) -> dict[str, list[float]]:
+    """Return when each of these tasks was texted; texts about other tasks do not count."""
+    tasks = {one.task_id for one in inserts}
+    moments: dict[str, list[float]] = defaultdict(list)
+    for text in texts:
+        if text.task_id in tasks:
+            moments[text.task_id].append(text.accepted)
+    return dict(moments)
+
+
+def _missing(inserts: Sequence[Insert], moments: Mapping[str, Sequence[float]]) -> int:
+    return sum(one.task_id not in moments for one in inserts)
+
+
+def _doubled(moments: Mapping[str, Sequence[float]]) -> int:
+    """Return how many texts there are beyond one a task."""
+    return sum(len(some) - 1 for some in moments.values())

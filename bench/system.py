@@ -1,0 +1,198 @@
+"""Brings up what is measured, and takes it down again: this project as `sequora dev` runs it, and the naive one.
+
+Both get a Postgres and a phone company of the benchmark's own, and none of the settings of whoever runs it: no run may
+end up at a real broker, no text at the real Twilio.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import psutil
+
+from bench.application import Application, application
+from bench.phone import Phone, phone_company
+from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN
+
+ROOT = Path(__file__).parents[1]
+
+# Seconds until a system must be up; until it must be down (the contract says 15).
+TO_START, TO_STOP = 120, 20
+
+PAUSE = 0.1
+LINES_OF_LOG = 30
+
+# Every run draws the same tasks.
+SEED = 1
+
+# Marks every process of a benchmark, with its directory.
+MARK = "BENCH_DIRECTORY"
+
+_SETTINGS = ("SEQUORA_", "SUPABASE_", "DAGSTER_", "TWILIO_")
+
+
+class StartError(Exception):
+    """A system did not come up; the message has the end of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A running system, from outside: where tasks come in, and where texts come out."""
+
+    application: Application
+    phone: Phone
+
+
+@contextmanager
+def workplace() -> Iterator[Path]:
+    """Make a directory for the length of the block; no process of it is left behind, whatever happens."""
+    with TemporaryDirectory(prefix="sequora-bench-", ignore_cleanup_errors=True) as name:
+        directory = Path(name).resolve()
+        try:
+            yield directory
+        finally:
+            _end_processes_of(directory)
+
+
+@contextmanager
+def sequora(directory: Path, postgres: EmbeddedPostgres) -> Iterator[System]:
+    """Run this project as a user does, with databases of its own. Raises StartError."""
+    postgres.create_database("dagster")
+    with _surroundings(directory, postgres, "care") as (system, environment):
+        environment["DAGSTER_PG_URL"] = postgres.url("dagster")
+        command = [
+            *(str(Path(sys.executable).with_name("sequora")), "dev"),
+            *("--dir", str(directory / "sequora"), "--port", str(_free_port())),
+        ]
+        with _running(command, environment, directory / "sequora.log", says=r"^ready"):
+            yield system
+
+
+@contextmanager
+def naive_dagster(directory: Path, postgres: EmbeddedPostgres) -> Iterator[System]:
+    """Run the naive way as `dagster dev` does by default. Raises StartError."""
+    home = directory / "naive_dagster_home"
+    home.mkdir()
+    with _surroundings(directory, postgres, "naive_care") as (system, environment):
+        environment |= {"DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"}
+        command = [
+            *(str(Path(sys.executable).with_name("dagster")), "dev"),
+            *("-m", "bench.naive.definitions", "--port", str(_free_port())),
+        ]
+        # Its code server outlives it unless it is told as well, so the whole group is.
+        with _running(command, environment, directory / "naive.log", says="Serving dagster-webserver", end=os.killpg):
+            yield system
+
+
+@contextmanager
+def _surroundings(
+    directory: Path, postgres: EmbeddedPostgres, database: str
+) -> Iterator[tuple[System, dict[str, str]]]:
+    """Make a care database and a phone company; return the system's outside, and the settings that lead there."""
+    postgres.create_database(database)
+    care_url = postgres.url(database)
+    make_care_tables(care_url, with_sample_people=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
+    environment |= {
+        MARK: str(directory),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}",
+        "PYTHONPATH": str(ROOT),
+        "SUPABASE_DB_URL": care_url,
+        "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
+        "TWILIO_FROM_NUMBER": "+15005550006",
+    }
+    # Without compiled files every process of Dagster would compile thousands of modules first.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with phone_company(environment) as phone, application(care_url, Random(SEED)) as hospital:
+        environment["TWILIO_API_BASE_URL"] = phone.url
+        yield System(application=hospital, phone=phone), environment
+
+
+@contextmanager
+def _running(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    says: str,
+    end: Callable[[int, int], None] = os.kill,
+) -> Iterator[None]:
+    """Run a command, and the block once the pattern `says` stands in its log; stop it when the block ends."""
+    with log.open("wb") as output:
+        # In a directory without an .env, which Dagster would read; in a session that Ctrl-C does not reach.
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(process, " ".join(command[:2]), log, says)
+        yield
+    finally:
+        if process.poll() is None:
+            end(process.pid, signal.SIGTERM)
+        try:
+            process.wait(TO_STOP)
+        except subprocess.TimeoutExpired:
+            print(f"warning: {Path(command[0]).name} did not end within {TO_STOP} s of SIGTERM", file=sys.stderr)
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], name: str, log: Path, says: str) -> None:
+    deadline = time.monotonic() + TO_START
+    while True:
+        ended = process.poll() is not None
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if re.search(says, text, re.MULTILINE) and not ended:
+            return
+        if ended or time.monotonic() > deadline:
+            problem = f"ended with exit code {process.returncode}" if ended else f"was not up within {TO_START} s"
+            tail = "\n".join(f"  {line}" for line in text.splitlines()[-LINES_OF_LOG:]) or "  (nothing)"
+            raise StartError(f"`{name}` {problem}; the end of its log:\n{tail}")
+        time.sleep(PAUSE)
+
+
+def _end_processes_of(directory: Path) -> None:
+    """Kill what is left of the directory's processes."""
+    left = [process for process in psutil.process_iter() if _belongs_to(process, directory)]
+    for process in left:
+        try:
+            print(f"warning: process {process.pid} ({process.name()}) was left behind and is killed", file=sys.stderr)
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(left, timeout=5)
+
+
+def _belongs_to(process: psutil.Process, directory: Path) -> bool:
+    try:
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if process.name() == "postgres":  # it does not inherit the mark
+            return any(str(directory) in part for part in process.cmdline())
+        return process.environ().get(MARK) == str(directory)
+    except psutil.Error:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
