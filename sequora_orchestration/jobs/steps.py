@@ -4,8 +4,9 @@ No `from __future__ import annotations` here or in a job: Dagster reads the anno
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from dagster import (
     Backoff,
@@ -109,9 +110,7 @@ def run_tags(tasks: Sequence[ClaimedTask]) -> dict[str, str]:
 
 
 def report_dropped(
-    context: OpExecutionContext,
-    taken_up: Sequence[Notification],
-    dropped: Sequence[tuple[Notification, Suppression]],
+    context: OpExecutionContext, taken_up: Sequence[Notification], dropped: Sequence[tuple[Notification, Suppression]]
 ) -> None:
     """Show in the UI how many messages go on from this step, and which do not, and why."""
     for one, suppression in dropped:
@@ -120,38 +119,42 @@ def report_dropped(
         {
             "taken up": len(taken_up),
             "go on": len(taken_up) - len(dropped),
-            **({"dropped": _table([_dropped(*each) for each in dropped])} if dropped else {}),
+            **_each(
+                [
+                    {"task": one.task_id, "state": suppression.state.value, "reason": suppression.reason}
+                    for one, suppression in dropped
+                ]
+            ),
         }
     )
 
 
 def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
-    """Show in the UI what became of each message of the claim."""
+    """Show in the UI what became of the messages of the claim."""
+    counts = Counter(one.state.value for one in outcomes)
     context.add_output_metadata(
         {
-            **{state.value: count for state, count in sorted(Counter(one.state for one in outcomes).items())},
+            **dict(sorted(counts.items())),
             "logged": sum(one.logged for one in outcomes),
-            **({"messages": _table([_outcome(one) for one in outcomes])} if outcomes else {}),
+            **_each(
+                [
+                    {
+                        "task": one.task_id,
+                        "nurse": one.recipient_id or "",
+                        "state": one.state.value,
+                        "attempts": one.attempts,
+                        "SID": one.provider_sid or "",
+                        "reason": one.reason or "",
+                    }
+                    for one in outcomes
+                ]
+            ),
         }
     )
 
 
-def _table(records: Sequence[TableRecord]) -> MetadataValue:
-    return MetadataValue.table(records=list(records))
-
-
-def _dropped(notification: Notification, suppression: Suppression) -> TableRecord:
-    return TableRecord({"task": notification.task_id, "state": suppression.state.value, "reason": suppression.reason})
-
-
-def _outcome(outcome: Outcome) -> TableRecord:
-    return TableRecord(
-        {
-            "task": outcome.task_id,
-            "nurse": outcome.recipient_id or "",
-            "state": outcome.state.value,
-            "attempts": outcome.attempts,
-            "SID": outcome.provider_sid or "",
-            "reason": outcome.reason or "",
-        }
-    )
+def _each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:
+    """Return metadata about each message: of one, a line for each fact that there is; of more, a table."""
+    if len(records) == 1:
+        return {name: value for name, value in records[0].items() if value != ""}
+    return {"messages": MetadataValue.table([TableRecord(dict(record)) for record in records])} if records else {}

@@ -54,11 +54,12 @@ class SmsSender:
 
     def __init__(self, settings: TwilioSettings) -> None:
         """Make the SDK's client; nothing is connected yet."""
-        self._client = Client(
+        # The SDK imports what is behind `messages` when it is first asked for it: now, not with the first text.
+        self._messages = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token,
             http_client=_HttpClient(settings.twilio_api_base_url),
-        )
+        ).messages
         self._sender = (
             {"messaging_service_sid": settings.twilio_messaging_service_sid}
             if settings.twilio_messaging_service_sid
@@ -68,7 +69,7 @@ class SmsSender:
     def send(self, to: str, body: str) -> Answer:
         """Send `body` to the E.164 number `to`, once, and return what is known of it. Safe to call from threads."""
         try:
-            message = self._client.messages.create(to=to, body=body, **self._sender)
+            message = self._messages.create(to=to, body=body, **self._sender)
         except (TwilioRestException, TwilioServiceException) as error:
             return judge(error.status, error.code)
         except requests.exceptions.ConnectionError as error:

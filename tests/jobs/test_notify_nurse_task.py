@@ -100,7 +100,7 @@ def test_the_steps_show_what_they_did_and_no_names_or_numbers(
     everything = repr(result.all_events) + repr(instance.all_logs(result.run_id)) + repr(result.dagster_run)
     assert sent in everything
     assert text.sid in everything
-    for secret in ("Marked-Name", NURSE_PHONE, NURSE_PHONE[-7:], "555", "New HIGH task"):
+    for secret in ("Marked-Name", NURSE_PHONE, NURSE_PHONE[-7:], "CALL-ME", "New HIGH task"):
         assert secret not in everything
 
 
