@@ -1,0 +1,136 @@
+"""The command `sequora`, as a person runs it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from uuid import uuid4
+
+import pytest
+from care import Care
+from running_system import BIN
+from sqlalchemy import create_engine, inspect
+
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.settings import postgres_url
+
+
+def sequora(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command with nothing in the environment but what is given."""
+    return subprocess.run(
+        [BIN / "sequora", *arguments], env=dict(environment or {}), capture_output=True, text=True, check=False
+    )
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+    """The commands import what they need when they run."""
+    check = (
+        "import sequora_orchestration.cli.commands, sys; sys.exit(bool({'dagster', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["dev", "demo", "migrate", "status"])
+def test_every_command_explains_itself(command: str) -> None:
+    """`--help` says what it does."""
+    help_text = sequora(command, "--help").stdout
+    assert help_text.startswith(f"Usage: sequora {command}")
+    assert len(help_text.splitlines()) > 5
+
+
+@pytest.mark.parametrize("command", ["migrate", "status"])
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({}, "SUPABASE_DB_URL is not set"),
+        ({"SUPABASE_DB_URL": "mysql://me:secret@host/db"}, "SUPABASE_DB_URL must begin with postgresql://"),
+        ({"SUPABASE_DB_URL": "postgresql://me:secret@127.0.0.1:1/db"}, "the database cannot be reached"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_a_sentence(command: str, environment: dict[str, str], sentence: str) -> None:
+    """No traceback, no secret, exit code 1."""
+    done = sequora(command, environment=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_dev_with_half_a_twilio_says_what_is_missing(postgres: EmbeddedPostgres, tmp_path: object) -> None:
+    """Before anything is started."""
+    environment = {
+        "SUPABASE_DB_URL": postgres.url("postgres"),
+        "DAGSTER_PG_URL": postgres.url("postgres"),
+        "TWILIO_ACCOUNT_SID": "AC1",
+    }
+    done = sequora("dev", "--dir", str(tmp_path), environment=environment)
+    assert done.returncode == 1
+    assert "TWILIO_AUTH_TOKEN is not set" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_migrate_makes_everything_a_start_needs(postgres: EmbeddedPostgres, tmp_path: object) -> None:
+    """Our schema, Dagster's tables, the configuration; again it finds all of it there."""
+    care_name, dagster_name = f"care_{uuid4().hex[:8]}", f"dagster_{uuid4().hex[:8]}"
+    for name in (care_name, dagster_name):
+        postgres.create_database(name)
+    make_care_tables(postgres.url(care_name), with_sample_people=False)
+    environment = {
+        "SUPABASE_DB_URL": postgres.url(care_name),
+        "DAGSTER_PG_URL": postgres.url(dagster_name),
+        "DAGSTER_HOME": f"{tmp_path}/home",
+    }
+    first = sequora("migrate", "--app-indexes", environment=environment)
+    assert first.returncode == 0, first.stderr
+    assert "applied 0001" in first.stdout
+    assert "sequora_open_task" in first.stdout
+    assert "dagster.yaml" in first.stdout
+    engine = create_engine(postgres_url(environment["DAGSTER_PG_URL"]))
+    assert "runs" in inspect(engine).get_table_names()
+    engine.dispose()
+    again = sequora("migrate", "--app-indexes", environment=environment)
+    assert again.returncode == 0
+    assert "already up to date" in again.stdout
+    assert "wrote" not in again.stdout
+
+
+def test_status_without_our_schema_says_what_to_do(postgres: EmbeddedPostgres) -> None:
+    """It names the command."""
+    done = sequora("status", environment={"SUPABASE_DB_URL": postgres.url("postgres")})
+    assert done.returncode == 1
+    assert "run `sequora migrate`" in done.stderr
+
+
+def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, care_url: str, ledger: Ledger) -> None:
+    """Counts by state, the oldest due row, and the reasons; as text and as JSON."""
+    nurse = care.a_nurse(first_name="Marked-Name")
+    empty = sequora("status", environment={"SUPABASE_DB_URL": care_url})
+    assert "none yet" in empty.stdout
+    sent, doubtful, failed = (care.a_task(nurse) for _ in range(3))
+    for claim in ledger.claim_new_tasks():
+        (notification,) = ledger.take_up(claim.id, "a-run")
+        if notification.task_id == failed:
+            ledger.suppress(notification, Suppression(State.FAILED, "no phone number on file"), "a-run")
+            continue
+        attempt = ledger.begin_attempt(notification, "a-run") or 0
+        if notification.task_id == sent:
+            ledger.settle_sent(notification, attempt, "SM1")
+        else:
+            ledger.settle_unclear(notification, attempt, "the connection broke", None)
+    waiting = care.a_task(nurse)
+    ledger.claim_new_tasks()
+    shown = sequora("status", environment={"SUPABASE_DB_URL": care_url})
+    assert shown.returncode == 0, shown.stderr
+    for part in ("SENT 1", "IN_DOUBT 1", "FAILED 1", "QUEUED 1", doubtful, failed, waiting, "the connection broke"):
+        assert part in shown.stdout
+    assert "Marked-Name" not in shown.stdout
+    figures = json.loads(sequora("status", "--json", environment={"SUPABASE_DB_URL": care_url}).stdout)
+    assert figures["counts"]["task-created"] == {"FAILED": 1, "IN_DOUBT": 1, "QUEUED": 1, "SENT": 1}
+    assert figures["oldest_due"]["task_id"] == waiting
+    assert {one["task_id"] for one in figures["set_aside"]} == {doubtful, failed}
+    assert figures["sent_last_hour"] == 1
+    assert figures["latency_p50"] >= 0
+    assert figures["tick_ages"] is None

@@ -1,0 +1,106 @@
+"""The Dagster instance that `dagster.yaml` describes, on a real Postgres."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from care import NURSE_PHONE, Care
+from dagster import DagsterInstance
+from dagster._core.run_coordinator import DefaultRunCoordinator
+from phones import Phones
+from sqlalchemy import create_engine, text
+
+from sequora_orchestration.definitions import defs
+from sequora_orchestration.instance.home import CODE_PORT, code_port_of, furnish
+from sequora_orchestration.instance.storage import PooledPostgresStorage, make_tables
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.settings import postgres_url
+
+
+@pytest.fixture
+def dagster_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a database of this test's own for Dagster, with its tables."""
+    name = f"dagster_{uuid4().hex[:12]}"
+    postgres.create_database(name)
+    url = postgres.url(name)
+    make_tables(postgres_url(url))
+    yield url
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def instance(dagster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+    """The instance of a furnished DAGSTER_HOME."""
+    furnish(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
+    monkeypatch.setenv("SEQUORA_BROKER_URL", "redis://127.0.0.1:1/0")
+    with DagsterInstance.get() as instance:
+        yield instance
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_run_uses_one_pool_of_connections(
+    instance: DagsterInstance, dagster_url: str, care: Care, phones: Phones
+) -> None:
+    """Every connection to Dagster's database is one of the pool's, whichever storage asked for it.
+
+    It fails when Dagster's storages no longer keep their engine where the pooled one is put.
+    """
+    task = care.a_task(care.a_nurse())
+    job = defs.get_job_def("notify_nurse_task")
+    assert job.execute_in_process(run_config={"task_ids": [task]}, instance=instance).success
+    phones(NURSE_PHONE).received_text()
+    engine = create_engine(postgres_url(dagster_url), connect_args={"application_name": "the test"})
+    with engine.connect() as connection:
+        names = connection.scalars(
+            text(
+                "SELECT application_name FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name <> 'the test'"
+            )
+        ).all()
+    engine.dispose()
+    assert set(names) == {"sequora-dagster"}
+    assert len(names) <= 2
+
+
+def test_the_instance_is_the_fast_one(instance: DagsterInstance) -> None:
+    """What `dagster.yaml` names can be loaded, and is what makes a run fast."""
+    classes = {
+        type(part).__name__ for part in (instance.run_coordinator, instance.run_launcher, instance.compute_log_manager)
+    }
+    assert classes == {DefaultRunCoordinator.__name__, "CeleryRunLauncher", "NoOpComputeLogManager"}
+    assert instance.get_settings("sensors")["use_threads"]
+    assert not instance.telemetry_enabled
+    assert not instance.nux_enabled
+    assert not instance.run_retries_enabled
+    assert instance.run_monitoring_enabled
+
+
+@pytest.mark.parametrize("scheme", ["postgresql://", "postgres://"])
+def test_either_form_of_url_will_do(dagster_url: str, scheme: str) -> None:
+    """Providers hand out both."""
+    storage = PooledPostgresStorage.from_config_value(
+        None,
+        {"postgres_url": dagster_url.replace("postgresql://", scheme), "should_autocreate_tables": False},
+    )
+    assert storage.run_storage.get_runs_count() == 0
+
+
+def test_making_the_tables_again_changes_nothing(dagster_url: str) -> None:
+    """`sequora migrate` may be run again."""
+    make_tables(postgres_url(dagster_url))
+
+
+def test_a_home_is_furnished_once(tmp_path: Path) -> None:
+    """What somebody has changed there stays."""
+    home = tmp_path / "home"
+    assert code_port_of(home) is None
+    assert [path.name for path in furnish(home)] == ["dagster.yaml", "workspace.yaml"]
+    assert code_port_of(home) == CODE_PORT
+    (home / "dagster.yaml").write_text("mine", encoding="utf-8")
+    assert furnish(home, code_port=1) == []
+    assert (home / "dagster.yaml").read_text(encoding="utf-8") == "mine"
+    furnish(home, code_port=1, overwrite=True)
+    assert code_port_of(home) == 1

@@ -1,0 +1,98 @@
+"""The sensors' lanes: what they ask runs for."""
+
+import pytest
+from care import EPISODE, Care
+from dagster import (
+    DagsterInstance,
+    DagsterResourceFunctionError,
+    RunRequest,
+    SensorDefinition,
+    build_sensor_context,
+    validate_run_config,
+)
+
+from sequora_orchestration.definitions import defs
+from sequora_orchestration.resources.ledger import BATCH
+from sequora_orchestration.sensors import watch
+from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS, LedgerResource
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+@pytest.fixture(autouse=True)
+def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a tick ask once instead of for seconds."""
+    monkeypatch.setattr(watch, "WATCH_BETWEEN", (0, 0))
+
+
+def tick(lane: SensorDefinition) -> tuple[list[RunRequest], str | None]:
+    """Evaluate a tick as the daemon does."""
+    with DagsterInstance.ephemeral() as instance:
+        context = build_sensor_context(
+            instance, repository_def=defs.get_repository_def(), resources={"ledger": LedgerResource()}
+        )
+        execution = lane.evaluate_tick(context)
+    return list(execution.run_requests or []), execution.skip_message
+
+
+def test_a_tick_that_finds_nothing_says_so(care: Care) -> None:
+    """The UI shows why there is no run."""
+    care.a_task(care.a_nurse(), status="RESOLVED")
+    assert tick(NEW_ESCALATION_TASKS[0]) == ([], "No new task.")
+
+
+def test_a_task_becomes_a_run_with_ids_and_tags(care: Care) -> None:
+    """The job accepts the configuration; the claim is the run's key."""
+    task = care.a_task(care.a_nurse())
+    ((request,), _) = tick(NEW_ESCALATION_TASKS[0])
+    (row,) = care.ledger(task)
+    assert request.run_key == str(row["claim_id"])
+    assert request.run_config == {"task_ids": [task], "claim_id": request.run_key}
+    assert {"sequora/task_id": task, "sequora/episode_id": EPISODE, "sequora/severity": "HIGH"}.items() <= (
+        request.tags.items()
+    )
+    assert validate_run_config(defs.get_job_def("notify_nurse_task"), request.run_config)
+
+
+def test_many_tasks_become_runs_of_many(care: Care) -> None:
+    """Each is tagged with how many messages it carries."""
+    nurse = care.a_nurse()
+    for _ in range(BATCH + 1):
+        care.a_task(nurse)
+    requests, _ = tick(NEW_ESCALATION_TASKS[0])
+    assert [request.tags["sequora/batch"] for request in requests if "sequora/batch" in request.tags] == [str(BATCH)]
+    assert len(requests) == 2
+
+
+def test_what_one_lane_has_claimed_the_others_leave(care: Care) -> None:
+    """They all ask the same question."""
+    care.a_task(care.a_nurse())
+    requests = [request for lane in NEW_ESCALATION_TASKS for request in tick(lane)[0]]
+    assert len(requests) == 1
+
+
+def test_a_tick_sets_aside_what_a_dead_process_was_sending(care: Care) -> None:
+    """Nobody knows whether it went out."""
+    task = care.a_task(care.a_nurse())
+    tick(NEW_ESCALATION_TASKS[0])
+    care.rows("UPDATE orchestration.notification SET state = 'SENDING', attempted_at = now()")
+    care.let_leases_expire()
+    tick(NEW_ESCALATION_TASKS[0])
+    assert care.states(task) == ["IN_DOUBT"]
+
+
+def test_a_database_that_is_away_fails_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never looks like "nothing found"."""
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    with pytest.raises(Exception, match="connection") as failure:
+        tick(NEW_ESCALATION_TASKS[0])
+    assert "refused" in str(failure.value)
+
+
+def test_a_missing_setting_fails_the_tick_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the variable and what to do."""
+    monkeypatch.delenv("SUPABASE_DB_URL")
+    with pytest.raises(DagsterResourceFunctionError) as failure:
+        tick(NEW_ESCALATION_TASKS[0])
+    assert "SUPABASE_DB_URL is not set" in str(failure.value.__cause__)
+    assert "sequora dev" in str(failure.value.__cause__)
