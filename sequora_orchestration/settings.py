@@ -4,12 +4,18 @@ Nothing is read at import. A setting that is missing or wrong raises `SettingErr
 the variable, says what is wrong and what to do, and never repeats the value: it may be a secret.
 """
 
+import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 POSTGRES_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg2://")
+
+# Supabase shows URLs for Prisma; these parts of them are no business of Postgres, whose library refuses them.
+PRISMA_PARAMETERS = ("connection_limit", "pgbouncer", "pool_timeout", "schema")
 
 
 class SettingError(Exception):
@@ -18,11 +24,15 @@ class SettingError(Exception):
 
 def postgres_url(value: str) -> str:
     """Return a Postgres URL of any usual form as one that names its driver. Raises ValueError."""
-    for scheme in POSTGRES_SCHEMES:
-        if value.startswith(scheme):
-            # SQLAlchemy 2.1 takes `postgresql://` for psycopg 3, which Dagster's storage breaks on.
-            return "postgresql+psycopg2://" + value.removeprefix(scheme)
-    raise ValueError("must begin with postgresql:// or postgres://")
+    scheme = next((scheme for scheme in POSTGRES_SCHEMES if value.startswith(scheme)), None)
+    if scheme is None:
+        raise ValueError("must begin with postgresql:// or postgres://")
+    try:
+        # SQLAlchemy 2.1 takes `postgresql://` for psycopg 3, which Dagster's storage breaks on.
+        url = make_url("postgresql+psycopg2://" + value.removeprefix(scheme))
+    except (ArgumentError, ValueError):
+        raise ValueError("is not a URL") from None
+    return url.difference_update_query(PRISMA_PARAMETERS).render_as_string(hide_password=False)
 
 
 def _redis_url(value: str) -> str:
@@ -34,6 +44,8 @@ def _redis_url(value: str) -> str:
 def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
+    if not re.fullmatch(r"https?://[^\s/:?#]+(:\d{1,5})?(/[^\s?#]*)?", value):
+        raise ValueError("is not an address")
     return value.rstrip("/")
 
 
@@ -69,8 +81,9 @@ class DatabaseSettings(_Environment):
     """Where the care database is, and since when this system is live on it."""
 
     supabase_db_url: PostgresUrl = Field(
+        repr=False,
         description="give the care database's URL, postgresql://user:password@host:5432/database, "
-        "or run `sequora dev`, which brings a database of its own."
+        "or run `sequora dev`, which brings a database of its own.",
     )
     sequora_go_live_at: AwareDatetime | None = Field(
         default=None,
@@ -111,7 +124,7 @@ class WorkerSettings(_Environment):
     """Where warm workers take runs from."""
 
     sequora_broker_url: RedisUrl = Field(
-        description="give the URL of a Redis or Valkey server, redis://host:6379/0, or run `sequora dev`."
+        repr=False, description="give the URL of a Redis or Valkey server, redis://host:6379/0, or run `sequora dev`."
     )
 
 
@@ -119,5 +132,6 @@ class DagsterStorageSettings(_Environment):
     """Dagster's own database: runs, events, ticks."""
 
     dagster_pg_url: PostgresUrl = Field(
-        description="give the URL of a database for Dagster's own storage, postgresql://…, or run `sequora dev`."
+        repr=False,
+        description="give the URL of a database for Dagster's own storage, postgresql://…, or run `sequora dev`.",
     )

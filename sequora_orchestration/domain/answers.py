@@ -54,8 +54,12 @@ KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
     20003: (_C, "the account SID or the auth token is wrong"),
     20005: (_C, "the account is not active"),
     20006: (_C, "the account may not do this"),
+    20008: (_C, "test credentials cannot do this"),
+    20403: (_C, "the account may not do this"),
+    20404: (_C, "the account SID is not known"),
     20429: (_T, "too many requests"),
     21211: (_P, "the number is not valid"),
+    21212: (_C, "the sender's number is not valid"),
     21265: (_P, "the number is a short code"),
     21408: (_P, "texts to the number's region are not enabled"),
     21602: (_P, "the text was empty: a mistake of ours"),
@@ -73,11 +77,21 @@ KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
     21659: (_C, "the sender's number does not belong to the account"),
     21660: (_C, "the sender's number does not match the account"),
     21661: (_C, "the sender's number cannot send texts"),
+    21703: (_C, "the messaging service has no number to send from"),
+    21705: (_C, "the messaging service is not known"),
     30002: (_C, "the account is suspended"),
 }
 
-_NO_TEXT_GETS_THROUGH = frozenset(
-    {HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+# Without a code of Twilio's, something before Twilio lets nobody through. With one that we do not know it may be about
+# this one text, which then fails alone, so that it cannot hold up its neighbours.
+_NOBODY_GETS_THROUGH = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.PAYMENT_REQUIRED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+    }
 )
 
 
@@ -91,6 +105,6 @@ def judge(http_status: int, code: int | None) -> Refused | Unclear:
         return Unclear(reason, code)
     if http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return Refused(Refusal.TRANSIENT, reason, code)
-    if http_status < HTTPStatus.BAD_REQUEST or http_status in _NO_TEXT_GETS_THROUGH:
+    if http_status < HTTPStatus.BAD_REQUEST or (code is None and http_status in _NOBODY_GETS_THROUGH):
         return Refused(Refusal.CONFIGURATION, reason, code)
     return Refused(Refusal.PERMANENT, reason, code)

@@ -26,6 +26,8 @@ def e164(typed: str | None) -> str:
         number = phonenumbers.parse(typed, HOME_REGION)
     except NumberParseException:
         raise UnusablePhoneError("the phone number on file is not a phone number") from None
+    if number.extension:
+        raise UnusablePhoneError("the phone number on file has an extension, which cannot be texted")
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise UnusablePhoneError("the phone number on file is too short, too long or has no area code")
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)

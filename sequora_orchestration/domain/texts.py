@@ -32,4 +32,5 @@ def _value(raw: str | None) -> str:
 
 
 def _short(episode_id: str | None) -> str:
-    return f"{_value(episode_id)[:8]}..." if episode_id else UNSPECIFIED
+    shown = _value(episode_id)
+    return shown if shown == UNSPECIFIED else f"{shown[:8]}..."

@@ -40,14 +40,16 @@ from sequora_orchestration.settings import AppSettings
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
 
 
+# Where Dagster keeps the run key of a sensor's request.
+RUN_KEY_TAG = "dagster/run_key"
+
+
 class TaskIds(Config):
     """Which tasks a run is about."""
 
-    task_ids: list[str] = Field(description='Ids of rows in "EscalationTask".', min_length=1)
-    claim_id: str | None = Field(
-        default=None,
-        description="The ledger's claim that a sensor made for this run. Leave it out when you launch the job by "
-        "hand: the run then claims these tasks itself, and texts their nurses unless they have been told already.",
+    task_ids: list[str] = Field(
+        description='Ids of rows in "EscalationTask". Their nurses are texted, unless they have been told already.',
+        min_length=1,
     )
 
 
@@ -86,10 +88,12 @@ def try_again(context: OpExecutionContext) -> RetryRequested:
 def claim_of(context: OpExecutionContext, config: TaskIds, delivery: Delivery) -> str:
     """Return the claim whose rows this run works on.
 
-    A sensor made it, or the run makes its own: when a person launched it, or launched it again.
+    A sensor made it, and it is the run's key; or the run makes its own, when a person launched it or executed a run
+    again.
     """
-    if config.claim_id and context.run.parent_run_id is None:
-        return config.claim_id
+    claim_id = context.run.tags.get(RUN_KEY_TAG)
+    if claim_id and context.run.parent_run_id is None:
+        return claim_id
     newly_claimed = delivery.ledger.claim_named_tasks(config.task_ids, claim_id=context.run_id)
     if newly_claimed:
         context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))

@@ -1,11 +1,12 @@
 """The application's tables, as far as we read them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, RowMapping
+from sqlalchemy.exc import DataError
 
 from sequora_orchestration.domain.care import EscalationTask, User
 from sequora_orchestration.resources.database import NamedStatements, engine_for, id_array
@@ -23,15 +24,19 @@ class CareDatabase:
 
     def tasks(self, ids: Iterable[str]) -> dict[str, EscalationTask]:
         """Return the tasks that exist, by id."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(SQL["tasks"], {"ids": id_array(ids)}).mappings()
-            return {row["id"]: _task(dict(row)) for row in rows}
+        return {row["id"]: _task(dict(row)) for row in self._by_id("tasks", list(ids))}
 
     def users(self, ids: Iterable[str]) -> dict[str, User]:
         """Return the users that exist, by id."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(SQL["users"], {"ids": id_array(ids)}).mappings()
-            return {row["id"]: User(**row) for row in rows}
+        return {row["id"]: User(**row) for row in self._by_id("users", list(ids))}
+
+    def _by_id(self, statement: str, ids: Sequence[str]) -> Sequence[RowMapping]:
+        """Return the rows of these ids; one that the column's type does not take names nothing, and stops no other."""
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(SQL[statement], {"ids": id_array(ids)}).mappings().all()
+        except DataError:
+            return [row for one in ids for row in self._by_id(statement, [one])] if len(ids) > 1 else []
 
 
 def _task(row: Mapping[str, Any]) -> EscalationTask:
@@ -41,7 +46,8 @@ def _task(row: Mapping[str, Any]) -> EscalationTask:
 def _reason_codes(raw: object) -> tuple[str, ...]:
     """Return the codes of a `text[]` or `jsonb` column; anything that is no list is one code."""
     codes = raw if isinstance(raw, list) else [raw]
-    return tuple(code if isinstance(code, str) else json.dumps(code) for code in codes if code not in (None, ""))
+    texts = (code if isinstance(code, str) else json.dumps(code) for code in codes if code is not None)
+    return tuple(text for text in texts if text.strip())
 
 
 def open_care_database() -> CareDatabase:

@@ -1,5 +1,6 @@
 -- The ledger's moves. Each is one statement, so it happens whole or not at all, and says why it is safe to run
 -- twice or at the same time as itself. Times are the database's. :lease and :pause are in seconds.
+-- Rows are locked with SKIP LOCKED and inserted in the order of their keys, so no two statements wait for each other.
 
 -- name: claim_new_tasks
 -- The question: which open tasks, created since we went live, have an assignee who has no row in the ledger (or
@@ -83,7 +84,7 @@ claimed_first AS (
            claim_id, now() + make_interval(secs => :lease)
     FROM claimable
     WHERE id IS NULL
-    ORDER BY place
+    ORDER BY business_key
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING claim_id, task_id, episode_id, severity, urgency, owed_since
 )
@@ -132,6 +133,7 @@ claimed_first AS (
         WHERE n.business_key = named.business_key
           AND (n.state NOT IN ('FAILED', 'CANCELLED') OR n.claim_id = CAST(:claim_id AS uuid))
     )
+    ORDER BY business_key
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING task_id, episode_id, severity
 )

@@ -6,6 +6,7 @@ dealt with here, so nothing of a text or a number leaves this module but to the 
 
 import logging
 import os
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
 from sequora_orchestration.settings import TwilioSettings
@@ -28,7 +29,12 @@ TIMEOUT = (3.05, 30.0)
 # Texts that a process sends at a time; the connection pool is as large.
 TEXTS_AT_A_TIME = 8
 
-# The SDK logs each request with its form, numbers and body included; this logger lets nothing through.
+_TWILIO_CODE = re.compile(r"\d{5}")
+
+# What OpenSSL says when the handshake fails for good: a certificate that is not trusted, a server that speaks no TLS.
+_NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
+
+# The SDK logs each request's address, which may have a phone number in it; this logger lets nothing through.
 _NOWHERE = logging.getLogger(f"{__name__}.nowhere")
 _NOWHERE.setLevel(logging.CRITICAL + 1)
 
@@ -71,7 +77,7 @@ class SmsSender:
         try:
             message = self._messages.create(to=to, body=body, **self._sender)
         except (TwilioRestException, TwilioServiceException) as error:
-            return judge(error.status, error.code)
+            return _judge_error_answer(error)
         except requests.exceptions.ConnectionError as error:
             return _judge_broken_connection(error)
         except Exception as error:  # noqa: BLE001  # the request may have been written, whatever broke afterwards
@@ -81,14 +87,23 @@ class SmsSender:
         return Accepted(message.sid)
 
 
+def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
+    """Judge an answer whose status and code are as the body had them: anything at all."""
+    if not isinstance(error.status, int):
+        return Unclear("the phone company's answer could not be read")
+    # Where the body has no code, the SDK puts the HTTP status in its place.
+    code = str(error.code) if error.code != error.status else ""
+    return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None)
+
+
 def _judge_broken_connection(error: requests.exceptions.ConnectionError) -> Refused | Unclear:
     """Tell a connection that was never made from one that broke when the request may have been written."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
+    if isinstance(reason, (NewConnectionError, ConnectTimeoutError, ProxyError)):
         return Refused(Refusal.TRANSIENT, "the phone company could not be reached")
-    if reason is not None and "CERTIFICATE_VERIFY_FAILED" in str(reason):
-        return Refused(Refusal.CONFIGURATION, "the phone company's TLS certificate is not trusted")
+    if isinstance(reason, SSLError) and any(sign in str(reason) for sign in _NO_TLS):
+        return Refused(Refusal.CONFIGURATION, "no trusted TLS connection to the phone company can be made")
     return Unclear("the connection broke before the phone company answered")
 
 

@@ -36,7 +36,7 @@ class LedgerResource(ConfigurableResource[Ledger]):
 
 def run_request(claim: Claim) -> RunRequest:
     """Return the run that sends what the claim has."""
-    config = TaskIds(task_ids=[task.task_id for task in claim.tasks], claim_id=claim.id)
+    config = TaskIds(task_ids=[task.task_id for task in claim.tasks])
     return RunRequest(run_key=claim.id, run_config=config.model_dump(), tags=run_tags(claim.tasks))
 
 

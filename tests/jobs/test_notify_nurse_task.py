@@ -29,6 +29,7 @@ from sequora_orchestration.local.twilio.phone_company import (
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import BATCH, Claim, Ledger
 from sequora_orchestration.resources.sms_sender import open_sms_sender
+from sequora_orchestration.sensors.new_escalation_tasks import run_request
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -50,10 +51,10 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(instance: DagsterInstance, claim: Claim) -> ExecuteInProcessResult:
     """Run the job as a sensor asks for it."""
+    request = run_request(claim)
+    tags = {**request.tags, "dagster/run_key": claim.id}
     return JOB.execute_in_process(
-        run_config={"task_ids": [task.task_id for task in claim.tasks], "claim_id": claim.id},
-        instance=instance,
-        raise_on_error=False,
+        run_config=dict(request.run_config), tags=tags, instance=instance, raise_on_error=False
     )
 
 
@@ -130,13 +131,11 @@ def test_executing_a_finished_run_again_texts_nobody(
 ) -> None:
     """From the UI, all steps or from a chosen one."""
     task = care.a_task(care.a_nurse())
-    config: dict[str, object] = {"task_ids": [task]}
-    if launched_by == "a sensor":
-        (claim,) = ledger.claim_new_tasks()
-        config["claim_id"] = claim.id
+    config = {"task_ids": [task]}
+    tags = {"dagster/run_key": ledger.claim_new_tasks()[0].id} if launched_by == "a sensor" else {}
     job = reconstructable(notify_nurse_task_of_the_definitions)
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
-        first = execute_job(job, instance=instance, run_config=config)
+        first = execute_job(job, instance=instance, run_config=config, tags=tags)
         for steps_again in ([], ["send_sms*"]):
             again = execute_job(
                 job,

@@ -47,7 +47,7 @@ def test_a_task_becomes_a_run_with_ids_and_tags(care: Care) -> None:
     ((request,), _) = tick(NEW_ESCALATION_TASKS[0])
     (row,) = care.ledger(task)
     assert request.run_key == str(row["claim_id"])
-    assert request.run_config == {"task_ids": [task], "claim_id": request.run_key}
+    assert request.run_config == {"task_ids": [task]}
     assert {"sequora/task_id": task, "sequora/episode_id": EPISODE, "sequora/severity": "HIGH"}.items() <= (
         request.tags.items()
     )

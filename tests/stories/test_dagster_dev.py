@@ -54,8 +54,10 @@ def test_a_job_executed_from_the_command_line_texts_the_nurse_once(
     config.write_text(f"task_ids: ['{task}']\n", encoding="utf-8")
     for _ in range(2):
         subprocess.run(
-            [BIN / "dagster", "job", "execute", "-m", "sequora_orchestration.definitions", "-j", "notify_nurse_task"]
-            + ["-c", str(config)],
+            [
+                *(str(BIN / "dagster"), "job", "execute"),
+                *("-m", "sequora_orchestration.definitions", "-j", "notify_nurse_task", "-c", str(config)),
+            ],
             env={**os.environ, **settings},
             cwd=ROOT,
             check=True,

@@ -92,6 +92,13 @@ def burst(care: Care, nurse: str, count: int) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def wait_for_texts(phones: Phones, count: int) -> None:
+    """Wait until so many texts have been accepted."""
+    assert phones.company.wait_for(lambda: len(phones.company.accepted()) >= count, 40), (
+        f"not {count} texts within 40 s"
+    )
+
+
 def all_settled(care: Care, tasks: list[str]) -> bool:
     """Tell whether every task has been sent or is set aside in doubt."""
     settled = care.one(
@@ -164,7 +171,7 @@ def test_a_killed_process_loses_no_text_and_doubles_none(system: RunningSystem, 
     for victim in ("celery", "dagster-daemon", "api grpc", "everything"):
         enough = len(phones.company.accepted()) + 20
         tasks += burst(care, nurse, 150)
-        assert phones.company.wait_for(lambda enough=enough: len(phones.company.accepted()) >= enough, 40)
+        wait_for_texts(phones, enough)
         if victim == "everything":
             system.kill_everything()
         else:
@@ -210,7 +217,7 @@ def test_a_database_that_is_away_for_a_while_loses_nothing(
     """Stopped in the middle of a burst, and back after a while: everything goes out once."""
     nurse = care.a_nurse()
     tasks = burst(care, nurse, 400)
-    assert phones.company.wait_for(lambda: len(phones.company.accepted()) > 50, 20)
+    wait_for_texts(phones, 50)
     own_postgres.stop()
     time.sleep(10)  # the outage itself
     own_postgres.start()

@@ -1,0 +1,137 @@
+"""Engines and named statements."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from care import Care
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004
+
+from sequora_orchestration.resources.database import CONNECTIONS_PER_PROCESS, NamedStatements, engine_for, id_array
+
+# Postgres keeps no NUL in a `text`; everything else may be an id.
+IDS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40) | st.text(
+    alphabet="{}\",\\ 'NULl%:;-$", max_size=20
+)
+
+
+def test_statements_are_read_by_their_names(tmp_path: Path) -> None:
+    """What stands under `-- name:` belongs to it up to the next one; what stands above the first to none."""
+    path = tmp_path / "some.sql"
+    path.write_text(
+        "-- The file's head.\n\n-- name: first\n-- Reads.\nSELECT 1;\n\n-- name: second_of_them\nSELECT :value;\n",
+        encoding="utf-8",
+    )
+    statements = NamedStatements(path)
+    assert list(statements.all) == ["first", "second_of_them"]
+    assert statements["first"].text.strip() == "-- Reads.\nSELECT 1;"
+    assert statements["second_of_them"].text.strip() == "SELECT :value;"
+
+
+def test_a_name_in_the_middle_of_a_line_begins_no_statement(tmp_path: Path) -> None:
+    """A comment may speak of another statement."""
+    path = tmp_path / "some.sql"
+    path.write_text("-- name: only\n-- unlike -- name: another\nSELECT 1 -- name: third\n", encoding="utf-8")
+    assert list(NamedStatements(path).all) == ["only"]
+
+
+def test_a_statement_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """A misspelt name is noticed at its first use."""
+    path = tmp_path / "some.sql"
+    path.write_text("-- name: first\nSELECT 1;\n", encoding="utf-8")
+    with pytest.raises(KeyError, match="frist"):
+        NamedStatements(path)["frist"]
+
+
+def test_a_file_is_read_at_the_first_look_up(tmp_path: Path) -> None:
+    """Importing a module that has statements opens nothing."""
+    path = tmp_path / "later.sql"
+    statements = NamedStatements(path)
+    path.write_text("-- name: first\nSELECT 1;\n", encoding="utf-8")
+    assert statements["first"].text.strip() == "SELECT 1;"
+
+
+@given(st.lists(IDS, max_size=8))
+@example([])
+@example(["NULL", "null", "", " ", '"', "\\", "{}", "a,b", "'; DROP TABLE x; --", ":a", "%s"])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_ids_reach_postgres_as_they_are(care: Care, ids: list[str]) -> None:
+    """Quotes, braces, commas, the word NULL: nothing in an id is taken for anything else."""
+    assert care.one("SELECT CAST(:a AS text[])", a=id_array(ids)) == ids
+
+
+def test_ids_take_the_type_of_the_column_they_are_compared_with(care: Care) -> None:
+    """So an index on it serves, whether it is `uuid` or `text`."""
+    one = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    for type_name in ("uuid", "text"):
+        assert care.one(f"SELECT CAST(:id AS {type_name}) = ANY (:ids)", id=one, ids=id_array([one]))
+
+
+def test_a_process_has_one_engine_for_a_url(care_url: str) -> None:
+    """Connections are kept, and their number is bounded."""
+    assert engine_for(care_url) is engine_for(care_url)
+    assert engine_for(care_url) is not engine_for(f"{care_url}&application_name=another")
+
+
+def test_a_fork_gets_an_engine_of_its_own(care_url: str) -> None:
+    """Two processes that wrote to one connection would read each other's answers."""
+    ours = engine_for(care_url)
+    child = os.fork()
+    if child == 0:
+        os._exit(1 if engine_for(care_url) is ours else 0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_nothing_is_connected_before_the_first_use() -> None:
+    """An engine for a database that is not there is made all the same."""
+    assert engine_for("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+
+
+def test_a_process_holds_no_more_connections_than_it_may(care_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small plans allow few; one more waits for its turn."""
+    engine = engine_for(care_url)
+    monkeypatch.setattr(engine.pool, "_timeout", 0)
+    with ExitStack() as held:
+        for _ in range(CONNECTIONS_PER_PROCESS):
+            held.enter_context(engine.connect())
+        with pytest.raises(TimeoutError):
+            engine.connect()
+
+
+def test_every_statement_commits_by_itself(care: Care, care_url: str) -> None:
+    """Another connection sees at once what a statement did."""
+    other = create_engine(care_url)
+    with care.engine.connect() as ours, other.connect() as theirs:
+        ours.execute(text("""INSERT INTO "User" (first_name) VALUES ('Nora')"""))
+        seen = theirs.scalar(text("""SELECT count(*) FROM "User" """))
+    other.dispose()
+    assert seen == 1
+
+
+def test_an_error_does_not_show_the_parameters(care: Care) -> None:
+    """They are names and numbers, and errors are logged."""
+    with pytest.raises(DBAPIError) as error:
+        care.rows("SELECT 1 / 0, CAST(:phone AS text)", phone="+12025550123")
+    assert "division by zero" in str(error.value)
+    assert "2025550123" not in str(error.value) + repr(error.value)
+
+
+def test_a_connection_that_the_server_has_ended_is_replaced(care: Care, care_url: str) -> None:
+    """A restart of the database costs the next statement nothing."""
+    care.one("SELECT 1")
+    other = create_engine(care_url, isolation_level="AUTOCOMMIT")
+    with other.connect() as connection:
+        ended = connection.scalars(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        ).all()
+    other.dispose()
+    assert ended == [True]
+    assert care.one("SELECT 1") == 1

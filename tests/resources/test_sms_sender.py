@@ -1,0 +1,366 @@
+"""The phone company over real HTTP: one text, one answer, whatever happens on the way."""
+
+import logging
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from phones import Phones
+
+from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear
+from sequora_orchestration.local.twilio import phone_company
+from sequora_orchestration.local.twilio.phone_company import (
+    ErrorAfterAccepting,
+    Garbage,
+    Hang,
+    Refuse,
+    ResetAfterAccepting,
+    ResetBeforeAccepting,
+)
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.resources import sms_sender
+from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, SmsSender, open_sms_sender
+from sequora_orchestration.settings import SettingError, TwilioSettings
+
+SENDER = "+15005550006"
+NUMBER = "+12025550123"
+BODY = "🚨 New HIGH task: CHEST_PAIN\nView: https://app.example.com/tasks/1"
+
+NO_WAY_TO_CONNECT = "the phone company could not be reached"
+BROKEN = "the connection broke before the phone company answered"
+
+
+@pytest.fixture(autouse=True)
+def account(twilio: TwilioServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what a deployment sets; no proxy stands between it and the phone company."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "TWILIO_MESSAGING_SERVICE_SID"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", TEST_ACCOUNT_SID)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TEST_AUTH_TOKEN)
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", SENDER)
+    monkeypatch.setenv("TWILIO_API_BASE_URL", twilio.url)
+
+
+@pytest.fixture
+def short_time_outs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up on the phone company after a fraction of a second."""
+    monkeypatch.setattr(sms_sender, "TIMEOUT", (0.1, 0.1))
+
+
+def send(to: str = NUMBER, body: str = BODY) -> Answer:
+    """Send one text as the environment says."""
+    return SmsSender(TwilioSettings.load()).send(to, body)
+
+
+@contextmanager
+def answering(http_status: int, body: bytes) -> Iterator[str]:
+    """Run something that answers every request with this, and yield its URL: what may stand before the real API."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(http_status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_text_that_is_accepted_has_a_sid(phones: Phones) -> None:
+    """It arrives as it was sent, from our number."""
+    answer = send()
+    text = phones(NUMBER).received_text()
+    assert answer == Accepted(text.sid)
+    assert (text.body, text.from_, text.messaging_service_sid) == (BODY, SENDER, None)
+
+
+def test_a_text_is_sent_once(phones: Phones) -> None:
+    """One call is one request, also when it is refused: what comes next is the ledger's business."""
+    phones.company.script(Refuse(429, 20429), to=NUMBER)
+    send()
+    assert phones(NUMBER).attempts == 1
+
+
+def test_the_messaging_service_is_the_sender_when_there_is_one(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It chooses the number by itself."""
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", "MG00000000000000000000000000000001")
+    assert isinstance(send(), Accepted)
+    text = phones(NUMBER).received_text()
+    assert (text.from_, text.messaging_service_sid) == (None, "MG00000000000000000000000000000001")
+
+
+@pytest.mark.parametrize(
+    ("http_status", "code", "refusal"),
+    [
+        (400, 21211, Refusal.PERMANENT),
+        (400, 21610, Refusal.PERMANENT),
+        (400, 21614, Refusal.PERMANENT),
+        (400, 99_999, Refusal.PERMANENT),
+        (401, 20003, Refusal.CONFIGURATION),
+        (403, 20005, Refusal.CONFIGURATION),
+        (400, 21606, Refusal.CONFIGURATION),
+        (403, 99_999, Refusal.CONFIGURATION),
+        (404, 20404, Refusal.CONFIGURATION),
+        (429, 20429, Refusal.TRANSIENT),
+        (429, 21611, Refusal.TRANSIENT),
+        (429, 99_999, Refusal.TRANSIENT),
+    ],
+)
+def test_a_refusal_is_judged_by_its_code_and_status(
+    phones: Phones, http_status: int, code: int, refusal: Refusal
+) -> None:
+    """The code is kept for the ledger, the phone company's own sentence is not: it quotes the number."""
+    phones.company.script(Refuse(http_status, code, f"No text to {NUMBER}, says Twilio"), to=NUMBER)
+    answer = send()
+    assert isinstance(answer, Refused)
+    assert (answer.refusal, answer.code) == (refusal, code)
+    assert "says Twilio" not in answer.reason
+
+
+def test_a_refusal_that_says_when_to_come_back_is_not_waited_for(phones: Phones) -> None:
+    """Neither we nor the SDK sleep on `Retry-After`."""
+    phones.company.script(Refuse(429, 20429, retry_after=3600), to=NUMBER)
+    assert send() == Refused(Refusal.TRANSIENT, "too many requests", 20429)
+
+
+@pytest.mark.parametrize("answer", [Refuse(500, 20500), Refuse(503, 20503), Hang(0, accept=False)])
+def test_an_error_of_the_phone_company_is_unclear(phones: Phones, answer: phone_company.Answer) -> None:
+    """It may have the text: 500, 503 and 504 look alike whether it has or not."""
+    phones.company.script(answer, to=NUMBER)
+    assert isinstance(send(), Unclear)
+    phones(NUMBER).received_no_text()
+
+
+@pytest.mark.parametrize("http_status", [500, 502, 503, 504])
+def test_an_error_that_follows_acceptance_is_unclear(phones: Phones, http_status: int) -> None:
+    """The nurse has the text, and the answer says otherwise."""
+    phones.company.script(ErrorAfterAccepting(http_status), to=NUMBER)
+    assert isinstance(send(), Unclear)
+    phones(NUMBER).received_text()
+
+
+def test_a_connection_that_is_reset_is_unclear(phones: Phones) -> None:
+    """The request was written; nobody knows who has read it."""
+    phones.company.script(ResetBeforeAccepting(), to=NUMBER)
+    assert send() == Unclear(BROKEN)
+    phones(NUMBER).received_no_text()
+
+
+def test_a_connection_that_is_reset_after_acceptance_is_unclear(phones: Phones) -> None:
+    """It looks no different from the one before."""
+    phones.company.script(ResetAfterAccepting(), to=NUMBER)
+    assert send() == Unclear(BROKEN)
+    phones(NUMBER).received_text()
+
+
+def test_a_kept_connection_that_is_reset_is_unclear_and_the_next_text_gets_through(phones: Phones) -> None:
+    """A connection is used again for as long as it lives, and not tried again with the same text."""
+    sender = SmsSender(TwilioSettings.load())
+    phones.company.script(Refuse(400, 21211), ResetBeforeAccepting(), to=NUMBER)
+    assert isinstance(sender.send(NUMBER, BODY), Refused)
+    assert sender.send(NUMBER, BODY) == Unclear(BROKEN)
+    assert phones(NUMBER).attempts == 2
+    assert sender.send(NUMBER, BODY) == Accepted(phones(NUMBER).received_text().sid)
+
+
+@pytest.mark.usefixtures("short_time_outs")
+def test_an_answer_that_takes_too_long_is_unclear(phones: Phones) -> None:
+    """The text may arrive all the same."""
+    phones.company.script(Hang(60), to=NUMBER)
+    assert isinstance(send(), Unclear)
+    phones(NUMBER).received_text()
+
+
+def test_an_answer_that_breaks_off_is_unclear(phones: Phones) -> None:
+    """It was accepted, but under a SID that nobody can read."""
+    phones.company.script(Garbage(), to=NUMBER)
+    assert isinstance(send(), Unclear)
+    phones(NUMBER).received_text()
+
+
+def test_a_phone_company_that_cannot_be_connected_to_certainly_has_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens there."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    monkeypatch.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{port}")
+    assert send() == Refused(Refusal.TRANSIENT, NO_WAY_TO_CONNECT)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how a full queue behaves differs from system to system")
+@pytest.mark.usefixtures("short_time_outs")
+def test_a_phone_company_that_does_not_take_the_connection_certainly_has_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It listens, but its queue of connections is full."""
+    with closing(socket.socket()) as listener, closing(socket.socket()) as first:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        first.connect(listener.getsockname())
+        monkeypatch.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert send() == Refused(Refusal.TRANSIENT, NO_WAY_TO_CONNECT)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="the certificate is made by openssl, which is not installed")
+def test_a_certificate_that_is_not_trusted_is_for_an_engineer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent, and no later try will change that."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def refused_by_the_client(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(1)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(refused_by_the_client, listener)
+        monkeypatch.setenv("TWILIO_API_BASE_URL", f"https://127.0.0.1:{listener.getsockname()[1]}")
+        answer = send()
+        served.result(timeout=10)
+    assert answer == Refused(Refusal.CONFIGURATION, "the phone company's TLS certificate is not trusted")
+
+
+@pytest.mark.parametrize("name", ["TWILIO_AUTH_TOKEN", "TWILIO_ACCOUNT_SID"])
+def test_wrong_credentials_are_for_an_engineer(phones: Phones, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """No text at all is taken from us."""
+    monkeypatch.setenv(name, "AC" + "1" * 32)
+    assert send() == Refused(Refusal.CONFIGURATION, "the account SID or the auth token is wrong", 20003)
+    assert phones(NUMBER).attempts == 0
+
+
+@pytest.mark.parametrize(
+    ("http_status", "body", "refusal"),
+    [
+        (429, b"<html>Too many requests</html>", Refusal.TRANSIENT),
+        (429, b"", Refusal.TRANSIENT),
+        (401, b"[]", Refusal.CONFIGURATION),
+        (302, b"", Refusal.CONFIGURATION),
+        (400, b"{}", Refusal.PERMANENT),
+    ],
+)
+def test_a_refusal_that_is_no_json_goes_by_its_status(
+    monkeypatch: pytest.MonkeyPatch, http_status: int, body: bytes, refusal: Refusal
+) -> None:
+    """It comes from something that stands before the phone company."""
+    with answering(http_status, body) as url:
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        answer = send()
+    assert isinstance(answer, Refused)
+    assert answer.refusal is refusal
+
+
+@pytest.mark.parametrize(
+    ("http_status", "body"),
+    [
+        (502, b"<html>Bad gateway</html>"),
+        (201, b"<html>Welcome to this hotel</html>"),
+        (201, b""),
+        (201, b"[]"),
+        (201, b"{}"),
+        (201, b'{"sid": null}'),
+    ],
+)
+def test_an_answer_that_is_none_of_the_phone_companys_is_unclear(
+    monkeypatch: pytest.MonkeyPatch, http_status: int, body: bytes
+) -> None:
+    """Accepted is only what has a SID."""
+    with answering(http_status, body) as url:
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        assert isinstance(send(), Unclear)
+
+
+@pytest.mark.usefixtures("short_time_outs")
+@pytest.mark.parametrize(
+    "scripted",
+    [
+        None,
+        Refuse(400, 21211, f"Invalid 'To' Phone Number: {NUMBER}"),
+        Refuse(400, 99_999, f"No text to {NUMBER}: {BODY}"),
+        Refuse(429, 20429),
+        Refuse(500, 20500, f"{NUMBER}: {BODY}"),
+        ResetBeforeAccepting(),
+        ResetAfterAccepting(),
+        ErrorAfterAccepting(),
+        Hang(60),
+        Garbage(),
+    ],
+)
+def test_neither_number_nor_body_is_ever_logged_or_in_an_answer(
+    phones: Phones,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    scripted: phone_company.Answer | None,
+) -> None:
+    """Not even when everybody logs everything."""
+    libraries = [name for name in logging.root.manager.loggerDict if name.startswith(("twilio", "urllib3", "requests"))]
+    for name in ("", *libraries):
+        logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "disabled", False)
+        caplog.set_level(logging.DEBUG, name or None)
+    if scripted:
+        phones.company.script(scripted, to=NUMBER)
+    answer = send()
+    for text in phones.company.accepted(NUMBER):
+        phones.expect(text)
+    assert caplog.records, "the connection itself is logged"
+    assert not [record for record in caplog.records if record.name.startswith("twilio")], "the SDK logs nothing"
+    everything = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records), str(answer), repr(answer)])
+    for secret in (NUMBER, NUMBER[2:], "CHEST_PAIN", "app.example.com", SENDER[1:], TEST_AUTH_TOKEN):
+        assert secret not in everything
+
+
+def test_a_sender_may_be_used_from_as_many_threads_as_we_send_with(phones: Phones) -> None:
+    """Every text goes to its own number, once, and has its own SID."""
+    sender = SmsSender(TwilioSettings.load())
+    numbers = [f"+1202555{number:04}" for number in range(100, 164)]
+    with ThreadPoolExecutor(TEXTS_AT_A_TIME) as pool:
+        answers = list(pool.map(lambda number: sender.send(number, f"to {number[-4:]}"), numbers))
+    for number, answer in zip(numbers, answers, strict=True):
+        text = phones(number).received_text(containing=f"to {number[-4:]}")
+        assert answer == Accepted(text.sid)
+        assert phones(number).attempts == 1
+
+
+def test_a_process_has_one_sender_for_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections are kept between runs; other settings are another sender."""
+    sender = open_sms_sender()
+    assert open_sms_sender() is sender
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "+15005550010")
+    assert open_sms_sender() is not sender
+
+
+def test_without_an_account_there_is_no_sender_and_no_other_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to set."""
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    with pytest.raises(SettingError, match="TWILIO_AUTH_TOKEN is not set"):
+        open_sms_sender()

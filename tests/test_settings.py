@@ -1,0 +1,233 @@
+"""Every setting: what is missing or wrong is named, with what to do, and its value is never repeated."""
+
+import re
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sequora_orchestration.settings import (
+    AppSettings,
+    DagsterStorageSettings,
+    DatabaseSettings,
+    SettingError,
+    TwilioSettings,
+    WorkerSettings,
+    postgres_url,
+)
+
+SECRET = "do-not-repeat-me"
+
+GOOD = {
+    "SUPABASE_DB_URL": "postgresql://app:pass@db.example.com:5432/care",
+    "DAGSTER_PG_URL": "postgresql://app:pass@db.example.com:5432/dagster",
+    "SEQUORA_BROKER_URL": "redis://broker.example.com:6379/0",
+    "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",
+    "TWILIO_AUTH_TOKEN": "a-token",
+    "TWILIO_FROM_NUMBER": "+15005550006",
+}
+OPTIONAL = ("SEQUORA_GO_LIVE_AT", "SEQUORA_APP_URL", "TWILIO_API_BASE_URL", "TWILIO_MESSAGING_SERVICE_SID")
+
+
+class Loaded(Protocol):
+    """Any of the classes of settings."""
+
+    @classmethod
+    def load(cls) -> object:
+        """Read the environment."""
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what must be set, to good values, and nothing else."""
+    for name in OPTIONAL:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+
+
+def sentence(settings: type[Loaded]) -> str:
+    """Load settings that are wrong, and return what the person who set them reads."""
+    with pytest.raises(SettingError) as error:
+        settings.load()
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "what_to_do"),
+    [
+        (DatabaseSettings, "SUPABASE_DB_URL", "run `sequora dev`, which brings a database of its own"),
+        (DagsterStorageSettings, "DAGSTER_PG_URL", "run `sequora dev`"),
+        (WorkerSettings, "SEQUORA_BROKER_URL", "run `sequora dev`"),
+        (TwilioSettings, "TWILIO_ACCOUNT_SID", "give the account's SID from the Twilio console"),
+        (TwilioSettings, "TWILIO_AUTH_TOKEN", "give the account's auth token from the Twilio console"),
+    ],
+)
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_setting_that_is_missing_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, settings: type[Loaded], name: str, what_to_do: str, how: str
+) -> None:
+    """An empty value is a missing one: that is what `NAME=` in a file of settings means."""
+    if how == "missing":
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, "")
+    said = sentence(settings)
+    assert said.startswith(f"{name} is not set: ")
+    assert what_to_do in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "value", "problem", "what_to_do"),
+    [
+        (
+            DatabaseSettings,
+            "SUPABASE_DB_URL",
+            f"mysql://app:{SECRET}@host/care",
+            "postgresql://",
+            "care database's URL",
+        ),
+        (DatabaseSettings, "SUPABASE_DB_URL", SECRET, "must begin with", "run `sequora dev`"),
+        (DatabaseSettings, "SUPABASE_DB_URL", f" postgres://app:{SECRET}@host/care", "must begin with", "give"),
+        (DatabaseSettings, "SEQUORA_GO_LIVE_AT", SECRET, "valid datetime", "2026-01-31T09:00:00Z"),
+        (DatabaseSettings, "SEQUORA_GO_LIVE_AT", "2030-05-06T07:08:09", "timezone", "with its zone"),
+        (DatabaseSettings, "SEQUORA_GO_LIVE_AT", "2030-05-06", "timezone", "with its zone"),
+        (DagsterStorageSettings, "DAGSTER_PG_URL", f"sqlite:///{SECRET}", "must begin with", "Dagster's own storage"),
+        (WorkerSettings, "SEQUORA_BROKER_URL", f"amqp://{SECRET}@host", "redis://", "Redis or Valkey"),
+        (AppSettings, "SEQUORA_APP_URL", f"app.example.com/{SECRET}", "https://", "the application's address"),
+        (TwilioSettings, "TWILIO_API_BASE_URL", f"ftp://{SECRET}", "https://", "leave it out to use the real Twilio"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_with_what_to_do_and_never_repeated(
+    monkeypatch: pytest.MonkeyPatch, settings: type[Loaded], name: str, value: str, problem: str, what_to_do: str
+) -> None:
+    """It may be a secret, and the sentence ends up in logs."""
+    monkeypatch.setenv(name, value)
+    said = sentence(settings)
+    assert said.startswith(f"{name} ")
+    assert problem in said
+    assert what_to_do in said
+    assert value not in said
+    assert SECRET not in said
+
+
+def test_the_error_shows_nothing_of_the_value_in_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in its own representation nor in that of the error behind it."""
+    monkeypatch.setenv("SUPABASE_DB_URL", f"mysql://app:{SECRET}@host/care")
+    with pytest.raises(SettingError) as error:
+        DatabaseSettings.load()
+    assert SECRET not in repr(error.value) + str(error.value.__context__) + repr(error.value.__context__)
+
+
+def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each, so that nobody has to come back for the next."""
+    monkeypatch.delenv("TWILIO_ACCOUNT_SID")
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    lines = sentence(TwilioSettings).splitlines()
+    assert [line.split(" ", 1)[0] for line in lines] == ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"]
+
+
+@pytest.mark.parametrize("form", ["postgresql://", "postgres://", "postgresql+psycopg2://"])
+def test_every_usual_form_of_a_postgres_url_names_its_driver_afterwards(
+    monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Supabase gives one form, others give the other; the rest of the URL is left as it is."""
+    rest = "app:p%40ss@db.example.com:6543/care?sslmode=require"
+    monkeypatch.setenv("SUPABASE_DB_URL", form + rest)
+    monkeypatch.setenv("DAGSTER_PG_URL", form + rest)
+    assert DatabaseSettings.load().supabase_db_url == f"postgresql+psycopg2://{rest}"
+    assert DagsterStorageSettings.load().dagster_pg_url == f"postgresql+psycopg2://{rest}"
+
+
+@given(st.from_regex(r"postgres(ql)?://[a-z:@/?=%.0-9]*", fullmatch=True))
+def test_a_postgres_url_may_be_rewritten_again(url: str) -> None:
+    """What names its driver already is left as it is."""
+    assert postgres_url(postgres_url(url)) == postgres_url(url)
+
+
+@pytest.mark.parametrize("url", ["redis://host:6379/0", "rediss://user:pass@host:6380/1"])
+def test_the_broker_may_be_reached_with_or_without_tls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The URL is left as it is."""
+    monkeypatch.setenv("SEQUORA_BROKER_URL", url)
+    assert WorkerSettings.load().sequora_broker_url == url
+
+
+def test_what_need_not_be_set_has_the_contracts_default() -> None:
+    """The real Twilio, the real application, and the moment that the migration has recorded."""
+    assert TwilioSettings.load().twilio_api_base_url == "https://api.twilio.com"
+    assert AppSettings.load().sequora_app_url == "https://app.sequora.com"
+    assert DatabaseSettings.load().sequora_go_live_at is None
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The default holds, as if the line were not there."""
+    without = [settings.load() for settings in (DatabaseSettings, AppSettings, TwilioSettings)]
+    monkeypatch.setenv(name, "")
+    assert [settings.load() for settings in (DatabaseSettings, AppSettings, TwilioSettings)] == without
+
+
+@pytest.mark.parametrize("name", ["SEQUORA_APP_URL", "TWILIO_API_BASE_URL"])
+def test_a_slash_at_the_end_of_an_address_does_not_matter(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Links are made by adding to it."""
+    monkeypatch.setenv(name, "http://localhost:3000/")
+    loaded = (AppSettings if name == "SEQUORA_APP_URL" else TwilioSettings).load()
+    assert getattr(loaded, name.lower()) == "http://localhost:3000"
+
+
+@pytest.mark.parametrize("value", ["2026-01-31T09:00:00Z", "2026-01-31T10:00:00+01:00", "2026-01-31 04:00:00-05:00"])
+def test_the_moment_of_going_live_has_a_zone(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Without one it would be another moment on every machine."""
+    monkeypatch.setenv("SEQUORA_GO_LIVE_AT", value)
+    assert DatabaseSettings.load().sequora_go_live_at == datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("number", "service"),
+    [("+15005550006", None), (None, "MG00000000000000000000000000000000"), ("+15005550006", "MG0")],
+)
+def test_a_number_or_a_messaging_service_is_enough(
+    monkeypatch: pytest.MonkeyPatch, number: str | None, service: str | None
+) -> None:
+    """Either is a sender; which of two is used is the sender's business."""
+    for name, value in (("TWILIO_FROM_NUMBER", number), ("TWILIO_MESSAGING_SERVICE_SID", service)):
+        monkeypatch.setenv(name, value or "")
+    settings = TwilioSettings.load()
+    assert (settings.twilio_from_number, settings.twilio_messaging_service_sid) == (number, service)
+
+
+def test_without_any_sender_both_variables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one setting that may be given in two ways."""
+    monkeypatch.delenv("TWILIO_FROM_NUMBER")
+    said = sentence(TwilioSettings)
+    assert said == (
+        "neither TWILIO_FROM_NUMBER nor TWILIO_MESSAGING_SERVICE_SID is set: "
+        "give the number or the messaging service that texts come from."
+    )
+
+
+def test_the_repr_of_the_sender_hides_the_auth_token() -> None:
+    """Settings may end up in an error's text, secrets may not."""
+    assert "a-token" not in repr(TwilioSettings.load())
+    assert "a-token" not in str(TwilioSettings.load())
+
+
+def test_settings_are_values_that_nobody_changes() -> None:
+    """They are the key under which a process keeps its one sender."""
+    first, second = TwilioSettings.load(), TwilioSettings.load()
+    assert first == second
+    assert hash(first) == hash(second)
+
+
+def test_every_variable_in_an_error_is_spelt_as_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name can be copied from the sentence to the shell."""
+    for name in GOOD:
+        monkeypatch.delenv(name)
+    for settings in (DatabaseSettings, DagsterStorageSettings, WorkerSettings, TwilioSettings):
+        for line in sentence(settings).splitlines():
+            name = line.split(" ", 1)[0]
+            assert re.fullmatch(r"[A-Z_]+", name)
+            assert name in GOOD
