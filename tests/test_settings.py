@@ -142,10 +142,36 @@ def test_every_usual_form_of_a_postgres_url_names_its_driver_afterwards(
     assert DagsterStorageSettings.load().dagster_pg_url == f"postgresql+psycopg2://{rest}"
 
 
-@given(st.from_regex(r"postgres(ql)?://[a-z:@/?=%.0-9]*", fullmatch=True))
-def test_a_postgres_url_may_be_rewritten_again(url: str) -> None:
+@given(
+    st.from_regex(r"postgres(ql)?://([a-z0-9]+(:[a-z0-9%.]+)?@)?[a-z0-9.]*(:[0-9]{1,5})?/[a-z]*", fullmatch=True),
+    st.lists(st.sampled_from(["sslmode=require", "pgbouncer=true", "schema=public", "connect_timeout=9"]), unique=True),
+)
+def test_a_postgres_url_may_be_rewritten_again(url: str, parameters: list[str]) -> None:
     """What names its driver already is left as it is."""
+    url += "?" + "&".join(parameters)
     assert postgres_url(postgres_url(url)) == postgres_url(url)
+
+
+def test_parts_of_a_url_that_are_prismas_are_left_out() -> None:
+    """Supabase shows them; Postgres' library refuses them."""
+    url = (
+        "postgres://app:p%40ss@db.example.com:6543/care?pgbouncer=true&sslmode=require&connection_limit=1&schema=public"
+    )
+    assert postgres_url(url) == "postgresql+psycopg2://app:p%40ss@db.example.com:6543/care?sslmode=require"
+
+
+@pytest.mark.parametrize("url", ["https://", "http:///x", "http://host:port", "https://app example.com", "ftp://host"])
+def test_an_address_that_is_none_is_said_before_a_text_needs_it(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Else every link would be broken, or every text in doubt."""
+    monkeypatch.setenv("SEQUORA_APP_URL", url)
+    with pytest.raises(SettingError, match="SEQUORA_APP_URL"):
+        AppSettings.load()
+
+
+def test_no_setting_shows_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever prints them."""
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://me:secret@host/db")
+    assert "secret" not in repr(DatabaseSettings.load())
 
 
 @pytest.mark.parametrize("url", ["redis://host:6379/0", "rediss://user:pass@host:6380/1"])

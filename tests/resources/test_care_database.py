@@ -7,7 +7,7 @@ from care import EPISODE, NURSE_PHONE, Care
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from sequora_orchestration.domain.care import EscalationTask, User
 from sequora_orchestration.resources.care_database import CareDatabase, open_care_database
@@ -238,10 +238,13 @@ def test_any_uuids_may_be_asked_for(care_database: CareDatabase, ids: list[UUID]
     assert care_database.tasks(map(str, ids)) == {}
 
 
-def test_an_id_that_its_column_cannot_hold_is_an_error_and_not_nothing_found(care_database: CareDatabase) -> None:
-    """An error of ours must not look like a task that was deleted."""
-    with pytest.raises(DataError):
-        care_database.tasks(["no uuid"])
+def test_an_id_that_its_column_cannot_hold_names_nothing_and_stops_no_other(
+    care: Care, care_database: CareDatabase
+) -> None:
+    """An assignee may be kept as text where users have uuids."""
+    nurse = care.a_nurse()
+    assert set(care_database.users(["no uuid", nurse, "{"])) == {nurse}
+    assert care_database.users(["no uuid"]) == {}
 
 
 def test_a_database_that_is_away_is_an_error_and_not_nothing_found() -> None:

@@ -121,7 +121,7 @@ def test_the_messaging_service_is_the_sender_when_there_is_one(phones: Phones, m
         (401, 20003, Refusal.CONFIGURATION),
         (403, 20005, Refusal.CONFIGURATION),
         (400, 21606, Refusal.CONFIGURATION),
-        (403, 99_999, Refusal.CONFIGURATION),
+        (403, 99_999, Refusal.PERMANENT),
         (404, 20404, Refusal.CONFIGURATION),
         (429, 20429, Refusal.TRANSIENT),
         (429, 21611, Refusal.TRANSIENT),
@@ -247,7 +247,38 @@ def test_a_certificate_that_is_not_trusted_is_for_an_engineer(tmp_path: Path, mo
         monkeypatch.setenv("TWILIO_API_BASE_URL", f"https://127.0.0.1:{listener.getsockname()[1]}")
         answer = send()
         served.result(timeout=10)
-    assert answer == Refused(Refusal.CONFIGURATION, "the phone company's TLS certificate is not trusted")
+    assert answer == Refused(Refusal.CONFIGURATION, "no trusted TLS connection to the phone company can be made")
+
+
+def test_a_server_that_speaks_no_tls_is_for_an_engineer(twilio: TwilioServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was sent, and no later try will change that."""
+    monkeypatch.setenv("TWILIO_API_BASE_URL", twilio.url.replace("http://", "https://"))
+    assert send() == Refused(Refusal.CONFIGURATION, "no trusted TLS connection to the phone company can be made")
+
+
+def test_a_proxy_that_is_away_has_passed_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is safe to try again."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert send() == Refused(Refusal.TRANSIENT, NO_WAY_TO_CONNECT)
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        (b'{"code": "21211"}', Refused(Refusal.PERMANENT, "the number is not valid", 21211)),
+        (b'{"code": [1]}', Refused(Refusal.PERMANENT, "the phone company answered HTTP 400")),
+        (b'{"code": 99999999999}', Refused(Refusal.PERMANENT, "the phone company answered HTTP 400")),
+        (
+            b'{"type": "t", "title": "x", "status": "400", "code": 21211}',
+            Unclear("the phone company's answer could not be read"),
+        ),
+    ],
+)
+def test_an_error_of_any_shape_is_an_answer(monkeypatch: pytest.MonkeyPatch, body: bytes, answer: Answer) -> None:
+    """Whatever stands where a status or a code should."""
+    with answering(400, body) as url:
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        assert send() == answer
 
 
 @pytest.mark.parametrize("name", ["TWILIO_AUTH_TOKEN", "TWILIO_ACCOUNT_SID"])
