@@ -86,12 +86,12 @@ class RunningSystem:
 
     def processes(self, word: str = "") -> list[psutil.Process]:
         """Return its processes, or those with a word in their command line."""
+        directory = str(self.directory / "dev")
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("SEQUORA_DEV_DIRECTORY") == str(self.directory / "dev") and word in " ".join(
-                    process.cmdline()
-                ):
+                is_ours = process.environ().get("SEQUORA_DEV_DIRECTORY") == directory
+                if (is_ours or process.cwd().startswith(directory)) and word in " ".join(process.cmdline()):
                     found.append(process)
             except psutil.Error:
                 continue

@@ -174,15 +174,22 @@ def _sole_user(directory: Path) -> Iterator[None]:
 
 def _end_processes_of(directory: Path) -> None:
     """Kill every process of the directory's system that is still there."""
-    mine = []
+    ended = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == str(directory):
+            if process.pid != os.getpid() and _is_of(process, directory):
                 process.kill()
-                mine.append(process)
+                ended.append(process)
         except psutil.Error:
             continue
-    psutil.wait_procs(mine, timeout=5)
+    psutil.wait_procs(ended, timeout=5)
+
+
+def _is_of(process: psutil.Process, directory: Path) -> bool:
+    if process.environ().get(MARK) == str(directory):
+        return True
+    # Valkey writes its title over its environment; it runs in its own directory, though.
+    return process.name().startswith("valkey") and process.cwd() == str(directory / "valkey")
 
 
 def _is_free(port: int) -> bool:
