@@ -71,6 +71,7 @@ def run(directory: Path, web_port: int) -> int:
         subprocess.Popen(
             [sys.executable, "-m", "sequora_orchestration.local.ready", str(web_port), str(started)],
             env=environment,
+            start_new_session=True,  # Ctrl-C is for us alone
         )
         manager.loop()
         return int(manager.returncode or 0)
