@@ -49,9 +49,17 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _http_origin(value: str) -> str:
+    value = _http_url(value)
+    if value.count("/") > len("//"):
+        raise ValueError("must have no path")
+    return value
+
+
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpOrigin = Annotated[str, AfterValidator(_http_origin)]
 
 
 class _Environment(BaseSettings):
@@ -98,7 +106,7 @@ class TwilioSettings(_Environment):
     twilio_auth_token: str = Field(description="give the account's auth token from the Twilio console.", repr=False)
     twilio_from_number: str | None = Field(default=None, description="give the sender's number, e.g. +12025550100.")
     twilio_messaging_service_sid: str | None = Field(default=None, description="give the SID, MG….")
-    twilio_api_base_url: HttpUrl = Field(
+    twilio_api_base_url: HttpOrigin = Field(
         default="https://api.twilio.com", description="leave it out to use the real Twilio."
     )
 

@@ -113,6 +113,10 @@ def _sentence(error: Exception) -> str | None:
     from sequora_orchestration.resources.ledger import SchemaMissingError
     from sequora_orchestration.settings import SettingError
 
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"{error.name} is not installed: pip install 'sequora-orchestration[local]' brings what this command needs"
+        )
     if isinstance(error, OperationalError):
         return f"the database cannot be reached or refuses: {str(error.orig).strip()}"
     if isinstance(error, (SettingError, SchemaMissingError)) or type(error).__name__ in _OF_THE_LOCAL_SYSTEM:

@@ -25,11 +25,11 @@ def tick_ages() -> dict[str, float] | None:
     if not os.environ.get("DAGSTER_HOME"):
         return None
     with DagsterInstance.get() as instance:
-        return {
-            state.instigator_name: time.time() - ticks[0].timestamp
-            for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
-            if (ticks := instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1))
-        }
+        began: dict[str, float] = {}
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
+                began[state.instigator_name] = max(tick.timestamp, began.get(state.instigator_name, 0))
+        return {name: time.time() - timestamp for name, timestamp in began.items()}
 
 
 def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:

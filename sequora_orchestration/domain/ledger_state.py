@@ -51,6 +51,7 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
         (State.SENDING, State.IN_DOUBT),
         (State.IN_DOUBT, State.SENT),
         (State.IN_DOUBT, State.QUEUED),
+        (State.IN_DOUBT, State.FAILED),
         (State.IN_DOUBT, State.HELD),
         (State.HELD, State.QUEUED),
         (State.HELD, State.CANCELLED),

@@ -33,9 +33,6 @@ def _failed(reason: str) -> Suppression:
 class MessageKind:
     """One kind of message about a task."""
 
-    name: str
-    """As it stands in the ledger and at the head of every business key."""
-
     unwanted: Callable[[EscalationTask | None, str | None], Suppression | None]
     """Why a text about the task to the recipient's id is no longer wanted, if it is not."""
 
@@ -73,7 +70,6 @@ def _unreachable_member_of_staff(user: User | None) -> Suppression | None:
 
 
 TASK_CREATED = MessageKind(
-    name="task-created",
     unwanted=_unwanted_by_assignee,
     unreachable=_unreachable_member_of_staff,
     text=nurse_text,

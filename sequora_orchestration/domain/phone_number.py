@@ -1,4 +1,4 @@
-"""Phone numbers: from what somebody typed to E.164, and to a form that may be shown."""
+"""Phone numbers: from what somebody typed to E.164."""
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
@@ -31,8 +31,3 @@ def e164(typed: str | None) -> str:
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise UnusablePhoneError("the phone number on file is too short, too long or has no area code")
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
-
-
-def masked(number: str) -> str:
-    """Return the form of a number that a person may see as a hint: `•••• 1234`."""
-    return f"•••• {number[-4:]}"

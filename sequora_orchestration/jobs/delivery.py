@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -33,7 +32,7 @@ CONFIGURATION_PAUSE = 30
 
 
 # Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
-# record that comes later than the attempt's lease still counts, for IN_DOUBT may become SENT.
+# record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
 RECORD_WAITS = (1, 2, 4, 8, 15, 30, 30)
 
 
@@ -75,24 +74,21 @@ class Delivery:
         ]
 
     def send(self, kind: MessageKind, notifications: Sequence[Notification]) -> bool:
-        """Send the texts, the more urgent ones before the others; return whether some are to be tried again.
+        """Send the texts in their order, some at a time; return whether some are to be tried again.
 
-        Every text's outcome is in the ledger when this returns or raises.
+        An error about one of them does not keep the others from being sent.
         Raises SenderUnusableError, and the database's errors.
         """
         halt = Halt()
         with ThreadPoolExecutor(TEXTS_AT_A_TIME, thread_name_prefix="send_sms") as pool:
-            again = [
-                tried
-                for _, level in groupby(notifications, key=lambda one: one.urgency)
-                for tried in list(pool.map(lambda one: self._send_one(kind, one, halt), level))
-            ]
+            sent = [pool.submit(self._send_one, kind, one, halt) for one in notifications]
         if halt.reason:
             self.ledger.give_back(notifications[0].claim_id, halt.reason, pause=CONFIGURATION_PAUSE)
             raise SenderUnusableError(
                 f"Twilio takes no text from us: {halt.reason}. Check the TWILIO_… settings and the account; the texts "
                 f"wait in the ledger and are tried again every {CONFIGURATION_PAUSE} s."
             )
+        again = [one.result() for one in sent]
         return any(again)
 
     def _send_one(self, kind: MessageKind, notification: Notification, halt: "Halt") -> bool:
@@ -135,7 +131,8 @@ class Delivery:
             case Unclear(reason, code):
                 self.ledger.settle_unclear(notification, attempt, reason, code)
             case Refused(Refusal.CONFIGURATION, reason, code):
-                self.ledger.put_back(notification, attempt, reason, code, pause=CONFIGURATION_PAUSE)
+                # Its neighbours come back before it does: should it be the only one that is refused, they go out.
+                self.ledger.put_back(notification, attempt, reason, code, pause=2 * CONFIGURATION_PAUSE)
             case Refused(Refusal.TRANSIENT, reason, code) if attempt < ATTEMPTS:
                 self.ledger.try_again(notification, attempt, reason, code)
             case Refused(Refusal.TRANSIENT, reason, code):

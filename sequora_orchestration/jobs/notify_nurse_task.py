@@ -17,6 +17,7 @@ from dagster import (
     job,
     op,
 )
+from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import TASK_CREATED
@@ -24,6 +25,7 @@ from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.steps import (
     RETRIES,
     TaskIds,
+    claim_by_name,
     claim_of,
     report_dropped,
     report_outcomes,
@@ -36,17 +38,17 @@ from sequora_orchestration.jobs.steps import (
 def fetch_task(context: OpExecutionContext, config: TaskIds, delivery: ResourceParam[Delivery]) -> None:
     """Read the tasks. One that is closed, gone, reassigned or nobody's ends here, with the reason."""
     with retried(context):
-        claim_id = claim_of(context, config, delivery)
-        taken_up = delivery.ledger.take_up(claim_id, context.run_id)
-        _report_others(context, config, delivery, claim_id)
+        claim_by_name(context, config, delivery)
+        taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
+        _report_others(context, config, delivery)
         report_dropped(context, taken_up, delivery.drop_unwanted(TASK_CREATED, taken_up))
 
 
 @op(ins={"fetched": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
-def fetch_nurse(context: OpExecutionContext, config: TaskIds, delivery: ResourceParam[Delivery]) -> None:
+def fetch_nurse(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
     """Read the assigned nurses. One who is missing, inactive or without a usable phone ends here, with the reason."""
     with retried(context):
-        taken_up = delivery.ledger.take_up(claim_of(context, config, delivery), context.run_id)
+        taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
         report_dropped(context, taken_up, delivery.drop_unreachable(TASK_CREATED, taken_up))
 
 
@@ -54,9 +56,9 @@ def fetch_nurse(context: OpExecutionContext, config: TaskIds, delivery: Resource
 def send_sms(context: OpExecutionContext, config: TaskIds, delivery: ResourceParam[Delivery]) -> None:
     """Text the nurses, most severe first. Only what certainly did not go out is tried again."""
     with retried(context):
-        claim_id = claim_of(context, config, delivery)
-        tried_again = delivery.send(TASK_CREATED, delivery.ledger.take_up(claim_id, context.run_id))
-        outcomes = delivery.ledger.outcomes(claim_id)
+        claim_by_name(context, config, delivery)
+        tried_again = delivery.send(TASK_CREATED, delivery.ledger.take_up(claim_of(context), context.run_id))
+        outcomes = delivery.ledger.outcomes(claim_of(context))
         for one in outcomes:
             if one.state not in {State.SENT, State.CANCELLED}:
                 context.log.warning(f"task {one.task_id}: {one.state}: {one.reason}")
@@ -69,23 +71,30 @@ def send_sms(context: OpExecutionContext, config: TaskIds, delivery: ResourcePar
 def log_notification(context: OpExecutionContext, config: TaskIds, delivery: ResourceParam[Delivery]) -> None:
     """See that every text sent stands in "NotificationLog"; most rows came with the send, the rest are made up for."""
     with retried(context):
-        claim_id = claim_of(context, config, delivery)
-        for one in delivery.ledger.outcomes(claim_id):
-            if one.state is State.SENT and not one.logged:
+        refused = None
+        for one in delivery.ledger.unlogged(config.task_ids):
+            try:
                 delivery.ledger.log_sent(one)
-        report_outcomes(context, delivery.ledger.outcomes(claim_id))
+            except DBAPIError as error:
+                context.log.warning(f"task {one.task_id}: sent, but the application's log refuses its row")
+                refused = error
+        report_outcomes(context, delivery.ledger.outcomes(claim_of(context)))
+        if refused:
+            raise refused
 
 
-def _report_others(context: OpExecutionContext, config: TaskIds, delivery: Delivery, claim_id: str) -> None:
+def _report_others(context: OpExecutionContext, config: TaskIds, delivery: Delivery) -> None:
     """Say what is in other hands, and which ids name no task. Raises Failure if none of them does."""
-    ours = {one.task_id for one in delivery.ledger.outcomes(claim_id)}
-    missing = set(config.task_ids) - ours
-    if not missing:
+    ours = {one.task_id for one in delivery.ledger.outcomes(claim_of(context))}
+    others = set(config.task_ids) - ours
+    if not others:
         return
-    elsewhere = delivery.ledger.in_hand_elsewhere(sorted(missing), claim_id)
+    known = delivery.care.tasks(others)
+    elsewhere = delivery.ledger.in_hand_elsewhere([*others, *known], claim_of(context))
     for task_id, state in elsewhere.items():
         context.log.info(f"task {task_id}: its message is {state} under another claim; this run leaves it alone")
-    unknown = sorted(missing - elsewhere.keys())
+    found = {*known, *elsewhere, *ours}
+    unknown = sorted(one for one in others if not found & {one, one.lower()})
     if unknown:
         sentence = f'no row in "EscalationTask" has the id {", ".join(unknown)}'
         if len(unknown) == len(set(config.task_ids)):
@@ -94,13 +103,13 @@ def _report_others(context: OpExecutionContext, config: TaskIds, delivery: Deliv
 
 
 @config_mapping
-def for_every_step(config: TaskIds) -> dict[str, Any]:
-    """Give every op the same configuration."""
-    ops = (fetch_task, fetch_nurse, send_sms, log_notification)
+def task_ids_for_steps(config: TaskIds) -> dict[str, Any]:
+    """Give every op that needs them the task ids."""
+    ops = (fetch_task, send_sms, log_notification)
     return {"ops": {each.name: {"config": config.model_dump()} for each in ops}}
 
 
-@job(config=for_every_step)
+@job(config=task_ids_for_steps)
 def notify_nurse_task() -> None:
     """Text the assigned nurse about a new task: fetch task, fetch nurse, send SMS, log.
 

@@ -35,8 +35,8 @@ from sequora_orchestration.resources.ledger import (
 from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.settings import AppSettings
 
-# The last resort, for what `retried` does not see: Dagster's own waits are 1, 3 and 7 s, not the 1, 2 and 4 s we
-# promise, so `retried` asks for those itself.
+# What the UI shows of an op's retries. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
+# `retried` asks for those itself.
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
 
 
@@ -85,19 +85,21 @@ def try_again(context: OpExecutionContext) -> RetryRequested:
     return RetryRequested(max_retries=len(WAITS), seconds_to_wait=WAITS[min(context.retry_number, len(WAITS) - 1)])
 
 
-def claim_of(context: OpExecutionContext, config: TaskIds, delivery: Delivery) -> str:
-    """Return the claim whose rows this run works on.
-
-    A sensor made it, and it is the run's key; or the run makes its own, when a person launched it or executed a run
-    again.
-    """
+def claim_of(context: OpExecutionContext) -> str:
+    """Return the claim whose rows this run works on: a sensor's, which is the run's key, or one of the run's own."""
     claim_id = context.run.tags.get(RUN_KEY_TAG)
-    if claim_id and context.run.parent_run_id is None:
-        return claim_id
-    newly_claimed = delivery.ledger.claim_named_tasks(config.task_ids, claim_id=context.run_id)
+    return claim_id if claim_id and context.run.parent_run_id is None else context.run_id
+
+
+def claim_by_name(context: OpExecutionContext, config: TaskIds, delivery: Delivery) -> None:
+    """Claim the tasks of a run that no sensor asked for: a person launched it, or executed a run again."""
+    if claim_of(context) != context.run_id:
+        return
+    # Ids as the database writes them: a person may have typed theirs in capitals.
+    known = delivery.care.tasks(config.task_ids)
+    newly_claimed = delivery.ledger.claim_named_tasks(list(known), claim_id=context.run_id)
     if newly_claimed:
         context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
-    return context.run_id
 
 
 def run_tags(tasks: Sequence[ClaimedTask]) -> dict[str, str]:

@@ -19,7 +19,16 @@ from sequora_orchestration.settings import postgres_url
 
 T = TypeVar("T")
 
-OUTSIDE = ("SUPABASE_DB_URL", "DAGSTER_PG_URL", "SEQUORA_BROKER_URL", "TWILIO_ACCOUNT_SID", "TWILIO_API_BASE_URL")
+# Settings of somebody's own, which the demo leaves aside.
+OUTSIDE = (
+    "SUPABASE_DB_URL",
+    "DAGSTER_PG_URL",
+    "SEQUORA_BROKER_URL",
+    "SEQUORA_GO_LIVE_AT",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_API_BASE_URL",
+    "TWILIO_MESSAGING_SERVICE_SID",
+)
 
 NURSE = "a0000000-0000-4000-8000-000000000001"
 EPISODE = "c0000000-0000-4000-8000-000000000001"
@@ -47,6 +56,7 @@ class DemoFailedError(Exception):
 
 def demo(directory: Path) -> None:
     """Run the demo. Raises DemoFailedError."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     directory = directory.expanduser().resolve()
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "demo.log"
@@ -71,6 +81,8 @@ def demo(directory: Path) -> None:
             milliseconds = (step["endTime"] - step["startTime"]) * 1000
             print(f"    {step['stepKey']:<18} {step['status']:<8} {milliseconds:6.0f} ms")
         print()
+        if run["status"] != "SUCCESS":
+            raise DemoFailedError(f"the run did not succeed:\n{_tail(log)}")
     say(f"to look around: `sequora dev --dir {_short(directory)}`, then")
     print(f"    the run     http://127.0.0.1:3000/runs/{run['runId']}")
     print("    all runs    http://127.0.0.1:3000/runs")

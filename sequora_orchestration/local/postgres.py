@@ -18,12 +18,13 @@ SAMPLE_PEOPLE = Path(__file__).with_name("sample_people.sql")
 
 
 class EmbeddedPostgres:
-    """A running server; databases are made as they are asked for."""
+    """A server on a directory; databases are made as they are asked for."""
 
     def __init__(self, directory: Path) -> None:
-        """Start the server on `directory`, or join the one that runs there already."""
+        """Nothing runs yet."""
         directory.parent.mkdir(parents=True, exist_ok=True)
-        self._server = get_server(directory, cleanup_mode=None)
+        self._server = get_server(directory, cleanup_mode=None, start=False)
+        self._pid_file = directory / "postmaster.pid"
 
     def url(self, database: str) -> str:
         """Return the database's URL, over the server's socket."""
@@ -47,12 +48,14 @@ class EmbeddedPostgres:
             yield connection
 
     def start(self) -> None:
-        """Start the server again after a stop."""
+        """Start the server, or join the one that runs on the directory already."""
         self._server.start()
 
     def stop(self) -> None:
-        """Stop the server."""
-        self._server.stop()
+        """Stop the server, also one whose start was interrupted."""
+        if self._pid_file.exists():
+            self._server.start()
+            self._server.stop()
 
 
 @contextmanager
@@ -60,6 +63,7 @@ def embedded_postgres(directory: Path) -> Iterator[EmbeddedPostgres]:
     """Run a server on `directory` for as long as the block runs."""
     postgres = EmbeddedPostgres(directory)
     try:
+        postgres.start()
         yield postgres
     finally:
         postgres.stop()

@@ -44,9 +44,9 @@ def _sensors(url: str, started: float) -> str | None:
     """Return what is not up yet on the way from the web UI to the sensors, or None."""
     try:
         answer = requests.post(f"{url}/graphql", json={"query": _SENSORS}, timeout=5)
-    except requests.RequestException:
+        results = answer.json()["data"]["sensorsOrError"].get("results", [])
+    except (requests.RequestException, KeyError, TypeError):  # not up yet, or not wholly
         return "the web UI"
-    results = answer.json()["data"]["sensorsOrError"].get("results", [])
     if not results:
         return "the code server"
     for sensor in results:

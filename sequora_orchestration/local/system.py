@@ -125,7 +125,8 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
         dagster_url = DagsterStorageSettings.load().dagster_pg_url
         WorkerSettings.load()
         TwilioSettings.load()
-    migrate(engine_for(care_url))
+    if migrate(engine_for(care_url)) and os.environ.get("SUPABASE_DB_URL"):
+        print("made or updated the schema orchestration on SUPABASE_DB_URL; tasks from before it are left alone")
     make_tables(dagster_url)
     furnish(home, code_port=code_port, overwrite=True)
     write_environment(

@@ -35,9 +35,11 @@ def migrate(engine: Engine) -> list[str]:
 
     Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do.
     """
-    with engine.begin() as connection:
+    # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
+    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         config = alembic_config(connection)
         before = _applied(connection)
         command.upgrade(config, "head")

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Suppression
-from sequora_orchestration.resources.database import NamedStatements, engine_for
+from sequora_orchestration.resources.database import NamedStatements, engine_for, id_array
 from sequora_orchestration.settings import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 # Seconds for which a claim has its rows. A run that dies frees them so much later; one that is only slow finds
-# them taken over and steps aside. At the end of a full pipeline (FEW, BATCH, ENOUGH, MOST below) a row waits 5 s.
+# them taken over and steps aside. In a full pipeline (MOST and ENOUGH below) a row waits some 5 s for its run.
 LEASE = 30
 
-# Seconds that a call may take until it counts as abandoned: longer than its time-outs (3 s to connect, 30 s to
-# read) and the tries to record its answer.
+# Seconds until a call without an answer counts as abandoned: longer than its time-outs (3 s to connect, 30 s to read).
 ATTEMPT_LEASE = 60
 
 # Up to so many waiting rows become a run each, so that each task has a run of its own to look at.
@@ -127,7 +127,8 @@ class Ledger:
                 result = connection.execute(SQL[statement], parameters)
                 return result.rowcount, result.mappings().all() if result.returns_rows else []
         except ProgrammingError as error:
-            if "orchestration." in str(error.orig) and "does not exist" in str(error.orig):
+            primary = getattr(error.orig, "diag").message_primary or ""  # noqa: B009  # the DBAPI has no type for it
+            if "orchestration." in primary and "does not exist" in primary:
                 raise SchemaMissingError(
                     "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
                 ) from None
@@ -160,11 +161,11 @@ class Ledger:
 
         Return what is newly claimed; called again, the claim has it already and nothing is new.
         """
-        rows = self._rows("claim_named_tasks", task_ids=list(task_ids), claim_id=claim_id, lease=LEASE)
+        rows = self._rows("claim_named_tasks", task_ids=id_array(task_ids), claim_id=claim_id, lease=LEASE)
         return [_claimed_task(row) for row in rows]
 
     def in_hand_elsewhere(self, task_ids: Sequence[str], claim_id: str) -> dict[str, State]:
-        """Return the named tasks whose message another claim has or has settled, with the message's state."""
+        """Return the tasks whose message another claim has or has settled, with the state of the newest."""
         rows = self._rows("in_hand_elsewhere", task_ids=list(task_ids), claim_id=claim_id)
         return {row["task_id"]: State(row["state"]) for row in rows}
 
@@ -185,7 +186,7 @@ class Ledger:
 
     def outcomes(self, claim_id: str) -> list[Outcome]:
         """Return every message that the claim has or has settled."""
-        return [Outcome(**{**row, "state": State(row["state"])}) for row in self._rows("of_claim", claim_id=claim_id)]
+        return [_outcome(row) for row in self._rows("of_claim", claim_id=claim_id)]
 
     def begin_attempt(self, notification: Notification, run_id: str) -> int | None:
         """Commit that the call begins; return the attempt's number, or None if the row is no longer ours."""
@@ -198,28 +199,26 @@ class Ledger:
         )
         return rows[0]["attempts"] if rows else None
 
-    def settle_sent(self, notification: Notification, attempt: int, sid: str) -> bool:
-        """Record that the phone company has the text, here and in the application's log; False if here alone.
+    def settle_sent(self, notification: Notification, attempt: int, sid: str) -> None:
+        """Record that the phone company has the text, here and in the application's log.
 
-        The application's log may refuse its row (its table is not ours): `log_sent` makes up for it.
+        The application's log may refuse its row, or be locked (its table is not ours): then the ledger alone knows,
+        and `log_sent` makes up for it.
         """
+        settled = {**_attempt(notification, attempt), "sid": sid}
         try:
             self._execute(
                 "settle_sent",
-                {
-                    "id": notification.id,
-                    "attempt": attempt,
-                    "sid": sid,
-                    "task_id": notification.task_id,
-                    "recipient_id": notification.recipient_id,
-                },
+                {**settled, "task_id": notification.task_id, "recipient_id": notification.recipient_id},
             )
-        except OperationalError:
-            raise
-        except DBAPIError:
-            self._execute("settle_sent_unlogged", {"id": notification.id, "attempt": attempt, "sid": sid})
-            return False
-        return True
+        except DBAPIError as error:
+            if isinstance(error, OperationalError) and not isinstance(error.orig, (QueryCanceled, LockNotAvailable)):
+                raise
+            self._execute("settle_sent_unlogged", settled)
+
+    def unlogged(self, task_ids: Sequence[str]) -> list[Outcome]:
+        """Return what was sent about these tasks and is not in the application's log, whichever claim sent it."""
+        return [_outcome(row) for row in self._rows("unlogged", task_ids=list(task_ids))]
 
     def log_sent(self, outcome: Outcome) -> None:
         """Write the application's log row of a text that was sent, if it has none yet."""
@@ -227,17 +226,17 @@ class Ledger:
 
     def settle_refused(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Record that the text was refused for good."""
-        self._execute("settle_refused", {"id": notification.id, "attempt": attempt, "reason": reason, "code": code})
+        self._execute("settle_refused", {**_attempt(notification, attempt), "reason": reason, "code": code})
 
     def settle_unclear(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Set the message aside: nobody knows whether it was sent."""
-        self._execute("settle_unclear", {"id": notification.id, "attempt": attempt, "reason": reason, "code": code})
+        self._execute("settle_unclear", {**_attempt(notification, attempt), "reason": reason, "code": code})
 
     def try_again(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Record that the text certainly did not go out, and that this claim tries again."""
         self._execute(
             "try_again",
-            {"id": notification.id, "attempt": attempt, "reason": reason, "code": code, "lease": LEASE},
+            {**_attempt(notification, attempt), "reason": reason, "code": code, "lease": LEASE},
         )
 
     def put_back(
@@ -246,7 +245,7 @@ class Ledger:
         """Record that the text did not go out through no fault of its own; any claim may try after `pause` seconds."""
         self._execute(
             "put_back",
-            {"id": notification.id, "attempt": attempt, "reason": reason, "code": code, "pause": pause},
+            {**_attempt(notification, attempt), "reason": reason, "code": code, "pause": pause},
         )
 
     def give_back(self, claim_id: str, reason: str, *, pause: float) -> None:
@@ -282,6 +281,15 @@ class Ledger:
             oldest_due=next((_waiting(row) for row in self._rows("oldest_due")), None),
             set_aside=[_waiting(row) for row in self._rows("set_aside", most=most)],
         )
+
+
+def _attempt(notification: Notification, attempt: int) -> dict[str, object]:
+    """Return what names an attempt: its number alone may come again, under another claim."""
+    return {"id": notification.id, "claim_id": notification.claim_id, "attempt": attempt}
+
+
+def _outcome(row: RowMapping) -> Outcome:
+    return Outcome(**{**row, "state": State(row["state"])})
 
 
 def _waiting(row: RowMapping) -> Waiting:

@@ -7,14 +7,13 @@
 -- no assignee, and no row saying so)? And which rows did a run that died leave behind? Both are claimed here, the
 -- most severe alone and first: while more severe ones are on their way, less severe ones wait their turn, but not
 -- for a run that has been silent for two seconds.
--- Few become claims of one row, many become claims of :batch rows.
+-- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
+-- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
 -- Two at once: a new row is inserted once (unique key, the other skips it), an old one is locked by one of them
 -- (the other skips it), so no row is in two claims.
 WITH on_its_way AS MATERIALIZED (
     SELECT count(*) AS rows,
-           min(urgency) FILTER (
-               WHERE state = 'QUEUED' AND lease_until > now() + make_interval(secs => :lease - 2)
-           ) AS most_urgent
+           min(urgency) FILTER (WHERE state = 'QUEUED' AND claimed_at > now() - interval '2 seconds') AS most_urgent
     FROM orchestration.notification
     WHERE kind = 'task-created' AND state IN ('QUEUED', 'SENDING') AND lease_until > now()
 ),
@@ -70,7 +69,8 @@ claimable AS MATERIALIZED (
 ),
 claimed_again AS (
     UPDATE orchestration.notification n
-    SET claim_id = claimable.claim_id, lease_until = now() + make_interval(secs => :lease), run_id = NULL,
+    SET claim_id = claimable.claim_id, claimed_at = now(), claims = least(claims, 3) + 1, run_id = NULL,
+        lease_until = now() + make_interval(secs => :lease * power(2, least(claims, 3))),
         reason = 'claimed again: the run that had it did not finish'
     FROM claimable
     WHERE n.id = claimable.id
@@ -79,9 +79,9 @@ claimed_again AS (
 claimed_first AS (
     INSERT INTO orchestration.notification
         (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id,
-         lease_until)
+         claimed_at, claims, lease_until)
     SELECT business_key, 'task-created', task_id, episode_id, recipient_id, severity, urgency, owed_since, 'QUEUED',
-           claim_id, now() + make_interval(secs => :lease)
+           claim_id, now(), 1, now() + make_interval(secs => :lease)
     FROM claimable
     WHERE id IS NULL
     ORDER BY business_key
@@ -105,7 +105,7 @@ WITH named AS MATERIALIZED (
            t.severity::text AS severity,
            orchestration.urgency(t.severity::text) AS urgency
     FROM public."EscalationTask" t
-    WHERE t.id::text = ANY (CAST(:task_ids AS text[]))
+    WHERE t.id = ANY (:task_ids)
 ),
 abandoned AS (
     SELECT n.id
@@ -116,17 +116,18 @@ abandoned AS (
 ),
 claimed_again AS (
     UPDATE orchestration.notification n
-    SET claim_id = CAST(:claim_id AS uuid), lease_until = now() + make_interval(secs => :lease), run_id = NULL,
-        reason = 'claimed again by name'
+    SET claim_id = CAST(:claim_id AS uuid), claimed_at = now(), claims = 1, run_id = NULL,
+        lease_until = now() + make_interval(secs => :lease), reason = 'claimed again by name'
     FROM abandoned
     WHERE n.id = abandoned.id
     RETURNING n.task_id, n.episode_id, n.severity
 ),
 claimed_first AS (
     INSERT INTO orchestration.notification
-        (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id, lease_until)
+        (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id,
+         claimed_at, claims, lease_until)
     SELECT business_key, 'task-created', task_id, episode_id, recipient_id, severity, urgency, now(), 'QUEUED',
-           CAST(:claim_id AS uuid), now() + make_interval(secs => :lease)
+           CAST(:claim_id AS uuid), now(), 1, now() + make_interval(secs => :lease)
     FROM named
     WHERE NOT EXISTS (
         SELECT FROM orchestration.notification n
@@ -142,7 +143,7 @@ SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 -- name: take_up
 -- A run takes up what its claim still has to send, and the lease begins anew. Twice: the same rows again.
 UPDATE orchestration.notification
-SET run_id = :run_id, lease_until = now() + make_interval(secs => :lease)
+SET run_id = :run_id, claimed_at = now(), claims = 0, lease_until = now() + make_interval(secs => :lease)
 WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
 RETURNING id::text, task_id, recipient_id, urgency, owed_since;
 
@@ -154,13 +155,18 @@ WHERE claim_id = CAST(:claim_id AS uuid)
 ORDER BY urgency, owed_since;
 
 -- name: in_hand_elsewhere
--- Of the named tasks, what other claims than this one have or have done. Reading changes nothing.
-SELECT DISTINCT ON (n.business_key) n.task_id, n.state
-FROM public."EscalationTask" t
-JOIN orchestration.notification n
-  ON n.business_key = orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
-WHERE t.id::text = ANY (CAST(:task_ids AS text[])) AND n.claim_id IS DISTINCT FROM CAST(:claim_id AS uuid)
-ORDER BY n.business_key, n.created_at DESC;
+-- Of these tasks, what other claims than this one have or have done, the newest of each. Reading changes nothing.
+SELECT DISTINCT ON (task_id) task_id, state
+FROM orchestration.notification
+WHERE task_id = ANY (CAST(:task_ids AS text[])) AND claim_id IS DISTINCT FROM CAST(:claim_id AS uuid)
+ORDER BY task_id, created_at DESC;
+
+-- name: unlogged
+-- What was sent about these tasks and is not in the application's log. Reading changes nothing.
+SELECT id::text, task_id, recipient_id, state, reason, attempts, provider_sid, false AS logged
+FROM orchestration.notification
+WHERE task_id = ANY (CAST(:task_ids AS text[]))
+  AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
 
 -- name: begin_attempt
 -- Committed before the phone company is called. Twice, or two at once: only the first finds the row QUEUED under
@@ -172,12 +178,15 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
 RETURNING attempts;
 
 -- name: settle_sent
--- The text was accepted: the ledger and the application's log say so together. Twice: the second finds no row of
--- this attempt that is not settled, and logs nothing.
+-- An answer settles the attempt that it belongs to: of this claim, with this number. It may come after the attempt was
+-- taken for abandoned: IN_DOUBT is no obstacle.
+-- The text was accepted: the ledger and the application's log say so together. Twice: the second finds this attempt
+-- settled, and logs nothing.
 WITH sent AS (
     UPDATE orchestration.notification
     SET state = 'SENT', provider_sid = :sid, sent_at = now(), logged_at = now(), reason = NULL, provider_code = NULL
-    WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state IN ('SENDING', 'IN_DOUBT')
+    WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
+      AND state IN ('SENDING', 'IN_DOUBT')
     RETURNING sent_at
 )
 INSERT INTO public."NotificationLog" (task_id, nurse_id, method, status, sent_at)
@@ -187,7 +196,8 @@ SELECT :task_id, :recipient_id, 'SMS', 'SENT', sent_at FROM sent;
 -- The same where the application's log refuses its row: that the text went out must be known all the same.
 UPDATE orchestration.notification
 SET state = 'SENT', provider_sid = :sid, sent_at = now(), reason = NULL, provider_code = NULL
-WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state IN ('SENDING', 'IN_DOUBT');
+WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
+      AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: log_sent
 -- Writes the application's log row that was refused before. Twice, or two at once: the row is locked by the first,
@@ -201,30 +211,34 @@ INSERT INTO public."NotificationLog" (task_id, nurse_id, method, status, sent_at
 SELECT :task_id, :recipient_id, 'SMS', 'SENT', sent_at FROM unlogged;
 
 -- name: settle_refused
--- Certainly not sent, and not tried again. Twice: the second finds no row of this attempt in SENDING.
+-- Certainly not sent, and not tried again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
 SET state = 'FAILED', reason = :reason, provider_code = :code
-WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state = 'SENDING';
+WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
+  AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: settle_unclear
--- Set aside: nobody knows whether it was sent. Twice: the second finds no row of this attempt in SENDING.
+-- Set aside: nobody knows whether it was sent. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', reason = :reason, provider_code = :code
-WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state = 'SENDING';
+WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
+  AND state = 'SENDING';
 
 -- name: try_again
--- Certainly not sent, and this claim tries again. Twice: the second finds no row of this attempt in SENDING.
+-- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
 SET state = 'QUEUED', reason = :reason, provider_code = :code, lease_until = now() + make_interval(secs => :lease)
-WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state = 'SENDING';
+WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
+  AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: put_back
 -- Certainly not sent through no fault of its own: the attempt does not count, and any claim may have it after the
--- pause. Twice: the second finds no row of this attempt in SENDING.
+-- pause. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
 SET state = 'QUEUED', attempts = attempts - 1, reason = :reason, provider_code = :code, claim_id = NULL,
     lease_until = now() + make_interval(secs => :pause)
-WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state = 'SENDING';
+WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
+  AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: give_back
 -- A claim gives back what it has not begun; any other may have it after the pause. Twice: nothing is left to give.
@@ -267,7 +281,7 @@ WHERE sent_at > now() - interval '1 hour';
 
 -- name: oldest_due
 -- What has waited longest of what is due and not sent yet. Reading changes nothing.
-SELECT task_id, kind, state, extract(epoch FROM now() - coalesce(due_at, owed_since))::float AS age
+SELECT task_id, kind, state, reason, extract(epoch FROM now() - coalesce(due_at, owed_since))::float AS age
 FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING') OR (state = 'SCHEDULED' AND due_at <= now())
 ORDER BY coalesce(due_at, owed_since)

@@ -7,6 +7,7 @@ dealt with here, so nothing of a text or a number leaves this module but to the 
 import logging
 import os
 import re
+import socket
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
@@ -25,6 +27,9 @@ from sequora_orchestration.settings import TwilioSettings
 # Seconds to connect (a little more than TCP's first retransmission, as `requests` advises) and to read: Twilio
 # answers in well under a second, and what takes longer than 30 s is set aside as unclear.
 TIMEOUT = (3.05, 30.0)
+
+# A silent connection is kept alive after so many seconds; gateways drop one after 350 s (AWS) or less.
+SECONDS_UNTIL_KEPT_ALIVE = 60
 
 # Texts that a process sends at a time; the connection pool is as large.
 TEXTS_AT_A_TIME = 8
@@ -39,6 +44,16 @@ _NOWHERE = logging.getLogger(f"{__name__}.nowhere")
 _NOWHERE.setLevel(logging.CRITICAL + 1)
 
 
+class _KeptAlive(HTTPAdapter):
+    """Keeps its connections alive: a network that drops a silent one would put the next text in doubt."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        if hasattr(socket, "TCP_KEEPIDLE"):  # Linux; elsewhere the system's own, longer time stands
+            options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SECONDS_UNTIL_KEPT_ALIVE))
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+
+
 class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
     """Talks to another address than Twilio's, if told so, over as many kept connections as we send texts at a time."""
 
@@ -46,7 +61,7 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
         super().__init__(logger=_NOWHERE)
         self.timeout = TIMEOUT
         self._base = urlsplit(base_url)
-        adapter = HTTPAdapter(pool_maxsize=TEXTS_AT_A_TIME)
+        adapter = _KeptAlive(pool_maxsize=TEXTS_AT_A_TIME)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164, masked
+from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
@@ -108,15 +108,3 @@ def test_the_error_does_not_show_what_it_came_from() -> None:
     with pytest.raises(UnusablePhoneError) as error:
         e164("+999 123 4567")
     assert "NumberParseException" not in "".join(format_exception(error.value))
-
-
-@pytest.mark.parametrize(("number", "shown"), [("+12025550123", "•••• 0123"), ("", "•••• ")])
-def test_a_masked_number_ends_in_its_last_four_digits(number: str, shown: str) -> None:
-    """Enough to tell two phones apart, too little to call one."""
-    assert masked(number) == shown
-
-
-@given(TYPED)
-def test_a_masked_number_never_shows_more_than_four_digits(number: str) -> None:
-    """Whatever was typed in its place."""
-    assert sum(character.isdigit() for character in masked(number)) <= 4

@@ -446,6 +446,46 @@ def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phone
     ] * 25
 
 
+def test_ids_may_be_typed_in_capitals(care: Care, phones: Phones, instance: DagsterInstance) -> None:
+    """They name the same row."""
+    task = care.a_task(care.a_nurse())
+    assert run_by_hand(instance, task.upper()).success
+    phones(NURSE_PHONE).received_text(containing=[task])
+
+
+def test_a_late_run_about_a_reassigned_task_does_not_say_that_there_is_none(
+    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance
+) -> None:
+    """Its claim was taken over, and the task has another nurse by now."""
+    task = care.a_task(care.a_nurse())
+    (late,) = ledger.claim_new_tasks()
+    care.let_leases_expire()
+    (prompt,) = ledger.claim_new_tasks()
+    assert run(instance, prompt).success
+    care.change_task(task, assigned_to_user_id=care.a_nurse("+12025550102"))
+    assert run(instance, late).success
+    phones(NURSE_PHONE).received_text()
+    assert phones("+12025550102").attempts == 0
+
+
+def test_one_refused_log_row_stops_no_other_and_is_made_up_for(
+    care: Care, phones: Phones, instance: DagsterInstance
+) -> None:
+    """The run fails where a person sees it; executed by hand again it logs, and texts nobody."""
+    unlucky, lucky = care.a_nurse(), care.a_nurse("+12025550102")
+    tasks = [care.a_task(unlucky), care.a_task(lucky)]
+    care.rows(f"""ALTER TABLE "NotificationLog" ADD CONSTRAINT closed CHECK (nurse_id <> '{unlucky}')""")
+    result = run_by_hand(instance, *tasks)
+    assert not result.success
+    assert [len(care.logged(task)) for task in tasks] == [0, 1]
+    care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
+    assert run_by_hand(instance, *tasks).success
+    assert [len(care.logged(task)) for task in tasks] == [1, 1]
+    for phone in (NURSE_PHONE, "+12025550102"):
+        phones(phone).received_text()
+        assert phones(phone).attempts == 1
+
+
 def test_ids_that_name_nothing_are_said_and_stop_nobody(care: Care, phones: Phones, instance: DagsterInstance) -> None:
     """Among others; alone, the run fails with the sentence."""
     task, nothing = care.a_task(care.a_nurse()), str(uuid4())

@@ -1,17 +1,19 @@
 """`sequora migrate`: again, at the same time, and with the application's indexes."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+import subprocess
 from uuid import uuid4
 
 import pytest
 from alembic import command
+from alembic.config import Config
 from care import Care
-from sqlalchemy import Engine, create_engine, inspect, text
+from running_system import BIN
+from sqlalchemy import Engine, inspect, text
 
 from sequora_orchestration.domain.ledger_state import MOVES
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations import apply
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 
@@ -22,7 +24,7 @@ def fresh(postgres: EmbeddedPostgres) -> Engine:
     postgres.create_database(name)
     url = postgres_url(postgres.url(name))
     make_care_tables(url, with_sample_people=False)
-    return create_engine(url)
+    return engine_for(url)
 
 
 def go_live(engine: Engine) -> object:
@@ -38,17 +40,31 @@ def test_migrating_again_changes_nothing(fresh: Engine) -> None:
     assert go_live(fresh) == moment
 
 
-def test_two_processes_may_migrate_at_once(fresh: Engine) -> None:
+def test_processes_may_migrate_at_once(fresh: Engine) -> None:
     """One does it, the others wait and find it done."""
-    barrier = Barrier(4)
+    environment = {"SUPABASE_DB_URL": fresh.url.render_as_string(hide_password=False)}
+    processes = [
+        subprocess.Popen([BIN / "sequora", "migrate"], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = sorted(process.communicate()[0] for process in processes)
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert ["already up to date" in one for one in said] == [True, True, False]
 
-    def migrate(_: int) -> list[str]:
-        barrier.wait()
-        return apply.migrate(fresh)
 
-    with ThreadPoolExecutor(4) as pool:
-        applied = list(pool.map(migrate, range(4)))
-    assert sorted(applied) == [[], [], [], ["0001"]]
+def test_a_migration_that_is_interrupted_leaves_nothing_behind(fresh: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one begins where the interrupted one began."""
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(command, "upgrade", _half_an_upgrade)
+        with pytest.raises(KeyboardInterrupt):
+            apply.migrate(fresh)
+    assert apply.SCHEMA not in inspect(fresh).get_schema_names()
+    assert apply.migrate(fresh) == ["0001"]
+
+
+def _half_an_upgrade(config: Config, _revision: str) -> None:
+    config.attributes["connection"].exec_driver_sql("CREATE TABLE orchestration.notification ()")
+    raise KeyboardInterrupt
 
 
 def test_everything_of_ours_is_in_our_schema(fresh: Engine) -> None:

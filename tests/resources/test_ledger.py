@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 from care import Care
 from sqlalchemy import create_engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from sequora_orchestration.domain.ledger_state import MOVES, State
 from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import BATCH, FEW, Claim, Ledger, Notification, SchemaMissingError
+from sequora_orchestration.resources.ledger import BATCH, FEW, LEASE, Claim, Ledger, Notification, SchemaMissingError
 from sequora_orchestration.settings import postgres_url
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ def test_less_severe_tasks_do_not_wait_for_a_silent_run(care: Care, ledger: Ledg
     care.a_task(nurse, severity="CRITICAL")
     ledger.claim_new_tasks()
     low = care.a_task(nurse, severity="LOW")
-    care.rows("UPDATE orchestration.notification SET lease_until = lease_until - interval '3 seconds'")
+    care.rows("UPDATE orchestration.notification SET claimed_at = claimed_at - interval '3 seconds'")
     assert task_ids(ledger.claim_new_tasks()) == [low]
 
 
@@ -269,13 +269,6 @@ def test_asking_by_name_waits_for_a_lease_to_expire(care: Care, ledger: Ledger) 
     assert [one.task_id for one in ledger.claim_named_tasks([task], str(uuid4()))] == [task]
 
 
-def test_asking_by_name_does_not_stumble_over_ids_that_name_nothing(care: Care, ledger: Ledger) -> None:
-    """Also ids that are no UUIDs at all."""
-    task = care.a_task(care.a_nurse())
-    claimed = ledger.claim_named_tasks([str(uuid4()), "not an id", task], str(uuid4()))
-    assert [one.task_id for one in claimed] == [task]
-
-
 def test_a_sent_text_is_logged_in_the_same_moment(care: Care, ledger: Ledger) -> None:
     """Ledger and application log say so together, with the same time."""
     nurse = care.a_nurse()
@@ -284,7 +277,7 @@ def test_a_sent_text_is_logged_in_the_same_moment(care: Care, ledger: Ledger) ->
     notification = taken_up(ledger, claim)
     attempt = ledger.begin_attempt(notification, "a-run") or 0
     for _ in range(2):
-        assert ledger.settle_sent(notification, attempt, "SM1")
+        ledger.settle_sent(notification, attempt, "SM1")
     (row,), (log,) = care.ledger(task), care.logged(task)
     assert row["state"] == "SENT"
     assert row["provider_sid"] == "SM1"
@@ -299,7 +292,7 @@ def test_a_text_is_known_as_sent_even_if_the_applications_log_refuses_its_row(ca
     notification = taken_up(ledger, claim)
     attempt = ledger.begin_attempt(notification, "a-run") or 0
     care.rows('ALTER TABLE "NotificationLog" ADD CONSTRAINT closed CHECK (false) NOT VALID')
-    assert not ledger.settle_sent(notification, attempt, "SM1")
+    ledger.settle_sent(notification, attempt, "SM1")
     (outcome,) = ledger.outcomes(claim.id)
     assert (outcome.state, outcome.logged) == (State.SENT, False)
     care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
@@ -320,6 +313,68 @@ def test_an_attempt_cannot_settle_a_later_one(care: Care, ledger: Ledger) -> Non
     assert care.states(task) == ["SENDING"]
     ledger.settle_refused(notification, second, "no", 21211)
     assert care.states(task) == ["FAILED"]
+
+
+def test_a_late_word_of_one_claim_does_not_undo_what_another_has_sent(care: Care, ledger: Ledger) -> None:
+    """An attempt that was put back does not count, so its number comes again, under another claim."""
+    task = care.a_task(care.a_nurse())
+    (first,) = ledger.claim_new_tasks()
+    slow = taken_up(ledger, first)
+    attempt = ledger.begin_attempt(slow, "a-run") or 0
+    ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
+    (second,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, second)
+    assert ledger.begin_attempt(notification, "another-run") == attempt
+    ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
+    ledger.try_again(slow, attempt, "busy", 20429)
+    ledger.settle_refused(slow, attempt, "no", 21211)
+    ledger.settle_unclear(slow, attempt, "who knows", None)
+    assert care.states(task) == ["SENDING"]
+    ledger.settle_sent(notification, attempt, "SM1")
+    assert care.states(task) == ["SENT"]
+
+
+@pytest.mark.parametrize(
+    ("settle", "state"),
+    [
+        (lambda ledger, *attempt: ledger.settle_sent(*attempt, "SM1"), "SENT"),
+        (lambda ledger, *attempt: ledger.try_again(*attempt, "busy", 20429), "QUEUED"),
+        (lambda ledger, *attempt: ledger.put_back(*attempt, "credentials", 20003, pause=1), "QUEUED"),
+        (lambda ledger, *attempt: ledger.settle_refused(*attempt, "no", 21211), "FAILED"),
+    ],
+)
+def test_a_definite_answer_counts_however_late_it_is_recorded(
+    care: Care, ledger: Ledger, settle: Callable[..., None], state: str
+) -> None:
+    """The database was away for so long that the attempt was taken for abandoned."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    care.let_leases_expire()
+    ledger.doubt_abandoned_attempts()
+    settle(ledger, notification, attempt)
+    assert care.states(task) == [state]
+
+
+def test_claims_that_no_run_takes_up_have_longer_and_longer_leases(care: Care, ledger: Ledger) -> None:
+    """While no worker is there the broker does not fill with dead runs; a run that takes the row up begins anew."""
+    task = care.a_task(care.a_nurse())
+
+    def lease() -> int:
+        (claim,) = ledger.claim_new_tasks()
+        (row,) = care.ledger(task)
+        seconds: float = (row["lease_until"] - row["claimed_at"]).total_seconds()
+        if taking_up:
+            taken_up(ledger, claim)
+        care.let_leases_expire()
+        return round(seconds)
+
+    taking_up = False
+    assert [lease() for _ in range(6)] == [LEASE, 2 * LEASE, 4 * LEASE, 8 * LEASE, 8 * LEASE, 8 * LEASE]
+    taking_up = True
+    lease()
+    assert lease() == LEASE
 
 
 def test_what_a_dead_process_was_sending_is_set_aside(care: Care, ledger: Ledger) -> None:
@@ -419,6 +474,13 @@ def test_a_message_does_not_begin_half_way(care: Care, state: State) -> None:
             " VALUES ('a', 'a-kind', 0, now(), :state, now(), now(), 'SM1', now(), 'because')",
             state=state,
         )
+
+
+def test_a_missing_column_of_the_application_is_not_taken_for_our_missing_schema(care: Care, ledger: Ledger) -> None:
+    """The error names the column."""
+    care.rows('ALTER TABLE "EscalationTask" RENAME assigned_to_user_id TO nurse_id')
+    with pytest.raises(ProgrammingError, match="assigned_to_user_id"):
+        ledger.claim_new_tasks()
 
 
 def test_a_missing_schema_is_said_in_a_sentence(postgres: EmbeddedPostgres) -> None:

@@ -19,6 +19,8 @@ CREATE TABLE orchestration.notification (
     state         text NOT NULL,
     reason        text,
     claim_id      uuid,
+    claimed_at    timestamptz,
+    claims        smallint NOT NULL DEFAULT 0,
     lease_until   timestamptz,
     run_id        text,
     attempts      smallint NOT NULL DEFAULT 0,
@@ -43,6 +45,9 @@ COMMENT ON COLUMN orchestration.notification.owed_since IS
     'since when the message was owed: the task''s creation, or its last change';
 COMMENT ON COLUMN orchestration.notification.lease_until IS
     'until then the row belongs to claim_id; after it a QUEUED row may be claimed again';
+COMMENT ON COLUMN orchestration.notification.claimed_at IS 'when a claim or its run last took the row';
+COMMENT ON COLUMN orchestration.notification.claims IS
+    'how many claims have had the row since a run last took it up: each lease is longer than the one before';
 COMMENT ON COLUMN orchestration.notification.logged_at IS 'when "NotificationLog" got its row';
 
 -- A message that certainly went nowhere does not stand in the way of another try; every other one does.
@@ -67,7 +72,7 @@ INSERT INTO orchestration.notification_move VALUES
     ('SCHEDULED', 'QUEUED'), ('SCHEDULED', 'CANCELLED'),
     ('QUEUED', 'SENDING'), ('QUEUED', 'FAILED'), ('QUEUED', 'CANCELLED'),
     ('SENDING', 'SENT'), ('SENDING', 'QUEUED'), ('SENDING', 'FAILED'), ('SENDING', 'IN_DOUBT'),
-    ('IN_DOUBT', 'SENT'), ('IN_DOUBT', 'QUEUED'), ('IN_DOUBT', 'HELD'),
+    ('IN_DOUBT', 'SENT'), ('IN_DOUBT', 'QUEUED'), ('IN_DOUBT', 'FAILED'), ('IN_DOUBT', 'HELD'),
     ('HELD', 'QUEUED'), ('HELD', 'CANCELLED'),
     ('SENT', 'DELIVERED'), ('SENT', 'UNDELIVERED');
 
