@@ -1,5 +1,6 @@
 """The embedded Postgres: the care database with sample people, and Dagster's own, in one directory."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,6 @@ class EmbeddedPostgres:
         """Nothing runs yet."""
         directory.parent.mkdir(parents=True, exist_ok=True)
         self._server = get_server(directory, cleanup_mode=None, start=False)
-        self._pid_file = directory / "postmaster.pid"
 
     def url(self, database: str) -> str:
         """Return the database's URL, over the server's socket."""
@@ -52,10 +52,8 @@ class EmbeddedPostgres:
         self._server.start()
 
     def stop(self) -> None:
-        """Stop the server, also one whose start was interrupted."""
-        if self._pid_file.exists():
-            self._server.start()
-            self._server.stop()
+        """Stop the server."""
+        self._server.stop()
 
 
 @contextmanager
@@ -63,10 +61,25 @@ def embedded_postgres(directory: Path) -> Iterator[EmbeddedPostgres]:
     """Run a server on `directory` for as long as the block runs."""
     postgres = EmbeddedPostgres(directory)
     try:
-        postgres.start()
+        with _held_back(signal.SIGINT, signal.SIGTERM):
+            postgres.start()
         yield postgres
     finally:
         postgres.stop()
+
+
+@contextmanager
+def _held_back(*signals: signal.Signals) -> Iterator[None]:
+    """Let signals wait until the block has ended: a server that is half started is neither there nor gone."""
+    arrived: list[int] = []
+    handlers = {one: signal.signal(one, lambda number, _: arrived.append(number)) for one in signals}
+    try:
+        yield
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+        for number in arrived:
+            signal.raise_signal(number)
 
 
 def make_care_tables(url: str, *, with_sample_people: bool) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
+from honcho.printer import Printer
 
 from sequora_orchestration.instance.home import code_port_of, furnish
 from sequora_orchestration.instance.storage import make_tables
@@ -64,7 +65,7 @@ def run(directory: Path, web_port: int) -> int:
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
         environment, commands = _surroundings(directory, web_port, stack)
-        manager = Manager()
+        manager = _Manager()
         for name, command in commands.items():
             manager.add_process(name, command, env=environment, quiet=name == "broker")
         started = time.time()
@@ -75,6 +76,33 @@ def run(directory: Path, web_port: int) -> int:
         )
         manager.loop()
         return int(manager.returncode or 0)
+
+
+class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
+    """Honcho's manager, which cannot end processes that it is still starting: it ends them when they have started."""
+
+    def __init__(self) -> None:
+        super().__init__(printer=_Printer(self))
+        self.shall_end = False
+
+    def terminate(self) -> None:
+        """End the processes, as soon as all have started. Called by signals, at any moment."""
+        self.shall_end = True
+        if self._all_started():  # there is no public way to ask
+            super().terminate()
+
+
+class _Printer(Printer):  # type: ignore[misc]  # the same
+    """Prints what the processes say; their starts are among it."""
+
+    def __init__(self, manager: _Manager) -> None:
+        super().__init__(sys.stdout)
+        self._manager = manager
+
+    def write(self, message: object) -> None:
+        super().write(message)
+        if self._manager.shall_end:
+            self._manager.terminate()
 
 
 def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dict[str, str], dict[str, str]]:
