@@ -7,7 +7,6 @@ end up at a real broker, no text at the real Twilio.
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import psutil
 
 from bench.application import Application, application
 from bench.phone import Phone, phone_company
+from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN
 
@@ -73,7 +73,7 @@ def sequora(directory: Path, postgres: EmbeddedPostgres) -> Iterator[System]:
         environment["DAGSTER_PG_URL"] = postgres.url("dagster")
         command = [
             *(str(Path(sys.executable).with_name("sequora")), "dev"),
-            *("--dir", str(directory / "sequora"), "--port", str(_free_port())),
+            *("--dir", str(directory / "sequora"), "--port", str(free_port())),
         ]
         with _running(command, environment, directory / "sequora.log", says=r"^ready"):
             yield system
@@ -88,7 +88,7 @@ def naive_dagster(directory: Path, postgres: EmbeddedPostgres) -> Iterator[Syste
         environment |= {"DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"}
         command = [
             *(str(Path(sys.executable).with_name("dagster")), "dev"),
-            *("-m", "bench.naive.definitions", "--port", str(_free_port())),
+            *("-m", "bench.naive.definitions", "--port", str(free_port())),
         ]
         # Its code server outlives it unless it is told as well, so the whole group is.
         with _running(command, environment, directory / "naive.log", says="Serving dagster-webserver", end=os.killpg):
@@ -190,9 +190,3 @@ def _belongs_to(process: psutil.Process, directory: Path) -> bool:
         return process.environ().get(MARK) == str(directory)
     except psutil.Error:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

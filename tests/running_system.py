@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from typing import Any
 
 import psutil
 import requests
+
+from sequora_orchestration.local.ports import free_port
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
@@ -23,13 +24,6 @@ def eventually(claim: Callable[[], object], *, within: float, what: str) -> None
     while not claim():
         assert time.monotonic() < deadline, f"not within {within} s: {what}"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RunningSystem:

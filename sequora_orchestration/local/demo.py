@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import requests
 from sqlalchemy import NullPool, create_engine, text
 
 from sequora_orchestration.local.environment import read_environment
+from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.settings import postgres_url
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def demo(directory: Path) -> None:
 @contextmanager
 def _system(directory: Path, log: Path) -> Iterator[str]:
     """Run `sequora dev` for the length of the block; yield the web UI's address."""
-    port = _free_port()
+    port = free_port()
     # The demo inserts a task: never into a database, and never to a phone, of somebody's own.
     environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
     command = [sys.executable, "-m", "sequora_orchestration.cli", "dev", "--dir", str(directory), "--port", str(port)]
@@ -149,9 +149,3 @@ def _tail(log: Path) -> str:
 
 def _short(directory: Path) -> str:
     return str(directory.relative_to(Path.cwd())) if directory.is_relative_to(Path.cwd()) else str(directory)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

