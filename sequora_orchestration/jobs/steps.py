@@ -39,7 +39,6 @@ from sequora_orchestration.settings import AppSettings
 # `retried` asks for those itself.
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
 
-
 # Where Dagster keeps the run key of a sensor's request.
 RUN_KEY_TAG = "dagster/run_key"
 

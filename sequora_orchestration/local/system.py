@@ -117,7 +117,7 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
         "DAGSTER_HOME": str(home),
         "SEQUORA_WEB_PORT": str(web_port),
         "SEQUORA_CODE_PORT": str(code_port),
-        # Shells that start a process under another name than the interpreter's still find our commands.
+        # The commands of the Procfile are those of this installation.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
     # A system that is just starting warns of parts that are not up yet; what matters is logged as an error.
