@@ -28,7 +28,7 @@ WAITS = (1, 2, 4)
 ATTEMPTS = 1 + len(WAITS)
 
 # Seconds until a text is tried again that our own configuration kept from going out.
-CONFIGURATION_PAUSE = 30
+CONFIGURATION_PAUSE = 15
 
 # Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
 # record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
