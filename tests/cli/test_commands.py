@@ -1,9 +1,12 @@
 """The command `sequora`, as a person runs it."""
 
+import fcntl
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,6 +16,7 @@ from sqlalchemy import create_engine, inspect
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.settings import postgres_url
@@ -70,6 +74,23 @@ def test_dev_with_half_a_twilio_says_what_is_missing(postgres: EmbeddedPostgres,
     assert done.returncode == 1
     assert "TWILIO_AUTH_TOKEN is not set" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_dev_on_a_port_in_use_says_so(tmp_path: Path) -> None:
+    """And what to do about it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = sequora("dev", "--dir", str(tmp_path), "--port", port)
+    assert (done.returncode, done.stderr) == (1, f"port {port} is in use: give another --port\n")
+
+
+def test_dev_on_a_directory_in_use_says_so(tmp_path: Path) -> None:
+    """Two systems on one directory would be one too many."""
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        done = sequora("dev", "--dir", str(tmp_path), "--port", str(free_port()))
+    assert done.returncode == 1
+    assert "already runs" in done.stderr
 
 
 def test_migrate_makes_everything_a_start_needs(postgres: EmbeddedPostgres, tmp_path: object) -> None:
