@@ -58,11 +58,12 @@ def _sensors(url: str, started: float) -> str | None:
 
 
 def _workers(app: Celery) -> str | None:
-    """Return None once the workers answer: they do so when each is warm."""
+    """Return None once a worker answers that each of its processes is warm."""
     try:
-        return None if app.control.ping(timeout=1, limit=1) else "the workers"
+        answers = app.control.broadcast("is_warm", reply=True, timeout=1, limit=1)
     except OSError:
         return "the broker"
+    return None if any(True in answer.values() for answer in answers) else "the workers"
 
 
 if __name__ == "__main__":
