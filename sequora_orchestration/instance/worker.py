@@ -37,8 +37,7 @@ def _app() -> Celery:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def warm_up(**_: object) -> None:
-    """Load the jobs and open the connections that a run uses."""
-    defs.get_repository_def().get_all_jobs()
+    """Open the connections that a run uses."""
     with DagsterInstance.get() as instance:
         instance.get_runs(limit=1)
     with engine_for(DatabaseSettings.load().supabase_db_url).connect() as connection:
@@ -53,6 +52,9 @@ def is_warm(state: Any) -> bool:
     """Tell whoever asks over the broker whether every process of this worker is warm."""
     return bool(warm_processes.value >= state.consumer.pool.num_processes)
 
+
+# Built once, before the fork.
+defs.get_repository_def().get_all_jobs()
 
 # Shared with the processes that are forked from this one.
 warm_processes = Value("i", 0)

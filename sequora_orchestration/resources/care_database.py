@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from psycopg2.errors import InvalidTextRepresentation
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DataError
 
@@ -35,7 +36,9 @@ class CareDatabase:
         try:
             with self._engine.connect() as connection:
                 return connection.execute(SQL[statement], {"ids": id_array(ids)}).mappings().all()
-        except DataError:
+        except DataError as error:
+            if not isinstance(error.orig, InvalidTextRepresentation):
+                raise
             return [row for one in ids for row in self._by_id(statement, [one])] if len(ids) > 1 else []
 
 

@@ -6,7 +6,7 @@ SELECT t.id::text AS id,
        t.episode_id::text AS episode_id,
        t.severity::text AS severity,
        t.priority::text AS priority,
-       to_jsonb(t.reason_codes) AS reason_codes,
+       to_json(t.reason_codes) AS reason_codes,
        t.status::text AS status,
        t.assigned_to_user_id::text AS assigned_to_user_id
 FROM public."EscalationTask" t

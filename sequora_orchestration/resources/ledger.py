@@ -69,7 +69,6 @@ class Notification:
     claim_id: str
     task_id: str
     recipient_id: str | None
-    urgency: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +112,7 @@ class Figures:
 
 
 class Ledger:
-    """Moves messages through their states. Every method is one statement, safe to repeat."""
+    """Moves messages through their states. Every move is one statement, safe to repeat."""
 
     def __init__(self, engine: Engine, *, go_live_at: datetime | None = None) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
@@ -179,7 +178,6 @@ class Ledger:
                 claim_id=claim_id,
                 task_id=row["task_id"],
                 recipient_id=row["recipient_id"],
-                urgency=row["urgency"],
             )
             for row in ordered
         ]
@@ -207,14 +205,13 @@ class Ledger:
         """
         settled = {**_attempt(notification, attempt), "sid": sid}
         try:
-            self._execute(
-                "settle_sent",
-                {**settled, "task_id": notification.task_id, "recipient_id": notification.recipient_id},
+            self._changed(
+                "settle_sent", **settled, task_id=notification.task_id, recipient_id=notification.recipient_id
             )
         except DBAPIError as error:
             if isinstance(error, OperationalError) and not isinstance(error.orig, (QueryCanceled, LockNotAvailable)):
                 raise
-            self._execute("settle_sent_unlogged", settled)
+            self._changed("settle_sent_unlogged", **settled)
 
     def unlogged(self, task_ids: Sequence[str]) -> list[Outcome]:
         """Return what was sent about these tasks and is not in the application's log, whichever claim sent it."""
@@ -222,35 +219,29 @@ class Ledger:
 
     def log_sent(self, outcome: Outcome) -> None:
         """Write the application's log row of a text that was sent, if it has none yet."""
-        self._execute("log_sent", {"id": outcome.id, "task_id": outcome.task_id, "recipient_id": outcome.recipient_id})
+        self._changed("log_sent", id=outcome.id, task_id=outcome.task_id, recipient_id=outcome.recipient_id)
 
     def settle_refused(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Record that the text was refused for good."""
-        self._execute("settle_refused", {**_attempt(notification, attempt), "reason": reason, "code": code})
+        self._changed("settle_refused", **_attempt(notification, attempt), reason=reason, code=code)
 
     def settle_unclear(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Set the message aside: nobody knows whether it was sent."""
-        self._execute("settle_unclear", {**_attempt(notification, attempt), "reason": reason, "code": code})
+        self._changed("settle_unclear", **_attempt(notification, attempt), reason=reason, code=code)
 
     def try_again(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Record that the text certainly did not go out, and that this claim tries again."""
-        self._execute(
-            "try_again",
-            {**_attempt(notification, attempt), "reason": reason, "code": code, "lease": LEASE},
-        )
+        self._changed("try_again", **_attempt(notification, attempt), reason=reason, code=code, lease=LEASE)
 
     def put_back(
         self, notification: Notification, attempt: int, reason: str, code: int | None, *, pause: float
     ) -> None:
         """Record that the text did not go out through no fault of its own; any claim may try after `pause` seconds."""
-        self._execute(
-            "put_back",
-            {**_attempt(notification, attempt), "reason": reason, "code": code, "pause": pause},
-        )
+        self._changed("put_back", **_attempt(notification, attempt), reason=reason, code=code, pause=pause)
 
     def give_back(self, claim_id: str, reason: str, *, pause: float) -> None:
         """Give back what the claim has not begun; any claim may have it after `pause` seconds."""
-        self._execute("give_back", {"claim_id": claim_id, "reason": reason, "pause": pause})
+        self._changed("give_back", claim_id=claim_id, reason=reason, pause=pause)
 
     def suppress(self, notification: Notification, suppression: Suppression, run_id: str) -> bool:
         """End a message without sending it; return False if the row is no longer ours."""
@@ -265,7 +256,7 @@ class Ledger:
 
     def doubt_abandoned_attempts(self) -> None:
         """Set aside what a dead process was sending: nobody knows whether it went out."""
-        self._execute("doubt_abandoned_attempts", {})
+        self._changed("doubt_abandoned_attempts")
 
     def figures(self, *, most: int = 10) -> Figures:
         """Return the ledger at a glance, with up to `most` messages that a person should look at."""

@@ -238,6 +238,13 @@ def test_any_uuids_may_be_asked_for(care_database: CareDatabase, ids: list[UUID]
     assert care_database.tasks(map(str, ids)) == {}
 
 
+def test_a_json_column_may_hold_what_jsonb_could_not(care: Care, care_database: CareDatabase) -> None:
+    """A row with an escaped NUL in it is read like any other, and stops no neighbour."""
+    care.rows('ALTER TABLE "EscalationTask" ALTER reason_codes TYPE json USING to_json(reason_codes)')
+    task = care.a_task(care.a_nurse(), reason_codes='["PAIN\\u0000"]')
+    assert care_database.tasks([task])[task].reason_codes == ("PAIN\x00",)
+
+
 def test_an_id_that_its_column_cannot_hold_names_nothing_and_stops_no_other(
     care: Care, care_database: CareDatabase
 ) -> None:

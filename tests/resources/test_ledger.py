@@ -27,6 +27,14 @@ def task_ids(claims: list[Claim]) -> list[str]:
     return [task.task_id for claim in claims for task in claim.tasks]
 
 
+def an_attempt(care: Care, ledger: Ledger) -> tuple[str, Notification, int]:
+    """Return a task, its message, and the number of the attempt that is under way to send it."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim_new_tasks()
+    notification = taken_up(ledger, claim)
+    return task, notification, ledger.begin_attempt(notification, "a-run") or 0
+
+
 def taken_up(ledger: Ledger, claim: Claim) -> Notification:
     (notification,) = ledger.take_up(claim.id, "a-run")
     return notification
@@ -248,10 +256,7 @@ def test_a_failed_message_is_not_tried_again_by_itself(care: Care, ledger: Ledge
 @pytest.mark.parametrize("settled", ["SENT", "IN_DOUBT"])
 def test_asking_by_name_leaves_alone_what_was_or_may_have_been_sent(care: Care, ledger: Ledger, settled: str) -> None:
     """Nobody is texted twice because somebody launched a job."""
-    task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
-    notification = taken_up(ledger, claim)
-    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    task, notification, attempt = an_attempt(care, ledger)
     if settled == "SENT":
         ledger.settle_sent(notification, attempt, "SM1")
     else:
@@ -287,13 +292,10 @@ def test_a_sent_text_is_logged_in_the_same_moment(care: Care, ledger: Ledger) ->
 
 def test_a_text_is_known_as_sent_even_if_the_applications_log_refuses_its_row(care: Care, ledger: Ledger) -> None:
     """And the log row is made up for, once, when the table takes it again."""
-    task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
-    notification = taken_up(ledger, claim)
-    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    task, notification, attempt = an_attempt(care, ledger)
     care.rows('ALTER TABLE "NotificationLog" ADD CONSTRAINT closed CHECK (false) NOT VALID')
     ledger.settle_sent(notification, attempt, "SM1")
-    (outcome,) = ledger.outcomes(claim.id)
+    (outcome,) = ledger.outcomes(notification.claim_id)
     assert (outcome.state, outcome.logged) == (State.SENT, False)
     care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
     for _ in range(2):
@@ -347,10 +349,7 @@ def test_a_definite_answer_counts_however_late_it_is_recorded(
     care: Care, ledger: Ledger, settle: Callable[..., None], state: str
 ) -> None:
     """The database was away for so long that the attempt was taken for abandoned."""
-    task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
-    notification = taken_up(ledger, claim)
-    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    task, notification, attempt = an_attempt(care, ledger)
     care.let_leases_expire()
     ledger.doubt_abandoned_attempts()
     settle(ledger, notification, attempt)
@@ -379,10 +378,7 @@ def test_claims_that_no_run_takes_up_have_longer_and_longer_leases(care: Care, l
 
 def test_what_a_dead_process_was_sending_is_set_aside(care: Care, ledger: Ledger) -> None:
     """Nobody knows whether it went out; it is not claimed again, and a late answer still settles it."""
-    task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
-    notification = taken_up(ledger, claim)
-    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    task, notification, attempt = an_attempt(care, ledger)
     ledger.doubt_abandoned_attempts()
     assert care.states(task) == ["SENDING"]
     care.let_leases_expire()
@@ -395,10 +391,7 @@ def test_what_a_dead_process_was_sending_is_set_aside(care: Care, ledger: Ledger
 
 def test_what_is_put_back_has_lost_no_attempt_and_waits(care: Care, ledger: Ledger) -> None:
     """A fault of ours burns nothing; any claim may have the row after the pause."""
-    task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
-    notification = taken_up(ledger, claim)
-    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    task, notification, attempt = an_attempt(care, ledger)
     ledger.put_back(notification, attempt, "credentials", 20003, pause=30)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"], row["claim_id"]) == ("QUEUED", 0, None)
