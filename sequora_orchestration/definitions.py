@@ -2,13 +2,37 @@
 
 from dagster import Definitions, in_process_executor
 
+from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
+from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
+from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
+from sequora_orchestration.jobs.sla_warning import check_sla_warnings
 from sequora_orchestration.jobs.steps import DeliveryResource
-from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS, LedgerResource
+from sequora_orchestration.schedules.sla_warnings import every_five_minutes
+from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
+from sequora_orchestration.sensors.claiming import LedgerResource
+from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
+from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
 
 defs = Definitions(
-    jobs=[notify_nurse_task],
-    sensors=NEW_ESCALATION_TASKS,
+    jobs=[
+        notify_nurse_task,
+        schedule_check_in,
+        send_check_in,
+        check_sla_warnings,
+        handle_sla_breach,
+        escalate_sla_breach,
+        report_unreached_nurse,
+    ],
+    sensors=[
+        *NEW_ESCALATION_TASKS,
+        new_episodes,
+        due_check_ins,
+        sla_breaches,
+        unanswered_breaches,
+        unreached_nurses,
+    ],
+    schedules=[every_five_minutes],
     resources={"ledger": LedgerResource(), "delivery": DeliveryResource()},
     # A step is a few statements: a process for each would cost seconds.
     executor=in_process_executor,

@@ -5,9 +5,10 @@ the variable, says what is wrong and what to do, and never repeats the value: it
 """
 
 import re
+from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -56,6 +57,30 @@ def _http_origin(value: str) -> str:
     return value
 
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=365)
+
+
+def _duration(value: object) -> object:
+    """Turn `90s`, `30m`, `24h`, `2d` (or several: `1h30m`) into a timedelta; pydantic reads ISO-8601 itself."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip()
+    if re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
+        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+        return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta(0))
+    if text.startswith("P"):
+        return text
+    raise ValueError("is not a length of time")
+
+
+def _sensible(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= _LONGEST:
+        raise ValueError("must be between 0 and 365 days")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -97,6 +122,18 @@ class DatabaseSettings(_Environment):
         default=None,
         description="give a time with its zone, e.g. 2026-01-31T09:00:00Z; tasks created before it are left alone.",
     )
+
+
+_A_LENGTH_OF_TIME = "give a length of time, e.g. 90s, 30m, 24h, 2d or ISO-8601 (PT30M)."
+
+
+class WorkflowSettings(_Environment):
+    """How long the workflows wait, and how early they warn."""
+
+    sequora_check_in_delay: Duration = Field(default=timedelta(hours=24), description=_A_LENGTH_OF_TIME)
+    sequora_sla_warning_window: Duration = Field(default=timedelta(hours=1), description=_A_LENGTH_OF_TIME)
+    sequora_escalation_delay: Duration = Field(default=timedelta(minutes=30), description=_A_LENGTH_OF_TIME)
+    sequora_unassigned_grace: Duration = Field(default=timedelta(minutes=10), description=_A_LENGTH_OF_TIME)
 
 
 class TwilioSettings(_Environment):

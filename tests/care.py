@@ -85,6 +85,6 @@ class Care:
     def let_leases_expire(self) -> None:
         """Let every lease run out, as if its time had passed."""
         self.rows(
-            "UPDATE orchestration.notification SET lease_until = now() - interval '1 second'"
+            "UPDATE orchestration.notification SET lease_until = orchestration.clock() - interval '1 second'"
             " WHERE lease_until IS NOT NULL"
         )

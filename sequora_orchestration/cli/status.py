@@ -39,7 +39,7 @@ def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:
     if not figures.counts:
         yield "  none yet"
     yield f"Last hour         {figures.sent_last_hour} sent" + (
-        f", owed to accepted p50 {figures.latency_p50:.2f} s, p95 {figures.latency_p95:.2f} s"
+        f", new task to text p50 {figures.latency_p50:.2f} s, p95 {figures.latency_p95:.2f} s"
         if figures.latency_p50 is not None and figures.latency_p95 is not None
         else ""
     )
@@ -60,4 +60,5 @@ def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:
 
 def _waiting(one: Waiting) -> str:
     reason = one.reason or ("sent, but not in the application's log" if one.state == "SENT" else "")
-    return f"{one.state} for {one.age:.0f} s   task {one.task_id}   {reason}".rstrip()
+    subject = f"task {one.task_id}" if one.task_id else f"episode {one.episode_id}"
+    return f"{one.state} for {one.age:.0f} s   {one.kind}   {subject}   {reason}".rstrip()

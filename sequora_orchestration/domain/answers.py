@@ -50,6 +50,9 @@ Answer = Accepted | Refused | Unclear
 
 _P, _C, _T = Refusal.PERMANENT, Refusal.CONFIGURATION, Refusal.TRANSIENT
 
+# The recipient has replied STOP to this sender; Twilio keeps refusing until she replies START.
+OPTED_OUT = 21610
+
 KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
     20003: (_C, "the account SID or the auth token is wrong"),
     20005: (_C, "the account is not active"),
@@ -67,7 +70,7 @@ KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
     21604: (_P, "no number was given: a mistake of ours"),
     21606: (_C, "the sender's number may not send texts"),
     21609: (_P, "the status callback is not valid: a mistake of ours"),
-    21610: (_P, "opted out: the number has replied STOP"),
+    OPTED_OUT: (_P, "opted out: the number has replied STOP"),
     21611: (_T, "the sender's queue is full"),
     21612: (_P, "there is no route from the sender to the number"),
     21614: (_P, "landline: the number cannot receive texts"),

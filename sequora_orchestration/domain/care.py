@@ -1,13 +1,17 @@
-"""The rows of the application that our rules look at, reduced to the columns they use."""
+"""The rows of the application that our rules look at, reduced to the columns they use.
+
+Every field but `id` may be missing in a row that lives. Names and phone numbers are kept out of `repr`.
+"""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 CLOSED_STATUSES = frozenset({"RESOLVED", "CANCELLED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationTask:
-    """Something a nurse shall act on. Every field but `id` may be missing in a row that lives."""
+    """Something a nurse shall act on."""
 
     id: str
     episode_id: str | None
@@ -15,6 +19,7 @@ class EscalationTask:
     priority: str | None
     reason_codes: tuple[str, ...]
     status: str | None
+    sla_due_at: datetime | None
     assigned_to_user_id: str | None
 
     @property
@@ -25,9 +30,30 @@ class EscalationTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A member of staff; `primary_phone` is as it was typed in, and kept out of `repr`."""
+    """A member of staff; `primary_phone` is as it was typed in."""
 
     id: str
     primary_phone: str | None = field(repr=False)
     role: str | None
     active: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """A patient's stay and what follows it."""
+
+    id: str
+    patient_id: str | None
+    discharge_at: datetime | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """Somebody who has left hospital; `primary_phone` is as it was typed in, `timezone` an IANA name if all is well."""
+
+    id: str
+    first_name: str | None = field(repr=False)
+    primary_phone: str | None = field(repr=False)
+    language_code: str | None
+    timezone: str | None

@@ -1,16 +1,27 @@
 """What differs between the kinds of messages, said in one place per kind.
 
 Everything else (claim, lease, send, settle, log, retry) is the same code for all of them. Who is owed a
-message is the kind's question to the database and stands with the ledger's statements.
+message is the kind's question to the database and stands with the ledger's queues.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sequora_orchestration.domain.care import EscalationTask, User
+from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
+from sequora_orchestration.domain.check_in import STALE_AFTER, known_zone, next_daytime
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
-from sequora_orchestration.domain.texts import nurse_text
+from sequora_orchestration.domain.texts import (
+    breach_text,
+    check_in_text,
+    escalation_text,
+    nurse_text,
+    unassigned_text,
+    unreached_text,
+    warning_text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +32,50 @@ class Suppression:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """A reason not to send now, and when to look again."""
+
+    until: datetime
+    reason: str
+
+    @property
+    def state(self) -> State:
+        """The state in which the message waits."""
+        return State.SCHEDULED
+
+
+Withheld = Suppression | Postponement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known, at one moment, of a message and of what it is about."""
+
+    now: datetime
+    message: Notification
+    task: EscalationTask | None = None
+    episode: Episode | None = None
+    recipient: User | Patient | None = None
+    opted_out: bool = False
+    """Whether the recipient's number has replied STOP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageKind:
+    """One kind of message."""
+
+    name: str
+    unwanted: Callable[[Facts], Withheld | None]
+    """Why it is not (or not yet) wanted, if so; the recipient need not be known for it."""
+
+    unreachable: Callable[[Facts], Withheld | None]
+    """Why the recipient cannot be texted, or not now, if so."""
+
+    text: Callable[[Facts, str], str]
+    """What it says, given the application's URL; asked only of what is wanted and can be sent."""
+
+
 def _cancelled(reason: str) -> Suppression:
     return Suppression(State.CANCELLED, reason)
 
@@ -29,25 +84,21 @@ def _failed(reason: str) -> Suppression:
     return Suppression(State.FAILED, reason)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageKind:
-    """One kind of message about a task."""
-
-    unwanted: Callable[[EscalationTask | None, str | None], Suppression | None]
-    """Why a text about the task to the recipient's id is no longer wanted, if it is not."""
-
-    unreachable: Callable[[User | None], Suppression | None]
-    """Why the recipient cannot be texted, if so."""
-
-    text: Callable[[EscalationTask, str], str]
-    """What it says, given the task and the application's URL."""
+# --- about a task, to its nurse ---------------------------------------------------------------------------------------
 
 
-def _unwanted_by_assignee(task: EscalationTask | None, recipient_id: str | None) -> Suppression | None:
+def _closed(task: EscalationTask | None) -> Suppression | None:
     if task is None:
         return _cancelled("the task does not exist (any more)")
     if task.is_closed:
         return _cancelled(f"the task is {task.status}: nobody needs to act")
+    return None
+
+
+def _unwanted_by_assignee(facts: Facts) -> Suppression | None:
+    task, recipient_id = facts.task, facts.message.recipient_id
+    if task is None or task.is_closed:
+        return _closed(task)
     if task.assigned_to_user_id == recipient_id:
         return None if recipient_id else _failed("nobody is assigned to the task; assign a nurse")
     if recipient_id is None:
@@ -55,22 +106,178 @@ def _unwanted_by_assignee(task: EscalationTask | None, recipient_id: str | None)
     return _cancelled("the task has been reassigned meanwhile")
 
 
-def _unreachable_member_of_staff(user: User | None) -> Suppression | None:
-    if user is None:
-        return _failed("the assigned user does not exist; assign the task to somebody else")
-    if user.active is False:
-        return _failed("the assigned user is not active; assign the task to somebody else")
-    if user.role == "PATIENT":
-        return _failed("the assigned user is a patient; assign the task to a nurse")
-    try:
-        e164(user.primary_phone)
-    except UnusablePhoneError as error:
-        return _failed(f"{error}; correct the assigned user's phone")
+def _sla_moved(facts: Facts) -> Suppression | None:
+    if facts.task is None or facts.task.sla_due_at is None:
+        return _cancelled("the task has no SLA time")
+    if facts.task.sla_due_at != facts.message.sla_due_at:
+        return _cancelled("the SLA time has been moved meanwhile")
     return None
 
 
+def _unwanted_warning(facts: Facts) -> Suppression | None:
+    if facts.message.sla_due_at and facts.message.sla_due_at <= facts.now:
+        return _closed(facts.task) or _cancelled(
+            "the SLA time has passed; the breach is alerted by a message of its own"
+        )
+    return _closed(facts.task) or _sla_moved(facts) or _unwanted_by_assignee(facts)
+
+
+def _unwanted_breach_alert(facts: Facts) -> Suppression | None:
+    if facts.message.sla_due_at and facts.message.sla_due_at > facts.now:
+        return _closed(facts.task) or _cancelled("the SLA time has not passed")
+    return _closed(facts.task) or _sla_moved(facts) or _unwanted_by_assignee(facts)
+
+
+def _unreachable_nurse(facts: Facts) -> Suppression | None:
+    return _unreachable_user(facts, "the assigned user", "assign the task to somebody else")
+
+
+def _unreachable_user(facts: Facts, who: str, instead: str) -> Suppression | None:
+    user = facts.recipient
+    if not isinstance(user, User):
+        return _failed(f"{who} does not exist; {instead}")
+    if user.active is False:
+        return _failed(f"{who} is not active; {instead}")
+    if user.role == "PATIENT":
+        return _failed(f"{who} is a patient; assign the task to a nurse")
+    try:
+        e164(user.primary_phone)
+    except UnusablePhoneError as error:
+        return _failed(f"{error}; correct {who}'s phone")
+    return _failed(f"opted out; {who}'s number has replied STOP") if facts.opted_out else None
+
+
+def _task(facts: Facts) -> EscalationTask:
+    if facts.task is None:
+        raise ValueError("a text about a task needs the task")
+    return facts.task
+
+
+def _overdue(facts: Facts) -> timedelta:
+    sla_due_at = _task(facts).sla_due_at
+    return facts.now - sla_due_at if sla_due_at else timedelta(0)
+
+
 TASK_CREATED = MessageKind(
+    name="task-created",
     unwanted=_unwanted_by_assignee,
-    unreachable=_unreachable_member_of_staff,
-    text=nurse_text,
+    unreachable=_unreachable_nurse,
+    text=lambda facts, app_url: nurse_text(_task(facts), app_url),
 )
+
+SLA_WARNING = MessageKind(
+    name="sla-warning",
+    unwanted=_unwanted_warning,
+    unreachable=_unreachable_nurse,
+    text=lambda facts, app_url: warning_text(_task(facts), app_url, time_left=-_overdue(facts)),
+)
+
+SLA_BREACH = MessageKind(
+    name="sla-breach",
+    unwanted=_unwanted_breach_alert,
+    unreachable=_unreachable_nurse,
+    text=lambda facts, app_url: breach_text(_task(facts), app_url, overdue=_overdue(facts)),
+)
+
+
+# --- about a task, to supervisors -------------------------------------------------------------------------------------
+
+
+def _unwanted_escalation(facts: Facts) -> Withheld | None:
+    if closed := _closed(facts.task):
+        return closed
+    if not facts.task or not facts.task.sla_due_at:
+        return _cancelled("the task has no SLA time any more")
+    if facts.task.sla_due_at > facts.now:
+        return _cancelled("the SLA time has been moved into the future meanwhile")
+    if facts.message.due_at and facts.now < facts.message.due_at:
+        return Postponement(facts.message.due_at, "the nurse still has time to act on the breach")
+    return None
+
+
+def _unwanted_report_of_unreached_nurse(facts: Facts) -> Suppression | None:
+    if closed := _closed(facts.task):
+        return closed
+    cause = facts.message.cause
+    if facts.task and cause and facts.task.assigned_to_user_id != cause.recipient_id:
+        return _cancelled("the task has been assigned to somebody else meanwhile")
+    return None
+
+
+def _unreachable_supervisor(facts: Facts) -> Suppression | None:
+    return _unreachable_user(facts, "the supervisor", "somebody else is told")
+
+
+def _unreached_text(facts: Facts, app_url: str) -> str:
+    cause = facts.message.cause
+    if cause and cause.recipient_id is None:
+        return unassigned_text(_task(facts), app_url, waiting=facts.now - cause.owed_since)
+    return unreached_text(_task(facts), app_url, reason=cause.reason if cause else None)
+
+
+SLA_ESCALATION = MessageKind(
+    name="sla-escalation",
+    unwanted=_unwanted_escalation,
+    unreachable=_unreachable_supervisor,
+    text=lambda facts, app_url: escalation_text(_task(facts), app_url, overdue=_overdue(facts)),
+)
+
+NURSE_UNREACHED = MessageKind(
+    name="nurse-unreached",
+    unwanted=_unwanted_report_of_unreached_nurse,
+    unreachable=_unreachable_supervisor,
+    text=_unreached_text,
+)
+
+
+# --- to a patient -----------------------------------------------------------------------------------------------------
+
+
+def _unwanted_check_in(facts: Facts) -> Withheld | None:
+    if facts.episode is None:
+        return _cancelled("the episode does not exist (any more)")
+    due_at = facts.message.due_at
+    if due_at and facts.now - due_at > STALE_AFTER:
+        return _cancelled("stale: it could not be sent for more than a day after it was due")
+    return None
+
+
+def _unreachable_patient(facts: Facts) -> Withheld | None:
+    patient, due_at = facts.recipient, facts.message.due_at
+    if not isinstance(patient, Patient):
+        return _cancelled("the episode's patient does not exist (any more)")
+    if due_at is None:  # to be scheduled: whether the number is usable is asked when it is sent
+        return None
+    try:
+        e164(patient.primary_phone)
+    except UnusablePhoneError as error:
+        return _failed(f"{error}; correct the patient's phone")
+    if facts.opted_out:
+        return _cancelled("opted out: the patient's number has replied STOP")
+    return _at_night(facts, patient)
+
+
+def _at_night(facts: Facts, patient: Patient) -> Withheld | None:
+    day = next_daytime(facts.now, known_zone(patient.timezone))
+    if day <= facts.now:
+        return None
+    if day - facts.message.owed_since > STALE_AFTER:
+        return _cancelled("stale: by the patient's next morning it would be more than a day late")
+    return Postponement(day, "it is night where the patient is: moved to the morning")
+
+
+def _check_in_text(facts: Facts, _app_url: str) -> str:
+    if not isinstance(facts.recipient, Patient):
+        raise TypeError("a check-in needs the patient")
+    return check_in_text(facts.recipient)
+
+
+CHECK_IN = MessageKind(
+    name="check-in",
+    unwanted=_unwanted_check_in,
+    unreachable=_unreachable_patient,
+    text=_check_in_text,
+)
+
+
+KINDS = {kind.name: kind for kind in (TASK_CREATED, SLA_WARNING, SLA_BREACH, SLA_ESCALATION, NURSE_UNREACHED, CHECK_IN)}

@@ -31,3 +31,11 @@ def e164(typed: str | None) -> str:
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         raise UnusablePhoneError("the phone number on file is too short, too long or has no area code")
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def usable(typed: str | None) -> str | None:
+    """Return `typed` as E.164, or None if no text can be sent to it."""
+    try:
+        return e164(typed)
+    except UnusablePhoneError:
+        return None

@@ -1,8 +1,11 @@
 """What our texts say, word for word."""
 
+import unicodedata
+from datetime import timedelta
 from urllib.parse import quote
 
-from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.care import EscalationTask, Patient
+from sequora_orchestration.domain.gsm_7 import to_gsm_7
 
 UNSPECIFIED = "UNSPECIFIED"
 
@@ -10,17 +13,103 @@ UNSPECIFIED = "UNSPECIFIED"
 # a text longer than the phone company takes (1,600 characters, Twilio error 21617).
 LONGEST_LINE_VALUE = 300
 
+# A name that is longer is left out: it is no first name.
+LONGEST_NAME = 20
+
+# Written without the accents that GSM-7 does not have (á, í, ó, ú): one of them would more than double the segments.
+CHECK_IN = {
+    "en": (
+        "Hi{name}, this is your care team at Sequora. How are you feeling today? You can answer this text and we will "
+        "read it. In an emergency call 911. Reply STOP to end these texts."
+    ),
+    "es": (
+        "Hola{name}, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este "
+        "mensaje y lo leeremos. En una emergencia llame al 911. Responda STOP para dejar de recibir mensajes."
+    ),
+}
+_LANGUAGES = {"en": "en", "eng": "en", "es": "es", "spa": "es"}
+
 
 def nurse_text(task: EscalationTask, app_url: str) -> str:
     """Return the four lines that tell a nurse of a new task; `app_url` has no slash at its end."""
+    return _about(task, app_url, f"🚨 New {_value(task.severity)} task: {_reasons(task)}")
+
+
+def warning_text(task: EscalationTask, app_url: str, *, time_left: timedelta) -> str:
+    """Return the four lines that warn a nurse of an SLA."""
+    return _about(task, app_url, f"SLA in {_in_words(time_left)}, please act. {_headline(task)}")
+
+
+def breach_text(task: EscalationTask, app_url: str, *, overdue: timedelta) -> str:
+    """Return the four lines that alert a nurse whose task has missed its SLA."""
+    return _about(task, app_url, f"SLA missed {_in_words(overdue)} ago, please act now. {_headline(task)}")
+
+
+def escalation_text(task: EscalationTask, app_url: str, *, overdue: timedelta) -> str:
+    """Return the four lines that tell a supervisor of a task whose SLA was missed and that is still open."""
+    return _about(
+        task, app_url, f"ESCALATION: SLA missed {_in_words(overdue)} ago, please take over. {_headline(task)}"
+    )
+
+
+def unreached_text(task: EscalationTask, app_url: str, *, reason: str | None) -> str:
+    """Return the four lines that tell a supervisor that a nurse was not reached; of `reason` the gist is said."""
+    gist = _value((reason or "").split(";")[0].split(":")[0])
+    return _about(task, app_url, f"Nurse not reached: {gist}. Please take over or reassign. {_headline(task)}")
+
+
+def unassigned_text(task: EscalationTask, app_url: str, *, waiting: timedelta) -> str:
+    """Return the four lines that tell a supervisor that nobody is assigned to a task."""
+    return _about(task, app_url, f"Nobody assigned for {_in_words(waiting)}, please assign. {_headline(task)}")
+
+
+def check_in_text(patient: Patient) -> str:
+    """Return the friendly question to a patient, in Spanish or English; of GSM-7 and two segments at most."""
+    name = _first_name(patient.first_name)
+    language = (patient.language_code or "").strip().lower().replace("_", "-").split("-")[0]
+    return CHECK_IN[_LANGUAGES.get(language, "en")].format(name=f" {name}" if name else "")
+
+
+def _first_name(typed: str | None) -> str:
+    """Return a name as it may stand in a text: letters and what joins them, so that it is never a link."""
+    straight = unicodedata.normalize("NFC", typed or "").replace("\u2019", "'")
+    words = "".join(c if _is_of_a_name(c) else " " for c in straight).split()
+    name = to_gsm_7(" ".join(words)).strip()
+    return name if len(name) <= LONGEST_NAME else ""
+
+
+def _is_of_a_name(character: str) -> bool:
+    return character.isalpha() or character in "'-"
+
+
+def _about(task: EscalationTask, app_url: str, first_line: str) -> str:
     return "\n".join(
         [
-            f"🚨 New {_value(task.severity)} task: {_value(', '.join(task.reason_codes))}",
+            first_line,
             f"Priority: {_value(task.priority)}",
             f"Ep ID: {_short(task.episode_id)}",
             f"View: {app_url}/tasks/{quote(task.id, safe='')}",
         ]
     )
+
+
+def _headline(task: EscalationTask) -> str:
+    return f"{_value(task.severity)} task: {_reasons(task)}"
+
+
+def _reasons(task: EscalationTask) -> str:
+    return _value(", ".join(task.reason_codes))
+
+
+def _in_words(span: timedelta) -> str:
+    """Return a span of time as a person says it: `42 min`, `3 h`, `2 days`."""
+    minutes = round(span / timedelta(minutes=1))
+    if minutes < 1:
+        return "less than 1 min"
+    if minutes < 120:  # noqa: PLR2004  # two hours
+        return f"{minutes} min"
+    hours = round(span / timedelta(hours=1))
+    return f"{hours} h" if hours < 48 else f"{round(span / timedelta(days=1))} days"  # noqa: PLR2004  # two days
 
 
 def _value(raw: str | None) -> str:

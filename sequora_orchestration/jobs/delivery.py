@@ -10,18 +10,33 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear
-from sequora_orchestration.domain.care import EscalationTask, User
+from sequora_orchestration.domain.answers import OPTED_OUT, Accepted, Answer, Refusal, Refused, Unclear
+from sequora_orchestration.domain.care import Patient, User
+from sequora_orchestration.domain.check_in import CheckInTime, check_in_time
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import MessageKind, Suppression
-from sequora_orchestration.domain.phone_number import e164
+from sequora_orchestration.domain.message_kind import (
+    CHECK_IN,
+    KINDS,
+    Facts,
+    MessageKind,
+    Postponement,
+    Suppression,
+    Withheld,
+)
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, whom_to_tell
+from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger, Notification
+from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, SmsSender
+
+T = TypeVar("T")
 
 # The first try, and one after each of the waits.
 WAITS = (1, 2, 4)
@@ -33,6 +48,11 @@ CONFIGURATION_PAUSE = 15
 # Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
 # record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
 RECORD_WAITS = (1, 2, 4, 8, 15, 30, 30)
+
+
+# How long a message waits that nobody can be told of, before it is tried again.
+NOBODY_PAUSE = timedelta(seconds=60)
+NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMIN can be texted"
 
 
 class SenderUnusableError(Exception):
@@ -49,30 +69,107 @@ class Delivery:
     app_url: str
     run_id: str
 
-    def drop_unwanted(
-        self, kind: MessageKind, notifications: Sequence[Notification]
-    ) -> list[tuple[Notification, Suppression]]:
-        """End what nobody wants (any more), and return it: task closed, gone, reassigned, or nobody's."""
-        tasks = self.care.tasks(one.task_id for one in notifications)
-        return self._drop(notifications, lambda one: kind.unwanted(tasks.get(one.task_id), one.recipient_id))
+    def drop_unwanted(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
+        """End (or postpone) what nobody wants (any more, or yet), and return it with the reason."""
+        return self._drop(self._facts(notifications, with_recipients=False), lambda kind: kind.unwanted)
 
-    def drop_unreachable(
-        self, kind: MessageKind, notifications: Sequence[Notification]
-    ) -> list[tuple[Notification, Suppression]]:
-        """End what cannot reach its recipient, and return it: missing, inactive, without a usable phone."""
-        users = self.care.users(one.recipient_id for one in notifications if one.recipient_id)
-        return self._drop(notifications, lambda one: kind.unreachable(users.get(one.recipient_id or "")))
+    def drop_unreachable(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
+        """End (or postpone) what cannot reach its recipient (now), and return it with the reason."""
+        return self._drop(self._facts(notifications), lambda kind: kind.unreachable)
 
     def _drop(
-        self, notifications: Sequence[Notification], reason_for: Callable[[Notification], Suppression | None]
-    ) -> list[tuple[Notification, Suppression]]:
+        self, facts: Sequence[Facts], rule: Callable[[MessageKind], Callable[[Facts], Withheld | None]]
+    ) -> list[tuple[Notification, Withheld]]:
         return [
-            (one, why)
-            for one in notifications
-            if (why := reason_for(one)) and self.ledger.suppress(one, why, self.run_id)
+            (one.message, why)
+            for one in facts
+            if (why := _judged(rule(KINDS[one.message.kind]), one)) and self._withhold(one.message, why)
         ]
 
-    def send(self, kind: MessageKind, notifications: Sequence[Notification]) -> bool:
+    def _withhold(self, notification: Notification, why: Withheld) -> bool:
+        """End or postpone a message; return False if it is no longer ours."""
+        if isinstance(why, Postponement):
+            return self.ledger.postpone(notification, why, self.run_id)
+        return self.ledger.suppress(notification, why, self.run_id)
+
+    def _facts(self, notifications: Sequence[Notification], *, with_recipients: bool = True) -> list[Facts]:
+        """Read what the rules need to know of these messages, as it is now."""
+        tasks = self.care.tasks(one.task_id for one in notifications if one.task_id)
+        of_patients = [one.episode_id for one in notifications if one.kind == CHECK_IN.name and one.episode_id]
+        episodes = self.care.episodes(of_patients) if of_patients else {}
+        people: dict[str, User | Patient] = {}
+        numbers: dict[str, str] = {}
+        if with_recipients:
+            staff = [one.recipient_id for one in notifications if one.kind != CHECK_IN.name and one.recipient_id]
+            patients = [episode.patient_id for episode in episodes.values() if episode.patient_id]
+            people |= self.care.users(staff) if staff else {}
+            people |= self.care.patients(patients) if patients else {}
+            numbers = {id_: number for id_, person in people.items() if (number := usable(person.primary_phone))}
+        moment = self.ledger.moment(numbers.values())
+        facts = []
+        for one in notifications:
+            episode = episodes.get(one.episode_id or "")
+            person = (episode.patient_id if episode else None) if one.kind == CHECK_IN.name else one.recipient_id
+            facts.append(
+                Facts(
+                    now=moment.now,
+                    message=one,
+                    task=tasks.get(one.task_id or ""),
+                    episode=episode,
+                    recipient=people.get(person or ""),
+                    opted_out=numbers.get(person or "") in moment.opted_out,
+                )
+            )
+        return facts
+
+    def schedule_check_ins(self, notifications: Sequence[Notification]) -> list[tuple[Notification, CheckInTime]]:
+        """Let each check-in wait until it is due, and return when that is and why."""
+        scheduled = []
+        for facts in self._facts(notifications):
+            when = _judged(self._check_in_time, facts)
+            if isinstance(when, Suppression):
+                self._withhold(facts.message, when)
+            elif self.ledger.postpone(facts.message, Postponement(when.due_at, when.reason), self.run_id):
+                scheduled.append((facts.message, when))
+        return scheduled
+
+    def _check_in_time(self, facts: Facts) -> CheckInTime | Suppression:
+        if facts.episode is None or not isinstance(facts.recipient, Patient):
+            return Suppression(State.CANCELLED, "the episode or its patient does not exist any more")
+        return check_in_time(
+            created_at=facts.episode.created_at or facts.message.owed_since,
+            discharged_at=facts.episode.discharge_at,
+            timezone=facts.recipient.timezone,
+            delay=self.ledger.check_in_delay,
+        )
+
+    def address(self, notifications: Sequence[Notification]) -> list[Notification]:
+        """Give those that have none their recipients: supervisors who can be reached, else admins.
+
+        Return those for whom there is nobody; they wait, and are tried again.
+        """
+        unaddressed = [one for one in notifications if one.recipient_id is None]
+        if not unaddressed:
+            return []
+        users = self.care.users_of_roles(ROLES_IN_ORDER)
+        numbers = {user.id: number for user in users if user.active and (number := usable(user.primary_phone))}
+        opted_out = self.ledger.moment(numbers.values()).opted_out
+        refused = self.ledger.refused_lately([one.task_id for one in unaddressed if one.task_id])
+        reachable = [user for user in users if user.id in numbers and numbers[user.id] not in opted_out]
+        nobody = []
+        for one in unaddressed:
+            chosen = whom_to_tell(user for user in reachable if (one.task_id, user.id) not in refused)
+            if not chosen:
+                again_at = self.ledger.moment().now + NOBODY_PAUSE
+                if self.ledger.postpone(one, Postponement(again_at, NOBODY), self.run_id):
+                    nobody.append(one)
+            elif not self.ledger.address(one, chosen):
+                self.ledger.suppress(
+                    one, Suppression(State.CANCELLED, "the supervisors are told by another run"), self.run_id
+                )
+        return nobody
+
+    def send(self, notifications: Sequence[Notification]) -> bool:
         """Send the texts in their order, some at a time; return whether some are to be tried again.
 
         An error about one of them does not keep the others from being sent.
@@ -80,7 +177,7 @@ class Delivery:
         """
         halt = Halt()
         with ThreadPoolExecutor(TEXTS_AT_A_TIME, thread_name_prefix="send_sms") as pool:
-            sent = [pool.submit(self._send_one, kind, one, halt) for one in notifications]
+            sent = [pool.submit(self._send_one, one, halt) for one in notifications]
         if halt.reason:
             self.ledger.give_back(notifications[0].claim_id, halt.reason, pause=CONFIGURATION_PAUSE)
             raise SenderUnusableError(
@@ -90,17 +187,15 @@ class Delivery:
         again = [one.result() for one in sent]
         return any(again)
 
-    def _send_one(self, kind: MessageKind, notification: Notification, halt: "Halt") -> bool:
+    def _send_one(self, notification: Notification, halt: "Halt") -> bool:
         """Send one text and record its outcome; return whether it is to be tried again."""
         if halt.reason:
             return False
         # What the rules need is read at the last moment: a task closed since the run began is not texted about.
-        task = self.care.tasks([notification.task_id]).get(notification.task_id)
-        recipient_id = notification.recipient_id
-        recipient = self.care.users([recipient_id]).get(recipient_id) if recipient_id else None
-        message = _prepared(kind, task, recipient, notification, self.app_url)
-        if isinstance(message, Suppression):
-            self.ledger.suppress(notification, message, self.run_id)
+        (facts,) = self._facts([notification])
+        message = _judged(lambda known: _prepared(known, self.app_url), facts)
+        if not isinstance(message, _Message):
+            self._withhold(notification, message)
             return False
         attempt = self.ledger.begin_attempt(notification, self.run_id)
         if attempt is None:  # another claim has taken the row over
@@ -108,13 +203,15 @@ class Delivery:
         answer = self.sender.send(message.to, message.body)
         if isinstance(answer, Refused) and answer.refusal is Refusal.CONFIGURATION:
             halt.reason = f"{answer.reason} ({answer.code or 'no code'})"
-        self._record(notification, attempt, answer)
+        self._record(notification, attempt, answer, message.to)
         return isinstance(answer, Refused) and answer.refusal is Refusal.TRANSIENT and attempt < ATTEMPTS
 
-    def _record(self, notification: Notification, attempt: int, answer: Answer) -> None:
+    def _record(self, notification: Notification, attempt: int, answer: Answer, number: str) -> None:
         """Record the answer, however long the database is away for."""
         for wait in (*RECORD_WAITS, None):
             try:
+                if isinstance(answer, Refused) and answer.code == OPTED_OUT:
+                    self.ledger.remember_opt_out(number, notification.recipient_id)
                 self._settle(notification, attempt, answer)
             except (DBAPIError, PoolTimeout):
                 if wait is None:
@@ -153,18 +250,19 @@ class _Message:
     body: str = field(repr=False)
 
 
-def _prepared(
-    kind: MessageKind,
-    task: EscalationTask | None,
-    recipient: User | None,
-    notification: Notification,
-    app_url: str,
-) -> _Message | Suppression:
-    """Return what to send and where, or why not; a mistake in a rule ends this message alone."""
+def _judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:
+    """Return what a rule says; a mistake in it ends this message alone."""
     try:
-        suppression = kind.unwanted(task, notification.recipient_id) or kind.unreachable(recipient)
-        if suppression or task is None or recipient is None:
-            return suppression or Suppression(State.FAILED, "the task or its nurse could not be read")
-        return _Message(e164(recipient.primary_phone), kind.text(task, app_url))
-    except Exception as error:  # noqa: BLE001  # whatever it is, the neighbours go out
+        return rule(facts)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the neighbours go on
         return Suppression(State.FAILED, f"could not be prepared ({type(error).__name__}): a mistake of ours")
+
+
+def _prepared(facts: Facts, app_url: str) -> _Message | Withheld:
+    """Return what to send and where, or why not."""
+    kind = KINDS[facts.message.kind]
+    if withheld := kind.unwanted(facts) or kind.unreachable(facts):
+        return withheld
+    if facts.recipient is None:
+        return Suppression(State.FAILED, "the recipient could not be read")
+    return _Message(e164(facts.recipient.primary_phone), kind.text(facts, app_url))

@@ -1,4 +1,7 @@
-"""What the ops of every job share: their retries, whose rows they work on, and how they report.
+"""The steps that the jobs are made of, what they share, and how they report.
+
+The ops pass nothing on but their order. Which messages are whose stands in the ledger, under the run's claim: so
+each step can be retried, and each run executed again, without doing its work twice.
 
 No `from __future__ import annotations` here or in a job: Dagster reads the annotations of ops and configs.
 """
@@ -11,27 +14,33 @@ from typing import Any
 from dagster import (
     Backoff,
     Config,
+    ConfigMapping,
     ConfigurableResource,
     Failure,
+    In,
     InitResourceContext,
     MetadataValue,
+    Nothing,
+    OpDefinition,
     OpExecutionContext,
+    Out,
+    ResourceParam,
     RetryPolicy,
     RetryRequested,
     TableRecord,
+    config_mapping,
+    op,
 )
 from pydantic import Field
+from sqlalchemy.exc import DBAPIError
 
-from sequora_orchestration.domain.message_kind import Suppression
-from sequora_orchestration.jobs.delivery import WAITS, Delivery, SenderUnusableError
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import Withheld
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderUnusableError
 from sequora_orchestration.resources.care_database import open_care_database
-from sequora_orchestration.resources.ledger import (
-    ClaimedTask,
-    Notification,
-    Outcome,
-    SchemaMissingError,
-    open_ledger,
-)
+from sequora_orchestration.resources.ledger import InHand, Outcome, SchemaMissingError, Subject, open_ledger
+from sequora_orchestration.resources.queues import QUEUES, Queue
 from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.settings import AppSettings
 
@@ -47,9 +56,25 @@ class TaskIds(Config):
     """Which tasks a run is about."""
 
     task_ids: list[str] = Field(
-        description='Ids of rows in "EscalationTask". Their nurses are texted, unless they have been told already.',
+        description='Ids of rows in "EscalationTask". What has been done for one of them is not done again.',
         min_length=1,
     )
+
+
+class EpisodeIds(Config):
+    """Which episodes a run is about."""
+
+    episode_ids: list[str] = Field(
+        description='Ids of rows in "Episode". What has been done for one of them is not done again.',
+        min_length=1,
+    )
+
+
+class Work(Config):
+    """What a step is told of its run: the queue that it works on, and the ids that it was given."""
+
+    queue: str
+    ids: list[str]
 
 
 class DeliveryResource(ConfigurableResource[Delivery]):
@@ -64,6 +89,94 @@ class DeliveryResource(ConfigurableResource[Delivery]):
             app_url=AppSettings.load().sequora_app_url,
             run_id=context.run.run_id if context.run else "",
         )
+
+
+def work_on(queue: Queue, *steps: OpDefinition) -> ConfigMapping:
+    """Return what makes the ids that a run is given the configuration of its steps."""
+
+    def of_steps(ids: list[str]) -> dict[str, Any]:
+        work = Work(queue=queue.name, ids=ids)
+        return {"ops": {each.name: {"config": work.model_dump()} for each in steps}}
+
+    @config_mapping
+    def tasks(config: TaskIds) -> dict[str, Any]:
+        return of_steps(config.task_ids)
+
+    @config_mapping
+    def episodes(config: EpisodeIds) -> dict[str, Any]:
+        return of_steps(config.episode_ids)
+
+    return tasks if queue.ids == "task_ids" else episodes
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+def reading(name: str, description: str) -> OpDefinition:
+    """Return a job's first step: it claims what the run was given by name, and ends what is not wanted (any more)."""
+
+    @op(name=name, description=description, out=Out(Nothing), retry_policy=RETRIES)
+    def read(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
+        with retried(context):
+            claim_by_name(context, config, delivery)
+            taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
+            report_others(context, config, delivery)
+            report_withheld(context, taken_up, delivery.drop_unwanted(taken_up))
+
+    return read
+
+
+def finding_recipients(name: str, description: str) -> OpDefinition:
+    """Return the step that ends what cannot reach its recipient."""
+
+    @op(name=name, description=description, ins={"read": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
+    def find(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
+        with retried(context):
+            taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
+            report_withheld(context, taken_up, delivery.drop_unreachable(taken_up))
+
+    return find
+
+
+@op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
+def send_sms(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
+    """Send the texts, most severe first. Only what certainly did not go out is tried again."""
+    with retried(context):
+        claim_by_name(context, config, delivery)
+        send_claimed(context, delivery)
+
+
+@op(ins={"sent": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
+def log_notification(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
+    """See that every text about a task stands in "NotificationLog"; most rows came with the send, the rest are made up.
+
+    A check-in is no text about a task: the ledger alone has it.
+    """
+    with retried(context):
+        refused = None
+        for one in delivery.ledger.unlogged(config.ids):
+            try:
+                delivery.ledger.log_sent(one)
+            except DBAPIError as error:
+                context.log.warning(f"{one.subject}: sent, but the application's log refuses its row")
+                refused = error
+        report_outcomes(context, delivery.ledger.outcomes(claim_of(context)))
+        if refused:
+            raise refused
+
+
+@op(ins={"checked": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
+def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
+    """Text the supervisors who can be reached, or else the admins. Nobody there: the run fails, and another tries."""
+    with retried(context):
+        claim_by_name(context, config, delivery)
+        nobody = delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
+        send_claimed(context, delivery)
+        if nobody:
+            raise Failure(f"{', '.join(one.subject for one in nobody)}: {NOBODY}", allow_retries=False)
+
+
+# --- what steps share -------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -90,48 +203,97 @@ def claim_of(context: OpExecutionContext) -> str:
     return claim_id if claim_id and context.run.parent_run_id is None else context.run_id
 
 
-def claim_by_name(context: OpExecutionContext, config: TaskIds, delivery: Delivery) -> None:
-    """Claim the tasks of a run that no sensor asked for: a person launched it, or executed a run again."""
+def claim_by_name(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
+    """Claim what a run was given that no sensor asked for: a person launched it, or executed a run again."""
     if claim_of(context) != context.run_id:
         return
-    # Ids as the database writes them: a person may have typed theirs in capitals.
-    known = delivery.care.tasks(config.task_ids)
-    newly_claimed = delivery.ledger.claim_named_tasks(list(known), claim_id=context.run_id)
+    queue = QUEUES[config.queue]
+    newly_claimed = delivery.ledger.claim_named(queue, known_ids(config, delivery), claim_id=context.run_id)
     if newly_claimed:
         context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
 
 
-def run_tags(tasks: Sequence[ClaimedTask]) -> dict[str, str]:
-    """Return the tags of a run about these tasks: what it is about if it is one, how many if they are more."""
-    if len(tasks) > 1:
-        return {"sequora/batch": str(len(tasks))}
-    task = tasks[0]
+def known_ids(config: Work, delivery: Delivery) -> list[str]:
+    """Return the ids that name something, as the database writes them: a person may have typed theirs in capitals."""
+    rows = delivery.care.tasks if QUEUES[config.queue].ids == "task_ids" else delivery.care.episodes
+    return list(rows(config.ids))
+
+
+def send_claimed(context: OpExecutionContext, delivery: Delivery) -> None:
+    """Send what the claim has, and show what became of it; raises RetryRequested if some are to be tried again."""
+    tried_again = delivery.send(delivery.ledger.take_up(claim_of(context), context.run_id))
+    outcomes = delivery.ledger.outcomes(claim_of(context))
+    warn_of_failures(context, outcomes)
+    if tried_again:
+        raise try_again(context)
+    report_outcomes(context, outcomes)
+
+
+def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
+    """Return the tags of a run about these: what it is about if it is one, how many if they are more."""
+    if len(subjects) > 1:
+        return {"sequora/batch": str(len(subjects))}
+    subject = subjects[0]
     tags = {
-        "sequora/task_id": task.task_id,
-        "sequora/episode_id": task.episode_id,
-        "sequora/severity": task.severity,
+        "sequora/task_id": subject.task_id,
+        "sequora/episode_id": subject.episode_id,
+        "sequora/severity": subject.severity,
     }
     return {name: value for name, value in tags.items() if value}
 
 
-def report_dropped(
-    context: OpExecutionContext, taken_up: Sequence[Notification], dropped: Sequence[tuple[Notification, Suppression]]
+# --- reports ----------------------------------------------------------------------------------------------------------
+
+
+def report_others(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
+    """Say what is in other hands, and which ids name nothing. Raises Failure if none of them does."""
+    queue, claim_id = QUEUES[config.queue], claim_of(context)
+    ours = {one.task_id or one.episode_id or "" for one in delivery.ledger.outcomes(claim_id)}
+    others = set(config.ids) - ours
+    if not others:
+        return
+    known = set(known_ids(Work(queue=config.queue, ids=sorted(others)), delivery))
+    elsewhere = delivery.ledger.in_hand_elsewhere(queue, sorted(others | known), claim_id)
+    for id_, in_hand in elsewhere.items():
+        context.log.info(f"{id_}: {_in_other_hands(in_hand)}; this run leaves it alone")
+    for id_ in sorted(known - ours - set(elsewhere)):
+        context.log.warning(f"{id_}: {queue.nothing_owed}")
+    found = {*known, *elsewhere, *ours}
+    unknown = sorted(one for one in others if not found & {one, one.lower()})
+    if unknown:
+        table = '"EscalationTask"' if queue.ids == "task_ids" else '"Episode"'
+        sentence = f"no row in {table} has the id {', '.join(unknown)}"
+        if len(unknown) == len(set(config.ids)):
+            raise Failure(sentence, allow_retries=False)
+        context.log.warning(sentence)
+
+
+def _in_other_hands(in_hand: InHand) -> str:
+    if in_hand.state is State.SCHEDULED and in_hand.due_at:
+        return f"its message waits until {in_hand.due_at:%Y-%m-%d %H:%M:%S %Z}"
+    return f"its message is {in_hand.state} under another claim"
+
+
+def report_withheld(
+    context: OpExecutionContext, taken_up: Sequence[Notification], withheld: Sequence[tuple[Notification, Withheld]]
 ) -> None:
     """Show in the UI how many messages go on from this step, and which do not, and why."""
-    for one, suppression in dropped:
-        context.log.warning(f"task {one.task_id}: {suppression.state}: {suppression.reason}")
+    for one, why in withheld:
+        context.log.warning(f"{one.subject}: {why.state}: {why.reason}")
     context.add_output_metadata(
         {
             "taken up": len(taken_up),
-            "go on": len(taken_up) - len(dropped),
-            **_each(
-                [
-                    {"task": one.task_id, "state": suppression.state.value, "reason": suppression.reason}
-                    for one, suppression in dropped
-                ]
-            ),
+            "go on": len(taken_up) - len(withheld),
+            **each([{**_subject_of(one), "state": why.state.value, "reason": why.reason} for one, why in withheld]),
         }
     )
+
+
+def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
+    """Log what was not sent and may need a person."""
+    for one in outcomes:
+        if one.state not in {State.SENT, State.CANCELLED, State.SCHEDULED}:
+            context.log.warning(f"{one.subject}: {one.state}: {one.reason}")
 
 
 def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
@@ -141,14 +303,15 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) ->
         {
             **dict(sorted(counts.items())),
             "logged": sum(one.logged for one in outcomes),
-            **_each(
+            **each(
                 [
                     {
-                        "task": one.task_id,
-                        "nurse": one.recipient_id or "",
+                        **_subject_of(one),
+                        "recipient": one.recipient_id or "",
                         "state": one.state.value,
                         "attempts": one.attempts,
                         "SID": one.provider_sid or "",
+                        "due": one.due_at.isoformat(timespec="seconds") if one.due_at else "",
                         "reason": one.reason or "",
                     }
                     for one in outcomes
@@ -158,7 +321,11 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) ->
     )
 
 
-def _each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:
+def _subject_of(one: Notification | Outcome) -> dict[str, str]:
+    return {"task": one.task_id} if one.task_id else {"episode": one.episode_id or ""}
+
+
+def each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:
     """Return metadata about each message: of one, a line for each fact that there is; of more, a table."""
     if len(records) == 1:
         return {name: value for name, value in records[0].items() if value != ""}

@@ -9,7 +9,7 @@ from psycopg2.errors import InvalidTextRepresentation
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DataError
 
-from sequora_orchestration.domain.care import EscalationTask, User
+from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
 from sequora_orchestration.resources.database import NamedStatements, engine_for, id_array
 from sequora_orchestration.settings import DatabaseSettings
 
@@ -30,6 +30,20 @@ class CareDatabase:
     def users(self, ids: Iterable[str]) -> dict[str, User]:
         """Return the users that exist, by id."""
         return {row["id"]: User(**row) for row in self._by_id("users", list(ids))}
+
+    def users_of_roles(self, roles: Iterable[str]) -> list[User]:
+        """Return everybody who has one of these roles."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(SQL["users_of_roles"], {"roles": list(roles)}).mappings().all()
+        return [User(**row) for row in rows]
+
+    def episodes(self, ids: Iterable[str]) -> dict[str, Episode]:
+        """Return the episodes that exist, by id."""
+        return {row["id"]: Episode(**row) for row in self._by_id("episodes", list(ids))}
+
+    def patients(self, ids: Iterable[str]) -> dict[str, Patient]:
+        """Return the patients that exist, by id."""
+        return {row["id"]: Patient(**row) for row in self._by_id("patients", list(ids))}
 
     def _by_id(self, statement: str, ids: Sequence[str]) -> Sequence[RowMapping]:
         """Return the rows of these ids; one that the column's type does not take names nothing, and stops no other."""

@@ -1,5 +1,5 @@
--- The application's tables, read only. Enums are read as text, `reason_codes` as JSON, whatever their types.
--- Reading changes nothing: each is safe to run twice.
+-- The application's tables, read only. Enums are read as text, `reason_codes` as JSON, whatever their types; a time
+-- that nobody can have meant is read as none. Reading changes nothing: each is safe to run twice.
 
 -- name: tasks
 SELECT t.id::text AS id,
@@ -8,6 +8,7 @@ SELECT t.id::text AS id,
        t.priority::text AS priority,
        to_json(t.reason_codes) AS reason_codes,
        t.status::text AS status,
+       orchestration.plausible_time(t.sla_due_at) AS sla_due_at,
        t.assigned_to_user_id::text AS assigned_to_user_id
 FROM public."EscalationTask" t
 WHERE t.id = ANY (:ids);
@@ -19,3 +20,28 @@ SELECT u.id::text AS id,
        u.active AS active
 FROM public."User" u
 WHERE u.id = ANY (:ids);
+
+-- name: users_of_roles
+SELECT u.id::text AS id,
+       u.primary_phone::text AS primary_phone,
+       u.role::text AS role,
+       u.active AS active
+FROM public."User" u
+WHERE u.role::text = ANY (CAST(:roles AS text[]));
+
+-- name: episodes
+SELECT e.id::text AS id,
+       e.patient_id::text AS patient_id,
+       orchestration.plausible_time(e.discharge_at) AS discharge_at,
+       orchestration.plausible_time(e.created_at) AS created_at
+FROM public."Episode" e
+WHERE e.id = ANY (:ids);
+
+-- name: patients
+SELECT p.id::text AS id,
+       p.first_name::text AS first_name,
+       p.primary_phone::text AS primary_phone,
+       p.language_code::text AS language_code,
+       p.timezone::text AS timezone
+FROM public."Patient" p
+WHERE p.id = ANY (:ids);

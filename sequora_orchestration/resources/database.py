@@ -63,6 +63,10 @@ class NamedStatements:
         """Return the statement of that name."""
         return self.all[name]
 
+    def with_question(self, name: str, question: TextClause) -> TextClause:
+        """Return the statement of that name with another one put into its place for one, `{question}`."""
+        return text(self.all[name].text.replace("{question}", question.text))
+
 
 def id_array(ids: Iterable[str]) -> str:
     """Return ids as an array literal without a type.

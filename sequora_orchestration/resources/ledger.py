@@ -4,20 +4,25 @@ The statements stand in `ledger.sql`, each with the reason why it is safe to run
 holds the states and their moves (`orchestration.notification_move`) and keeps the history of every change.
 """
 
+import hmac
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache, cached_property
 from pathlib import Path
 
 from psycopg2.errors import LockNotAvailable, QueryCanceled
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine, RowMapping, TextClause
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.domain.message_kind import Postponement, Suppression
+from sequora_orchestration.domain.notification import Cause, Notification
+from sequora_orchestration.domain.on_call import PASSED_OVER_FOR
 from sequora_orchestration.resources.database import NamedStatements, engine_for, id_array
-from sequora_orchestration.settings import DatabaseSettings
+from sequora_orchestration.resources.queues import QUESTIONS, Queue
+from sequora_orchestration.settings import DatabaseSettings, WorkflowSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -39,36 +44,52 @@ BATCH = 50
 MOST = 500
 ENOUGH = 300
 
+# Seconds for which a run that claims many rows for itself has them: it sends one after the other. Less than the five
+# minutes between two scans, so that the next one makes up for a scan that died.
+SCAN_LEASE = 240
+
 
 class SchemaMissingError(Exception):
     """The schema `orchestration` is not there, or older than this code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedTask:
-    """What a run about one task is tagged with."""
+class Subject:
+    """What a message is about, as a run is tagged with it: a task, or only an episode."""
 
-    task_id: str
+    task_id: str | None
     episode_id: str | None
     severity: str | None
+
+    @property
+    def id(self) -> str:
+        """The task's id, or the episode's where there is no task."""
+        return self.task_id or self.episode_id or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Rows that one run shall send, most severe first."""
+    """Rows that one run shall work on, most severe first."""
 
     id: str
-    tasks: Sequence[ClaimedTask]
+    subjects: Sequence[Subject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """A message that is to be sent under a claim."""
+class Moment:
+    """The time that the rules go by, and who had opted out by then."""
 
-    id: str
-    claim_id: str
-    task_id: str
-    recipient_id: str | None
+    now: datetime
+    opted_out: frozenset[str]
+    """Of the numbers that were asked about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InHand:
+    """What another claim has or has settled."""
+
+    state: State
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +97,20 @@ class Outcome:
     """What became of a message of a claim."""
 
     id: str
-    task_id: str
+    task_id: str | None
+    episode_id: str | None
     recipient_id: str | None
     state: State
     reason: str | None
     attempts: int
     provider_sid: str | None
+    due_at: datetime | None
     logged: bool
+
+    @property
+    def subject(self) -> str:
+        """What the message is about, for a person who reads a log."""
+        return f"task {self.task_id}" if self.task_id else f"episode {self.episode_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +118,7 @@ class Waiting:
     """A message that is due or set aside; `age` is in seconds."""
 
     task_id: str | None
+    episode_id: str | None
     kind: str
     state: State
     age: float
@@ -114,16 +143,36 @@ class Figures:
 class Ledger:
     """Moves messages through their states. Every move is one statement, safe to repeat."""
 
-    def __init__(self, engine: Engine, *, go_live_at: datetime | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *, go_live_at: datetime | None = None, workflows: WorkflowSettings | None = None
+    ) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
         self._engine = engine
-        self._go_live_at = go_live_at
+        self._workflows = workflows or WorkflowSettings()
+        self._asked_with = {
+            "go_live_at": go_live_at,
+            "check_in_delay": self._workflows.sequora_check_in_delay.total_seconds(),
+            "sla_warning_window": self._workflows.sequora_sla_warning_window.total_seconds(),
+            "escalation_delay": self._workflows.sequora_escalation_delay.total_seconds(),
+            "unassigned_grace": self._workflows.sequora_unassigned_grace.total_seconds(),
+            "few": FEW,
+            "batch": BATCH,
+            "most": MOST,
+            "enough": ENOUGH,
+        }
 
-    def _execute(self, statement: str, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
-        """Run a named statement; return how many rows it touched, and its rows where it has any."""
+    @property
+    def check_in_delay(self) -> timedelta:
+        """How long after an episode's creation its patient is texted."""
+        return self._workflows.sequora_check_in_delay
+
+    def _execute(
+        self, statement: str | TextClause, parameters: Mapping[str, object]
+    ) -> tuple[int, Sequence[RowMapping]]:
+        """Run a (named) statement; return how many rows it touched, and its rows where it has any."""
         try:
             with self._engine.connect() as connection:
-                result = connection.execute(SQL[statement], parameters)
+                result = connection.execute(SQL[statement] if isinstance(statement, str) else statement, parameters)
                 return result.rowcount, result.mappings().all() if result.returns_rows else []
         except ProgrammingError as error:
             primary = getattr(error.orig, "diag").message_primary or ""  # noqa: B009  # the DBAPI has no type for it
@@ -139,52 +188,66 @@ class Ledger:
     def _changed(self, statement: str, **parameters: object) -> bool:
         return self._execute(statement, parameters)[0] > 0
 
-    def claim_new_tasks(self) -> list[Claim]:
-        """Claim what is owed a first text, or was left behind by a run that died; most severe first."""
-        rows = self._rows(
-            "claim_new_tasks",
-            go_live_at=self._go_live_at,
-            lease=LEASE,
-            few=FEW,
-            batch=BATCH,
-            most=MOST,
-            enough=ENOUGH,
-        )
-        claims: dict[str, list[ClaimedTask]] = defaultdict(list)
-        for row in rows:
-            claims[row["claim_id"]].append(_claimed_task(row))
-        return [Claim(id=claim_id, tasks=tasks) for claim_id, tasks in claims.items()]
+    def claim(self, queue: Queue) -> list[Claim]:
+        """Claim what the queue's question finds, what has fallen due, and what a run that died left behind."""
+        claims: dict[str, list[Subject]] = defaultdict(list)
+        for row in self._claimed("claim", queue, queue.question, claim_id=None, lease=LEASE):
+            claims[row["claim_id"]].append(_subject(row))
+        return [Claim(id=claim_id, subjects=subjects) for claim_id, subjects in claims.items()]
 
-    def claim_named_tasks(self, task_ids: Sequence[str], claim_id: str) -> list[ClaimedTask]:
-        """Claim what is owed about these tasks, unless their nurses have been told or another claim has them.
+    def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
+        """Claim the same for one run alone, whatever its severity; what is newly claimed is returned."""
+        rows = self._claimed("claim", queue, queue.question, claim_id=claim_id, lease=SCAN_LEASE)
+        return [_subject(row) for row in rows]
+
+    def claim_named(self, queue: Queue, ids: Sequence[str], claim_id: str) -> list[Subject]:
+        """Claim what is owed about these ids, unless it has been sent or another claim has it.
 
         Return what is newly claimed; called again, the claim has it already and nothing is new.
         """
-        rows = self._rows("claim_named_tasks", task_ids=id_array(task_ids), claim_id=claim_id, lease=LEASE)
-        return [_claimed_task(row) for row in rows]
+        rows = self._claimed("claim_named", queue, queue.named, ids=id_array(ids), claim_id=claim_id, lease=LEASE)
+        return [_subject(row) for row in rows]
 
-    def in_hand_elsewhere(self, task_ids: Sequence[str], claim_id: str) -> dict[str, State]:
-        """Return the tasks whose message another claim has or has settled, with the state of the newest."""
-        rows = self._rows("in_hand_elsewhere", task_ids=list(task_ids), claim_id=claim_id)
-        return {row["task_id"]: State(row["state"]) for row in rows}
+    def _claimed(self, statement: str, queue: Queue, question: str, **parameters: object) -> Sequence[RowMapping]:
+        sql, names = _with_question(statement, question)
+        values = {**self._asked_with, "kind": queue.kind, "scheduled": queue.scheduled, **parameters}
+        return self._execute(sql, {name: values[name] for name in names})[1]
 
-    def take_up(self, claim_id: str, run_id: str) -> list[Notification]:
-        """Return what the claim still has to send, most urgent first, under a lease that begins anew."""
-        rows = self._rows("take_up", claim_id=claim_id, run_id=run_id, lease=LEASE)
-        ordered = sorted(rows, key=lambda row: (row["urgency"], row["owed_since"]))
-        return [
-            Notification(
-                id=row["id"],
-                claim_id=claim_id,
-                task_id=row["task_id"],
-                recipient_id=row["recipient_id"],
-            )
-            for row in ordered
-        ]
+    def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, InHand]:
+        """Return what other claims have or have settled about these ids, the newest of each."""
+        rows = self._rows("in_hand_elsewhere", kind=queue.kind, ids=list(ids), claim_id=claim_id)
+        return {row["subject_id"]: InHand(state=State(row["state"]), due_at=row["due_at"]) for row in rows}
 
-    def outcomes(self, claim_id: str) -> list[Outcome]:
-        """Return every message that the claim has or has settled."""
-        return [_outcome(row) for row in self._rows("of_claim", claim_id=claim_id)]
+    def take_up(self, claim_id: str, run_id: str, *, lease: int = LEASE) -> list[Notification]:
+        """Return what the claim still has to send, most urgent first, under a lease that begins anew (in seconds)."""
+        return [_notification(row) for row in self._rows("take_up", claim_id=claim_id, run_id=run_id, lease=lease)]
+
+    def one_of_claim(self, claim_id: str, id_: str) -> Notification | None:
+        """Return the message of the claim that its own id or its task's names, while it is to be sent."""
+        rows = self._rows("one_of_claim", claim_id=claim_id, id=id_)
+        return _notification(rows[0]) if rows else None
+
+    def moment(self, numbers: Iterable[str] = ()) -> Moment:
+        """Return the time, and which of these E.164 numbers have opted out."""
+        by_digest = {self._digest(number): number for number in numbers}
+        (row,) = self._rows("moment", digests=list(by_digest))
+        return Moment(now=row["now"], opted_out=frozenset(by_digest[digest] for digest in row["opted_out"]))
+
+    def remember_opt_out(self, number: str, recipient_id: str | None) -> None:
+        """Record that an E.164 number has replied STOP, as a digest."""
+        self._changed("remember_opt_out", digest=self._digest(number), recipient_id=recipient_id)
+
+    def _digest(self, number: str) -> str:
+        return hmac.digest(self._salt, number.encode(), "sha256").hex()
+
+    @cached_property
+    def _salt(self) -> bytes:
+        (row,) = self._rows("opt_out_salt")
+        return str(row["salt"]).encode()
+
+    def outcomes(self, claim_id: str, *, of: str | None = None) -> list[Outcome]:
+        """Return every message that the claim has or has settled, or only those that an id names (or its task's)."""
+        return [_outcome(row) for row in self._rows("of_claim", claim_id=claim_id, of=of)]
 
     def begin_attempt(self, notification: Notification, run_id: str) -> int | None:
         """Commit that the call begins; return the attempt's number, or None if the row is no longer ours."""
@@ -204,6 +267,9 @@ class Ledger:
         and `log_sent` makes up for it.
         """
         settled = {**_attempt(notification, attempt), "sid": sid}
+        if notification.task_id is None:
+            self._changed("settle_sent_unlogged", **settled)
+            return
         try:
             self._changed(
                 "settle_sent", **settled, task_id=notification.task_id, recipient_id=notification.recipient_id
@@ -254,6 +320,34 @@ class Ledger:
             reason=suppression.reason,
         )
 
+    def postpone(self, notification: Notification, postponement: Postponement, run_id: str) -> bool:
+        """Let a message wait until its time has come; return False if the row is no longer ours."""
+        return self._changed(
+            "postpone",
+            id=notification.id,
+            claim_id=notification.claim_id,
+            run_id=run_id,
+            due_at=postponement.until,
+            reason=postponement.reason,
+        )
+
+    def schedule_escalations(self, task_ids: Sequence[str]) -> list[Outcome]:
+        """Let the wait after these tasks' breach alerts begin, where it has not; return those that wait."""
+        delay = self._asked_with["escalation_delay"]
+        self._changed("schedule_escalations", task_ids=list(task_ids), delay=delay)
+        return [_outcome(row) for row in self._rows("escalations", task_ids=list(task_ids))]
+
+    def address(self, notification: Notification, recipient_ids: Sequence[str]) -> bool:
+        """Give a message its recipients, each further one by a message of its own; False if all have theirs already."""
+        return bool(
+            self._rows("address", id=notification.id, claim_id=notification.claim_id, recipient_ids=list(recipient_ids))
+        )
+
+    def refused_lately(self, task_ids: Sequence[str]) -> set[tuple[str, str]]:
+        """Return whom a text about these tasks has just failed to reach, as (task id, recipient id)."""
+        rows = self._rows("refused_lately", task_ids=list(task_ids), within=PASSED_OVER_FOR)
+        return {(row["task_id"], row["recipient_id"]) for row in rows}
+
     def doubt_abandoned_attempts(self) -> None:
         """Set aside what a dead process was sending: nobody knows whether it went out."""
         self._changed("doubt_abandoned_attempts")
@@ -274,6 +368,13 @@ class Ledger:
         )
 
 
+@cache
+def _with_question(statement: str, question: str) -> tuple[TextClause, frozenset[str]]:
+    """Return a claim with its queue's question in it, and the names of its parameters."""
+    sql = SQL.with_question(statement, QUESTIONS[question])
+    return sql, frozenset(sql.compile().params)
+
+
 def _attempt(notification: Notification, attempt: int) -> dict[str, object]:
     """Return what names an attempt: its number alone may come again, under another claim."""
     return {"id": notification.id, "claim_id": notification.claim_id, "attempt": attempt}
@@ -287,11 +388,25 @@ def _waiting(row: RowMapping) -> Waiting:
     return Waiting(**{**row, "state": State(row["state"])})
 
 
-def _claimed_task(row: RowMapping) -> ClaimedTask:
-    return ClaimedTask(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])
+def _subject(row: RowMapping) -> Subject:
+    return Subject(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])
+
+
+def _notification(row: RowMapping) -> Notification:
+    fields = {name: value for name, value in row.items() if not name.startswith("cause_")}
+    cause = None
+    if row["cause_owed_since"]:
+        cause = Cause(
+            recipient_id=row["cause_recipient_id"], reason=row["cause_reason"], owed_since=row["cause_owed_since"]
+        )
+    return Notification(**fields, cause=cause)
 
 
 def open_ledger() -> Ledger:
     """Return the ledger on SUPABASE_DB_URL. Raises SettingError."""
     settings = DatabaseSettings.load()
-    return Ledger(engine_for(settings.supabase_db_url), go_live_at=settings.sequora_go_live_at)
+    return Ledger(
+        engine_for(settings.supabase_db_url),
+        go_live_at=settings.sequora_go_live_at,
+        workflows=WorkflowSettings.load(),
+    )

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from dagster import SensorEvaluationContext
+
 T = TypeVar("T")
 
 # Seconds between two askings of one lane, while the question is cheap.
@@ -20,6 +22,16 @@ PAUSES_PER_QUESTION = 4
 
 # Seconds that a tick watches, drawn anew each time so that lanes do not all pause at once. Dagster gives a tick 60 s.
 WATCH_BETWEEN = (7.0, 13.0)
+
+# The same where the daemon runs one tick after the other (plain `dagster dev`): all other sensors wait meanwhile.
+WATCH_ALONE = 0.5
+
+
+def watch_in_tick(context: SensorEvaluationContext, ask: Callable[[], Sequence[T]]) -> Sequence[T]:
+    """Watch for as long as a tick may, without holding up other sensors."""
+    # There is no public way to know whether ticks overlap.
+    overlap = (context.instance.get_settings("sensors") or {}).get("use_threads")
+    return watch(ask, seconds=None if overlap else WATCH_ALONE)
 
 
 def watch(

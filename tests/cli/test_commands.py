@@ -19,6 +19,7 @@ from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
 
@@ -131,7 +132,7 @@ def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, ca
     empty = sequora("status", environment={"SUPABASE_DB_URL": care_url})
     assert "none yet" in empty.stdout
     sent, doubtful, failed = (care.a_task(nurse) for _ in range(3))
-    for claim in ledger.claim_new_tasks():
+    for claim in ledger.claim(NEW_TASKS):
         (notification,) = ledger.take_up(claim.id, "a-run")
         if notification.task_id == failed:
             ledger.suppress(notification, Suppression(State.FAILED, "no phone number on file"), "a-run")
@@ -142,7 +143,7 @@ def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, ca
         else:
             ledger.settle_unclear(notification, attempt, "the connection broke", None)
     waiting = care.a_task(nurse)
-    ledger.claim_new_tasks()
+    ledger.claim(NEW_TASKS)
     shown = sequora("status", environment={"SUPABASE_DB_URL": care_url})
     assert shown.returncode == 0, shown.stderr
     for part in ("SENT 1", "IN_DOUBT 1", "FAILED 1", "QUEUED 1", doubtful, failed, waiting, "the connection broke"):

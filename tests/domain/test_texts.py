@@ -19,6 +19,7 @@ TASK = EscalationTask(
     priority="URGENT",
     reason_codes=("CHEST_PAIN", "DYSPNEA"),
     status="OPEN",
+    sla_due_at=None,
     assigned_to_user_id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
 )
 

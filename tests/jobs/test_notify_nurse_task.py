@@ -17,7 +17,6 @@ from phones import Phones
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain import phone_number
-from sequora_orchestration.domain.message_kind import TASK_CREATED
 from sequora_orchestration.jobs import delivery, steps
 from sequora_orchestration.local.twilio.phone_company import (
     ErrorAfterAccepting,
@@ -28,8 +27,9 @@ from sequora_orchestration.local.twilio.phone_company import (
 )
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import BATCH, Claim, Ledger
+from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.sms_sender import open_sms_sender
-from sequora_orchestration.sensors.new_escalation_tasks import run_request
+from sequora_orchestration.sensors.claiming import run_request
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -51,7 +51,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(instance: DagsterInstance, claim: Claim) -> ExecuteInProcessResult:
     """Run the job as a sensor asks for it."""
-    request = run_request(claim)
+    request = run_request(NEW_TASKS, claim)
     tags = {**request.tags, "dagster/run_key": claim.id}
     return JOB.execute_in_process(
         run_config=dict(request.run_config), tags=tags, instance=instance, raise_on_error=False
@@ -75,7 +75,7 @@ def test_the_nurse_is_texted_and_it_is_logged(
 ) -> None:
     """The contract's four lines reach her phone; ledger and log say so."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     assert run(instance, claim).success
     assert phones(NURSE_PHONE).received_text().body == (
         "🚨 New HIGH task: CHEST_PAIN, DYSPNEA\n"
@@ -132,7 +132,7 @@ def test_executing_a_finished_run_again_texts_nobody(
     """From the UI, all steps or from a chosen one."""
     task = care.a_task(care.a_nurse())
     config = {"task_ids": [task]}
-    tags = {"dagster/run_key": ledger.claim_new_tasks()[0].id} if launched_by == "a sensor" else {}
+    tags = {"dagster/run_key": ledger.claim(NEW_TASKS)[0].id} if launched_by == "a sensor" else {}
     job = reconstructable(notify_nurse_task_of_the_definitions)
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         first = execute_job(job, instance=instance, run_config=config, tags=tags)
@@ -159,7 +159,7 @@ def test_executing_a_failed_run_again_tries_what_failed_and_nothing_else(
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         first = execute_job(job, instance=instance, run_config=config)
         care.rows("""UPDATE "User" SET primary_phone = '+12025550102' WHERE id = :id""", id=bad)
-        assert ledger.claim_new_tasks() == []
+        assert ledger.claim(NEW_TASKS) == []
         options = ReexecutionOptions(first.run_id)
         assert execute_job(job, instance=instance, run_config=config, reexecution_options=options).success
     phones("+12025550102").received_text()
@@ -178,9 +178,9 @@ def test_a_run_whose_rows_were_taken_over_texts_nobody(
 ) -> None:
     """It was queued for too long; another run has done its work."""
     care.a_task(care.a_nurse())
-    (late,) = ledger.claim_new_tasks()
+    (late,) = ledger.claim(NEW_TASKS)
     care.let_leases_expire()
-    (prompt,) = ledger.claim_new_tasks()
+    (prompt,) = ledger.claim(NEW_TASKS)
     assert run(instance, prompt).success
     assert run(instance, late).success
     phones(NURSE_PHONE).received_text()
@@ -228,13 +228,13 @@ def test_a_task_without_a_nurse_ends_in_a_sentence_and_goes_out_when_it_has_one(
 ) -> None:
     """Nobody is assigned, or somebody who does not exist."""
     task = care.a_task(assignee)
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     assert run(instance, claim).success
     (row,) = care.ledger(task)
     assert row["state"] == "FAILED"
     assert "assign" in row["reason"]
     care.change_task(task, assigned_to_user_id=care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     assert run(instance, claim).success
     phones(NURSE_PHONE).received_text()
 
@@ -245,7 +245,7 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
 ) -> None:
     """State is read again; what is no longer wanted is cancelled, with the reason."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     match change:
         case "deleted":
             care.rows('DELETE FROM "EscalationTask"')
@@ -263,8 +263,8 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
 @pytest.mark.usefixtures("phones")
 def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger, care_database: CareDatabase) -> None:
     """A task that is resolved when its run has begun already is not texted about either."""
-    care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claim(NEW_TASKS)
     sender = delivery.Delivery(
         ledger=ledger,
         care=care_database,
@@ -273,10 +273,10 @@ def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger
         run_id="a-run",
     )
     taken_up = ledger.take_up(claim.id, "a-run")
-    assert sender.drop_unwanted(TASK_CREATED, taken_up) == []
-    care.change_task(taken_up[0].task_id, status="RESOLVED")
-    assert not sender.send(TASK_CREATED, taken_up)
-    assert care.states(taken_up[0].task_id) == ["CANCELLED"]
+    assert sender.drop_unwanted(taken_up) == []
+    care.change_task(task, status="RESOLVED")
+    assert not sender.send(taken_up)
+    assert care.states(task) == ["CANCELLED"]
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_text_ids_enums_and_json_reason_codes_are_served(
            ('task/7?', 'ep-7', 'CRITICAL', 'HIGH', '["FEVER", "PAIN"]', 'OPEN', NULL, :nurse)""",
         nurse=nurse,
     )
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     assert run(instance, claim).success
     phones(NURSE_PHONE).received_text(
         containing=["New CRITICAL task: FEVER, PAIN\n", "Ep ID: ep-7...\n", "/tasks/task%2F7%3F"]
@@ -376,7 +376,7 @@ def test_an_unclear_outcome_is_set_aside_and_never_sent_again_blindly(
     assert run_by_hand(instance, task).success
     assert care.states(task) == ["IN_DOUBT"]
     care.let_leases_expire()
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
     run_by_hand(instance, task)
     assert phones(NURSE_PHONE).attempts == 1
     if phones(NURSE_PHONE).texts:
@@ -389,17 +389,17 @@ def test_a_configuration_error_burns_no_attempts_and_the_rows_go_out_when_it_is_
     """The run fails with a sentence; the rows wait."""
     tasks = [care.a_task(care.a_nurse(f"+12025550{number:03}")) for number in range(100, 120)]
     phones.company.always(Refuse(401, 20003))
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     result = run(instance, claim)
     assert not result.success
     (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
     assert "auth token" in str(failure.step_failure_data.user_failure_data)
     assert {(row["state"], row["attempts"]) for row in care.ledger()} == {("QUEUED", 0)}
     assert sum(len(phones.company.attempts(f"+12025550{number:03}")) for number in range(100, 120)) <= 8
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
     phones.company.always(None)
     care.let_leases_expire()
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     assert run(instance, claim).success
     for number in range(100, 120):
         phones(f"+12025550{number:03}").received_text()
@@ -434,9 +434,9 @@ def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phone
            FROM generate_series(1, 100) AS number""",
         nurse=nurse,
     )
-    while claims := ledger.claim_new_tasks():
+    while claims := ledger.claim(NEW_TASKS):
         for claim in claims:
-            assert len(claim.tasks) <= BATCH
+            assert len(claim.subjects) <= BATCH
             assert run(instance, claim).success
     texts = phones.company.accepted(NURSE_PHONE)
     for text in texts:
@@ -458,9 +458,9 @@ def test_a_late_run_about_a_reassigned_task_does_not_say_that_there_is_none(
 ) -> None:
     """Its claim was taken over, and the task has another nurse by now."""
     task = care.a_task(care.a_nurse())
-    (late,) = ledger.claim_new_tasks()
+    (late,) = ledger.claim(NEW_TASKS)
     care.let_leases_expire()
-    (prompt,) = ledger.claim_new_tasks()
+    (prompt,) = ledger.claim(NEW_TASKS)
     assert run(instance, prompt).success
     care.change_task(task, assigned_to_user_id=care.a_nurse("+12025550102"))
     assert run(instance, late).success

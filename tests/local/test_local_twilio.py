@@ -22,6 +22,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException  # type:
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped, unused-ignore]
 from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 
+from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.local.twilio import server as twilio_process
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
@@ -34,7 +35,6 @@ from sequora_orchestration.local.twilio.phone_company import (
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,
-    segments,
 )
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 

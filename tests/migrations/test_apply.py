@@ -16,6 +16,8 @@ from sequora_orchestration.migrations import apply
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
+REVISIONS = ["0001", "0002"]
+
 
 @pytest.fixture
 def fresh(postgres: EmbeddedPostgres) -> Engine:
@@ -34,7 +36,7 @@ def go_live(engine: Engine) -> object:
 
 def test_migrating_again_changes_nothing(fresh: Engine) -> None:
     """The moment of going live is recorded once."""
-    assert apply.migrate(fresh) == ["0001"]
+    assert apply.migrate(fresh) == REVISIONS
     moment = go_live(fresh)
     assert apply.migrate(fresh) == []
     assert go_live(fresh) == moment
@@ -59,7 +61,7 @@ def test_a_migration_that_is_interrupted_leaves_nothing_behind(fresh: Engine, mo
         with pytest.raises(KeyboardInterrupt):
             apply.migrate(fresh)
     assert apply.SCHEMA not in inspect(fresh).get_schema_names()
-    assert apply.migrate(fresh) == ["0001"]
+    assert apply.migrate(fresh) == REVISIONS
 
 
 def _half_an_upgrade(config: Config, _revision: str) -> None:
@@ -81,7 +83,7 @@ def test_a_migration_can_be_taken_back(fresh: Engine) -> None:
     with fresh.begin() as connection:
         command.downgrade(apply.alembic_config(connection), "base")
     assert inspect(fresh).get_table_names(apply.SCHEMA) == ["migration"]
-    assert apply.migrate(fresh) == ["0001"]
+    assert apply.migrate(fresh) == REVISIONS
 
 
 def test_the_database_holds_the_moves_of_the_domain(care: Care) -> None:

@@ -74,6 +74,7 @@ def test_a_task_is_read_with_every_column_its_rules_use(care: Care, care_databas
             priority="URGENT",
             reason_codes=("CHEST_PAIN", "DYSPNEA"),
             status="OPEN",
+            sla_due_at=None,
             assigned_to_user_id=nurse,
         )
     }
@@ -99,6 +100,7 @@ def test_a_row_of_nothing_but_nulls_is_read(care: Care, care_database: CareDatab
         priority=None,
         reason_codes=(),
         status=None,
+        sla_due_at=None,
         assigned_to_user_id=None,
     )
     assert care_database.users([user])[user] == User(id=user, primary_phone=None, role=None, active=None)
@@ -209,6 +211,7 @@ def test_a_schema_that_differs_in_everything_is_read_all_the_same(care: Care, ca
             priority="LOW",
             reason_codes=("FEVER",),
             status="IN_PROGRESS",
+            sla_due_at=None,
             assigned_to_user_id="u1",
         )
     }

@@ -15,22 +15,24 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from sequora_orchestration.domain.ledger_state import MOVES, State
 from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import BATCH, FEW, LEASE, Claim, Ledger, Notification, SchemaMissingError
+from sequora_orchestration.resources.ledger import BATCH, FEW, LEASE, Claim, InHand, Ledger, SchemaMissingError
+from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
 T = TypeVar("T")
 
 
 def task_ids(claims: list[Claim]) -> list[str]:
-    return [task.task_id for claim in claims for task in claim.tasks]
+    return [subject.id for claim in claims for subject in claim.subjects]
 
 
 def an_attempt(care: Care, ledger: Ledger) -> tuple[str, Notification, int]:
     """Return a task, its message, and the number of the attempt that is under way to send it."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
     return task, notification, ledger.begin_attempt(notification, "a-run") or 0
 
@@ -43,9 +45,9 @@ def taken_up(ledger: Ledger, claim: Claim) -> Notification:
 def test_a_new_task_is_claimed_once(care: Care, ledger: Ledger) -> None:
     """What has a ledger row is owed nothing any more."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     assert task_ids([claim]) == [task]
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
     assert care.states(task) == ["QUEUED"]
 
 
@@ -53,20 +55,20 @@ def test_a_new_task_is_claimed_once(care: Care, ledger: Ledger) -> None:
 def test_a_closed_task_is_owed_nothing(care: Care, ledger: Ledger, status: str) -> None:
     """Nobody needs to act on it."""
     care.a_task(care.a_nurse(), status=status)
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
 
 
 @pytest.mark.parametrize("status", ["OPEN", "IN_PROGRESS", None, "WHATEVER"])
 def test_a_task_that_is_not_closed_is_owed_a_text(care: Care, ledger: Ledger, status: str | None) -> None:
     """An unknown or missing status counts as open: silence is worse."""
     task = care.a_task(care.a_nurse(), status=status)
-    assert task_ids(ledger.claim_new_tasks()) == [task]
+    assert task_ids(ledger.claim(NEW_TASKS)) == [task]
 
 
 def test_tasks_from_before_going_live_are_left_alone(care: Care, ledger: Ledger) -> None:
     """A database that has lived for years holds old open rows."""
     care.a_task(care.a_nurse(), created_at=datetime.now(UTC) - timedelta(days=400), updated_at=datetime.now(UTC))
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
 
 
 def test_the_going_live_can_be_set_to_another_moment(care: Care, care_url: str) -> None:
@@ -76,7 +78,7 @@ def test_the_going_live_can_be_set_to_another_moment(care: Care, care_url: str) 
     care.a_task(nurse, created_at=older)
     wanted = care.a_task(nurse, created_at=newer)
     ledger = Ledger(engine_for(care_url), go_live_at=datetime.now(UTC) - timedelta(days=2))
-    assert task_ids(ledger.claim_new_tasks()) == [wanted]
+    assert task_ids(ledger.claim(NEW_TASKS)) == [wanted]
 
 
 def test_a_row_committed_late_is_found(care: Care, ledger: Ledger, care_url: str) -> None:
@@ -89,10 +91,10 @@ def test_a_row_committed_late_is_found(care: Care, ledger: Ledger, care_url: str
             'INSERT INTO "EscalationTask" (id, assigned_to_user_id, created_at) VALUES (%s, %s, now())', (late, nurse)
         )
         between = care.a_task(nurse)
-        assert task_ids(ledger.claim_new_tasks()) == [between]
+        assert task_ids(ledger.claim(NEW_TASKS)) == [between]
         slow.commit()
     engine.dispose()
-    assert task_ids(ledger.claim_new_tasks()) == [late]
+    assert task_ids(ledger.claim(NEW_TASKS)) == [late]
 
 
 def test_few_tasks_get_a_run_each(care: Care, ledger: Ledger) -> None:
@@ -100,7 +102,7 @@ def test_few_tasks_get_a_run_each(care: Care, ledger: Ledger) -> None:
     nurse = care.a_nurse()
     for _ in range(FEW):
         care.a_task(nurse)
-    assert [len(claim.tasks) for claim in ledger.claim_new_tasks()] == [1] * FEW
+    assert [len(claim.subjects) for claim in ledger.claim(NEW_TASKS)] == [1] * FEW
 
 
 def test_many_tasks_share_runs(care: Care, ledger: Ledger) -> None:
@@ -108,7 +110,7 @@ def test_many_tasks_share_runs(care: Care, ledger: Ledger) -> None:
     nurse = care.a_nurse()
     for _ in range(BATCH + 10):
         care.a_task(nurse)
-    assert sorted(len(claim.tasks) for claim in ledger.claim_new_tasks()) == [10, BATCH]
+    assert sorted(len(claim.subjects) for claim in ledger.claim(NEW_TASKS)) == [10, BATCH]
 
 
 def test_the_most_severe_are_claimed_before_the_others(care: Care, ledger: Ledger) -> None:
@@ -118,9 +120,9 @@ def test_the_most_severe_are_claimed_before_the_others(care: Care, ledger: Ledge
         care.a_task(nurse, severity=severity)
     order: list[list[str | None]] = []
     for _ in range(4):
-        claims = ledger.claim_new_tasks()
-        order.append([task.severity for claim in claims for task in claim.tasks])
-        assert ledger.claim_new_tasks() == []
+        claims = ledger.claim(NEW_TASKS)
+        order.append([task.severity for claim in claims for task in claim.subjects])
+        assert ledger.claim(NEW_TASKS) == []
         for claim in claims:
             for notification in ledger.take_up(claim.id, "a-run"):
                 assert ledger.begin_attempt(notification, "a-run") == 1
@@ -131,18 +133,18 @@ def test_less_severe_tasks_do_not_wait_for_a_silent_run(care: Care, ledger: Ledg
     """A run that died holds up nobody but its own rows."""
     nurse = care.a_nurse()
     care.a_task(nurse, severity="CRITICAL")
-    ledger.claim_new_tasks()
+    ledger.claim(NEW_TASKS)
     low = care.a_task(nurse, severity="LOW")
     care.rows("UPDATE orchestration.notification SET claimed_at = claimed_at - interval '3 seconds'")
-    assert task_ids(ledger.claim_new_tasks()) == [low]
+    assert task_ids(ledger.claim(NEW_TASKS)) == [low]
 
 
 def test_a_lease_that_expired_is_claimed_again(care: Care, ledger: Ledger) -> None:
     """A run that never started or died does not lose its rows."""
     task = care.a_task(care.a_nurse())
-    (first,) = ledger.claim_new_tasks()
+    (first,) = ledger.claim(NEW_TASKS)
     care.let_leases_expire()
-    (second,) = ledger.claim_new_tasks()
+    (second,) = ledger.claim(NEW_TASKS)
     assert task_ids([second]) == [task]
     assert second.id != first.id
     assert ledger.take_up(first.id, "the-first-run") == []
@@ -152,10 +154,10 @@ def test_a_lease_that_expired_is_claimed_again(care: Care, ledger: Ledger) -> No
 def test_a_run_whose_lease_was_taken_over_steps_aside(care: Care, ledger: Ledger) -> None:
     """It had read its rows before; the attempt finds that they are another claim's."""
     care.a_task(care.a_nurse())
-    (first,) = ledger.claim_new_tasks()
+    (first,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, first)
     care.let_leases_expire()
-    ledger.claim_new_tasks()
+    ledger.claim(NEW_TASKS)
     assert ledger.begin_attempt(notification, "the-first-run") is None
     assert not ledger.suppress(notification, Suppression(State.CANCELLED, "whatever"), "the-first-run")
 
@@ -164,16 +166,16 @@ def test_claimers_at_once_never_share_a_row(care: Care, ledger: Ledger) -> None:
     """Eight of them at the same moment: each row goes to one."""
     nurse = care.a_nurse()
     expected = {care.a_task(nurse) for _ in range(40)}
-    assert sorted(_at_once(lambda: task_ids(ledger.claim_new_tasks()))) == sorted(expected)
+    assert sorted(_at_once(lambda: task_ids(ledger.claim(NEW_TASKS)))) == sorted(expected)
 
 
 def test_claimers_of_abandoned_rows_at_once_never_share_a_row(care: Care, ledger: Ledger) -> None:
     """The same when the rows are there already and their leases have expired."""
     nurse = care.a_nurse()
     expected = {care.a_task(nurse) for _ in range(40)}
-    ledger.claim_new_tasks()
+    ledger.claim(NEW_TASKS)
     care.let_leases_expire()
-    assert sorted(_at_once(lambda: task_ids(ledger.claim_new_tasks()))) == sorted(expected)
+    assert sorted(_at_once(lambda: task_ids(ledger.claim(NEW_TASKS)))) == sorted(expected)
 
 
 def test_sensors_and_people_at_once_never_share_a_row(care: Care, ledger: Ledger) -> None:
@@ -182,16 +184,16 @@ def test_sensors_and_people_at_once_never_share_a_row(care: Care, ledger: Ledger
     tasks = [care.a_task(nurse) for _ in range(20)]
 
     def by_name() -> list[str]:
-        return [task.task_id for task in ledger.claim_named_tasks(tasks, str(uuid4()))]
+        return [subject.id for subject in ledger.claim_named(NEW_TASKS, tasks, str(uuid4()))]
 
-    claimed = _at_once(lambda: task_ids(ledger.claim_new_tasks()), by_name)
+    claimed = _at_once(lambda: task_ids(ledger.claim(NEW_TASKS)), by_name)
     assert sorted(claimed) == sorted(tasks)
 
 
 def test_two_attempts_at_once_begin_once(care: Care, ledger: Ledger) -> None:
     """Two workers that were given the same run do not both call."""
     care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
     attempts = _at_once(lambda: [ledger.begin_attempt(notification, "a-run")])
     assert [attempt for attempt in attempts if attempt] == [1]
@@ -218,38 +220,38 @@ def test_a_reassigned_task_is_owed_to_the_new_nurse(care: Care, ledger: Ledger) 
     task = care.a_task(first)
     for nurse in (first, second):
         care.change_task(task, assigned_to_user_id=nurse)
-        (claim,) = ledger.claim_new_tasks()
+        (claim,) = ledger.claim(NEW_TASKS)
         notification = taken_up(ledger, claim)
         assert notification.recipient_id == nurse
         attempt = ledger.begin_attempt(notification, "a-run")
         ledger.settle_sent(notification, attempt or 0, "SM1")
     care.change_task(task, assigned_to_user_id=first)
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
 
 
 def test_a_nurse_who_gets_a_task_back_before_she_was_told_is_told(care: Care, ledger: Ledger) -> None:
     """The first message was cancelled, so it went nowhere and does not stand in the way."""
     first, second = care.a_nurse(), care.a_nurse()
     task = care.a_task(first)
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     care.change_task(task, assigned_to_user_id=second)
     ledger.suppress(taken_up(ledger, claim), Suppression(State.CANCELLED, "reassigned"), "a-run")
     care.change_task(task, assigned_to_user_id=first)
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     assert taken_up(ledger, claim).recipient_id == first
 
 
 def test_a_failed_message_is_not_tried_again_by_itself(care: Care, ledger: Ledger) -> None:
     """But a person may ask for it by name, once a claim."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     ledger.suppress(taken_up(ledger, claim), Suppression(State.FAILED, "no phone"), "a-run")
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
     by_hand = str(uuid4())
-    assert len(ledger.claim_named_tasks([task], by_hand)) == 1
+    assert len(ledger.claim_named(NEW_TASKS, [task], by_hand)) == 1
     (notification,) = ledger.take_up(by_hand, by_hand)
     ledger.suppress(notification, Suppression(State.FAILED, "no phone"), by_hand)
-    assert ledger.claim_named_tasks([task], by_hand) == []
+    assert ledger.claim_named(NEW_TASKS, [task], by_hand) == []
     assert care.states(task) == ["FAILED", "FAILED"]
 
 
@@ -261,24 +263,26 @@ def test_asking_by_name_leaves_alone_what_was_or_may_have_been_sent(care: Care, 
         ledger.settle_sent(notification, attempt, "SM1")
     else:
         ledger.settle_unclear(notification, attempt, "nobody knows", None)
-    assert ledger.claim_named_tasks([task], str(uuid4())) == []
-    assert ledger.in_hand_elsewhere([task], str(uuid4())) == {task: State(settled)}
+    assert ledger.claim_named(NEW_TASKS, [task], str(uuid4())) == []
+    assert ledger.in_hand_elsewhere(NEW_TASKS, [task], str(uuid4())) == {
+        task: InHand(state=State(settled), due_at=None)
+    }
 
 
 def test_asking_by_name_waits_for_a_lease_to_expire(care: Care, ledger: Ledger) -> None:
     """A sensor's run has the row; afterwards a person's may have it."""
     task = care.a_task(care.a_nurse())
-    ledger.claim_new_tasks()
-    assert ledger.claim_named_tasks([task], str(uuid4())) == []
+    ledger.claim(NEW_TASKS)
+    assert ledger.claim_named(NEW_TASKS, [task], str(uuid4())) == []
     care.let_leases_expire()
-    assert [one.task_id for one in ledger.claim_named_tasks([task], str(uuid4()))] == [task]
+    assert [one.task_id for one in ledger.claim_named(NEW_TASKS, [task], str(uuid4()))] == [task]
 
 
 def test_a_sent_text_is_logged_in_the_same_moment(care: Care, ledger: Ledger) -> None:
     """Ledger and application log say so together, with the same time."""
     nurse = care.a_nurse()
     task = care.a_task(nurse)
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
     attempt = ledger.begin_attempt(notification, "a-run") or 0
     for _ in range(2):
@@ -306,7 +310,7 @@ def test_a_text_is_known_as_sent_even_if_the_applications_log_refuses_its_row(ca
 def test_an_attempt_cannot_settle_a_later_one(care: Care, ledger: Ledger) -> None:
     """An answer that comes late counts for the attempt it belongs to."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
     first = ledger.begin_attempt(notification, "a-run") or 0
     ledger.try_again(notification, first, "busy", 20429)
@@ -320,11 +324,11 @@ def test_an_attempt_cannot_settle_a_later_one(care: Care, ledger: Ledger) -> Non
 def test_a_late_word_of_one_claim_does_not_undo_what_another_has_sent(care: Care, ledger: Ledger) -> None:
     """An attempt that was put back does not count, so its number comes again, under another claim."""
     task = care.a_task(care.a_nurse())
-    (first,) = ledger.claim_new_tasks()
+    (first,) = ledger.claim(NEW_TASKS)
     slow = taken_up(ledger, first)
     attempt = ledger.begin_attempt(slow, "a-run") or 0
     ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
-    (second,) = ledger.claim_new_tasks()
+    (second,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, second)
     assert ledger.begin_attempt(notification, "another-run") == attempt
     ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
@@ -361,7 +365,7 @@ def test_claims_that_no_run_takes_up_have_longer_and_longer_leases(care: Care, l
     task = care.a_task(care.a_nurse())
 
     def lease() -> int:
-        (claim,) = ledger.claim_new_tasks()
+        (claim,) = ledger.claim(NEW_TASKS)
         (row,) = care.ledger(task)
         seconds: float = (row["lease_until"] - row["claimed_at"]).total_seconds()
         if taking_up:
@@ -384,7 +388,7 @@ def test_what_a_dead_process_was_sending_is_set_aside(care: Care, ledger: Ledger
     care.let_leases_expire()
     ledger.doubt_abandoned_attempts()
     assert care.states(task) == ["IN_DOUBT"]
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
     ledger.settle_sent(notification, attempt, "SM1")
     assert care.states(task) == ["SENT"]
 
@@ -395,15 +399,15 @@ def test_what_is_put_back_has_lost_no_attempt_and_waits(care: Care, ledger: Ledg
     ledger.put_back(notification, attempt, "credentials", 20003, pause=30)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"], row["claim_id"]) == ("QUEUED", 0, None)
-    assert ledger.claim_new_tasks() == []
+    assert ledger.claim(NEW_TASKS) == []
     care.let_leases_expire()
-    assert task_ids(ledger.claim_new_tasks()) == [task]
+    assert task_ids(ledger.claim(NEW_TASKS)) == [task]
 
 
 def test_the_history_tells_every_change(care: Care, ledger: Ledger) -> None:
     """With the run and the reason of each."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim_new_tasks()
+    (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
     for number in (1, 2):
         attempt = ledger.begin_attempt(notification, f"run-{number}") or 0
@@ -473,7 +477,7 @@ def test_a_missing_column_of_the_application_is_not_taken_for_our_missing_schema
     """The error names the column."""
     care.rows('ALTER TABLE "EscalationTask" RENAME assigned_to_user_id TO nurse_id')
     with pytest.raises(ProgrammingError, match="assigned_to_user_id"):
-        ledger.claim_new_tasks()
+        ledger.claim(NEW_TASKS)
 
 
 def test_a_missing_schema_is_said_in_a_sentence(postgres: EmbeddedPostgres) -> None:
@@ -482,5 +486,5 @@ def test_a_missing_schema_is_said_in_a_sentence(postgres: EmbeddedPostgres) -> N
     url = postgres_url(postgres.url("without_our_schema"))
     make_care_tables(url, with_sample_people=False)
     with pytest.raises(SchemaMissingError, match="sequora migrate"):
-        Ledger(engine_for(url)).claim_new_tasks()
+        Ledger(engine_for(url)).claim(NEW_TASKS)
     engine_for(url).dispose()

@@ -6,11 +6,17 @@ import pytest
 from care import Care
 
 from sequora_orchestration.resources import care_database, ledger
+from sequora_orchestration.resources.queues import QUESTIONS, QUEUES
 
 STATEMENTS = {
     f"{module.__name__.rsplit('.', 1)[-1]}.{name}": str(sql)
     for module in (care_database, ledger)
     for name, sql in module.SQL.all.items()
+    if "{question}" not in str(sql)
+} | {
+    f"ledger.{statement} of {queue.name}": str(ledger.SQL.with_question(statement, QUESTIONS[question]))
+    for queue in QUEUES.values()
+    for statement, question in (("claim", queue.question), ("claim_named", queue.named))
 }
 
 

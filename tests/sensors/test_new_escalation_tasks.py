@@ -14,7 +14,8 @@ from dagster import (
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.resources.ledger import BATCH
 from sequora_orchestration.sensors import watch
-from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS, LedgerResource
+from sequora_orchestration.sensors.claiming import LedgerResource
+from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -38,7 +39,7 @@ def tick(lane: SensorDefinition) -> tuple[list[RunRequest], str | None]:
 def test_a_tick_that_finds_nothing_says_so(care: Care) -> None:
     """The UI shows why there is no run."""
     care.a_task(care.a_nurse(), status="RESOLVED")
-    assert tick(NEW_ESCALATION_TASKS[0]) == ([], "No new task.")
+    assert tick(NEW_ESCALATION_TASKS[0]) == ([], "No new tasks.")
 
 
 def test_a_task_becomes_a_run_with_ids_and_tags(care: Care) -> None:

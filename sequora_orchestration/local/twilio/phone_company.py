@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from sequora_orchestration.domain.gsm_7 import segments
+
 LONGEST_BODY = 1600
 """Characters; more is refused with 21617 (https://www.twilio.com/docs/errors/21617)."""
 
@@ -53,15 +55,6 @@ _REFUSED_SENDERS = {
     ),
     "+15005550008": (429, 21611, "SMS queue is full"),
 }
-
-# 3GPP TS 23.038, the default alphabet and its extension table; those of the latter cost an escape as well.
-_GSM_7 = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM_7_EXTENSION = frozenset("\f^{}\\[~]|€")
-_GSM_7_BOTH = _GSM_7 | _GSM_7_EXTENSION
-_LAST_OF_THE_BASIC_PLANE = "\uffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,28 +167,6 @@ class Garbage:
 
 
 Answer = Refuse | ResetBeforeAccepting | ResetAfterAccepting | Hang | ErrorAfterAccepting | Garbage
-
-
-def segments(body: str) -> int:
-    """How many SMS segments a body takes.
-
-    GSM-7 holds 160 characters, or 153 in each of several segments; one character outside of it turns the
-    whole body into UCS-2, with 70 and 67. Neither an escaped character nor a surrogate pair is split.
-    """
-    if _GSM_7_BOTH.issuperset(body):
-        sizes = [2 if character in _GSM_7_EXTENSION else 1 for character in body]
-        alone, each = 160, 153
-    else:
-        sizes = [2 if character > _LAST_OF_THE_BASIC_PLANE else 1 for character in body]
-        alone, each = 70, 67
-    if sum(sizes) <= alone:
-        return 1
-    count, filled = 1, 0
-    for size in sizes:
-        if filled + size > each:
-            count, filled = count + 1, 0
-        filled += size
-    return count
 
 
 class PhoneCompany:

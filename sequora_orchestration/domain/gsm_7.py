@@ -1,0 +1,51 @@
+"""GSM-7, the alphabet in which a text is cheapest: how many segments a text takes, and how a name is put into it."""
+
+import unicodedata
+
+# 3GPP TS 23.038, the default alphabet and its extension table; those of the latter cost an escape as well.
+GSM_7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_7_EXTENSION = frozenset("\f^{}\\[~]|€")
+_BOTH = GSM_7 | GSM_7_EXTENSION
+_LAST_OF_THE_BASIC_PLANE = "\uffff"
+
+
+def segments(body: str) -> int:
+    """Return how many SMS segments a body takes.
+
+    GSM-7 holds 160 characters, or 153 in each of several segments; one character outside of it turns the
+    whole body into UCS-2, with 70 and 67. Neither an escaped character nor a surrogate pair is split.
+    """
+    if is_gsm_7(body):
+        sizes = [2 if character in GSM_7_EXTENSION else 1 for character in body]
+        alone, each = 160, 153
+    else:
+        sizes = [2 if character > _LAST_OF_THE_BASIC_PLANE else 1 for character in body]
+        alone, each = 70, 67
+    if sum(sizes) <= alone:
+        return 1
+    count, filled = 1, 0
+    for size in sizes:
+        if filled + size > each:
+            count, filled = count + 1, 0
+        filled += size
+    return count
+
+
+def is_gsm_7(body: str) -> bool:
+    """Tell whether the alphabet has every character of the body."""
+    return _BOTH.issuperset(body)
+
+
+def to_gsm_7(word: str) -> str:
+    """Return a word with the accents taken off that the alphabet does not have (`María` becomes `Maria`).
+
+    What cannot be written in it is left out.
+    """
+    composed = unicodedata.normalize("NFC", word)
+    return "".join(
+        character if character in GSM_7 else "".join(c for c in unicodedata.normalize("NFKD", character) if c in GSM_7)
+        for character in composed
+    )

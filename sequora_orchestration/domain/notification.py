@@ -1,0 +1,38 @@
+"""A message that is to be sent, as a run has it in hand: ids and times, no name, no number, no text."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The message to a nurse that a supervisor is told of: unanswered, or not received."""
+
+    recipient_id: str | None
+    """The nurse; None if nobody is assigned to the task."""
+
+    reason: str | None
+    owed_since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """A message under a claim."""
+
+    id: str
+    kind: str
+    claim_id: str
+    task_id: str | None
+    episode_id: str | None
+    recipient_id: str | None
+    """A user's id, or of a check-in the patient's; None while it has none."""
+
+    owed_since: datetime
+    sla_due_at: datetime | None = None
+    due_at: datetime | None = None
+    cause: Cause | None = None
+
+    @property
+    def subject(self) -> str:
+        """What the message is about, for a person who reads a log."""
+        return f"task {self.task_id}" if self.task_id else f"episode {self.episode_id}"

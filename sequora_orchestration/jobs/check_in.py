@@ -1,0 +1,71 @@
+"""The check-in on a patient after the hospital: scheduled when the episode appears, sent when it falls due.
+
+The 24 hours in between are a row in the ledger that waits, not a run that sleeps.
+"""
+
+from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
+
+from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.jobs.steps import (
+    RETRIES,
+    claim_of,
+    each,
+    finding_recipients,
+    log_notification,
+    reading,
+    retried,
+    send_sms,
+    work_on,
+)
+from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES
+
+fetch_episode = reading("fetch_episode", "Read the episodes. One that is gone ends here, with the reason.")
+fetch_check_in = reading(
+    "fetch_check_in",
+    "Read the check-ins. One whose episode is gone, or that is a day late, ends here, with the reason.",
+)
+fetch_patient = finding_recipients(
+    "fetch_patient",
+    "Read the patients. When it is to be sent: a check-in on one who is gone, opted out or without a usable phone ends "
+    "here, and at night it is moved to the morning, with the reason.",
+)
+
+
+@op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
+def schedule_check_in_text(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
+    """Let each check-in wait until it is due: after the delay, by day where the patient is."""
+    with retried(context):
+        scheduled = delivery.schedule_check_ins(delivery.ledger.take_up(claim_of(context), context.run_id))
+        for one, when in scheduled:
+            if not when.is_in_window:
+                context.log.warning(f"{one.subject}: {when.reason}")
+        records = [
+            {
+                "episode": one.episode_id or "",
+                "due": when.due_at.isoformat(timespec="seconds"),
+                "why then": when.reason,
+                "patient's zone": when.zone or "not known",
+                "first contact counts until": when.window_ends.isoformat(timespec="seconds"),
+            }
+            for one, when in scheduled
+        ]
+        context.add_output_metadata({"scheduled": len(scheduled), **each(records)})
+
+
+@job(config=work_on(NEW_EPISODES, fetch_episode))
+def schedule_check_in() -> None:
+    """Schedule the check-in on a patient who has left hospital: fetch episode, fetch patient, schedule the text.
+
+    Launched by the sensor `new_episodes`. By hand: give `episode_ids`; what is scheduled or sent already stays so.
+    """
+    schedule_check_in_text(fetch_patient(fetch_episode()))
+
+
+@job(config=work_on(DUE_CHECK_INS, fetch_check_in, send_sms, log_notification))
+def send_check_in() -> None:
+    """Text a patient whose check-in is due: fetch check-in, fetch patient, send SMS, log.
+
+    Launched by the sensor `due_check_ins`. By hand: give `episode_ids`; their check-ins go out now instead of at
+    their time, though never at night where the patient is, and never twice.
+    """
+    log_notification(send_sms(fetch_patient(fetch_check_in())))

@@ -1,0 +1,20 @@
+"""No silent hole: a nurse who cannot be reached, or a task without one, is told to a supervisor at once."""
+
+from dagster import job
+
+from sequora_orchestration.jobs.steps import escalate_to_supervisor, reading, work_on
+from sequora_orchestration.resources.queues import UNREACHED_NURSES
+
+check_unreached = reading(
+    "check_unreached", "Read the tasks. One that is closed, or is somebody else's by now, ends here: nobody is told."
+)
+
+
+@job(config=work_on(UNREACHED_NURSES, check_unreached, escalate_to_supervisor))
+def report_unreached_nurse() -> None:
+    """Tell a supervisor that a task's nurse could not be reached, and why, or that nobody is assigned to it.
+
+    Launched by the sensor `unreached_nurses`. By hand: give `task_ids`; each supervisor is told once
+    per task and nurse.
+    """
+    escalate_to_supervisor(check_unreached())

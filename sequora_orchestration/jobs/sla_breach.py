@@ -1,0 +1,67 @@
+"""What follows a missed SLA: the nurse is alerted, and if the task stays open, a supervisor is told.
+
+The wait in between is a row in the ledger. Whatever becomes of the run, the row falls due, or is made up for when it
+would have been.
+"""
+
+from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
+
+from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.jobs.steps import (
+    RETRIES,
+    Work,
+    claim_by_name,
+    each,
+    escalate_to_supervisor,
+    reading,
+    report_others,
+    retried,
+    send_claimed,
+    work_on,
+)
+from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES
+
+check_resolved = reading(
+    "check_resolved",
+    "Read the tasks. One that is closed, or whose SLA was moved into the future, ends here: nobody is told.",
+)
+
+
+@op(out=Out(Nothing), retry_policy=RETRIES)
+def alert_nurse(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
+    """Text the nurses that the SLA was missed; once per task and SLA time."""
+    with retried(context):
+        claim_by_name(context, config, delivery)
+        report_others(context, config, delivery)
+        send_claimed(context, delivery)
+
+
+@op(ins={"alerted": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
+def wait(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
+    """Let the time begin after which a supervisor is told: a row in the ledger that falls due."""
+    with retried(context):
+        waiting = delivery.ledger.schedule_escalations(config.ids)
+        records = [
+            {"task": one.task_id or "", "until": one.due_at.isoformat(timespec="seconds") if one.due_at else ""}
+            for one in waiting
+        ]
+        context.add_output_metadata({"waiting": len(waiting), **each(records)})
+
+
+@job(config=work_on(SLA_BREACHES, alert_nurse, wait))
+def handle_sla_breach() -> None:
+    """Alert the nurse of an open task whose SLA has passed, and let the wait for the escalation begin.
+
+    Launched by the sensor `sla_breaches`. By hand: give `task_ids`; nobody is alerted twice of the same SLA time.
+    """
+    wait(alert_nurse())
+
+
+@job(config=work_on(UNANSWERED_BREACHES, check_resolved, escalate_to_supervisor))
+def escalate_sla_breach() -> None:
+    """Tell a supervisor of a task that is still open when the wait after its breach is over.
+
+    Launched by the sensor `unanswered_breaches`. By hand: give `task_ids`; never before the wait is over, and each
+    supervisor is told once per task and SLA time.
+    """
+    escalate_to_supervisor(check_resolved())

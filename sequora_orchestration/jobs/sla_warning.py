@@ -1,0 +1,102 @@
+"""The warning before an SLA is missed: a scan, and a step for each task that it finds."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    Config,
+    DynamicOut,
+    DynamicOutput,
+    In,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    ResourceParam,
+    config_mapping,
+    job,
+    op,
+)
+from pydantic import Field
+
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.jobs.steps import (
+    RETRIES,
+    Work,
+    claim_by_name,
+    report_others,
+    report_outcomes,
+    retried,
+    run_tags,
+    try_again,
+    warn_of_failures,
+)
+from sequora_orchestration.resources.ledger import SCAN_LEASE
+from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
+
+
+class Scan(Config):
+    """Which tasks a scan looks at."""
+
+    task_ids: list[str] = Field(
+        default=[], description='Ids of rows in "EscalationTask"; leave them out to look at every open task.'
+    )
+
+
+@config_mapping
+def scan(config: Scan) -> dict[str, Any]:
+    """Give the scan the task ids, or none for every open task."""
+    work = Work(queue=TASKS_NEAR_SLA.name, ids=config.task_ids).model_dump()
+    return {"ops": {find_tasks_near_sla.name: {"config": work}}}
+
+
+@op(out=DynamicOut(Nothing), retry_policy=RETRIES)
+def find_tasks_near_sla(
+    context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]
+) -> Iterator[DynamicOutput[None]]:
+    """Find the open tasks that come to their SLA and whose nurse has not been warned of it; a step for each follows."""
+    with retried(context):
+        if config.ids:
+            claim_by_name(context, config, delivery)
+            report_others(context, config, delivery)
+        elif newly_claimed := delivery.ledger.claim_all(TASKS_NEAR_SLA, context.run_id):
+            context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
+        found = delivery.ledger.take_up(context.run_id, context.run_id, lease=SCAN_LEASE)
+        context.log.info(f"{len(found)} to warn")
+    for one in found:
+        yield DynamicOutput(None, mapping_key=mapping_key(one))
+
+
+@op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
+def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
+    """Text the nurse of one task that its SLA is near; once per task and SLA time."""
+    with retried(context):
+        name = named_by(context.get_mapping_key() or "")
+        waiting = delivery.ledger.one_of_claim(context.run_id, name)
+        tried_again = delivery.send([waiting]) if waiting else False
+        outcomes = delivery.ledger.outcomes(context.run_id, of=name)
+        warn_of_failures(context, outcomes)
+        if tried_again:
+            raise try_again(context)
+        report_outcomes(context, outcomes)
+
+
+def mapping_key(notification: Notification) -> str:
+    """Return what names a message's step: its task, where the id may stand in a step's name, or else its own id."""
+    task_id = notification.task_id or ""
+    return (task_id if re.fullmatch(r"[0-9A-Za-z-]+", task_id) else notification.id).replace("-", "_")
+
+
+def named_by(key: str) -> str:
+    """Return the id that a step is named by."""
+    return key.replace("_", "-")
+
+
+@job(config=scan)
+def check_sla_warnings() -> None:
+    """Warn the nurses of the open tasks whose SLA is near: find them, then a step for each.
+
+    Launched every five minutes. By hand: as it is, or with `task_ids`; nobody is warned twice of the same SLA time.
+    """
+    find_tasks_near_sla().map(warn)

@@ -1,0 +1,276 @@
+-- Who is owed a message: one question per queue, put into the claims of `ledger.sql`, which say why they are safe to
+-- run twice or at the same time as themselves. "Live" is a row that is neither FAILED nor CANCELLED: its message is on
+-- its way, or has been or may have been sent.
+
+-- name: new_tasks
+-- Which open tasks, created since we went live, have an assignee who has no row in the ledger (or no assignee, and no
+-- row saying so)?
+SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text) AS business_key,
+       t.id::text AS task_id,
+       t.episode_id::text AS episode_id,
+       t.assigned_to_user_id::text AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock())
+           AS owed_since,
+       NULL::timestamptz AS sla_due_at,
+       NULL::timestamptz AS due_at,
+       NULL::uuid AS because_of
+FROM public."EscalationTask" t
+WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+  AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.business_key = orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
+        AND n.state <> 'CANCELLED'
+  )
+ORDER BY urgency, owed_since
+LIMIT :most
+
+-- name: new_episodes
+-- Which episodes, created since we went live, have no row in the ledger? One that is older than a week and the delay
+-- would be stale by now; leaving those out keeps the question as cheap as it is with few.
+SELECT orchestration.check_in_key(e.id::text) AS business_key,
+       NULL AS task_id,
+       e.id::text AS episode_id,
+       e.patient_id::text AS recipient_id,
+       NULL AS severity,
+       orchestration.urgency('LOW') AS urgency,
+       coalesce(orchestration.plausible_time(e.created_at), orchestration.clock()) AS owed_since,
+       NULL::timestamptz AS sla_due_at,
+       NULL::timestamptz AS due_at,
+       NULL::uuid AS because_of
+FROM public."Episode" e
+WHERE (
+      e.created_at IS NULL
+      OR e.created_at >= greatest(
+          coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live)),
+          orchestration.clock() - make_interval(days => 7, secs => :check_in_delay)
+      )
+  )
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id::text)
+  )
+ORDER BY owed_since
+LIMIT :most
+
+-- name: tasks_near_sla
+-- Which open tasks, created since we went live, come to their SLA within the window, and their nurse has not been
+-- warned of that SLA?
+SELECT orchestration.sla_key('sla-warning', t.id::text, t.sla_due_at) AS business_key,
+       t.id::text AS task_id,
+       t.episode_id::text AS episode_id,
+       t.assigned_to_user_id::text AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       orchestration.clock() AS owed_since,
+       t.sla_due_at,
+       NULL::timestamptz AS due_at,
+       NULL::uuid AS because_of
+FROM public."EscalationTask" t
+WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+  AND t.sla_due_at > orchestration.clock()
+  AND t.sla_due_at <= orchestration.clock() + make_interval(secs => :sla_warning_window)
+  AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.business_key = orchestration.sla_key('sla-warning', t.id::text, t.sla_due_at)
+        AND n.state <> 'CANCELLED'
+        AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
+  )
+ORDER BY urgency, t.sla_due_at
+LIMIT :most
+
+-- name: sla_breaches
+-- Which open tasks, created since we went live, have passed their SLA, and their nurse has not been alerted?
+SELECT orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AS business_key,
+       t.id::text AS task_id,
+       t.episode_id::text AS episode_id,
+       t.assigned_to_user_id::text AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       greatest(t.sla_due_at, orchestration.plausible_time(t.created_at)) AS owed_since,
+       t.sla_due_at,
+       NULL::timestamptz AS due_at,
+       NULL::uuid AS because_of
+FROM public."EscalationTask" t
+WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+  AND t.sla_due_at <= orchestration.clock()
+  AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
+  AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at)
+        AND n.state <> 'CANCELLED'
+        AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
+  )
+ORDER BY urgency, owed_since
+LIMIT :most
+
+-- name: unanswered_breaches
+-- Which open tasks had their breach alert longer ago than the escalation's delay, and no escalation is scheduled, on
+-- its way or sent? Usually the breach's own run has scheduled it; this is for those whose run died first, and for
+-- escalations that reached nobody.
+SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS business_key,
+       t.id::text AS task_id,
+       t.episode_id::text AS episode_id,
+       NULL AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       breach.alerted_at + make_interval(secs => :escalation_delay) AS owed_since,
+       t.sla_due_at,
+       breach.alerted_at + make_interval(secs => :escalation_delay) AS due_at,
+       breach.id AS because_of
+FROM public."EscalationTask" t
+JOIN LATERAL (
+    SELECT n.id, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
+    FROM orchestration.notification n
+    WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
+    ORDER BY n.created_at DESC
+    LIMIT 1
+) AS breach ON true
+WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+  AND t.sla_due_at <= orchestration.clock()
+  AND breach.alerted_at + make_interval(secs => :escalation_delay) <= orchestration.clock()
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.sla_due_at = t.sla_due_at
+        AND n.state NOT IN ('FAILED', 'CANCELLED')
+  )
+ORDER BY urgency, owed_since
+LIMIT :most
+
+-- name: unreached_nurses
+-- Of which open tasks has a message to the assignee failed, and she has had none since, and no supervisor has been or
+-- is being told? A task that nobody is assigned to has the grace; a critical one has none.
+SELECT DISTINCT ON (urgency, business_key)
+       orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
+       f.task_id,
+       t.episode_id::text AS episode_id,
+       NULL AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       orchestration.clock() AS owed_since,
+       NULL::timestamptz AS sla_due_at,
+       NULL::timestamptz AS due_at,
+       f.id AS because_of
+FROM orchestration.notification f
+JOIN public."EscalationTask" t
+    ON t.id::text = f.task_id AND t.assigned_to_user_id::text IS NOT DISTINCT FROM f.recipient_id
+WHERE f.state = 'FAILED'
+  AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
+  AND (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+  AND (
+      f.recipient_id IS NOT NULL
+      OR t.severity::text = 'CRITICAL'
+      OR f.owed_since + make_interval(secs => :unassigned_grace) <= orchestration.clock()
+  )
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.task_id = f.task_id AND n.recipient_id = f.recipient_id AND n.created_at > f.created_at
+        AND n.kind IN ('task-created', 'sla-warning', 'sla-breach') AND n.state IN ('SENT', 'DELIVERED')
+  )
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND n.state NOT IN ('FAILED', 'CANCELLED')
+        AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
+  )
+ORDER BY urgency, business_key, f.created_at DESC
+LIMIT :most
+
+-- name: nothing
+-- A queue in which nothing is found but what has been scheduled.
+SELECT NULL AS business_key, NULL AS task_id, NULL AS episode_id, NULL AS recipient_id, NULL AS severity,
+       NULL::smallint AS urgency, NULL::timestamptz AS owed_since, NULL::timestamptz AS sla_due_at,
+       NULL::timestamptz AS due_at, NULL::uuid AS because_of
+WHERE false
+
+-- name: named_tasks
+-- These tasks, whatever their state: whether a text is wanted is asked before it is sent.
+SELECT CASE WHEN :kind = 'task-created'
+            THEN orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
+            ELSE orchestration.sla_key(:kind, t.id::text, orchestration.plausible_time(t.sla_due_at))
+       END AS business_key,
+       t.id::text AS task_id,
+       t.episode_id::text AS episode_id,
+       t.assigned_to_user_id::text AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       orchestration.clock() AS owed_since,
+       CASE WHEN :kind <> 'task-created' THEN orchestration.plausible_time(t.sla_due_at) END AS sla_due_at,
+       NULL::timestamptz AS due_at,
+       NULL::uuid AS because_of
+FROM public."EscalationTask" t
+WHERE t.id = ANY (:ids)
+
+-- name: named_episodes
+-- These episodes; one that is to be sent, and not only scheduled, is due now.
+SELECT orchestration.check_in_key(e.id::text) AS business_key,
+       NULL AS task_id,
+       e.id::text AS episode_id,
+       e.patient_id::text AS recipient_id,
+       NULL AS severity,
+       orchestration.urgency('LOW') AS urgency,
+       orchestration.clock() AS owed_since,
+       NULL::timestamptz AS sla_due_at,
+       CASE WHEN CAST(:scheduled AS boolean) THEN orchestration.clock() END AS due_at,
+       NULL::uuid AS because_of
+FROM public."Episode" e
+WHERE e.id = ANY (:ids)
+
+-- name: named_breaches
+-- Those of these tasks whose breach of the SLA has been handled; an escalation is not made before its time by asking.
+SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS business_key,
+       t.id::text AS task_id,
+       t.episode_id::text AS episode_id,
+       NULL AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       orchestration.clock() AS owed_since,
+       t.sla_due_at,
+       breach.alerted_at + make_interval(secs => :escalation_delay) AS due_at,
+       breach.id AS because_of
+FROM public."EscalationTask" t
+JOIN LATERAL (
+    SELECT n.id, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
+    FROM orchestration.notification n
+    WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
+    ORDER BY n.created_at DESC
+    LIMIT 1
+) AS breach ON true
+WHERE t.id = ANY (:ids)
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.sla_due_at = t.sla_due_at
+        AND n.recipient_id IS NOT NULL AND n.state NOT IN ('FAILED', 'CANCELLED')
+  )
+
+-- name: named_unreached
+-- Those of these tasks of which a message to the assignee has failed, without any grace.
+SELECT DISTINCT ON (business_key)
+       orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
+       f.task_id,
+       t.episode_id::text AS episode_id,
+       NULL AS recipient_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency,
+       orchestration.clock() AS owed_since,
+       NULL::timestamptz AS sla_due_at,
+       NULL::timestamptz AS due_at,
+       f.id AS because_of
+FROM public."EscalationTask" t
+JOIN orchestration.notification f
+    ON f.task_id = t.id::text AND f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text
+WHERE t.id = ANY (:ids)
+  AND f.state = 'FAILED'
+  AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND n.recipient_id IS NOT NULL
+        AND n.state NOT IN ('FAILED', 'CANCELLED')
+        AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
+  )
+ORDER BY business_key, f.created_at DESC

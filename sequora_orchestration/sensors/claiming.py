@@ -1,0 +1,62 @@
+"""What every sensor does: it claims from its queue, and requests a run for each claim."""
+
+from collections.abc import Callable, Sequence
+
+from dagster import (
+    ConfigurableResource,
+    DefaultSensorStatus,
+    InitResourceContext,
+    JobDefinition,
+    ResourceParam,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from sequora_orchestration.jobs.steps import run_tags
+from sequora_orchestration.resources.ledger import Claim, Ledger, open_ledger
+from sequora_orchestration.resources.queues import Queue
+
+
+class LedgerResource(ConfigurableResource[Ledger]):
+    """The ledger in the schema `orchestration` on SUPABASE_DB_URL."""
+
+    def create_resource(self, context: InitResourceContext) -> Ledger:  # noqa: ARG002
+        """Read the settings; raises SettingError."""
+        return open_ledger()
+
+
+def run_request(queue: Queue, claim: Claim) -> RunRequest:
+    """Return the run that works on what the claim has."""
+    ids = list(dict.fromkeys(subject.id for subject in claim.subjects))
+    return RunRequest(run_key=claim.id, run_config={queue.ids: ids}, tags=run_tags(claim.subjects))
+
+
+def claiming_sensor(
+    name: str,
+    *,
+    queue: Queue,
+    job: JobDefinition,
+    description: str,
+    watch: Callable[[SensorEvaluationContext, Callable[[], Sequence[Claim]]], Sequence[Claim]] | None = None,
+) -> SensorDefinition:
+    """Return a sensor that launches `job` for what it claims from `queue`; it asks once a tick, or as `watch` does."""
+
+    @sensor(
+        name=name,
+        job=job,
+        minimum_interval_seconds=1,  # the daemon's loop, every 5 s, is what sets the pace
+        default_status=DefaultSensorStatus.RUNNING,
+        description=description,
+    )
+    def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
+        ledger.doubt_abandoned_attempts()
+        claims = watch(context, lambda: ledger.claim(queue)) if watch else ledger.claim(queue)
+        if not claims:
+            return SensorResult(skip_reason=SkipReason(f"No {queue.name}."))
+        return SensorResult(run_requests=[run_request(queue, claim) for claim in claims])
+
+    return claiming
