@@ -1,12 +1,16 @@
 """The application in tests: rows in one line each, and the ledger as a person would look at it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Engine, RowMapping, text
 
 NURSE_PHONE = "+12025550101"
+SUPERVISOR_PHONE = "+12025550121"
+ADMIN_PHONE = "+12025550131"
+PATIENT_PHONE = "+12025550151"
 EPISODE = "12345678-9abc-4def-8123-456789abcdef"
 
 
@@ -52,22 +56,43 @@ class Care:
         }
         return self.insert("EscalationTask", **{**task, "assigned_to_user_id": nurse, **columns})
 
+    def a_patient(self, phone: str | None = PATIENT_PHONE, **columns: object) -> str:
+        """Insert a patient; give columns to make another of them."""
+        person = {
+            "id": str(uuid4()),
+            "first_name": "Ellen",
+            "last_name": "Marsh",
+            "language_code": "EN",
+            "timezone": "America/New_York",
+        }
+        return self.insert("Patient", **{**person, "primary_phone": phone, **columns})
+
+    def an_episode(self, patient: str | None, **columns: object) -> str:
+        """Insert the episode of a patient who has left hospital; give columns to make it another."""
+        episode = {"id": str(uuid4()), "condition_code": "CHF", "risk_level": "HIGH"}
+        return self.insert("Episode", **{**episode, "patient_id": patient, **columns})
+
+    def a_supervisor(self, phone: str | None = SUPERVISOR_PHONE, **columns: object) -> str:
+        """Insert a supervisor; give columns to make another of them."""
+        return self.a_nurse(phone, **{"role": "SUPERVISOR", "first_name": "Sofia", **columns})
+
     def change_task(self, task: str, **columns: object) -> None:
         """Change a task's columns."""
         assignments = ", ".join(f"{name} = :{name}" for name in columns)
         self.rows(f'UPDATE "EscalationTask" SET {assignments}, updated_at = now() WHERE id = :id', id=task, **columns)
 
-    def ledger(self, task: str | None = None) -> Sequence[RowMapping]:
-        """Return the ledger's rows, of one task or all, oldest first."""
+    def ledger(self, task: str | None = None, *, kind: str | None = None) -> Sequence[RowMapping]:
+        """Return the ledger's rows, of one task (or of one kind) or all, oldest first."""
         return self.rows(
-            "SELECT * FROM orchestration.notification WHERE CAST(:task AS text) IS NULL OR task_id = :task"
-            " ORDER BY created_at, id",
+            "SELECT * FROM orchestration.notification WHERE (CAST(:task AS text) IS NULL OR task_id = :task)"
+            " AND (CAST(:kind AS text) IS NULL OR kind = :kind) ORDER BY created_at, id",
             task=task,
+            kind=kind,
         )
 
-    def states(self, task: str | None = None) -> list[str]:
+    def states(self, task: str | None = None, *, kind: str | None = None) -> list[str]:
         """Return the states of the ledger's rows, oldest first."""
-        return [row["state"] for row in self.ledger(task)]
+        return [row["state"] for row in self.ledger(task, kind=kind)]
 
     def history(self, task: str) -> list[str]:
         """Return the states that a task's messages went through, in order."""
@@ -81,6 +106,14 @@ class Care:
     def logged(self, task: str) -> Sequence[RowMapping]:
         """Return the application's log rows of a task."""
         return self.rows('SELECT * FROM "NotificationLog" WHERE task_id = :task', task=task)
+
+    def it_is(self, moment: datetime) -> None:
+        """Stop the clock that every statement goes by, at this moment; the system has been live for long."""
+        self.rows(
+            "CREATE OR REPLACE FUNCTION orchestration.clock() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE"
+            f" RETURN timestamptz '{moment.isoformat()}'"
+        )
+        self.rows("UPDATE orchestration.go_live SET go_live_at = '2000-01-01 00:00+00'")
 
     def let_leases_expire(self) -> None:
         """Let every lease run out, as if its time had passed."""

@@ -5,7 +5,9 @@ from uuid import uuid4
 
 import pytest
 from care import Care
+from dagster import DagsterInstance
 from phones import Phones
+from runs import Runs
 from sqlalchemy import create_engine
 
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
@@ -85,3 +87,10 @@ def environment(care_url: str, twilio: TwilioServer, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TWILIO_FROM_NUMBER", "+15005550006")
     monkeypatch.setenv("TWILIO_API_BASE_URL", twilio.url)
     monkeypatch.setenv("SEQUORA_APP_URL", "https://app.example.com")
+
+
+@pytest.fixture
+def runs(ledger: Ledger, environment: None) -> Iterator[Runs]:  # noqa: ARG001  # the settings are the runs'
+    """Runs on a Dagster instance of this test's own."""
+    with DagsterInstance.ephemeral() as instance:
+        yield Runs(instance, ledger)

@@ -190,6 +190,8 @@ def _unwanted_escalation(facts: Facts) -> Withheld | None:
         return _cancelled("the task has no SLA time any more")
     if facts.task.sla_due_at > facts.now:
         return _cancelled("the SLA time has been moved into the future meanwhile")
+    if facts.message.sla_due_at and facts.task.sla_due_at > facts.message.sla_due_at:
+        return _cancelled("the SLA time has been moved meanwhile, and that one's breach is alerted on its own")
     if facts.message.due_at and facts.now < facts.message.due_at:
         return Postponement(facts.message.due_at, "the nurse still has time to act on the breach")
     return None

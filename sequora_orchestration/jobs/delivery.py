@@ -149,6 +149,8 @@ class Delivery:
         Return those for whom there is nobody; they wait, and are tried again.
         """
         unaddressed = [one for one in notifications if one.recipient_id is None]
+        ended = {one.id for one, _ in self.drop_unwanted(unaddressed)} if unaddressed else set()
+        unaddressed = [one for one in unaddressed if one.id not in ended]
         if not unaddressed:
             return []
         users = self.care.users_of_roles(ROLES_IN_ORDER)

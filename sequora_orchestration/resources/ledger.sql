@@ -104,7 +104,7 @@ ORDER BY urgency, owed_since;
 -- name: claim_named
 -- Somebody asks for these by name: each is claimed unless its recipient has been told, or may have been, or another
 -- claim has it under a lease. What failed before gets a new try, once a claim.
--- Twice, or two at once: what this claim has, or has tried, is not claimed anew; the unique key and the lock let
+-- Twice, or two at once: what this claim has, or has tried or postponed, is not claimed anew; the unique key and the lock let
 -- one of two claims have a row.
 WITH named AS MATERIALIZED (
     {question}
@@ -113,7 +113,10 @@ waiting AS (
     SELECT n.id
     FROM orchestration.notification n
     JOIN named USING (business_key)
-    WHERE ((n.state = 'QUEUED' AND n.lease_until <= orchestration.clock()) OR n.state = 'SCHEDULED')
+    WHERE (
+          (n.state = 'QUEUED' AND n.lease_until <= orchestration.clock())
+          OR (n.state = 'SCHEDULED' AND n.claim_id IS DISTINCT FROM CAST(:claim_id AS uuid))
+      )
       AND (n.due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), n.due_at IS NOT NULL)
     FOR UPDATE OF n SKIP LOCKED
 ),

@@ -1,0 +1,228 @@
+"""The warning before an SLA is missed: who is warned, when, and once, as Dagster runs it."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from care import EPISODE, NURSE_PHONE, Care
+from dagster import ExecuteInProcessResult
+from phones import Phones
+from runs import Runs, failure, metadata
+
+from sequora_orchestration.jobs import steps
+from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.resources.ledger import SCAN_LEASE, Ledger
+from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+WINDOW = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the retries' waits pass at once."""
+    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
+
+
+@pytest.fixture(autouse=True)
+def clock(care: Care) -> None:
+    """It is a Monday, 15:00 UTC."""
+    care.it_is(NOW)
+
+
+def a_task(care: Care, sla_due_at: datetime, nurse: str | None = None, **columns: object) -> str:
+    return care.a_task(nurse or care.a_nurse(), sla_due_at=sla_due_at, created_at=NOW - WINDOW, **columns)
+
+
+def warnings(result: ExecuteInProcessResult) -> list[str]:
+    """Return the steps that a scan had, one for each task."""
+    return [
+        event.step_key or "" for event in result.get_step_success_events() if (event.step_key or "").startswith("warn[")
+    ]
+
+
+def scan(runs: Runs, **config: object) -> ExecuteInProcessResult:
+    result = runs.launch("check_sla_warnings", **config)
+    assert result.success
+    return result
+
+
+def test_the_nurse_is_warned_once_in_a_step_of_the_task(care: Care, runs: Runs, phones: Phones) -> None:
+    """Four lines, logged like every text; the run of one task has its tags."""
+    task = a_task(care, NOW + timedelta(minutes=42))
+    result = scan(runs)
+    step = f"warn[{task.replace('-', '_')}]"
+    assert warnings(result) == [step]
+    assert metadata(result, step)["state"] == "SENT"
+    assert runs.tags(result) == {"sequora/task_id": task, "sequora/episode_id": EPISODE, "sequora/severity": "HIGH"}
+    assert phones(NURSE_PHONE).received_text().body == (
+        "SLA in 42 min, please act. HIGH task: CHEST_PAIN, DYSPNEA\n"
+        "Priority: URGENT\n"
+        f"Ep ID: {EPISODE[:8]}...\n"
+        f"View: https://app.example.com/tasks/{task}"
+    )
+    assert len(care.logged(task)) == 1
+    assert warnings(scan(runs)) == []
+
+
+@pytest.mark.parametrize(
+    ("sla_due_at", "warned"),
+    [(NOW - SECOND, 0), (NOW, 0), (NOW + SECOND, 1), (NOW + WINDOW, 1), (NOW + WINDOW + SECOND, 0)],
+)
+def test_the_window_is_open_before_the_sla_and_closed_behind_it(
+    care: Care, runs: Runs, phones: Phones, sla_due_at: datetime, warned: int
+) -> None:
+    """One second before and after each of its ends."""
+    a_task(care, sla_due_at)
+    assert len(warnings(scan(runs))) == warned
+    for _ in range(warned):
+        phones(NURSE_PHONE).received_text()
+
+
+@pytest.mark.parametrize("status", ["RESOLVED", "CANCELLED"])
+def test_nobody_is_warned_of_a_closed_task(care: Care, runs: Runs, status: str) -> None:
+    """There is nothing left to do."""
+    a_task(care, NOW + timedelta(minutes=5), status=status)
+    assert warnings(scan(runs)) == []
+
+
+@pytest.mark.parametrize("sla_due_at", ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC", None])
+def test_a_task_without_a_possible_sla_stops_no_other(
+    care: Care, runs: Runs, phones: Phones, sla_due_at: str | None
+) -> None:
+    """It is never near, nor missed."""
+    odd = a_task(care, NOW, care.a_nurse("+12025550102"))
+    care.rows('UPDATE "EscalationTask" SET sla_due_at = CAST(:at AS timestamptz)', at=sla_due_at)
+    a_task(care, NOW + timedelta(minutes=5))
+    assert len(warnings(scan(runs))) == 1
+    phones(NURSE_PHONE).received_text()
+    assert metadata(scan(runs, task_ids=[odd]), f"warn[{odd.replace('-', '_')}]")["reason"] == (
+        "the task has no SLA time"
+    )
+
+
+def test_a_moved_sla_warns_again(care: Care, runs: Runs, phones: Phones) -> None:
+    """Once for each time that it had."""
+    task = a_task(care, NOW + timedelta(minutes=42))
+    scan(runs)
+    phones(NURSE_PHONE).received_text(containing=["SLA in 42 min"])
+    care.change_task(task, sla_due_at=NOW + timedelta(minutes=50))
+    scan(runs)
+    phones(NURSE_PHONE).received_text(containing=["SLA in 50 min"])
+    care.change_task(task, sla_due_at=NOW + timedelta(minutes=42))
+    assert warnings(scan(runs)) == []
+
+
+def test_a_missed_scan_is_made_up_by_the_next(care: Care, runs: Runs, phones: Phones) -> None:
+    """Also after an outage of almost the whole window."""
+    a_task(care, NOW + WINDOW)
+    care.it_is(NOW + WINDOW - timedelta(minutes=3))
+    scan(runs)
+    phones(NURSE_PHONE).received_text(containing=["SLA in 3 min"])
+
+
+def test_a_scan_that_died_is_made_up_by_the_next(care: Care, runs: Runs, phones: Phones, ledger: Ledger) -> None:
+    """Its claim has expired by then."""
+    a_task(care, NOW + WINDOW)
+    ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))
+    assert warnings(scan(runs)) == []
+    assert timedelta(minutes=5).total_seconds() > SCAN_LEASE
+    care.it_is(NOW + timedelta(minutes=5))
+    scan(runs)
+    phones(NURSE_PHONE).received_text()
+
+
+def test_two_scans_at_once_warn_once(care: Care, runs: Runs, phones: Phones, ledger: Ledger) -> None:
+    """What one has claimed the other does not find."""
+    tasks = {a_task(care, NOW + timedelta(minutes=5)) for _ in range(3)}
+    first = {subject.id for subject in ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))}
+    assert first == tasks
+    assert warnings(scan(runs)) == []
+    phones(NURSE_PHONE).received_no_text()
+
+
+def test_hundreds_are_warned_in_one_scan_the_most_severe_first(care: Care, runs: Runs, phones: Phones) -> None:
+    """Each in a step of its own."""
+    care.rows(
+        """INSERT INTO "EscalationTask" (severity, assigned_to_user_id, sla_due_at, created_at)
+           SELECT (ARRAY['LOW', 'CRITICAL', 'MODERATE', 'HIGH'])[1 + number % 4], :nurse, :sla, :created
+           FROM generate_series(1, 200) AS number""",
+        nurse=care.a_nurse(),
+        sla=NOW + timedelta(minutes=10),
+        created=NOW - WINDOW,
+    )
+    result = scan(runs)
+    assert len(warnings(result)) == 200
+    assert runs.tags(result) == {"sequora/batch": "200"}
+    texts = phones.company.accepted(NURSE_PHONE)
+    for text in texts:
+        phones.expect(text)
+    severities = [text.body.split()[6] for text in texts]
+    assert severities == ["CRITICAL"] * 50 + ["HIGH"] * 50 + ["MODERATE"] * 50 + ["LOW"] * 50
+    assert warnings(scan(runs)) == []
+
+
+def test_one_bad_task_fails_in_its_step_and_stops_no_other(care: Care, runs: Runs, phones: Phones) -> None:
+    """It ends with a sentence."""
+    bad = a_task(care, NOW + timedelta(minutes=5), care.a_nurse("555-CALL-ME"))
+    a_task(care, NOW + timedelta(minutes=5))
+    result = scan(runs)
+    assert len(warnings(result)) == 2
+    assert "letters" in str(metadata(result, f"warn[{bad.replace('-', '_')}]")["reason"])
+    phones(NURSE_PHONE).received_text()
+    assert warnings(scan(runs)) == []
+
+
+def test_a_task_that_is_given_to_another_nurse_after_a_failed_warning_is_warned_of(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """She can be reached."""
+    task = a_task(care, NOW + timedelta(minutes=5), care.a_nurse("555-CALL-ME"))
+    scan(runs)
+    care.change_task(task, assigned_to_user_id=care.a_nurse())
+    scan(runs)
+    phones(NURSE_PHONE).received_text(containing=[task])
+
+
+def test_a_step_tries_again_what_certainly_did_not_go_out(care: Care, runs: Runs, phones: Phones) -> None:
+    """With the brief's retries, in the step of its task."""
+    task = a_task(care, NOW + timedelta(minutes=5))
+    phones.company.script(Refuse(429, 20429), Refuse(429, 20429), to=NURSE_PHONE)
+    result = scan(runs)
+    retries = [event for event in result.all_events if event.is_step_up_for_retry]
+    assert [event.step_key for event in retries] == [f"warn[{task.replace('-', '_')}]"] * 2
+    phones(NURSE_PHONE).received_text()
+    assert phones(NURSE_PHONE).attempts == 3
+
+
+def test_a_warning_in_doubt_is_not_sent_again(care: Care, runs: Runs, phones: Phones) -> None:
+    """By no later scan."""
+    a_task(care, NOW + timedelta(minutes=5))
+    phones.company.script(ResetBeforeAccepting(), to=NURSE_PHONE)
+    scan(runs)
+    care.let_leases_expire()
+    assert warnings(scan(runs)) == []
+    assert care.states() == ["IN_DOUBT"]
+    assert phones(NURSE_PHONE).attempts == 1
+
+
+def test_a_scan_of_named_tasks_looks_at_no_other(care: Care, runs: Runs, phones: Phones) -> None:
+    """Whether they are near is asked of each; nobody is warned twice."""
+    near, other = a_task(care, NOW + timedelta(minutes=5)), a_task(care, NOW + timedelta(minutes=5))
+    missed = a_task(care, NOW - SECOND)
+    for _ in range(2):
+        scan(runs, task_ids=[near, missed])
+    phones(NURSE_PHONE).received_text(containing=[near])
+    assert phones(NURSE_PHONE).attempts == 1
+    assert care.states(other) == []
+    assert next(row["reason"] for row in care.ledger(missed)).startswith("the SLA time has passed")
+
+
+def test_an_id_that_names_no_task_fails_the_run_with_a_sentence(care: Care, runs: Runs) -> None:
+    """It names the table and the id."""
+    assert care
+    nothing = str(uuid4())
+    result = runs.launch("check_sla_warnings", task_ids=[nothing])
+    assert not result.success
+    assert f'no row in "EscalationTask" has the id {nothing}' in failure(result)

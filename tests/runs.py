@@ -1,0 +1,73 @@
+"""Runs of our jobs in the test's own process, as a sensor's tick asks for them or a person launches them."""
+
+from typing import Any
+
+from dagster import DagsterInstance, ExecuteInProcessResult
+
+from sequora_orchestration.definitions import defs
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.queues import (
+    DUE_CHECK_INS,
+    NEW_EPISODES,
+    NEW_TASKS,
+    SLA_BREACHES,
+    UNANSWERED_BREACHES,
+    UNREACHED_NURSES,
+    Queue,
+)
+from sequora_orchestration.sensors.claiming import run_request
+
+JOB_OF = {
+    NEW_TASKS.name: "notify_nurse_task",
+    NEW_EPISODES.name: "schedule_check_in",
+    DUE_CHECK_INS.name: "send_check_in",
+    SLA_BREACHES.name: "handle_sla_breach",
+    UNANSWERED_BREACHES.name: "escalate_sla_breach",
+    UNREACHED_NURSES.name: "report_unreached_nurse",
+}
+
+
+class Runs:
+    """Ticks and launches."""
+
+    def __init__(self, instance: DagsterInstance, ledger: Ledger) -> None:
+        """Use the instance of this test's own."""
+        self.instance = instance
+        self.ledger = ledger
+
+    def tick(self, queue: Queue) -> list[ExecuteInProcessResult]:
+        """Claim as the queue's sensor does, and run what it asks for."""
+        requests = [run_request(queue, claim) for claim in self.ledger.claim(queue)]
+        return [
+            self._run(
+                JOB_OF[queue.name],
+                dict(request.run_config),
+                {**request.tags, "dagster/run_key": request.run_key or ""},
+            )
+            for request in requests
+        ]
+
+    def launch(self, job: str, **config: object) -> ExecuteInProcessResult:
+        """Run a job as a person launches it."""
+        return self._run(job, config, {})
+
+    def _run(self, job: str, config: dict[str, Any], tags: dict[str, str]) -> ExecuteInProcessResult:
+        definition = defs.get_job_def(job)
+        return definition.execute_in_process(run_config=config, tags=tags, instance=self.instance, raise_on_error=False)
+
+    def tags(self, result: ExecuteInProcessResult) -> dict[str, str]:
+        """Return our own tags of a run."""
+        run = self.instance.get_run_by_id(result.run_id)
+        return {name: value for name, value in (run.tags if run else {}).items() if name.startswith("sequora/")}
+
+
+def metadata(result: ExecuteInProcessResult, step: str) -> dict[str, object]:
+    """Return what a step shows in the UI."""
+    (handled,) = [event for event in result.all_events if event.is_successful_output and event.step_key == step]
+    return {name: value.value for name, value in handled.step_output_data.metadata.items()}
+
+
+def failure(result: ExecuteInProcessResult) -> str:
+    """Return the sentence that a run failed with."""
+    (event,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    return str(event.step_failure_data.user_failure_data or event.step_failure_data.error)
