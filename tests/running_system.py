@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import requests
 
+from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.ports import free_port
 
 BIN = Path(sys.executable).parent
@@ -119,3 +120,14 @@ class RunningSystem:
         """Ask the web UI."""
         answer = requests.post(f"{self.web}/graphql", json={"query": query, "variables": variables}, timeout=10)
         return answer.json()["data"]
+
+    def launch(self, job: str, config: str) -> None:
+        """Launch a job from another terminal, as the README says."""
+        subprocess.run(
+            [BIN / "dagster", "job", "launch", "-j", job, "--config-json", config],
+            env={**self._environment, **read_environment(self.directory / "dev")},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )

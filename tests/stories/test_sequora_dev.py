@@ -2,8 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,11 +10,8 @@ from phones import Phones
 from running_system import RunningSystem, eventually
 from sqlalchemy import create_engine
 
-from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.twilio.phone_company import Hang
-from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.settings import postgres_url
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(400)]
 
@@ -28,46 +23,6 @@ RUN = """query Run($task: String!) {
     } }
   }
 }"""
-
-
-@pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A Postgres of the user's own, with the application's tables and a database for Dagster."""
-    with embedded_postgres(tmp_path / "postgres") as server:
-        server.create_database("care")
-        server.create_database("dagster")
-        make_care_tables(server.url("care"), with_sample_people=False)
-        yield server
-
-
-@pytest.fixture
-def care_url(own_postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The care database of the story."""
-    url = postgres_url(own_postgres.url("care"))
-    yield url
-    engine_for(url).dispose()
-
-
-@pytest.fixture
-def system(own_postgres: EmbeddedPostgres, twilio: TwilioServer, tmp_path: Path) -> Iterator[RunningSystem]:
-    """A system that is ready."""
-    system = RunningSystem.sequora_dev(
-        tmp_path,
-        {
-            "SUPABASE_DB_URL": own_postgres.url("care"),
-            "DAGSTER_PG_URL": own_postgres.url("dagster"),
-            "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
-            "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
-            "TWILIO_FROM_NUMBER": "+15005550006",
-            "TWILIO_API_BASE_URL": twilio.url,
-        },
-    )
-    system.start()
-    try:
-        system.wait_until_ready()
-        yield system
-    finally:
-        system.stop()
 
 
 def texts_per_task(phones: Phones) -> Counter[str]:
@@ -179,6 +134,7 @@ def test_a_killed_process_loses_no_text_and_doubles_none(system: RunningSystem, 
             system.wait_until_ended()
         system.start()
         system.wait_until_ready()
+        care.let_leases_expire()  # all of it has ended, so nobody is left who could hold one
     eventually(lambda: all_settled(care, tasks), within=90, what="each task sent or set aside")
     counts = texts_per_task(phones)
     in_doubt = {row["task_id"] for row in care.ledger() if row["state"] == "IN_DOUBT"}

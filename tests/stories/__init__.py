@@ -1,0 +1,1 @@
+"""Stories of the whole running system: slow and few."""

@@ -1,0 +1,61 @@
+"""What stories of the whole system share: a Postgres of the user's own, and `sequora dev` on it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running_system import RunningSystem
+
+from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.settings import postgres_url
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A Postgres of the user's own, with the application's tables and a database for Dagster."""
+    with embedded_postgres(tmp_path / "postgres") as server:
+        server.create_database("care")
+        server.create_database("dagster")
+        make_care_tables(server.url("care"), with_sample_people=False)
+        yield server
+
+
+@pytest.fixture
+def care_url(own_postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The care database of the story."""
+    url = postgres_url(own_postgres.url("care"))
+    yield url
+    engine_for(url).dispose()
+
+
+@pytest.fixture
+def delays() -> dict[str, str]:
+    """How long the workflows wait, where that is not as by default."""
+    return {}
+
+
+@pytest.fixture
+def system(
+    own_postgres: EmbeddedPostgres, twilio: TwilioServer, tmp_path: Path, delays: dict[str, str]
+) -> Iterator[RunningSystem]:
+    """A system that is ready."""
+    system = RunningSystem.sequora_dev(
+        tmp_path,
+        {
+            "SUPABASE_DB_URL": own_postgres.url("care"),
+            "DAGSTER_PG_URL": own_postgres.url("dagster"),
+            "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
+            "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
+            "TWILIO_FROM_NUMBER": "+15005550006",
+            "TWILIO_API_BASE_URL": twilio.url,
+            **delays,
+        },
+    )
+    system.start()
+    try:
+        system.wait_until_ready()
+        yield system
+    finally:
+        system.stop()
