@@ -6,10 +6,10 @@ The 24 hours in between are a row in the ledger that waits, not a run that sleep
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
 from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,
     claim_of,
-    each,
     finding_recipients,
     log_notification,
     reading,

@@ -143,33 +143,30 @@ class Delivery:
             delay=self.ledger.check_in_delay,
         )
 
-    def address(self, notifications: Sequence[Notification]) -> list[Notification]:
+    def address(self, notifications: Sequence[Notification]) -> None:
         """Give those that have none their recipients: supervisors who can be reached, else admins.
 
-        Return those for whom there is nobody; they wait, and are tried again.
+        One for which there is nobody waits and is tried again, for the reason NOBODY; one that is not wanted ends.
         """
         unaddressed = [one for one in notifications if one.recipient_id is None]
-        ended = {one.id for one, _ in self.drop_unwanted(unaddressed)} if unaddressed else set()
-        unaddressed = [one for one in unaddressed if one.id not in ended]
         if not unaddressed:
-            return []
+            return
+        ended = {one.id for one, _ in self.drop_unwanted(unaddressed)}
         users = self.care.users_of_roles(ROLES_IN_ORDER)
-        numbers = {user.id: number for user in users if user.active and (number := usable(user.primary_phone))}
-        opted_out = self.ledger.moment(numbers.values()).opted_out
+        numbers = {
+            user.id: number for user in users if user.active is not False and (number := usable(user.primary_phone))
+        }
+        moment = self.ledger.moment(numbers.values())
         refused = self.ledger.refused_lately([one.task_id for one in unaddressed if one.task_id])
-        reachable = [user for user in users if user.id in numbers and numbers[user.id] not in opted_out]
-        nobody = []
+        reachable = [user for user in users if user.id in numbers and numbers[user.id] not in moment.opted_out]
         for one in unaddressed:
+            if one.id in ended:
+                continue
             chosen = whom_to_tell(user for user in reachable if (one.task_id, user.id) not in refused)
             if not chosen:
-                again_at = self.ledger.moment().now + NOBODY_PAUSE
-                if self.ledger.postpone(one, Postponement(again_at, NOBODY), self.run_id):
-                    nobody.append(one)
+                self._withhold(one, Postponement(moment.now + NOBODY_PAUSE, NOBODY))
             elif not self.ledger.address(one, chosen):
-                self.ledger.suppress(
-                    one, Suppression(State.CANCELLED, "the supervisors are told by another run"), self.run_id
-                )
-        return nobody
+                self._withhold(one, Suppression(State.CANCELLED, "the supervisors are told by another run"))
 
     def send(self, notifications: Sequence[Notification]) -> bool:
         """Send the texts in their order, some at a time; return whether some are to be tried again.

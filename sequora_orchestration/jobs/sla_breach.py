@@ -7,11 +7,11 @@ would have been.
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
 from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,
     Work,
     claim_by_name,
-    each,
     escalate_to_supervisor,
     reading,
     report_others,

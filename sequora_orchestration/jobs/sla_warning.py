@@ -21,16 +21,15 @@ from pydantic import Field
 
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.jobs.reports import report_outcomes, warn_of_failures
 from sequora_orchestration.jobs.steps import (
     RETRIES,
     Work,
     claim_by_name,
     report_others,
-    report_outcomes,
     retried,
     run_tags,
     try_again,
-    warn_of_failures,
 )
 from sequora_orchestration.resources.ledger import SCAN_LEASE
 from sequora_orchestration.resources.queues import TASKS_NEAR_SLA

@@ -6,8 +6,7 @@ each step can be retried, and each run executed again, without doing its work tw
 No `from __future__ import annotations` here or in a job: Dagster reads the annotations of ops and configs.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +18,6 @@ from dagster import (
     Failure,
     In,
     InitResourceContext,
-    MetadataValue,
     Nothing,
     OpDefinition,
     OpExecutionContext,
@@ -27,7 +25,6 @@ from dagster import (
     ResourceParam,
     RetryPolicy,
     RetryRequested,
-    TableRecord,
     config_mapping,
     op,
 )
@@ -35,9 +32,8 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import Withheld
-from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderUnusableError
+from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, warn_of_failures
 from sequora_orchestration.resources.care_database import open_care_database
 from sequora_orchestration.resources.ledger import InHand, Outcome, SchemaMissingError, Subject, open_ledger
 from sequora_orchestration.resources.queues import QUEUES, Queue
@@ -170,10 +166,10 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
     """Text the supervisors who can be reached, or else the admins. Nobody there: the run fails, and another tries."""
     with retried(context):
         claim_by_name(context, config, delivery)
-        nobody = delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
-        send_claimed(context, delivery)
-        if nobody:
-            raise Failure(f"{', '.join(one.subject for one in nobody)}: {NOBODY}", allow_retries=False)
+        delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
+        outcomes = send_claimed(context, delivery)
+        if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
+            raise Failure(f"{', '.join(nobody)}: {NOBODY}", allow_retries=False)
 
 
 # --- what steps share -------------------------------------------------------------------------------------------------
@@ -219,14 +215,15 @@ def known_ids(config: Work, delivery: Delivery) -> list[str]:
     return list(rows(config.ids))
 
 
-def send_claimed(context: OpExecutionContext, delivery: Delivery) -> None:
-    """Send what the claim has, and show what became of it; raises RetryRequested if some are to be tried again."""
+def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcome]:
+    """Send what the claim has, show and return what became of it. Raises RetryRequested if some are tried again."""
     tried_again = delivery.send(delivery.ledger.take_up(claim_of(context), context.run_id))
     outcomes = delivery.ledger.outcomes(claim_of(context))
     warn_of_failures(context, outcomes)
     if tried_again:
         raise try_again(context)
     report_outcomes(context, outcomes)
+    return outcomes
 
 
 def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
@@ -240,9 +237,6 @@ def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
         "sequora/severity": subject.severity,
     }
     return {name: value for name, value in tags.items() if value}
-
-
-# --- reports ----------------------------------------------------------------------------------------------------------
 
 
 def report_others(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
@@ -272,61 +266,3 @@ def _in_other_hands(in_hand: InHand) -> str:
     if in_hand.state is State.SCHEDULED and in_hand.due_at:
         return f"its message waits until {in_hand.due_at:%Y-%m-%d %H:%M:%S %Z}"
     return f"its message is {in_hand.state} under another claim"
-
-
-def report_withheld(
-    context: OpExecutionContext, taken_up: Sequence[Notification], withheld: Sequence[tuple[Notification, Withheld]]
-) -> None:
-    """Show in the UI how many messages go on from this step, and which do not, and why."""
-    for one, why in withheld:
-        context.log.warning(f"{one.subject}: {why.state}: {why.reason}")
-    context.add_output_metadata(
-        {
-            "taken up": len(taken_up),
-            "go on": len(taken_up) - len(withheld),
-            **each([{**_subject_of(one), "state": why.state.value, "reason": why.reason} for one, why in withheld]),
-        }
-    )
-
-
-def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
-    """Log what was not sent and may need a person."""
-    for one in outcomes:
-        if one.state not in {State.SENT, State.CANCELLED, State.SCHEDULED}:
-            context.log.warning(f"{one.subject}: {one.state}: {one.reason}")
-
-
-def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
-    """Show in the UI what became of the messages of the claim."""
-    counts = Counter(one.state.value for one in outcomes)
-    context.add_output_metadata(
-        {
-            **dict(sorted(counts.items())),
-            "logged": sum(one.logged for one in outcomes),
-            **each(
-                [
-                    {
-                        **_subject_of(one),
-                        "recipient": one.recipient_id or "",
-                        "state": one.state.value,
-                        "attempts": one.attempts,
-                        "SID": one.provider_sid or "",
-                        "due": one.due_at.isoformat(timespec="seconds") if one.due_at else "",
-                        "reason": one.reason or "",
-                    }
-                    for one in outcomes
-                ]
-            ),
-        }
-    )
-
-
-def _subject_of(one: Notification | Outcome) -> dict[str, str]:
-    return {"task": one.task_id} if one.task_id else {"episode": one.episode_id or ""}
-
-
-def each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:
-    """Return metadata about each message: of one, a line for each fact that there is; of more, a table."""
-    if len(records) == 1:
-        return {name: value for name, value in records[0].items() if value != ""}
-    return {"messages": MetadataValue.table([TableRecord(dict(record)) for record in records])} if records else {}

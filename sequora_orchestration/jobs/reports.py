@@ -1,0 +1,70 @@
+"""What a step shows in the UI of the messages it dealt with: ids, states and reasons, no names, no numbers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagster import MetadataValue, OpExecutionContext, TableRecord
+
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import Withheld
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.resources.ledger import Outcome
+
+
+def report_withheld(
+    context: OpExecutionContext, taken_up: Sequence[Notification], withheld: Sequence[tuple[Notification, Withheld]]
+) -> None:
+    """Show in the UI how many messages go on from this step, and which do not, and why."""
+    for one, why in withheld:
+        context.log.warning(f"{one.subject}: {why.state}: {why.reason}")
+    context.add_output_metadata(
+        {
+            "taken up": len(taken_up),
+            "go on": len(taken_up) - len(withheld),
+            **each([{**_subject_of(one), "state": why.state.value, "reason": why.reason} for one, why in withheld]),
+        }
+    )
+
+
+def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
+    """Log what was not sent and may need a person."""
+    for one in outcomes:
+        if one.state not in {State.SENT, State.CANCELLED, State.SCHEDULED}:
+            context.log.warning(f"{one.subject}: {one.state}: {one.reason}")
+
+
+def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
+    """Show in the UI what became of the messages of the claim."""
+    counts = Counter(one.state.value for one in outcomes)
+    context.add_output_metadata(
+        {
+            **dict(sorted(counts.items())),
+            "logged": sum(one.logged for one in outcomes),
+            **each(
+                [
+                    {
+                        **_subject_of(one),
+                        "recipient": one.recipient_id or "",
+                        "state": one.state.value,
+                        "attempts": one.attempts,
+                        "SID": one.provider_sid or "",
+                        "due": one.due_at.isoformat(timespec="seconds") if one.due_at else "",
+                        "reason": one.reason or "",
+                    }
+                    for one in outcomes
+                ]
+            ),
+        }
+    )
+
+
+def _subject_of(one: Notification | Outcome) -> dict[str, str]:
+    return {"task": one.task_id} if one.task_id else {"episode": one.episode_id or ""}
+
+
+def each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:
+    """Return metadata about each message: of one, a line for each fact that there is; of more, a table."""
+    if len(records) == 1:
+        return {name: value for name, value in records[0].items() if value != ""}
+    return {"messages": MetadataValue.table([TableRecord(dict(record)) for record in records])} if records else {}
