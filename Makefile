@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo dev test lint format bench lock clean
 
-demo: $(READY)  ## one task becomes one text, on an embedded system
+demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
 
 dev: $(READY)  ## the whole system until Ctrl-C

@@ -73,10 +73,12 @@ def migrate(*, app_indexes: bool) -> None:
 @sequora.command()
 @_DIRECTORY
 def demo(directory: Path) -> None:
-    """Show the main job end to end on an embedded system, and end.
+    """Show each workflow once on an embedded system, and end.
 
     A task is inserted, the daemon notices it, a run goes through its four steps, and the text arrives on a local
-    phone. Settings of your own are left aside: nobody real is texted.
+    phone. Then check-ins, a warning, a missed SLA with its escalation, one that is resolved in time, and a nurse who
+    cannot be reached, with waits of seconds; and a table of what was sent and what was not. Settings of your own are
+    left aside: nobody real is texted.
     """
     from sequora_orchestration.local.demo import demo
 

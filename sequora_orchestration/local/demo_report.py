@@ -1,0 +1,67 @@
+"""The demo's last word: what became of every message, from the ledger. Ids and roles; no names, no numbers."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from sequora_orchestration.local.demo_stage import WIDTH, Entry, Scene, Stage
+
+COLUMNS = ("when", "message", "to", "about", "became", "by the run of", "run")
+
+
+def report(stage: Stage, *, began: float) -> None:
+    """Print the table, once everything has come to its end. Raises DemoFailedError."""
+    stage.play(_report(stage, began))
+
+
+def _report(stage: Stage, began: float) -> Scene[None]:
+    entries = yield from stage.until("an end of everything", lambda: _settled(stage))
+    runs = yield from stage.ended_runs(sorted({one.run_id for one in entries if one.run_id}))
+    sent = {one.sid for one in entries if one.sid}
+    for task in stage.subjects:
+        if not stage.texts_about(task).keys() <= sent:
+            raise stage.failed(f"a phone has a text about {task} that the ledger knows nothing of")
+    stage.say("everything that came of it, from the ledger:")
+    print(
+        "\n" + textwrap.indent(table(entries, began=began, jobs={run["runId"]: run["jobName"] for run in runs}), "  ")
+    )
+    print(flush=True)
+
+
+def _settled(stage: Stage) -> Sequence[Entry] | None:
+    unsettled = {"SCHEDULED", "QUEUED", "SENDING"}
+    return stage.entries if not any(one.state in unsettled for one in stage.entries) else None
+
+
+def table(entries: Sequence[Entry], *, began: float, jobs: Mapping[str, str]) -> str:
+    """Return a line for each message, and below it the reason where it was not sent.
+
+    `began` is the time, in seconds since the epoch, from which *when* is counted; `jobs` are the names by run id.
+    """
+    rows = [
+        (
+            f"{one.at.timestamp() - began:.1f} s",
+            one.kind,
+            one.role,
+            one.subject[:8],
+            one.state,
+            jobs.get(one.run_id or "", ""),
+            (one.run_id or "")[:8],
+        )
+        for one in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
+    lines = [_line(COLUMNS, widths), _line(["─" * width for width in widths], widths)]
+    below = " " * (widths[0] + 2)
+    for one, row in zip(entries, rows, strict=True):
+        lines.append(_line(row, widths))
+        if one.reason:
+            lines += textwrap.wrap(one.reason, WIDTH - 2, initial_indent=f"{below}└ ", subsequent_indent=f"{below}  ")
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        cell.rjust(width) if place == 0 else cell.ljust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([first, *others]).rstrip()

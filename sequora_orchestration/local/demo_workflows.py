@@ -1,0 +1,240 @@
+"""What the demo shows: each workflow once, told while it happens."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from sequora_orchestration.local.demo_stage import Entry, Scene, Stage
+
+# Seconds instead of 24 hours and 30 minutes. An episode's sensor looks every 5 s: its check-in is seen waiting.
+CHECK_IN_DELAY = 8
+ESCALATION_DELAY = 6
+
+NURSE = "a0000000-0000-4000-8000-000000000001"
+
+# Of the demo alone: tasks about this episode are its own, whichever run of the demo has left them.
+EPISODE = "c0000000-0000-4000-8000-0000000000de"
+UNREACHED_NURSE = "a0000000-0000-4000-8000-0000000000de"
+PATIENTS = {
+    "English": "b0000000-0000-4000-8000-0000000000de",
+    "Spanish": "b0000000-0000-4000-8000-0000000000df",
+}
+
+CARE_CLOCK = "SELECT now() AS now"
+
+# Invented, with numbers reserved for fiction. The zone is another one in every hour.
+PUT_PATIENTS = """
+INSERT INTO "Patient" (id, first_name, last_name, primary_phone, language_code, timezone) VALUES
+    (:english, 'Emma', 'Doyle', '+12025550161', 'EN', :zone),
+    (:spanish, 'Marisol', 'Vega', '+12025550162', 'ES', :zone)
+ON CONFLICT (id) DO UPDATE SET timezone = excluded.timezone
+"""
+PUT_UNREACHED_NURSE = """
+INSERT INTO "User" (id, first_name, last_name, primary_phone, role, active)
+VALUES (:nurse, 'Nils', 'Ward', '555-CALL-ME', 'NURSE', true)
+ON CONFLICT (id) DO NOTHING
+"""
+# An old one: nobody is checked in on for it.
+PUT_EPISODE = """
+INSERT INTO "Episode" (id, patient_id, condition_code, risk_level, discharge_at, created_at)
+VALUES (:episode, :patient, 'CHF', 'HIGH', now() - interval '60 days', now() - interval '60 days')
+ON CONFLICT (id) DO NOTHING
+"""
+
+INSERT_TASK = """
+INSERT INTO "EscalationTask" (episode_id, severity, priority, reason_codes, assigned_to_user_id, sla_due_at)
+VALUES (:episode, :severity, :priority, CAST(:reasons AS text[]), :nurse, now() + make_interval(secs => :sla))
+RETURNING id::text
+"""
+INSERT_EPISODE = """
+INSERT INTO "Episode" (patient_id, condition_code, risk_level, discharge_at)
+VALUES (:patient, 'CHF', 'HIGH', now())
+RETURNING id::text
+"""
+RESOLVE = """
+UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now(), updated_at = now()
+WHERE id = :task
+"""
+RESOLVE_ALL = """
+UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now(), updated_at = now()
+WHERE episode_id = :episode AND status IN ('OPEN', 'IN_PROGRESS')
+"""
+
+
+@contextmanager
+def own_tasks(stage: Stage) -> Iterator[None]:
+    """Resolve the demo's tasks, those of earlier runs before the block and those of this one after it."""
+    stage.execute(RESOLVE_ALL, episode=EPISODE)
+    try:
+        yield
+    finally:
+        with suppress(SQLAlchemyError):  # the next run's first act
+            stage.execute(RESOLVE_ALL, episode=EPISODE)
+
+
+def main_job(stage: Stage) -> str:
+    """Show what becomes of a new task, step by step; return the id of its run."""
+    stage.execute(PUT_PATIENTS, **_patients(stage))
+    stage.execute(PUT_EPISODE, episode=EPISODE, patient=PATIENTS["English"])
+    task = _insert_task(stage, severity="CRITICAL", reasons=["CHEST_PAIN", "SHORTNESS_OF_BREATH"])
+    stage.say(f'inserted a row into "EscalationTask": {task}')
+    stage.play(_new_task(stage, task, time.monotonic()))
+    entry = stage.entry("task-created", task)
+    return entry.run_id or "" if entry else ""
+
+
+def other_workflows(stage: Stage) -> None:
+    """Show the others, all at the same time."""
+    patients = _patients(stage)
+    stage.execute(PUT_PATIENTS, **patients)
+    stage.execute(PUT_UNREACHED_NURSE, nurse=UNREACHED_NURSE)
+    stage.say(
+        f"now the others, at once; check-ins wait {CHECK_IN_DELAY} s (24 h by default), "
+        f"escalations {ESCALATION_DELAY} s (30 min)"
+    )
+    near = _insert_task(stage, sla=42 * 60)
+    stage.say(f"inserted a task whose SLA is in 42 min: {near}")
+    missed = _insert_task(stage, sla=2)
+    stage.say(f"inserted a task whose SLA is in 2 s: {missed}")
+    resolved = _insert_task(stage, sla=2)
+    stage.say(f"inserted another, which will be resolved in time: {resolved}")
+    unreached = _insert_task(stage, nurse=UNREACHED_NURSE)
+    stage.say(f"inserted a task whose nurse has no usable phone: {unreached}")
+    episodes = {language: _insert(stage, INSERT_EPISODE, patient=patient) for language, patient in PATIENTS.items()}
+    stage.say(f"inserted two episodes in zone {patients['zone']}, where it is noon: no patient is texted at night")
+    stage.play(
+        _warning(stage, near),
+        _missed_sla(stage, missed),
+        _resolved_in_time(stage, resolved),
+        _unreached_nurse(stage, unreached),
+        *(_check_in(stage, episode, language) for language, episode in episodes.items()),
+    )
+
+
+def zone_where_it_is_noon(now: datetime) -> str:
+    """Return a zone in which it is between 12:00 and 13:00; its sign is the reverse of the usual."""
+    return f"Etc/GMT{now.astimezone(UTC).hour - 12:+d}"
+
+
+def _new_task(stage: Stage, task: str, inserted: float) -> Scene[None]:
+    received = yield from stage.until("a text", lambda: next(iter(stage.texts_about(task).values()), None))
+    stage.say(
+        f"{time.monotonic() - inserted:.1f} s later the phone {received.to} has the text:", quotation=received.body
+    )
+    entry, _ = yield from stage.sent("task-created", task)
+    (run,) = yield from stage.ended_runs([entry.run_id or ""])
+    steps = [
+        f"{step['stepKey']:<18} {step['status']:<8} {(step['endTime'] - step['startTime']) * 1000:6.0f} ms"
+        for step in run["stepStats"]
+    ]
+    stage.say(f"the run {run['runId']} ended as {run['status']}:", quotation="\n".join(steps))
+
+
+def _check_in(stage: Stage, episode: str, language: str) -> Scene[None]:
+    scheduled = yield from _waiting(stage, "check-in", episode)
+    stage.say(
+        f"schedule_check_in{_run(scheduled.scheduled_by)}: the one in {language} waits until "
+        f"{stage.told_at(scheduled.due_at)}"
+    )
+    entry, received = yield from stage.sent("check-in", episode)
+    stage.say(f"send_check_in{_run(entry.run_id)}: the patient's phone {received.to} has:", quotation=received.body)
+
+
+def _warning(stage: Stage, task: str) -> Scene[None]:
+    run_id = stage.launch("check_sla_warnings", {"task_ids": [task]})
+    stage.say(f"check_sla_warnings{_run(run_id)}: launched through the web UI (by schedule: every 5 min)")
+    _, received = yield from stage.sent("sla-warning", task)
+    stage.say(f"check_sla_warnings: the nurse's phone {received.to} has:", quotation=received.body)
+    yield from stage.ended_runs([run_id])
+
+
+def _missed_sla(stage: Stage, task: str) -> Scene[None]:
+    entry, received = yield from stage.sent("sla-breach", task)
+    stage.say(
+        f"handle_sla_breach{_run(entry.run_id)}: SLA missed, the nurse's phone {received.to} has:",
+        quotation=received.body,
+    )
+    waiting = yield from _waiting(stage, "sla-escalation", task)
+    stage.say(f"handle_sla_breach: the escalation of {task[:8]} waits until {stage.told_at(waiting.due_at)}")
+    entry, received = yield from stage.sent("sla-escalation", task)
+    stage.say(
+        f"escalate_sla_breach{_run(entry.run_id)}: still open, the supervisor's phone {received.to} has:",
+        quotation=received.body,
+    )
+
+
+def _resolved_in_time(stage: Stage, task: str) -> Scene[None]:
+    entry, _ = yield from stage.sent("sla-breach", task)
+    waiting = yield from _waiting(stage, "sla-escalation", task)
+    stage.execute(RESOLVE, task=task)
+    stage.say(
+        f"handle_sla_breach{_run(entry.run_id)}: {task[:8]} waits until {stage.told_at(waiting.due_at)}; "
+        "now it is set to RESOLVED"
+    )
+    cancelled = yield from stage.until(
+        "the escalation's cancellation", lambda: stage.entry("sla-escalation", task, "CANCELLED")
+    )
+    stage.say(
+        f"escalate_sla_breach{_run(cancelled.run_id)}: the escalation of {task[:8]} is CANCELLED: {cancelled.reason}"
+    )
+
+
+def _waiting(stage: Stage, kind: str, subject: str) -> Scene[Entry]:
+    def ask() -> Entry | None:
+        entry = stage.entry(kind, subject)
+        return entry if entry and entry.due_at else None
+
+    return (yield from stage.until(f"the wait of {kind} about {subject}", ask))
+
+
+def _unreached_nurse(stage: Stage, task: str) -> Scene[None]:
+    failed = yield from stage.until("the failure", lambda: stage.entry("task-created", task, "FAILED"))
+    stage.say(f"notify_nurse_task{_run(failed.run_id)}: {task[:8]} has FAILED: {failed.reason}")
+    entry, received = yield from stage.sent("nurse-unreached", task)
+    stage.say(
+        f"report_unreached_nurse{_run(entry.run_id)}: the supervisor's phone {received.to} has:",
+        quotation=received.body,
+    )
+
+
+def _patients(stage: Stage) -> dict[str, str]:
+    (row,) = stage.execute(CARE_CLOCK)
+    return {
+        "english": PATIENTS["English"],
+        "spanish": PATIENTS["Spanish"],
+        "zone": zone_where_it_is_noon(row["now"]),
+    }
+
+
+def _insert_task(
+    stage: Stage,
+    *,
+    severity: str = "HIGH",
+    reasons: list[str] | None = None,
+    nurse: str = NURSE,
+    sla: int = 4 * 3600,
+) -> str:
+    """Insert a task whose SLA is in so many seconds."""
+    return _insert(
+        stage,
+        INSERT_TASK,
+        episode=EPISODE,
+        severity=severity,
+        priority="URGENT",
+        reasons=reasons or ["MISSED_MEDICATION"],
+        nurse=nurse,
+        sla=sla,
+    )
+
+
+def _insert(stage: Stage, statement: str, **values: object) -> str:
+    (row,) = stage.execute(statement, **values)
+    stage.subjects.append(row["id"])
+    return str(row["id"])
+
+
+def _run(run_id: str | None) -> str:
+    return f" (run {run_id[:8]})" if run_id else ""
