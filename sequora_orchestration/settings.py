@@ -68,7 +68,10 @@ def _duration(value: object) -> object:
     text = str(value).strip()
     if re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
         parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-        return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta(0))
+        try:
+            return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta(0))
+        except OverflowError:
+            return timedelta.max  # refused by what comes after
     if text.startswith("P"):
         return text
     raise ValueError("is not a length of time")

@@ -1,20 +1,23 @@
 """Every setting: what is missing or wrong is named, with what to do, and its value is never repeated."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from sequora_orchestration.settings import (
     AppSettings,
     DagsterStorageSettings,
     DatabaseSettings,
+    Duration,
     SettingError,
     TwilioSettings,
     WorkerSettings,
+    WorkflowSettings,
     postgres_url,
 )
 
@@ -28,7 +31,19 @@ GOOD = {
     "TWILIO_AUTH_TOKEN": "a-token",
     "TWILIO_FROM_NUMBER": "+15005550006",
 }
-OPTIONAL = ("SEQUORA_GO_LIVE_AT", "SEQUORA_APP_URL", "TWILIO_API_BASE_URL", "TWILIO_MESSAGING_SERVICE_SID")
+DURATIONS = {
+    "SEQUORA_CHECK_IN_DELAY": timedelta(hours=24),
+    "SEQUORA_SLA_WARNING_WINDOW": timedelta(hours=1),
+    "SEQUORA_ESCALATION_DELAY": timedelta(minutes=30),
+    "SEQUORA_UNASSIGNED_GRACE": timedelta(minutes=10),
+}
+OPTIONAL = (
+    "SEQUORA_GO_LIVE_AT",
+    "SEQUORA_APP_URL",
+    "TWILIO_API_BASE_URL",
+    "TWILIO_MESSAGING_SERVICE_SID",
+    *DURATIONS,
+)
 
 
 class Loaded(Protocol):
@@ -99,6 +114,8 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (WorkerSettings, "SEQUORA_BROKER_URL", f"amqp://{SECRET}@host", "redis://", "Redis or Valkey"),
         (AppSettings, "SEQUORA_APP_URL", f"app.example.com/{SECRET}", "https://", "the application's address"),
         (TwilioSettings, "TWILIO_API_BASE_URL", f"ftp://{SECRET}", "https://", "leave it out to use the real Twilio"),
+        (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
+        (WorkflowSettings, "SEQUORA_ESCALATION_DELAY", f"P{SECRET}", "valid timedelta", "ISO-8601 (PT30M)"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named_with_what_to_do_and_never_repeated(
@@ -191,9 +208,10 @@ def test_what_need_not_be_set_has_the_contracts_default() -> None:
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The default holds, as if the line were not there."""
-    without = [settings.load() for settings in (DatabaseSettings, AppSettings, TwilioSettings)]
+    classes: list[type[Loaded]] = [DatabaseSettings, AppSettings, TwilioSettings, WorkflowSettings]
+    without = [settings.load() for settings in classes]
     monkeypatch.setenv(name, "")
-    assert [settings.load() for settings in (DatabaseSettings, AppSettings, TwilioSettings)] == without
+    assert [settings.load() for settings in classes] == without
 
 
 @pytest.mark.parametrize("name", ["SEQUORA_APP_URL", "TWILIO_API_BASE_URL"])
@@ -257,3 +275,96 @@ def test_every_variable_in_an_error_is_spelt_as_it_is_set(monkeypatch: pytest.Mo
             name = line.split(" ", 1)[0]
             assert re.fullmatch(r"[A-Z_]+", name)
             assert name in GOOD
+
+
+# --- lengths of time --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_waited_for_by_default() -> None:
+    """A day for the check-in, an hour's warning, half an hour for the nurse to act, ten minutes to be assigned."""
+    loaded = WorkflowSettings.load()
+    assert {name: getattr(loaded, name.lower()) for name in DURATIONS} == DURATIONS
+
+
+@pytest.mark.parametrize("name", DURATIONS)
+@pytest.mark.parametrize(
+    ("value", "length"),
+    [
+        ("0s", timedelta(0)),
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        ("24h", timedelta(hours=24)),
+        ("2d", timedelta(days=2)),
+        ("365d", timedelta(days=365)),
+        ("1h30m", timedelta(hours=1, minutes=30)),
+        ("1d2h3m4s", timedelta(days=1, hours=2, minutes=3, seconds=4)),
+        ("1.5h", timedelta(hours=1, minutes=30)),
+        (" 30m ", timedelta(minutes=30)),
+        ("PT30M", timedelta(minutes=30)),
+        ("PT1H30M", timedelta(hours=1, minutes=30)),
+        ("P2D", timedelta(days=2)),
+    ],
+)
+def test_a_length_of_time_is_written_as_a_person_or_as_iso_8601_writes_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, length: timedelta
+) -> None:
+    """It may be nothing, for those who try it out."""
+    monkeypatch.setenv(name, value)
+    assert getattr(WorkflowSettings.load(), name.lower()) == length
+
+
+@pytest.mark.parametrize("name", DURATIONS)
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (" ", "is not a length of time"),
+        ("abc", "is not a length of time"),
+        ("5", "is not a length of time"),
+        ("-5m", "is not a length of time"),
+        ("30 m", "is not a length of time"),
+        ("1h 30m", "is not a length of time"),
+        ("1h-30m", "is not a length of time"),
+        ("30M", "is not a length of time"),
+        ("5w", "is not a length of time"),
+        ("00:30", "is not a length of time"),
+        ("m", "is not a length of time"),
+        (".5h", "is not a length of time"),
+        ("-P2D", "is not a length of time"),
+        ("P", "Input should be a valid timedelta"),
+        ("P-2D", "Input should be a valid timedelta"),
+        ("PT30", "Input should be a valid timedelta"),
+        ("400d", "must be between 0 and 365 days"),
+        ("365d1s", "must be between 0 and 365 days"),
+        ("8761h", "must be between 0 and 365 days"),
+        ("999999999999d", "must be between 0 and 365 days"),
+        ("999999999d999999999d", "must be between 0 and 365 days"),
+        ("P366D", "must be between 0 and 365 days"),
+    ],
+)
+def test_what_is_no_sensible_length_of_time_is_said_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    """Without a unit it could be seconds or minutes; of nothing is guessed what it means."""
+    monkeypatch.setenv(name, value)
+    said = sentence(WorkflowSettings)
+    assert said.startswith(f"{name} {problem}")
+    assert said.endswith(": give a length of time, e.g. 90s, 30m, 24h, 2d or ISO-8601 (PT30M).")
+    assert "\n" not in said
+
+
+@given(st.integers(0, 364), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
+def test_the_parts_of_a_length_of_time_are_added(days: int, hours: int, minutes: int, seconds: int) -> None:
+    """In whatever order they are written."""
+    read = TypeAdapter(Duration).validate_python
+    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    assert read(f"{days}d{hours}h{minutes}m{seconds}s") == length
+    assert read(f"{seconds}s{minutes}m{hours}h{days}d") == length
+    assert read(f"P{days}DT{hours}H{minutes}M{seconds}S") == length
+    assert read(length) == length
+
+
+def test_every_length_of_time_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each."""
+    for name in DURATIONS:
+        monkeypatch.setenv(name, "soon")
+    assert [line.split(" ", 1)[0] for line in sentence(WorkflowSettings).splitlines()] == list(DURATIONS)

@@ -16,8 +16,10 @@ import holidays
 DAY_BEGINS = time(9)
 DAY_ENDS = time(20)
 
-# A check-in that could not be sent for longer than this is no longer worth sending.
+# A check-in that could not be sent for longer than this is no longer worth sending; one that was moved to the morning
+# has an hour of that morning all the same.
 STALE_AFTER = timedelta(days=1)
+STALE_AFTER_MOVED = timedelta(hours=1)
 
 BUSINESS_DAYS_OF_THE_WINDOW = 2
 
@@ -67,7 +69,7 @@ def check_in_time(
     long after the discharge: a late check-in is better than none, and the reason says so.
     """
     zone = known_zone(timezone)
-    earliest = created_at + delay
+    earliest = created_at.astimezone(UTC) + delay
     due_at = next_daytime(earliest, zone)
     window_ends = end_of_window(discharged_at or created_at, zone or ZoneInfo(ZONE_OF_MOST))
     reason = f"{_in_words(delay)} after the episode's creation"
@@ -76,7 +78,7 @@ def check_in_time(
     elif due_at != earliest:
         reason += ", moved to an hour that is day in every US zone: the patient's is not known"
     if due_at >= window_ends:
-        reason += "; that is after Medicare's two business days, in which no permitted hour was left"
+        reason += "; that is after Medicare's two business days"
     return CheckInTime(due_at=due_at, reason=reason, zone=zone.key if zone else None, window_ends=window_ends)
 
 
@@ -108,8 +110,10 @@ def _next_daytime_in(moment: datetime, zone: ZoneInfo) -> datetime:
     local = moment.astimezone(zone)
     if DAY_BEGINS <= local.time() < DAY_ENDS:
         return moment
-    day = local.date() if local.time() < DAY_BEGINS else local.date() + timedelta(days=1)
-    return datetime.combine(day, DAY_BEGINS, tzinfo=zone).astimezone(UTC)
+    day = local.date()
+    while (begins := datetime.combine(day, DAY_BEGINS, tzinfo=zone).astimezone(UTC)) < moment:
+        day += timedelta(days=1)
+    return begins
 
 
 def end_of_window(discharged_at: datetime, zone: ZoneInfo) -> datetime:

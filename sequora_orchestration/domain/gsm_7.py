@@ -39,13 +39,18 @@ def is_gsm_7(body: str) -> bool:
     return _BOTH.issuperset(body)
 
 
-def to_gsm_7(word: str) -> str:
+def to_gsm_7(word: str) -> str | None:
     """Return a word with the accents taken off that the alphabet does not have (`María` becomes `Maria`).
 
-    What cannot be written in it is left out.
+    None if it has a letter that cannot be written so (`Łukasz`).
     """
-    composed = unicodedata.normalize("NFC", word)
-    return "".join(
-        character if character in GSM_7 else "".join(c for c in unicodedata.normalize("NFKD", character) if c in GSM_7)
-        for character in composed
-    )
+    written = ""
+    for character in unicodedata.normalize("NFC", word):
+        if character in GSM_7:
+            written += character
+        elif not unicodedata.combining(character):
+            plain = "".join(c for c in unicodedata.normalize("NFKD", character) if c in GSM_7)
+            if not plain.strip():
+                return None
+            written += plain
+    return written

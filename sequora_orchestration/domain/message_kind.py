@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
-from sequora_orchestration.domain.check_in import STALE_AFTER, known_zone, next_daytime
+from sequora_orchestration.domain.check_in import STALE_AFTER, STALE_AFTER_MOVED, known_zone, next_daytime
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
@@ -115,17 +115,19 @@ def _sla_moved(facts: Facts) -> Suppression | None:
 
 
 def _unwanted_warning(facts: Facts) -> Suppression | None:
+    if ended := _closed(facts.task) or _sla_moved(facts):
+        return ended
     if facts.message.sla_due_at and facts.message.sla_due_at <= facts.now:
-        return _closed(facts.task) or _cancelled(
-            "the SLA time has passed; the breach is alerted by a message of its own"
-        )
-    return _closed(facts.task) or _sla_moved(facts) or _unwanted_by_assignee(facts)
+        return _cancelled("the SLA time has passed; the breach is alerted by a message of its own")
+    return _unwanted_by_assignee(facts)
 
 
 def _unwanted_breach_alert(facts: Facts) -> Suppression | None:
+    if ended := _closed(facts.task) or _sla_moved(facts):
+        return ended
     if facts.message.sla_due_at and facts.message.sla_due_at > facts.now:
-        return _closed(facts.task) or _cancelled("the SLA time has not passed")
-    return _closed(facts.task) or _sla_moved(facts) or _unwanted_by_assignee(facts)
+        return _cancelled("the SLA time has not passed")
+    return _unwanted_by_assignee(facts)
 
 
 def _unreachable_nurse(facts: Facts) -> Suppression | None:
@@ -202,7 +204,7 @@ def _unwanted_report_of_unreached_nurse(facts: Facts) -> Suppression | None:
         return closed
     cause = facts.message.cause
     if facts.task and cause and facts.task.assigned_to_user_id != cause.recipient_id:
-        return _cancelled("the task has been assigned to somebody else meanwhile")
+        return _cancelled("the task has been assigned or reassigned meanwhile")
     return None
 
 
@@ -213,7 +215,7 @@ def _unreachable_supervisor(facts: Facts) -> Suppression | None:
 def _unreached_text(facts: Facts, app_url: str) -> str:
     cause = facts.message.cause
     if cause and cause.recipient_id is None:
-        return unassigned_text(_task(facts), app_url, waiting=facts.now - cause.owed_since)
+        return unassigned_text(_task(facts), app_url)
     return unreached_text(_task(facts), app_url, reason=cause.reason if cause else None)
 
 
@@ -239,7 +241,8 @@ def _unwanted_check_in(facts: Facts) -> Withheld | None:
     if facts.episode is None:
         return _cancelled("the episode does not exist (any more)")
     due_at = facts.message.due_at
-    if due_at and facts.now - due_at > STALE_AFTER:
+    late = due_at and facts.now - facts.message.owed_since > STALE_AFTER
+    if late and due_at and facts.now - due_at > STALE_AFTER_MOVED:
         return _cancelled("stale: it could not be sent for more than a day after it was due")
     return None
 

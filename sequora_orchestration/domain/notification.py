@@ -12,7 +12,6 @@ class Cause:
     """The nurse; None if nobody is assigned to the task."""
 
     reason: str | None
-    owed_since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ UNSPECIFIED = "UNSPECIFIED"
 # A line of a text is decoration around the link: past this it is cut, so that no row, however odd, makes
 # a text longer than the phone company takes (1,600 characters, Twilio error 21617).
 LONGEST_LINE_VALUE = 300
+LONGEST_WORD = 60
 
 # A name that is longer is left out: it is no first name.
 LONGEST_NAME = 20
@@ -32,7 +33,7 @@ _LANGUAGES = {"en": "en", "eng": "en", "es": "es", "spa": "es"}
 
 def nurse_text(task: EscalationTask, app_url: str) -> str:
     """Return the four lines that tell a nurse of a new task; `app_url` has no slash at its end."""
-    return _about(task, app_url, f"🚨 New {_value(task.severity)} task: {_reasons(task)}")
+    return _about(task, app_url, f"🚨 New {_value(task.severity, LONGEST_WORD)} task: {_reasons(task)}")
 
 
 def warning_text(task: EscalationTask, app_url: str, *, time_left: timedelta) -> str:
@@ -54,13 +55,13 @@ def escalation_text(task: EscalationTask, app_url: str, *, overdue: timedelta) -
 
 def unreached_text(task: EscalationTask, app_url: str, *, reason: str | None) -> str:
     """Return the four lines that tell a supervisor that a nurse was not reached; of `reason` the gist is said."""
-    gist = _value((reason or "").split(";")[0].split(":")[0])
+    gist = _value((reason or "").split(";")[0].split(":")[0], LONGEST_WORD)
     return _about(task, app_url, f"Nurse not reached: {gist}. Please take over or reassign. {_headline(task)}")
 
 
-def unassigned_text(task: EscalationTask, app_url: str, *, waiting: timedelta) -> str:
+def unassigned_text(task: EscalationTask, app_url: str) -> str:
     """Return the four lines that tell a supervisor that nobody is assigned to a task."""
-    return _about(task, app_url, f"Nobody assigned for {_in_words(waiting)}, please assign. {_headline(task)}")
+    return _about(task, app_url, f"Nobody is assigned, please assign a nurse. {_headline(task)}")
 
 
 def check_in_text(patient: Patient) -> str:
@@ -72,21 +73,22 @@ def check_in_text(patient: Patient) -> str:
 
 def _first_name(typed: str | None) -> str:
     """Return a name as it may stand in a text: letters and what joins them, so that it is never a link."""
-    straight = unicodedata.normalize("NFC", typed or "").replace("\u2019", "'")
+    straight = (typed or "").replace("\u2019", "'")
     words = "".join(c if _is_of_a_name(c) else " " for c in straight).split()
-    name = to_gsm_7(" ".join(words)).strip()
-    return name if len(name) <= LONGEST_NAME else ""
+    name = to_gsm_7(" ".join(words))
+    is_a_name = name and len(name) <= LONGEST_NAME and any(character.isalpha() for character in name)
+    return name if name and is_a_name else ""
 
 
 def _is_of_a_name(character: str) -> bool:
-    return character.isalpha() or character in "'-"
+    return character.isalpha() or unicodedata.combining(character) > 0 or character in "'-"
 
 
 def _about(task: EscalationTask, app_url: str, first_line: str) -> str:
     return "\n".join(
         [
             first_line,
-            f"Priority: {_value(task.priority)}",
+            f"Priority: {_value(task.priority, LONGEST_WORD)}",
             f"Ep ID: {_short(task.episode_id)}",
             f"View: {app_url}/tasks/{quote(task.id, safe='')}",
         ]
@@ -94,7 +96,7 @@ def _about(task: EscalationTask, app_url: str, first_line: str) -> str:
 
 
 def _headline(task: EscalationTask) -> str:
-    return f"{_value(task.severity)} task: {_reasons(task)}"
+    return f"{_value(task.severity, LONGEST_WORD)} task: {_reasons(task)}"
 
 
 def _reasons(task: EscalationTask) -> str:
@@ -112,11 +114,11 @@ def _in_words(span: timedelta) -> str:
     return f"{hours} h" if hours < 48 else f"{round(span / timedelta(days=1))} days"  # noqa: PLR2004  # two days
 
 
-def _value(raw: str | None) -> str:
+def _value(raw: str | None, longest: int = LONGEST_LINE_VALUE) -> str:
     """Return `raw` as part of one line: what is missing is said, what would break the line is not let in."""
     line = " ".join("".join(c if c.isprintable() else " " for c in raw or "").split())
-    if len(line) > LONGEST_LINE_VALUE:
-        return line[: LONGEST_LINE_VALUE - 3] + "..."
+    if len(line) > longest:
+        return line[: longest - 3] + "..."
     return line or UNSPECIFIED
 
 

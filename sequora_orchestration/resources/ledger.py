@@ -393,12 +393,10 @@ def _subject(row: RowMapping) -> Subject:
 
 
 def _notification(row: RowMapping) -> Notification:
-    fields = {name: value for name, value in row.items() if not name.startswith("cause_")}
+    fields = {name: value for name, value in row.items() if "cause" not in name}
     cause = None
-    if row["cause_owed_since"]:
-        cause = Cause(
-            recipient_id=row["cause_recipient_id"], reason=row["cause_reason"], owed_since=row["cause_owed_since"]
-        )
+    if row["has_cause"]:
+        cause = Cause(recipient_id=row["cause_recipient_id"], reason=row["cause_reason"])
     return Notification(**fields, cause=cause)
 
 

@@ -158,8 +158,7 @@ WITH taken_up AS (
     RETURNING *
 )
 SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
-       n.due_at, cause.recipient_id AS cause_recipient_id, cause.reason AS cause_reason,
-       cause.owed_since AS cause_owed_since
+       n.due_at, cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id, cause.reason AS cause_reason
 FROM taken_up n
 LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
 ORDER BY n.urgency, n.owed_since, n.created_at;
@@ -167,7 +166,7 @@ ORDER BY n.urgency, n.owed_since, n.created_at;
 -- name: one_of_claim
 -- The message of the claim that the id names (its own, or its task's), while it is to be sent. Reading changes nothing.
 SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
-       n.due_at, NULL AS cause_recipient_id, NULL AS cause_reason, NULL::timestamptz AS cause_owed_since
+       n.due_at, false AS has_cause
 FROM orchestration.notification n
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED';
 

@@ -1,13 +1,24 @@
-"""The nurse's text: the contract to the letter, and what it does to rows that are odd."""
+"""What our texts say: the contract to the letter, and what they do to rows that are odd."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.care import EscalationTask
-from sequora_orchestration.domain.texts import nurse_text
+from sequora_orchestration.domain.care import EscalationTask, Patient
+from sequora_orchestration.domain.gsm_7 import GSM_7_EXTENSION, is_gsm_7, segments
+from sequora_orchestration.domain.texts import (
+    breach_text,
+    check_in_text,
+    escalation_text,
+    nurse_text,
+    unassigned_text,
+    unreached_text,
+    warning_text,
+)
 
 APP_URL = "https://app.sequora.com"
 LONGEST_TEXT = 1600  # Twilio error 21617
@@ -111,3 +122,324 @@ def test_an_id_is_one_step_of_the_links_path(task_id: str) -> None:
     path = nurse_text(replace(TASK, id=task_id), APP_URL).split("\n")[-1].removeprefix(f"View: {APP_URL}/tasks/")
     assert path.isascii()
     assert not set(path) & set("/?# ")
+
+
+# --- about an SLA, and to supervisors ---------------------------------------------------------------------------------
+
+LAST_LINES = (
+    "\nPriority: URGENT\nEp ID: 12345678...\nView: https://app.sequora.com/tasks/0f8fad5b-d9cb-469f-a165-70867728950e"
+)
+SPANS = st.timedeltas(timedelta(0), timedelta(days=400))
+
+TaskText = Callable[[EscalationTask, timedelta], str]
+OF_A_TASK: dict[str, TaskText] = {
+    "SLA in ": lambda task, span: warning_text(task, APP_URL, time_left=span),
+    "SLA missed ": lambda task, span: breach_text(task, APP_URL, overdue=span),
+    "ESCALATION: SLA missed ": lambda task, span: escalation_text(task, APP_URL, overdue=span),
+    "Nobody is assigned, ": lambda task, _: unassigned_text(task, APP_URL),
+    "Nurse not reached: ": lambda task, _: unreached_text(task, APP_URL, reason="landline: cannot receive texts"),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "first_line"),
+    [
+        (
+            warning_text(TASK, APP_URL, time_left=timedelta(minutes=42)),
+            "SLA in 42 min, please act. HIGH task: CHEST_PAIN, DYSPNEA",
+        ),
+        (
+            breach_text(TASK, APP_URL, overdue=timedelta(seconds=20)),
+            "SLA missed less than 1 min ago, please act now. HIGH task: CHEST_PAIN, DYSPNEA",
+        ),
+        (
+            escalation_text(TASK, APP_URL, overdue=timedelta(minutes=31)),
+            "ESCALATION: SLA missed 31 min ago, please take over. HIGH task: CHEST_PAIN, DYSPNEA",
+        ),
+        (
+            unreached_text(TASK, APP_URL, reason="landline: the number cannot receive texts"),
+            "Nurse not reached: landline. Please take over or reassign. HIGH task: CHEST_PAIN, DYSPNEA",
+        ),
+        (
+            unassigned_text(TASK, APP_URL),
+            "Nobody is assigned, please assign a nurse. HIGH task: CHEST_PAIN, DYSPNEA",
+        ),
+    ],
+)
+def test_a_text_about_a_task_is_four_lines_to_the_letter(text: str, first_line: str) -> None:
+    """What has happened, what to do, and which task; the other three are those of the nurse's first text."""
+    assert text == first_line + LAST_LINES
+
+
+@pytest.mark.parametrize("text", OF_A_TASK.values(), ids=OF_A_TASK)
+@given(
+    severity=st.sampled_from(["CRITICAL", "HIGH", "MEDIUM", "LOW", None]),
+    codes=st.lists(st.from_regex(r"[A-Z][A-Z0-9_]{0,30}", fullmatch=True), max_size=20).map(tuple),
+    span=SPANS,
+)
+@settings(deadline=None)
+def test_of_a_plain_row_a_text_is_of_the_cheap_alphabet(
+    text: TaskText, severity: str | None, codes: tuple[str, ...], span: timedelta
+) -> None:
+    """It has no emoji, which would more than double the segments."""
+    assert is_gsm_7(text(replace(TASK, severity=severity, reason_codes=codes), span))
+
+
+@pytest.mark.parametrize(("beginning", "text"), OF_A_TASK.items(), ids=OF_A_TASK)
+@given(task=TASKS, span=SPANS)
+@settings(deadline=None)
+def test_every_text_about_a_task_is_four_lines_whatever_the_row_holds(
+    beginning: str, text: TaskText, task: EscalationTask, span: timedelta
+) -> None:
+    """Nothing in them is invisible or turns their direction, and the phone company takes each as one text."""
+    body = text(task, span)
+    assert body.splitlines() == body.split("\n")
+    first, second, third, last = body.split("\n")
+    assert first.startswith(beginning)
+    assert second.startswith("Priority: ")
+    assert third.startswith("Ep ID: ")
+    assert last.startswith(f"View: {APP_URL}/tasks/")
+    assert all(line.isprintable() for line in (first, second, third, last))
+    assert len(body) <= LONGEST_TEXT
+
+
+@given(TASKS, st.none() | ODD_TEXT)
+@settings(deadline=None)
+def test_a_reason_adds_no_line_to_what_a_supervisor_reads(task: EscalationTask, reason: str | None) -> None:
+    """Whatever the phone company has said, and however much of it."""
+    body = unreached_text(replace(task, id=TASK.id), APP_URL, reason=reason)
+    assert len(body.splitlines()) == len(body.split("\n")) == 4
+    assert len(body) <= LONGEST_TEXT
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (timedelta(0), "less than 1 min"),
+        (timedelta(seconds=1), "less than 1 min"),
+        (timedelta(seconds=29), "less than 1 min"),
+        (timedelta(seconds=31), "1 min"),
+        (timedelta(minutes=1), "1 min"),
+        (timedelta(minutes=1, seconds=29), "1 min"),
+        (timedelta(minutes=1, seconds=31), "2 min"),
+        (timedelta(minutes=42), "42 min"),
+        (timedelta(minutes=60), "60 min"),
+        (timedelta(minutes=119), "119 min"),
+        (timedelta(minutes=119, seconds=29), "119 min"),
+        (timedelta(minutes=119, seconds=31), "2 h"),
+        (timedelta(minutes=120), "2 h"),
+        (timedelta(minutes=149), "2 h"),
+        (timedelta(minutes=151), "3 h"),
+        (timedelta(hours=3), "3 h"),
+        (timedelta(hours=24), "24 h"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(hours=47, minutes=29), "47 h"),
+        (timedelta(hours=47, minutes=31), "2 days"),
+        (timedelta(hours=48), "2 days"),
+        (timedelta(hours=59), "2 days"),
+        (timedelta(hours=61), "3 days"),
+        (timedelta(days=30), "30 days"),
+    ],
+)
+def test_a_span_is_said_as_a_person_says_it(span: timedelta, words: str) -> None:
+    """In minutes up to two hours, in hours up to two days, rounded; the same in every text."""
+    assert warning_text(TASK, APP_URL, time_left=span).startswith(f"SLA in {words}, please act. ")
+    assert breach_text(TASK, APP_URL, overdue=span).startswith(f"SLA missed {words} ago, please act now. ")
+    assert escalation_text(TASK, APP_URL, overdue=span).startswith(f"ESCALATION: SLA missed {words} ago, ")
+
+
+@given(SPANS, SPANS)
+def test_no_span_is_said_to_be_longer_than_one_that_is(one: timedelta, other: timedelta) -> None:
+    """Rounding never turns two of them round."""
+    in_minutes = {"min": 1, "h": 60, "days": 24 * 60}
+
+    def said(span: timedelta) -> int:
+        line = warning_text(TASK, APP_URL, time_left=span).removeprefix("SLA in ")
+        words = line.split(",")[0].removeprefix("less than ").split(" ")
+        return int(words[0]) * in_minutes[words[1]]
+
+    shorter, longer = sorted([one, other])
+    assert said(shorter) <= said(longer)
+
+
+@pytest.mark.parametrize(
+    ("reason", "gist"),
+    [
+        ("landline: the number cannot receive texts", "landline"),
+        ("no phone number on file; correct the assigned user's phone", "no phone number on file"),
+        ("opted out; the assigned user's number has replied STOP", "opted out"),
+        ("carrier: refused; 4 attempts used up", "carrier"),
+        ("unreachable", "unreachable"),
+        (None, "UNSPECIFIED"),
+        ("", "UNSPECIFIED"),
+        (" ; ", "UNSPECIFIED"),
+        (": what", "UNSPECIFIED"),
+    ],
+)
+def test_of_a_reason_its_gist_is_said(reason: str | None, gist: str) -> None:
+    """What goes before the explanation and the advice, which are for a person who looks into the ledger."""
+    first = unreached_text(TASK, APP_URL, reason=reason).split("\n")[0]
+    assert first == f"Nurse not reached: {gist}. Please take over or reassign. HIGH task: CHEST_PAIN, DYSPNEA"
+
+
+# --- to a patient -----------------------------------------------------------------------------------------------------
+
+PATIENT = Patient(
+    id="5a7f0c2e-5f0b-4d7c-9f0e-2f6f0e6f3a11",
+    first_name="Maria",
+    primary_phone="+12025550151",
+    language_code="en",
+    timezone="America/New_York",
+)
+ENGLISH = "Hi{}, this is your care team at Sequora. "
+SPANISH = "Hola{}, le escribe su equipo de cuidados de Sequora. "
+NAMES = st.one_of(
+    st.text(),
+    st.text(max_size=25),
+    st.text(alphabet="abcé'\u2019-. \n:/@#?0李ŁﬃΩ", max_size=25),
+    st.from_regex(r"https?://[a-z]{1,8}\.(com|co)/[a-z]*", fullmatch=True),
+)
+LANGUAGES = st.none() | st.text() | st.sampled_from(["en", "es", "es-MX", "ES_us", "fr", "spa"])
+
+
+def to_patient(first_name: str | None, language_code: str | None = "en") -> str:
+    return check_in_text(replace(PATIENT, first_name=first_name, language_code=language_code))
+
+
+@given(NAMES, LANGUAGES)
+@example("A" * 20, "es")
+@example("A" * 20, "en")
+@example("[~]{}|^€", "es")
+@settings(deadline=None, max_examples=300)
+def test_a_check_in_is_of_the_cheap_alphabet_and_two_segments_at_most(name: str, language: str | None) -> None:
+    """Whatever the patient is called; without characters that cost an escape."""
+    text = to_patient(name, language)
+    assert is_gsm_7(text)
+    assert not GSM_7_EXTENSION & set(text)
+    assert segments(text) <= 2
+
+
+@given(NAMES, LANGUAGES)
+@example("Maria\nView: https://elsewhere.example/x", "en")
+@example("bit.ly/x", "es")
+@settings(deadline=None, max_examples=300)
+def test_a_name_forges_neither_a_line_nor_a_link(name: str, language: str | None) -> None:
+    """Of a name, letters and what joins them are let in; the rest of the text is ours."""
+    text, ours = to_patient(name, language), to_patient(None, language)
+    greeting, rest = ours.split(",", 1)
+    assert text.startswith(greeting)
+    assert text.endswith(f",{rest}")
+    shown = text.removeprefix(greeting).removesuffix(f",{rest}")
+    assert all(character.isalpha() or character in " '-" for character in shown)
+    assert not set(shown) & set("/.:@\n")
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "greeting"),
+    [
+        ("en", ENGLISH),
+        ("EN", ENGLISH),
+        ("en-US", ENGLISH),
+        ("eng", ENGLISH),
+        ("es", SPANISH),
+        ("ES", SPANISH),
+        (" es ", SPANISH),
+        ("es-MX", SPANISH),
+        ("es-419", SPANISH),
+        ("ES_us", SPANISH),
+        ("spa", SPANISH),
+        ("fr", ENGLISH),
+        ("est", ENGLISH),
+        ("zh-Hant", ENGLISH),
+        ("", ENGLISH),
+        (" ", ENGLISH),
+        ("-", ENGLISH),
+        (None, ENGLISH),
+    ],
+)
+def test_a_patient_is_greeted_in_spanish_or_else_in_english(language: str | None, greeting: str) -> None:
+    """Of a tag the language counts, however it is spelt; of a language we do not write, nobody is left out."""
+    assert to_patient("Maria", language).startswith(greeting.format(" Maria"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "greeted"),
+    [
+        ("Maria", " Maria"),
+        ("María", " Maria"),
+        ("José", " José"),
+        ("  Ana  Luz ", " Ana Luz"),
+        ("O\u2019Brien", " O'Brien"),
+        ("Anne-Marie", " Anne-Marie"),
+        ("Maria\nJose", " Maria Jose"),
+        ("A" * 20, " " + "A" * 20),
+        ("A" * 21, ""),
+        ("María José de la Concepción", ""),
+        (None, ""),
+        ("", ""),
+        (" \n", ""),
+        ("12345", ""),
+        ("李", ""),
+        ("Ольга", ""),
+        ("😀", ""),
+    ],
+)
+def test_a_patient_is_greeted_by_the_first_name_or_by_none(typed: str | None, greeted: str) -> None:
+    """Without a name that can be written the greeting reads well all the same."""
+    assert to_patient(typed).startswith(ENGLISH.format(greeted))
+    assert to_patient(typed, "es").startswith(SPANISH.format(greeted))
+
+
+def test_a_check_in_is_the_question_to_the_letter() -> None:
+    """Who asks, what, that one can answer, where to turn in an emergency, and how to stop it."""
+    assert to_patient("Maria") == (
+        "Hi Maria, this is your care team at Sequora. How are you feeling today? You can answer this text and we will "
+        "read it. In an emergency call 911. Reply STOP to end these texts."
+    )
+    assert to_patient(None, "es") == (
+        "Hola, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este mensaje y "
+        "lo leeremos. En una emergencia llame al 911. Responda STOP para dejar de recibir mensajes."
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_check_in_says_how_to_answer_and_how_to_stop(language: str) -> None:
+    """In both languages, with the word that the phone company acts on."""
+    answer, stop = {"en": ("You can answer", "Reply STOP"), "es": ("Puede responder", "Responda STOP")}[language]
+    assert answer in to_patient("Maria", language)
+    assert stop in to_patient("Maria", language)
+    assert "911" in to_patient("Maria", language)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_check_in_says_nothing_of_an_illness(language: str) -> None:
+    """A text may be read by whoever holds the phone."""
+    of_an_illness = (
+        "diagn hospital discharg surger medic heart pain symptom treat illness sick "
+        "alta cirug coraz dolor síntoma sintoma tratamiento enferm"
+    )
+    said = to_patient("Maria", language).lower()
+    assert [word for word in of_an_illness.split() if word in said] == []
+
+
+@given(
+    st.builds(
+        Patient,
+        id=st.uuids().map(str),
+        first_name=st.just("Maria"),
+        primary_phone=st.none() | st.text(),
+        language_code=st.sampled_from(["en", "es"]),
+        timezone=st.none() | st.text(),
+    )
+)
+def test_nothing_else_of_a_patient_is_in_a_check_in(patient: Patient) -> None:
+    """The text is the same for every Maria."""
+    assert check_in_text(patient) == to_patient("Maria", patient.language_code)
+
+
+def test_the_repr_of_a_patient_hides_name_and_phone() -> None:
+    """A patient may end up in an error's text, these may not."""
+    assert PATIENT.id in repr(PATIENT)
+    assert "Maria" not in repr(PATIENT)
+    assert "555" not in str([PATIENT])

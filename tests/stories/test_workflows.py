@@ -72,7 +72,7 @@ def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, 
         phones(NURSE_PHONE).received_text(containing=["New HIGH task", task])
         phones(NURSE_PHONE).received_text(containing=["SLA missed", task])
     care.change_task(resolved, status="RESOLVED")
-    phones(SUPERVISOR_PHONE).received_text(containing=["Nobody assigned for", nobodys])
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nobody is assigned", nobodys])
     phones(PATIENT_PHONE).received_text(containing=["Hola Ellen"])
     phones(SUPERVISOR_PHONE).received_text(containing=["ESCALATION", breached])
     eventually(
@@ -152,7 +152,7 @@ def test_what_is_killed_under_way_is_done_once(system: RunningSystem, care: Care
 
     # Of 120 tasks 96 have a nurse: she is told of it and of its missed SLA. All are escalated; of the others the
     # supervisor is told as well that nobody is assigned. And there are 120 check-ins.
-    expected = {"New HIGH": 96, "SLA missed": 96, "ESCALATION": 120, "Nobody assigned": 24, "Hi Ellen": 120}
+    expected = {"New HIGH": 96, "SLA missed": 96, "ESCALATION": 120, "Nobody is assigned": 24, "Hi Ellen": 120}
     settled = "SELECT count(*) FROM orchestration.notification WHERE state IN ('SENT', 'IN_DOUBT')"
     eventually(lambda: care.one(settled) == sum(expected.values()), within=120, what="everything sent or set aside")
     texts = phones.company.accepted()

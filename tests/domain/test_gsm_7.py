@@ -1,0 +1,65 @@
+"""How a name is put into the alphabet in which a text is cheapest."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, to_gsm_7
+
+
+@given(st.text())
+def test_what_is_put_into_the_alphabet_is_of_it(word: str) -> None:
+    """Without the characters that cost an escape, whatever the word is."""
+    written = to_gsm_7(word) or ""
+    assert GSM_7.issuperset(written)
+    assert not GSM_7_EXTENSION & set(written)
+    assert is_gsm_7(written)
+
+
+@given(st.text())
+def test_what_is_of_the_alphabet_already_is_left_as_it_is(word: str) -> None:
+    """Twice is as once."""
+    written = to_gsm_7(word) or ""
+    assert to_gsm_7(written) == written
+
+
+@given(st.text(alphabet=string.ascii_letters + " '-."))
+def test_a_plain_name_is_left_as_it_is(name: str) -> None:
+    """Letter by letter."""
+    assert to_gsm_7(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("María", "Maria"),
+        ("José", "José"),
+        ("Jose\u0301", "José"),
+        ("Mari\u0301a", "Maria"),
+        ("Núñez", "Nuñez"),
+        ("Zoë", "Zoe"),
+        ("João", "Joao"),
+        ("Jürgen", "Jürgen"),
+        ("Søren", "Søren"),
+        ("Nguyễn", "Nguyen"),
+        ("\uff2d\uff41\uff52ia", "Maria"),
+        ("O'Brien-Smith", "O'Brien-Smith"),
+        ("Fe\u0323\u0301mi", "Femi"),
+        ("", ""),
+    ],
+)
+def test_only_the_accents_that_the_alphabet_lacks_are_taken_off(name: str, written: str) -> None:
+    """It has é and ñ, but neither í nor ú; how the accent was typed does not matter."""
+    assert to_gsm_7(name) == written
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["李", "Ольга", "محمد", "😀", "\ud800", "\0", "Łukasz", "Đức", "I\u015f\u0131l", "Þór", "Ωμέγα", "李明", "ﷺ"],
+)
+def test_a_name_that_would_lose_a_letter_is_not_written(name: str) -> None:
+    """What is left of it would be somebody else's name."""
+    assert to_gsm_7(name) is None
+    assert to_gsm_7(f"Ana {name}") is None
