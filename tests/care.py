@@ -113,7 +113,10 @@ class Care:
             "CREATE OR REPLACE FUNCTION orchestration.clock() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE"
             f" RETURN timestamptz '{moment.isoformat()}'"
         )
-        self.rows("UPDATE orchestration.go_live SET go_live_at = '2000-01-01 00:00+00'")
+        self.rows(
+            "UPDATE orchestration.go_live SET go_live_at = '2000-01-01 00:00+00',"
+            " workflows_live_at = '2000-01-01 00:00+00'"
+        )
 
     def let_leases_expire(self) -> None:
         """Let every lease run out, as if its time had passed."""

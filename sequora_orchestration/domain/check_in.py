@@ -38,6 +38,12 @@ US_ZONES = (
     "Pacific/Guam",
 )
 
+# What a column holds by default, or a machine calls its own: no place where a patient lives.
+NO_PLACES = frozenset(
+    {"UTC", "UCT", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Universal", "Zulu"}
+    | {"Factory", "localtime", "posixrules"}
+)
+
 # Where nobody knows where the patient is, the window is counted in the zone where most of them are.
 ZONE_OF_MOST = "America/New_York"
 
@@ -84,10 +90,11 @@ def check_in_time(
 
 def known_zone(timezone: str | None) -> ZoneInfo | None:
     """Return the zone of that IANA name, or None if there is none."""
-    if not timezone or not timezone.strip():
+    name = (timezone or "").strip()
+    if not name or name.removeprefix("Etc/") in NO_PLACES:
         return None
     try:
-        return ZoneInfo(timezone.strip())
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # what else a name can be: a path, a directory, too long
         return None
 

@@ -192,7 +192,7 @@ def _unwanted_escalation(facts: Facts) -> Withheld | None:
         return _cancelled("the task has no SLA time any more")
     if facts.task.sla_due_at > facts.now:
         return _cancelled("the SLA time has been moved into the future meanwhile")
-    if facts.message.sla_due_at and facts.task.sla_due_at > facts.message.sla_due_at:
+    if facts.task.sla_due_at != facts.message.sla_due_at:
         return _cancelled("the SLA time has been moved meanwhile, and that one's breach is alerted on its own")
     if facts.message.due_at and facts.now < facts.message.due_at:
         return Postponement(facts.message.due_at, "the nurse still has time to act on the breach")
@@ -205,6 +205,8 @@ def _unwanted_report_of_unreached_nurse(facts: Facts) -> Suppression | None:
     cause = facts.message.cause
     if facts.task and cause and facts.task.assigned_to_user_id != cause.recipient_id:
         return _cancelled("the task has been assigned or reassigned meanwhile")
+    if cause and cause.is_settled:
+        return _cancelled("the nurse has been reached meanwhile")
     return None
 
 
@@ -248,11 +250,11 @@ def _unwanted_check_in(facts: Facts) -> Withheld | None:
 
 
 def _unreachable_patient(facts: Facts) -> Withheld | None:
-    patient, due_at = facts.recipient, facts.message.due_at
+    patient = facts.recipient
+    if facts.message.due_at is None:  # to be scheduled: who and where the patient is, is asked again when it is sent
+        return None
     if not isinstance(patient, Patient):
         return _cancelled("the episode's patient does not exist (any more)")
-    if due_at is None:  # to be scheduled: whether the number is usable is asked when it is sent
-        return None
     try:
         e164(patient.primary_phone)
     except UnusablePhoneError as error:

@@ -12,6 +12,8 @@ class Cause:
     """The nurse; None if nobody is assigned to the task."""
 
     reason: str | None
+    is_settled: bool
+    """Whether the nurse has been reached since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,
+    Work,
+    claim_by_name,
     claim_of,
     finding_recipients,
     log_notification,
@@ -32,9 +34,10 @@ fetch_patient = finding_recipients(
 
 
 @op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
-def schedule_check_in_text(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
+def schedule_check_in_text(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
     """Let each check-in wait until it is due: after the delay, by day where the patient is."""
     with retried(context):
+        claim_by_name(context, config, delivery)
         scheduled = delivery.schedule_check_ins(delivery.ledger.take_up(claim_of(context), context.run_id))
         for one, when in scheduled:
             if not when.is_in_window:
@@ -44,15 +47,15 @@ def schedule_check_in_text(context: OpExecutionContext, delivery: ResourceParam[
                 "episode": one.episode_id or "",
                 "due": when.due_at.isoformat(timespec="seconds"),
                 "why then": when.reason,
-                "patient's zone": when.zone or "not known",
-                "first contact counts until": when.window_ends.isoformat(timespec="seconds"),
+                "patient's time zone": "known" if when.zone else "not known",
+                "in time for a first contact": "yes" if when.is_in_window else "no",
             }
             for one, when in scheduled
         ]
         context.add_output_metadata({"scheduled": len(scheduled), **each(records)})
 
 
-@job(config=work_on(NEW_EPISODES, fetch_episode))
+@job(config=work_on(NEW_EPISODES, fetch_episode, schedule_check_in_text))
 def schedule_check_in() -> None:
     """Schedule the check-in on a patient who has left hospital: fetch episode, fetch patient, schedule the text.
 

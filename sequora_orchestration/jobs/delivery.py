@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -30,7 +29,7 @@ from sequora_orchestration.domain.message_kind import (
     Withheld,
 )
 from sequora_orchestration.domain.notification import Notification
-from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, whom_to_tell
+from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import Ledger
@@ -50,8 +49,6 @@ CONFIGURATION_PAUSE = 15
 RECORD_WAITS = (1, 2, 4, 8, 15, 30, 30)
 
 
-# How long a message waits that nobody can be told of, before it is tried again.
-NOBODY_PAUSE = timedelta(seconds=60)
 NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMIN can be texted"
 
 
@@ -134,12 +131,12 @@ class Delivery:
         return scheduled
 
     def _check_in_time(self, facts: Facts) -> CheckInTime | Suppression:
-        if facts.episode is None or not isinstance(facts.recipient, Patient):
-            return Suppression(State.CANCELLED, "the episode or its patient does not exist any more")
+        if facts.episode is None:
+            return Suppression(State.CANCELLED, "the episode does not exist any more")
         return check_in_time(
             created_at=facts.episode.created_at or facts.message.owed_since,
             discharged_at=facts.episode.discharge_at,
-            timezone=facts.recipient.timezone,
+            timezone=facts.recipient.timezone if isinstance(facts.recipient, Patient) else None,
             delay=self.ledger.check_in_delay,
         )
 
@@ -152,19 +149,29 @@ class Delivery:
         if not unaddressed:
             return
         ended = {one.id for one, _ in self.drop_unwanted(unaddressed)}
+        task_ids = [one.task_id for one in unaddressed if one.task_id]
+        tasks, passed_over = self.care.tasks(task_ids), self.ledger.passed_over(task_ids)
         users = self.care.users_of_roles(ROLES_IN_ORDER)
         numbers = {
-            user.id: number for user in users if user.active is not False and (number := usable(user.primary_phone))
+            user: number for user in users if user.active is not False and (number := usable(user.primary_phone))
         }
         moment = self.ledger.moment(numbers.values())
-        refused = self.ledger.refused_lately([one.task_id for one in unaddressed if one.task_id])
-        reachable = [user for user in users if user.id in numbers and numbers[user.id] not in moment.opted_out]
         for one in unaddressed:
             if one.id in ended:
                 continue
-            chosen = whom_to_tell(user for user in reachable if (one.task_id, user.id) not in refused)
+            task = tasks.get(one.task_id or "")
+            chosen = whom_to_tell(
+                {
+                    user: number
+                    for user, number in numbers.items()
+                    if number not in moment.opted_out
+                    and (one.task_id, user.id) not in passed_over
+                    and not (task and user.id == task.assigned_to_user_id)  # somebody else is to be told
+                }
+            )
             if not chosen:
-                self._withhold(one, Postponement(moment.now + NOBODY_PAUSE, NOBODY))
+                pause = nobody_pause(moment.now - one.owed_since)
+                self._withhold(one, Postponement(moment.now + pause, NOBODY))
             elif not self.ledger.address(one, chosen):
                 self._withhold(one, Suppression(State.CANCELLED, "the supervisors are told by another run"))
 

@@ -1,4 +1,4 @@
-"""No silent hole: a nurse who cannot be reached, or a task without one, is told to a supervisor at once."""
+"""No silent hole: a nurse who cannot be reached, or a task without one, is told to a supervisor."""
 
 from dagster import job
 
@@ -12,7 +12,7 @@ check_unreached = reading(
 
 @job(config=work_on(UNREACHED_NURSES, check_unreached, escalate_to_supervisor))
 def report_unreached_nurse() -> None:
-    """Tell a supervisor that a task's nurse could not be reached, and why, or that nobody is assigned to it.
+    """Tell a supervisor that a task's nurse could not be reached, and why, or that it has been nobody's for too long.
 
     Launched by the sensor `unreached_nurses`. By hand: give `task_ids`; each supervisor is told once
     per task and nurse.

@@ -1,7 +1,7 @@
 """What follows a missed SLA: the nurse is alerted, and if the task stays open, a supervisor is told.
 
-The wait in between is a row in the ledger. Whatever becomes of the run, the row falls due, or is made up for when it
-would have been.
+The wait in between is a row in the ledger. If the run dies before it has written that row, the sensor makes up for it
+when it would have fallen due.
 """
 
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
@@ -13,6 +13,8 @@ from sequora_orchestration.jobs.steps import (
     Work,
     claim_by_name,
     escalate_to_supervisor,
+    known_ids,
+    log_sent_texts,
     reading,
     report_others,
     retried,
@@ -23,7 +25,7 @@ from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREA
 
 check_resolved = reading(
     "check_resolved",
-    "Read the tasks. One that is closed, or whose SLA was moved into the future, ends here: nobody is told.",
+    "Read the tasks. One that is closed, or whose SLA was moved or taken away, ends here: nobody is told.",
 )
 
 
@@ -34,13 +36,14 @@ def alert_nurse(context: OpExecutionContext, config: Work, delivery: ResourcePar
         claim_by_name(context, config, delivery)
         report_others(context, config, delivery)
         send_claimed(context, delivery)
+        log_sent_texts(context, config, delivery)
 
 
 @op(ins={"alerted": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def wait(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
     """Let the time begin after which a supervisor is told: a row in the ledger that falls due."""
     with retried(context):
-        waiting = delivery.ledger.schedule_escalations(config.ids)
+        waiting = delivery.ledger.schedule_escalations(known_ids(config, delivery))
         records = [
             {"task": one.task_id or "", "until": one.due_at.isoformat(timespec="seconds") if one.due_at else ""}
             for one in waiting

@@ -1,6 +1,7 @@
 """The warning before an SLA is missed: a scan, and a step for each task that it finds."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from dagster import (
     Config,
     DynamicOut,
     DynamicOutput,
+    Failure,
     In,
     Nothing,
     OpExecutionContext,
@@ -19,6 +21,7 @@ from dagster import (
 )
 from pydantic import Field
 
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import report_outcomes, warn_of_failures
@@ -26,6 +29,7 @@ from sequora_orchestration.jobs.steps import (
     RETRIES,
     Work,
     claim_by_name,
+    log_sent_texts,
     report_others,
     retried,
     run_tags,
@@ -39,7 +43,8 @@ class Scan(Config):
     """Which tasks a scan looks at."""
 
     task_ids: list[str] = Field(
-        default=[], description='Ids of rows in "EscalationTask"; leave them out to look at every open task.'
+        default=[],
+        description='Ids of rows in "EscalationTask" to look at alone; leave them out to look at every open task.',
     )
 
 
@@ -63,8 +68,9 @@ def find_tasks_near_sla(
             context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
         found = delivery.ledger.take_up(context.run_id, context.run_id, lease=SCAN_LEASE)
         context.log.info(f"{len(found)} to warn")
+    tasks = Counter(one.task_id for one in found)  # a task whose SLA was moved may be in there twice
     for one in found:
-        yield DynamicOutput(None, mapping_key=mapping_key(one))
+        yield DynamicOutput(None, mapping_key=mapping_key(one, by_task=tasks[one.task_id] == 1))
 
 
 @op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
@@ -72,19 +78,30 @@ def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None
     """Text the nurse of one task that its SLA is near; once per task and SLA time."""
     with retried(context):
         name = named_by(context.get_mapping_key() or "")
+        if not delivery.ledger.outcomes(context.run_id, of=name):  # this step alone is executed again
+            delivery.ledger.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
         waiting = delivery.ledger.one_of_claim(context.run_id, name)
         tried_again = delivery.send([waiting]) if waiting else False
         outcomes = delivery.ledger.outcomes(context.run_id, of=name)
         warn_of_failures(context, outcomes)
         if tried_again:
             raise try_again(context)
+        log_sent_texts(
+            context, Work(queue=TASKS_NEAR_SLA.name, ids=[one.task_id for one in outcomes if one.task_id]), delivery
+        )
+        if not outcomes:
+            elsewhere = delivery.ledger.in_hand_elsewhere(TASKS_NEAR_SLA, [name], context.run_id).get(name)
+            if elsewhere is None or elsewhere.state is State.QUEUED:
+                raise Failure(f"{name}: not warned by this run; a later scan looks at it again", allow_retries=False)
+            context.log.info(f"{name}: its message is {elsewhere.state} under another claim")
         report_outcomes(context, outcomes)
 
 
-def mapping_key(notification: Notification) -> str:
+def mapping_key(notification: Notification, *, by_task: bool) -> str:
     """Return what names a message's step: its task, where the id may stand in a step's name, or else its own id."""
     task_id = notification.task_id or ""
-    return (task_id if re.fullmatch(r"[0-9A-Za-z-]+", task_id) else notification.id).replace("-", "_")
+    named_by_task = by_task and re.fullmatch(r"[0-9A-Za-z-]+", task_id)
+    return (task_id if named_by_task else notification.id).replace("-", "_")
 
 
 def named_by(key: str) -> str:

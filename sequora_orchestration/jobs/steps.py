@@ -149,16 +149,8 @@ def log_notification(context: OpExecutionContext, config: Work, delivery: Resour
     A check-in is no text about a task: the ledger alone has it.
     """
     with retried(context):
-        refused = None
-        for one in delivery.ledger.unlogged(config.ids):
-            try:
-                delivery.ledger.log_sent(one)
-            except DBAPIError as error:
-                context.log.warning(f"{one.subject}: sent, but the application's log refuses its row")
-                refused = error
+        log_sent_texts(context, config, delivery)
         report_outcomes(context, delivery.ledger.outcomes(claim_of(context)))
-        if refused:
-            raise refused
 
 
 @op(ins={"checked": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
@@ -168,6 +160,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
         claim_by_name(context, config, delivery)
         delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
+        log_sent_texts(context, config, delivery)
         if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
             raise Failure(f"{', '.join(nobody)}: {NOBODY}", allow_retries=False)
 
@@ -211,8 +204,8 @@ def claim_by_name(context: OpExecutionContext, config: Work, delivery: Delivery)
 
 def known_ids(config: Work, delivery: Delivery) -> list[str]:
     """Return the ids that name something, as the database writes them: a person may have typed theirs in capitals."""
-    rows = delivery.care.tasks if QUEUES[config.queue].ids == "task_ids" else delivery.care.episodes
-    return list(rows(config.ids))
+    is_about_tasks = QUEUES[config.queue].ids == "task_ids"
+    return list(delivery.care.tasks(config.ids) if is_about_tasks else delivery.care.episodes(config.ids))
 
 
 def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcome]:
@@ -224,6 +217,21 @@ def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcom
         raise try_again(context)
     report_outcomes(context, outcomes)
     return outcomes
+
+
+def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
+    """Make up for the application's log rows that were refused; raises if they still are."""
+    if QUEUES[config.queue].ids != "task_ids":
+        return
+    refused = None
+    for one in delivery.ledger.unlogged(known_ids(config, delivery)):
+        try:
+            delivery.ledger.log_sent(one)
+        except DBAPIError as error:
+            context.log.warning(f"{one.subject}: sent, but the application's log refuses its row")
+            refused = error
+    if refused:
+        raise refused
 
 
 def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
@@ -253,7 +261,8 @@ def report_others(context: OpExecutionContext, config: Work, delivery: Delivery)
     for id_ in sorted(known - ours - set(elsewhere)):
         context.log.warning(f"{id_}: {queue.nothing_owed}")
     found = {*known, *elsewhere, *ours}
-    unknown = sorted(one for one in others if not found & {one, one.lower()})
+    # An id that is spelt in another way than the database does still names its row.
+    unknown = sorted(one for one in others - found if not known_ids(Work(queue=config.queue, ids=[one]), delivery))
     if unknown:
         table = '"EscalationTask"' if queue.ids == "task_ids" else '"Episode"'
         sentence = f"no row in {table} has the id {', '.join(unknown)}"

@@ -115,8 +115,9 @@ def other_workflows(stage: Stage) -> None:
 
 
 def zone_where_it_is_noon(now: datetime) -> str:
-    """Return a zone in which it is between 12:00 and 13:00; its sign is the reverse of the usual."""
-    return f"Etc/GMT{now.astimezone(UTC).hour - 12:+d}"
+    """Return a zone in which it is between 12:00 and 14:00; its sign is the reverse of the usual."""
+    # At noon in Greenwich that of the next zone: Greenwich's own name says of a patient that nobody knows where.
+    return f"Etc/GMT{now.astimezone(UTC).hour - 12 or -1:+d}"
 
 
 def _new_task(stage: Stage, task: str, inserted: float) -> Scene[None]:

@@ -43,6 +43,8 @@ def migrate(engine: Engine) -> list[str]:
     # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        # A change of a table waits for whoever has it, and every text waits behind it: better to give up soon.
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         config = alembic_config(connection)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification
-from sequora_orchestration.domain.on_call import PASSED_OVER_FOR
+from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.resources.database import NamedStatements, engine_for, id_array
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
 from sequora_orchestration.settings import DatabaseSettings, WorkflowSettings
@@ -220,7 +220,9 @@ class Ledger:
 
     def take_up(self, claim_id: str, run_id: str, *, lease: int = LEASE) -> list[Notification]:
         """Return what the claim still has to send, most urgent first, under a lease that begins anew (in seconds)."""
-        return [_notification(row) for row in self._rows("take_up", claim_id=claim_id, run_id=run_id, lease=lease)]
+        delay = self._asked_with["escalation_delay"]
+        rows = self._rows("take_up", claim_id=claim_id, run_id=run_id, lease=lease, escalation_delay=delay)
+        return [_notification(row) for row in rows]
 
     def one_of_claim(self, claim_id: str, id_: str) -> Notification | None:
         """Return the message of the claim that its own id or its task's names, while it is to be sent."""
@@ -315,6 +317,7 @@ class Ledger:
             "suppress",
             id=notification.id,
             claim_id=notification.claim_id,
+            recipient_id=notification.recipient_id,
             run_id=run_id,
             state=suppression.state,
             reason=suppression.reason,
@@ -326,6 +329,7 @@ class Ledger:
             "postpone",
             id=notification.id,
             claim_id=notification.claim_id,
+            recipient_id=notification.recipient_id,
             run_id=run_id,
             due_at=postponement.until,
             reason=postponement.reason,
@@ -338,15 +342,21 @@ class Ledger:
         return [_outcome(row) for row in self._rows("escalations", task_ids=list(task_ids))]
 
     def address(self, notification: Notification, recipient_ids: Sequence[str]) -> bool:
-        """Give a message its recipients, each further one by a message of its own; False if all have theirs already."""
+        """Give a message its recipients, each further one by a message of its own.
+
+        Return False if it has one by now, or if all of them have theirs already.
+        """
         return bool(
             self._rows("address", id=notification.id, claim_id=notification.claim_id, recipient_ids=list(recipient_ids))
         )
 
-    def refused_lately(self, task_ids: Sequence[str]) -> set[tuple[str, str]]:
+    def passed_over(self, task_ids: Sequence[str]) -> set[tuple[str, str]]:
         """Return whom a text about these tasks has just failed to reach, as (task id, recipient id)."""
-        rows = self._rows("refused_lately", task_ids=list(task_ids), within=PASSED_OVER_FOR)
-        return {(row["task_id"], row["recipient_id"]) for row in rows}
+        return {
+            (row["task_id"], row["recipient_id"])
+            for row in self._rows("refusals", task_ids=list(task_ids))
+            if is_passed_over(row["provider_code"], timedelta(seconds=row["seconds_ago"]))
+        }
 
     def doubt_abandoned_attempts(self) -> None:
         """Set aside what a dead process was sending: nobody knows whether it went out."""
@@ -396,7 +406,9 @@ def _notification(row: RowMapping) -> Notification:
     fields = {name: value for name, value in row.items() if "cause" not in name}
     cause = None
     if row["has_cause"]:
-        cause = Cause(recipient_id=row["cause_recipient_id"], reason=row["cause_reason"])
+        cause = Cause(
+            recipient_id=row["cause_recipient_id"], reason=row["cause_reason"], is_settled=row["cause_settled"]
+        )
     return Notification(**fields, cause=cause)
 
 

@@ -26,7 +26,7 @@ abandoned AS MATERIALIZED (
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
     ORDER BY urgency, owed_since
     LIMIT :most
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ),
 due AS MATERIALIZED (
     SELECT id, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
@@ -36,7 +36,7 @@ due AS MATERIALIZED (
       AND coalesce(CAST(:scheduled AS boolean), true)
     ORDER BY urgency, due_at
     LIMIT :most
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ),
 owed AS MATERIALIZED (
     {question}
@@ -78,8 +78,9 @@ claimed_again AS (
     SET state = 'QUEUED', claim_id = claimable.claim_id, claimed_at = orchestration.clock(),
         claims = least(claims, 3) + 1, run_id = NULL,
         lease_until = orchestration.clock() + make_interval(secs => :lease * power(2, least(claims, 3))),
-        reason = CASE n.state WHEN 'SCHEDULED' THEN 'due'
-                 ELSE 'claimed again: the run that had it did not finish' END
+        reason = CASE WHEN n.state = 'SCHEDULED' THEN 'due'
+                      WHEN n.claim_id IS NULL THEN n.reason
+                      ELSE 'claimed again: the run that had it did not finish' END
     FROM claimable
     WHERE n.id = claimable.id
     RETURNING n.claim_id, n.task_id, n.episode_id, n.severity, n.urgency, n.owed_since
@@ -118,7 +119,7 @@ waiting AS (
           OR (n.state = 'SCHEDULED' AND n.claim_id IS DISTINCT FROM CAST(:claim_id AS uuid))
       )
       AND (n.due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), n.due_at IS NOT NULL)
-    FOR UPDATE OF n SKIP LOCKED
+    FOR NO KEY UPDATE OF n SKIP LOCKED
 ),
 claimed_again AS (
     UPDATE orchestration.notification n
@@ -150,6 +151,8 @@ SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 
 -- name: take_up
 -- A run takes up what its claim still has to send, and the lease begins anew. Twice: the same rows again.
+-- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if it
+-- was scheduled after an earlier one, it has more time to wait.
 WITH taken_up AS (
     UPDATE orchestration.notification
     SET run_id = :run_id, claimed_at = orchestration.clock(), claims = 0,
@@ -158,9 +161,21 @@ WITH taken_up AS (
     RETURNING *
 )
 SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
-       n.due_at, cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id, cause.reason AS cause_reason
+       greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
+       cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id, cause.reason AS cause_reason,
+       EXISTS (
+           SELECT FROM orchestration.notification since
+           WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > cause.created_at
+             AND since.recipient_id = cause.recipient_id AND since.state IN ('SENT', 'DELIVERED')
+       ) AS cause_settled
 FROM taken_up n
 LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
+LEFT JOIN LATERAL (
+    SELECT max(coalesce(breach.sent_at, breach.attempted_at)) AS at
+    FROM orchestration.notification breach
+    WHERE n.kind = 'sla-escalation' AND breach.kind = 'sla-breach' AND breach.task_id = n.task_id
+      AND breach.sla_due_at = n.sla_due_at
+) AS alert ON true
 ORDER BY n.urgency, n.owed_since, n.created_at;
 
 -- name: one_of_claim
@@ -296,7 +311,8 @@ WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
 -- Not sent, for a reason; :state is CANCELLED or FAILED. Twice: the second finds the row no longer QUEUED.
 UPDATE orchestration.notification
 SET state = :state, reason = :reason, run_id = :run_id
-WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
+WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
+  AND recipient_id IS NOT DISTINCT FROM :recipient_id;
 
 -- name: postpone
 -- Not sent now but at :due_at. A message that gets its time for the first time is owed since then. Twice: the second
@@ -304,7 +320,8 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
 UPDATE orchestration.notification
 SET state = 'SCHEDULED', due_at = :due_at, reason = :reason, run_id = :run_id, claims = 0, lease_until = NULL,
     owed_since = CASE WHEN due_at IS NULL THEN :due_at ELSE owed_since END
-WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
+WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
+  AND recipient_id IS NOT DISTINCT FROM :recipient_id;
 
 -- name: schedule_escalations
 -- The wait after a breach alert, as a row that falls due. Only for alerts whose fate is known or will be asked for, and
@@ -325,7 +342,8 @@ FROM (
 ) AS b
 WHERE NOT EXISTS (
     SELECT FROM orchestration.notification n
-    WHERE n.kind = 'sla-escalation' AND n.task_id = b.task_id AND n.sla_due_at = b.sla_due_at
+    WHERE n.kind = 'sla-escalation' AND n.task_id = b.task_id
+      AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at) || ':')
 )
 ORDER BY 1
 ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING;
@@ -373,12 +391,12 @@ FROM recipient
 WHERE n.id = CAST(:id AS uuid) AND recipient.place = 1
 RETURNING n.id;
 
--- name: refused_lately
--- Whom a text about these tasks failed to reach in the last minutes (:within, in seconds). Reading changes nothing.
-SELECT DISTINCT task_id, recipient_id
+-- name: refusals
+-- Whom a text about these tasks failed to reach, with what code and how many seconds ago. Reading changes nothing.
+SELECT task_id, recipient_id, provider_code,
+       extract(epoch FROM orchestration.clock() - coalesce(attempted_at, created_at))::float AS seconds_ago
 FROM orchestration.notification
-WHERE task_id = ANY (CAST(:task_ids AS text[])) AND state = 'FAILED' AND recipient_id IS NOT NULL
-  AND attempted_at > orchestration.clock() - make_interval(secs => :within);
+WHERE task_id = ANY (CAST(:task_ids AS text[])) AND state = 'FAILED' AND recipient_id IS NOT NULL;
 
 -- name: doubt_abandoned_attempts
 -- A process died between its call and its record: nobody knows whether the text went out. Twice, or two at once:
@@ -389,7 +407,7 @@ SET state = 'IN_DOUBT',
 WHERE id IN (
     SELECT id FROM orchestration.notification
     WHERE state = 'SENDING' AND lease_until <= orchestration.clock()
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 );
 
 -- name: counts
@@ -413,7 +431,7 @@ WHERE sent_at > orchestration.clock() - interval '1 hour';
 -- name: oldest_due
 -- What has waited longest of what is due and not sent yet. Reading changes nothing.
 SELECT task_id, episode_id, kind, state, reason,
-       extract(epoch FROM orchestration.clock() - coalesce(due_at, owed_since))::float AS age
+       extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float AS age
 FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING') OR (state = 'SCHEDULED' AND due_at <= orchestration.clock())
 ORDER BY coalesce(due_at, owed_since)

@@ -51,7 +51,13 @@ DUE_CHECK_INS = Queue(
     ids="episode_ids",
     scheduled=True,
 )
-TASKS_NEAR_SLA = Queue(name="tasks near SLA", kind="sla-warning", question="tasks_near_sla", named="named_tasks")
+TASKS_NEAR_SLA = Queue(
+    name="tasks near SLA",
+    kind="sla-warning",
+    question="tasks_near_sla",
+    named="named_tasks",
+    nothing_owed="its SLA is not near yet",
+)
 SLA_BREACHES = Queue(name="SLA breaches", kind="sla-breach", question="sla_breaches", named="named_tasks")
 UNANSWERED_BREACHES = Queue(
     name="unanswered breaches",

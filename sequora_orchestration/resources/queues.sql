@@ -30,25 +30,28 @@ LIMIT :most
 
 -- name: new_episodes
 -- Which episodes, created since we went live, have no row in the ledger? One that is older than a week and the delay
--- would be stale by now; leaving those out keeps the question as cheap as it is with few.
+-- would be stale by now; leaving those out keeps the question as cheap as it is with few. One that does not say when it
+-- was created counts from the discharge.
 SELECT orchestration.check_in_key(e.id::text) AS business_key,
        NULL AS task_id,
        e.id::text AS episode_id,
        e.patient_id::text AS recipient_id,
        NULL AS severity,
        orchestration.urgency('LOW') AS urgency,
-       coalesce(orchestration.plausible_time(e.created_at), orchestration.clock()) AS owed_since,
+       coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at))
+           AS owed_since,
        NULL::timestamptz AS sla_due_at,
        NULL::timestamptz AS due_at,
        NULL::uuid AS because_of
 FROM public."Episode" e
-WHERE (
-      e.created_at IS NULL
-      OR e.created_at >= greatest(
-          coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live)),
-          orchestration.clock() - make_interval(days => 7, secs => :check_in_delay)
-      )
-  )
+CROSS JOIN LATERAL (
+    SELECT greatest(
+        coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live)),
+        orchestration.clock() - make_interval(days => 7, secs => :check_in_delay)
+    ) AS since
+) AS live
+WHERE (e.created_at >= live.since OR e.created_at IS NULL)
+  AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)) >= live.since
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id::text)
   )
@@ -101,6 +104,8 @@ WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
   AND coalesce(t.created_at, t.updated_at, orchestration.clock())
       >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
+  AND greatest(t.sla_due_at, t.created_at)
+      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live))
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at)
@@ -137,8 +142,8 @@ WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND breach.alerted_at + make_interval(secs => :escalation_delay) <= orchestration.clock()
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
-      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.sla_due_at = t.sla_due_at
-        AND n.state NOT IN ('FAILED', 'CANCELLED')
+      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.state NOT IN ('FAILED', 'CANCELLED')
+        AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
   )
 ORDER BY urgency, owed_since
 LIMIT :most
@@ -162,11 +167,12 @@ JOIN public."EscalationTask" t
     ON t.id::text = f.task_id AND t.assigned_to_user_id::text IS NOT DISTINCT FROM f.recipient_id
 WHERE f.state = 'FAILED'
   AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
+  AND f.created_at >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live))
   AND (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND (
       f.recipient_id IS NOT NULL
       OR t.severity::text = 'CRITICAL'
-      OR f.owed_since + make_interval(secs => :unassigned_grace) <= orchestration.clock()
+      OR least(f.owed_since, f.created_at) + make_interval(secs => :unassigned_grace) <= orchestration.clock()
   )
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
@@ -189,7 +195,8 @@ SELECT NULL AS business_key, NULL AS task_id, NULL AS episode_id, NULL AS recipi
 WHERE false
 
 -- name: named_tasks
--- These tasks, whatever their state: whether a text is wanted is asked before it is sent.
+-- These tasks, whatever their state: whether a text is wanted is asked before it is sent. Only a warning has its time:
+-- given early, it would be missing when it is due.
 SELECT CASE WHEN :kind = 'task-created'
             THEN orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
             ELSE orchestration.sla_key(:kind, t.id::text, orchestration.plausible_time(t.sla_due_at))
@@ -205,6 +212,13 @@ SELECT CASE WHEN :kind = 'task-created'
        NULL::uuid AS because_of
 FROM public."EscalationTask" t
 WHERE t.id = ANY (:ids)
+  AND (
+      :kind <> 'sla-warning'
+      OR (
+          orchestration.plausible_time(t.sla_due_at)
+          <= orchestration.clock() + make_interval(secs => :sla_warning_window)
+      ) IS NOT FALSE
+  )
 
 -- name: named_episodes
 -- These episodes; one that is to be sent, and not only scheduled, is due now.
@@ -244,8 +258,9 @@ JOIN LATERAL (
 WHERE t.id = ANY (:ids)
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
-      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.sla_due_at = t.sla_due_at
-        AND n.recipient_id IS NOT NULL AND n.state NOT IN ('FAILED', 'CANCELLED')
+      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.state NOT IN ('FAILED', 'CANCELLED')
+        AND n.recipient_id IS NOT NULL
+        AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
   )
 
 -- name: named_unreached
@@ -267,6 +282,11 @@ JOIN orchestration.notification f
 WHERE t.id = ANY (:ids)
   AND f.state = 'FAILED'
   AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.task_id = f.task_id AND n.recipient_id = f.recipient_id AND n.created_at > f.created_at
+        AND n.kind IN ('task-created', 'sla-warning', 'sla-breach') AND n.state IN ('SENT', 'DELIVERED')
+  )
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND n.recipient_id IS NOT NULL

@@ -1,14 +1,17 @@
 """The check-in on a patient: scheduled, waiting, sent by day and once, as Dagster runs it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 from care import PATIENT_PHONE, Care
+from dagster import DagsterInstance, JobDefinition, ReexecutionOptions, execute_job, reconstructable
 from phones import Phones
 from runs import Runs, failure, metadata
 
+from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.jobs import steps
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
@@ -57,8 +60,8 @@ def test_a_new_episode_is_checked_in_on_a_day_later_and_not_a_second_before(
         "episode": episode,
         "due": "2026-03-03T17:00:00+00:00",
         "why then": "24 h after the episode's creation",
-        "patient's zone": "America/New_York",
-        "first contact counts until": "2026-03-05T05:00:00+00:00",
+        "patient's time zone": "known",
+        "in time for a first contact": "yes",
     }
     assert runs.tick(NEW_EPISODES) == []
     care.it_is(MONDAY_NOON + DAY - SECOND)
@@ -234,21 +237,48 @@ def test_who_cannot_be_texted_ends_it_with_a_reason_and_stops_no_other(
 
 @pytest.mark.parametrize("patient", [None, str(uuid4())])
 def test_an_episode_without_a_patient_ends_with_a_reason(care: Care, runs: Runs, patient: str | None) -> None:
-    """And is not looked at again."""
+    """When it is due, for the patient may come later; and it is not looked at again."""
     care.it_is(MONDAY_NOON)
     care.an_episode(patient, created_at=MONDAY_NOON)
     (result,) = runs.tick(NEW_EPISODES)
+    assert result.success
+    care.it_is(due_at(care))
+    (result,) = runs.tick(DUE_CHECK_INS)
     assert result.success
     (row,) = care.ledger(kind="check-in")
     assert (row["state"], row["reason"]) == ("CANCELLED", "the episode's patient does not exist (any more)")
     assert runs.tick(NEW_EPISODES) == []
 
 
+def test_a_patient_who_comes_after_the_episode_is_checked_in_on(care: Care, runs: Runs, phones: Phones) -> None:
+    """The application writes the two one after the other."""
+    care.it_is(MONDAY_NOON)
+    episode = care.an_episode(None, created_at=MONDAY_NOON)
+    runs.tick(NEW_EPISODES)
+    care.rows('UPDATE "Episode" SET patient_id = :patient WHERE id = :id', patient=care.a_patient(), id=episode)
+    care.it_is(due_at(care))
+    runs.tick(DUE_CHECK_INS)
+    phones(PATIENT_PHONE).received_text()
+
+
+def test_an_episode_that_does_not_say_when_it_was_created_counts_from_the_discharge(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Imported rows often do not."""
+    care.it_is(MONDAY_NOON)
+    care.an_episode(care.a_patient(), created_at=None, discharge_at=MONDAY_NOON)
+    care.an_episode(care.a_patient("+12025550152"), created_at=None, discharge_at=MONDAY_NOON - 30 * DAY)
+    runs.tick(NEW_EPISODES)
+    care.it_is(MONDAY_NOON + DAY)
+    runs.tick(DUE_CHECK_INS)
+    phones(PATIENT_PHONE).received_text()
+
+
 @pytest.mark.parametrize("created_at", ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC", None])
 def test_an_episode_of_an_impossible_time_stops_no_other(
     care: Care, runs: Runs, phones: Phones, created_at: str | None
 ) -> None:
-    """It is taken for one of now, or left alone as one from long before; its neighbour is checked in on."""
+    """It is left alone; its neighbour is checked in on."""
     care.it_is(MONDAY_NOON)
     odd = care.an_episode(care.a_patient("+12025550152"))
     care.rows('UPDATE "Episode" SET created_at = CAST(:at AS timestamptz), discharge_at = :at', at=created_at)
@@ -257,16 +287,13 @@ def test_an_episode_of_an_impossible_time_stops_no_other(
     care.it_is(MONDAY_NOON + DAY)
     assert all(result.success for result in runs.tick(DUE_CHECK_INS))
     phones(PATIENT_PHONE).received_text()
-    is_left_alone = created_at in {"-infinity", "0044-03-15 BC"}
-    assert [row["state"] for row in care.ledger() if row["episode_id"] == odd] == ([] if is_left_alone else ["SENT"])
-    if not is_left_alone:
-        phones("+12025550152").received_text()
+    assert [row["state"] for row in care.ledger() if row["episode_id"] == odd] == []
 
 
 def test_episodes_from_before_going_live_are_left_alone(care: Care, runs: Runs) -> None:
     """A database that has lived for years holds thousands of them."""
     care.it_is(MONDAY_NOON)
-    care.rows("UPDATE orchestration.go_live SET go_live_at = orchestration.clock()")
+    care.rows("UPDATE orchestration.go_live SET workflows_live_at = orchestration.clock()")
     care.an_episode(care.a_patient(), created_at=MONDAY_NOON - SECOND)
     assert runs.tick(NEW_EPISODES) == []
 
@@ -323,6 +350,29 @@ def test_a_check_in_in_doubt_is_not_sent_again(care: Care, runs: Runs, phones: P
     assert care.states(kind="check-in") == ["IN_DOUBT"]
     phones(PATIENT_PHONE).received_text()
     assert phones(PATIENT_PHONE).attempts == 1
+
+
+def test_only_the_last_step_executed_again_schedules(care: Care, runs: Runs, tmp_path: Path) -> None:
+    """From the UI, under a claim of its own."""
+    care.it_is(MONDAY_NOON)
+    episode = care.an_episode(care.a_patient(), created_at=MONDAY_NOON)
+    job = reconstructable(schedule_check_in_of_the_definitions)
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        config = {"episode_ids": [episode]}
+        first = execute_job(job, instance=instance, run_config=config, tags={"dagster/run_key": str(uuid4())})
+        assert care.ledger() == []
+        again = execute_job(
+            job,
+            instance=instance,
+            reexecution_options=ReexecutionOptions(first.run_id, step_selection=["schedule_check_in_text"]),
+        )
+        assert again.success
+    assert due_at(care) == MONDAY_NOON + DAY
+    assert runs.tick(NEW_EPISODES) == []
+
+
+def schedule_check_in_of_the_definitions() -> JobDefinition:
+    return defs.get_job_def("schedule_check_in")
 
 
 def test_a_run_that_died_before_it_scheduled_is_made_up_for(care: Care, runs: Runs) -> None:

@@ -229,3 +229,54 @@ def test_a_run_by_hand_tells_each_supervisor_once(care: Care, runs: Runs, phones
     assert any("no message to its nurse has failed" in message and reached in message for message in messages)
     phones(SUPERVISOR_PHONE).received_text(containing=[unreached])
     assert phones(SUPERVISOR_PHONE).attempts == 1
+
+
+def test_those_who_share_a_phone_are_told_once(care: Care, runs: Runs, phones: Phones) -> None:
+    """It is handed on from shift to shift."""
+    care.a_supervisor()
+    care.a_supervisor("(202) 555-0121")
+    a_task(care, care.a_nurse(None))
+    runs.tick(NEW_TASKS)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text()
+    assert phones(SUPERVISOR_PHONE).attempts == 1
+
+
+def test_a_clock_of_the_application_that_is_ahead_does_not_keep_it_silent(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """It wrote local time for UTC: the grace counts from when the task was seen."""
+    care.a_supervisor()
+    care.a_task(None, created_at=NOW, updated_at=NOW + timedelta(hours=5))
+    runs.tick(NEW_TASKS)
+    care.it_is(NOW + GRACE)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nobody is assigned"])
+
+
+def test_failures_from_before_this_was_live_are_left_alone(care: Care, runs: Runs) -> None:
+    """Those of weeks are not reported because of an upgrade."""
+    a_task(care, care.a_nurse(None))
+    runs.tick(NEW_TASKS)
+    care.rows("UPDATE orchestration.go_live SET workflows_live_at = :later", later=NOW + SECOND)
+    assert runs.tick(UNREACHED_NURSES) == []
+
+
+def test_a_report_that_waited_for_somebody_to_tell_is_not_made_of_a_nurse_who_was_reached_since(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """By hand neither."""
+    nurse = care.a_nurse(None)
+    task = a_task(care, nurse)
+    runs.tick(NEW_TASKS)
+    runs.tick(UNREACHED_NURSES)
+    care.it_is(NOW + SECOND)
+    care.rows("""UPDATE "User" SET primary_phone = :phone WHERE id = :id""", phone=NURSE_PHONE, id=nurse)
+    assert runs.launch("notify_nurse_task", task_ids=[task]).success
+    phones(NURSE_PHONE).received_text()
+    care.a_supervisor()
+    care.it_is(NOW + timedelta(minutes=1))
+    runs.tick(UNREACHED_NURSES)
+    assert runs.launch("report_unreached_nurse", task_ids=[task]).success
+    phones(SUPERVISOR_PHONE).received_no_text()
+    assert care.states(kind="nurse-unreached") == ["CANCELLED"]

@@ -1,6 +1,6 @@
 """A missed SLA: the nurse's alert, the wait, and the supervisor, as Dagster runs them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,15 +8,19 @@ from care import ADMIN_PHONE, EPISODE, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure, metadata
 
+from sequora_orchestration.domain.on_call import NOBODY_PAUSES
 from sequora_orchestration.jobs import steps
-from sequora_orchestration.jobs.delivery import NOBODY_PAUSE
+from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
+from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES
+from sequora_orchestration.resources.sms_sender import open_sms_sender
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 DELAY = timedelta(minutes=30)
+PAUSE, _ = NOBODY_PAUSES
 
 
 @pytest.fixture(autouse=True)
@@ -187,11 +191,11 @@ def test_with_nobody_to_tell_the_run_fails_and_another_tries_while_the_task_is_o
     assert "nobody to escalate to" in failure(result)
     assert task in failure(result)
     assert runs.tick(UNANSWERED_BREACHES) == []
-    care.it_is(NOW + DELAY + NOBODY_PAUSE)
+    care.it_is(NOW + DELAY + PAUSE)
     (result,) = runs.tick(UNANSWERED_BREACHES)
     assert not result.success
     care.a_supervisor()
-    care.it_is(NOW + DELAY + 2 * NOBODY_PAUSE)
+    care.it_is(NOW + DELAY + 2 * PAUSE)
     (result,) = runs.tick(UNANSWERED_BREACHES)
     assert result.success
     phones(SUPERVISOR_PHONE).received_text()
@@ -206,7 +210,7 @@ def test_with_nobody_to_tell_of_a_task_that_is_resolved_meanwhile_it_ends(
     care.it_is(NOW + DELAY)
     runs.tick(UNANSWERED_BREACHES)
     care.change_task(task, status="RESOLVED")
-    care.it_is(NOW + DELAY + NOBODY_PAUSE)
+    care.it_is(NOW + DELAY + PAUSE)
     (result,) = runs.tick(UNANSWERED_BREACHES)
     assert result.success
     assert escalations(care) == ["CANCELLED"]
@@ -333,3 +337,92 @@ def test_many_breaches_are_alerted_and_escalated_in_runs_of_many(care: Care, run
     for task in tasks:
         phones(NURSE_PHONE).received_text(containing=["SLA missed", task])
         phones(SUPERVISOR_PHONE).received_text(containing=["ESCALATION", task])
+
+
+def test_a_nurse_who_is_alerted_later_has_her_own_time_to_act(care: Care, runs: Runs, phones: Phones) -> None:
+    """The first one could not be texted; the task went to another shortly before the first one's wait was over."""
+    care.a_supervisor()
+    task = care.a_task(care.a_nurse(None), sla_due_at=NOW, created_at=NOW)
+    runs.tick(SLA_BREACHES)
+    care.it_is(NOW + DELAY - SECOND)
+    care.change_task(task, assigned_to_user_id=care.a_nurse())
+    runs.tick(SLA_BREACHES)
+    phones(NURSE_PHONE).received_text(containing=["SLA missed"])
+    care.it_is(NOW + DELAY)
+    runs.tick(UNANSWERED_BREACHES)
+    care.it_is(NOW + 2 * DELAY - 2 * SECOND)
+    assert runs.tick(UNANSWERED_BREACHES) == []
+    phones(SUPERVISOR_PHONE).received_no_text()
+    care.it_is(NOW + 2 * DELAY - SECOND)
+    runs.tick(UNANSWERED_BREACHES)
+    phones(SUPERVISOR_PHONE).received_text()
+
+
+def test_a_second_run_of_a_claim_does_not_undo_what_the_first_has_addressed(
+    care: Care, runs: Runs, phones: Phones, care_database: CareDatabase
+) -> None:
+    """Two workers were given the same run."""
+    care.a_supervisor()
+    care.a_supervisor("+12025550122")
+    alerted(care, runs, phones)
+    care.it_is(NOW + DELAY)
+    (claim,) = runs.ledger.claim(UNANSWERED_BREACHES)
+    first, second = (
+        Delivery(ledger=runs.ledger, care=care_database, sender=open_sms_sender(), app_url="https://a", run_id=run)
+        for run in ("one", "other")
+    )
+    seen = runs.ledger.take_up(claim.id, "one")
+    first.address(seen)
+    second.address(seen)
+    second.send(runs.ledger.take_up(claim.id, "other"))
+    first.send(runs.ledger.take_up(claim.id, "one"))
+    for phone in (SUPERVISOR_PHONE, "+12025550122"):
+        phones(phone).received_text()
+    assert escalations(care) == ["SENT", "SENT"]
+
+
+def test_a_text_that_the_applications_log_refused_is_logged_by_the_same_run(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Or the run fails where a person sees it."""
+    task = a_breach(care)
+    care.rows('ALTER TABLE "NotificationLog" ADD CONSTRAINT closed CHECK (false) NOT VALID')
+    (result,) = runs.tick(SLA_BREACHES)
+    assert not result.success
+    phones(NURSE_PHONE).received_text()
+    care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
+    assert runs.launch("handle_sla_breach", task_ids=[task]).success
+    assert len(care.logged(task)) == 1
+    assert phones(NURSE_PHONE).attempts == 1
+    assert escalations(care) == ["SCHEDULED"]
+
+
+def test_the_nurse_herself_is_not_whom_it_is_escalated_to(care: Care, runs: Runs, phones: Phones) -> None:
+    """A supervisor who has the task is alerted; the admins are told."""
+    care.a_nurse(ADMIN_PHONE, role="ADMIN")
+    care.a_task(care.a_supervisor(), sla_due_at=NOW, created_at=NOW)
+    runs.tick(SLA_BREACHES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["SLA missed"])
+    care.it_is(NOW + DELAY)
+    runs.tick(UNANSWERED_BREACHES)
+    phones(ADMIN_PHONE).received_text(containing=["ESCALATION"])
+    assert phones(SUPERVISOR_PHONE).attempts == 1
+
+
+def test_breaches_from_before_this_was_live_are_left_alone(care: Care, runs: Runs) -> None:
+    """Open tasks of weeks are not alerted because of an upgrade; what is missed from then on is."""
+    care.rows("UPDATE orchestration.go_live SET workflows_live_at = :now", now=NOW)
+    a_breach(care, NOW - SECOND)
+    assert runs.tick(SLA_BREACHES) == []
+
+
+@pytest.mark.parametrize("spelt", [str.upper, lambda one: one.replace("-", "")])
+def test_ids_may_be_spelt_in_any_way_that_names_the_row(
+    care: Care, runs: Runs, phones: Phones, spelt: Callable[[str], str]
+) -> None:
+    """In capitals, without hyphens."""
+    task = a_breach(care)
+    result = runs.launch("handle_sla_breach", task_ids=[spelt(task)])
+    assert result.success
+    phones(NURSE_PHONE).received_text(containing=[task])
+    assert escalations(care) == ["SCHEDULED"]

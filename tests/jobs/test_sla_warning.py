@@ -1,14 +1,23 @@
 """The warning before an SLA is missed: who is warned, when, and once, as Dagster runs it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from care import EPISODE, NURSE_PHONE, Care
-from dagster import ExecuteInProcessResult
+from dagster import (
+    DagsterInstance,
+    ExecuteInProcessResult,
+    JobDefinition,
+    ReexecutionOptions,
+    execute_job,
+    reconstructable,
+)
 from phones import Phones
 from runs import Runs, failure, metadata
 
+from sequora_orchestration.definitions import defs
 from sequora_orchestration.jobs import steps
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import SCAN_LEASE, Ledger
@@ -226,3 +235,56 @@ def test_an_id_that_names_no_task_fails_the_run_with_a_sentence(care: Care, runs
     result = runs.launch("check_sla_warnings", task_ids=[nothing])
     assert not result.success
     assert f'no row in "EscalationTask" has the id {nothing}' in failure(result)
+
+
+def test_a_task_whose_sla_was_moved_while_its_warning_waited_stops_no_other(
+    care: Care, runs: Runs, phones: Phones, ledger: Ledger
+) -> None:
+    """The scan finds it twice; both have their step, and one of them ends."""
+    task = a_task(care, NOW + timedelta(minutes=50))
+    ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))
+    care.let_leases_expire()
+    care.change_task(task, sla_due_at=NOW + timedelta(minutes=55))
+    a_task(care, NOW + timedelta(minutes=5), care.a_nurse("+12025550102"))
+    assert len(warnings(scan(runs))) == 3
+    phones(NURSE_PHONE).received_text(containing=["SLA in 55 min"])
+    phones("+12025550102").received_text()
+    assert sorted(care.states(task)) == ["CANCELLED", "SENT"]
+
+
+@pytest.mark.usefixtures("environment")
+def test_steps_whose_texts_were_kept_back_say_so_and_warn_when_executed_again(
+    care: Care, phones: Phones, tmp_path: Path
+) -> None:
+    """Our credentials were refused: no step is green without a warning."""
+    tasks = [a_task(care, NOW + timedelta(minutes=5)) for _ in range(2)]
+    phones.company.always(Refuse(401, 20003))
+    job = reconstructable(check_sla_warnings_of_the_definitions)
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        first = execute_job(job, instance=instance)
+        failed = [event for event in first.all_events if event.event_type_value == "STEP_FAILURE"]
+        assert len(failed) == 2
+        phones.company.always(None)
+        care.let_leases_expire()
+        again = execute_job(
+            job, instance=instance, reexecution_options=ReexecutionOptions.from_failure(first.run_id, instance)
+        )
+        assert again.success
+    for task in tasks:
+        phones(NURSE_PHONE).received_text(containing=[task])
+
+
+def check_sla_warnings_of_the_definitions() -> JobDefinition:
+    return defs.get_job_def("check_sla_warnings")
+
+
+def test_a_warning_that_is_asked_for_too_early_is_not_given(care: Care, runs: Runs, phones: Phones) -> None:
+    """It would be missing when its time has come."""
+    task = a_task(care, NOW + WINDOW + SECOND)
+    result = scan(runs, task_ids=[task])
+    assert warnings(result) == []
+    messages = [entry.user_message for entry in runs.instance.all_logs(result.run_id)]
+    assert any("its SLA is not near yet" in message and task in message for message in messages)
+    care.it_is(NOW + SECOND)
+    scan(runs)
+    phones(NURSE_PHONE).received_text()

@@ -39,7 +39,8 @@ def delays() -> dict[str, str]:
 
 def zone_where_it_is_noon() -> str:
     """Return a zone in which it is day for hours to come."""
-    ahead = 12 - datetime.now(UTC).hour  # hours that noon is ahead of UTC's clock; the zones' signs are the other way
+    # Hours that noon (or else one o'clock) is ahead of UTC's clock; the zones' signs are the other way.
+    ahead = 12 - datetime.now(UTC).hour or 1
     return f"Etc/GMT{-ahead:+d}"
 
 

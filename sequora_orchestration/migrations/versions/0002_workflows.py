@@ -26,6 +26,8 @@ COMMENT ON COLUMN orchestration.notification.because_of IS
 CREATE INDEX notification_scheduled ON orchestration.notification (kind, due_at) WHERE state = 'SCHEDULED';
 CREATE INDEX notification_failed ON orchestration.notification (kind, task_id) WHERE state = 'FAILED';
 CREATE INDEX notification_episode ON orchestration.notification (episode_id) WHERE task_id IS NULL;
+CREATE INDEX notification_told ON orchestration.notification (kind, task_id)
+    WHERE kind IN ('sla-escalation', 'nurse-unreached') AND state NOT IN ('FAILED', 'CANCELLED');
 CREATE INDEX notification_because_of ON orchestration.notification (because_of) WHERE because_of IS NOT NULL;
 
 -- What may not go out now is moved to a time when it may.
@@ -74,22 +76,29 @@ CREATE TABLE orchestration.opt_out_salt (
 INSERT INTO orchestration.opt_out_salt DEFAULT VALUES;
 """
 
+GO_LIVE = """
+ALTER TABLE orchestration.go_live ADD workflows_live_at timestamptz NOT NULL DEFAULT now();
+COMMENT ON COLUMN orchestration.go_live.workflows_live_at IS
+    'Since when there is more than the text about a new task: what lies before is left alone by the other workflows';
+"""
+
 
 def upgrade() -> None:
-    for statements in (CLOCK, NOTIFICATION, FUNCTIONS, OPT_OUT):
+    for statements in (CLOCK, NOTIFICATION, FUNCTIONS, OPT_OUT, GO_LIVE):
         op.execute(statements)
 
 
 def downgrade() -> None:
     op.execute("""
+        -- The rows of the other kinds stay: forgetting them would mean to send them again after the next upgrade.
         DROP TABLE orchestration.opt_out, orchestration.opt_out_salt;
-        DELETE FROM orchestration.notification WHERE kind <> 'task-created';
+        ALTER TABLE orchestration.go_live DROP workflows_live_at;
         DELETE FROM orchestration.notification_move WHERE from_state = 'QUEUED' AND to_state = 'SCHEDULED';
         ALTER TABLE orchestration.notification DROP sla_due_at, DROP because_of,
             ALTER created_at SET DEFAULT clock_timestamp();
         ALTER TABLE orchestration.notification_event ALTER at SET DEFAULT clock_timestamp();
         DROP INDEX orchestration.notification_scheduled, orchestration.notification_failed,
-            orchestration.notification_episode;
+            orchestration.notification_episode, orchestration.notification_told;
         DROP FUNCTION orchestration.clock, orchestration.sla_key, orchestration.check_in_key,
             orchestration.unreached_key, orchestration.plausible_time;
     """)
