@@ -112,7 +112,7 @@ def _sentence(error: Exception) -> str | None:
     """Return what to tell the person, or None if the error is a mistake of ours."""
     from sqlalchemy.exc import OperationalError
 
-    from sequora_orchestration.resources.ledger import SchemaMissingError
+    from sequora_orchestration.resources.database import SchemaMissingError
     from sequora_orchestration.settings import SettingError
 
     if isinstance(error, ModuleNotFoundError):

@@ -35,7 +35,8 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderUnusableError
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, warn_of_failures
 from sequora_orchestration.resources.care_database import open_care_database
-from sequora_orchestration.resources.ledger import InHand, Outcome, SchemaMissingError, Subject, open_ledger
+from sequora_orchestration.resources.database import SchemaMissingError
+from sequora_orchestration.resources.ledger import InHand, Outcome, Subject, open_ledger
 from sequora_orchestration.resources.queues import QUEUES, Queue
 from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.settings import AppSettings

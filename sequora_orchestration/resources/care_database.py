@@ -10,7 +10,7 @@ from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DataError
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
-from sequora_orchestration.resources.database import NamedStatements, engine_for, id_array
+from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
 from sequora_orchestration.settings import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -33,9 +33,7 @@ class CareDatabase:
 
     def users_of_roles(self, roles: Iterable[str]) -> list[User]:
         """Return everybody who has one of these roles."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(SQL["users_of_roles"], {"roles": list(roles)}).mappings().all()
-        return [User(**row) for row in rows]
+        return [User(**row) for row in execute(self._engine, SQL["users_of_roles"], {"roles": list(roles)})[1]]
 
     def episodes(self, ids: Iterable[str]) -> dict[str, Episode]:
         """Return the episodes that exist, by id."""
@@ -48,8 +46,7 @@ class CareDatabase:
     def _by_id(self, statement: str, ids: Sequence[str]) -> Sequence[RowMapping]:
         """Return the rows of these ids; one that the column's type does not take names nothing, and stops no other."""
         try:
-            with self._engine.connect() as connection:
-                return connection.execute(SQL[statement], {"ids": id_array(ids)}).mappings().all()
+            return execute(self._engine, SQL[statement], {"ids": id_array(ids)})[1]
         except DataError as error:
             if not isinstance(error.orig, InvalidTextRepresentation):
                 raise

@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine, TextClause, create_engine, text
+from sqlalchemy import Engine, RowMapping, TextClause, create_engine, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import QueuePool
 
 # Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
@@ -44,6 +45,28 @@ def _engine(url: str, _process: int) -> Engine:
             "tcp_user_timeout": 20_000,
         },
     )
+
+
+class SchemaMissingError(Exception):
+    """The schema `orchestration` is not there, or older than this code."""
+
+
+def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
+    """Run a statement; return how many rows it touched, and its rows where it has any.
+
+    Raises SchemaMissingError, and the database's errors.
+    """
+    try:
+        with engine.connect() as connection:
+            result = connection.execute(sql, parameters)
+            return result.rowcount, result.mappings().all() if result.returns_rows else []
+    except ProgrammingError as error:
+        primary = getattr(error.orig, "diag").message_primary or ""  # noqa: B009  # the DBAPI has no type for it
+        if re.search(r'(orchestration\.|schema "orchestration").* does not exist', primary):
+            raise SchemaMissingError(
+                "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
+            ) from None
+        raise
 
 
 class NamedStatements:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification
 from sequora_orchestration.domain.on_call import is_passed_over
-from sequora_orchestration.resources.database import NamedStatements, engine_for, id_array
+from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
 from sequora_orchestration.settings import DatabaseSettings, WorkflowSettings
 
@@ -47,10 +47,6 @@ ENOUGH = 300
 # Seconds for which a run that claims many rows for itself has them: it sends one after the other. Less than the five
 # minutes between two scans, so that the next one makes up for a scan that died.
 SCAN_LEASE = 240
-
-
-class SchemaMissingError(Exception):
-    """The schema `orchestration` is not there, or older than this code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,17 +166,7 @@ class Ledger:
         self, statement: str | TextClause, parameters: Mapping[str, object]
     ) -> tuple[int, Sequence[RowMapping]]:
         """Run a (named) statement; return how many rows it touched, and its rows where it has any."""
-        try:
-            with self._engine.connect() as connection:
-                result = connection.execute(SQL[statement] if isinstance(statement, str) else statement, parameters)
-                return result.rowcount, result.mappings().all() if result.returns_rows else []
-        except ProgrammingError as error:
-            primary = getattr(error.orig, "diag").message_primary or ""  # noqa: B009  # the DBAPI has no type for it
-            if "orchestration." in primary and "does not exist" in primary:
-                raise SchemaMissingError(
-                    "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
-                ) from None
-            raise
+        return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)
 
     def _rows(self, statement: str, **parameters: object) -> Sequence[RowMapping]:
         return self._execute(statement, parameters)[1]

@@ -17,8 +17,9 @@ from sequora_orchestration.domain.ledger_state import MOVES, State
 from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import BATCH, FEW, LEASE, Claim, InHand, Ledger, SchemaMissingError
+from sequora_orchestration.resources.care_database import CareDatabase
+from sequora_orchestration.resources.database import SchemaMissingError, engine_for
+from sequora_orchestration.resources.ledger import BATCH, FEW, LEASE, Claim, InHand, Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
@@ -487,4 +488,6 @@ def test_a_missing_schema_is_said_in_a_sentence(postgres: EmbeddedPostgres) -> N
     make_care_tables(url, with_sample_people=False)
     with pytest.raises(SchemaMissingError, match="sequora migrate"):
         Ledger(engine_for(url)).claim(NEW_TASKS)
+    with pytest.raises(SchemaMissingError, match="sequora migrate"):
+        CareDatabase(engine_for(url)).tasks([str(uuid4())])
     engine_for(url).dispose()

@@ -23,8 +23,8 @@ def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
-def care_url(own_postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The care database of the story."""
+def own_care_url(own_postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The care database of the user's own."""
     url = postgres_url(own_postgres.url("care"))
     yield url
     engine_for(url).dispose()

@@ -25,6 +25,12 @@ RUN = """query Run($task: String!) {
 }"""
 
 
+@pytest.fixture
+def care_url(own_care_url: str) -> str:
+    """The care database of the story."""
+    return own_care_url
+
+
 def texts_per_task(phones: Phones) -> Counter[str]:
     """Count the accepted texts by the task that their link names, and claim them all."""
     counter: Counter[str] = Counter()

@@ -28,6 +28,12 @@ STEPS = {
 
 
 @pytest.fixture
+def care_url(own_care_url: str) -> str:
+    """The care database of the story."""
+    return own_care_url
+
+
+@pytest.fixture
 def delays() -> dict[str, str]:
     """Seconds instead of hours."""
     return {
