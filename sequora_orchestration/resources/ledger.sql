@@ -152,7 +152,7 @@ SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 -- name: take_up
 -- A run takes up what its claim still has to send, and the lease begins anew. Twice: the same rows again.
 -- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if it
--- was scheduled after an earlier one, it has more time to wait.
+-- was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
 WITH taken_up AS (
     UPDATE orchestration.notification
     SET run_id = :run_id, claimed_at = orchestration.clock(), claims = 0,
@@ -171,7 +171,8 @@ SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipien
 FROM taken_up n
 LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
 LEFT JOIN LATERAL (
-    SELECT max(coalesce(breach.sent_at, breach.attempted_at)) AS at
+    SELECT max(CASE WHEN breach.state IN ('QUEUED', 'SENDING') THEN orchestration.clock()
+                    ELSE coalesce(breach.sent_at, breach.attempted_at) END) AS at
     FROM orchestration.notification breach
     WHERE n.kind = 'sla-escalation' AND breach.kind = 'sla-breach' AND breach.task_id = n.task_id
       AND breach.sla_due_at = n.sla_due_at

@@ -131,7 +131,7 @@ SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS busi
        breach.id AS because_of
 FROM public."EscalationTask" t
 JOIN LATERAL (
-    SELECT n.id, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
+    SELECT n.id, n.state, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
     FROM orchestration.notification n
     WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
     ORDER BY n.created_at DESC
@@ -139,6 +139,7 @@ JOIN LATERAL (
 ) AS breach ON true
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND t.sla_due_at <= orchestration.clock()
+  AND breach.state NOT IN ('QUEUED', 'SENDING')
   AND breach.alerted_at + make_interval(secs => :escalation_delay) <= orchestration.clock()
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
@@ -249,13 +250,14 @@ SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS busi
        breach.id AS because_of
 FROM public."EscalationTask" t
 JOIN LATERAL (
-    SELECT n.id, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
+    SELECT n.id, n.state, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
     FROM orchestration.notification n
     WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
     ORDER BY n.created_at DESC
     LIMIT 1
 ) AS breach ON true
 WHERE t.id = ANY (:ids)
+  AND breach.state NOT IN ('QUEUED', 'SENDING')
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.state NOT IN ('FAILED', 'CANCELLED')
