@@ -619,6 +619,7 @@ class Sla(RuleBasedStateMachine):
         )
 
 
+@pytest.mark.timeout(420)  # what fails is first made as short as can be, which takes up to five minutes
 @pytest.mark.usefixtures("environment")
 def test_whatever_happens_around_an_sla_each_is_told_once_in_time_and_nobody_in_vain(
     care: Care, ledger: Ledger, care_database: CareDatabase, twilio: TwilioServer
