@@ -1,11 +1,14 @@
 """The application in tests: rows in one line each, and the ledger as a person would look at it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Engine, RowMapping, text
+
+# A Monday.
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 NURSE_PHONE = "+12025550101"
 SUPERVISOR_PHONE = "+12025550121"

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from care import Care
+from care import NOW, Care
 from dagster import DagsterInstance
 from phones import Phones
 from runs import Runs
 from sqlalchemy import create_engine
 
+from sequora_orchestration.jobs import steps
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.migrations.apply import migrate
@@ -90,7 +91,17 @@ def environment(care_url: str, twilio: TwilioServer, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def runs(ledger: Ledger, environment: None) -> Iterator[Runs]:  # noqa: ARG001  # the settings are the runs'
-    """Runs on a Dagster instance of this test's own."""
+def stopped_clock(care: Care) -> None:
+    """The clock that every statement goes by stands still until a test moves it."""
+    care.it_is(NOW)
+
+
+@pytest.fixture
+def runs(ledger: Ledger, environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:  # noqa: ARG001
+    """Runs on a Dagster instance of this test's own, with this test's settings.
+
+    The retries' waits pass at once; how long they are has a test of its own.
+    """
+    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
     with DagsterInstance.ephemeral() as instance:
         yield Runs(instance, ledger)

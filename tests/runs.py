@@ -5,7 +5,7 @@ from typing import Any
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.ledger import Claim, Ledger
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -37,15 +37,12 @@ class Runs:
 
     def tick(self, queue: Queue) -> list[ExecuteInProcessResult]:
         """Claim as the queue's sensor does, and run what it asks for."""
-        requests = [run_request(queue, claim) for claim in self.ledger.claim(queue)]
-        return [
-            self._run(
-                JOB_OF[queue.name],
-                dict(request.run_config),
-                {**request.tags, "dagster/run_key": request.run_key or ""},
-            )
-            for request in requests
-        ]
+        return [self.run(queue, claim) for claim in self.ledger.claim(queue)]
+
+    def run(self, queue: Queue, claim: Claim) -> ExecuteInProcessResult:
+        """Run what the queue's sensor asks for when it has claimed something."""
+        request = run_request(queue, claim)
+        return self._run(JOB_OF[queue.name], dict(request.run_config), {**request.tags, "dagster/run_key": claim.id})
 
     def launch(self, job: str, **config: object) -> ExecuteInProcessResult:
         """Run a job as a person launches it."""
@@ -63,6 +60,8 @@ class Runs:
 
 def metadata(result: ExecuteInProcessResult, step: str) -> dict[str, object]:
     """Return what a step shows in the UI."""
+    (succeeded,) = [event for event in result.get_step_success_events() if event.step_key == step]
+    assert succeeded
     (handled,) = [event for event in result.all_events if event.is_successful_output and event.step_key == step]
     return {name: value.value for name, value in handled.step_output_data.metadata.items()}
 

@@ -243,8 +243,8 @@ def _unwanted_check_in(facts: Facts) -> Withheld | None:
     if facts.episode is None:
         return _cancelled("the episode does not exist (any more)")
     due_at = facts.message.due_at
-    late = due_at and facts.now - facts.message.owed_since > STALE_AFTER
-    if late and due_at and facts.now - due_at > STALE_AFTER_MOVED:
+    is_late = facts.now - facts.message.owed_since > STALE_AFTER
+    if is_late and due_at and facts.now - due_at > STALE_AFTER_MOVED:
         return _cancelled("stale: it could not be sent for more than a day after it was due")
     return None
 

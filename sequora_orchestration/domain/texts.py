@@ -75,9 +75,8 @@ def _first_name(typed: str | None) -> str:
     """Return a name as it may stand in a text: letters and what joins them, so that it is never a link."""
     straight = (typed or "").replace("\u2019", "'")
     words = "".join(c if _is_of_a_name(c) else " " for c in straight).split()
-    name = to_gsm_7(" ".join(words))
-    is_a_name = name and len(name) <= LONGEST_NAME and any(character.isalpha() for character in name)
-    return name if name and is_a_name else ""
+    name = to_gsm_7(" ".join(words)) or ""
+    return name if len(name) <= LONGEST_NAME and any(character.isalpha() for character in name) else ""
 
 
 def _is_of_a_name(character: str) -> bool:

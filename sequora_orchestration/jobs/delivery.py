@@ -68,7 +68,10 @@ class Delivery:
 
     def drop_unwanted(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
         """End (or postpone) what nobody wants (any more, or yet), and return it with the reason."""
-        return self._drop(self._facts(notifications, with_recipients=False), lambda kind: kind.unwanted)
+        return self._drop_unwanted(self._facts(notifications, with_recipients=False))
+
+    def _drop_unwanted(self, facts: Sequence[Facts]) -> list[tuple[Notification, Withheld]]:
+        return self._drop(facts, lambda kind: kind.unwanted)
 
     def drop_unreachable(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
         """End (or postpone) what cannot reach its recipient (now), and return it with the reason."""
@@ -148,30 +151,29 @@ class Delivery:
         unaddressed = [one for one in notifications if one.recipient_id is None]
         if not unaddressed:
             return
-        ended = {one.id for one, _ in self.drop_unwanted(unaddressed)}
-        task_ids = [one.task_id for one in unaddressed if one.task_id]
-        tasks, passed_over = self.care.tasks(task_ids), self.ledger.passed_over(task_ids)
+        all_facts = self._facts(unaddressed, with_recipients=False)
+        ended = {one.id for one, _ in self._drop_unwanted(all_facts)}
+        passed_over = self.ledger.passed_over([one.task_id for one in unaddressed if one.task_id])
         users = self.care.users_of_roles(ROLES_IN_ORDER)
         numbers = {
             user: number for user in users if user.active is not False and (number := usable(user.primary_phone))
         }
-        moment = self.ledger.moment(numbers.values())
-        for one in unaddressed:
+        opted_out = self.ledger.moment(numbers.values()).opted_out
+        for facts in all_facts:
+            one, task = facts.message, facts.task
             if one.id in ended:
                 continue
-            task = tasks.get(one.task_id or "")
             chosen = whom_to_tell(
                 {
                     user: number
                     for user, number in numbers.items()
-                    if number not in moment.opted_out
+                    if number not in opted_out
                     and (one.task_id, user.id) not in passed_over
                     and not (task and user.id == task.assigned_to_user_id)  # somebody else is to be told
                 }
             )
             if not chosen:
-                pause = nobody_pause(moment.now - one.owed_since)
-                self._withhold(one, Postponement(moment.now + pause, NOBODY))
+                self._withhold(one, Postponement(facts.now + nobody_pause(facts.now - one.owed_since), NOBODY))
             elif not self.ledger.address(one, chosen):
                 self._withhold(one, Suppression(State.CANCELLED, "the supervisors are told by another run"))
 

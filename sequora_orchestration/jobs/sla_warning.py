@@ -24,7 +24,6 @@ from pydantic import Field
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.delivery import Delivery
-from sequora_orchestration.jobs.reports import report_outcomes, warn_of_failures
 from sequora_orchestration.jobs.steps import (
     RETRIES,
     Work,
@@ -33,7 +32,7 @@ from sequora_orchestration.jobs.steps import (
     report_others,
     retried,
     run_tags,
-    try_again,
+    send,
 )
 from sequora_orchestration.resources.ledger import SCAN_LEASE
 from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
@@ -81,20 +80,13 @@ def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None
         if not delivery.ledger.outcomes(context.run_id, of=name):  # this step alone is executed again
             delivery.ledger.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
         waiting = delivery.ledger.one_of_claim(context.run_id, name)
-        tried_again = delivery.send([waiting]) if waiting else False
-        outcomes = delivery.ledger.outcomes(context.run_id, of=name)
-        warn_of_failures(context, outcomes)
-        if tried_again:
-            raise try_again(context)
-        log_sent_texts(
-            context, Work(queue=TASKS_NEAR_SLA.name, ids=[one.task_id for one in outcomes if one.task_id]), delivery
-        )
+        outcomes = send(context, delivery, [waiting] if waiting else [], of=name)
+        log_sent_texts(context, delivery, [one.task_id for one in outcomes if one.task_id])
         if not outcomes:
             elsewhere = delivery.ledger.in_hand_elsewhere(TASKS_NEAR_SLA, [name], context.run_id).get(name)
             if elsewhere is None or elsewhere.state is State.QUEUED:
                 raise Failure(f"{name}: not warned by this run; a later scan looks at it again", allow_retries=False)
             context.log.info(f"{name}: its message is {elsewhere.state} under another claim")
-        report_outcomes(context, outcomes)
 
 
 def mapping_key(notification: Notification, *, by_task: bool) -> str:

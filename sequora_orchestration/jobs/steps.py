@@ -32,6 +32,7 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderUnusableError
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, warn_of_failures
 from sequora_orchestration.resources.care_database import open_care_database
@@ -150,7 +151,8 @@ def log_notification(context: OpExecutionContext, config: Work, delivery: Resour
     A check-in is no text about a task: the ledger alone has it.
     """
     with retried(context):
-        log_sent_texts(context, config, delivery)
+        if QUEUES[config.queue].ids == "task_ids":
+            log_sent_texts(context, delivery, known_ids(config, delivery))
         report_outcomes(context, delivery.ledger.outcomes(claim_of(context)))
 
 
@@ -161,7 +163,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
         claim_by_name(context, config, delivery)
         delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
-        log_sent_texts(context, config, delivery)
+        log_sent_texts(context, delivery, known_ids(config, delivery))
         if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
             raise Failure(f"{', '.join(nobody)}: {NOBODY}", allow_retries=False)
 
@@ -211,8 +213,18 @@ def known_ids(config: Work, delivery: Delivery) -> list[str]:
 
 def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcome]:
     """Send what the claim has, show and return what became of it. Raises RetryRequested if some are tried again."""
-    tried_again = delivery.send(delivery.ledger.take_up(claim_of(context), context.run_id))
-    outcomes = delivery.ledger.outcomes(claim_of(context))
+    return send(context, delivery, delivery.ledger.take_up(claim_of(context), context.run_id))
+
+
+def send(
+    context: OpExecutionContext, delivery: Delivery, notifications: Sequence[Notification], *, of: str | None = None
+) -> list[Outcome]:
+    """Send these, show and return what became of the claim's messages, or of those that an id names.
+
+    Raises RetryRequested if some are tried again.
+    """
+    tried_again = delivery.send(notifications)
+    outcomes = delivery.ledger.outcomes(claim_of(context), of=of)
     warn_of_failures(context, outcomes)
     if tried_again:
         raise try_again(context)
@@ -220,12 +232,10 @@ def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcom
     return outcomes
 
 
-def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
-    """Make up for the application's log rows that were refused; raises if they still are."""
-    if QUEUES[config.queue].ids != "task_ids":
-        return
+def log_sent_texts(context: OpExecutionContext, delivery: Delivery, task_ids: Sequence[str]) -> None:
+    """Make up for the application's log rows about these tasks that were refused; raises if they still are."""
     refused = None
-    for one in delivery.ledger.unlogged(known_ids(config, delivery)):
+    for one in delivery.ledger.unlogged(task_ids):
         try:
             delivery.ledger.log_sent(one)
         except DBAPIError as error:

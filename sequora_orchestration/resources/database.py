@@ -70,7 +70,10 @@ def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -
 
 
 class NamedStatements:
-    """The statements of one `.sql` file, each under a line `-- name: <name>`."""
+    """The statements of one `.sql` file, each under a line `-- name: <name>`.
+
+    What several of them have in common stands once, under `-- part: <name>`, and is put in for `{<name>}`.
+    """
 
     def __init__(self, path: Path) -> None:
         """Remember the file; it is read at the first look-up."""
@@ -79,8 +82,14 @@ class NamedStatements:
     @cached_property
     def all(self) -> dict[str, TextClause]:
         """Every statement by its name."""
-        _, *parts = re.split(r"^-- name: (\w+)$", self.path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        return {name: text(sql) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+        _, *split = re.split(r"^-- (name|part): (\w+)$", self.path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        found = list(zip(split[::3], split[1::3], split[2::3], strict=True))
+        parts = {name: sql.strip() for what, name, sql in found if what == "part"}
+        return {
+            name: text(re.sub(r"\{(\w+)\}", lambda slot: parts.get(slot[1], slot[0]), sql))
+            for what, name, sql in found
+            if what == "name"
+        }
 
     def __getitem__(self, name: str) -> TextClause:
         """Return the statement of that name."""

@@ -301,9 +301,7 @@ class Ledger:
         """End a message without sending it; return False if the row is no longer ours."""
         return self._changed(
             "suppress",
-            id=notification.id,
-            claim_id=notification.claim_id,
-            recipient_id=notification.recipient_id,
+            **_as_known(notification),
             run_id=run_id,
             state=suppression.state,
             reason=suppression.reason,
@@ -313,9 +311,7 @@ class Ledger:
         """Let a message wait until its time has come; return False if the row is no longer ours."""
         return self._changed(
             "postpone",
-            id=notification.id,
-            claim_id=notification.claim_id,
-            recipient_id=notification.recipient_id,
+            **_as_known(notification),
             run_id=run_id,
             due_at=postponement.until,
             reason=postponement.reason,
@@ -369,6 +365,11 @@ def _with_question(statement: str, question: str) -> tuple[TextClause, frozenset
     """Return a claim with its queue's question in it, and the names of its parameters."""
     sql = SQL.with_question(statement, QUESTIONS[question])
     return sql, frozenset(sql.compile().params)
+
+
+def _as_known(notification: Notification) -> dict[str, object]:
+    """Return what names a row while it is as the run knows it: under its claim, and to nobody else by now."""
+    return {"id": notification.id, "claim_id": notification.claim_id, "recipient_id": notification.recipient_id}
 
 
 def _attempt(notification: Notification, attempt: int) -> dict[str, object]:

@@ -2,6 +2,13 @@
 -- twice or at the same time as itself. Times are those of orchestration.clock(); :lease and :pause are in seconds.
 -- Rows are locked with SKIP LOCKED and inserted in the order of their keys, so no two statements wait for each other.
 
+-- part: message
+business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of
+
+-- part: outcome
+id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at,
+       logged_at IS NOT NULL AS logged
+
 -- name: claim
 -- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
 -- come, and those that a run which died left behind. The most severe are claimed alone and first: while more severe
@@ -19,8 +26,7 @@ WITH on_its_way AS MATERIALIZED (
     WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
 ),
 abandoned AS MATERIALIZED (
-    SELECT id, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
-           because_of
+    SELECT id, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
@@ -29,8 +35,7 @@ abandoned AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 due AS MATERIALIZED (
-    SELECT id, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
-           because_of
+    SELECT id, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
       AND coalesce(CAST(:scheduled AS boolean), true)
@@ -51,9 +56,7 @@ turn AS MATERIALIZED (
             SELECT * FROM abandoned
             UNION ALL SELECT * FROM due
             UNION ALL
-            SELECT NULL::uuid, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-                   sla_due_at, due_at, because_of
-            FROM owed
+            SELECT NULL::uuid, {message} FROM owed
         ) AS candidate
     ) AS waiting
     CROSS JOIN on_its_way
@@ -87,10 +90,8 @@ claimed_again AS (
 ),
 claimed_first AS (
     INSERT INTO orchestration.notification
-        (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
-         because_of, state, claim_id, claimed_at, claims, lease_until)
-    SELECT business_key, :kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
-           because_of, 'QUEUED', claim_id, orchestration.clock(), 1,
+        ({message}, kind, state, claim_id, claimed_at, claims, lease_until)
+    SELECT {message}, :kind, 'QUEUED', claim_id, orchestration.clock(), 1,
            orchestration.clock() + make_interval(secs => :lease)
     FROM claimable
     WHERE id IS NULL
@@ -105,8 +106,8 @@ ORDER BY urgency, owed_since;
 -- name: claim_named
 -- Somebody asks for these by name: each is claimed unless its recipient has been told, or may have been, or another
 -- claim has it under a lease. What failed before gets a new try, once a claim.
--- Twice, or two at once: what this claim has, or has tried or postponed, is not claimed anew; the unique key and the lock let
--- one of two claims have a row.
+-- Twice, or two at once: what this claim has, or has tried or postponed, is not claimed anew; the unique key and the
+-- lock let one of two claims have a row.
 WITH named AS MATERIALIZED (
     {question}
 ),
@@ -132,10 +133,8 @@ claimed_again AS (
 ),
 claimed_first AS (
     INSERT INTO orchestration.notification
-        (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
-         because_of, state, claim_id, claimed_at, claims, lease_until)
-    SELECT business_key, :kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
-           because_of, 'QUEUED', CAST(:claim_id AS uuid), orchestration.clock(), 1,
+        ({message}, kind, state, claim_id, claimed_at, claims, lease_until)
+    SELECT {message}, :kind, 'QUEUED', CAST(:claim_id AS uuid), orchestration.clock(), 1,
            orchestration.clock() + make_interval(secs => :lease)
     FROM named
     WHERE NOT EXISTS (
@@ -151,8 +150,8 @@ SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 
 -- name: take_up
 -- A run takes up what its claim still has to send, and the lease begins anew. Twice: the same rows again.
--- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if it
--- was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
+-- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if
+-- it was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
 WITH taken_up AS (
     UPDATE orchestration.notification
     SET run_id = :run_id, claimed_at = orchestration.clock(), claims = 0,
@@ -188,8 +187,7 @@ WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AN
 
 -- name: of_claim
 -- Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at,
-       logged_at IS NOT NULL AS logged
+SELECT {outcome}
 FROM orchestration.notification
 WHERE claim_id = CAST(:claim_id AS uuid)
   AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
@@ -210,7 +208,7 @@ ORDER BY subject_id, created_at DESC;
 
 -- name: unlogged
 -- What was sent about these tasks and is not in the application's log. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at, false AS logged
+SELECT {outcome}
 FROM orchestration.notification
 WHERE task_id = ANY (CAST(:task_ids AS text[]))
   AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
@@ -240,7 +238,8 @@ RETURNING attempts;
 -- settled, and logs nothing.
 WITH sent AS (
     UPDATE orchestration.notification
-    SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), logged_at = orchestration.clock(), reason = NULL, provider_code = NULL
+    SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), logged_at = orchestration.clock(),
+        reason = NULL, provider_code = NULL
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
     RETURNING sent_at
@@ -289,7 +288,8 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- name: try_again
 -- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
-SET state = 'QUEUED', reason = :reason, provider_code = :code, lease_until = orchestration.clock() + make_interval(secs => :lease)
+SET state = 'QUEUED', reason = :reason, provider_code = :code,
+    lease_until = orchestration.clock() + make_interval(secs => :lease)
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
   AND state IN ('SENDING', 'IN_DOUBT');
 
@@ -351,8 +351,7 @@ ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
 
 -- name: escalations
 -- The waits of these tasks. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at,
-       logged_at IS NOT NULL AS logged
+SELECT {outcome}
 FROM orchestration.notification
 WHERE kind = 'sla-escalation' AND task_id = ANY (CAST(:task_ids AS text[])) AND state = 'SCHEDULED'
 ORDER BY due_at;
@@ -419,8 +418,8 @@ GROUP BY kind, state
 ORDER BY kind, state;
 
 -- name: last_hour
--- How many texts were sent; and from when a new task's text was owed until the phone company had it, in seconds. Reading
--- changes nothing.
+-- How many texts were sent; and from when a new task's text was owed until the phone company had it, in seconds.
+-- Reading changes nothing.
 SELECT count(*) AS sent,
        (percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))
            FILTER (WHERE kind = 'task-created'))::float AS p50,
@@ -432,7 +431,8 @@ WHERE sent_at > orchestration.clock() - interval '1 hour';
 -- name: oldest_due
 -- What has waited longest of what is due and not sent yet. Reading changes nothing.
 SELECT task_id, episode_id, kind, state, reason,
-       extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float AS age
+       extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float
+           AS age
 FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING') OR (state = 'SCHEDULED' AND due_at <= orchestration.clock())
 ORDER BY coalesce(due_at, owed_since)

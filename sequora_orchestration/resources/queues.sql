@@ -2,24 +2,80 @@
 -- run twice or at the same time as themselves. "Live" is a row that is neither FAILED nor CANCELLED: its message is on
 -- its way, or has been or may have been sent.
 
+-- part: task
+t.id::text AS task_id,
+       t.episode_id::text AS episode_id,
+       t.severity::text AS severity,
+       orchestration.urgency(t.severity::text) AS urgency
+
+-- part: episode
+NULL AS task_id,
+       e.id::text AS episode_id,
+       NULL AS severity,
+       orchestration.urgency('LOW') AS urgency,
+       e.patient_id::text AS recipient_id
+
+-- part: no_more
+NULL::timestamptz AS sla_due_at,
+       NULL::timestamptz AS due_at,
+       NULL::uuid AS because_of
+
+-- part: created_since_live
+coalesce(t.created_at, t.updated_at, orchestration.clock())
+      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
+
+-- part: workflows_live_at
+coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live))
+
+-- part: nurse_not_told
+NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.business_key = orchestration.sla_key(:kind, t.id::text, t.sla_due_at)
+        AND n.state <> 'CANCELLED'
+        AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
+  )
+
+-- part: with_breach_alert
+JOIN LATERAL (
+    SELECT n.id, n.state,
+           coalesce(n.sent_at, n.attempted_at, n.created_at) + make_interval(secs => :escalation_delay)
+               AS escalation_due_at
+    FROM orchestration.notification n
+    WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
+    ORDER BY n.created_at DESC
+    LIMIT 1
+) AS breach ON breach.state NOT IN ('QUEUED', 'SENDING')
+
+-- part: escalation
+orchestration.notification n
+      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.state NOT IN ('FAILED', 'CANCELLED')
+        AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
+
+-- part: unreached
+f.state = 'FAILED' AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.task_id = f.task_id AND n.recipient_id = f.recipient_id AND n.created_at > f.created_at
+        AND n.kind IN ('task-created', 'sla-warning', 'sla-breach') AND n.state IN ('SENT', 'DELIVERED')
+  )
+
+-- part: report
+orchestration.notification n
+      WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND n.state NOT IN ('FAILED', 'CANCELLED')
+        AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
+
 -- name: new_tasks
 -- Which open tasks, created since we went live, have an assignee who has no row in the ledger (or no assignee, and no
 -- row saying so)?
 SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text) AS business_key,
-       t.id::text AS task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        t.assigned_to_user_id::text AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
        coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock())
            AS owed_since,
-       NULL::timestamptz AS sla_due_at,
-       NULL::timestamptz AS due_at,
-       NULL::uuid AS because_of
+       {no_more}
 FROM public."EscalationTask" t
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
-  AND coalesce(t.created_at, t.updated_at, orchestration.clock())
-      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
+  AND {created_since_live}
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.business_key = orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
@@ -33,20 +89,14 @@ LIMIT :most
 -- would be stale by now; leaving those out keeps the question as cheap as it is with few. One that does not say when it
 -- was created counts from the discharge.
 SELECT orchestration.check_in_key(e.id::text) AS business_key,
-       NULL AS task_id,
-       e.id::text AS episode_id,
-       e.patient_id::text AS recipient_id,
-       NULL AS severity,
-       orchestration.urgency('LOW') AS urgency,
+       {episode},
        coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at))
            AS owed_since,
-       NULL::timestamptz AS sla_due_at,
-       NULL::timestamptz AS due_at,
-       NULL::uuid AS because_of
+       {no_more}
 FROM public."Episode" e
 CROSS JOIN LATERAL (
     SELECT greatest(
-        coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live)),
+        {workflows_live_at},
         orchestration.clock() - make_interval(days => 7, secs => :check_in_delay)
     ) AS since
 ) AS live
@@ -62,11 +112,8 @@ LIMIT :most
 -- Which open tasks, created since we went live, come to their SLA within the window, and their nurse has not been
 -- warned of that SLA?
 SELECT orchestration.sla_key('sla-warning', t.id::text, t.sla_due_at) AS business_key,
-       t.id::text AS task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        t.assigned_to_user_id::text AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
        orchestration.clock() AS owed_since,
        t.sla_due_at,
        NULL::timestamptz AS due_at,
@@ -75,25 +122,16 @@ FROM public."EscalationTask" t
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND t.sla_due_at > orchestration.clock()
   AND t.sla_due_at <= orchestration.clock() + make_interval(secs => :sla_warning_window)
-  AND coalesce(t.created_at, t.updated_at, orchestration.clock())
-      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.business_key = orchestration.sla_key('sla-warning', t.id::text, t.sla_due_at)
-        AND n.state <> 'CANCELLED'
-        AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
-  )
+  AND {created_since_live}
+  AND {nurse_not_told}
 ORDER BY urgency, t.sla_due_at
 LIMIT :most
 
 -- name: sla_breaches
 -- Which open tasks, created since we went live, have passed their SLA, and their nurse has not been alerted?
 SELECT orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AS business_key,
-       t.id::text AS task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        t.assigned_to_user_id::text AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
        greatest(t.sla_due_at, orchestration.plausible_time(t.created_at)) AS owed_since,
        t.sla_due_at,
        NULL::timestamptz AS due_at,
@@ -102,16 +140,10 @@ FROM public."EscalationTask" t
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND t.sla_due_at <= orchestration.clock()
   AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
-  AND coalesce(t.created_at, t.updated_at, orchestration.clock())
-      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
+  AND {created_since_live}
   AND greatest(t.sla_due_at, t.created_at)
-      >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live))
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at)
-        AND n.state <> 'CANCELLED'
-        AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
-  )
+      >= {workflows_live_at}
+  AND {nurse_not_told}
 ORDER BY urgency, owed_since
 LIMIT :most
 
@@ -120,32 +152,18 @@ LIMIT :most
 -- its way or sent? Usually the breach's own run has scheduled it; this is for those whose run died first, and for
 -- escalations that reached nobody.
 SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS business_key,
-       t.id::text AS task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        NULL AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
-       breach.alerted_at + make_interval(secs => :escalation_delay) AS owed_since,
+       breach.escalation_due_at AS owed_since,
        t.sla_due_at,
-       breach.alerted_at + make_interval(secs => :escalation_delay) AS due_at,
+       breach.escalation_due_at AS due_at,
        breach.id AS because_of
 FROM public."EscalationTask" t
-JOIN LATERAL (
-    SELECT n.id, n.state, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
-    FROM orchestration.notification n
-    WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
-    ORDER BY n.created_at DESC
-    LIMIT 1
-) AS breach ON true
+{with_breach_alert}
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND t.sla_due_at <= orchestration.clock()
-  AND breach.state NOT IN ('QUEUED', 'SENDING')
-  AND breach.alerted_at + make_interval(secs => :escalation_delay) <= orchestration.clock()
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.state NOT IN ('FAILED', 'CANCELLED')
-        AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
-  )
+  AND breach.escalation_due_at <= orchestration.clock()
+  AND NOT EXISTS (SELECT FROM {escalation})
 ORDER BY urgency, owed_since
 LIMIT :most
 
@@ -154,11 +172,8 @@ LIMIT :most
 -- is being told? A task that nobody is assigned to has the grace; a critical one has none.
 SELECT DISTINCT ON (urgency, business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
-       f.task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        NULL AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
        orchestration.clock() AS owed_since,
        NULL::timestamptz AS sla_due_at,
        NULL::timestamptz AS due_at,
@@ -166,25 +181,15 @@ SELECT DISTINCT ON (urgency, business_key)
 FROM orchestration.notification f
 JOIN public."EscalationTask" t
     ON t.id::text = f.task_id AND t.assigned_to_user_id::text IS NOT DISTINCT FROM f.recipient_id
-WHERE f.state = 'FAILED'
-  AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
-  AND f.created_at >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live))
+WHERE {unreached}
+  AND f.created_at >= {workflows_live_at}
   AND (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND (
       f.recipient_id IS NOT NULL
       OR t.severity::text = 'CRITICAL'
       OR least(f.owed_since, f.created_at) + make_interval(secs => :unassigned_grace) <= orchestration.clock()
   )
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.task_id = f.task_id AND n.recipient_id = f.recipient_id AND n.created_at > f.created_at
-        AND n.kind IN ('task-created', 'sla-warning', 'sla-breach') AND n.state IN ('SENT', 'DELIVERED')
-  )
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND n.state NOT IN ('FAILED', 'CANCELLED')
-        AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
-  )
+  AND NOT EXISTS (SELECT FROM {report})
 ORDER BY urgency, business_key, f.created_at DESC
 LIMIT :most
 
@@ -202,11 +207,8 @@ SELECT CASE WHEN :kind = 'task-created'
             THEN orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
             ELSE orchestration.sla_key(:kind, t.id::text, orchestration.plausible_time(t.sla_due_at))
        END AS business_key,
-       t.id::text AS task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        t.assigned_to_user_id::text AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
        orchestration.clock() AS owed_since,
        CASE WHEN :kind <> 'task-created' THEN orchestration.plausible_time(t.sla_due_at) END AS sla_due_at,
        NULL::timestamptz AS due_at,
@@ -224,11 +226,7 @@ WHERE t.id = ANY (:ids)
 -- name: named_episodes
 -- These episodes; one that is to be sent, and not only scheduled, is due now.
 SELECT orchestration.check_in_key(e.id::text) AS business_key,
-       NULL AS task_id,
-       e.id::text AS episode_id,
-       e.patient_id::text AS recipient_id,
-       NULL AS severity,
-       orchestration.urgency('LOW') AS urgency,
+       {episode},
        orchestration.clock() AS owed_since,
        NULL::timestamptz AS sla_due_at,
        CASE WHEN CAST(:scheduled AS boolean) THEN orchestration.clock() END AS due_at,
@@ -239,41 +237,23 @@ WHERE e.id = ANY (:ids)
 -- name: named_breaches
 -- Those of these tasks whose breach of the SLA has been handled; an escalation is not made before its time by asking.
 SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS business_key,
-       t.id::text AS task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        NULL AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
        orchestration.clock() AS owed_since,
        t.sla_due_at,
-       breach.alerted_at + make_interval(secs => :escalation_delay) AS due_at,
+       breach.escalation_due_at AS due_at,
        breach.id AS because_of
 FROM public."EscalationTask" t
-JOIN LATERAL (
-    SELECT n.id, n.state, coalesce(n.sent_at, n.attempted_at, n.created_at) AS alerted_at
-    FROM orchestration.notification n
-    WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
-    ORDER BY n.created_at DESC
-    LIMIT 1
-) AS breach ON true
+{with_breach_alert}
 WHERE t.id = ANY (:ids)
-  AND breach.state NOT IN ('QUEUED', 'SENDING')
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.state NOT IN ('FAILED', 'CANCELLED')
-        AND n.recipient_id IS NOT NULL
-        AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
-  )
+  AND NOT EXISTS (SELECT FROM {escalation} AND n.recipient_id IS NOT NULL)
 
 -- name: named_unreached
 -- Those of these tasks of which a message to the assignee has failed, without any grace.
 SELECT DISTINCT ON (business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
-       f.task_id,
-       t.episode_id::text AS episode_id,
+       {task},
        NULL AS recipient_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency,
        orchestration.clock() AS owed_since,
        NULL::timestamptz AS sla_due_at,
        NULL::timestamptz AS due_at,
@@ -282,17 +262,6 @@ FROM public."EscalationTask" t
 JOIN orchestration.notification f
     ON f.task_id = t.id::text AND f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text
 WHERE t.id = ANY (:ids)
-  AND f.state = 'FAILED'
-  AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.task_id = f.task_id AND n.recipient_id = f.recipient_id AND n.created_at > f.created_at
-        AND n.kind IN ('task-created', 'sla-warning', 'sla-breach') AND n.state IN ('SENT', 'DELIVERED')
-  )
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND n.recipient_id IS NOT NULL
-        AND n.state NOT IN ('FAILED', 'CANCELLED')
-        AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
-  )
+  AND {unreached}
+  AND NOT EXISTS (SELECT FROM {report} AND n.recipient_id IS NOT NULL)
 ORDER BY business_key, f.created_at DESC

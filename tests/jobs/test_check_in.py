@@ -13,7 +13,6 @@ from runs import Runs, failure, metadata
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain.gsm_7 import segments
-from sequora_orchestration.jobs import steps
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
 from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES
 
@@ -22,12 +21,6 @@ HONOLULU = ZoneInfo("Pacific/Honolulu")
 MONDAY_NOON = datetime(2026, 3, 2, 12, tzinfo=NEW_YORK)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the retries' waits pass at once."""
-    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
 
 
 def scheduled(care: Care, runs: Runs, created_at: datetime = MONDAY_NOON, **of_the_patient: str) -> str:

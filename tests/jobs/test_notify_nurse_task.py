@@ -1,6 +1,5 @@
 """The main job, as Dagster runs it: real ops, a real Postgres, a real HTTP Twilio."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -14,10 +13,11 @@ from dagster import (
     reconstructable,
 )
 from phones import Phones
+from runs import Runs, metadata
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain import phone_number
-from sequora_orchestration.jobs import delivery, steps
+from sequora_orchestration.jobs import delivery
 from sequora_orchestration.local.twilio.phone_company import (
     ErrorAfterAccepting,
     Garbage,
@@ -26,57 +26,23 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetBeforeAccepting,
 )
 from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import BATCH, Claim, Ledger
+from sequora_orchestration.resources.ledger import BATCH, Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.sms_sender import open_sms_sender
-from sequora_orchestration.sensors.claiming import run_request
 
 pytestmark = pytest.mark.usefixtures("environment")
 
-JOB = defs.get_job_def("notify_nurse_task")
 
-
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    """A Dagster instance of this test's own."""
-    with DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the retries' waits pass at once; how long they are has a test of its own."""
-    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
-
-
-def run(instance: DagsterInstance, claim: Claim) -> ExecuteInProcessResult:
-    """Run the job as a sensor asks for it."""
-    request = run_request(NEW_TASKS, claim)
-    tags = {**request.tags, "dagster/run_key": claim.id}
-    return JOB.execute_in_process(
-        run_config=dict(request.run_config), tags=tags, instance=instance, raise_on_error=False
-    )
-
-
-def run_by_hand(instance: DagsterInstance, *tasks: str) -> ExecuteInProcessResult:
+def run_by_hand(runs: Runs, *tasks: str) -> ExecuteInProcessResult:
     """Run the job as a person launches it."""
-    return JOB.execute_in_process(run_config={"task_ids": list(tasks)}, instance=instance, raise_on_error=False)
+    return runs.launch("notify_nurse_task", task_ids=list(tasks))
 
 
-def metadata(result: ExecuteInProcessResult, step: str) -> dict[str, object]:
-    (output,) = [event for event in result.get_step_success_events() if event.step_key == step]
-    (handled,) = [e for e in result.events_for_node(step) if e.event_type_value == "STEP_OUTPUT"]
-    assert output
-    return {name: value.value for name, value in handled.step_output_data.metadata.items()}
-
-
-def test_the_nurse_is_texted_and_it_is_logged(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance
-) -> None:
+def test_the_nurse_is_texted_and_it_is_logged(care: Care, ledger: Ledger, phones: Phones, runs: Runs) -> None:
     """The contract's four lines reach her phone; ledger and log say so."""
     task = care.a_task(care.a_nurse())
     (claim,) = ledger.claim(NEW_TASKS)
-    assert run(instance, claim).success
+    assert runs.run(NEW_TASKS, claim).success
     assert phones(NURSE_PHONE).received_text().body == (
         "🚨 New HIGH task: CHEST_PAIN, DYSPNEA\n"
         "Priority: URGENT\n"
@@ -87,40 +53,38 @@ def test_the_nurse_is_texted_and_it_is_logged(
     assert len(care.logged(task)) == 1
 
 
-def test_the_steps_show_what_they_did_and_no_names_or_numbers(
-    care: Care, phones: Phones, instance: DagsterInstance
-) -> None:
+def test_the_steps_show_what_they_did_and_no_names_or_numbers(care: Care, phones: Phones, runs: Runs) -> None:
     """Counts, ids, states and SIDs as metadata; nothing else in any event."""
     good, bad = care.a_nurse(first_name="Marked-Name"), care.a_nurse("555-CALL-ME", last_name="Marked-Name")
     sent, failed = care.a_task(good), care.a_task(bad)
-    result = run_by_hand(instance, sent, failed)
+    result = run_by_hand(runs, sent, failed)
     text = phones(NURSE_PHONE).received_text()
     assert metadata(result, "fetch_task") == {"taken up": 2, "go on": 2}
     assert metadata(result, "fetch_nurse")["go on"] == 1
     assert {"SENT": 1, "FAILED": 1, "logged": 1}.items() <= metadata(result, "send_sms").items()
-    everything = repr(result.all_events) + repr(instance.all_logs(result.run_id)) + repr(result.dagster_run)
+    everything = repr(result.all_events) + repr(runs.instance.all_logs(result.run_id)) + repr(result.dagster_run)
     assert sent in everything
     assert text.sid in everything
     for secret in ("Marked-Name", NURSE_PHONE, NURSE_PHONE[-7:], "CALL-ME", "New HIGH task"):
         assert secret not in everything
 
 
-def test_a_run_launched_by_hand_is_tagged_like_a_sensors(care: Care, phones: Phones, instance: DagsterInstance) -> None:
+def test_a_run_launched_by_hand_is_tagged_like_a_sensors(care: Care, phones: Phones, runs: Runs) -> None:
     """All runs about one task are found by its tag."""
     task = care.a_task(care.a_nurse())
-    result = run_by_hand(instance, task)
+    result = run_by_hand(runs, task)
     phones(NURSE_PHONE).received_text()
-    stored = instance.get_run_by_id(result.run_id)
+    stored = runs.instance.get_run_by_id(result.run_id)
     assert stored
     tags = {name: value for name, value in stored.tags.items() if name.startswith("sequora/")}
     assert tags == {"sequora/task_id": task, "sequora/episode_id": EPISODE, "sequora/severity": "HIGH"}
 
 
-def test_launching_twice_texts_once(care: Care, phones: Phones, instance: DagsterInstance) -> None:
+def test_launching_twice_texts_once(care: Care, phones: Phones, runs: Runs) -> None:
     """The second run says that the nurse has been told."""
     task = care.a_task(care.a_nurse())
-    assert run_by_hand(instance, task).success
-    assert run_by_hand(instance, task).success
+    assert run_by_hand(runs, task).success
+    assert run_by_hand(runs, task).success
     phones(NURSE_PHONE).received_text()
     assert phones(NURSE_PHONE).attempts == 1
 
@@ -173,16 +137,14 @@ def notify_nurse_task_of_the_definitions() -> JobDefinition:
     return defs.get_job_def("notify_nurse_task")
 
 
-def test_a_run_whose_rows_were_taken_over_texts_nobody(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance
-) -> None:
+def test_a_run_whose_rows_were_taken_over_texts_nobody(care: Care, ledger: Ledger, phones: Phones, runs: Runs) -> None:
     """It was queued for too long; another run has done its work."""
     care.a_task(care.a_nurse())
     (late,) = ledger.claim(NEW_TASKS)
     care.let_leases_expire()
     (prompt,) = ledger.claim(NEW_TASKS)
-    assert run(instance, prompt).success
-    assert run(instance, late).success
+    assert runs.run(NEW_TASKS, prompt).success
+    assert runs.run(NEW_TASKS, late).success
     phones(NURSE_PHONE).received_text()
     assert phones(NURSE_PHONE).attempts == 1
 
@@ -206,7 +168,7 @@ def test_a_run_whose_rows_were_taken_over_texts_nobody(
 def test_a_bad_row_ends_in_a_state_with_a_sentence_and_stops_no_neighbour(
     care: Care,
     phones: Phones,
-    instance: DagsterInstance,
+    runs: Runs,
     nurse: dict[str, str],
     task: dict[str, str],
     state: str,
@@ -215,7 +177,7 @@ def test_a_bad_row_ends_in_a_state_with_a_sentence_and_stops_no_neighbour(
     """Whatever is wrong with one of a run, the other is texted."""
     bad = care.a_task(care.a_nurse(**nurse), **task)
     good = care.a_task(care.a_nurse("+12025550102"), severity="LOW")
-    assert run_by_hand(instance, bad, good).success
+    assert run_by_hand(runs, bad, good).success
     (row,) = care.ledger(bad)
     assert (row["state"], sentence in row["reason"]) == (state, True), row["reason"]
     phones("+12025550102").received_text()
@@ -224,24 +186,24 @@ def test_a_bad_row_ends_in_a_state_with_a_sentence_and_stops_no_neighbour(
 
 @pytest.mark.parametrize("assignee", [None, str(uuid4())])
 def test_a_task_without_a_nurse_ends_in_a_sentence_and_goes_out_when_it_has_one(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance, assignee: str | None
+    care: Care, ledger: Ledger, phones: Phones, runs: Runs, assignee: str | None
 ) -> None:
     """Nobody is assigned, or somebody who does not exist."""
     task = care.a_task(assignee)
     (claim,) = ledger.claim(NEW_TASKS)
-    assert run(instance, claim).success
+    assert runs.run(NEW_TASKS, claim).success
     (row,) = care.ledger(task)
     assert row["state"] == "FAILED"
     assert "assign" in row["reason"]
     care.change_task(task, assigned_to_user_id=care.a_nurse())
     (claim,) = ledger.claim(NEW_TASKS)
-    assert run(instance, claim).success
+    assert runs.run(NEW_TASKS, claim).success
     phones(NURSE_PHONE).received_text()
 
 
 @pytest.mark.parametrize("change", ["deleted", "resolved", "reassigned"])
 def test_a_task_that_changes_between_claim_and_send_is_not_texted(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance, change: str
+    care: Care, ledger: Ledger, phones: Phones, runs: Runs, change: str
 ) -> None:
     """State is read again; what is no longer wanted is cancelled, with the reason."""
     task = care.a_task(care.a_nurse())
@@ -253,7 +215,7 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
             care.change_task(task, status="RESOLVED")
         case "reassigned":
             care.change_task(task, assigned_to_user_id=care.a_nurse("+12025550102"))
-    assert run(instance, claim).success
+    assert runs.run(NEW_TASKS, claim).success
     assert phones(NURSE_PHONE).attempts == 0
     (row,) = care.ledger(task)
     assert row["state"] == "CANCELLED"
@@ -290,25 +252,23 @@ def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger
     ],
 )
 def test_where_only_decoration_is_missing_the_text_goes_out(
-    care: Care, phones: Phones, instance: DagsterInstance, columns: dict[str, object], line: str
+    care: Care, phones: Phones, runs: Runs, columns: dict[str, object], line: str
 ) -> None:
     """What is missing is said in its place."""
     task = care.a_task(care.a_nurse(), **columns)
-    assert run_by_hand(instance, task).success
+    assert run_by_hand(runs, task).success
     phones(NURSE_PHONE).received_text(containing=[line])
 
 
 @pytest.mark.parametrize("phone", ["(202) 555-0101", "202.555.0101", "+1 202 555 0101", "1-202-555-0101"])
-def test_a_phone_in_a_national_format_is_texted(
-    care: Care, phones: Phones, instance: DagsterInstance, phone: str
-) -> None:
+def test_a_phone_in_a_national_format_is_texted(care: Care, phones: Phones, runs: Runs, phone: str) -> None:
     """However it was typed in."""
-    assert run_by_hand(instance, care.a_task(care.a_nurse(phone))).success
+    assert run_by_hand(runs, care.a_task(care.a_nurse(phone))).success
     phones(NURSE_PHONE).received_text()
 
 
 def test_text_ids_enums_and_json_reason_codes_are_served(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance
+    care: Care, ledger: Ledger, phones: Phones, runs: Runs
 ) -> None:
     """Schemas differ; the whole way works on another one."""
     for statement in (
@@ -330,7 +290,7 @@ def test_text_ids_enums_and_json_reason_codes_are_served(
         nurse=nurse,
     )
     (claim,) = ledger.claim(NEW_TASKS)
-    assert run(instance, claim).success
+    assert runs.run(NEW_TASKS, claim).success
     phones(NURSE_PHONE).received_text(
         containing=["New CRITICAL task: FEVER, PAIN\n", "Ep ID: ep-7...\n", "/tasks/task%2F7%3F"]
     )
@@ -338,23 +298,23 @@ def test_text_ids_enums_and_json_reason_codes_are_served(
 
 
 def test_a_transient_refusal_is_tried_again_for_those_that_have_not_gone_out(
-    care: Care, phones: Phones, instance: DagsterInstance
+    care: Care, phones: Phones, runs: Runs
 ) -> None:
     """The neighbours of a busy one are not touched again."""
     busy, quiet = care.a_task(care.a_nurse()), care.a_task(care.a_nurse("+12025550102"))
     phones.company.script(Refuse(429, 20429), Refuse(429, 20429), to=NURSE_PHONE)
-    assert run_by_hand(instance, busy, quiet).success
+    assert run_by_hand(runs, busy, quiet).success
     phones(NURSE_PHONE).received_text()
     phones("+12025550102").received_text()
     assert (phones(NURSE_PHONE).attempts, phones("+12025550102").attempts) == (3, 1)
     assert care.history(busy) == ["QUEUED", "SENDING", "QUEUED", "SENDING", "QUEUED", "SENDING", "SENT"]
 
 
-def test_four_transient_refusals_use_the_attempts_up(care: Care, phones: Phones, instance: DagsterInstance) -> None:
+def test_four_transient_refusals_use_the_attempts_up(care: Care, phones: Phones, runs: Runs) -> None:
     """The first try plus three; then it has failed, and says so."""
     task = care.a_task(care.a_nurse())
     phones.company.always(Refuse(429, 20429))
-    assert run_by_hand(instance, task).success
+    assert run_by_hand(runs, task).success
     assert phones(NURSE_PHONE).attempts == 4
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"], row["provider_code"]) == ("FAILED", 4, 20429)
@@ -368,29 +328,29 @@ def test_the_waits_between_attempts_are_one_two_and_four_seconds() -> None:
 
 @pytest.mark.parametrize("answer", [ResetBeforeAccepting(), ResetAfterAccepting(), ErrorAfterAccepting(500), Garbage()])
 def test_an_unclear_outcome_is_set_aside_and_never_sent_again_blindly(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance, answer: object
+    care: Care, ledger: Ledger, phones: Phones, runs: Runs, answer: object
 ) -> None:
     """Neither by the run's retries, nor by a sensor, nor by hand."""
     task = care.a_task(care.a_nurse())
     phones.company.script(answer)  # type: ignore[arg-type]
-    assert run_by_hand(instance, task).success
+    assert run_by_hand(runs, task).success
     assert care.states(task) == ["IN_DOUBT"]
     care.let_leases_expire()
     assert ledger.claim(NEW_TASKS) == []
-    run_by_hand(instance, task)
+    run_by_hand(runs, task)
     assert phones(NURSE_PHONE).attempts == 1
     if phones(NURSE_PHONE).texts:
         phones(NURSE_PHONE).received_text()
 
 
 def test_a_configuration_error_burns_no_attempts_and_the_rows_go_out_when_it_is_mended(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance
+    care: Care, ledger: Ledger, phones: Phones, runs: Runs
 ) -> None:
     """The run fails with a sentence; the rows wait."""
     tasks = [care.a_task(care.a_nurse(f"+12025550{number:03}")) for number in range(100, 120)]
     phones.company.always(Refuse(401, 20003))
     (claim,) = ledger.claim(NEW_TASKS)
-    result = run(instance, claim)
+    result = runs.run(NEW_TASKS, claim)
     assert not result.success
     (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
     assert "auth token" in str(failure.step_failure_data.user_failure_data)
@@ -400,14 +360,14 @@ def test_a_configuration_error_burns_no_attempts_and_the_rows_go_out_when_it_is_
     phones.company.always(None)
     care.let_leases_expire()
     (claim,) = ledger.claim(NEW_TASKS)
-    assert run(instance, claim).success
+    assert runs.run(NEW_TASKS, claim).success
     for number in range(100, 120):
         phones(f"+12025550{number:03}").received_text()
     assert {care.states(task)[0] for task in tasks} == {"SENT"}
 
 
 def test_a_mistake_in_a_rule_ends_one_message_alone(
-    care: Care, phones: Phones, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    care: Care, phones: Phones, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it raises, the neighbours go out."""
     unlucky, lucky = care.a_task(care.a_nurse()), care.a_task(care.a_nurse("+12025550102"))
@@ -419,13 +379,13 @@ def test_a_mistake_in_a_rule_ends_one_message_alone(
         return original(typed)
 
     monkeypatch.setattr(delivery, "e164", mistaken)
-    assert run_by_hand(instance, unlucky, lucky).success
+    assert run_by_hand(runs, unlucky, lucky).success
     phones("+12025550102").received_text()
     (row,) = care.ledger(unlucky)
     assert (row["state"], "ZeroDivisionError" in row["reason"]) == ("FAILED", True)
 
 
-def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance) -> None:
+def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phones, runs: Runs) -> None:
     """A hundred of mixed severity in one insert: each severity is out before the next begins."""
     care.a_nurse(id=(nurse := str(uuid4())))
     care.rows(
@@ -437,7 +397,7 @@ def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phone
     while claims := ledger.claim(NEW_TASKS):
         for claim in claims:
             assert len(claim.subjects) <= BATCH
-            assert run(instance, claim).success
+            assert runs.run(NEW_TASKS, claim).success
     texts = phones.company.accepted(NURSE_PHONE)
     for text in texts:
         phones.expect(text)
@@ -446,52 +406,50 @@ def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phone
     ] * 25
 
 
-def test_ids_may_be_typed_in_capitals(care: Care, phones: Phones, instance: DagsterInstance) -> None:
+def test_ids_may_be_typed_in_capitals(care: Care, phones: Phones, runs: Runs) -> None:
     """They name the same row."""
     task = care.a_task(care.a_nurse())
-    assert run_by_hand(instance, task.upper()).success
+    assert run_by_hand(runs, task.upper()).success
     phones(NURSE_PHONE).received_text(containing=[task])
 
 
 def test_a_late_run_about_a_reassigned_task_does_not_say_that_there_is_none(
-    care: Care, ledger: Ledger, phones: Phones, instance: DagsterInstance
+    care: Care, ledger: Ledger, phones: Phones, runs: Runs
 ) -> None:
     """Its claim was taken over, and the task has another nurse by now."""
     task = care.a_task(care.a_nurse())
     (late,) = ledger.claim(NEW_TASKS)
     care.let_leases_expire()
     (prompt,) = ledger.claim(NEW_TASKS)
-    assert run(instance, prompt).success
+    assert runs.run(NEW_TASKS, prompt).success
     care.change_task(task, assigned_to_user_id=care.a_nurse("+12025550102"))
-    assert run(instance, late).success
+    assert runs.run(NEW_TASKS, late).success
     phones(NURSE_PHONE).received_text()
     assert phones("+12025550102").attempts == 0
 
 
-def test_one_refused_log_row_stops_no_other_and_is_made_up_for(
-    care: Care, phones: Phones, instance: DagsterInstance
-) -> None:
+def test_one_refused_log_row_stops_no_other_and_is_made_up_for(care: Care, phones: Phones, runs: Runs) -> None:
     """The run fails where a person sees it; executed by hand again it logs, and texts nobody."""
     unlucky, lucky = care.a_nurse(), care.a_nurse("+12025550102")
     tasks = [care.a_task(unlucky), care.a_task(lucky)]
     care.rows(f"""ALTER TABLE "NotificationLog" ADD CONSTRAINT closed CHECK (nurse_id <> '{unlucky}')""")
-    result = run_by_hand(instance, *tasks)
+    result = run_by_hand(runs, *tasks)
     assert not result.success
     assert [len(care.logged(task)) for task in tasks] == [0, 1]
     care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
-    assert run_by_hand(instance, *tasks).success
+    assert run_by_hand(runs, *tasks).success
     assert [len(care.logged(task)) for task in tasks] == [1, 1]
     for phone in (NURSE_PHONE, "+12025550102"):
         phones(phone).received_text()
         assert phones(phone).attempts == 1
 
 
-def test_ids_that_name_nothing_are_said_and_stop_nobody(care: Care, phones: Phones, instance: DagsterInstance) -> None:
+def test_ids_that_name_nothing_are_said_and_stop_nobody(care: Care, phones: Phones, runs: Runs) -> None:
     """Among others; alone, the run fails with the sentence."""
     task, nothing = care.a_task(care.a_nurse()), str(uuid4())
-    assert run_by_hand(instance, task, nothing, "no id at all").success
+    assert run_by_hand(runs, task, nothing, "no id at all").success
     phones(NURSE_PHONE).received_text()
-    alone = run_by_hand(instance, nothing)
+    alone = run_by_hand(runs, nothing)
     assert not alone.success
     (failure,) = [event for event in alone.all_events if event.event_type_value == "STEP_FAILURE"]
     assert nothing in str(failure.step_failure_data.user_failure_data)

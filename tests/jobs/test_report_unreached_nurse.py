@@ -1,32 +1,20 @@
 """No silent hole: whoever cannot be reached is told to a supervisor, with the reason, as Dagster runs it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from care import ADMIN_PHONE, EPISODE, NURSE_PHONE, SUPERVISOR_PHONE, Care
+from care import ADMIN_PHONE, EPISODE, NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure
 
-from sequora_orchestration.jobs import steps
 from sequora_orchestration.local.twilio.phone_company import Answer, Refuse
 from sequora_orchestration.resources.queues import NEW_TASKS, SLA_BREACHES, UNREACHED_NURSES
 
-NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("stopped_clock")
+
 SECOND = timedelta(seconds=1)
 GRACE = timedelta(minutes=10)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the retries' waits pass at once."""
-    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
-
-
-@pytest.fixture(autouse=True)
-def clock(care: Care) -> None:
-    """It is a Monday, 15:00 UTC."""
-    care.it_is(NOW)
 
 
 def a_task(care: Care, nurse: str | None, **columns: object) -> str:

@@ -1,15 +1,14 @@
 """A missed SLA: the nurse's alert, the wait, and the supervisor, as Dagster runs them."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from care import ADMIN_PHONE, EPISODE, NURSE_PHONE, SUPERVISOR_PHONE, Care
+from care import ADMIN_PHONE, EPISODE, NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure, metadata
 
 from sequora_orchestration.domain.on_call import NOBODY_PAUSES
-from sequora_orchestration.jobs import steps
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
 from sequora_orchestration.resources.care_database import CareDatabase
@@ -17,22 +16,11 @@ from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES
 from sequora_orchestration.resources.sms_sender import open_sms_sender
 
-NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("stopped_clock")
+
 SECOND = timedelta(seconds=1)
 DELAY = timedelta(minutes=30)
 PAUSE, _ = NOBODY_PAUSES
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the retries' waits pass at once."""
-    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
-
-
-@pytest.fixture(autouse=True)
-def clock(care: Care) -> None:
-    """It is a Monday, 15:00 UTC."""
-    care.it_is(NOW)
 
 
 def a_breach(care: Care, sla_due_at: datetime = NOW, **columns: object) -> str:

@@ -1,11 +1,11 @@
 """The warning before an SLA is missed: who is warned, when, and once, as Dagster runs it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from care import EPISODE, NURSE_PHONE, Care
+from care import EPISODE, NOW, NURSE_PHONE, Care
 from dagster import (
     DagsterInstance,
     ExecuteInProcessResult,
@@ -18,26 +18,14 @@ from phones import Phones
 from runs import Runs, failure, metadata
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.jobs import steps
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import SCAN_LEASE, Ledger
 from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
 
-NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("stopped_clock")
+
 SECOND = timedelta(seconds=1)
 WINDOW = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the retries' waits pass at once."""
-    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
-
-
-@pytest.fixture(autouse=True)
-def clock(care: Care) -> None:
-    """It is a Monday, 15:00 UTC."""
-    care.it_is(NOW)
 
 
 def a_task(care: Care, sla_due_at: datetime, nurse: str | None = None, **columns: object) -> str:

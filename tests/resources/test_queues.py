@@ -35,7 +35,8 @@ def test_the_question_uses_the_helpful_index(care: Care, question: str, index: s
     """Its condition and the index's are the same words, or Postgres would not see that they fit."""
     make_app_indexes(care.engine)
     sql = QUESTIONS[question]
-    parameters = {name: PARAMETERS[name] for name in sql.compile().params}
+    (kind,) = {queue.kind for queue in QUEUES.values() if queue.question == question}
+    parameters = {name: {**PARAMETERS, "kind": kind}[name] for name in sql.compile().params}
     with care.engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
         plan = "\n".join(connection.execute(text(f"EXPLAIN {sql.text}"), parameters).scalars())

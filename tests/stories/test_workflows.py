@@ -9,6 +9,8 @@ from care import EPISODE, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from running_system import RunningSystem, eventually
 
+from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
+
 pytestmark = [pytest.mark.story, pytest.mark.timeout(400)]
 
 RUNS = """query Runs($key: String!, $value: String!) {
@@ -43,13 +45,6 @@ def delays() -> dict[str, str]:
     }
 
 
-def zone_where_it_is_noon() -> str:
-    """Return a zone in which it is day for hours to come."""
-    # Hours that noon (or else one o'clock) is ahead of UTC's clock; the zones' signs are the other way.
-    ahead = 12 - datetime.now(UTC).hour or 1
-    return f"Etc/GMT{-ahead:+d}"
-
-
 def runs_about(system: RunningSystem, key: str, value: str) -> dict[str, list[tuple[str, str]]]:
     """Return the steps and their states of the successful runs with that tag, by job."""
     runs = system.graphql(RUNS, key=key, value=value)["runsOrError"]["results"]
@@ -70,7 +65,7 @@ def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, 
     phones.patience = 20
     care.a_supervisor()
     nurse = care.a_nurse()
-    episode = care.an_episode(care.a_patient(timezone=zone_where_it_is_noon(), language_code="ES"))
+    episode = care.an_episode(care.a_patient(timezone=zone_where_it_is_noon(datetime.now(UTC)), language_code="ES"))
     breached = care.a_task(nurse, sla_due_at=datetime.now(UTC))
     resolved = care.a_task(nurse, sla_due_at=datetime.now(UTC))
     nobodys = care.a_task(None)
@@ -149,7 +144,7 @@ def test_what_is_killed_under_way_is_done_once(system: RunningSystem, care: Care
                )
                INSERT INTO "Episode" (patient_id) SELECT id FROM patient""",
             half=half,
-            zone=zone_where_it_is_noon(),
+            zone=zone_where_it_is_noon(datetime.now(UTC)),
         )
         assert phones.company.wait_for(reached(phones, enough), 40)
         system.kill_everything()
