@@ -2,6 +2,7 @@
 
 from dagster import Definitions, in_process_executor
 
+from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
@@ -9,6 +10,7 @@ from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sl
 from sequora_orchestration.jobs.sla_warning import check_sla_warnings
 from sequora_orchestration.jobs.steps import DeliveryResource
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
+from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
 from sequora_orchestration.sensors.claiming import LedgerResource
 from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
@@ -23,6 +25,8 @@ defs = Definitions(
         handle_sla_breach,
         escalate_sla_breach,
         report_unreached_nurse,
+        settle_doubtful_texts,
+        follow_receipts,
     ],
     sensors=[
         *NEW_ESCALATION_TASKS,
@@ -31,6 +35,8 @@ defs = Definitions(
         sla_breaches,
         unanswered_breaches,
         unreached_nurses,
+        doubtful_texts,
+        texts_without_receipt,
     ],
     schedules=[every_five_minutes],
     resources={"ledger": LedgerResource(), "delivery": DeliveryResource()},

@@ -139,6 +139,18 @@ class WorkflowSettings(_Environment):
     sequora_unassigned_grace: Duration = Field(default=timedelta(minutes=10), description=_A_LENGTH_OF_TIME)
 
 
+class DeliverySettings(_Environment):
+    """How sure we make that a text arrives, and how fast they may go out."""
+
+    sequora_doubt_window: Duration = Field(default=timedelta(seconds=60), description=_A_LENGTH_OF_TIME)
+    sequora_receipt_window: Duration = Field(default=timedelta(minutes=5), description=_A_LENGTH_OF_TIME)
+    sequora_sender_rate: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        default=None,
+        description="give how many segments a second the sender may send, e.g. 1 for a long code, 3 for a toll-free "
+        "number, 100 for a short code.",
+    )
+
+
 class TwilioSettings(_Environment):
     """The sender."""
 

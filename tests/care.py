@@ -121,6 +121,10 @@ class Care:
             " workflows_live_at = '2000-01-01 00:00+00'"
         )
 
+    def let_the_trial_come(self) -> None:
+        """Let the next trial be due, as if the breaker had been open for long enough."""
+        self.rows("UPDATE orchestration.provider SET resume_at = orchestration.clock() WHERE resume_at IS NOT NULL")
+
     def let_leases_expire(self) -> None:
         """Let every lease run out, as if its time had passed."""
         self.rows(

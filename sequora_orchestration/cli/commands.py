@@ -21,7 +21,7 @@ _DIRECTORY = click.option(
 )
 
 # Told by name: their modules are heavy, and absent where the extra `local` is not installed.
-_OF_THE_LOCAL_SYSTEM = {"SystemBusyError", "DemoFailedError"}
+_TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError"}
 
 
 @sequora.command()
@@ -97,6 +97,78 @@ def status(*, as_json: bool) -> None:
     click.echo(status(as_json=as_json))
 
 
+_ALL_KINDS = "all"
+_WHO = click.option("--who", help="Who orders it; the user who is logged in, if left out.")
+_WHY = click.option("--why", default="not said", help="Why: kept in the ledger. No names and no numbers, please.")
+_KIND = click.option("--kind", help="Only messages of this kind, e.g. task-created, check-in.")
+
+
+@sequora.command()
+@click.argument("kind", default=_ALL_KINDS)
+@_WHY
+@_WHO
+def pause(kind: str, why: str, who: str | None) -> None:
+    """Let no text go out, or none of a KIND, until `sequora resume`.
+
+    At once, and also in runs that are queued or under way: they leave the texts waiting in the ledger. KIND is
+    task-created, sla-warning, sla-breach, sla-escalation, nurse-unreached or check-in.
+    """
+    from sequora_orchestration.cli import orders
+
+    click.echo(orders.pause(kind, orders.operator(who, why)))
+
+
+@sequora.command()
+@click.argument("kind", default=_ALL_KINDS)
+@_WHY
+@_WHO
+def resume(kind: str, why: str, who: str | None) -> None:
+    """Let texts go out again: those of a KIND, or all. What is no longer wanted by then is not sent."""
+    from sequora_orchestration.cli import orders
+
+    click.echo(orders.resume(kind, orders.operator(who, why)))
+
+
+@sequora.command()
+@click.argument("id_", metavar="ID")
+@_KIND
+@_WHY
+@_WHO
+def cancel(id_: str, kind: str | None, why: str, who: str | None) -> None:
+    """Do not send what waits or is held. ID is a message's, a task's or an episode's."""
+    _order("cancel", id_, kind, why, who)
+
+
+@sequora.command()
+@click.argument("id_", metavar="ID")
+@_KIND
+@_WHY
+@_WHO
+def resend(id_: str, kind: str | None, why: str, who: str | None) -> None:
+    """Send once more what was sent, failed or was cancelled. ID is a message's, a task's or an episode's.
+
+    Of a task or an episode the newest message of each kind and recipient is sent again: give --kind for one. The
+    recipient gets a second text, if the first one has arrived.
+    """
+    _order("resend", id_, kind, why, who)
+
+
+@sequora.command()
+@click.argument("id_", metavar="ID")
+@_KIND
+@_WHY
+@_WHO
+def release(id_: str, kind: str | None, why: str, who: str | None) -> None:
+    """Send what is HELD: a patient's text in doubt that the phone company does not have. ID as for `cancel`."""
+    _order("release", id_, kind, why, who)
+
+
+def _order(verb: str, id_: str, kind: str | None, why: str, who: str | None) -> None:
+    from sequora_orchestration.cli import orders
+
+    click.echo(orders.change(verb, id_, kind, orders.operator(who, why)))
+
+
 def main() -> None:
     """Run the command; what the person who runs it can mend is a sentence, not a traceback."""
     try:
@@ -121,6 +193,6 @@ def _sentence(error: Exception) -> str | None:
         )
     if isinstance(error, OperationalError):
         return f"the database cannot be reached or refuses: {str(error.orig).strip()}"
-    if isinstance(error, (SettingError, SchemaMissingError)) or type(error).__name__ in _OF_THE_LOCAL_SYSTEM:
+    if isinstance(error, (SettingError, SchemaMissingError)) or type(error).__name__ in _TOLD_BY_NAME:
         return str(error)
     return None

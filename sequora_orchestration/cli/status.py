@@ -5,18 +5,20 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 
 from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorType  # no public way leads to a sensor's ticks
 
-from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
+from sequora_orchestration.resources.ledger import ALL_KINDS, Figures, Provider, Waiting, open_ledger
 
 
 def status(*, as_json: bool) -> str:
     """Return what `sequora status` prints. Raises SettingError, SchemaMissingError and database errors."""
     figures, ticks = open_ledger().figures(), tick_ages()
     if as_json:
-        return json.dumps({**asdict(figures), "tick_ages": ticks}, indent=2, ensure_ascii=False)
+        figures_and_ticks = {**asdict(figures), "tick_ages": ticks}
+        return json.dumps(figures_and_ticks, indent=2, ensure_ascii=False, default=datetime.isoformat)
     return "\n".join(_lines(figures, ticks))
 
 
@@ -43,6 +45,12 @@ def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:
         if figures.latency_p50 is not None and figures.latency_p95 is not None
         else ""
     )
+    for pause in figures.pauses:
+        kind = "all messages" if pause.kind == ALL_KINDS else pause.kind
+        yield f"PAUSED            {kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
+    yield f"Phone company     {_provider(figures.provider)}"
+    doubts = figures.doubts
+    yield f"Were in doubt     {doubts.adopted} found, {doubts.sent_again} sent again, {doubts.held} held"
     yield "Oldest due        " + (_waiting(figures.oldest_due) if figures.oldest_due else "nothing waits")
     if figures.set_aside:
         yield "To be looked at, newest first"
@@ -56,6 +64,22 @@ def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:
         yield f"  {name:<28} {age:.0f}"
     if not ticks:
         yield "  no tick yet: is the daemon running?"
+
+
+def _provider(provider: Provider) -> str:
+    if provider.is_open:
+        trial = f"the next trial at {_time(provider.resume_at)}" if provider.resume_at else "a trial is due"
+        return f"TAKES NO TEXTS since {_time(provider.opened_at)}: {provider.reason}; texts wait, {trial}"
+    if provider.opened_at and provider.closed_at:
+        return (
+            f"takes texts; it last did not from {_time(provider.opened_at)} to {_time(provider.closed_at)}: "
+            f"{provider.reason}"
+        )
+    return "takes texts"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "?"
 
 
 def _waiting(one: Waiting) -> str:

@@ -21,6 +21,9 @@ class Refusal(Enum):
     TRANSIENT = "transient"
     """Not now; it is safe to try again."""
 
+    UNREACHABLE = "unreachable"
+    """The phone company could not be asked at all; it is safe to try again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -36,6 +39,8 @@ class Refused:
     refusal: Refusal
     reason: str
     code: int | None = None
+    retry_after: float | None = None
+    """Seconds for which the phone company wants no further request, where it said so."""
 
 
 @dataclass(frozen=True, slots=True)

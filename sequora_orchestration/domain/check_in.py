@@ -113,6 +113,15 @@ def is_daytime(moment: datetime, zones: Sequence[ZoneInfo]) -> bool:
     return all(DAY_BEGINS <= moment.astimezone(zone).time() < DAY_ENDS for zone in zones)
 
 
+def daytime_left(moment: datetime, zone: ZoneInfo | None) -> timedelta:
+    """Return how long it is still day in the zone; without one, in every US zone. At night, none."""
+    zones = [zone] if zone else [ZoneInfo(name) for name in US_ZONES]
+    if not is_daytime(moment, zones):
+        return timedelta(0)
+    ends = [datetime.combine(moment.astimezone(each).date(), DAY_ENDS, tzinfo=each).astimezone(UTC) for each in zones]
+    return min(ends) - moment.astimezone(UTC)
+
+
 def _next_daytime_in(moment: datetime, zone: ZoneInfo) -> datetime:
     local = moment.astimezone(zone)
     if DAY_BEGINS <= local.time() < DAY_ENDS:

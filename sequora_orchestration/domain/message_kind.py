@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
-from sequora_orchestration.domain.check_in import STALE_AFTER, STALE_AFTER_MOVED, known_zone, next_daytime
+from sequora_orchestration.domain.check_in import (
+    STALE_AFTER,
+    STALE_AFTER_MOVED,
+    daytime_left,
+    known_zone,
+    next_daytime,
+)
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
@@ -45,6 +51,10 @@ class Postponement:
         return State.SCHEDULED
 
 
+# A text about a task that arrives later than this is of no use; its supervisor is told instead. Long enough for a burst
+# of 1,000 texts of three segments to leave through a slow sender's queue.
+WORTH_TO_STAFF = timedelta(hours=1)
+
 Withheld = Suppression | Postponement
 
 
@@ -74,6 +84,16 @@ class MessageKind:
 
     text: Callable[[Facts, str], str]
     """What it says, given the application's URL; asked only of what is wanted and can be sent."""
+
+    worth: Callable[[Facts], timedelta]
+    """How long it is worth arriving: the phone company drops what it could not send by then."""
+
+    if_not_found: State = State.QUEUED
+    """What becomes of one in doubt that the phone company does not have: of nurses silence is worse than a second
+    text, so it is sent again; a patient's is HELD for a person to decide."""
+
+    second_try_after: timedelta = timedelta(minutes=5)
+    """When it is tried once more, if the recipient's phone was off or the reason is not known."""
 
 
 def _cancelled(reason: str) -> Suppression:
@@ -155,6 +175,10 @@ def _task(facts: Facts) -> EscalationTask:
     return facts.task
 
 
+def _worth_of_warning(facts: Facts) -> timedelta:
+    return min(WORTH_TO_STAFF, -_overdue(facts))
+
+
 def _overdue(facts: Facts) -> timedelta:
     sla_due_at = _task(facts).sla_due_at
     return facts.now - sla_due_at if sla_due_at else timedelta(0)
@@ -165,6 +189,7 @@ TASK_CREATED = MessageKind(
     unwanted=_unwanted_by_assignee,
     unreachable=_unreachable_nurse,
     text=lambda facts, app_url: nurse_text(_task(facts), app_url),
+    worth=lambda _: WORTH_TO_STAFF,
 )
 
 SLA_WARNING = MessageKind(
@@ -172,6 +197,7 @@ SLA_WARNING = MessageKind(
     unwanted=_unwanted_warning,
     unreachable=_unreachable_nurse,
     text=lambda facts, app_url: warning_text(_task(facts), app_url, time_left=-_overdue(facts)),
+    worth=_worth_of_warning,
 )
 
 SLA_BREACH = MessageKind(
@@ -179,6 +205,7 @@ SLA_BREACH = MessageKind(
     unwanted=_unwanted_breach_alert,
     unreachable=_unreachable_nurse,
     text=lambda facts, app_url: breach_text(_task(facts), app_url, overdue=_overdue(facts)),
+    worth=lambda _: WORTH_TO_STAFF,
 )
 
 
@@ -226,6 +253,7 @@ SLA_ESCALATION = MessageKind(
     unwanted=_unwanted_escalation,
     unreachable=_unreachable_supervisor,
     text=lambda facts, app_url: escalation_text(_task(facts), app_url, overdue=_overdue(facts)),
+    worth=lambda _: WORTH_TO_STAFF,
 )
 
 NURSE_UNREACHED = MessageKind(
@@ -233,6 +261,7 @@ NURSE_UNREACHED = MessageKind(
     unwanted=_unwanted_report_of_unreached_nurse,
     unreachable=_unreachable_supervisor,
     text=_unreached_text,
+    worth=lambda _: WORTH_TO_STAFF,
 )
 
 
@@ -279,11 +308,19 @@ def _check_in_text(facts: Facts, _app_url: str) -> str:
     return check_in_text(facts.recipient)
 
 
+def _worth_of_check_in(facts: Facts) -> timedelta:
+    zone = known_zone(facts.recipient.timezone) if isinstance(facts.recipient, Patient) else None
+    return daytime_left(facts.now, zone)
+
+
 CHECK_IN = MessageKind(
     name="check-in",
     unwanted=_unwanted_check_in,
     unreachable=_unreachable_patient,
     text=_check_in_text,
+    worth=_worth_of_check_in,
+    if_not_found=State.HELD,
+    second_try_after=timedelta(minutes=30),
 )
 
 

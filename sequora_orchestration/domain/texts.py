@@ -1,5 +1,6 @@
 """What our texts say, word for word."""
 
+import re
 import unicodedata
 from datetime import timedelta
 from urllib.parse import quote
@@ -13,6 +14,16 @@ UNSPECIFIED = "UNSPECIFIED"
 # a text longer than the phone company takes (1,600 characters, Twilio error 21617).
 LONGEST_LINE_VALUE = 300
 LONGEST_WORD = 60
+
+# Printable to Python, yet nothing to see: fillers, a blank, joiners and variation selectors.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+
+# Phones make a link of what looks like one: a dot (or what domain names take for one, RFC 3490) before a letter, the
+# dots of an IP address, a colon that joins a scheme to an address.
+_JOINT = re.compile(r"[.\u3002\uff0e\uff61\u2024\ufe52]+(?=[^\W\d_]|[^\x00-\x7f])|\.(?=\d+\.\d)")
+_SCHEME = re.compile(r":(?=[^\s\d])")
 
 # A name that is longer is left out: it is no first name.
 LONGEST_NAME = 20
@@ -114,8 +125,9 @@ def _in_words(span: timedelta) -> str:
 
 
 def _value(raw: str | None, longest: int = LONGEST_LINE_VALUE) -> str:
-    """Return `raw` as part of one line: what is missing is said, what would break the line is not let in."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in raw or "").split())
+    """Return `raw` as part of one line: what is missing is said; what would break it or be a link is not let in."""
+    seen = _UNSEEN.sub(" ", "".join(c if c.isprintable() else " " for c in raw or ""))
+    line = " ".join(_SCHEME.sub(": ", _JOINT.sub(" ", seen)).split())
     if len(line) > longest:
         return line[: longest - 3] + "..."
     return line or UNSPECIFIED

@@ -2,7 +2,7 @@
 
 Between any two statements the process may be killed. What then holds:
 - before `begin_attempt` has committed: the row is QUEUED, certainly not sent, and claimed again after its lease;
-- after it: the row is SENDING, and when its lease runs out it is IN_DOUBT, never sent again blindly;
+- after it: the row is SENDING, and when its lease runs out it is IN_DOUBT: looked up, never sent again blindly;
 - after the answer is recorded: the row has left SENDING for good, or is QUEUED with the reason.
 """
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sequora_orchestration.domain.answers import OPTED_OUT, Accepted, Answer, Refusal, Refused, Unclear
 from sequora_orchestration.domain.care import Patient, User
 from sequora_orchestration.domain.check_in import CheckInTime, check_in_time
+from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import (
     CHECK_IN,
@@ -32,7 +34,7 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.ledger import TRIAL_PAUSE, Ledger
 from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, SmsSender
 
 T = TypeVar("T")
@@ -41,8 +43,13 @@ T = TypeVar("T")
 WAITS = (1, 2, 4)
 ATTEMPTS = 1 + len(WAITS)
 
-# Seconds until a text is tried again that our own configuration kept from going out.
-CONFIGURATION_PAUSE = 15
+# Seconds until a text may be tried again that the phone company did not take for no fault of its own. Its neighbours
+# may go before: should it be the only one that is refused, they go out.
+PUT_BACK_PAUSE = 30
+
+# If a process stands still for longer than so many seconds between its record and its call, it does not call any more:
+# the text may be taken for abandoned, and sent by another.
+LATEST_CALL = 10
 
 # Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
 # record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
@@ -53,7 +60,7 @@ NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMI
 
 
 class SenderUnusableError(Exception):
-    """The phone company takes no text from us until an engineer mends something; no attempt was burnt."""
+    """The phone company takes no texts from us; no attempt was burnt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +160,7 @@ class Delivery:
             return
         all_facts = self._facts(unaddressed, with_recipients=False)
         ended = {one.id for one, _ in self._drop_unwanted(all_facts)}
-        passed_over = self.ledger.passed_over([one.task_id for one in unaddressed if one.task_id])
+        passed_over = self.ledger.passed_over([one.id for one in unaddressed])
         users = self.care.users_of_roles(ROLES_IN_ORDER)
         numbers = {
             user: number for user in users if user.active is not False and (number := usable(user.primary_phone))
@@ -168,7 +175,7 @@ class Delivery:
                     user: number
                     for user, number in numbers.items()
                     if number not in opted_out
-                    and (one.task_id, user.id) not in passed_over
+                    and (one.id, user.id) not in passed_over
                     and not (task and user.id == task.assigned_to_user_id)  # somebody else is to be told
                 }
             )
@@ -180,17 +187,20 @@ class Delivery:
     def send(self, notifications: Sequence[Notification]) -> bool:
         """Send the texts in their order, some at a time; return whether some are to be tried again.
 
-        An error about one of them does not keep the others from being sent.
-        Raises SenderUnusableError, and the database's errors.
+        An error about one of them does not keep the others from being sent. What may not go out now, for an operator
+        has paused it or the breaker is open, waits in the ledger.
+        Raises SenderUnusableError if it was these texts that the breaker opened on, and the database's errors.
         """
         halt = Halt()
         with ThreadPoolExecutor(TEXTS_AT_A_TIME, thread_name_prefix="send_sms") as pool:
             sent = [pool.submit(self._send_one, one, halt) for one in notifications]
         if halt.reason:
-            self.ledger.give_back(notifications[0].claim_id, halt.reason, pause=CONFIGURATION_PAUSE)
+            self.ledger.give_back(notifications[0].claim_id, f"waits: {halt.reason}", pause=0)
+        if halt.is_trouble:
             raise SenderUnusableError(
-                f"Twilio takes no text from us: {halt.reason}. Check the TWILIO_… settings and the account; the texts "
-                f"wait in the ledger and are tried again every {CONFIGURATION_PAUSE} s."
+                f"Twilio takes no texts from us: {halt.reason}. Check the TWILIO_… settings, the account and "
+                "https://status.twilio.com; the texts wait in the ledger, and one is tried again every "
+                f"{TRIAL_PAUSE} to {4 * TRIAL_PAUSE} s."
             )
         again = [one.result() for one in sent]
         return any(again)
@@ -199,50 +209,69 @@ class Delivery:
         """Send one text and record its outcome; return whether it is to be tried again."""
         if halt.reason:
             return False
-        # What the rules need is read at the last moment: a task closed since the run began is not texted about.
-        (facts,) = self._facts([notification])
-        message = _judged(lambda known: _prepared(known, self.app_url), facts)
+        message = self._prepared(notification)
+        if isinstance(message, _Message) and (wait := self.ledger.wait_of(segments(message.body))):
+            time.sleep(wait)
+            message = self._prepared(notification)
         if not isinstance(message, _Message):
             self._withhold(notification, message)
             return False
-        attempt = self.ledger.begin_attempt(notification, self.run_id)
-        if attempt is None:  # another claim has taken the row over
+        began = time.monotonic()
+        attempt = self.ledger.begin_attempt(notification, self.run_id, number=message.to, body=message.body)
+        if attempt.number is None:  # another claim has taken the row over, or no text may go out now
+            halt.reason = halt.reason or attempt.halted
             return False
-        answer = self.sender.send(message.to, message.body)
-        if isinstance(answer, Refused) and answer.refusal is Refusal.CONFIGURATION:
-            halt.reason = f"{answer.reason} ({answer.code or 'no code'})"
-        self._record(notification, attempt, answer, message.to)
-        return isinstance(answer, Refused) and answer.refusal is Refusal.TRANSIENT and attempt < ATTEMPTS
+        if time.monotonic() - began > LATEST_CALL:
+            answer: Answer = Refused(Refusal.TRANSIENT, "the process stood still before its call")
+        else:
+            answer = self.sender.send(message.to, message.body, message.worth)
+        return self._record(notification, attempt.number, answer, message.to, halt)
 
-    def _record(self, notification: Notification, attempt: int, answer: Answer, number: str) -> None:
-        """Record the answer, however long the database is away for."""
+    def _prepared(self, notification: Notification) -> "_Message | Withheld":
+        """Return what to send, by what is known at this moment: a task closed since is not texted about."""
+        (facts,) = self._facts([notification])
+        return _judged(lambda known: _prepared(known, self.app_url), facts)
+
+    def _record(self, notification: Notification, attempt: int, answer: Answer, number: str, halt: "Halt") -> bool:
+        """Record the answer, however long the database is away for; return whether to try again."""
         for wait in (*RECORD_WAITS, None):
             try:
                 if isinstance(answer, Refused) and answer.code == OPTED_OUT:
                     self.ledger.remember_opt_out(number, notification.recipient_id)
-                self._settle(notification, attempt, answer)
+                return self._settle(notification, attempt, answer, halt)
             except (DBAPIError, PoolTimeout):
                 if wait is None:
                     raise
                 time.sleep(wait)
-            else:
-                break
+        raise AssertionError("the last wait is none")
 
-    def _settle(self, notification: Notification, attempt: int, answer: Answer) -> None:
+    def _settle(self, notification: Notification, attempt: int, answer: Answer, halt: "Halt") -> bool:
         match answer:
             case Accepted(sid):
                 self.ledger.settle_sent(notification, attempt, sid)
+                return False
+            case Refused(Refusal.PERMANENT, reason, code):
+                self.ledger.settle_refused(notification, attempt, reason, code)
+                self.ledger.note_answer()
+                return False
             case Unclear(reason, code):
                 self.ledger.settle_unclear(notification, attempt, reason, code)
-            case Refused(Refusal.CONFIGURATION, reason, code):
-                # Its neighbours come back before it does: should it be the only one that is refused, they go out.
-                self.ledger.put_back(notification, attempt, reason, code, pause=2 * CONFIGURATION_PAUSE)
-            case Refused(Refusal.TRANSIENT, reason, code) if attempt < ATTEMPTS:
-                self.ledger.try_again(notification, attempt, reason, code)
-            case Refused(Refusal.TRANSIENT, reason, code):
-                self.ledger.settle_refused(notification, attempt, f"{reason}; {attempt} attempts used up", code)
-            case Refused(_, reason, code):
-                self.ledger.settle_refused(notification, attempt, reason, code)
+        refusal, retry_after = (answer.refusal, answer.retry_after) if isinstance(answer, Refused) else (None, None)
+        at_once = refusal is Refusal.CONFIGURATION or (refusal is Refusal.UNREACHABLE and attempt >= ATTEMPTS)
+        if self.ledger.note_trouble(answer.reason, answer.code, at_once=at_once, retry_after=retry_after):
+            halt.reason = f"{answer.reason} ({answer.code or 'no code'})"
+            halt.is_trouble = True
+        if isinstance(answer, Unclear):
+            return False
+        if halt.is_trouble or retry_after:
+            pause = max(PUT_BACK_PAUSE if halt.is_trouble else 0, retry_after or 0)
+            self.ledger.put_back(notification, attempt, answer.reason, answer.code, pause=pause)
+            return False
+        if attempt < ATTEMPTS:
+            self.ledger.try_again(notification, attempt, answer.reason, answer.code)
+            return True
+        self.ledger.settle_refused(notification, attempt, f"{answer.reason}; {attempt} attempts used up", answer.code)
+        return False
 
 
 @dataclass(slots=True)
@@ -250,12 +279,15 @@ class Halt:
     """Why no further text of this run is sent; shared by the threads that send."""
 
     reason: str | None = None
+    is_trouble: bool = False
+    """Whether it was one of this run's own texts that the phone company did not take."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Message:
     to: str = field(repr=False)
     body: str = field(repr=False)
+    worth: timedelta
 
 
 def _judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:
@@ -273,4 +305,4 @@ def _prepared(facts: Facts, app_url: str) -> _Message | Withheld:
         return withheld
     if facts.recipient is None:
         return Suppression(State.FAILED, "the recipient could not be read")
-    return _Message(e164(facts.recipient.primary_phone), kind.text(facts, app_url))
+    return _Message(e164(facts.recipient.primary_phone), kind.text(facts, app_url), kind.worth(facts))

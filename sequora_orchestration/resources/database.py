@@ -85,11 +85,11 @@ class NamedStatements:
         _, *split = re.split(r"^-- (name|part): (\w+)$", self.path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         found = list(zip(split[::3], split[1::3], split[2::3], strict=True))
         parts = {name: sql.strip() for what, name, sql in found if what == "part"}
-        return {
-            name: text(re.sub(r"\{(\w+)\}", lambda slot: parts.get(slot[1], slot[0]), sql))
-            for what, name, sql in found
-            if what == "name"
-        }
+
+        def whole(sql: str) -> str:
+            return re.sub(r"\{(\w+)\}", lambda slot: whole(parts[slot[1]]) if slot[1] in parts else slot[0], sql)
+
+        return {name: text(whole(sql)) for what, name, sql in found if what == "name"}
 
     def __getitem__(self, name: str) -> TextClause:
         """Return the statement of that name."""

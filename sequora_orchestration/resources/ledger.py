@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from uuid import UUID
 
 from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from sequora_orchestration.domain.doubt import Doubtful, fingerprint
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification
 from sequora_orchestration.domain.on_call import is_passed_over
+from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
-from sequora_orchestration.settings import DatabaseSettings, WorkflowSettings
+from sequora_orchestration.settings import DatabaseSettings, DeliverySettings, WorkflowSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -43,6 +46,27 @@ BATCH = 50
 # by severity, what waits in the broker is not.
 MOST = 500
 ENOUGH = 300
+
+# Where the sender's rate is set, so many seconds' worth of it is on its way, and not more: the rest waits in order. A
+# text is three segments as a rule.
+SECONDS_OF_RATE = 5
+SEGMENTS_OF_A_TEXT = 3
+
+# So many runs in a row may end before they are through with a row; then it is set aside.
+MOST_RUNS = 5
+
+# So many calls in a row that the phone company did not take, for no fault of the text, open the breaker: one more than
+# a text has attempts, for it may be that text's number all the same. A trial is due after so many seconds at first.
+TROUBLES = 5
+TRIAL_PAUSE = 15
+
+# What a run looks up, or asks receipts of, at a time; and how many runs a tick asks for.
+LOOK_UP_BATCH = 50
+RECEIPTS_BATCH = 200
+BATCHES_A_TICK = 5
+
+# Every kind of message, where one is paused or resumed.
+ALL_KINDS = "all"
 
 # Seconds for which a run that claims many rows for itself has them: it sends one after the other. Less than the five
 # minutes between two scans, so that the next one makes up for a scan that died.
@@ -81,6 +105,82 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Whether the phone company may be called."""
+
+    number: int | None
+    """None if it may not."""
+
+    halted: str | None = None
+    """Why no text of this kind, or none at all, may go out now; None if only this row is no longer ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentText:
+    """A text that the phone company has, and of which it is not known what became."""
+
+    id: str
+    kind: str
+    sid: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """How it stands with the phone company."""
+
+    is_open: bool
+    """Whether the breaker is open: it takes no texts."""
+
+    opened_at: datetime | None
+    """When it last opened."""
+
+    closed_at: datetime | None
+    reason: str | None
+    code: int | None
+    resume_at: datetime | None
+    """Nothing is sent before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """An operator's order not to send messages of a kind, or any."""
+
+    kind: str
+    paused_at: datetime
+    paused_by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubts:
+    """What became of texts in doubt, ever."""
+
+    adopted: int
+    """Found at the phone company."""
+
+    sent_again: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A message that an operator's order has changed, or could not."""
+
+    id: str
+    kind: str
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Who gives an order, and why; both are kept."""
+
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InHand:
     """What another claim has or has settled."""
 
@@ -113,6 +213,7 @@ class Outcome:
 class Waiting:
     """A message that is due or set aside; `age` is in seconds."""
 
+    id: str | None = None
     task_id: str | None
     episode_id: str | None
     kind: str
@@ -133,28 +234,42 @@ class Figures:
     latency_p95: float | None
     oldest_due: Waiting | None
     set_aside: list[Waiting]
-    """In doubt, held, failed, or sent but not in the application's log; the newest of them."""
+    """In doubt, held, failed, not delivered, or sent but not in the application's log; the newest of them."""
+
+    doubts: Doubts
+    provider: Provider
+    pauses: list[Pause]
 
 
 class Ledger:
     """Moves messages through their states. Every move is one statement, safe to repeat."""
 
     def __init__(
-        self, engine: Engine, *, go_live_at: datetime | None = None, workflows: WorkflowSettings | None = None
+        self,
+        engine: Engine,
+        *,
+        go_live_at: datetime | None = None,
+        workflows: WorkflowSettings | None = None,
+        delivery: DeliverySettings | None = None,
     ) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
         self._engine = engine
         self._workflows = workflows or WorkflowSettings()
+        delivery = delivery or DeliverySettings()
+        self._doubt_window = delivery.sequora_doubt_window.total_seconds()
+        self._rate = delivery.sequora_sender_rate
+        most_texts = int(self._rate * SECONDS_OF_RATE / SEGMENTS_OF_A_TEXT) or 1 if self._rate else MOST
         self._asked_with = {
             "go_live_at": go_live_at,
             "check_in_delay": self._workflows.sequora_check_in_delay.total_seconds(),
             "sla_warning_window": self._workflows.sequora_sla_warning_window.total_seconds(),
             "escalation_delay": self._workflows.sequora_escalation_delay.total_seconds(),
             "unassigned_grace": self._workflows.sequora_unassigned_grace.total_seconds(),
+            "receipt_window": delivery.sequora_receipt_window.total_seconds(),
             "few": FEW,
-            "batch": BATCH,
-            "most": MOST,
-            "enough": ENOUGH,
+            "batch": min(BATCH, most_texts),
+            "most": min(MOST, most_texts),
+            "enough": min(ENOUGH, most_texts),
         }
 
     @property
@@ -237,16 +352,29 @@ class Ledger:
         """Return every message that the claim has or has settled, or only those that an id names (or its task's)."""
         return [_outcome(row) for row in self._rows("of_claim", claim_id=claim_id, of=of)]
 
-    def begin_attempt(self, notification: Notification, run_id: str) -> int | None:
-        """Commit that the call begins; return the attempt's number, or None if the row is no longer ours."""
-        rows = self._rows(
+    def fingerprint(self, number: str, body: str) -> str:
+        """Return what a text is recognised by in the phone company's list."""
+        return fingerprint(self._salt, number, body)
+
+    def wait_of(self, segments: int) -> float:
+        """Take this process's turn at the sender's rate; return how many seconds it has to wait for it."""
+        if self._rate is None:
+            return 0.0
+        (row,) = self._rows("next_slot", seconds=segments / self._rate)
+        return max(0.0, float(row["wait"]))
+
+    def begin_attempt(self, notification: Notification, run_id: str, *, number: str, body: str) -> Attempt:
+        """Commit that the call begins, and how its text is recognised, if it may begin."""
+        (row,) = self._rows(
             "begin_attempt",
             id=notification.id,
+            kind=notification.kind,
             claim_id=notification.claim_id,
             run_id=run_id,
             lease=ATTEMPT_LEASE,
+            fingerprint=self.fingerprint(number, body),
         )
-        return rows[0]["attempts"] if rows else None
+        return Attempt(number=row["attempt"], halted=row["halted"] if row["attempt"] is None else None)
 
     def settle_sent(self, notification: Notification, attempt: int, sid: str) -> None:
         """Record that the phone company has the text, here and in the application's log.
@@ -254,18 +382,27 @@ class Ledger:
         The application's log may refuse its row, or be locked (its table is not ours): then the ledger alone knows,
         and `log_sent` makes up for it.
         """
-        settled = {**_attempt(notification, attempt), "sid": sid}
-        if notification.task_id is None:
-            self._changed("settle_sent_unlogged", **settled)
-            return
+        self._sent("settle_sent", notification, {**_attempt(notification, attempt), "sid": sid})
+
+    def adopt(self, doubtful: Doubtful, sid: str) -> bool:
+        """Record that a text in doubt was found; return False if it is settled, or the text is another message's."""
         try:
-            self._changed(
-                "settle_sent", **settled, task_id=notification.task_id, recipient_id=notification.recipient_id
-            )
-        except DBAPIError as error:
-            if isinstance(error, OperationalError) and not isinstance(error.orig, (QueryCanceled, LockNotAvailable)):
-                raise
-            self._changed("settle_sent_unlogged", **settled)
+            return self._sent("adopt", doubtful, {"id": doubtful.id, "attempt": doubtful.attempts, "sid": sid})
+        except IntegrityError:
+            return False
+
+    def _sent(self, move: str, message: Notification | Doubtful, parameters: Mapping[str, object]) -> bool:
+        """Record that a text was sent, in the application's log as well if that takes it."""
+        if message.task_id is not None:
+            log_row = {"task_id": message.task_id, "recipient_id": message.recipient_id}
+            try:
+                return self._changed(move, **parameters, **log_row)
+            except DBAPIError as error:
+                if isinstance(error, OperationalError) and not isinstance(
+                    error.orig, (QueryCanceled, LockNotAvailable)
+                ):
+                    raise
+        return self._changed(f"{move}_unlogged", **parameters)
 
     def unlogged(self, task_ids: Sequence[str]) -> list[Outcome]:
         """Return what was sent about these tasks and is not in the application's log, whichever claim sent it."""
@@ -278,6 +415,26 @@ class Ledger:
     def settle_refused(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Record that the text was refused for good."""
         self._changed("settle_refused", **_attempt(notification, attempt), reason=reason, code=code)
+
+    def note_answer(self) -> None:
+        """Record that the phone company answers as it should: the breaker closes."""
+        self._rows("note_answer")
+
+    def note_trouble(self, reason: str, code: int | None, *, at_once: bool, retry_after: float | None) -> bool:
+        """Record that the phone company does not take texts; return whether the breaker is open now.
+
+        One trouble is enough `at_once`; otherwise TROUBLES in a row. `retry_after` is in seconds.
+        """
+        (row,) = self._rows(
+            "note_trouble",
+            reason=reason,
+            code=code,
+            at_once=at_once,
+            retry_after=retry_after or 0.0,
+            limit=TROUBLES,
+            pause=TRIAL_PAUSE,
+        )
+        return bool(row["is_open"])
 
     def settle_unclear(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Set the message aside: nobody knows whether it was sent."""
@@ -332,17 +489,89 @@ class Ledger:
             self._rows("address", id=notification.id, claim_id=notification.claim_id, recipient_ids=list(recipient_ids))
         )
 
-    def passed_over(self, task_ids: Sequence[str]) -> set[tuple[str, str]]:
-        """Return whom a text about these tasks has just failed to reach, as (task id, recipient id)."""
+    def passed_over(self, ids: Sequence[str]) -> set[tuple[str, str]]:
+        """Return whom a text about the same task has just failed to reach, as (message id, recipient id)."""
         return {
-            (row["task_id"], row["recipient_id"])
-            for row in self._rows("refusals", task_ids=list(task_ids))
+            (row["notification_id"], row["recipient_id"])
+            for row in self._rows("refusals", ids=list(ids))
             if is_passed_over(row["provider_code"], timedelta(seconds=row["seconds_ago"]))
         }
 
-    def doubt_abandoned_attempts(self) -> None:
-        """Set aside what a dead process was sending: nobody knows whether it went out."""
+    def set_aside_what_died(self) -> None:
+        """Put in doubt what a dead process was sending, and set aside what run after run has died of."""
         self._changed("doubt_abandoned_attempts")
+        self._changed("set_poison_aside", limit=MOST_RUNS)
+
+    def due_look_ups(self) -> list[list[str]]:
+        """Take what is in doubt and is to be looked for now; return the messages' ids, in batches."""
+        return _batches(self._rows("due_look_ups", most=LOOK_UP_BATCH * BATCHES_A_TICK), LOOK_UP_BATCH)
+
+    def in_doubt(self, ids: Sequence[str] = ()) -> list[Doubtful]:
+        """Return those of these messages that are in doubt; without ids, of all of them."""
+        rows = self._rows("in_doubt", ids=list(ids), window=self._doubt_window, most=LOOK_UP_BATCH * BATCHES_A_TICK)
+        return [Doubtful(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
+
+    def known_sids(self, sids: Iterable[str]) -> set[str]:
+        """Return those of these SIDs that belong to messages."""
+        return {row["provider_sid"] for row in self._rows("known_sids", sids=list(sids))}
+
+    def settle_doubt(self, doubtful: Doubtful, verdict: Suppression) -> bool:
+        """Settle a message that the phone company does not have; return False if it was settled meanwhile."""
+        return self._changed(
+            "settle_doubt", id=doubtful.id, attempt=doubtful.attempts, state=verdict.state, reason=verdict.reason
+        )
+
+    def due_receipts(self) -> list[list[str]]:
+        """Take what was sent and is to be asked after now; return the messages' ids, in batches."""
+        return _batches(self._rows("due_receipts", most=RECEIPTS_BATCH * BATCHES_A_TICK), RECEIPTS_BATCH)
+
+    def without_receipt(self, ids: Sequence[str]) -> list[SentText]:
+        """Return those of these messages of which it is not known what became, oldest first."""
+        return [SentText(**row) for row in self._rows("without_receipt", ids=list(ids))]
+
+    def settle_delivered(self, texts: Sequence[SentText]) -> None:
+        """Record that these texts have arrived."""
+        self._changed("settle_delivered", ids=[text.id for text in texts])
+
+    def settle_undelivered(self, text: SentText, receipt: Receipt, *, again_after: timedelta | None) -> bool:
+        """Record that a text did not arrive; return whether it is tried once more, after that time."""
+        rows = self._rows(
+            "settle_undelivered",
+            id=text.id,
+            reason=receipt.reason,
+            code=receipt.code,
+            again_after=again_after.total_seconds() if again_after else 0.0,
+        )
+        return bool(rows and rows[0]["is_tried_again"])
+
+    def pause(self, kind: str, operator: Operator) -> bool:
+        """Let no message of a kind, or none at all (ALL_KINDS), go out; return False if that is so already."""
+        return bool(self._rows("pause", kind=kind, who=operator.who, why=operator.why))
+
+    def resume(self, kind: str, operator: Operator) -> list[str]:
+        """Let messages of a kind go out again, or of all; return which pauses that has ended."""
+        return [row["kind"] for row in self._rows("resume", kind=kind, who=operator.who, why=operator.why)]
+
+    def of_subject(self, id_: str, kind: str | None = None) -> list[Changed]:
+        """Return the messages that an id names (its own, its task's or its episode's), oldest first."""
+        rows = self._rows("of_subject", id=id_, own_id=_uuid(id_), kind=kind)
+        return [Changed(id=row["id"], kind=row["kind"], state=State(row["state"])) for row in rows]
+
+    def cancel(self, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+        """End what an id names and was not sent; return it. It is not made again."""
+        return self._ordered("cancel", id_, kind, operator)
+
+    def resend(self, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+        """Send anew what an id names and is over; return the new messages."""
+        return self._ordered("resend", id_, kind, operator)
+
+    def release(self, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+        """Send what an id names and was held; return it."""
+        return self._ordered("release", id_, kind, operator)
+
+    def _ordered(self, verb: str, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+        rows = self._rows(verb, id=id_, own_id=_uuid(id_), kind=kind, verb=verb, who=operator.who, why=operator.why)
+        return [Changed(**row) for row in rows]
 
     def figures(self, *, most: int = 10) -> Figures:
         """Return the ledger at a glance, with up to `most` messages that a person should look at."""
@@ -350,6 +579,7 @@ class Ledger:
         for row in self._rows("counts"):
             counts[row["kind"]][State(row["state"])] = row["count"]
         (last_hour,) = self._rows("last_hour")
+        (doubts,) = self._rows("doubts")
         return Figures(
             counts=dict(counts),
             sent_last_hour=last_hour["sent"],
@@ -357,7 +587,19 @@ class Ledger:
             latency_p95=last_hour["p95"],
             oldest_due=next((_waiting(row) for row in self._rows("oldest_due")), None),
             set_aside=[_waiting(row) for row in self._rows("set_aside", most=most)],
+            doubts=Doubts(**doubts),
+            provider=self.provider(),
+            pauses=self.pauses(),
         )
+
+    def pauses(self) -> list[Pause]:
+        """Return which kinds of messages do not go out for now."""
+        return [Pause(**row) for row in self._rows("pauses")]
+
+    def provider(self) -> Provider:
+        """Return how it stands with the phone company."""
+        (row,) = self._rows("provider")
+        return Provider(**row)
 
 
 @cache
@@ -365,6 +607,19 @@ def _with_question(statement: str, question: str) -> tuple[TextClause, frozenset
     """Return a claim with its queue's question in it, and the names of its parameters."""
     sql = SQL.with_question(statement, QUESTIONS[question])
     return sql, frozenset(sql.compile().params)
+
+
+def _batches(rows: Sequence[RowMapping], size: int) -> list[list[str]]:
+    ids = [row["id"] for row in rows]
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def _uuid(id_: str) -> str | None:
+    """Return an id as a message may have it, or None if it is none: applications may have ids of another form."""
+    try:
+        return str(UUID(id_))
+    except ValueError:
+        return None
 
 
 def _as_known(notification: Notification) -> dict[str, object]:
@@ -406,4 +661,5 @@ def open_ledger() -> Ledger:
         engine_for(settings.supabase_db_url),
         go_live_at=settings.sequora_go_live_at,
         workflows=WorkflowSettings.load(),
+        delivery=DeliverySettings.load(),
     )

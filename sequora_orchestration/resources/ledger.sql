@@ -9,6 +9,25 @@ business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, 
 id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at,
        logged_at IS NOT NULL AS logged
 
+-- part: attempt
+id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
+      AND state IN ('SENDING', 'IN_DOUBT')
+
+-- part: log_row
+-- The ids are literals: Postgres gives them the columns' types, whether those are uuid or text.
+INSERT INTO public."NotificationLog" (task_id, nurse_id, method, status, sent_at)
+SELECT :task_id, :recipient_id, 'SMS', 'SENT', sent_at FROM sent
+
+-- part: open
+opened_at IS NOT NULL AND closed_at IS NULL
+
+-- part: answered
+answered AS (
+    UPDATE orchestration.provider
+    SET troubles = 0, trial_until = NULL, closed_at = CASE WHEN {open} THEN orchestration.clock() ELSE closed_at END
+    WHERE troubles > 0 OR {open}
+)
+
 -- name: claim
 -- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
 -- come, and those that a run which died left behind. The most severe are claimed alone and first: while more severe
@@ -16,6 +35,9 @@ id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_s
 -- run that claims for itself (:claim_id) takes them all.
 -- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
 -- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
+-- A row that two runs in a row did not get through with is claimed alone: should it be what ends them, its neighbours go
+-- on. While the kind is paused, or the phone company takes no texts, nothing is claimed that is to be sent, but for one
+-- row when a trial is due.
 -- Two at once: a new row is inserted once (unique key, the other skips it), an old one is locked by one of them
 -- (the other skips it), so no row is in two claims.
 WITH on_its_way AS MATERIALIZED (
@@ -25,8 +47,17 @@ WITH on_its_way AS MATERIALIZED (
     FROM orchestration.notification
     WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
 ),
+allowed AS MATERIALIZED (
+    SELECT CASE WHEN CAST(:scheduled AS boolean) IS FALSE THEN NULL
+                WHEN EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) THEN 0
+                WHEN resume_at > orchestration.clock() THEN 0
+                WHEN NOT ({open}) THEN NULL
+                WHEN trial_until > orchestration.clock() OR (SELECT rows FROM on_its_way) > 0 THEN 0
+                ELSE 1 END AS rows
+    FROM orchestration.provider
+),
 abandoned AS MATERIALIZED (
-    SELECT id, {message}
+    SELECT id, runs, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
@@ -35,7 +66,7 @@ abandoned AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 due AS MATERIALIZED (
-    SELECT id, {message}
+    SELECT id, runs, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
       AND coalesce(CAST(:scheduled AS boolean), true)
@@ -56,7 +87,7 @@ turn AS MATERIALIZED (
             SELECT * FROM abandoned
             UNION ALL SELECT * FROM due
             UNION ALL
-            SELECT NULL::uuid, {message} FROM owed
+            SELECT NULL::uuid, 0, {message} FROM owed
         ) AS candidate
     ) AS waiting
     CROSS JOIN on_its_way
@@ -67,14 +98,18 @@ turn AS MATERIALIZED (
            AND on_its_way.rows < :enough
        )
 ),
+numbered AS MATERIALIZED (
+    SELECT turn.*, CASE WHEN runs >= 2 THEN -1 - place WHEN total <= :few THEN place ELSE place / :batch END AS number
+    FROM turn
+    CROSS JOIN allowed
+    WHERE allowed.rows IS NULL OR place < allowed.rows
+),
 claim AS MATERIALIZED (
     SELECT number, coalesce(CAST(:claim_id AS uuid), gen_random_uuid()) AS claim_id
-    FROM generate_series(0, :few + 3 * :most / :batch) AS number
+    FROM (SELECT DISTINCT number FROM numbered) AS each
 ),
 claimable AS MATERIALIZED (
-    SELECT turn.*, claim.claim_id
-    FROM turn
-    JOIN claim ON claim.number = turn.place / CASE WHEN turn.total <= :few THEN 1 ELSE :batch END
+    SELECT numbered.*, claim.claim_id FROM numbered JOIN claim USING (number)
 ),
 claimed_again AS (
     UPDATE orchestration.notification n
@@ -155,18 +190,22 @@ SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 WITH taken_up AS (
     UPDATE orchestration.notification
     SET run_id = :run_id, claimed_at = orchestration.clock(), claims = 0,
+        runs = runs + CAST(run_id IS DISTINCT FROM :run_id AS int),
         lease_until = orchestration.clock() + make_interval(secs => :lease)
     WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
     RETURNING *
 )
 SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
        greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
-       cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id, cause.reason AS cause_reason,
+       cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id,
+       CASE WHEN cause.state IN ('SENT', 'IN_DOUBT') THEN 'no receipt that the text arrived' ELSE cause.reason END
+           AS cause_reason,
        EXISTS (
            SELECT FROM orchestration.notification since
            WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > cause.created_at
-             AND since.recipient_id = cause.recipient_id AND since.state IN ('SENT', 'DELIVERED')
-       ) AS cause_settled
+             AND since.recipient_id = cause.recipient_id
+             AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND cause.state <> 'SENT'))
+       ) OR cause.state = 'DELIVERED' AS cause_settled
 FROM taken_up n
 LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
 LEFT JOIN LATERAL (
@@ -223,55 +262,151 @@ SELECT orchestration.clock() AS now,
 SELECT salt FROM orchestration.opt_out_salt;
 
 -- name: begin_attempt
--- Committed before the phone company is called. Twice, or two at once: only the first finds the row QUEUED under
--- its claim.
-UPDATE orchestration.notification
-SET state = 'SENDING', attempts = attempts + 1, attempted_at = orchestration.clock(), run_id = :run_id, reason = NULL,
-    lease_until = orchestration.clock() + make_interval(secs => :lease)
-WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
-RETURNING attempts;
+-- Committed before the phone company is called, and only if its kind is not paused and the phone company takes texts;
+-- while it does not, one trial at a time may go out when it is due. Twice, or two at once: only the first finds the row
+-- QUEUED under its claim, and only one finds no trial under way.
+WITH pause AS MATERIALIZED (
+    SELECT why FROM orchestration.pause WHERE kind IN ('all', :kind) LIMIT 1
+),
+ours AS MATERIALIZED (
+    SELECT id FROM orchestration.notification
+    WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
+      AND NOT EXISTS (SELECT FROM pause)
+),
+trial AS (
+    UPDATE orchestration.provider SET trial_until = orchestration.clock() + make_interval(secs => :lease)
+    WHERE {open} AND coalesce(resume_at <= orchestration.clock(), true)
+      AND coalesce(trial_until <= orchestration.clock(), true) AND EXISTS (SELECT FROM ours)
+    RETURNING only_row
+),
+begun AS (
+    UPDATE orchestration.notification n
+    SET state = 'SENDING', attempts = attempts + 1, attempted_at = orchestration.clock(), run_id = :run_id,
+        reason = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
+        fingerprints = array_append(fingerprints, :fingerprint)
+    FROM ours, orchestration.provider p
+    WHERE n.id = ours.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.state = 'QUEUED'
+      AND (
+          EXISTS (SELECT FROM trial)
+          OR (NOT ({open}) AND coalesce(p.resume_at <= orchestration.clock(), true))
+      )
+    RETURNING attempts
+)
+SELECT (SELECT attempts FROM begun) AS attempt,
+       coalesce(
+           (SELECT 'paused: ' || why FROM pause),
+           (SELECT 'the phone company takes no texts: ' || coalesce(reason, 'it wants a pause')
+            FROM orchestration.provider WHERE ({open}) OR resume_at > orchestration.clock())
+       ) AS halted;
+
+-- part: now_sent
+state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, provider_code = NULL,
+        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds'
 
 -- name: settle_sent
 -- An answer settles the attempt that it belongs to: of this claim, with this number. It may come after the attempt was
 -- taken for abandoned: IN_DOUBT is no obstacle.
--- The text was accepted: the ledger and the application's log say so together. Twice: the second finds this attempt
--- settled, and logs nothing.
+-- The text was accepted: the ledger and the application's log say so together, and the breaker closes. Twice: the
+-- second finds this attempt settled, and logs nothing.
 WITH sent AS (
-    UPDATE orchestration.notification
-    SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), logged_at = orchestration.clock(),
-        reason = NULL, provider_code = NULL
-    WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-      AND state IN ('SENDING', 'IN_DOUBT')
+    UPDATE orchestration.notification SET {now_sent}, logged_at = orchestration.clock()
+    WHERE {attempt}
     RETURNING sent_at
-)
-INSERT INTO public."NotificationLog" (task_id, nurse_id, method, status, sent_at)
-SELECT :task_id, :recipient_id, 'SMS', 'SENT', sent_at FROM sent;
+),
+{answered}
+{log_row};
 
 -- name: settle_sent_unlogged
 -- The same without the application's log: it refuses its row, and that the text went out must be known all the same;
 -- or the text is to a patient, which that log is not about.
-UPDATE orchestration.notification
-SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, provider_code = NULL
-WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-      AND state IN ('SENDING', 'IN_DOUBT');
+WITH {answered}
+UPDATE orchestration.notification SET {now_sent}
+WHERE {attempt};
+
+-- part: now_adopted
+state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
+        reason = 'in doubt, then found at the phone company', fingerprints = '{}',
+        receipt_at = orchestration.clock() + interval '15 seconds'
+
+-- part: adoptable
+n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.state = 'IN_DOUBT'
+      AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification o
+          WHERE o.state = 'SENDING' AND o.id <> n.id AND o.fingerprints && n.fingerprints
+      )
+
+-- name: adopt
+-- A text in doubt was found under this SID. Twice: the second finds it settled. One text is one message's alone: a SID
+-- that another message has, or may be about to get, is not taken; of two that take it at once the second breaks the
+-- unique index.
+WITH sent AS (
+    UPDATE orchestration.notification n SET {now_adopted}, logged_at = orchestration.clock()
+    WHERE {adoptable}
+    RETURNING sent_at
+)
+{log_row};
+
+-- name: adopt_unlogged
+-- The same without the application's log, as above.
+UPDATE orchestration.notification n SET {now_adopted}
+WHERE {adoptable};
 
 -- name: log_sent
 -- Writes the application's log row that was refused before. Twice, or two at once: the row is locked by the first,
 -- and logged_at is then set.
-WITH unlogged AS (
+WITH sent AS (
     UPDATE orchestration.notification SET logged_at = orchestration.clock()
     WHERE id = CAST(:id AS uuid) AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL
     RETURNING sent_at
 )
-INSERT INTO public."NotificationLog" (task_id, nurse_id, method, status, sent_at)
-SELECT :task_id, :recipient_id, 'SMS', 'SENT', sent_at FROM unlogged;
+{log_row};
 
 -- name: settle_refused
 -- Certainly not sent, and not tried again. Twice: the second finds this attempt settled.
-UPDATE orchestration.notification
-SET state = 'FAILED', reason = :reason, provider_code = :code
-WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-  AND state IN ('SENDING', 'IN_DOUBT');
+UPDATE orchestration.notification SET state = 'FAILED', reason = :reason, provider_code = :code
+WHERE {attempt};
+
+-- name: note_answer
+-- The phone company answers as it should, if only to refuse a text for good: the breaker closes. Twice: nothing is left
+-- to change.
+WITH {answered}
+SELECT 1;
+
+-- name: note_trouble
+-- The phone company does not take texts, for no fault of this one: after so many calls in a row (:limit), or at once
+-- (:at_once), the breaker opens. A trial is due after as long as it has been open, between :pause and four times that;
+-- never before the phone company wants to be asked again (:retry_after). Twice: counted twice, which only opens it
+-- sooner.
+WITH trouble AS MATERIALIZED (
+    SELECT CASE WHEN {open} THEN opened_at
+                WHEN CAST(:at_once AS boolean) OR troubles + 1 >= :limit THEN orchestration.clock() END AS open_since
+    FROM orchestration.provider
+    FOR UPDATE
+)
+UPDATE orchestration.provider
+SET troubles = least(troubles + 1, 1000), trial_until = NULL, reason = :reason, code = :code,
+    opened_at = coalesce(open_since, opened_at),
+    closed_at = CASE WHEN open_since IS NULL THEN closed_at END,
+    resume_at = CASE
+        WHEN open_since IS NOT NULL THEN greatest(
+            orchestration.clock() + make_interval(secs => :retry_after),
+            orchestration.clock() + least(
+                greatest(orchestration.clock() - open_since, make_interval(secs => :pause)),
+                make_interval(secs => 4 * :pause)
+            )
+        )
+        WHEN CAST(:retry_after AS float) > 0 THEN orchestration.clock() + make_interval(secs => :retry_after)
+        ELSE resume_at END
+FROM trouble
+RETURNING open_since IS NOT NULL AS is_open;
+
+-- name: next_slot
+-- The sender's rate, shared by all processes: the seconds until so much (:seconds long) may be sent. Twice: a slot is
+-- left unused.
+UPDATE orchestration.provider
+SET next_slot = greatest(next_slot, orchestration.clock()) + make_interval(secs => :seconds)
+RETURNING extract(epoch FROM next_slot - orchestration.clock())::float - :seconds AS wait;
 
 -- name: remember_opt_out
 -- A number has replied STOP. Twice: it is there already.
@@ -279,9 +414,12 @@ INSERT INTO orchestration.opt_out (digest, recipient_id) VALUES (:digest, :recip
 ON CONFLICT (digest) DO NOTHING;
 
 -- name: settle_unclear
--- Set aside: nobody knows whether it was sent. Twice: the second finds this attempt settled.
+-- Set aside: nobody knows whether it was sent; it is looked for from now on. Twice: the second finds this attempt
+-- settled.
 UPDATE orchestration.notification
-SET state = 'IN_DOUBT', reason = :reason, provider_code = :code
+SET state = 'IN_DOUBT', reason = :reason, provider_code = :code, looks = 0,
+    doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = orchestration.clock(),
+    look_at = orchestration.clock() + interval '5 seconds'
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
   AND state = 'SENDING';
 
@@ -290,22 +428,20 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 UPDATE orchestration.notification
 SET state = 'QUEUED', reason = :reason, provider_code = :code,
     lease_until = orchestration.clock() + make_interval(secs => :lease)
-WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-  AND state IN ('SENDING', 'IN_DOUBT');
+WHERE {attempt};
 
 -- name: put_back
 -- Certainly not sent through no fault of its own: the attempt does not count, and any claim may have it after the
 -- pause. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
-SET state = 'QUEUED', attempts = attempts - 1, reason = :reason, provider_code = :code, claim_id = NULL,
+SET state = 'QUEUED', attempts = attempts - 1, reason = :reason, provider_code = :code, claim_id = NULL, runs = 0,
     lease_until = orchestration.clock() + make_interval(secs => :pause)
-WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-  AND state IN ('SENDING', 'IN_DOUBT');
+WHERE {attempt};
 
 -- name: give_back
 -- A claim gives back what it has not begun; any other may have it after the pause. Twice: nothing is left to give.
 UPDATE orchestration.notification
-SET claim_id = NULL, reason = :reason, lease_until = orchestration.clock() + make_interval(secs => :pause)
+SET claim_id = NULL, reason = :reason, runs = 0, lease_until = orchestration.clock() + make_interval(secs => :pause)
 WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
 
 -- name: suppress
@@ -319,7 +455,7 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
 -- Not sent now but at :due_at. A message that gets its time for the first time is owed since then. Twice: the second
 -- finds the row no longer QUEUED.
 UPDATE orchestration.notification
-SET state = 'SCHEDULED', due_at = :due_at, reason = :reason, run_id = :run_id, claims = 0, lease_until = NULL,
+SET state = 'SCHEDULED', due_at = :due_at, reason = :reason, run_id = :run_id, claims = 0, runs = 0, lease_until = NULL,
     owed_since = CASE WHEN due_at IS NULL THEN :due_at ELSE owed_since END
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND recipient_id IS NOT DISTINCT FROM :recipient_id;
@@ -392,23 +528,127 @@ WHERE n.id = CAST(:id AS uuid) AND recipient.place = 1
 RETURNING n.id;
 
 -- name: refusals
--- Whom a text about these tasks failed to reach, with what code and how many seconds ago. Reading changes nothing.
-SELECT task_id, recipient_id, provider_code,
-       extract(epoch FROM orchestration.clock() - coalesce(attempted_at, created_at))::float AS seconds_ago
-FROM orchestration.notification
-WHERE task_id = ANY (CAST(:task_ids AS text[])) AND state = 'FAILED' AND recipient_id IS NOT NULL;
+-- Whom a text about the tasks of these messages failed to reach, with what code and how many seconds ago; none where it
+-- was this very message. Reading changes nothing.
+SELECT n.id::text AS notification_id, f.recipient_id, f.provider_code,
+       CASE WHEN f.state = 'FAILED' OR NOT starts_with(f.business_key || ':', n.business_key || ':' || f.recipient_id || ':')
+            THEN extract(epoch FROM orchestration.clock() - coalesce(f.attempted_at, f.created_at))::float
+            ELSE 0 END AS seconds_ago
+FROM orchestration.notification n
+JOIN orchestration.notification f ON f.task_id = n.task_id
+WHERE n.id = ANY (CAST(:ids AS uuid[])) AND f.state IN ('FAILED', 'UNDELIVERED') AND f.recipient_id IS NOT NULL;
 
 -- name: doubt_abandoned_attempts
--- A process died between its call and its record: nobody knows whether the text went out. Twice, or two at once:
--- the second finds the rows in IN_DOUBT, or skips those that the first has locked.
+-- A process died between its call and its record: nobody knows whether the text went out. Its call has ended, too: the
+-- lease is longer than any may take. Twice, or two at once: the second finds the rows in IN_DOUBT, or skips those that
+-- the first has locked.
 UPDATE orchestration.notification
-SET state = 'IN_DOUBT',
+SET state = 'IN_DOUBT', looks = 0, doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = attempted_at,
+    look_at = orchestration.clock(),
     reason = 'the process that was sending it ended before it recorded the answer'
 WHERE id IN (
     SELECT id FROM orchestration.notification
     WHERE state = 'SENDING' AND lease_until <= orchestration.clock()
     FOR NO KEY UPDATE SKIP LOCKED
 );
+
+-- name: set_poison_aside
+-- So many runs in a row had it and did not get through with it: it may be what ends them. Twice, or two at once: the
+-- second finds it FAILED, or skips it.
+UPDATE orchestration.notification
+SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row ended before they were through with it'
+WHERE id IN (
+    SELECT id FROM orchestration.notification
+    WHERE state = 'QUEUED' AND lease_until <= orchestration.clock() AND runs >= :limit
+    FOR NO KEY UPDATE SKIP LOCKED
+);
+
+-- name: due_look_ups
+-- What is in doubt and is to be looked for now; the next look is after twice the time, up to a minute. Twice, or two at
+-- once: the second finds nothing due, or skips what the first has locked.
+UPDATE orchestration.notification
+SET looks = least(looks, 1000) + 1,
+    look_at = orchestration.clock() + make_interval(secs => least(60, 5 * power(2, least(looks, 10))))
+WHERE id IN (
+    SELECT id FROM orchestration.notification
+    WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true)
+    ORDER BY urgency, look_at
+    LIMIT :most
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id::text;
+
+-- name: in_doubt
+-- Of these (or all) messages, those in doubt. Reading changes nothing.
+SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, fingerprints, looks,
+       coalesce(doubtful_since, attempted_at) AS since,
+       coalesce(doubted_at, attempted_at) + make_interval(secs => :window) <= orchestration.clock() AS is_window_over
+FROM orchestration.notification
+WHERE state = 'IN_DOUBT' AND (id = ANY (CAST(:ids AS uuid[])) OR cardinality(CAST(:ids AS uuid[])) = 0)
+ORDER BY urgency, doubtful_since, id
+LIMIT :most;
+
+-- name: known_sids
+-- Which of these SIDs belong to messages. Reading changes nothing.
+SELECT provider_sid FROM orchestration.notification WHERE provider_sid = ANY (CAST(:sids AS text[]));
+
+-- name: settle_doubt
+-- Not found at the phone company: sent again by any claim, held, or given up. Twice: the second finds it settled.
+UPDATE orchestration.notification
+SET state = :state, reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock()
+WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state = 'IN_DOUBT';
+
+-- name: due_receipts
+-- What has been sent and is to be asked after now; the next time is after as long as it has been sent, up to an hour,
+-- and after a day there is none. Twice, or two at once: the second finds nothing due, or skips what the first has locked.
+UPDATE orchestration.notification
+SET receipt_at = CASE WHEN sent_at > orchestration.clock() - interval '1 day'
+                      THEN orchestration.clock()
+                           + least(greatest(orchestration.clock() - sent_at, interval '15 seconds'), interval '1 hour')
+                      END
+WHERE id IN (
+    SELECT id FROM orchestration.notification
+    WHERE state = 'SENT' AND receipt_at <= orchestration.clock()
+    ORDER BY receipt_at
+    LIMIT :most
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id::text;
+
+-- name: without_receipt
+-- Of these messages, those of which it is not known what became. Reading changes nothing.
+SELECT id::text, kind, provider_sid AS sid, sent_at
+FROM orchestration.notification
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
+ORDER BY sent_at;
+
+-- name: settle_delivered
+-- Twice: the second finds them settled.
+UPDATE orchestration.notification
+SET state = 'DELIVERED', receipt_at = NULL
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
+
+-- name: settle_undelivered
+-- It did not arrive; where that is worth a second try (:again_after, in seconds), one is due later, as a row of its own.
+-- There is no third. Twice: the second finds it settled.
+WITH undelivered AS (
+    UPDATE orchestration.notification
+    SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, provider_code = :code
+    WHERE id = CAST(:id AS uuid) AND state = 'SENT'
+    RETURNING *
+),
+again AS (
+    INSERT INTO orchestration.notification ({message}, kind, state, reason)
+    SELECT business_key || '\:again', task_id, episode_id, recipient_id, severity, urgency,
+           orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
+           orchestration.clock() + make_interval(secs => :again_after), because_of, kind, 'SCHEDULED',
+           'tried once more: it was ' || reason
+    FROM undelivered
+    WHERE CAST(:again_after AS float) > 0 AND right(business_key, 6) <> '\:again'
+    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
+    RETURNING id
+)
+SELECT EXISTS (SELECT FROM again) AS is_tried_again FROM undelivered;
 
 -- name: counts
 -- Reading changes nothing.
@@ -440,8 +680,109 @@ LIMIT 1;
 
 -- name: set_aside
 -- What a person should look at, newest first. Reading changes nothing.
-SELECT task_id, episode_id, kind, state, reason, extract(epoch FROM orchestration.clock() - created_at)::float AS age
+SELECT id::text, task_id, episode_id, kind, state, reason,
+       extract(epoch FROM orchestration.clock() - created_at)::float AS age
 FROM orchestration.notification
-WHERE state IN ('IN_DOUBT', 'HELD', 'FAILED') OR (state = 'SENT' AND logged_at IS NULL AND task_id IS NOT NULL)
+WHERE state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED')
+   OR (state = 'SENT' AND logged_at IS NULL AND task_id IS NOT NULL)
 ORDER BY created_at DESC
 LIMIT :most;
+
+-- name: doubts
+-- What became of texts in doubt, ever. Reading changes nothing.
+SELECT count(*) FILTER (WHERE to_state = 'SENT' AND reason IS NOT NULL) AS adopted,
+       count(*) FILTER (WHERE to_state = 'QUEUED') AS sent_again,
+       count(*) FILTER (WHERE to_state = 'HELD') AS held
+FROM orchestration.notification_event
+WHERE from_state = 'IN_DOUBT';
+
+-- name: provider
+-- How it stands with the phone company. Reading changes nothing.
+SELECT {open} AS is_open, opened_at, closed_at, reason, code, resume_at FROM orchestration.provider;
+
+-- name: pauses
+-- Reading changes nothing.
+SELECT kind, paused_at, paused_by, why FROM orchestration.pause ORDER BY kind;
+
+-- name: pause
+-- Twice: it is paused already, and the first reason stands.
+WITH paused AS (
+    INSERT INTO orchestration.pause (kind, paused_by, why) VALUES (:kind, :who, :why)
+    ON CONFLICT (kind) DO NOTHING
+    RETURNING kind
+)
+INSERT INTO orchestration.operator_action (who, verb, kind, why)
+SELECT CAST(:who AS text), 'pause', kind, CAST(:why AS text) FROM paused
+RETURNING kind;
+
+-- name: resume
+-- Ends the pause of a kind, or of all with every single one. Twice: there is none any more.
+WITH resumed AS (
+    DELETE FROM orchestration.pause WHERE kind = :kind OR :kind = 'all'
+    RETURNING kind
+)
+INSERT INTO orchestration.operator_action (who, verb, kind, why)
+SELECT CAST(:who AS text), 'resume', kind, CAST(:why AS text) FROM resumed
+RETURNING kind;
+
+-- part: of_subject
+(n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
+      AND n.kind = coalesce(CAST(:kind AS text), n.kind)
+
+-- part: recorded
+INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
+SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM changed
+
+-- name: of_subject
+-- The messages that an id names: its own, its task's or its episode's, oldest first. Reading changes nothing.
+SELECT n.id::text, n.kind, n.state FROM orchestration.notification n WHERE {of_subject} ORDER BY n.created_at;
+
+-- name: cancel
+-- What has not been sent is not sent, and not made again. Twice: nothing is left to cancel.
+WITH changed AS (
+    UPDATE orchestration.notification n
+    SET state = 'CANCELLED', ended_by = :who, reason = 'cancelled by ' || :who || ': ' || :why
+    WHERE {of_subject} AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD')
+    RETURNING n.id, n.kind
+),
+recorded AS ({recorded})
+SELECT id::text, kind FROM changed;
+
+-- name: release
+-- What was held for a person is sent, by day. Twice: nothing is held any more.
+WITH changed AS (
+    UPDATE orchestration.notification n
+    SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, owed_since = orchestration.clock(),
+        due_at = CASE WHEN due_at IS NOT NULL THEN orchestration.clock() END,
+        lease_until = orchestration.clock(), reason = 'released by ' || :who || ': ' || :why
+    WHERE {of_subject} AND n.state = 'HELD'
+    RETURNING n.id, n.kind
+),
+recorded AS ({recorded})
+SELECT id::text, kind FROM changed;
+
+-- name: resend
+-- The newest message of its kind about it is over, and is sent anew, as a row of its own. Twice: while the second is
+-- under way there is no third; two at once collide on the unique key, and one does nothing.
+WITH newest AS (
+    SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*
+    FROM orchestration.notification n
+    WHERE {of_subject}
+    ORDER BY n.kind, n.recipient_id, n.sla_due_at, n.created_at DESC
+),
+changed AS (
+    INSERT INTO orchestration.notification ({message}, kind, state, lease_until, reason)
+    SELECT regexp_replace(business_key, '(\:again|\:resent\:\d+)+$', '') || '\:resent\:'
+               || (SELECT count(*) FROM orchestration.notification o
+                   WHERE starts_with(o.business_key, regexp_replace(newest.business_key, '(\:again|\:resent\:\d+)+$', '')
+                                             || '\:resent\:')),
+           task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
+           CASE WHEN due_at IS NOT NULL OR episode_id IS NOT NULL AND task_id IS NULL THEN orchestration.clock() END,
+           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again for ' || :who || ': ' || :why
+    FROM newest
+    WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
+    RETURNING id, kind
+),
+recorded AS ({recorded})
+SELECT id::text, kind FROM changed;

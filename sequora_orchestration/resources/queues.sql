@@ -1,6 +1,6 @@
 -- Who is owed a message: one question per queue, put into the claims of `ledger.sql`, which say why they are safe to
 -- run twice or at the same time as themselves. "Live" is a row that is neither FAILED nor CANCELLED: its message is on
--- its way, or has been or may have been sent.
+-- its way, or has been or may have been sent. What an operator has cancelled (ended_by) is not asked for again.
 
 -- part: task
 t.id::text AS task_id,
@@ -31,7 +31,7 @@ coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orches
 NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.business_key = orchestration.sla_key(:kind, t.id::text, t.sla_due_at)
-        AND n.state <> 'CANCELLED'
+        AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
         AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
   )
 
@@ -46,22 +46,53 @@ JOIN LATERAL (
     LIMIT 1
 ) AS breach ON breach.state NOT IN ('QUEUED', 'SENDING')
 
+-- part: told
+(n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED') OR n.ended_by IS NOT NULL)
+
 -- part: escalation
 orchestration.notification n
-      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND n.state NOT IN ('FAILED', 'CANCELLED')
+      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND {told}
         AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
 
 -- part: unreached
-f.state = 'FAILED' AND f.kind IN ('task-created', 'sla-warning', 'sla-breach')
+f.kind IN ('task-created', 'sla-warning', 'sla-breach')
+  AND (
+      f.state = 'FAILED'
+      OR (
+          f.state = 'UNDELIVERED'
+          AND (
+              f.urgency = 0
+              OR NOT EXISTS (
+                  SELECT FROM orchestration.notification n
+                  WHERE n.business_key = f.business_key || '\:again' AND n.state <> 'CANCELLED'
+              )
+          )
+      )
+      OR (
+          f.urgency = 0
+          AND t.picked_up_at IS NULL AND t.status IS DISTINCT FROM 'IN_PROGRESS'
+          AND (
+              (
+                  f.state = 'SENT' AND f.receipt_at IS NOT NULL
+                  AND f.attempted_at <= orchestration.clock() - make_interval(secs => :receipt_window)
+              )
+              OR (
+                  f.state = 'IN_DOUBT'
+                  AND f.doubtful_since <= orchestration.clock() - make_interval(secs => :receipt_window)
+              )
+          )
+      )
+  )
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.task_id = f.task_id AND n.recipient_id = f.recipient_id AND n.created_at > f.created_at
-        AND n.kind IN ('task-created', 'sla-warning', 'sla-breach') AND n.state IN ('SENT', 'DELIVERED')
+        AND n.kind IN ('task-created', 'sla-warning', 'sla-breach')
+        AND (n.state = 'DELIVERED' OR (n.state = 'SENT' AND f.state <> 'SENT'))
   )
 
 -- part: report
 orchestration.notification n
-      WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND n.state NOT IN ('FAILED', 'CANCELLED')
+      WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
 -- name: new_tasks
@@ -79,7 +110,7 @@ WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.business_key = orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
-        AND n.state <> 'CANCELLED'
+        AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
   )
 ORDER BY urgency, owed_since
 LIMIT :most
@@ -168,8 +199,8 @@ ORDER BY urgency, owed_since
 LIMIT :most
 
 -- name: unreached_nurses
--- Of which open tasks has a message to the assignee failed, and she has had none since, and no supervisor has been or
--- is being told? A task that nobody is assigned to has the grace; a critical one has none.
+-- Of which open tasks has a message to the assignee failed or not been delivered (a critical one: not for certain), and
+-- she has had none since, and no supervisor has been or is being told? A task that nobody is assigned to has the grace; a critical one has none.
 SELECT DISTINCT ON (urgency, business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
        {task},

@@ -1,4 +1,4 @@
-"""The phone company, through its official SDK: one text, one answer, never an exception.
+"""The phone company, through its official SDK: one text, one answer, never an exception; and what it has of ours.
 
 The SDK's own time-outs are none at all, and its exceptions and its HTTP logger carry phone numbers: both are
 dealt with here, so nothing of a text or a number leaves this module but to the phone company.
@@ -8,6 +8,10 @@ import logging
 import os
 import re
 import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +26,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
+from sequora_orchestration.domain.receipts import Receipt, receipt
 from sequora_orchestration.settings import TwilioSettings
 
 # Seconds to connect (a little more than TCP's first retransmission, as `requests` advises) and to read: Twilio
@@ -34,6 +39,20 @@ SECONDS_UNTIL_KEPT_ALIVE = 60
 # Texts that a process sends at a time; the connection pool is as large.
 TEXTS_AT_A_TIME = 8
 
+# The most that Twilio lists in one answer, and that is read of a list: a look that has not seen all is no proof.
+PAGE_SIZE = 1000
+MOST_LISTED = 5000
+
+# The list is in the order of sending, which texts that waited for their turn disturb: after so many that are too old,
+# none that is young enough follows.
+OLDER_IN_A_ROW = 50
+
+# Up to so many receipts are asked for one by one; of more, the list is read.
+FEW_RECEIPTS = 5
+
+# Bounds of Twilio's own (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
+SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
+
 _TWILIO_CODE = re.compile(r"\d{5}")
 
 # What OpenSSL says when the handshake fails for good: a certificate that is not trusted, a server that speaks no TLS.
@@ -42,6 +61,28 @@ _NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 # The SDK logs each request's address, which may have a phone number in it; this logger lets nothing through.
 _NOWHERE = logging.getLogger(f"{__name__}.nowhere")
 _NOWHERE.setLevel(logging.CRITICAL + 1)
+
+
+def _names_no_number(record: logging.LogRecord) -> bool:
+    return "To=" not in record.getMessage()
+
+
+# So does the HTTP library, at its level DEBUG, where texts to a number are listed.
+logging.getLogger("urllib3.connectionpool").addFilter(_names_no_number)
+
+
+class LookUpError(Exception):
+    """The phone company's list could not be read (whole); the message names no number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedText:
+    """A text in the phone company's list."""
+
+    sid: str
+    to: str = field(repr=False)
+    body: str = field(repr=False)
+    created_at: datetime | None
 
 
 class _KeptAlive(HTTPAdapter):
@@ -61,13 +102,23 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
         super().__init__(logger=_NOWHERE)
         self.timeout = TIMEOUT
         self._base = urlsplit(base_url)
+        self._answered = threading.local()
         adapter = _KeptAlive(pool_maxsize=TEXTS_AT_A_TIME)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         address = urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc)
-        return super().request(method, address.geturl(), *args, **kwargs)
+        self._answered.headers = {}
+        response = super().request(method, address.geturl(), *args, **kwargs)
+        self._answered.headers = response.headers or {}
+        return response
+
+    @property
+    def retry_after(self) -> float | None:
+        """For how many seconds the last answer to this thread wants no further request; the SDK's errors don't say."""
+        asked = str(self._answered.headers.get("Retry-After", ""))
+        return float(asked) if re.fullmatch(r"\d{1,5}(\.\d+)?", asked) else None
 
 
 class SmsSender:
@@ -75,11 +126,10 @@ class SmsSender:
 
     def __init__(self, settings: TwilioSettings) -> None:
         """Make the SDK's client; nothing is connected yet."""
+        self._http = _HttpClient(settings.twilio_api_base_url)
         # The SDK imports what is behind `messages` when it is first asked for it: now, not with the first text.
         self._messages = Client(
-            settings.twilio_account_sid,
-            settings.twilio_auth_token,
-            http_client=_HttpClient(settings.twilio_api_base_url),
+            settings.twilio_account_sid, settings.twilio_auth_token, http_client=self._http
         ).messages
         self._sender = (
             {"messaging_service_sid": settings.twilio_messaging_service_sid}
@@ -87,12 +137,17 @@ class SmsSender:
             else {"from_": settings.twilio_from_number}
         )
 
-    def send(self, to: str, body: str) -> Answer:
-        """Send `body` to the E.164 number `to`, once, and return what is known of it. Safe to call from threads."""
+    def send(self, to: str, body: str, worth: timedelta) -> Answer:
+        """Send `body` to the E.164 number `to`, once, and return what is known of it. Safe to call from threads.
+
+        What could not be sent within the time that it is `worth` arriving, the phone company drops.
+        """
+        validity = int(min(max(worth, SHORTEST_VALIDITY), LONGEST_VALIDITY).total_seconds())
         try:
-            message = self._messages.create(to=to, body=body, **self._sender)
+            message = self._messages.create(to=to, body=body, validity_period=validity, **self._sender)
         except (TwilioRestException, TwilioServiceException) as error:
-            return _judge_error_answer(error)
+            answer = _judge_error_answer(error)
+            return replace(answer, retry_after=self._http.retry_after) if isinstance(answer, Refused) else answer
         except requests.exceptions.ConnectionError as error:
             return _judge_broken_connection(error)
         except Exception as error:  # noqa: BLE001  # the request may have been written, whatever broke afterwards
@@ -100,6 +155,60 @@ class SmsSender:
         if not message.sid:
             return Unclear("the phone company's answer has no SID")
         return Accepted(message.sid)
+
+    def texts_since(self, since: datetime, *, to: str | None = None) -> list[ListedText]:
+        """Return the texts that we sent since then, newest first; with `to`, those to one E.164 number.
+
+        Raises LookUpError.
+        """
+        # Not restricted to a time by the phone company: one that it has not sent yet has no time of being sent.
+        texts: list[ListedText] = []
+        listed = older_in_a_row = 0
+        for message in self._listed({"to": to} if to else {}):
+            listed += 1
+            is_older = message.date_created and message.date_created < since
+            older_in_a_row = older_in_a_row + 1 if is_older else 0
+            if older_in_a_row == OLDER_IN_A_ROW:
+                return texts
+            if not is_older and str(message.direction or "outbound").startswith("outbound") and message.sid:
+                texts.append(
+                    ListedText(
+                        sid=message.sid,
+                        to=message.to or "",
+                        body=message.body or "",
+                        created_at=message.date_created,
+                    )
+                )
+        if listed == MOST_LISTED:
+            raise LookUpError("the phone company's list is too long to be read whole")
+        return texts
+
+    def receipts(self, sids: Iterable[str], *, since: datetime, until: datetime) -> list[Receipt]:
+        """Return what became of these texts, all sent between two moments, as far as it is known.
+
+        Raises LookUpError.
+        """
+        wanted = set(sids)
+        if len(wanted) <= FEW_RECEIPTS:
+            messages = [self._fetched(sid) for sid in wanted]
+        else:
+            # A minute more on each side, for clocks differ; and an hour after, for a text may have waited for its turn.
+            span = {"date_sent_after": since - timedelta(minutes=1), "date_sent_before": until + timedelta(hours=1)}
+            messages = [message for message in self._listed(span) if message.sid in wanted]
+        receipts = (receipt(one.sid, str(one.status), one.error_code) for one in messages)
+        return [one for one in receipts if one]
+
+    def _listed(self, wanted: dict[str, Any]) -> Iterator[Any]:
+        try:
+            yield from self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted)
+        except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
+            raise _look_up_error(error) from None
+
+    def _fetched(self, sid: str) -> Any:
+        try:
+            return self._messages(sid).fetch()
+        except Exception as error:  # noqa: BLE001  # the same
+            raise _look_up_error(error) from None
 
 
 def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
@@ -111,12 +220,16 @@ def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> 
     return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None)
 
 
+def _look_up_error(error: Exception) -> LookUpError:
+    return LookUpError(f"the phone company's list could not be read ({type(error).__name__})")
+
+
 def _judge_broken_connection(error: requests.exceptions.ConnectionError) -> Refused | Unclear:
     """Tell a connection that was never made from one that broke when the request may have been written."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     if isinstance(reason, (NewConnectionError, ConnectTimeoutError, ProxyError)):
-        return Refused(Refusal.TRANSIENT, "the phone company could not be reached")
+        return Refused(Refusal.UNREACHABLE, "the phone company could not be reached")
     if isinstance(reason, SSLError) and any(sign in str(reason) for sign in _NO_TLS):
         return Refused(Refusal.CONFIGURATION, "no trusted TLS connection to the phone company can be made")
     return Unclear("the connection broke before the phone company answered")

@@ -53,7 +53,7 @@ def claiming_sensor(
         description=description,
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
-        ledger.doubt_abandoned_attempts()
+        ledger.set_aside_what_died()
         claims = watch(context, lambda: ledger.claim(queue)) if watch else ledger.claim(queue)
         if not claims:
             return SensorResult(skip_reason=SkipReason(f"No {queue.name}."))

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from attempts import begin
 from care import Care
 from running_system import BIN
 from sqlalchemy import create_engine, inspect
@@ -137,7 +138,7 @@ def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, ca
         if notification.task_id == failed:
             ledger.suppress(notification, Suppression(State.FAILED, "no phone number on file"), "a-run")
             continue
-        attempt = ledger.begin_attempt(notification, "a-run") or 0
+        attempt = begin(ledger, notification, "a-run") or 0
         if notification.task_id == sent:
             ledger.settle_sent(notification, attempt, "SM1")
         else:

@@ -356,10 +356,15 @@ def test_a_configuration_error_burns_no_attempts_and_the_rows_go_out_when_it_is_
     assert "auth token" in str(failure.step_failure_data.user_failure_data)
     assert {(row["state"], row["attempts"]) for row in care.ledger()} == {("QUEUED", 0)}
     assert sum(len(phones.company.attempts(f"+12025550{number:03}")) for number in range(100, 120)) <= 8
+    care.let_leases_expire()
     assert ledger.claim(NEW_TASKS) == []
     phones.company.always(None)
-    care.let_leases_expire()
+    care.let_the_trial_come()
+    (trial,) = ledger.claim(NEW_TASKS)
+    assert len(trial.subjects) == 1
+    assert runs.run(NEW_TASKS, trial).success
     (claim,) = ledger.claim(NEW_TASKS)
+    assert len(claim.subjects) == 19
     assert runs.run(NEW_TASKS, claim).success
     for number in range(100, 120):
         phones(f"+12025550{number:03}").received_text()

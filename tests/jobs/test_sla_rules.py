@@ -32,7 +32,7 @@ from sequora_orchestration.resources.queues import (
     Queue,
 )
 from sequora_orchestration.resources.sms_sender import SmsSender
-from sequora_orchestration.settings import TwilioSettings
+from sequora_orchestration.settings import DeliverySettings, TwilioSettings
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 NOTHING = timedelta(0)
@@ -114,9 +114,9 @@ class WatchedSender(SmsSender):
         super().__init__(twilio)
         self.seen: list[tuple[str, str, Answer]] = []
 
-    def send(self, to: str, body: str) -> Answer:
+    def send(self, to: str, body: str, worth: timedelta) -> Answer:
         """Send it, and remember it with its answer."""
-        answer = super().send(to, body)
+        answer = super().send(to, body, worth)
         self.seen.append((to, body, answer))
         return answer
 
@@ -124,9 +124,11 @@ class WatchedSender(SmsSender):
 class World:
     """What an example begins with: staff, and nothing else; all of it is used again by the next one."""
 
-    def __init__(self, care: Care, ledger: Ledger, care_database: CareDatabase, company: PhoneCompany) -> None:
+    def __init__(self, care: Care, care_database: CareDatabase, company: PhoneCompany) -> None:
         """Hire the staff."""
-        self.care, self.ledger, self.care_database, self.company = care, ledger, care_database, company
+        self.care, self.care_database, self.company = care, care_database, company
+        # Nobody asks for receipts here, and nothing follows from that.
+        self.ledger = Ledger(care.engine, delivery=DeliverySettings(sequora_receipt_window=timedelta(days=365)))
         # No disk is waited for: no power failure is among what happens.
         care.rows(f"ALTER DATABASE {care.engine.url.database} SET synchronous_commit = off")
         care.engine.dispose()
@@ -622,10 +624,10 @@ class Sla(RuleBasedStateMachine):
 @pytest.mark.timeout(420)  # what fails is first made as short as can be, which takes up to five minutes
 @pytest.mark.usefixtures("environment")
 def test_whatever_happens_around_an_sla_each_is_told_once_in_time_and_nobody_in_vain(
-    care: Care, ledger: Ledger, care_database: CareDatabase, twilio: TwilioServer
+    care: Care, care_database: CareDatabase, twilio: TwilioServer
 ) -> None:
     """Tasks and SLAs change, runs die, are repeated and meet, numbers are refused, people come and go, in any order."""
-    world = World(care, ledger, care_database, twilio.company)
+    world = World(care, care_database, twilio.company)
     try:
         run_state_machine_as_test(
             lambda: Sla(world),  # type: ignore[arg-type]  # it takes what makes a machine, too

@@ -254,6 +254,7 @@ def test_steps_whose_texts_were_kept_back_say_so_and_warn_when_executed_again(
         assert len(failed) == 2
         phones.company.always(None)
         care.let_leases_expire()
+        care.let_the_trial_come()
         again = execute_job(
             job, instance=instance, reexecution_options=ReexecutionOptions.from_failure(first.run_id, instance)
         )

@@ -9,6 +9,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 import pytest
+from attempts import begin
 from care import Care
 from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -35,7 +36,7 @@ def an_attempt(care: Care, ledger: Ledger) -> tuple[str, Notification, int]:
     task = care.a_task(care.a_nurse())
     (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
-    return task, notification, ledger.begin_attempt(notification, "a-run") or 0
+    return task, notification, begin(ledger, notification, "a-run") or 0
 
 
 def taken_up(ledger: Ledger, claim: Claim) -> Notification:
@@ -126,7 +127,7 @@ def test_the_most_severe_are_claimed_before_the_others(care: Care, ledger: Ledge
         assert ledger.claim(NEW_TASKS) == []
         for claim in claims:
             for notification in ledger.take_up(claim.id, "a-run"):
-                assert ledger.begin_attempt(notification, "a-run") == 1
+                assert begin(ledger, notification, "a-run") == 1
     assert order == [["CRITICAL", "CRITICAL"], ["HIGH", None], ["MODERATE"], ["LOW"]]
 
 
@@ -159,7 +160,7 @@ def test_a_run_whose_lease_was_taken_over_steps_aside(care: Care, ledger: Ledger
     notification = taken_up(ledger, first)
     care.let_leases_expire()
     ledger.claim(NEW_TASKS)
-    assert ledger.begin_attempt(notification, "the-first-run") is None
+    assert begin(ledger, notification, "the-first-run") is None
     assert not ledger.suppress(notification, Suppression(State.CANCELLED, "whatever"), "the-first-run")
 
 
@@ -196,7 +197,7 @@ def test_two_attempts_at_once_begin_once(care: Care, ledger: Ledger) -> None:
     care.a_task(care.a_nurse())
     (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
-    attempts = _at_once(lambda: [ledger.begin_attempt(notification, "a-run")])
+    attempts = _at_once(lambda: [begin(ledger, notification, "a-run")])
     assert [attempt for attempt in attempts if attempt] == [1]
 
 
@@ -224,7 +225,7 @@ def test_a_reassigned_task_is_owed_to_the_new_nurse(care: Care, ledger: Ledger) 
         (claim,) = ledger.claim(NEW_TASKS)
         notification = taken_up(ledger, claim)
         assert notification.recipient_id == nurse
-        attempt = ledger.begin_attempt(notification, "a-run")
+        attempt = begin(ledger, notification, "a-run")
         ledger.settle_sent(notification, attempt or 0, "SM1")
     care.change_task(task, assigned_to_user_id=first)
     assert ledger.claim(NEW_TASKS) == []
@@ -285,7 +286,7 @@ def test_a_sent_text_is_logged_in_the_same_moment(care: Care, ledger: Ledger) ->
     task = care.a_task(nurse)
     (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
-    attempt = ledger.begin_attempt(notification, "a-run") or 0
+    attempt = begin(ledger, notification, "a-run") or 0
     for _ in range(2):
         ledger.settle_sent(notification, attempt, "SM1")
     (row,), (log,) = care.ledger(task), care.logged(task)
@@ -313,9 +314,9 @@ def test_an_attempt_cannot_settle_a_later_one(care: Care, ledger: Ledger) -> Non
     task = care.a_task(care.a_nurse())
     (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
-    first = ledger.begin_attempt(notification, "a-run") or 0
+    first = begin(ledger, notification, "a-run") or 0
     ledger.try_again(notification, first, "busy", 20429)
-    second = ledger.begin_attempt(notification, "a-run") or 0
+    second = begin(ledger, notification, "a-run") or 0
     ledger.settle_refused(notification, first, "late", None)
     assert care.states(task) == ["SENDING"]
     ledger.settle_refused(notification, second, "no", 21211)
@@ -327,11 +328,11 @@ def test_a_late_word_of_one_claim_does_not_undo_what_another_has_sent(care: Care
     task = care.a_task(care.a_nurse())
     (first,) = ledger.claim(NEW_TASKS)
     slow = taken_up(ledger, first)
-    attempt = ledger.begin_attempt(slow, "a-run") or 0
+    attempt = begin(ledger, slow, "a-run") or 0
     ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
     (second,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, second)
-    assert ledger.begin_attempt(notification, "another-run") == attempt
+    assert begin(ledger, notification, "another-run") == attempt
     ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
     ledger.try_again(slow, attempt, "busy", 20429)
     ledger.settle_refused(slow, attempt, "no", 21211)
@@ -356,7 +357,7 @@ def test_a_definite_answer_counts_however_late_it_is_recorded(
     """The database was away for so long that the attempt was taken for abandoned."""
     task, notification, attempt = an_attempt(care, ledger)
     care.let_leases_expire()
-    ledger.doubt_abandoned_attempts()
+    ledger.set_aside_what_died()
     settle(ledger, notification, attempt)
     assert care.states(task) == [state]
 
@@ -384,10 +385,10 @@ def test_claims_that_no_run_takes_up_have_longer_and_longer_leases(care: Care, l
 def test_what_a_dead_process_was_sending_is_set_aside(care: Care, ledger: Ledger) -> None:
     """Nobody knows whether it went out; it is not claimed again, and a late answer still settles it."""
     task, notification, attempt = an_attempt(care, ledger)
-    ledger.doubt_abandoned_attempts()
+    ledger.set_aside_what_died()
     assert care.states(task) == ["SENDING"]
     care.let_leases_expire()
-    ledger.doubt_abandoned_attempts()
+    ledger.set_aside_what_died()
     assert care.states(task) == ["IN_DOUBT"]
     assert ledger.claim(NEW_TASKS) == []
     ledger.settle_sent(notification, attempt, "SM1")
@@ -411,7 +412,7 @@ def test_the_history_tells_every_change(care: Care, ledger: Ledger) -> None:
     (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
     for number in (1, 2):
-        attempt = ledger.begin_attempt(notification, f"run-{number}") or 0
+        attempt = begin(ledger, notification, f"run-{number}") or 0
         ledger.try_again(notification, attempt, "busy", 20429)
     ledger.give_back(claim.id, "credentials", pause=0)
     history = care.rows("SELECT to_state, attempt, run_id, reason FROM orchestration.notification_event ORDER BY id")

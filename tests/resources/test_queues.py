@@ -17,6 +17,7 @@ PARAMETERS = {
     "sla_warning_window": 3_600,
     "escalation_delay": 1_800,
     "unassigned_grace": 600,
+    "receipt_window": 300,
 }
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from sequora_orchestration.settings import SettingError, TwilioSettings
 
 SENDER = "+15005550006"
 NUMBER = "+12025550123"
+WORTH = timedelta(hours=1)
 BODY = "🚨 New HIGH task: CHEST_PAIN\nView: https://app.example.com/tasks/1"
 
 NO_WAY_TO_CONNECT = "the phone company could not be reached"
@@ -59,7 +61,7 @@ def short_time_outs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def send(to: str = NUMBER, body: str = BODY) -> Answer:
     """Send one text as the environment says."""
-    return SmsSender(TwilioSettings.load()).send(to, body)
+    return SmsSender(TwilioSettings.load()).send(to, body, WORTH)
 
 
 @contextmanager
@@ -142,7 +144,7 @@ def test_a_refusal_is_judged_by_its_code_and_status(
 def test_a_refusal_that_says_when_to_come_back_is_not_waited_for(phones: Phones) -> None:
     """Neither we nor the SDK sleep on `Retry-After`."""
     phones.company.script(Refuse(429, 20429, retry_after=3600), to=NUMBER)
-    assert send() == Refused(Refusal.TRANSIENT, "too many requests", 20429)
+    assert send() == Refused(Refusal.TRANSIENT, "too many requests", 20429, retry_after=3600)
 
 
 @pytest.mark.parametrize("answer", [Refuse(500, 20500), Refuse(503, 20503), Hang(0, accept=False)])
@@ -179,10 +181,10 @@ def test_a_kept_connection_that_is_reset_is_unclear_and_the_next_text_gets_throu
     """A connection is used again for as long as it lives, and not tried again with the same text."""
     sender = SmsSender(TwilioSettings.load())
     phones.company.script(Refuse(400, 21211), ResetBeforeAccepting(), to=NUMBER)
-    assert isinstance(sender.send(NUMBER, BODY), Refused)
-    assert sender.send(NUMBER, BODY) == Unclear(BROKEN)
+    assert isinstance(sender.send(NUMBER, BODY, WORTH), Refused)
+    assert sender.send(NUMBER, BODY, WORTH) == Unclear(BROKEN)
     assert phones(NUMBER).attempts == 2
-    assert sender.send(NUMBER, BODY) == Accepted(phones(NUMBER).received_text().sid)
+    assert sender.send(NUMBER, BODY, WORTH) == Accepted(phones(NUMBER).received_text().sid)
 
 
 @pytest.mark.usefixtures("short_time_outs")
@@ -205,7 +207,7 @@ def test_a_phone_company_that_cannot_be_connected_to_certainly_has_nothing(monke
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{port}")
-    assert send() == Refused(Refusal.TRANSIENT, NO_WAY_TO_CONNECT)
+    assert send() == Refused(Refusal.UNREACHABLE, NO_WAY_TO_CONNECT)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how a full queue behaves differs from system to system")
@@ -219,7 +221,7 @@ def test_a_phone_company_that_does_not_take_the_connection_certainly_has_nothing
         listener.listen(0)
         first.connect(listener.getsockname())
         monkeypatch.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        assert send() == Refused(Refusal.TRANSIENT, NO_WAY_TO_CONNECT)
+        assert send() == Refused(Refusal.UNREACHABLE, NO_WAY_TO_CONNECT)
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="the certificate is made by openssl, which is not installed")
@@ -259,7 +261,7 @@ def test_a_server_that_speaks_no_tls_is_for_an_engineer(twilio: TwilioServer, mo
 def test_a_proxy_that_is_away_has_passed_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is safe to try again."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    assert send() == Refused(Refusal.TRANSIENT, NO_WAY_TO_CONNECT)
+    assert send() == Refused(Refusal.UNREACHABLE, NO_WAY_TO_CONNECT)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +377,7 @@ def test_a_sender_may_be_used_from_as_many_threads_as_we_send_with(phones: Phone
     sender = SmsSender(TwilioSettings.load())
     numbers = [f"+1202555{number:04}" for number in range(100, 164)]
     with ThreadPoolExecutor(TEXTS_AT_A_TIME) as pool:
-        answers = list(pool.map(lambda number: sender.send(number, f"to {number[-4:]}"), numbers))
+        answers = list(pool.map(lambda number: sender.send(number, f"to {number[-4:]}", WORTH), numbers))
     for number, answer in zip(numbers, answers, strict=True):
         text = phones(number).received_text(containing=f"to {number[-4:]}")
         assert answer == Accepted(text.sid)

@@ -9,12 +9,12 @@ from sequora_orchestration.resources import care_database, ledger
 from sequora_orchestration.resources.queues import QUESTIONS, QUEUES
 
 STATEMENTS = {
-    f"{module.__name__.rsplit('.', 1)[-1]}.{name}": str(sql)
+    f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
     for module in (care_database, ledger)
     for name, sql in module.SQL.all.items()
-    if "{question}" not in str(sql)
+    if "{question}" not in sql.text
 } | {
-    f"ledger.{statement} of {queue.name}": str(ledger.SQL.with_question(statement, QUESTIONS[question]))
+    f"ledger.{statement} of {queue.name}": ledger.SQL.with_question(statement, QUESTIONS[question]).text
     for queue in QUEUES.values()
     for statement, question in (("claim", queue.question), ("claim_named", queue.named))
 }
@@ -31,7 +31,7 @@ def test_the_statement_can_be_prepared(care: Care, name: str) -> None:
         return f"${parameters.index(match[1]) + 1}"
 
     sql = re.sub(r"--.*", "", STATEMENTS[name])
-    sql = re.sub(r"(?<!:):(\w+)", numbered, sql)
+    sql = re.sub(r"(?<![:\\]):(\w+)", numbered, sql).replace("\\:", ":")
     with care.engine.connect() as connection:
         connection.exec_driver_sql(f"PREPARE the_statement AS {sql}")
         connection.exec_driver_sql("DEALLOCATE the_statement")

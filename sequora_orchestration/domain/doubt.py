@@ -1,0 +1,101 @@
+"""Texts of which nobody knows whether the phone company has them: finding them in its list, and what to do if not.
+
+A text is recognised by a fingerprint of number and body, taken before each call: texts are not stored, and one that is
+written again later may read otherwise ("overdue by 43 min").
+"""
+
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import MessageKind, Suppression
+
+# A text in the list may seem older than the call that made it: the list counts in whole seconds, by another clock.
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+
+# What Twilio puts before every text of a trial account.
+TRIAL_PREFIX = "Sent from your Twilio trial account - "
+
+# One look is no proof: the list may lag behind.
+LOOKS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """A message in doubt."""
+
+    id: str
+    kind: str
+    task_id: str | None
+    episode_id: str | None
+    recipient_id: str | None
+    attempts: int
+    fingerprints: frozenset[str]
+    """Of each attempt so far."""
+
+    since: datetime
+    """When the first attempt that is in doubt began."""
+
+    looks: int
+    """How often it has been looked for, this time included."""
+
+    is_window_over: bool
+    """Whether a text that was accepted must have shown up by now."""
+
+    @property
+    def subject(self) -> str:
+        """What the message is about, for a person who reads a log."""
+        return f"task {self.task_id}" if self.task_id else f"episode {self.episode_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A text that the phone company has, as its list shows it."""
+
+    sid: str
+    fingerprint: str
+    created_at: datetime | None
+
+
+def fingerprint(salt: bytes, number: str, body: str) -> str:
+    """Return what a text is recognised by: digests of the E.164 number and of the body, 128 bits each."""
+    digests = (hmac.digest(salt, part.encode(), "sha256").hex()[:32] for part in (number, body))
+    return ":".join(digests)
+
+
+def is_to(number_fingerprint: str, fingerprints: Iterable[str]) -> bool:
+    """Tell whether all of the texts went to the number that another fingerprint is of."""
+    number = number_fingerprint.partition(":")[0]
+    return all(one.partition(":")[0] == number for one in fingerprints)
+
+
+def found(doubtful: Sequence[Doubtful], listed: Iterable[Listed]) -> dict[str, str]:
+    """Return the SIDs of the messages that are in the list, by message id; each text is one message's alone."""
+    sids: dict[str, str] = {}
+    by_age = sorted(listed, key=lambda text: (text.created_at is not None, text.created_at))
+    for text in by_age:
+        for one in doubtful:
+            if one.id in sids or text.fingerprint not in one.fingerprints:
+                continue
+            if text.created_at and text.created_at < one.since - CLOCKS_DIFFER_BY:
+                continue
+            sids[one.id] = text.sid
+            break
+    return sids
+
+
+def verdict(kind: MessageKind, doubtful: Doubtful, *, most_attempts: int) -> Suppression | None:
+    """Return what becomes of a message that is not in the list, or None while it may still show up there."""
+    if not doubtful.fingerprints:
+        return Suppression(
+            State.HELD, "in doubt, and what was sent was not recorded: look it up, then release or cancel"
+        )
+    if not doubtful.is_window_over or doubtful.looks < LOOKS:
+        return None
+    if kind.if_not_found is State.HELD:
+        return Suppression(State.HELD, "in doubt, and not found at the phone company: release it or cancel it")
+    if doubtful.attempts >= most_attempts:
+        return Suppression(State.FAILED, f"not found at the phone company after {doubtful.attempts} attempts")
+    return Suppression(State.QUEUED, "not found at the phone company: sent again")

@@ -1,0 +1,56 @@
+"""What became of a text after the phone company had accepted it.
+
+Statuses and codes are Twilio's (https://www.twilio.com/docs/messaging/api/message-resource#message-status-values,
+https://www.twilio.com/docs/api/errors). A status that is not known says nothing.
+"""
+
+from dataclasses import dataclass
+
+from sequora_orchestration.domain.answers import KNOWN_CODES
+from sequora_orchestration.domain.ledger_state import State
+
+# The phone was off or nobody knows: one more try is worth it (https://www.twilio.com/docs/api/errors/30003).
+WORTH_A_SECOND_TRY = frozenset({30003, 30008})
+
+_REASONS = {
+    30001: "the queue was too long",
+    30003: "the phone could not be reached",
+    30004: "the recipient has blocked texts",
+    30005: "the number is not in use",
+    30006: "landline: the number cannot receive texts",
+    30007: "the carrier took it for spam",
+    30008: "the carrier gave no reason",
+    30034: "the sender is not registered with the carriers",
+    30036: "it could not be sent while it was worth arriving",
+}
+
+_STATES = {
+    "delivered": State.DELIVERED,
+    "read": State.DELIVERED,
+    "undelivered": State.UNDELIVERED,
+    "failed": State.UNDELIVERED,
+    "canceled": State.UNDELIVERED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The end of a text's way."""
+
+    sid: str
+    state: State
+    code: int | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was not delivered."""
+        if self.state is not State.UNDELIVERED:
+            return None
+        _, known = KNOWN_CODES.get(self.code or 0, (None, "no reason given"))
+        return f"not delivered, {_REASONS.get(self.code or 0, known)}"
+
+
+def receipt(sid: str, status: str, code: int | None) -> Receipt | None:
+    """Return the receipt that a status is, or None while the text is still on its way."""
+    state = _STATES.get(status)
+    return Receipt(sid=sid, state=state, code=code if state is State.UNDELIVERED else None) if state else None

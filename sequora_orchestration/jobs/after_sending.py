@@ -1,0 +1,94 @@
+"""What is done about texts that may have been sent, and about those that were. Dagster is not known here.
+
+Reading the phone company's list changes nothing, and each message is settled by one guarded statement: so two of these
+at a time, or one killed in between, do no harm. What was not settled is looked at again.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sequora_orchestration.domain.doubt import CLOCKS_DIFFER_BY, TRIAL_PREFIX, Doubtful, Listed, found, is_to, verdict
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS, Suppression
+from sequora_orchestration.domain.phone_number import usable
+from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
+from sequora_orchestration.jobs.delivery import ATTEMPTS, Delivery
+from sequora_orchestration.resources.ledger import SentText
+
+ADOPTED = Suppression(State.SENT, "found at the phone company")
+STILL_IN_DOUBT = Suppression(State.IN_DOUBT, "not found yet: looked for again")
+
+
+def look_up(delivery: Delivery, doubtful: Sequence[Doubtful]) -> list[tuple[Doubtful, Suppression]]:
+    """Look for texts in doubt at the phone company, and settle those that can be; return what became of each.
+
+    Raises LookUpError, and the database's errors.
+    """
+    by_number: dict[str | None, list[Doubtful]] = defaultdict(list)
+    numbers = _numbers(delivery, doubtful)
+    for one in doubtful:
+        number = numbers.get(one.id)
+        # If it went to another number than the recipient's of today, all texts have to be searched.
+        texted = number if number and is_to(delivery.ledger.fingerprint(number, ""), one.fingerprints) else None
+        by_number[texted].append(one)
+    outcomes = []
+    for to, some in by_number.items():
+        sids = found(some, _listed(delivery, some, to))
+        outcomes += [(one, _settled(delivery, one, sids.get(one.id))) for one in some]
+    return outcomes
+
+
+def _numbers(delivery: Delivery, doubtful: Sequence[Doubtful]) -> Mapping[str, str]:
+    """Return the recipients' numbers, by message id."""
+    patients = delivery.care.patients({one.recipient_id or "" for one in doubtful if one.kind == CHECK_IN.name})
+    users = delivery.care.users({one.recipient_id or "" for one in doubtful if one.kind != CHECK_IN.name})
+    typed = {id_: one.primary_phone for id_, one in patients.items()}
+    typed |= {id_: one.primary_phone for id_, one in users.items()}
+    return {one.id: number for one in doubtful if (number := usable(typed.get(one.recipient_id or "")))}
+
+
+def _listed(delivery: Delivery, doubtful: Sequence[Doubtful], to: str | None) -> list[Listed]:
+    """Return the texts at the phone company that may be these messages': those that are no other's."""
+    if not any(one.fingerprints for one in doubtful):
+        return []
+    since = min(one.since for one in doubtful) - CLOCKS_DIFFER_BY
+    texts = delivery.sender.texts_since(since, to=to)
+    known = delivery.ledger.known_sids(text.sid for text in texts)
+    return [
+        Listed(
+            sid=text.sid,
+            fingerprint=delivery.ledger.fingerprint(text.to, text.body.removeprefix(TRIAL_PREFIX)),
+            created_at=text.created_at,
+        )
+        for text in texts
+        if text.sid not in known
+    ]
+
+
+def _settled(delivery: Delivery, doubtful: Doubtful, sid: str | None) -> Suppression:
+    if sid:
+        return ADOPTED if delivery.ledger.adopt(doubtful, sid) else STILL_IN_DOUBT
+    judged = verdict(KINDS[doubtful.kind], doubtful, most_attempts=ATTEMPTS)
+    if judged is None or not delivery.ledger.settle_doubt(doubtful, judged):
+        return STILL_IN_DOUBT
+    return judged
+
+
+def follow(delivery: Delivery, texts: Sequence[SentText]) -> list[tuple[SentText, Receipt]]:
+    """Ask what became of these texts, oldest first, and record it; return what is known by now.
+
+    Raises LookUpError, and the database's errors.
+    """
+    if not texts:
+        return []
+    by_sid = {text.sid: text for text in texts}
+    receipts = [
+        (by_sid[receipt.sid], receipt)
+        for receipt in delivery.sender.receipts(by_sid, since=texts[0].sent_at, until=texts[-1].sent_at)
+    ]
+    delivery.ledger.settle_delivered([text for text, receipt in receipts if receipt.state is State.DELIVERED])
+    for text, receipt in receipts:
+        if receipt.state is State.UNDELIVERED:
+            again_after = KINDS[text.kind].second_try_after if receipt.code in WORTH_A_SECOND_TRY else None
+            delivery.ledger.settle_undelivered(text, receipt, again_after=again_after)
+    return receipts

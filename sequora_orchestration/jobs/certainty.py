@@ -1,0 +1,94 @@
+"""What makes sure that a text was sent once, and that it arrived: look-ups of texts in doubt, and receipts."""
+
+from typing import Any
+
+from dagster import Config, Nothing, OpExecutionContext, Out, ResourceParam, config_mapping, job, op
+from pydantic import Field
+
+from sequora_orchestration.jobs.after_sending import follow, look_up
+from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.jobs.reports import each
+from sequora_orchestration.jobs.steps import RETRIES, retried
+from sequora_orchestration.resources.sms_sender import LookUpError
+
+
+class Doubtful(Config):
+    """Which messages are looked up."""
+
+    notification_ids: list[str] = Field(
+        default=[], description="Ids of messages in the ledger; leave them out to look up everything that is in doubt."
+    )
+
+
+class Followed(Config):
+    """Which messages are followed."""
+
+    notification_ids: list[str] = Field(description="Ids of messages in the ledger.", min_length=1)
+
+
+@config_mapping
+def doubtful(config: Doubtful) -> dict[str, Any]:
+    """Give the step its ids."""
+    return {"ops": {look_up_texts.name: {"config": config.model_dump()}}}
+
+
+@config_mapping
+def followed(config: Followed) -> dict[str, Any]:
+    """Give the step its ids."""
+    return {"ops": {fetch_receipts.name: {"config": config.model_dump()}}}
+
+
+@op(out=Out(Nothing), retry_policy=RETRIES)
+def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: ResourceParam[Delivery]) -> None:
+    """Look for texts in doubt in the phone company's list.
+
+    Found, its SID is adopted. Not found when the window is over, a text to staff is sent again, and one to a patient is
+    held for a person.
+    """
+    with retried(context):
+        outcomes = look_up(delivery, delivery.ledger.in_doubt(config.notification_ids))
+        for one, outcome in outcomes:
+            context.log.info(f"{one.subject}: {outcome.state}: {outcome.reason}")
+        records = [
+            {"message": one.id, "kind": one.kind, "state": outcome.state.value, "reason": outcome.reason}
+            for one, outcome in outcomes
+        ]
+        context.add_output_metadata({"looked up": len(outcomes), **each(records)})
+
+
+@op(out=Out(Nothing))
+def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: ResourceParam[Delivery]) -> None:
+    """Ask the phone company what became of texts.
+
+    One that was not delivered is tried once more where that is worth it; a nurse's is told to a supervisor.
+    """
+    asked = delivery.ledger.without_receipt(config.notification_ids)
+    try:
+        receipts = follow(delivery, asked)
+    except LookUpError as error:
+        context.log.warning(f"{error}; asked again later")
+        receipts = []
+    records = [
+        {"message": text.id, "kind": text.kind, "state": receipt.state.value, "reason": receipt.reason or ""}
+        for text, receipt in receipts
+    ]
+    context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
+
+
+@job(config=doubtful)
+def settle_doubtful_texts() -> None:
+    """Find out whether texts in doubt were sent.
+
+    Launched by the sensor `doubtful_texts`. By hand: as it is for everything in doubt, or with `notification_ids`; a
+    text that the phone company has is not sent again.
+    """
+    look_up_texts()
+
+
+@job(config=followed)
+def follow_receipts() -> None:
+    """Find out whether texts arrived.
+
+    Launched by the sensor `texts_without_receipt`. By hand: give `notification_ids`.
+    """
+    fetch_receipts()
