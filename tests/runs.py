@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster import (
+    DagsterInstance,
+    ExecuteInProcessResult,
+    SensorDefinition,
+    SensorResult,
+    build_sensor_context,
+)
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.resources.ledger import Claim, Ledger
@@ -43,6 +49,13 @@ class Runs:
         """Run what the queue's sensor asks for when it has claimed something."""
         request = run_request(queue, claim)
         return self._run(JOB_OF[queue.name], dict(request.run_config), {**request.tags, "dagster/run_key": claim.id})
+
+    def sensor(self, sensor: SensorDefinition) -> list[ExecuteInProcessResult]:
+        """Let a sensor of its own kind tick, and run what it asks for."""
+        with build_sensor_context(instance=self.instance) as context:
+            asked = sensor(context, ledger=self.ledger)
+        assert isinstance(asked, SensorResult)
+        return [self._run(sensor.job.name, dict(one.run_config), dict(one.tags)) for one in asked.run_requests or []]
 
     def launch(self, job: str, **config: object) -> ExecuteInProcessResult:
         """Run a job as a person launches it."""

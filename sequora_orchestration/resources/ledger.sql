@@ -46,6 +46,7 @@ WITH on_its_way AS MATERIALIZED (
                AS most_urgent
     FROM orchestration.notification
     WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
+      AND claim_id IS NOT NULL
 ),
 allowed AS MATERIALIZED (
     SELECT CASE WHEN CAST(:scheduled AS boolean) IS FALSE THEN NULL
@@ -765,19 +766,18 @@ SELECT id::text, kind FROM changed;
 -- The newest message of its kind about it is over, and is sent anew, as a row of its own. Twice: while the second is
 -- under way there is no third; two at once collide on the unique key, and one does nothing.
 WITH newest AS (
-    SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*
+    SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*,
+           regexp_replace(n.business_key, '(\:again|\:resent\:\d+)+$', '') || '\:resent\:' AS key
     FROM orchestration.notification n
     WHERE {of_subject}
-    ORDER BY n.kind, n.recipient_id, n.sla_due_at, n.created_at DESC
+    ORDER BY n.kind, n.recipient_id, n.sla_due_at,
+             n.state IN ('SCHEDULED', 'QUEUED', 'SENDING', 'IN_DOUBT', 'HELD') DESC, n.created_at DESC
 ),
 changed AS (
     INSERT INTO orchestration.notification ({message}, kind, state, lease_until, reason)
-    SELECT regexp_replace(business_key, '(\:again|\:resent\:\d+)+$', '') || '\:resent\:'
-               || (SELECT count(*) FROM orchestration.notification o
-                   WHERE starts_with(o.business_key, regexp_replace(newest.business_key, '(\:again|\:resent\:\d+)+$', '')
-                                             || '\:resent\:')),
+    SELECT key || (SELECT count(*) FROM orchestration.notification o WHERE starts_with(o.business_key, key)),
            task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
-           CASE WHEN due_at IS NOT NULL OR episode_id IS NOT NULL AND task_id IS NULL THEN orchestration.clock() END,
+           CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
            because_of, kind, 'QUEUED', orchestration.clock(), 'sent again for ' || :who || ': ' || :why
     FROM newest
     WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')

@@ -1,0 +1,216 @@
+"""Provider trouble is one event: the breaker opens, rows wait, a trial text closes it."""
+
+from datetime import timedelta
+
+import pytest
+from attempts import begin
+from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
+from phones import Phones
+from runs import Runs, failure
+
+from sequora_orchestration.jobs import delivery
+from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.local.twilio.phone_company import Answer, Hang, Refuse, ResetBeforeAccepting
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.queues import NEW_TASKS, UNREACHED_NURSES
+from sequora_orchestration.settings import DeliverySettings
+
+SECOND = timedelta(seconds=1)
+
+pytestmark = pytest.mark.usefixtures("stopped_clock")
+
+
+def number(place: int) -> str:
+    return f"+1202555{1000 + place}"
+
+
+def tasks(care: Care, count: int, *, first: int = 0, **columns: object) -> list[str]:
+    """Return tasks of a nurse each, with phones from `number(first)` on."""
+    return [care.a_task(care.a_nurse(number(first + place)), created_at=NOW, **columns) for place in range(count)]
+
+
+def attempts(phones: Phones, count: int) -> int:
+    return sum(len(phones.company.attempts(number(place))) for place in range(count))
+
+
+TROUBLES = [Refuse(429, 20429), Refuse(500, 20500), Refuse(503, 20503), Hang(0, accept=False), ResetBeforeAccepting()]
+
+
+@pytest.mark.parametrize("answer", TROUBLES)
+def test_trouble_in_a_row_opens_the_breaker_and_the_rows_wait(
+    care: Care, runs: Runs, phones: Phones, answer: Answer
+) -> None:
+    """Of forty texts a few are tried; no attempt is burnt of the others."""
+    waiting = tasks(care, 40)
+    phones.company.always(answer)
+    runs.tick(NEW_TASKS)
+    for _ in range(3):
+        care.let_leases_expire()
+        runs.tick(NEW_TASKS)
+    assert runs.ledger.provider().is_open
+    assert attempts(phones, 40) <= 5 + 2 * 8
+    assert "FAILED" not in care.states()
+    assert sum(row["attempts"] for row in care.ledger()) <= 5 + 2 * 8
+    assert len(waiting) == 40
+
+
+@pytest.mark.parametrize("answer", [Refuse(401, 20003), Refuse(403, 20005), Refuse(400, 21606)])
+def test_one_configuration_error_is_enough_and_the_run_says_what_to_do(
+    care: Care, runs: Runs, phones: Phones, answer: Answer
+) -> None:
+    """The rows wait unburnt."""
+    tasks(care, 1)
+    phones.company.always(answer)
+    (result,) = runs.tick(NEW_TASKS)
+    assert "Check the TWILIO_… settings" in failure(result)
+    assert care.states() == ["QUEUED"]
+    assert care.ledger()[0]["attempts"] == 0
+    assert runs.ledger.provider().is_open
+
+
+def test_a_trial_closes_the_breaker_and_the_backlog_drains_most_severe_first(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """One trial text; it is the most severe one."""
+    low, critical = tasks(care, 20, severity="LOW"), tasks(care, 20, first=20, severity="CRITICAL")
+    phones.company.always(Refuse(401, 20003))
+    runs.tick(NEW_TASKS)
+    phones.company.always(None)
+    care.it_is(NOW + 14 * SECOND)
+    assert runs.tick(NEW_TASKS) == []
+    care.it_is(NOW + 31 * SECOND)
+    (trial,) = runs.tick(NEW_TASKS)
+    assert trial.success
+    assert len(phones.company.accepted()) == 1
+    assert not runs.ledger.provider().is_open
+    while runs.tick(NEW_TASKS):
+        pass
+    texted = [text.body.rsplit("/", 1)[1] for text in phones.company.accepted()]
+    assert set(texted[:20]) == set(critical)
+    assert set(texted[20:]) == set(low)
+    for text in phones.company.accepted():
+        phones.expect(text)
+
+
+def test_trials_become_rarer_while_the_trouble_lasts(care: Care, runs: Runs, phones: Phones) -> None:
+    """After 15, 30 and then every 60 seconds; one text each."""
+    tasks(care, 3)
+    phones.company.always(Refuse(401, 20003))
+    moments = []
+    for seconds in range(0, 300, 5):
+        care.it_is(NOW + seconds * SECOND)
+        before = attempts(phones, 3)
+        runs.tick(NEW_TASKS)
+        if attempts(phones, 3) > before:
+            moments.append(seconds)
+    assert moments[:4] == [0, 15, 30, 60]
+    assert all(later - earlier == 60 for earlier, later in zip(moments[4:], moments[5:], strict=False))
+
+
+def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Runs, phones: Phones) -> None:
+    """Also by hand, and in runs that were queued before."""
+    tasks(care, 3)
+    ledger = runs.ledger
+    claims = ledger.claim(NEW_TASKS)
+    ledger.note_trouble("suspended", 30002, at_once=True, retry_after=None)
+    care.let_the_trial_come()
+    (first,), (second,) = (ledger.take_up(claim.id, f"run-{claim.id}") for claim in claims[:2])
+    assert begin(ledger, first) == 1
+    assert begin(ledger, second) is None
+    assert ledger.claim(NEW_TASKS) == []
+    (result,) = [runs.run(NEW_TASKS, claims[2])]
+    assert result.success
+    assert sorted(care.states()) == ["QUEUED", "QUEUED", "SENDING"]
+    assert phones.company.accepted() == []
+
+
+def test_a_refusal_for_good_shows_that_the_phone_company_answers(care: Care, runs: Runs, phones: Phones) -> None:
+    """The trial's number is a landline: the breaker closes."""
+    runs.ledger.note_trouble("suspended", 30002, at_once=True, retry_after=None)
+    care.let_the_trial_come()
+    tasks(care, 1)
+    phones.company.script(Refuse(400, 21614), to=number(0))
+    runs.tick(NEW_TASKS)
+    assert not runs.ledger.provider().is_open
+
+
+def test_a_number_that_is_always_refused_for_now_does_not_stop_its_neighbours(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """It fails after its attempts, and the supervisor is told."""
+    care.a_supervisor()
+    phones.company.always(Refuse(429, 20429), to=NURSE_PHONE)
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    assert care.states(task) == ["FAILED"]
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: too many requests"])
+    assert not runs.ledger.provider().is_open
+
+
+def test_a_text_in_calm_outlasts_an_outage(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody answers at the phone company's address: the breaker opens on the text's last attempt, which is not burnt."""
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    with monkeypatch.context() as away:
+        away.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{free_port()}")
+        runs.tick(NEW_TASKS)
+    (row,) = care.ledger(task)
+    assert (row["state"], row["attempts"]) == ("QUEUED", 3)
+    assert runs.ledger.provider().is_open
+    care.it_is(NOW + 60 * SECOND)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    assert care.states(task) == ["SENT"]
+
+
+def test_retry_after_is_honoured_without_opening_the_breaker(care: Care, runs: Runs, phones: Phones) -> None:
+    """For all texts, and without burning the attempt."""
+    first, second = care.a_task(care.a_nurse(), created_at=NOW), care.a_task(care.a_nurse(number(2)), created_at=NOW)
+    phones.company.script(Refuse(429, 20429, retry_after=40))
+    claims = runs.ledger.claim(NEW_TASKS)
+    for claim in claims:
+        assert runs.run(NEW_TASKS, claim).success
+    assert phones.company.accepted() == []
+    assert not runs.ledger.provider().is_open
+    assert sorted(row["attempts"] for row in care.ledger()) == [0, 0]
+    care.it_is(NOW + 39 * SECOND)
+    assert runs.tick(NEW_TASKS) == []
+    care.it_is(NOW + 41 * SECOND)
+    runs.tick(NEW_TASKS)
+    assert care.states(first) == care.states(second) == ["SENT"]
+    for text in phones.company.accepted():
+        phones.expect(text)
+
+
+def test_the_senders_rate_is_kept_and_shared(care: Care) -> None:
+    """Turns follow one another, whoever takes them; what is on its way is no more than some seconds of it."""
+    ledgers = [Ledger(care.engine, delivery=DeliverySettings(sequora_sender_rate=3)) for _ in range(2)]
+    waits = [ledgers[turn % 2].wait_of(segments=3) for turn in range(4)]
+    assert waits == pytest.approx([0, 1, 2, 3])
+    care.it_is(NOW + timedelta(minutes=1))
+    assert ledgers[0].wait_of(segments=1) == 0
+    tasks(care, 40)
+    claims = ledgers[0].claim(NEW_TASKS)
+    assert sum(len(claim.subjects) for claim in claims) == 5
+    assert ledgers[1].claim(NEW_TASKS) == []
+
+
+def test_without_a_rate_nobody_waits(care: Care, ledger: Ledger) -> None:
+    """And nothing is written for it."""
+    assert [ledger.wait_of(segments=3) for _ in range(3)] == [0, 0, 0]
+    assert care.one("SELECT next_slot FROM orchestration.provider") is None
+
+
+def test_a_process_that_stood_still_before_its_call_does_not_call(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another may have taken the text for abandoned by then."""
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    monkeypatch.setattr(delivery, "LATEST_CALL", -1)
+    monkeypatch.setattr(delivery, "ATTEMPTS", 1)
+    runs.tick(NEW_TASKS)
+    assert care.states(task) == ["FAILED"]
+    phones(NURSE_PHONE).received_no_text()
+    assert phones(NURSE_PHONE).attempts == 0

@@ -1,0 +1,301 @@
+"""Texts in doubt: looked up at the phone company, adopted, sent again or held; never doubled."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from attempts import begin
+from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
+from dagster import ExecuteInProcessResult
+from phones import Phones
+from runs import Runs, metadata
+
+from sequora_orchestration.local.twilio.phone_company import (
+    Answer,
+    ErrorAfterAccepting,
+    Garbage,
+    Hang,
+    Refuse,
+    ResetAfterAccepting,
+    ResetBeforeAccepting,
+)
+from sequora_orchestration.resources.ledger import ATTEMPT_LEASE, Ledger
+from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS, UNREACHED_NURSES
+from sequora_orchestration.sensors.certainty import doubtful_texts
+
+SECOND = timedelta(seconds=1)
+WINDOW = 60 * SECOND
+
+pytestmark = pytest.mark.usefixtures("stopped_clock")
+
+
+def looked_up(runs: Runs) -> list[ExecuteInProcessResult]:
+    """Look up what the sensor finds due."""
+    return runs.sensor(doubtful_texts)
+
+
+def doubtful_task(care: Care, runs: Runs, phones: Phones, answer: Answer, **task: Any) -> str:
+    """Return a task whose nurse's text is in doubt after that answer."""
+    phones.company.script(answer, to=NURSE_PHONE)
+    id_ = care.a_task(care.a_nurse(), **task)
+    runs.tick(NEW_TASKS)
+    assert care.states(id_) == ["IN_DOUBT"]
+    return id_
+
+
+def doubtful_check_ins(care: Care, runs: Runs, phones: Phones, answers: Sequence[Answer]) -> list[str]:
+    """Return as many episodes of patients with one name and one phone, whose check-ins are in doubt."""
+    episodes = [care.an_episode(care.a_patient(), created_at=NOW) for _ in answers]
+    runs.tick(NEW_EPISODES)
+    care.it_is(NOW + timedelta(days=1))
+    for answer in answers:
+        phones.company.script(answer, to=PATIENT_PHONE)
+    runs.tick(DUE_CHECK_INS)
+    assert set(care.states()) == {"IN_DOUBT"}
+    return episodes
+
+
+ACCEPTED = [ResetAfterAccepting(), ErrorAfterAccepting(500), Garbage()]
+NOT_ACCEPTED = [ResetBeforeAccepting(), Refuse(500, 20500), Hang(0, accept=False)]
+
+
+@pytest.mark.parametrize("answer", ACCEPTED)
+def test_a_text_in_doubt_that_the_phone_company_has_is_adopted(
+    care: Care, runs: Runs, phones: Phones, answer: Answer
+) -> None:
+    """With its SID, and logged; nothing is sent."""
+    task = doubtful_task(care, runs, phones, answer)
+    text = phones(NURSE_PHONE).received_text()
+    care.it_is(NOW + 5 * SECOND)
+    (result,) = looked_up(runs)
+    assert result.success
+    assert metadata(result, "look_up_texts")["state"] == "SENT"
+    (row,) = care.ledger(task)
+    assert (row["state"], row["provider_sid"], row["adopted"], row["fingerprints"]) == ("SENT", text.sid, True, [])
+    assert row["sent_at"] == NOW
+    assert len(care.logged(task)) == 1
+    assert runs.ledger.figures().doubts.adopted == 1
+    assert phones(NURSE_PHONE).attempts == 1
+
+
+@pytest.mark.parametrize("answer", NOT_ACCEPTED)
+def test_a_nurses_text_that_the_phone_company_does_not_have_is_sent_again_after_the_window_and_not_before(
+    care: Care, runs: Runs, phones: Phones, answer: Answer
+) -> None:
+    """Silence would be worse than a second text."""
+    task = doubtful_task(care, runs, phones, answer)
+    for seconds in (5, 15, 35, 59):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+        assert runs.tick(NEW_TASKS) == []
+        assert care.states(task) == ["IN_DOUBT"]
+    care.it_is(NOW + 120 * SECOND)
+    looked_up(runs)
+    (row,) = care.ledger(task)
+    assert (row["state"], row["reason"]) == ("QUEUED", "not found at the phone company: sent again")
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    assert care.states(task) == ["SENT"]
+    assert runs.ledger.figures().doubts.sent_again == 1
+
+
+def test_a_text_that_shows_up_late_is_not_doubled(care: Care, runs: Runs, phones: Phones) -> None:
+    """The list lags behind by nearly the whole window."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    hidden = phones.company.accepted()[0]
+    phones.company.visible_after = 1_000_000
+    for seconds in (5, 15, 35, 59):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+    phones.company.visible_after = 0
+    care.it_is(NOW + WINDOW)
+    looked_up(runs)
+    care.it_is(NOW + 2 * WINDOW)
+    looked_up(runs)
+    assert care.states(task) == ["SENT"]
+    assert phones(NURSE_PHONE).received_text().sid == hidden.sid
+    assert runs.tick(NEW_TASKS) == []
+
+
+def test_a_text_that_shows_up_after_it_was_sent_again_settles_the_next_doubt(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """There is no third."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    phones.company.visible_after = 1_000_000
+    for seconds in (5, 120):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+    phones.company.script(ResetBeforeAccepting(), to=NURSE_PHONE)
+    runs.tick(NEW_TASKS)
+    assert care.states(task) == ["IN_DOUBT"]
+    phones.company.visible_after = 0
+    care.it_is(NOW + 125 * SECOND)
+    looked_up(runs)
+    assert care.states(task) == ["SENT"]
+    phones(NURSE_PHONE).received_text()
+    assert phones(NURSE_PHONE).attempts == 2
+
+
+def test_a_patients_text_that_the_phone_company_does_not_have_is_held(care: Care, runs: Runs, phones: Phones) -> None:
+    """A person decides: released, it goes out; nothing else sends it."""
+    (episode,) = doubtful_check_ins(care, runs, phones, [ResetBeforeAccepting()])
+    day = NOW + timedelta(days=1)
+    for seconds in (5, 120):
+        care.it_is(day + seconds * SECOND)
+        looked_up(runs)
+    assert care.states() == ["HELD"]
+    assert looked_up(runs) == []
+    assert runs.tick(DUE_CHECK_INS) == []
+    runs.launch("send_check_in", episode_ids=[episode])
+    assert care.states() == ["HELD"]
+    assert runs.ledger.figures().doubts.held == 1
+
+
+def test_of_two_equal_texts_each_message_gets_one(care: Care, runs: Runs, phones: Phones) -> None:
+    """Two check-ins on patients with one name and one phone, both accepted: two SIDs."""
+    doubtful_check_ins(care, runs, phones, [ResetAfterAccepting(), ResetAfterAccepting()])
+    care.it_is(NOW + timedelta(days=1, seconds=5))
+    looked_up(runs)
+    sids = {row["provider_sid"] for row in care.ledger()}
+    assert sids == {text.sid for text in phones.company.accepted()}
+    assert len(sids) == 2
+    for _ in sids:
+        phones(PATIENT_PHONE).received_text()
+
+
+def test_of_two_equal_texts_only_the_one_that_was_accepted_is_adopted(care: Care, runs: Runs, phones: Phones) -> None:
+    """The other is held, whichever it was."""
+    doubtful_check_ins(care, runs, phones, [ResetAfterAccepting(), ResetBeforeAccepting()])
+    for seconds in (5, 120):
+        care.it_is(NOW + timedelta(days=1, seconds=seconds))
+        looked_up(runs)
+    assert sorted(care.states()) == ["HELD", "SENT"]
+    phones(PATIENT_PHONE).received_text()
+
+
+def test_a_text_that_another_message_has_is_not_adopted(care: Care, runs: Runs, phones: Phones) -> None:
+    """An equal text was sent and recorded just before."""
+    episodes = [care.an_episode(care.a_patient(), created_at=NOW) for _ in range(2)]
+    runs.tick(NEW_EPISODES)
+    care.it_is(NOW + timedelta(days=1))
+    first, second = runs.ledger.claim(DUE_CHECK_INS)
+    runs.run(DUE_CHECK_INS, first)
+    phones.company.script(ResetBeforeAccepting(), to=PATIENT_PHONE)
+    runs.run(DUE_CHECK_INS, second)
+    for seconds in (5, 120):
+        care.it_is(NOW + timedelta(days=1, seconds=seconds))
+        looked_up(runs)
+    assert sorted(care.states()) == ["HELD", "SENT"]
+    assert len(episodes) == 2
+    phones(PATIENT_PHONE).received_text()
+
+
+def test_what_a_dead_process_was_sending_is_looked_up(care: Care, runs: Runs, phones: Phones) -> None:
+    """It died before its call: the text goes out once its lease is over and it was looked for twice."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (notification,) = runs.ledger.take_up(claim.id, "a-run")
+    assert begin(runs.ledger, notification) == 1
+    care.it_is(NOW + (ATTEMPT_LEASE - 1) * SECOND)
+    assert looked_up(runs) == []
+    assert care.states(task) == ["SENDING"]
+    for seconds in (ATTEMPT_LEASE, ATTEMPT_LEASE + 5):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    assert care.states(task) == ["SENT"]
+
+
+def test_a_recipient_whose_number_was_changed_is_found_by_the_text(care: Care, runs: Runs, phones: Phones) -> None:
+    """It went to the old number."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    care.rows("""UPDATE "User" SET primary_phone = '+12025550109'""")
+    care.it_is(NOW + 5 * SECOND)
+    looked_up(runs)
+    assert care.states(task) == ["SENT"]
+    phones(NURSE_PHONE).received_text()
+
+
+def test_a_task_that_was_changed_meanwhile_is_found_by_the_text(care: Care, runs: Runs, phones: Phones) -> None:
+    """Written again, the text would read otherwise."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    care.change_task(task, severity="LOW", reason_codes=["FEVER"])
+    care.it_is(NOW + 5 * SECOND)
+    looked_up(runs)
+    assert care.states(task) == ["SENT"]
+    phones(NURSE_PHONE).received_text()
+
+
+def test_a_task_that_was_resolved_meanwhile_is_not_texted_about_again(care: Care, runs: Runs, phones: Phones) -> None:
+    """What the phone company does not have ends as cancelled."""
+    task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
+    care.change_task(task, status="RESOLVED")
+    for seconds in (5, 120):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+    runs.tick(NEW_TASKS)
+    assert care.states(task) == ["CANCELLED"]
+    phones(NURSE_PHONE).received_no_text()
+
+
+def test_while_the_list_cannot_be_read_nothing_is_decided(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step fails and says so, without a number; the text stays in doubt."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "another")
+    care.it_is(NOW + 5 * SECOND)
+    (result,) = looked_up(runs)
+    assert not result.success
+    assert care.states(task) == ["IN_DOUBT"]
+    events = str([event.event_specific_data for event in result.all_events])
+    assert "could not be read" in events
+    assert NURSE_PHONE[2:] not in events
+    monkeypatch.undo()
+    phones(NURSE_PHONE).received_text()
+
+
+def test_a_text_that_is_never_found_is_given_up_after_its_attempts(care: Care, runs: Runs, phones: Phones) -> None:
+    """It may be what breaks them; the supervisor is told as of every text that fails."""
+    care.a_supervisor()
+    phones.company.always(ResetBeforeAccepting(), to=NURSE_PHONE)
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    for number in range(4):
+        runs.tick(NEW_TASKS)
+        for seconds in (10, 120):
+            care.it_is(NOW + timedelta(hours=number) + seconds * SECOND)
+            looked_up(runs)
+    (row,) = care.ledger(task)
+    assert (row["state"], row["attempts"]) == ("FAILED", 4)
+    assert "not found at the phone company after 4 attempts" in row["reason"]
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: not found at the phone company", task])
+
+
+def test_an_attempt_of_before_the_fingerprints_is_held(care: Care, runs: Runs, phones: Phones) -> None:
+    """Nobody can tell whether it was sent: a person looks."""
+    task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
+    care.rows("UPDATE orchestration.notification SET fingerprints = '{}', look_at = NULL, doubted_at = NULL")
+    looked_up(runs)
+    assert care.states(task) == ["HELD"]
+
+
+def test_two_look_ups_at_once_settle_a_text_once(care: Care, ledger: Ledger, runs: Runs, phones: Phones) -> None:
+    """Both have read the same rows."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    text = phones(NURSE_PHONE).received_text()
+    (one,) = ledger.in_doubt()
+    assert ledger.adopt(one, text.sid)
+    assert not ledger.adopt(one, text.sid)
+    assert len(care.logged(task)) == 1
+
+
+def test_everything_in_doubt_is_looked_up_by_hand_without_ids(care: Care, runs: Runs, phones: Phones) -> None:
+    """As a person launches it."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    assert runs.launch("settle_doubtful_texts").success
+    assert care.states(task) == ["SENT"]
+    phones(NURSE_PHONE).received_text()
