@@ -1,6 +1,7 @@
 """Provider trouble is one event: the breaker opens, rows wait, a trial text closes it."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from attempts import begin
@@ -104,7 +105,7 @@ def test_trials_become_rarer_while_the_trouble_lasts(care: Care, runs: Runs, pho
         if attempts(phones, 3) > before:
             moments.append(seconds)
     assert moments[:4] == [0, 15, 30, 60]
-    assert all(later - earlier == 60 for earlier, later in zip(moments[4:], moments[5:], strict=False))
+    assert all(later - earlier == 60 for earlier, later in pairwise(moments[4:]))
 
 
 def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Runs, phones: Phones) -> None:
@@ -151,7 +152,7 @@ def test_a_number_that_is_always_refused_for_now_does_not_stop_its_neighbours(
 def test_a_text_in_calm_outlasts_an_outage(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody answers at the phone company's address: the breaker opens on the text's last attempt, which is not burnt."""
+    """Nobody answers at the phone company's address: the breaker opens on the last attempt, which is not burnt."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
     with monkeypatch.context() as away:
         away.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{free_port()}")
