@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import MessageKind, Suppression
 
-# A text in the list may seem older than the call that made it: the list counts in whole seconds, by another clock.
-CLOCKS_DIFFER_BY = timedelta(minutes=5)
+# A text in the list may seem older than the call that made it: the list goes by another clock, and either may be hours
+# off. What an equal text of another day would be mistaken for, it is not: each text is one message's alone.
+CLOCKS_DIFFER_BY = timedelta(days=1)
 
 # What Twilio puts before every text of a trial account.
 TRIAL_PREFIX = "Sent from your Twilio trial account - "

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 from phones import Phones
 
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.local.twilio import phone_company
 from sequora_orchestration.local.twilio.phone_company import (
     ErrorAfterAccepting,
@@ -29,7 +30,7 @@ from sequora_orchestration.local.twilio.phone_company import (
 )
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.resources import sms_sender
-from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, SmsSender, open_sms_sender
+from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, LookUpError, SmsSender, open_sms_sender
 from sequora_orchestration.settings import SettingError, TwilioSettings
 
 SENDER = "+15005550006"
@@ -397,3 +398,104 @@ def test_without_an_account_there_is_no_sender_and_no_other_instead(monkeypatch:
     monkeypatch.delenv("TWILIO_AUTH_TOKEN")
     with pytest.raises(SettingError, match="TWILIO_AUTH_TOKEN is not set"):
         open_sms_sender()
+
+
+def sent(phones: Phones, *bodies: str, to: str = NUMBER) -> list[str]:
+    """Send these texts to a number, and return their SIDs."""
+    sender, sids = SmsSender(TwilioSettings.load()), []
+    for body in bodies:
+        answer = sender.send(to, body, WORTH)
+        assert isinstance(answer, Accepted)
+        sids.append(answer.sid)
+        phones(to).received_text()
+    return sids
+
+
+def test_the_texts_since_a_moment_are_listed_newest_first(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over several pages; those to one number, or all."""
+    monkeypatch.setattr(sms_sender, "PAGE_SIZE", 2)
+    sids = sent(phones, "one", "two", "three", "four", "five")
+    other = sent(phones, "to somebody else", to="+12025550124")
+    sender = open_sms_sender()
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    texts = sender.texts_since(hour_ago, to=NUMBER)
+    assert [text.sid for text in texts] == sids[::-1]
+    assert {(text.to, text.body) for text in texts} >= {(NUMBER, "one"), (NUMBER, "five")}
+    assert [text.sid for text in sender.texts_since(hour_ago)] == [*other, *sids[::-1]]
+    assert NUMBER not in repr(texts)
+    assert "three" not in repr(texts)
+
+
+def test_texts_that_are_too_old_are_not_listed(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the list is not read much further than to them."""
+    monkeypatch.setattr(sms_sender, "OLDER_IN_A_ROW", 2)
+    monkeypatch.setattr(sms_sender, "PAGE_SIZE", 1)
+    sent(phones, "one", "two", "three", "four", "five")
+    listed = phones.company.listed
+    pages = []
+
+    def counted(*args: object, **kwargs: object) -> object:
+        pages.append(kwargs)
+        return listed(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(phones.company, "listed", counted)
+    assert open_sms_sender().texts_since(datetime.now(UTC) + timedelta(hours=1), to=NUMBER) == []
+    assert len(pages) == 2
+
+
+def test_a_list_that_is_too_long_proves_nothing(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not seen may be there."""
+    monkeypatch.setattr(sms_sender, "MOST_LISTED", 3)
+    sent(phones, "one", "two", "three")
+    with pytest.raises(LookUpError, match="too long"):
+        open_sms_sender().texts_since(datetime.now(UTC) - timedelta(hours=1))
+
+
+def test_a_list_that_cannot_be_read_is_one_error_without_a_number(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the SDK raises."""
+    (sid,) = sent(phones, "one")
+    now = datetime.now(UTC)
+    for name, value in (("TWILIO_AUTH_TOKEN", "wrong"), ("TWILIO_API_BASE_URL", "http://127.0.0.1:9")):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            sender = SmsSender(TwilioSettings.load())
+            with pytest.raises(LookUpError) as listed:
+                sender.texts_since(now, to=NUMBER)
+            with pytest.raises(LookUpError) as fetched:
+                sender.receipts([sid], since=now, until=now)
+            for raised in (listed, fetched):
+                assert NUMBER[1:] not in f"{raised.value!r} {raised.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_receipts_are_known_once_texts_have_arrived(phones: Phones, count: int) -> None:
+    """Of few by name, of many from the list."""
+    sids = sent(phones, *(f"text {number}" for number in range(count)))
+    now = datetime.now(UTC)
+    phones.company.seconds_per_status = 1000
+    assert open_sms_sender().receipts(sids, since=now, until=now) == []
+    phones.company.seconds_per_status = 0
+    receipts = open_sms_sender().receipts(sids, since=now, until=now)
+    assert [(one.sid, one.state) for one in receipts] == [(sid, State.DELIVERED) for sid in sids]
+
+
+def test_receipts_that_the_list_does_not_show_are_asked_for_by_name(phones: Phones) -> None:
+    """Some of them each time: the ledger's clock is hours off."""
+    sids = sent(phones, *(f"text {number}" for number in range(12)))
+    phones.company.seconds_per_status = 0
+    long_ago = datetime.now(UTC) - timedelta(hours=9)
+    receipts = open_sms_sender().receipts(sids, since=long_ago, until=long_ago)
+    assert [one.sid for one in receipts] == sids[: sms_sender.FEW_RECEIPTS]
+
+
+def test_the_number_that_is_looked_for_is_not_logged(phones: Phones, caplog: pytest.LogCaptureFixture) -> None:
+    """The HTTP library logs addresses at its level DEBUG, and the list's has the number in it."""
+    sent(phones, "one")
+    caplog.set_level(logging.DEBUG, "urllib3.connectionpool")
+    sender = SmsSender(TwilioSettings.load())
+    sender.texts_since(datetime.now(UTC), to=NUMBER)
+    sender.texts_since(datetime.now(UTC))
+    assert NUMBER[1:] not in caplog.text
+    assert "Messages.json" in caplog.text

@@ -1,0 +1,111 @@
+"""Finding texts in doubt in the phone company's list, and what becomes of those that are not there."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sequora_orchestration.domain.doubt import Doubtful, Listed, fingerprint, found, is_to, verdict
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS, TASK_CREATED
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+STAFF = [kind for kind in KINDS.values() if kind is not CHECK_IN]
+
+
+def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
+    return Doubtful(
+        **{
+            "id": id_,
+            "kind": TASK_CREATED.name,
+            "task_id": "task",
+            "episode_id": None,
+            "recipient_id": "nurse",
+            "attempts": 1,
+            "fingerprints": frozenset(fingerprints or ["x"]),
+            "since": NOW,
+            "looks": 2,
+            "is_window_over": True,
+            **columns,
+        }  # type: ignore[arg-type]
+    )
+
+
+def listed(sid: str, mark: str, created_at: datetime | None = NOW) -> Listed:
+    return Listed(sid=sid, fingerprint=mark, created_at=created_at)
+
+
+def test_a_text_is_found_by_its_fingerprint() -> None:
+    """Whichever attempt it was of."""
+    assert found([doubtful("a", "x", "y")], [listed("SM1", "z"), listed("SM2", "y")]) == {"a": "SM2"}
+
+
+def test_a_text_of_another_day_is_not_it() -> None:
+    """An equal one may be from long ago; by an hour, clocks may differ."""
+    old = listed("SM1", "x", NOW - timedelta(days=1, seconds=1))
+    assert found([doubtful("a", "x")], [old]) == {}
+    assert found([doubtful("a", "x")], [listed("SM1", "x", NOW - timedelta(hours=1))]) == {"a": "SM1"}
+    assert found([doubtful("a", "x")], [listed("SM1", "x", None)]) == {"a": "SM1"}
+
+
+@given(st.integers(0, 4), st.integers(0, 4))
+def test_of_equal_texts_each_is_one_messages_alone(messages: int, texts: int) -> None:
+    """As many messages find one as there are texts."""
+    sids = found(
+        [doubtful(str(number), "x") for number in range(messages)],
+        [listed(f"SM{number}", "x", NOW + timedelta(seconds=number)) for number in range(texts)],
+    )
+    assert len(sids) == min(messages, texts)
+    assert len(set(sids.values())) == len(sids)
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_texts_that_differ_have_other_fingerprints(number: str, body: str, other_number: str, other_body: str) -> None:
+    """In number or body; and none of either can be read in it."""
+    same = (number, body) == (other_number, other_body)
+    assert (fingerprint(b"salt", number, body) == fingerprint(b"salt", other_number, other_body)) == same
+    assert fingerprint(b"salt", number, body) != fingerprint(b"pepper", number, body)
+    assert len(fingerprint(b"salt", number, body)) == 65
+
+
+def test_the_number_of_a_fingerprint_is_known_by_another_of_it() -> None:
+    """That of today's number, whatever the text."""
+    sent = [fingerprint(b"salt", "+1", "one"), fingerprint(b"salt", "+1", "two")]
+    assert is_to(fingerprint(b"salt", "+1", ""), sent)
+    assert not is_to(fingerprint(b"salt", "+2", ""), sent)
+    assert not is_to(fingerprint(b"salt", "+1", ""), [*sent, fingerprint(b"salt", "+2", "three")])
+
+
+@pytest.mark.parametrize("columns", [{"looks": 1}, {"is_window_over": False}])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_nothing_is_decided_before_the_window_is_over_and_the_second_look(
+    kind: object, columns: dict[str, object]
+) -> None:
+    """Not found is not proof."""
+    assert verdict(kind, doubtful(**columns), most_attempts=4) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", STAFF, ids=lambda kind: kind.name)
+def test_a_text_to_staff_is_sent_again_until_its_attempts_are_used_up(kind: object) -> None:
+    """Silence is worse than a second text."""
+    states = [
+        verdict(kind, doubtful(attempts=number), most_attempts=4).state  # type: ignore[arg-type, union-attr]
+        for number in range(1, 6)
+    ]
+    assert states == [State.QUEUED] * 3 + [State.FAILED] * 2
+
+
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_a_text_to_a_patient_is_held(attempts: int) -> None:
+    """However often it was tried."""
+    held = verdict(CHECK_IN, doubtful(kind=CHECK_IN.name, attempts=attempts), most_attempts=4)
+    assert held is not None
+    assert held.state is State.HELD
+
+
+def test_what_has_no_fingerprint_is_held_at_once() -> None:
+    """Nobody can recognise it."""
+    held = verdict(TASK_CREATED, doubtful(fingerprints=frozenset(), looks=1, is_window_over=False), most_attempts=4)
+    assert held is not None
+    assert held.state is State.HELD

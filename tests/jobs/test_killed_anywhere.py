@@ -1,0 +1,182 @@
+"""A process that is killed between any two statements of its way, or around its call, loses no text and doubles none.
+
+Each time a child process takes the whole way, from the claim to the log, and kills itself with SIGKILL after one more
+statement than the time before. Then the leases run out, and the sensors tick.
+"""
+
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
+from dagster import DagsterInstance
+from phones import Phones
+from runs import Runs
+
+from sequora_orchestration.resources import care_database, ledger
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.queues import (
+    DUE_CHECK_INS,
+    NEW_EPISODES,
+    NEW_TASKS,
+    SLA_BREACHES,
+    UNANSWERED_BREACHES,
+    UNREACHED_NURSES,
+    Queue,
+)
+from sequora_orchestration.resources.sms_sender import SmsSender
+from sequora_orchestration.sensors.certainty import doubtful_texts
+
+DAY = timedelta(days=1)
+
+pytestmark = [pytest.mark.usefixtures("stopped_clock"), pytest.mark.timeout(400)]
+
+
+class FailPoint:
+    """Kills this process after so many statements and calls."""
+
+    def __init__(self, after: int) -> None:
+        """Count from here on."""
+        self.left = after
+
+    def passed(self) -> None:
+        """Go on, or be killed."""
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with this point before it; a call has one after it as well."""
+
+        def passing(*args: Any, **kwargs: Any) -> Any:
+            self.passed()
+            return function(*args, **kwargs)
+
+        return passing
+
+
+def survives(care_url: str, queues: list[Queue], *, after: int) -> bool:
+    """Let a process take the whole way, killed after so many statements; tell whether it came through."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python warns of forks beside threads; the child uses none of ours
+        child = os.fork()
+    if child == 0:
+        try:
+            point = FailPoint(after)
+            for module in (ledger, care_database):
+                module.execute = point.around(module.execute)  # type: ignore[attr-defined]
+            SmsSender.send = point.around(SmsSender.send)  # type: ignore[method-assign]
+            with DagsterInstance.ephemeral() as instance:
+                runs = Runs(instance, Ledger(engine_for(care_url)))
+                for queue in queues:
+                    runs.tick(queue)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return not os.WIFSIGNALED(status)
+
+
+def recover(care: Care, runs: Runs, queues: list[Queue], *, since: Any) -> None:
+    """Let time pass, and the sensors tick."""
+    for minutes in range(6):
+        care.it_is(since + timedelta(minutes=1.1 * minutes))
+        runs.ledger.set_aside_what_died()
+        runs.sensor(doubtful_texts)
+        for queue in queues:
+            runs.tick(queue)
+
+
+def killed_everywhere(
+    care: Care, care_url: str, runs: Runs, queues: list[Queue], prepare: Callable[[], str], *, at: Any
+) -> list[str]:
+    """Kill the way of one thing after another at one statement after another; return the things' ids."""
+    ids = []
+    for after in range(100):
+        care.it_is(at)
+        ids.append(prepare())
+        care.it_is(at)
+        came_through = survives(care_url, queues, after=after)
+        recover(care, runs, queues, since=at)
+        if came_through:
+            return ids
+    raise AssertionError("the way has no end")
+
+
+def test_a_new_task_is_texted_once(care: Care, care_url: str, runs: Runs, phones: Phones) -> None:
+    """And logged once."""
+    nurse = care.a_nurse()
+    tasks = killed_everywhere(care, care_url, runs, [NEW_TASKS], lambda: care.a_task(nurse, created_at=NOW), at=NOW)
+    assert len(tasks) > 12
+    for task in tasks:
+        phones(NURSE_PHONE).received_text(containing=[task])
+        assert care.states(task) == ["SENT"]
+        assert len(care.logged(task)) == 1
+
+
+def test_a_missed_sla_is_alerted_once_and_escalated_once(care: Care, care_url: str, runs: Runs, phones: Phones) -> None:
+    """The wait in between is there whenever the process dies."""
+    care.a_supervisor()
+    nurse = care.a_nurse()
+
+    def missed() -> str:
+        return care.a_task(nurse, created_at=NOW, sla_due_at=NOW)
+
+    tasks = killed_everywhere(care, care_url, runs, [SLA_BREACHES], missed, at=NOW)
+    care.it_is(NOW + timedelta(minutes=40))
+    runs.tick(UNANSWERED_BREACHES)
+    for task in tasks:
+        phones(NURSE_PHONE).received_text(containing=["SLA missed", task])
+        phones(SUPERVISOR_PHONE).received_text(containing=["ESCALATION", task])
+        assert sorted(care.states(task)) == ["SENT", "SENT"]
+        assert len(care.logged(task)) == 2
+
+
+def test_an_unreached_nurse_is_told_to_each_supervisor_once(
+    care: Care, care_url: str, runs: Runs, phones: Phones
+) -> None:
+    """Also where it dies between one supervisor and the next."""
+    care.a_supervisor()
+    care.a_supervisor("+12025550122")
+    nurse = care.a_nurse(None)
+
+    def unreached() -> str:
+        task = care.a_task(nurse, created_at=NOW)
+        runs.tick(NEW_TASKS)
+        return task
+
+    tasks = killed_everywhere(care, care_url, runs, [UNREACHED_NURSES], unreached, at=NOW)
+    for task in tasks:
+        phones(SUPERVISOR_PHONE).received_text(containing=[task])
+        phones("+12025550122").received_text(containing=[task])
+        assert sorted(care.states(task)) == ["FAILED", "SENT", "SENT"]
+
+
+def test_a_check_in_is_scheduled_and_sent_at_most_once(care: Care, care_url: str, runs: Runs, phones: Phones) -> None:
+    """Where its call may have been made and was not, a person is asked."""
+    patient = care.a_patient()
+
+    def discharged() -> str:
+        return care.an_episode(patient, created_at=NOW)
+
+    episodes = killed_everywhere(care, care_url, runs, [NEW_EPISODES], discharged, at=NOW)
+    assert care.states() == ["SCHEDULED"] * len(episodes)
+
+    def due() -> str:
+        episode = care.an_episode(patient, created_at=NOW)
+        care.it_is(NOW)
+        runs.tick(NEW_EPISODES)
+        return episode
+
+    care.rows("""DELETE FROM orchestration.notification; DELETE FROM "Episode" """)
+    episodes = killed_everywhere(care, care_url, runs, [DUE_CHECK_INS], due, at=NOW + DAY)
+    states = care.states()
+    assert states.count("SENT") == len(phones.company.accepted())
+    assert states.count("SENT") + states.count("HELD") == len(episodes)
+    assert states.count("HELD") == 1  # killed right before the call
+    for _ in range(states.count("SENT")):
+        phones(PATIENT_PHONE).received_text()
