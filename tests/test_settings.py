@@ -13,6 +13,7 @@ from sequora_orchestration.settings import (
     AppSettings,
     DagsterStorageSettings,
     DatabaseSettings,
+    DeliverySettings,
     Duration,
     SettingError,
     TwilioSettings,
@@ -43,6 +44,9 @@ OPTIONAL = (
     "TWILIO_API_BASE_URL",
     "TWILIO_MESSAGING_SERVICE_SID",
     *DURATIONS,
+    "SEQUORA_DOUBT_WINDOW",
+    "SEQUORA_RECEIPT_WINDOW",
+    "SEQUORA_SENDER_RATE",
 )
 
 
@@ -368,3 +372,32 @@ def test_every_length_of_time_that_is_wrong_is_said_at_once(monkeypatch: pytest.
     for name in DURATIONS:
         monkeypatch.setenv(name, "soon")
     assert [line.split(" ", 1)[0] for line in sentence(WorkflowSettings).splitlines()] == list(DURATIONS)
+
+
+# --- certainty --------------------------------------------------------------------------------------------------------
+
+
+def test_how_sure_we_make_by_default() -> None:
+    """A minute of doubt, five for a receipt, and as fast as it goes."""
+    loaded = DeliverySettings.load()
+    assert loaded.sequora_doubt_window == timedelta(minutes=1)
+    assert loaded.sequora_receipt_window == timedelta(minutes=5)
+    assert loaded.sequora_sender_rate is None
+
+
+@pytest.mark.parametrize(("value", "rate"), [("1", 1), ("0.5", 0.5), ("100", 100)])
+def test_a_senders_rate_is_a_number_of_segments_a_second(
+    monkeypatch: pytest.MonkeyPatch, value: str, rate: float
+) -> None:
+    """Of less than one, too."""
+    monkeypatch.setenv("SEQUORA_SENDER_RATE", value)
+    assert DeliverySettings.load().sequora_sender_rate == rate
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "fast", "1/s", "nan", "inf"])
+def test_what_is_no_rate_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Nothing would go out at a rate of nothing."""
+    monkeypatch.setenv("SEQUORA_SENDER_RATE", value)
+    said = sentence(DeliverySettings)
+    assert said.startswith("SEQUORA_SENDER_RATE ")
+    assert "give how many segments a second" in said

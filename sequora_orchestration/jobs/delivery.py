@@ -6,6 +6,7 @@ Between any two statements the process may be killed. What then holds:
 - after the answer is recorded: the row has left SENDING for good, or is QUEUED with the reason.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,8 @@ from sequora_orchestration.resources.ledger import TRIAL_PAUSE, Ledger
 from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, SmsSender
 
 T = TypeVar("T")
+
+LOG = logging.getLogger(__name__)
 
 # The first try, and one after each of the waits.
 WAITS = (1, 2, 4)
@@ -258,7 +261,10 @@ class Delivery:
                 self.ledger.settle_unclear(notification, attempt, reason, code)
         refusal, retry_after = (answer.refusal, answer.retry_after) if isinstance(answer, Refused) else (None, None)
         at_once = refusal is Refusal.CONFIGURATION or (refusal is Refusal.UNREACHABLE and attempt >= ATTEMPTS)
-        if self.ledger.note_trouble(answer.reason, answer.code, at_once=at_once, retry_after=retry_after):
+        trouble = self.ledger.note_trouble(answer.reason, answer.code, at_once=at_once, retry_after=retry_after)
+        if trouble.has_just_opened:
+            LOG.error("the breaker is open, no text goes out: %s (%s)", answer.reason, answer.code or "no code")
+        if trouble.is_open:
             halt.reason = f"{answer.reason} ({answer.code or 'no code'})"
             halt.is_trouble = True
         if isinstance(answer, Unclear):

@@ -30,7 +30,7 @@ def report_withheld(
 def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
     """Log what was not sent and may need a person."""
     for one in outcomes:
-        if one.state not in {State.SENT, State.CANCELLED, State.SCHEDULED}:
+        if one.state not in {State.SENT, State.DELIVERED, State.CANCELLED, State.SCHEDULED}:
             context.log.warning(f"{one.subject}: {one.state}: {one.reason}")
 
 

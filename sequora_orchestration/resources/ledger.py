@@ -116,6 +116,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What a call that the phone company did not take means for the breaker."""
+
+    is_open: bool
+    has_just_opened: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentText:
     """A text that the phone company has, and of which it is not known what became."""
 
@@ -420,8 +428,8 @@ class Ledger:
         """Record that the phone company answers as it should: the breaker closes."""
         self._rows("note_answer")
 
-    def note_trouble(self, reason: str, code: int | None, *, at_once: bool, retry_after: float | None) -> bool:
-        """Record that the phone company does not take texts; return whether the breaker is open now.
+    def note_trouble(self, reason: str, code: int | None, *, at_once: bool, retry_after: float | None) -> Trouble:
+        """Record that the phone company does not take texts; return what that means for the breaker.
 
         One trouble is enough `at_once`; otherwise TROUBLES in a row. `retry_after` is in seconds.
         """
@@ -434,7 +442,7 @@ class Ledger:
             limit=TROUBLES,
             pause=TRIAL_PAUSE,
         )
-        return bool(row["is_open"])
+        return Trouble(**row)
 
     def settle_unclear(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Set the message aside: nobody knows whether it was sent."""

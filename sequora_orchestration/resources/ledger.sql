@@ -380,7 +380,8 @@ SELECT 1;
 -- never before the phone company wants to be asked again (:retry_after). Twice: counted twice, which only opens it
 -- sooner.
 WITH trouble AS MATERIALIZED (
-    SELECT CASE WHEN {open} THEN opened_at
+    SELECT {open} AS was_open,
+           CASE WHEN {open} THEN opened_at
                 WHEN CAST(:at_once AS boolean) OR troubles + 1 >= :limit THEN orchestration.clock() END AS open_since
     FROM orchestration.provider
     FOR UPDATE
@@ -400,7 +401,8 @@ SET troubles = least(troubles + 1, 1000), trial_until = NULL, reason = :reason, 
         WHEN CAST(:retry_after AS float) > 0 THEN orchestration.clock() + make_interval(secs => :retry_after)
         ELSE resume_at END
 FROM trouble
-RETURNING open_since IS NOT NULL AS is_open;
+RETURNING open_since IS NOT NULL AS is_open,
+          open_since IS NOT NULL AND NOT was_open AS has_just_opened;
 
 -- name: next_slot
 -- The sender's rate, shared by all processes: the seconds until so much (:seconds long) may be sent. Twice: a slot is

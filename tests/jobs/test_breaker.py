@@ -57,16 +57,19 @@ def test_trouble_in_a_row_opens_the_breaker_and_the_rows_wait(
 
 @pytest.mark.parametrize("answer", [Refuse(401, 20003), Refuse(403, 20005), Refuse(400, 21606)])
 def test_one_configuration_error_is_enough_and_the_run_says_what_to_do(
-    care: Care, runs: Runs, phones: Phones, answer: Answer
+    care: Care, runs: Runs, phones: Phones, caplog: pytest.LogCaptureFixture, answer: Answer
 ) -> None:
-    """The rows wait unburnt."""
-    tasks(care, 1)
+    """The rows wait unburnt, and the log says it once."""
+    tasks(care, 20)
     phones.company.always(answer)
     (result,) = runs.tick(NEW_TASKS)
     assert "Check the TWILIO_… settings" in failure(result)
-    assert care.states() == ["QUEUED"]
-    assert care.ledger()[0]["attempts"] == 0
+    assert {(row["state"], row["attempts"]) for row in care.ledger()} == {("QUEUED", 0)}
     assert runs.ledger.provider().is_open
+    for _ in range(3):
+        care.let_the_trial_come()
+        runs.tick(NEW_TASKS)
+    assert caplog.text.count("the breaker is open, no text goes out") == 1
 
 
 def test_a_trial_closes_the_breaker_and_the_backlog_drains_most_severe_first(

@@ -42,7 +42,7 @@ def test_a_plain_dagster_dev_texts_the_nurse(care: Care, phones: Phones) -> None
     task = care.a_task(care.a_nurse())
     phones.patience = 90
     phones(NURSE_PHONE).received_text(containing=[task])
-    eventually(lambda: care.states(task) == ["SENT"], within=10, what="the record of the text")
+    eventually(lambda: care.states(task) in (["SENT"], ["DELIVERED"]), within=10, what="the record of the text")
 
 
 def test_a_job_executed_from_the_command_line_texts_the_nurse_once(

@@ -118,7 +118,7 @@ def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, 
         within=10,
         what="the warning's step in the UI",
     )
-    assert len(care.rows("SELECT * FROM orchestration.notification WHERE state = 'SENT'")) == len(
+    assert len(care.rows("SELECT * FROM orchestration.notification WHERE state IN ('SENT', 'DELIVERED')")) == len(
         phones.company.accepted()
     )
 
