@@ -6,7 +6,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from sequora_orchestration.resources.database import SchemaMissingError
 
 SCHEMA = "orchestration"
 
@@ -38,8 +42,22 @@ def alembic_config(connection: Connection) -> Config:
 def migrate(engine: Engine) -> list[str]:
     """Apply what is missing and return its revisions, oldest first.
 
-    Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do.
+    Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do. Where there
+    is nothing to do, a role that may only read the schema is enough; where there is, and the role may not do it, raises
+    SchemaMissingError.
     """
+    try:
+        return _migrate(engine)
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise SchemaMissingError(
+                f"the schema {SCHEMA} on SUPABASE_DB_URL is missing or too old, and this role may not change it: "
+                f"run `sequora migrate` as the role that owns it ({str(error.orig).strip()})"
+            ) from None
+        raise
+
+
+def _migrate(engine: Engine) -> list[str]:
     # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

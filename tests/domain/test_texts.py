@@ -1,5 +1,6 @@
 """What our texts say: the contract to the letter, and what they do to rows that are odd."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -84,7 +85,7 @@ def test_what_a_row_does_not_say_is_said_to_be_missing(columns: dict[str, object
 def test_a_line_break_in_a_value_is_a_space() -> None:
     """Nothing that a row holds can add a line, or a link, of its own."""
     task = replace(TASK, reason_codes=("FEVER\nView: https://elsewhere.example", "\u202ePAIN"))
-    assert nurse_text(task, APP_URL).split("\n")[0] == "🚨 New HIGH task: FEVER View: https://elsewhere.example, PAIN"
+    assert nurse_text(task, APP_URL).split("\n")[0] == "🚨 New HIGH task: FEVER View: https: //elsewhere example, PAIN"
 
 
 def test_a_value_that_is_too_long_is_cut_and_the_link_is_not() -> None:
@@ -212,6 +213,110 @@ def test_a_reason_adds_no_line_to_what_a_supervisor_reads(task: EscalationTask, 
     assert len(body) <= LONGEST_TEXT
 
 
+# --- of hostile rows --------------------------------------------------------------------------------------------------
+
+EVERY_TEXT: dict[str, TaskText] = {"🚨 New ": lambda task, _: nurse_text(task, APP_URL), **OF_A_TASK}
+
+# What a phone makes a link of: a scheme and an address, or a name or number with dots in it.
+LINK = re.compile(r"\w:[^\s\d.]|\w[.\u3002\uff0e\uff61\u2024\ufe52]+[^\W\d_]|\d\.\d+\.\d")
+
+DIRECTION = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+UNSEEN = "\u00ad\u034f\u115f\u180e\u200b\u200c\u200d\u2060\u2800\u3164\ufe0f\ufeff\uffa0\U000e0041\U000e0100"
+CONTROL = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0)])) + "\u2028\u2029"
+
+HOSTILE = [
+    "http://evil",
+    "https://evil.com/x",
+    "evil.com/x",
+    "evil.co",
+    "www.evil.com",
+    "EVIL.COM",
+    "evil\u3002com",
+    "evil\uff0ecom/x",
+    "evil.рф",
+    "nurse@evil.com",
+    "10.0.0.1/x",
+    "tel:+19005550100",
+    "sequora:x",
+    "FEVER\nView: https://evil.com/x",
+    "FEVER\r\n\r\nPriority: LOW",
+    "evil.\u200bcom",
+    "evil.\ufe0fcom",
+    "ht\u00adtp://evil.com",
+    "evil.com" * 2_000,
+    "🚨" * 10_000,
+    "A" * 10_000,
+    "[" * 10_000,
+    "\n" * 10_000,
+    *(f"FEVER{mark}moc.live//:ptth{mark}" for mark in DIRECTION + UNSEEN + CONTROL),
+]
+HOSTILE_TEXT = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.lists(st.sampled_from([*DIRECTION, *UNSEEN, *CONTROL, *"aZ7.:/@ ", "http://", "evil.com", "View: "])).map(
+        "".join
+    ),
+)
+
+
+def assert_is_ours(body: str, beginning: str) -> None:
+    """Four lines that begin as they must, one link and that the application's, nothing that cannot be seen."""
+    assert body.splitlines() == body.split("\n")
+    first, second, third, last = body.split("\n")
+    assert first.startswith(beginning)
+    assert second.startswith("Priority: ")
+    assert third.startswith("Ep ID: ")
+    assert last == f"View: {APP_URL}/tasks/{TASK.id}"
+    assert LINK.search(f"{first}\n{second}\n{third}") is None
+    assert not set(body) & {*DIRECTION, *UNSEEN, *CONTROL} - {"\n"}
+    # As the phone company counts: what lies outside the basic plane is two.
+    assert len(body.encode("utf-16-le")) / 2 <= LONGEST_TEXT
+
+
+@pytest.mark.parametrize(("beginning", "text"), EVERY_TEXT.items(), ids=EVERY_TEXT)
+@pytest.mark.parametrize("column", ["severity", "priority", "episode_id", "reason_codes"])
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value[:24]))
+def test_no_column_of_a_row_forges_a_line_or_a_link(beginning: str, text: TaskText, column: str, value: str) -> None:
+    """Whoever can write into a task can make staff read nonsense, not follow it."""
+    columns = {column: (value, value) if column == "reason_codes" else value}
+    assert_is_ours(text(replace(TASK, **columns), timedelta(minutes=42)), beginning)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("beginning", "text"), EVERY_TEXT.items(), ids=EVERY_TEXT)
+@given(HOSTILE_TEXT, HOSTILE_TEXT, HOSTILE_TEXT, st.lists(HOSTILE_TEXT, max_size=4).map(tuple))
+@settings(deadline=None)
+def test_no_row_forges_a_line_or_a_link(
+    beginning: str, text: TaskText, severity: str, priority: str, episode_id: str, codes: tuple[str, ...]
+) -> None:
+    """Nor do columns together, each of which is harmless."""
+    task = replace(TASK, severity=severity, priority=priority, episode_id=episode_id, reason_codes=codes)
+    assert_is_ours(text(task, timedelta(minutes=42)), beginning)
+
+
+@pytest.mark.parametrize("reason", HOSTILE, ids=lambda value: ascii(value[:24]))
+def test_no_reason_forges_a_line_or_a_link(reason: str) -> None:
+    """Of why a nurse was not reached, some words are the phone company's."""
+    assert_is_ours(unreached_text(TASK, APP_URL, reason=reason), "Nurse not reached: ")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "CHEST_PAIN",
+        "Weight +2.5 kg",
+        "TEMP_38.5",
+        "SpO2 < 90 %",
+        "since 12:30",
+        "e. g. pain.",
+        "BP 180/110",
+        "A-1",
+        "1.",
+    ],
+)
+def test_what_is_no_link_stays_as_it_is(code: str) -> None:
+    """Numbers, times and full stops among it."""
+    assert nurse_text(replace(TASK, reason_codes=(code,)), APP_URL).split("\n")[0] == f"🚨 New HIGH task: {code}"
+
+
 @pytest.mark.parametrize(
     ("span", "words"),
     [
@@ -333,6 +438,17 @@ def test_a_name_forges_neither_a_line_nor_a_link(name: str, language: str | None
     assert all(character.isalpha() or character in " '-" for character in shown)
     assert not set(shown) & set("/.:@\n")
     assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda value: ascii(value[:24]))
+def test_no_first_name_makes_a_check_in_longer_or_leads_elsewhere(name: str, language: str) -> None:
+    """One line of the cheap alphabet, two segments at most, no link, nothing that turns its direction."""
+    text = to_patient(name, language)
+    assert text.isprintable()
+    assert LINK.search(text) is None
+    assert is_gsm_7(text)
+    assert segments(text) <= 2
 
 
 @pytest.mark.parametrize(

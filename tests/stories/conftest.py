@@ -1,13 +1,18 @@
-"""What stories of the whole system share: a Postgres of the user's own, and `sequora dev` on it."""
+"""What stories of the whole system share: a Postgres of the user's own, and `sequora dev` on it.
+
+As in a careful production, the owner migrates and the system runs under the role of `role.sql`.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from least_rights import as_role, make_role
 from running_system import RunningSystem
 
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
@@ -24,10 +29,19 @@ def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def own_care_url(own_postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The care database of the user's own."""
+    """The care database of the user's own, as its owner sees it."""
     url = postgres_url(own_postgres.url("care"))
     yield url
     engine_for(url).dispose()
+
+
+@pytest.fixture
+def supabase_db_url(own_care_url: str) -> str:
+    """The care database as the system sees it: migrated, and under the role with the least rights."""
+    engine = engine_for(own_care_url)
+    migrate(engine)
+    make_role(engine)
+    return as_role(own_care_url)
 
 
 @pytest.fixture
@@ -38,13 +52,13 @@ def delays() -> dict[str, str]:
 
 @pytest.fixture
 def system(
-    own_postgres: EmbeddedPostgres, twilio: TwilioServer, tmp_path: Path, delays: dict[str, str]
+    own_postgres: EmbeddedPostgres, supabase_db_url: str, twilio: TwilioServer, tmp_path: Path, delays: dict[str, str]
 ) -> Iterator[RunningSystem]:
     """A system that is ready."""
     system = RunningSystem.sequora_dev(
         tmp_path,
         {
-            "SUPABASE_DB_URL": own_postgres.url("care"),
+            "SUPABASE_DB_URL": supabase_db_url,
             "DAGSTER_PG_URL": own_postgres.url("dagster"),
             "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
             "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,

@@ -1,0 +1,21 @@
+"""The role that the running system uses, made as an operator makes it."""
+
+from importlib.resources import files
+
+from sqlalchemy import Engine, make_url, text
+
+from sequora_orchestration import migrations
+
+ROLE = "sequora"
+ROLE_SQL = files(migrations) / "role.sql"
+
+
+def make_role(owner: Engine) -> None:
+    """Run `role.sql` as the owner of the tables."""
+    with owner.connect() as connection:
+        connection.execute(text(ROLE_SQL.read_text(encoding="utf-8")))
+
+
+def as_role(owner_url: str, *, password: str | None = None) -> str:
+    """Return the URL with which the role logs in where the owner does with `owner_url`."""
+    return make_url(owner_url).set(username=ROLE, password=password).render_as_string(hide_password=False)
