@@ -157,3 +157,55 @@ def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, ca
     assert figures["sent_last_hour"] == 1
     assert figures["latency_p50"] >= 0
     assert figures["tick_ages"] is None
+
+
+def test_orders_are_carried_out_and_kept(care: Care, care_url: str, ledger: Ledger) -> None:
+    """From pause to resend, with who gave them and why; status shows what is paused."""
+    environment = {"SUPABASE_DB_URL": care_url, "LOGNAME": "maya"}
+    task = care.a_task(care.a_nurse())
+    ledger.claim(NEW_TASKS)
+
+    def done(*arguments: str) -> str:
+        process = sequora(*arguments, environment=environment)
+        assert process.returncode == 0, process.stderr
+        return process.stdout
+
+    assert "all messages: paused" in done("pause", "--why", "an exercise")
+    assert "PAUSED            all messages, by maya since" in done("status")
+    assert "all messages: go out again" in done("resume", "--who", "ben")
+    assert "cancelled" in done("cancel", task, "--why", "told by phone")
+    assert "sent again" in done("resend", task, "--kind", "task-created", "--why", "not told after all")
+    assert [
+        tuple(row.values()) for row in care.rows("SELECT verb, who, why FROM orchestration.operator_action ORDER BY id")
+    ] == [
+        ("pause", "maya", "an exercise"),
+        ("resume", "ben", "not said"),
+        ("cancel", "maya", "told by phone"),
+        ("resend", "maya", "not told after all"),
+    ]
+
+
+def test_an_order_that_cannot_be_carried_out_is_a_sentence(care: Care, care_url: str) -> None:
+    """And an exit code."""
+    environment = {"SUPABASE_DB_URL": care_url}
+    held = sequora("release", care.a_task(None), environment=environment)
+    assert held.returncode == 1
+    assert "no message in the ledger is about" in held.stderr
+    assert "Traceback" not in held.stderr
+    unknown = sequora("pause", "sms", environment=environment)
+    assert unknown.returncode == 1
+    assert "there are task-created" in unknown.stderr
+
+
+def test_status_says_when_the_phone_company_takes_no_texts(care_url: str, ledger: Ledger) -> None:
+    """While it lasts, and afterwards."""
+    ledger.note_trouble("the account is suspended", 30002, at_once=True, retry_after=None)
+    shown = sequora("status", environment={"SUPABASE_DB_URL": care_url}).stdout
+    assert "TAKES NO TEXTS since" in shown
+    assert "the account is suspended; texts wait, the next trial at" in shown
+    ledger.note_answer()
+    shown = sequora("status", environment={"SUPABASE_DB_URL": care_url}).stdout
+    assert "takes texts; it last did not from" in shown
+    figures = json.loads(sequora("status", "--json", environment={"SUPABASE_DB_URL": care_url}).stdout)
+    assert figures["provider"]["is_open"] is False
+    assert figures["doubts"] == {"adopted": 0, "sent_again": 0, "held": 0}
