@@ -1,13 +1,15 @@
 """One pooled engine a process and URL, and the named statements that run on it."""
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
+import psycopg2
 from sqlalchemy import Engine, RowMapping, TextClause, create_engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 # Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
@@ -47,6 +49,16 @@ def _engine(url: str, _process: int) -> Engine:
     )
 
 
+# The classes of errors whose message is about the server or the statement (appendix A of Postgres' manual); that of
+# others may quote a row, or say what a trigger of the application's says.
+_CLASSES_WITHOUT_VALUES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "54", "55", "57", "58"})
+
+_SCHEMA_MISSING = r'(orchestration\.|schema "orchestration").* does not exist'
+
+# At its level DEBUG it would log every row that is read, with names and numbers.
+logging.getLogger("sqlalchemy.engine.Engine").addFilter(lambda record: record.levelno > logging.DEBUG)
+
+
 class SchemaMissingError(Exception):
     """The schema `orchestration` is not there, or older than this code."""
 
@@ -60,13 +72,26 @@ def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -
         with engine.connect() as connection:
             result = connection.execute(sql, parameters)
             return result.rowcount, result.mappings().all() if result.returns_rows else []
-    except ProgrammingError as error:
-        primary = getattr(error.orig, "diag").message_primary or ""  # noqa: B009  # the DBAPI has no type for it
-        if re.search(r'(orchestration\.|schema "orchestration").* does not exist', primary):
-            raise SchemaMissingError(
-                "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
-            ) from None
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
+            if re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or ""):
+                raise SchemaMissingError(
+                    "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
+                ) from None
+            # Both keep a sentence of their own, and a traceback shows both.
+            sentence = _without_values(error.orig)
+            error.orig.args = (sentence,)
+            error.args = (f"({type(error.orig).__name__}) {sentence}",)
         raise
+
+
+def _without_values(error: psycopg2.Error) -> str:
+    """Return what the database says, as far as no value of a row can be in it: a name or a number, for instance."""
+    code = error.pgcode or ""
+    if code[:2] in _CLASSES_WITHOUT_VALUES:
+        return f"{error.diag.message_primary} (SQLSTATE {code})"
+    where = (error.diag.table_name, error.diag.constraint_name)
+    return " ".join(["SQLSTATE", code, *(name for name in where if name)])
 
 
 class NamedStatements:

@@ -1,6 +1,9 @@
 """Engines and named statements."""
 
+import logging
 import os
+import re
+import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,7 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004
 
-from sequora_orchestration.resources.database import CONNECTIONS_PER_PROCESS, NamedStatements, engine_for, id_array
+from sequora_orchestration.resources.database import (
+    CONNECTIONS_PER_PROCESS,
+    NamedStatements,
+    engine_for,
+    execute,
+    id_array,
+)
 
 # Postgres keeps no NUL in a `text`; everything else may be an id.
 IDS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40) | st.text(
@@ -135,3 +144,42 @@ def test_a_connection_that_the_server_has_ended_is_replaced(care: Care, care_url
     other.dispose()
     assert ended == [True]
     assert care.one("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DO $$ BEGIN RAISE EXCEPTION 'Nora Reyes, +12025550101'; END $$", "SQLSTATE P0001"),
+        ("SELECT CAST('Nora +12025550101' AS uuid)", "SQLSTATE 22P02"),
+        (
+            "INSERT INTO orchestration.opt_out VALUES ('Nora +12025550101'), ('Nora +12025550101')",
+            "SQLSTATE 23505 opt_out opt_out_pkey",
+        ),
+        ('SELECT nothing FROM "User"', 'column "nothing" does not exist (SQLSTATE 42703)'),
+    ],
+)
+def test_an_error_of_the_database_repeats_no_value(care: Care, statement: str, said: str) -> None:
+    """Neither its own sentence, nor the details, nor what a trigger of the application's says."""
+    with pytest.raises(DBAPIError) as raised:
+        execute(care.engine, text(statement.replace(":", "\\:")), {})
+    shown = "".join(traceback.format_exception(raised.value))
+    assert said in shown
+    assert not {"Nora", "12025550101"} & set(re.findall(r"\w+", shown.replace(statement, "")))
+
+
+def test_a_server_that_cannot_be_reached_is_still_named() -> None:
+    """There is no value of a row in that sentence."""
+    engine = create_engine("postgresql+psycopg2://nobody@127.0.0.1:9/nothing")
+    with pytest.raises(DBAPIError, match=r"127\.0\.0\.1"):
+        execute(engine, text("SELECT 1"), {})
+
+
+def test_rows_that_are_read_are_never_logged(care: Care, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even when everything is."""
+    caplog.set_level(logging.DEBUG, "sqlalchemy")
+    nurse = care.a_nurse(first_name="Marked-Name")
+    engine = create_engine(care.engine.url, hide_parameters=True)
+    execute(engine, text('SELECT * FROM "User" WHERE id = :id'), {"id": nurse})
+    engine.dispose()
+    assert "Marked-Name" not in caplog.text
+    assert '"User"' in caplog.text
