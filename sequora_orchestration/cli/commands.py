@@ -123,7 +123,10 @@ def pause(kind: str, why: str, who: str | None) -> None:
 @_WHY
 @_WHO
 def resume(kind: str, why: str, who: str | None) -> None:
-    """Let texts go out again: those of a KIND, or all. What is no longer wanted by then is not sent."""
+    """Let texts go out again: those of a KIND, or all. What is no longer wanted by then is not sent.
+
+    Without a KIND the phone company is also tried at once, if it took no texts and was to be left alone for a while.
+    """
     from sequora_orchestration.cli import orders
 
     click.echo(orders.resume(kind, orders.operator(who, why)))
@@ -135,7 +138,10 @@ def resume(kind: str, why: str, who: str | None) -> None:
 @_WHY
 @_WHO
 def cancel(id_: str, kind: str | None, why: str, who: str | None) -> None:
-    """Do not send what waits or is held. ID is a message's, a task's or an episode's."""
+    """Do not send what waits or is held. ID is a message's, a task's or an episode's.
+
+    Nothing follows from it: of a cancelled alert about a missed SLA there is no escalation.
+    """
     _order("cancel", id_, kind, why, who)
 
 
@@ -159,7 +165,7 @@ def resend(id_: str, kind: str | None, why: str, who: str | None) -> None:
 @_WHY
 @_WHO
 def release(id_: str, kind: str | None, why: str, who: str | None) -> None:
-    """Send what is HELD: a patient's text in doubt that the phone company does not have. ID as for `cancel`."""
+    """Send what is HELD: a text in doubt that a person must look for first. ID as for `cancel`."""
     _order("release", id_, kind, why, who)
 
 

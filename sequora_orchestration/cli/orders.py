@@ -4,34 +4,37 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import KINDS
-from sequora_orchestration.resources.ledger import ALL_KINDS, Changed, Ledger, Operator, open_ledger
+from sequora_orchestration.resources.ledger import ALL_KINDS, Ledger, Operator, OrderedMessage, open_ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
     """What an operator may order about a message."""
 
-    order: Callable[[Ledger, str, str | None, Operator], list[Changed]]
+    order: Callable[[Ledger, str, str | None, Operator], list[OrderedMessage]]
     done: str
     only: str
     """To which messages it applies."""
 
 
+IN_DOUBT = "being looked for at the phone company; not sent again if it is not there"
+
 VERBS = {
     "cancel": Verb(
         order=Ledger.cancel,
-        done="cancelled; it is not made again",
-        only="only what has not been sent yet can be cancelled, and a text in doubt is being looked up",
+        done="cancelled; it is not made again, and nothing follows from it",
+        only="only what has not been sent yet can be cancelled",
     ),
     "resend": Verb(
         order=Ledger.resend,
-        done="sent again as a message of its own, if it is still wanted",
+        done="will be sent again as a message of its own, if it is still wanted",
         only="only what is over can be sent again",
     ),
     "release": Verb(
         order=Ledger.release,
-        done="released; it goes out if it is still wanted, and by day",
+        done="released; it will be sent if it is still wanted, and by day",
         only="only what is HELD can be released",
     ),
 }
@@ -57,12 +60,11 @@ def resume(kind: str, by: Operator) -> str:
     """Let messages of a kind go out again, or all; return what to tell the operator. Raises OrderRefusedError."""
     ledger = open_ledger()
     ended = ledger.resume(_known(kind), by)
-    if not ended:
-        return f"{_messages(kind)}: not paused"
     left = [one.kind for one in ledger.pauses()]
     return "\n".join(
         [
             *(f"{_messages(one)}: go out again" for one in ended),
+            *([] if ended else [f"{_messages(kind)}: not paused" + (" by a pause of their own" if left else "")]),
             *(f"{_messages(one)}: still paused" for one in left),
         ]
     )
@@ -74,9 +76,13 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
         _known(kind)
     ledger = open_ledger()
     changed = VERBS[verb].order(ledger, id_, kind, by)
+    ids = {one.id for one in changed}
+    there = [f"  {one.kind} {one.id} is {one.state}" for one in ledger.of_subject(id_, kind) if one.id not in ids]
     if changed:
-        return "\n".join(f"{one.kind} {one.id}: {VERBS[verb].done}" for one in changed)
-    there = [f"  {one.kind} {one.id} is {one.state}" for one in ledger.of_subject(id_, kind)]
+        done = [
+            f"{one.kind} {one.id}: {IN_DOUBT if one.state is State.IN_DOUBT else VERBS[verb].done}" for one in changed
+        ]
+        return "\n".join([*done, *(["left as it is:"] if there else []), *there])
     if not there:
         raise OrderRefusedError(
             f"no message in the ledger is about {id_}: give the id of a message, a task or an episode"

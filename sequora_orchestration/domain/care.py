@@ -21,6 +21,12 @@ class EscalationTask:
     status: str | None
     sla_due_at: datetime | None
     assigned_to_user_id: str | None
+    picked_up_at: datetime | None = None
+
+    @property
+    def is_picked_up(self) -> bool:
+        """Whether somebody is at it."""
+        return self.picked_up_at is not None or self.status == "IN_PROGRESS"
 
     @property
     def is_closed(self) -> bool:

@@ -33,17 +33,29 @@ class Doubtful:
     episode_id: str | None
     recipient_id: str | None
     attempts: int
+    attempted_at: datetime
+    """When the last one began."""
+
     fingerprints: frozenset[str]
-    """Of each attempt so far."""
+    """Of each attempt that may have gone out."""
 
     since: datetime
     """When the first attempt that is in doubt began."""
 
     looks: int
-    """How often it has been looked for, this time included."""
+    """How often it has been looked for in a list that was read whole, before this time."""
 
     is_window_over: bool
     """Whether a text that was accepted must have shown up by now."""
+
+    is_hopeless: bool = False
+    """Whether it has been in doubt for so long that a person must look."""
+
+    is_cancelled: bool = False
+    """Whether an operator does not want it to be sent again."""
+
+    is_providers: bool = False
+    """Whether the phone company took no texts at all when it was tried."""
 
     @property
     def subject(self) -> str:
@@ -56,7 +68,9 @@ class Listed:
     """A text that the phone company has, as its list shows it."""
 
     sid: str
-    fingerprint: str
+    fingerprint: str | None
+    """None if the list does not show number or body: an account may have them redacted."""
+
     created_at: datetime | None
 
 
@@ -78,25 +92,49 @@ def found(doubtful: Sequence[Doubtful], listed: Iterable[Listed]) -> dict[str, s
     by_age = sorted(listed, key=lambda text: (text.created_at is not None, text.created_at))
     for text in by_age:
         for one in doubtful:
-            if one.id in sids or text.fingerprint not in one.fingerprints:
-                continue
-            if text.created_at and text.created_at < one.since - CLOCKS_DIFFER_BY:
+            if one.id in sids or text.fingerprint not in one.fingerprints or _is_too_old(text, one):
                 continue
             sids[one.id] = text.sid
             break
     return sids
 
 
-def verdict(kind: MessageKind, doubtful: Doubtful, *, most_attempts: int) -> Suppression | None:
+def may_be_hidden(doubtful: Doubtful, listed: Iterable[Listed]) -> bool:
+    """Tell whether a message may be among the texts that the list does not show."""
+    return any(text.fingerprint is None and not _is_too_old(text, doubtful) for text in listed)
+
+
+def _is_too_old(text: Listed, doubtful: Doubtful) -> bool:
+    return text.created_at is not None and text.created_at < doubtful.since - CLOCKS_DIFFER_BY
+
+
+def verdict(
+    kind: MessageKind, doubtful: Doubtful, *, most_attempts: int, is_hidden: bool = False
+) -> Suppression | None:
     """Return what becomes of a message that is not in the list, or None while it may still show up there."""
     if not doubtful.fingerprints:
-        return Suppression(
-            State.HELD, "in doubt, and what was sent was not recorded: look it up, then release or cancel"
-        )
-    if not doubtful.is_window_over or doubtful.looks < LOOKS:
+        return _held("what was sent was not recorded")
+    if not doubtful.is_window_over or doubtful.looks + 1 < LOOKS:
         return None
+    if is_hidden:
+        return _held("the phone company's list does not show what its texts say")
+    return _verdict_on_lost(kind, doubtful, most_attempts)
+
+
+def _verdict_on_lost(kind: MessageKind, doubtful: Doubtful, most_attempts: int) -> Suppression:
+    if doubtful.is_cancelled:
+        return Suppression(State.CANCELLED, "cancelled by an operator; not found at the phone company")
     if kind.if_not_found is State.HELD:
-        return Suppression(State.HELD, "in doubt, and not found at the phone company: release it or cancel it")
-    if doubtful.attempts >= most_attempts:
+        return _held("not found at the phone company")
+    if doubtful.attempts >= most_attempts and not doubtful.is_providers:
         return Suppression(State.FAILED, f"not found at the phone company after {doubtful.attempts} attempts")
     return Suppression(State.QUEUED, "not found at the phone company: sent again")
+
+
+def unreadable_verdict(doubtful: Doubtful) -> Suppression | None:
+    """Return what becomes of a message while the list cannot be read, or None while it is worth another look."""
+    return _held("the phone company's list could not be read for an hour") if doubtful.is_hopeless else None
+
+
+def _held(why: str) -> Suppression:
+    return Suppression(State.HELD, f"in doubt: {why}; look for it, then release or cancel it")

@@ -32,10 +32,10 @@ class State(StrEnum):
     """Set aside for a person to decide."""
 
     FAILED = "FAILED"
-    """Certainly not sent, and not tried again by itself."""
+    """Not sent, as far as can be known, and not tried again by itself."""
 
     CANCELLED = "CANCELLED"
-    """No longer wanted, and certainly not sent."""
+    """No longer wanted, and not sent, as far as can be known."""
 
 
 MOVES: frozenset[tuple[State, State]] = frozenset(
@@ -54,6 +54,7 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
         (State.IN_DOUBT, State.QUEUED),
         (State.IN_DOUBT, State.FAILED),
         (State.IN_DOUBT, State.HELD),
+        (State.IN_DOUBT, State.CANCELLED),
         (State.HELD, State.QUEUED),
         (State.HELD, State.CANCELLED),
         (State.SENT, State.DELIVERED),

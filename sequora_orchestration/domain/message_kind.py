@@ -234,6 +234,8 @@ def _unwanted_report_of_unreached_nurse(facts: Facts) -> Suppression | None:
         return _cancelled("the task has been assigned or reassigned meanwhile")
     if cause and cause.is_settled:
         return _cancelled("the nurse has been reached meanwhile")
+    if cause and cause.is_uncertain and facts.task and facts.task.is_picked_up:
+        return _cancelled("the task has been picked up meanwhile")
     return None
 
 

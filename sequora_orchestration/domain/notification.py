@@ -15,6 +15,9 @@ class Cause:
     is_settled: bool
     """Whether the nurse has been reached since."""
 
+    is_uncertain: bool = False
+    """Whether she may have been reached: there is only no receipt."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:

@@ -20,9 +20,9 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
 
-# Phones make a link of what looks like one: a dot (or what domain names take for one, RFC 3490) before a letter, the
-# dots of an IP address, a colon that joins a scheme to an address.
-_JOINT = re.compile(r"[.\u3002\uff0e\uff61\u2024\ufe52]+(?=[^\W\d_]|[^\x00-\x7f])|\.(?=\d+\.\d)")
+# Phones make a link of what looks like one: a dot (or what domain names take for one, RFC 3490) before what may be a
+# top-level domain, the dots of an IP address, a colon that joins a scheme to an address.
+_JOINT = re.compile(r"[.\u3002\uff0e\uff61\u2024\ufe52]+(?=[^\W\d_]{2,}(?!\w)|[^\x00-\x7f])|\.(?=\d+\.\d)")
 _SCHEME = re.compile(r":(?=[^\s\d])")
 
 # A name that is longer is left out: it is no first name.

@@ -4,25 +4,45 @@ Reading the phone company's list changes nothing, and each message is settled by
 at a time, or one killed in between, do no harm. What was not settled is looked at again.
 """
 
+import logging
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sequora_orchestration.domain.doubt import CLOCKS_DIFFER_BY, TRIAL_PREFIX, Doubtful, Listed, found, is_to, verdict
+from sequora_orchestration.domain.doubt import (
+    CLOCKS_DIFFER_BY,
+    TRIAL_PREFIX,
+    Doubtful,
+    Listed,
+    found,
+    is_to,
+    may_be_hidden,
+    unreadable_verdict,
+    verdict,
+)
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS, Suppression
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
 from sequora_orchestration.jobs.delivery import ATTEMPTS, Delivery
 from sequora_orchestration.resources.ledger import SentText
+from sequora_orchestration.resources.sms_sender import LookUpError
+
+LOG = logging.getLogger(__name__)
+
+# What Twilio shows of a number or a body that an account has redacted.
+REDACTED = re.compile(r"X{4}$|^$|redacted", re.IGNORECASE)
 
 ADOPTED = Suppression(State.SENT, "found at the phone company")
 STILL_IN_DOUBT = Suppression(State.IN_DOUBT, "not found yet: looked for again")
+UNREADABLE = Suppression(State.IN_DOUBT, "the list could not be read: looked for again")
+SETTLED_MEANWHILE = Suppression(State.IN_DOUBT, "settled meanwhile, or the text found is another message's")
 
 
 def look_up(delivery: Delivery, doubtful: Sequence[Doubtful]) -> list[tuple[Doubtful, Suppression]]:
     """Look for texts in doubt at the phone company, and settle those that can be; return what became of each.
 
-    Raises LookUpError, and the database's errors.
+    A list that cannot be read keeps only those in doubt that it is about. Raises the database's errors.
     """
     by_number: dict[str | None, list[Doubtful]] = defaultdict(list)
     numbers = _numbers(delivery, doubtful)
@@ -33,9 +53,30 @@ def look_up(delivery: Delivery, doubtful: Sequence[Doubtful]) -> list[tuple[Doub
         by_number[texted].append(one)
     outcomes = []
     for to, some in by_number.items():
-        sids = found(some, _listed(delivery, some, to))
-        outcomes += [(one, _settled(delivery, one, sids.get(one.id))) for one in some]
+        try:
+            listed = _listed(delivery, some, to)
+        except LookUpError as error:
+            LOG.warning("%s; %d texts stay in doubt", error, len(some))
+            outcomes += [(one, _settled(delivery, one, unreadable_verdict(one), UNREADABLE)) for one in some]
+            continue
+        sids = found(some, listed)
+        not_found = [one for one in some if one.id not in sids]
+        outcomes += [
+            (one, ADOPTED if delivery.ledger.adopt(one, sids[one.id]) else SETTLED_MEANWHILE)
+            for one in some
+            if one.id in sids
+        ]
+        for one in not_found:
+            judged = verdict(KINDS[one.kind], one, most_attempts=ATTEMPTS, is_hidden=may_be_hidden(one, listed))
+            outcomes.append((one, _settled(delivery, one, judged, STILL_IN_DOUBT)))
+        delivery.ledger.note_looks(not_found)
     return outcomes
+
+
+def _settled(delivery: Delivery, doubtful: Doubtful, judged: Suppression | None, otherwise: Suppression) -> Suppression:
+    if judged is None:
+        return otherwise
+    return judged if delivery.ledger.settle_doubt(doubtful, judged) else SETTLED_MEANWHILE
 
 
 def _numbers(delivery: Delivery, doubtful: Sequence[Doubtful]) -> Mapping[str, str]:
@@ -57,21 +98,14 @@ def _listed(delivery: Delivery, doubtful: Sequence[Doubtful], to: str | None) ->
     return [
         Listed(
             sid=text.sid,
-            fingerprint=delivery.ledger.fingerprint(text.to, text.body.removeprefix(TRIAL_PREFIX)),
+            fingerprint=None
+            if REDACTED.search(text.to) or REDACTED.search(text.body)
+            else delivery.ledger.fingerprint(text.to, text.body.removeprefix(TRIAL_PREFIX)),
             created_at=text.created_at,
         )
         for text in texts
         if text.sid not in known
     ]
-
-
-def _settled(delivery: Delivery, doubtful: Doubtful, sid: str | None) -> Suppression:
-    if sid:
-        return ADOPTED if delivery.ledger.adopt(doubtful, sid) else STILL_IN_DOUBT
-    judged = verdict(KINDS[doubtful.kind], doubtful, most_attempts=ATTEMPTS)
-    if judged is None or not delivery.ledger.settle_doubt(doubtful, judged):
-        return STILL_IN_DOUBT
-    return judged
 
 
 def follow(delivery: Delivery, texts: Sequence[SentText]) -> list[tuple[SentText, Receipt]]:

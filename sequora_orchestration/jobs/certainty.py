@@ -56,23 +56,24 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
         context.add_output_metadata({"looked up": len(outcomes), **each(records)})
 
 
-@op(out=Out(Nothing))
+@op(out=Out(Nothing), retry_policy=RETRIES)
 def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: ResourceParam[Delivery]) -> None:
     """Ask the phone company what became of texts.
 
     One that was not delivered is tried once more where that is worth it; a nurse's is told to a supervisor.
     """
-    asked = delivery.ledger.without_receipt(config.notification_ids)
-    try:
-        receipts = follow(delivery, asked)
-    except LookUpError as error:
-        context.log.warning(f"{error}; asked again later")
-        receipts = []
-    records = [
-        {"message": text.id, "kind": text.kind, "state": receipt.state.value, "reason": receipt.reason or ""}
-        for text, receipt in receipts
-    ]
-    context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
+    with retried(context):
+        asked = delivery.ledger.without_receipt(config.notification_ids)
+        try:
+            receipts = follow(delivery, asked)
+        except LookUpError as error:
+            context.log.warning(f"{error}; asked again later")
+            receipts = []
+        records = [
+            {"message": text.id, "kind": text.kind, "state": receipt.state.value, "reason": receipt.reason or ""}
+            for text, receipt in receipts
+        ]
+        context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
 
 
 @job(config=doubtful)

@@ -9,12 +9,12 @@ Between any two statements the process may be killed. What then holds:
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.domain.answers import OPTED_OUT, Accepted, Answer, Refusal, Refused, Unclear
@@ -56,7 +56,7 @@ LATEST_CALL = 10
 
 # Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
 # record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
-RECORD_WAITS = (1, 2, 4, 8, 15, 30, 30)
+RECORD_WAITS = (1, 2, 4, *([5] * 17))
 
 
 NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMIN can be texted"
@@ -187,8 +187,8 @@ class Delivery:
             elif not self.ledger.address(one, chosen):
                 self._withhold(one, Suppression(State.CANCELLED, "the supervisors are told by another run"))
 
-    def send(self, notifications: Sequence[Notification]) -> bool:
-        """Send the texts in their order, some at a time; return whether some are to be tried again.
+    def send(self, notifications: Sequence[Notification]) -> "Sent":
+        """Send the texts in their order, some at a time.
 
         An error about one of them does not keep the others from being sent. What may not go out now, for an operator
         has paused it or the breaker is open, waits in the ledger.
@@ -198,15 +198,23 @@ class Delivery:
         with ThreadPoolExecutor(TEXTS_AT_A_TIME, thread_name_prefix="send_sms") as pool:
             sent = [pool.submit(self._send_one, one, halt) for one in notifications]
         if halt.reason:
-            self.ledger.give_back(notifications[0].claim_id, f"waits: {halt.reason}", pause=0)
+            self.ledger.give_back(notifications, f"waits: {halt.reason}")
         if halt.is_trouble:
             raise SenderUnusableError(
                 f"Twilio takes no texts from us: {halt.reason}. Check the TWILIO_… settings, the account and "
                 "https://status.twilio.com; the texts wait in the ledger, and one is tried again every "
                 f"{TRIAL_PAUSE} to {4 * TRIAL_PAUSE} s."
             )
-        again = [one.result() for one in sent]
-        return any(again)
+        again = [self._result(one, future) for one, future in zip(notifications, sent, strict=True)]
+        return Sent(some_again=any(again), waits=halt.reason)
+
+    def _result(self, notification: Notification, sent: Future[bool]) -> bool:
+        """Return whether a text is to be tried again; one that the database itself cannot take ends alone."""
+        try:
+            return sent.result()
+        except (DataError, IntegrityError) as error:
+            self._withhold(notification, Suppression(State.FAILED, f"the database refuses it ({type(error).__name__})"))
+            return False
 
     def _send_one(self, notification: Notification, halt: "Halt") -> bool:
         """Send one text and record its outcome; return whether it is to be tried again."""
@@ -225,9 +233,10 @@ class Delivery:
             halt.reason = halt.reason or attempt.halted
             return False
         if time.monotonic() - began > LATEST_CALL:
-            answer: Answer = Refused(Refusal.TRANSIENT, "the process stood still before its call")
-        else:
-            answer = self.sender.send(message.to, message.body, message.worth)
+            stood_still = Refused(Refusal.TRANSIENT, "not called: process or database stood still right before")
+            self.ledger.put_back(notification, attempt.number, stood_still, pause=0)
+            return False
+        answer = self.sender.send(message.to, message.body, message.worth)
         return self._record(notification, attempt.number, answer, message.to, halt)
 
     def _prepared(self, notification: Notification) -> "_Message | Withheld":
@@ -271,13 +280,24 @@ class Delivery:
             return False
         if halt.is_trouble or retry_after:
             pause = max(PUT_BACK_PAUSE if halt.is_trouble else 0, retry_after or 0)
-            self.ledger.put_back(notification, attempt, answer.reason, answer.code, pause=pause)
+            self.ledger.put_back(notification, attempt, answer, pause=pause)
             return False
         if attempt < ATTEMPTS:
             self.ledger.try_again(notification, attempt, answer.reason, answer.code)
             return True
         self.ledger.settle_refused(notification, attempt, f"{answer.reason}; {attempt} attempts used up", answer.code)
         return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of sending some texts, beside what the ledger says of each."""
+
+    some_again: bool
+    """Whether some are to be tried again by this run."""
+
+    waits: str | None
+    """Why the others wait, if so."""
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ check_resolved = reading(
 @op(out=Out(Nothing), retry_policy=RETRIES)
 def alert_nurse(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
     """Text the nurses that the SLA was missed; once per task and SLA time."""
-    with retried(context):
+    with retried(context, delivery):
         claim_by_name(context, config, delivery)
         report_others(context, config, delivery)
         send_claimed(context, delivery)
@@ -42,7 +42,7 @@ def alert_nurse(context: OpExecutionContext, config: Work, delivery: ResourcePar
 @op(ins={"alerted": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def wait(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
     """Let the time begin after which a supervisor is told: a row in the ledger that falls due."""
-    with retried(context):
+    with retried(context, delivery):
         waiting = delivery.ledger.schedule_escalations(known_ids(config, delivery))
         records = [
             {"task": one.task_id or "", "until": one.due_at.isoformat(timespec="seconds") if one.due_at else ""}

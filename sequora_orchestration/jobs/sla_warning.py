@@ -34,7 +34,6 @@ from sequora_orchestration.jobs.steps import (
     run_tags,
     send,
 )
-from sequora_orchestration.resources.ledger import SCAN_LEASE
 from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
 
 
@@ -59,13 +58,13 @@ def find_tasks_near_sla(
     context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]
 ) -> Iterator[DynamicOutput[None]]:
     """Find the open tasks that come to their SLA and whose nurse has not been warned of it; a step for each follows."""
-    with retried(context):
+    with retried(context, delivery):
         if config.ids:
             claim_by_name(context, config, delivery)
             report_others(context, config, delivery)
         elif newly_claimed := delivery.ledger.claim_all(TASKS_NEAR_SLA, context.run_id):
             context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
-        found = delivery.ledger.take_up(context.run_id, context.run_id, lease=SCAN_LEASE)
+        found = delivery.ledger.take_up_scan(context.run_id, context.run_id)
         context.log.info(f"{len(found)} to warn")
     tasks = Counter(one.task_id for one in found)  # a task whose SLA was moved may be in there twice
     for one in found:
@@ -75,11 +74,11 @@ def find_tasks_near_sla(
 @op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
     """Text the nurse of one task that its SLA is near; once per task and SLA time."""
-    with retried(context):
+    with retried(context, delivery):
         name = named_by(context.get_mapping_key() or "")
         if not delivery.ledger.outcomes(context.run_id, of=name):  # this step alone is executed again
             delivery.ledger.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
-        waiting = delivery.ledger.one_of_claim(context.run_id, name)
+        waiting = delivery.ledger.take_up_one(context.run_id, name)
         outcomes = send(context, delivery, [waiting] if waiting else [], of=name)
         log_sent_texts(context, delivery, [one.task_id for one in outcomes if one.task_id])
         if not outcomes:

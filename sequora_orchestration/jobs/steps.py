@@ -7,7 +7,7 @@ No `from __future__ import annotations` here or in a job: Dagster reads the anno
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from dagster import (
@@ -30,6 +30,7 @@ from dagster import (
 )
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
@@ -115,7 +116,7 @@ def reading(name: str, description: str) -> OpDefinition:
 
     @op(name=name, description=description, out=Out(Nothing), retry_policy=RETRIES)
     def read(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
-        with retried(context):
+        with retried(context, delivery):
             claim_by_name(context, config, delivery)
             taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
             report_others(context, config, delivery)
@@ -129,7 +130,7 @@ def finding_recipients(name: str, description: str) -> OpDefinition:
 
     @op(name=name, description=description, ins={"read": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
     def find(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
-        with retried(context):
+        with retried(context, delivery):
             taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
             report_withheld(context, taken_up, delivery.drop_unreachable(taken_up))
 
@@ -139,7 +140,7 @@ def finding_recipients(name: str, description: str) -> OpDefinition:
 @op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def send_sms(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
     """Send the texts, most severe first. Only what certainly did not go out is tried again."""
-    with retried(context):
+    with retried(context, delivery):
         claim_by_name(context, config, delivery)
         send_claimed(context, delivery)
 
@@ -150,7 +151,7 @@ def log_notification(context: OpExecutionContext, config: Work, delivery: Resour
 
     A check-in is no text about a task: the ledger alone has it.
     """
-    with retried(context):
+    with retried(context, delivery):
         if QUEUES[config.queue].ids == "task_ids":
             log_sent_texts(context, delivery, known_ids(config, delivery))
         report_outcomes(context, delivery.ledger.outcomes(claim_of(context)))
@@ -159,7 +160,7 @@ def log_notification(context: OpExecutionContext, config: Work, delivery: Resour
 @op(ins={"checked": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
     """Text the supervisors who can be reached, or else the admins. Nobody there: the run fails, and another tries."""
-    with retried(context):
+    with retried(context, delivery):
         claim_by_name(context, config, delivery)
         delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
@@ -172,7 +173,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
 
 
 @contextmanager
-def retried(context: OpExecutionContext) -> Iterator[None]:
+def retried(context: OpExecutionContext, delivery: Delivery | None = None) -> Iterator[None]:
     """Let an op be tried again after 1, 2 and 4 s, unless trying cannot help."""
     try:
         yield
@@ -181,6 +182,9 @@ def retried(context: OpExecutionContext) -> Iterator[None]:
     except (Failure, RetryRequested):
         raise
     except Exception as error:
+        if delivery:
+            with suppress(DBAPIError, PoolTimeout):
+                delivery.ledger.end_of_step(claim_of(context))
         raise try_again(context) from error
 
 
@@ -223,10 +227,12 @@ def send(
 
     Raises RetryRequested if some are tried again.
     """
-    tried_again = delivery.send(notifications)
+    sent = delivery.send(notifications)
     outcomes = delivery.ledger.outcomes(claim_of(context), of=of)
     warn_of_failures(context, outcomes)
-    if tried_again:
+    if sent.waits:
+        context.log.warning(f"texts wait in the ledger: {sent.waits}")
+    if sent.some_again:
         raise try_again(context)
     report_outcomes(context, outcomes)
     return outcomes

@@ -9,7 +9,8 @@ SELECT t.id::text AS id,
        to_json(t.reason_codes) AS reason_codes,
        t.status::text AS status,
        orchestration.plausible_time(t.sla_due_at) AS sla_due_at,
-       t.assigned_to_user_id::text AS assigned_to_user_id
+       t.assigned_to_user_id::text AS assigned_to_user_id,
+       orchestration.plausible_time(t.picked_up_at) AS picked_up_at
 FROM public."EscalationTask" t
 WHERE t.id = ANY (:ids);
 

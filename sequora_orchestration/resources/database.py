@@ -53,7 +53,7 @@ def _engine(url: str, _process: int) -> Engine:
 # others may quote a row, or say what a trigger of the application's says.
 _CLASSES_WITHOUT_VALUES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "54", "55", "57", "58"})
 
-_SCHEMA_MISSING = r'(orchestration\.|schema "orchestration").* does not exist'
+_SCHEMA_MISSING = r'(orchestration\.|schema "orchestration"|of relation "notification").* does not exist'
 
 # At its level DEBUG it would log every row that is read, with names and numbers.
 logging.getLogger("sqlalchemy.engine.Engine").addFilter(lambda record: record.levelno > logging.DEBUG)

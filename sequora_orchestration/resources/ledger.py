@@ -17,6 +17,7 @@ from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.doubt import Doubtful, fingerprint
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Postponement, Suppression
@@ -172,12 +173,12 @@ class Doubts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """A message that an operator's order has changed, or could not."""
+class OrderedMessage:
+    """A message that an operator's order is about, and its state by now."""
 
     id: str
     kind: str
-    state: State | None = None
+    state: State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +307,7 @@ class Ledger:
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
         """Claim the same for one run alone, whatever its severity; what is newly claimed is returned."""
-        rows = self._claimed("claim", queue, queue.question, claim_id=claim_id, lease=SCAN_LEASE)
+        rows = self._claimed("claim", queue, queue.question, claim_id=claim_id, lease=SCAN_LEASE, most=MOST)
         return [_subject(row) for row in rows]
 
     def claim_named(self, queue: Queue, ids: Sequence[str], claim_id: str) -> list[Subject]:
@@ -327,16 +328,29 @@ class Ledger:
         rows = self._rows("in_hand_elsewhere", kind=queue.kind, ids=list(ids), claim_id=claim_id)
         return {row["subject_id"]: InHand(state=State(row["state"]), due_at=row["due_at"]) for row in rows}
 
-    def take_up(self, claim_id: str, run_id: str, *, lease: int = LEASE) -> list[Notification]:
-        """Return what the claim still has to send, most urgent first, under a lease that begins anew (in seconds)."""
+    def take_up(self, claim_id: str, run_id: str) -> list[Notification]:
+        """Return what the claim still has to send, most urgent first, under a lease that begins anew."""
+        return self._taken_up(claim_id, run_id, lease=LEASE, counts=True)
+
+    def take_up_scan(self, claim_id: str, run_id: str) -> list[Notification]:
+        """Return the same for a run that has a step for each message, and takes up each again when its turn comes."""
+        return self._taken_up(claim_id, run_id, lease=SCAN_LEASE, counts=False)
+
+    def _taken_up(self, claim_id: str, run_id: str, *, lease: int, counts: bool) -> list[Notification]:
         delay = self._asked_with["escalation_delay"]
-        rows = self._rows("take_up", claim_id=claim_id, run_id=run_id, lease=lease, escalation_delay=delay)
+        rows = self._rows(
+            "take_up", claim_id=claim_id, run_id=run_id, lease=lease, counts=counts, escalation_delay=delay
+        )
         return [_notification(row) for row in rows]
 
-    def one_of_claim(self, claim_id: str, id_: str) -> Notification | None:
+    def take_up_one(self, claim_id: str, id_: str) -> Notification | None:
         """Return the message of the claim that its own id or its task's names, while it is to be sent."""
-        rows = self._rows("one_of_claim", claim_id=claim_id, id=id_)
+        rows = self._rows("take_up_one", claim_id=claim_id, id=id_)
         return _notification(rows[0]) if rows else None
+
+    def end_of_step(self, claim_id: str) -> None:
+        """Record that a step failed whose process lives: what the claim has is not what processes die of."""
+        self._changed("end_of_step", claim_id=claim_id)
 
     def moment(self, numbers: Iterable[str] = ()) -> Moment:
         """Return the time, and which of these E.164 numbers have opted out."""
@@ -395,7 +409,7 @@ class Ledger:
     def adopt(self, doubtful: Doubtful, sid: str) -> bool:
         """Record that a text in doubt was found; return False if it is settled, or the text is another message's."""
         try:
-            return self._sent("adopt", doubtful, {"id": doubtful.id, "attempt": doubtful.attempts, "sid": sid})
+            return self._sent("adopt", doubtful, {**_doubtful_attempt(doubtful), "sid": sid})
         except IntegrityError:
             return False
 
@@ -452,15 +466,25 @@ class Ledger:
         """Record that the text certainly did not go out, and that this claim tries again."""
         self._changed("try_again", **_attempt(notification, attempt), reason=reason, code=code, lease=LEASE)
 
-    def put_back(
-        self, notification: Notification, attempt: int, reason: str, code: int | None, *, pause: float
-    ) -> None:
-        """Record that the text did not go out through no fault of its own; any claim may try after `pause` seconds."""
-        self._changed("put_back", **_attempt(notification, attempt), reason=reason, code=code, pause=pause)
+    def put_back(self, notification: Notification, attempt: int, refused: Refused, *, pause: float) -> None:
+        """Record that the text did not go out through no fault of its own; any claim may try after `pause` seconds.
 
-    def give_back(self, claim_id: str, reason: str, *, pause: float) -> None:
-        """Give back what the claim has not begun; any claim may have it after `pause` seconds."""
-        self._changed("give_back", claim_id=claim_id, reason=reason, pause=pause)
+        If our configuration is to blame, and others go out while this one is refused again and again, it has failed.
+        """
+        self._changed(
+            "put_back",
+            **_attempt(notification, attempt),
+            reason=refused.reason,
+            code=refused.code,
+            pause=pause,
+            about_all=refused.refusal is Refusal.CONFIGURATION,
+        )
+
+    def give_back(self, notifications: Sequence[Notification], reason: str) -> None:
+        """Give back those of these messages, all of one claim, that were not begun; any claim may have them."""
+        if notifications:
+            claim_id, ids = notifications[0].claim_id, [one.id for one in notifications]
+            self._changed("give_back", claim_id=claim_id, ids=ids, reason=reason)
 
     def suppress(self, notification: Notification, suppression: Suppression, run_id: str) -> bool:
         """End a message without sending it; return False if the row is no longer ours."""
@@ -526,8 +550,16 @@ class Ledger:
     def settle_doubt(self, doubtful: Doubtful, verdict: Suppression) -> bool:
         """Settle a message that the phone company does not have; return False if it was settled meanwhile."""
         return self._changed(
-            "settle_doubt", id=doubtful.id, attempt=doubtful.attempts, state=verdict.state, reason=verdict.reason
+            "settle_doubt",
+            **_doubtful_attempt(doubtful),
+            is_providers=doubtful.is_providers,
+            state=verdict.state,
+            reason=verdict.reason,
         )
+
+    def note_looks(self, doubtful: Sequence[Doubtful]) -> None:
+        """Record that these were looked for, in a list that was read whole, and not found."""
+        self._changed("note_looks", ids=[one.id for one in doubtful])
 
     def due_receipts(self) -> list[list[str]]:
         """Take what was sent and is to be asked after now; return the messages' ids, in batches."""
@@ -557,29 +589,32 @@ class Ledger:
         return bool(self._rows("pause", kind=kind, who=operator.who, why=operator.why))
 
     def resume(self, kind: str, operator: Operator) -> list[str]:
-        """Let messages of a kind go out again, or of all; return which pauses that has ended."""
+        """Let messages of a kind go out again, or of all; return which pauses that has ended.
+
+        Of all, the phone company is also tried at once, if it was to be left alone.
+        """
         return [row["kind"] for row in self._rows("resume", kind=kind, who=operator.who, why=operator.why)]
 
-    def of_subject(self, id_: str, kind: str | None = None) -> list[Changed]:
+    def of_subject(self, id_: str, kind: str | None = None) -> list[OrderedMessage]:
         """Return the messages that an id names (its own, its task's or its episode's), oldest first."""
         rows = self._rows("of_subject", id=id_, own_id=_uuid(id_), kind=kind)
-        return [Changed(id=row["id"], kind=row["kind"], state=State(row["state"])) for row in rows]
+        return [_ordered(row) for row in rows]
 
-    def cancel(self, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+    def cancel(self, id_: str, kind: str | None, operator: Operator) -> list[OrderedMessage]:
         """End what an id names and was not sent; return it. It is not made again."""
         return self._ordered("cancel", id_, kind, operator)
 
-    def resend(self, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+    def resend(self, id_: str, kind: str | None, operator: Operator) -> list[OrderedMessage]:
         """Send anew what an id names and is over; return the new messages."""
         return self._ordered("resend", id_, kind, operator)
 
-    def release(self, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+    def release(self, id_: str, kind: str | None, operator: Operator) -> list[OrderedMessage]:
         """Send what an id names and was held; return it."""
         return self._ordered("release", id_, kind, operator)
 
-    def _ordered(self, verb: str, id_: str, kind: str | None, operator: Operator) -> list[Changed]:
+    def _ordered(self, verb: str, id_: str, kind: str | None, operator: Operator) -> list[OrderedMessage]:
         rows = self._rows(verb, id=id_, own_id=_uuid(id_), kind=kind, verb=verb, who=operator.who, why=operator.why)
-        return [Changed(**row) for row in rows]
+        return [_ordered(row) for row in rows]
 
     def figures(self, *, most: int = 10) -> Figures:
         """Return the ledger at a glance, with up to `most` messages that a person should look at."""
@@ -640,6 +675,14 @@ def _attempt(notification: Notification, attempt: int) -> dict[str, object]:
     return {"id": notification.id, "claim_id": notification.claim_id, "attempt": attempt}
 
 
+def _ordered(row: RowMapping) -> OrderedMessage:
+    return OrderedMessage(id=row["id"], kind=row["kind"], state=State(row["state"]))
+
+
+def _doubtful_attempt(doubtful: Doubtful) -> dict[str, object]:
+    return {"id": doubtful.id, "attempt": doubtful.attempts, "attempted_at": doubtful.attempted_at}
+
+
 def _outcome(row: RowMapping) -> Outcome:
     return Outcome(**{**row, "state": State(row["state"])})
 
@@ -657,7 +700,10 @@ def _notification(row: RowMapping) -> Notification:
     cause = None
     if row["has_cause"]:
         cause = Cause(
-            recipient_id=row["cause_recipient_id"], reason=row["cause_reason"], is_settled=row["cause_settled"]
+            recipient_id=row["cause_recipient_id"],
+            reason=row["cause_reason"],
+            is_settled=row["cause_is_settled"],
+            is_uncertain=row["cause_is_uncertain"],
         )
     return Notification(**fields, cause=cause)
 

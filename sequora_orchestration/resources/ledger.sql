@@ -1,6 +1,6 @@
 -- The ledger's moves. Each is one statement, so it happens whole or not at all, and says why it is safe to run
 -- twice or at the same time as itself. Times are those of orchestration.clock(); :lease and :pause are in seconds.
--- Rows are locked with SKIP LOCKED and inserted in the order of their keys, so no two statements wait for each other.
+-- Claims lock rows with SKIP LOCKED and insert them in the order of their keys, so no two of them wait for each other.
 
 -- part: message
 business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of
@@ -24,7 +24,8 @@ opened_at IS NOT NULL AND closed_at IS NULL
 -- part: answered
 answered AS (
     UPDATE orchestration.provider
-    SET troubles = 0, trial_until = NULL, closed_at = CASE WHEN {open} THEN orchestration.clock() ELSE closed_at END
+    SET troubles = 0, trial_until = NULL, closed_at = CASE WHEN {open} THEN orchestration.clock() ELSE closed_at END,
+        resume_at = CASE WHEN NOT ({open}) AND resume_at > orchestration.clock() THEN resume_at END
     WHERE troubles > 0 OR {open}
 )
 
@@ -37,7 +38,7 @@ answered AS (
 -- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
 -- A row that two runs in a row did not get through with is claimed alone: should it be what ends them, its neighbours go
 -- on. While the kind is paused, or the phone company takes no texts, nothing is claimed that is to be sent, but for one
--- row when a trial is due.
+-- row when a trial is due: the most severe of those that were refused the least.
 -- Two at once: a new row is inserted once (unique key, the other skips it), an old one is locked by one of them
 -- (the other skips it), so no row is in two claims.
 WITH on_its_way AS MATERIALIZED (
@@ -58,7 +59,7 @@ allowed AS MATERIALIZED (
     FROM orchestration.provider
 ),
 abandoned AS MATERIALIZED (
-    SELECT id, runs, {message}
+    SELECT id, runs, refusals, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
@@ -67,7 +68,7 @@ abandoned AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 due AS MATERIALIZED (
-    SELECT id, runs, {message}
+    SELECT id, runs, refusals, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
       AND coalesce(CAST(:scheduled AS boolean), true)
@@ -80,7 +81,9 @@ owed AS MATERIALIZED (
 ),
 turn AS MATERIALIZED (
     SELECT waiting.*,
-           row_number() OVER (ORDER BY urgency, owed_since, business_key) - 1 AS place,
+           row_number() OVER (
+               ORDER BY CASE WHEN allowed.rows = 1 THEN refusals END, urgency, owed_since, business_key
+           ) - 1 AS place,
            count(*) OVER () AS total
     FROM (
         SELECT *, min(urgency) OVER () AS first_urgency
@@ -88,11 +91,13 @@ turn AS MATERIALIZED (
             SELECT * FROM abandoned
             UNION ALL SELECT * FROM due
             UNION ALL
-            SELECT NULL::uuid, 0, {message} FROM owed
+            SELECT NULL::uuid, 0, 0, {message} FROM owed
         ) AS candidate
     ) AS waiting
     CROSS JOIN on_its_way
+    CROSS JOIN allowed
     WHERE CAST(:claim_id AS uuid) IS NOT NULL
+       OR allowed.rows = 1
        OR (
            urgency = first_urgency
            AND urgency <= coalesce(on_its_way.most_urgent, urgency)
@@ -185,13 +190,14 @@ claimed_first AS (
 SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 
 -- name: take_up
--- A run takes up what its claim still has to send, and the lease begins anew. Twice: the same rows again.
+-- A run takes up what its claim still has to send, and the lease begins anew; what runs have died of before comes last.
+-- Twice: the same rows again.
 -- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if
 -- it was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
 WITH taken_up AS (
     UPDATE orchestration.notification
     SET run_id = :run_id, claimed_at = orchestration.clock(), claims = 0,
-        runs = runs + CAST(run_id IS DISTINCT FROM :run_id AS int),
+        runs = runs + CAST(CAST(:counts AS boolean) AND run_id IS DISTINCT FROM :run_id AS int),
         lease_until = orchestration.clock() + make_interval(secs => :lease)
     WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
     RETURNING *
@@ -204,9 +210,9 @@ SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipien
        EXISTS (
            SELECT FROM orchestration.notification since
            WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > cause.created_at
-             AND since.recipient_id = cause.recipient_id
+             AND since.recipient_id = cause.recipient_id AND since.kind IN ('task-created', 'sla-warning', 'sla-breach')
              AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND cause.state <> 'SENT'))
-       ) OR cause.state = 'DELIVERED' AS cause_settled
+       ) OR cause.state = 'DELIVERED' AS cause_is_settled, cause.state IN ('SENT', 'IN_DOUBT') AS cause_is_uncertain
 FROM taken_up n
 LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
 LEFT JOIN LATERAL (
@@ -216,14 +222,20 @@ LEFT JOIN LATERAL (
     WHERE n.kind = 'sla-escalation' AND breach.kind = 'sla-breach' AND breach.task_id = n.task_id
       AND breach.sla_due_at = n.sla_due_at
 ) AS alert ON true
-ORDER BY n.urgency, n.owed_since, n.created_at;
+ORDER BY n.runs - CAST(CAST(:counts AS boolean) AS int) >= 2, n.urgency, n.owed_since, n.created_at;
 
--- name: one_of_claim
--- The message of the claim that the id names (its own, or its task's), while it is to be sent. Reading changes nothing.
-SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
-       n.due_at, false AS has_cause
-FROM orchestration.notification n
-WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED';
+-- name: take_up_one
+-- The message of the claim that the id names (its own, or its task's), while it is to be sent. Twice: the same again, and
+-- counted twice.
+UPDATE orchestration.notification n
+SET runs = runs + 1
+WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
+RETURNING n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
+       n.due_at, false AS has_cause;
+
+-- name: end_of_step
+-- A step has failed, but its process lives: its messages are not what processes die of. Twice: they are not counted.
+UPDATE orchestration.notification SET runs = 0 WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
 
 -- name: of_claim
 -- Reading changes nothing.
@@ -267,7 +279,7 @@ SELECT salt FROM orchestration.opt_out_salt;
 -- while it does not, one trial at a time may go out when it is due. Twice, or two at once: only the first finds the row
 -- QUEUED under its claim, and only one finds no trial under way.
 WITH pause AS MATERIALIZED (
-    SELECT why FROM orchestration.pause WHERE kind IN ('all', :kind) LIMIT 1
+    SELECT kind FROM orchestration.pause WHERE kind IN ('all', :kind) LIMIT 1
 ),
 ours AS MATERIALIZED (
     SELECT id FROM orchestration.notification
@@ -284,7 +296,7 @@ begun AS (
     UPDATE orchestration.notification n
     SET state = 'SENDING', attempts = attempts + 1, attempted_at = orchestration.clock(), run_id = :run_id,
         reason = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
-        fingerprints = array_append(fingerprints, :fingerprint)
+        fingerprints = array_append(array_remove(fingerprints, :fingerprint), :fingerprint)
     FROM ours, orchestration.provider p
     WHERE n.id = ours.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.state = 'QUEUED'
       AND (
@@ -295,7 +307,7 @@ begun AS (
 )
 SELECT (SELECT attempts FROM begun) AS attempt,
        coalesce(
-           (SELECT 'paused: ' || why FROM pause),
+           (SELECT 'paused by an operator' FROM pause),
            (SELECT 'the phone company takes no texts: ' || coalesce(reason, 'it wants a pause')
             FROM orchestration.provider WHERE ({open}) OR resume_at > orchestration.clock())
        ) AS halted;
@@ -303,6 +315,9 @@ SELECT (SELECT attempts FROM begun) AS attempt,
 -- part: now_sent
 state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, provider_code = NULL,
         fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds'
+
+-- part: doubtful_fingerprints
+CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END
 
 -- name: settle_sent
 -- An answer settles the attempt that it belongs to: of this claim, with this number. It may come after the attempt was
@@ -330,7 +345,7 @@ state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = true, p
         receipt_at = orchestration.clock() + interval '15 seconds'
 
 -- part: adoptable
-n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.state = 'IN_DOUBT'
+n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
       AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
       AND NOT EXISTS (
           SELECT FROM orchestration.notification o
@@ -339,7 +354,7 @@ n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.state = 'IN_DOUBT'
 
 -- name: adopt
 -- A text in doubt was found under this SID. Twice: the second finds it settled. One text is one message's alone: a SID
--- that another message has, or may be about to get, is not taken; of two that take it at once the second breaks the
+-- that another message has, or may be about to get, is not taken; of two that adopt it at once the second breaks the
 -- unique index.
 WITH sent AS (
     UPDATE orchestration.notification n SET {now_adopted}, logged_at = orchestration.clock()
@@ -365,7 +380,7 @@ WITH sent AS (
 
 -- name: settle_refused
 -- Certainly not sent, and not tried again. Twice: the second finds this attempt settled.
-UPDATE orchestration.notification SET state = 'FAILED', reason = :reason, provider_code = :code
+UPDATE orchestration.notification SET state = 'FAILED', reason = :reason, provider_code = :code, fingerprints = '{}'
 WHERE {attempt};
 
 -- name: note_answer
@@ -429,23 +444,35 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- name: try_again
 -- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
-SET state = 'QUEUED', reason = :reason, provider_code = :code,
+SET state = 'QUEUED', reason = :reason, provider_code = :code, fingerprints = {doubtful_fingerprints},
     lease_until = orchestration.clock() + make_interval(secs => :lease)
 WHERE {attempt};
 
 -- name: put_back
 -- Certainly not sent through no fault of its own: the attempt does not count, and any claim may have it after the
--- pause. Twice: the second finds this attempt settled.
-UPDATE orchestration.notification
-SET state = 'QUEUED', attempts = attempts - 1, reason = :reason, provider_code = :code, claim_id = NULL, runs = 0,
+-- pause. But if it was not taken four times for a reason that is about every text (:about_all), and others went out
+-- meanwhile, it is about this one. Twice: the second finds this attempt settled.
+UPDATE orchestration.notification n
+SET state = CASE WHEN about_this_one THEN 'FAILED' ELSE 'QUEUED' END,
+    attempts = attempts - 1, refusals = refusals + CAST(CAST(:about_all AS boolean) AS int), provider_code = :code,
+    reason = :reason || CASE WHEN about_this_one THEN '; others went out meanwhile' ELSE '' END,
+    claim_id = CASE WHEN about_this_one THEN claim_id END, runs = 0, fingerprints = {doubtful_fingerprints},
     lease_until = orchestration.clock() + make_interval(secs => :pause)
-WHERE {attempt};
+FROM (
+    SELECT id, refusals >= 3 AND CAST(:about_all AS boolean) AND EXISTS (
+        SELECT FROM orchestration.notification o WHERE o.sent_at > orchestration.clock() - interval '10 minutes'
+    ) AS about_this_one
+    FROM orchestration.notification
+    WHERE {attempt}
+) AS judged
+WHERE n.id = judged.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.attempts = :attempt
+  AND n.state IN ('SENDING', 'IN_DOUBT');
 
 -- name: give_back
--- A claim gives back what it has not begun; any other may have it after the pause. Twice: nothing is left to give.
+-- A claim gives back those of these that it has not begun; any other may have them. Twice: nothing is left to give.
 UPDATE orchestration.notification
-SET claim_id = NULL, reason = :reason, runs = 0, lease_until = orchestration.clock() + make_interval(secs => :pause)
-WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
+SET claim_id = NULL, reason = :reason, runs = 0, lease_until = orchestration.clock()
+WHERE id = ANY (CAST(:ids AS uuid[])) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
 
 -- name: suppress
 -- Not sent, for a reason; :state is CANCELLED or FAILED. Twice: the second finds the row no longer QUEUED.
@@ -556,10 +583,10 @@ WHERE id IN (
 );
 
 -- name: set_poison_aside
--- So many runs in a row had it and did not get through with it: it may be what ends them. Twice, or two at once: the
+-- So many runs in a row had it and died before they were through with it: it may be what kills them. Twice, or two at once: the
 -- second finds it FAILED, or skips it.
 UPDATE orchestration.notification
-SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row ended before they were through with it'
+SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row died before they were through with it'
 WHERE id IN (
     SELECT id FROM orchestration.notification
     WHERE state = 'QUEUED' AND lease_until <= orchestration.clock() AND runs >= :limit
@@ -567,11 +594,14 @@ WHERE id IN (
 );
 
 -- name: due_look_ups
--- What is in doubt and is to be looked for now; the next look is after twice the time, up to a minute. Twice, or two at
--- once: the second finds nothing due, or skips what the first has locked.
+-- What is in doubt and is to be looked for now. The next look is after 5, 10, 20, 40 and then every 60 seconds; where
+-- nobody looks, for no worker is there, after a tenth of the time that it has been in doubt. Twice, or two at once: the
+-- second finds nothing due, or skips what the first has locked.
 UPDATE orchestration.notification
-SET looks = least(looks, 1000) + 1,
-    look_at = orchestration.clock() + make_interval(secs => least(60, 5 * power(2, least(looks, 10))))
+SET look_at = orchestration.clock() + least(
+    greatest(5 * power(2, least(looks, 10)) * interval '1 second', (orchestration.clock() - doubted_at) / 10),
+    interval '1 minute'
+)
 WHERE id IN (
     SELECT id FROM orchestration.notification
     WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true)
@@ -583,23 +613,39 @@ RETURNING id::text;
 
 -- name: in_doubt
 -- Of these (or all) messages, those in doubt. Reading changes nothing.
-SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, fingerprints, looks,
+SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
        coalesce(doubtful_since, attempted_at) AS since,
-       coalesce(doubted_at, attempted_at) + make_interval(secs => :window) <= orchestration.clock() AS is_window_over
+       greatest(doubted_at, attempted_at) + make_interval(secs => :window) <= orchestration.clock() AS is_window_over,
+       greatest(doubted_at, attempted_at) + interval '1 hour' <= orchestration.clock() AS is_hopeless,
+       ended_by IS NOT NULL AS is_cancelled,
+       EXISTS (
+           SELECT FROM orchestration.provider p
+           WHERE p.opened_at <= greatest(doubted_at, attempted_at) + interval '1 minute'
+             AND coalesce(p.closed_at >= attempted_at, true)
+       ) AS is_providers
 FROM orchestration.notification
 WHERE state = 'IN_DOUBT' AND (id = ANY (CAST(:ids AS uuid[])) OR cardinality(CAST(:ids AS uuid[])) = 0)
 ORDER BY urgency, doubtful_since, id
 LIMIT :most;
+
+-- name: note_looks
+-- These have been looked for in a list that was read whole, and not found. Twice: counted twice.
+UPDATE orchestration.notification SET looks = least(looks, 1000) + 1
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
 -- name: known_sids
 -- Which of these SIDs belong to messages. Reading changes nothing.
 SELECT provider_sid FROM orchestration.notification WHERE provider_sid = ANY (CAST(:sids AS text[]));
 
 -- name: settle_doubt
--- Not found at the phone company: sent again by any claim, held, or given up. Twice: the second finds it settled.
+-- Not found at the phone company: sent again by any claim, held, or given up. An attempt that failed with all others
+-- does not count. Twice: the second finds it settled.
 UPDATE orchestration.notification
-SET state = :state, reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock()
-WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND state = 'IN_DOUBT';
+SET state = :state, reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
+    attempts = attempts - CAST(CAST(:is_providers AS boolean) AS int),
+    refusals = refusals + CAST(CAST(:is_providers AS boolean) AS int),
+    fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END
+WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND attempted_at = :attempted_at AND state = 'IN_DOUBT';
 
 -- name: due_receipts
 -- What has been sent and is to be asked after now; the next time is after as long as it has been sent, up to an hour,
@@ -701,7 +747,9 @@ WHERE from_state = 'IN_DOUBT';
 
 -- name: provider
 -- How it stands with the phone company. Reading changes nothing.
-SELECT {open} AS is_open, opened_at, closed_at, reason, code, resume_at FROM orchestration.provider;
+SELECT {open} AS is_open, opened_at, closed_at, reason, code,
+       CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at
+FROM orchestration.provider;
 
 -- name: pauses
 -- Reading changes nothing.
@@ -719,10 +767,14 @@ SELECT CAST(:who AS text), 'pause', kind, CAST(:why AS text) FROM paused
 RETURNING kind;
 
 -- name: resume
--- Ends the pause of a kind, or of all with every single one. Twice: there is none any more.
+-- Ends the pause of a kind, or of all with every single one; then the phone company is also tried at once, if it was to
+-- be left alone. Twice: there is none any more.
 WITH resumed AS (
     DELETE FROM orchestration.pause WHERE kind = :kind OR :kind = 'all'
     RETURNING kind
+),
+tried_now AS (
+    UPDATE orchestration.provider SET resume_at = NULL WHERE :kind = 'all' AND resume_at > orchestration.clock()
 )
 INSERT INTO orchestration.operator_action (who, verb, kind, why)
 SELECT CAST(:who AS text), 'resume', kind, CAST(:why AS text) FROM resumed
@@ -741,15 +793,17 @@ SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM chan
 SELECT n.id::text, n.kind, n.state FROM orchestration.notification n WHERE {of_subject} ORDER BY n.created_at;
 
 -- name: cancel
--- What has not been sent is not sent, and not made again. Twice: nothing is left to cancel.
+-- What has not been sent is not sent, and not made again; what is in doubt ends so if it is not found. Twice: nothing is
+-- left to cancel.
 WITH changed AS (
     UPDATE orchestration.notification n
-    SET state = 'CANCELLED', ended_by = :who, reason = 'cancelled by ' || :who || ': ' || :why
-    WHERE {of_subject} AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD')
-    RETURNING n.id, n.kind
+    SET state = CASE WHEN n.state = 'IN_DOUBT' THEN n.state ELSE 'CANCELLED' END, ended_by = :who,
+        reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END
+    WHERE {of_subject} AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND n.ended_by IS NULL
+    RETURNING n.id, n.kind, n.state
 ),
 recorded AS ({recorded})
-SELECT id::text, kind FROM changed;
+SELECT id::text, kind, state FROM changed;
 
 -- name: release
 -- What was held for a person is sent, by day. Twice: nothing is held any more.
@@ -757,12 +811,12 @@ WITH changed AS (
     UPDATE orchestration.notification n
     SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, owed_since = orchestration.clock(),
         due_at = CASE WHEN due_at IS NOT NULL THEN orchestration.clock() END,
-        lease_until = orchestration.clock(), reason = 'released by ' || :who || ': ' || :why
+        lease_until = orchestration.clock(), reason = 'released by an operator'
     WHERE {of_subject} AND n.state = 'HELD'
-    RETURNING n.id, n.kind
+    RETURNING n.id, n.kind, n.state
 ),
 recorded AS ({recorded})
-SELECT id::text, kind FROM changed;
+SELECT id::text, kind, state FROM changed;
 
 -- name: resend
 -- The newest message of its kind about it is over, and is sent anew, as a row of its own. Twice: while the second is
@@ -777,14 +831,15 @@ WITH newest AS (
 ),
 changed AS (
     INSERT INTO orchestration.notification ({message}, kind, state, lease_until, reason)
-    SELECT key || (SELECT count(*) FROM orchestration.notification o WHERE starts_with(o.business_key, key)),
+    SELECT key || (SELECT count(*) FROM orchestration.notification o WHERE o.task_id IS NOT DISTINCT FROM newest.task_id
+                     AND o.episode_id IS NOT DISTINCT FROM newest.episode_id AND starts_with(o.business_key, key)),
            task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
            CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
-           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again for ' || :who || ': ' || :why
+           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'
     FROM newest
     WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
-    RETURNING id, kind
+    RETURNING id, kind, state
 ),
 recorded AS ({recorded})
-SELECT id::text, kind FROM changed;
+SELECT id::text, kind, state FROM changed;

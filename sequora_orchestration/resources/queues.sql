@@ -47,7 +47,11 @@ JOIN LATERAL (
 ) AS breach ON breach.state NOT IN ('QUEUED', 'SENDING')
 
 -- part: told
-(n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED') OR n.ended_by IS NOT NULL)
+-- What was set aside, for runs died of it, is not made anew for an hour.
+(
+    n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED') OR n.ended_by IS NOT NULL
+    OR (starts_with(n.reason, 'set aside') AND n.state = 'FAILED' AND n.claimed_at > orchestration.clock() - interval '1 hour')
+)
 
 -- part: escalation
 orchestration.notification n
@@ -57,7 +61,7 @@ orchestration.notification n
 -- part: unreached
 f.kind IN ('task-created', 'sla-warning', 'sla-breach')
   AND (
-      f.state = 'FAILED'
+      f.state IN ('FAILED', 'HELD')
       OR (
           f.state = 'UNDELIVERED'
           AND (
@@ -199,8 +203,9 @@ ORDER BY urgency, owed_since
 LIMIT :most
 
 -- name: unreached_nurses
--- Of which open tasks has a message to the assignee failed or not been delivered (a critical one: not for certain), and
--- she has had none since, and no supervisor has been or is being told? A task that nobody is assigned to has the grace; a critical one has none.
+-- Of which open tasks has a message to the assignee failed, been held, or not been delivered (a critical one: not for
+-- certain), and she has had none since, and no supervisor has been or is being told? A task that nobody is assigned to
+-- has the grace; a critical one has none.
 SELECT DISTINCT ON (urgency, business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
        {task},

@@ -6,6 +6,7 @@ dealt with here, so nothing of a text or a number leaves this module but to the 
 
 import logging
 import os
+import random
 import re
 import socket
 import threading
@@ -49,6 +50,9 @@ OLDER_IN_A_ROW = 50
 
 # Up to so many receipts are asked for one by one; of more, the list is read first.
 FEW_RECEIPTS = 10
+
+# Seconds: whatever stands between us and Twilio may ask for any pause, and texts do not wait for longer than this.
+LONGEST_PAUSE = 300.0
 
 # Bounds of Twilio's own (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
 SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
@@ -118,7 +122,7 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
     def retry_after(self) -> float | None:
         """For how many seconds the last answer to this thread wants no further request; the SDK's errors don't say."""
         asked = str(self._answered.headers.get("Retry-After", ""))
-        return float(asked) if re.fullmatch(r"\d{1,5}(\.\d+)?", asked) else None
+        return min(float(asked), LONGEST_PAUSE) if re.fullmatch(r"\d{1,9}(\.\d+)?", asked) else None
 
 
 class SmsSender:
@@ -164,7 +168,9 @@ class SmsSender:
         # Not restricted to a time by the phone company: one that it has not sent yet has no time of being sent.
         texts: list[ListedText] = []
         listed = older_in_a_row = 0
-        for message in self._listed({"to": to} if to else {}):
+        # All texts are only those of the number that ours come from, if they come from one.
+        ours = {name: value for name, value in self._sender.items() if name == "from_"}
+        for message in self._listed({"to": to} if to else ours):
             listed += 1
             is_older = message.date_created and message.date_created < since
             older_in_a_row = older_in_a_row + 1 if is_older else 0
@@ -190,13 +196,20 @@ class SmsSender:
         """
         wanted = list(dict.fromkeys(sids))
         messages: dict[str, Any] = {}
+        unreadable = None
         if len(wanted) > FEW_RECEIPTS:
             # A minute more on each side, for clocks differ; and an hour after, for a text may have waited for its turn.
             span = {"date_sent_after": since - timedelta(minutes=1), "date_sent_before": until + timedelta(hours=1)}
             messages = {message.sid: message for message in self._listed(span)}
         # What the list does not show (its clock may be hours off) is asked for by name, some of it each time.
-        missing = [sid for sid in wanted if sid not in messages][:FEW_RECEIPTS]
-        messages |= {sid: self._fetched(sid) for sid in missing}
+        missing = [sid for sid in wanted if sid not in messages]
+        for sid in random.sample(missing, min(FEW_RECEIPTS, len(missing))):
+            try:
+                messages[sid] = self._messages(sid).fetch()
+            except Exception as error:  # noqa: BLE001  # as above; the others may be known all the same
+                unreadable = _look_up_error(error)
+        if unreadable and not messages:
+            raise unreadable
         found = (messages[sid] for sid in wanted if sid in messages)
         receipts = (receipt(one.sid, str(one.status), one.error_code) for one in found)
         return [one for one in receipts if one]
@@ -205,12 +218,6 @@ class SmsSender:
         try:
             yield from self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted)
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
-            raise _look_up_error(error) from None
-
-    def _fetched(self, sid: str) -> Any:
-        try:
-            return self._messages(sid).fetch()
-        except Exception as error:  # noqa: BLE001  # the same
             raise _look_up_error(error) from None
 
 

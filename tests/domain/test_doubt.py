@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.doubt import Doubtful, Listed, fingerprint, found, is_to, verdict
+from sequora_orchestration.domain.doubt import (
+    Doubtful,
+    Listed,
+    fingerprint,
+    found,
+    is_to,
+    may_be_hidden,
+    unreadable_verdict,
+    verdict,
+)
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS, TASK_CREATED
 
@@ -24,15 +33,16 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
             "recipient_id": "nurse",
             "attempts": 1,
             "fingerprints": frozenset(fingerprints or ["x"]),
+            "attempted_at": NOW,
             "since": NOW,
-            "looks": 2,
+            "looks": 1,
             "is_window_over": True,
             **columns,
         }  # type: ignore[arg-type]
     )
 
 
-def listed(sid: str, mark: str, created_at: datetime | None = NOW) -> Listed:
+def listed(sid: str, mark: str | None, created_at: datetime | None = NOW) -> Listed:
     return Listed(sid=sid, fingerprint=mark, created_at=created_at)
 
 
@@ -77,7 +87,7 @@ def test_the_number_of_a_fingerprint_is_known_by_another_of_it() -> None:
     assert not is_to(fingerprint(b"salt", "+1", ""), [*sent, fingerprint(b"salt", "+2", "three")])
 
 
-@pytest.mark.parametrize("columns", [{"looks": 1}, {"is_window_over": False}])
+@pytest.mark.parametrize("columns", [{"looks": 0}, {"is_window_over": False}])
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_nothing_is_decided_before_the_window_is_over_and_the_second_look(
     kind: object, columns: dict[str, object]
@@ -106,6 +116,41 @@ def test_a_text_to_a_patient_is_held(attempts: int) -> None:
 
 def test_what_has_no_fingerprint_is_held_at_once() -> None:
     """Nobody can recognise it."""
-    held = verdict(TASK_CREATED, doubtful(fingerprints=frozenset(), looks=1, is_window_over=False), most_attempts=4)
+    held = verdict(TASK_CREATED, doubtful(fingerprints=frozenset(), looks=0, is_window_over=False), most_attempts=4)
+    assert held is not None
+    assert held.state is State.HELD
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_what_may_be_among_texts_that_are_not_shown_is_held(kind: object) -> None:
+    """The account has numbers or texts redacted: not found says nothing."""
+    one = doubtful()
+    assert may_be_hidden(one, [listed("SM1", "z"), listed("SM2", None)])
+    assert not may_be_hidden(one, [listed("SM1", "z"), listed("SM2", None, NOW - timedelta(days=2))])
+    assert found([one], [listed("SM2", None)]) == {}
+    held = verdict(kind, one, most_attempts=4, is_hidden=True)  # type: ignore[arg-type]
+    assert held is not None
+    assert held.state is State.HELD
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_what_an_operator_has_cancelled_is_not_sent_again(kind: object) -> None:
+    """Once it is known that it was not sent."""
+    ended = verdict(kind, doubtful(is_cancelled=True), most_attempts=4)  # type: ignore[arg-type]
+    assert ended is not None
+    assert ended.state is State.CANCELLED
+
+
+def test_attempts_while_the_phone_company_took_no_texts_do_not_count() -> None:
+    """However many there were."""
+    again = verdict(TASK_CREATED, doubtful(attempts=9, is_providers=True), most_attempts=4)
+    assert again is not None
+    assert again.state is State.QUEUED
+
+
+def test_while_the_list_cannot_be_read_a_text_stays_in_doubt_for_an_hour() -> None:
+    """Then a person looks."""
+    assert unreadable_verdict(doubtful()) is None
+    held = unreadable_verdict(doubtful(is_hopeless=True))
     assert held is not None
     assert held.state is State.HELD

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 from attempts import begin
@@ -13,7 +14,7 @@ from sequora_orchestration.jobs import delivery
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import Answer, Hang, Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS, UNREACHED_NURSES
+from sequora_orchestration.resources.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.settings import DeliverySettings
 
 SECOND = timedelta(seconds=1)
@@ -212,9 +213,41 @@ def test_a_process_that_stood_still_before_its_call_does_not_call(
 ) -> None:
     """Another may have taken the text for abandoned by then."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
-    monkeypatch.setattr(delivery, "LATEST_CALL", -1)
-    monkeypatch.setattr(delivery, "ATTEMPTS", 1)
-    runs.tick(NEW_TASKS)
-    assert care.states(task) == ["FAILED"]
-    phones(NURSE_PHONE).received_no_text()
+    with monkeypatch.context() as still:
+        still.setattr(delivery, "LATEST_CALL", -1)
+        for _ in range(6):
+            runs.tick(NEW_TASKS)
+    (row,) = care.ledger(task)
+    assert (row["state"], row["attempts"]) == ("QUEUED", 0)
     assert phones(NURSE_PHONE).attempts == 0
+    assert not runs.ledger.provider().is_open
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+
+
+def test_a_scan_takes_everything_whatever_the_senders_rate(care: Care) -> None:
+    """It comes every five minutes only, and paces its texts itself."""
+    for _ in range(10):
+        care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=NOW + timedelta(minutes=30))
+    ledger = Ledger(care.engine, delivery=DeliverySettings(sequora_sender_rate=1))
+    assert len(ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))) == 10
+
+
+def test_a_text_that_alone_is_refused_like_all_is_given_up(care: Care, runs: Runs, phones: Phones) -> None:
+    """Others go out meanwhile: it is not the account."""
+    care.a_supervisor()
+    phones.company.always(Refuse(401, 20003), to=NURSE_PHONE)
+    task = care.a_task(care.a_nurse(), created_at=NOW, severity="CRITICAL")
+    for minutes in range(10):
+        care.it_is(NOW + timedelta(minutes=minutes))
+        care.a_task(care.a_nurse(number(minutes)), created_at=NOW)
+        for _ in range(3):
+            runs.tick(NEW_TASKS)
+    (row,) = care.ledger(task)
+    assert row["state"] == "FAILED"
+    assert row["reason"].endswith("; others went out meanwhile")
+    assert phones(NURSE_PHONE).attempts == 4
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=[task])
+    for text in phones.company.accepted():
+        phones.expect(text)

@@ -237,7 +237,7 @@ def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger
     taken_up = ledger.take_up(claim.id, "a-run")
     assert sender.drop_unwanted(taken_up) == []
     care.change_task(task, status="RESOLVED")
-    assert not sender.send(taken_up)
+    assert not sender.send(taken_up).some_again
     assert care.states(task) == ["CANCELLED"]
 
 

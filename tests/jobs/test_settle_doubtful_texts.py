@@ -1,6 +1,7 @@
 """Texts in doubt: looked up at the phone company, adopted, sent again or held; never doubled."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from dagster import ExecuteInProcessResult
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.cli import orders
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
     ErrorAfterAccepting,
@@ -20,7 +22,8 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
-from sequora_orchestration.resources.ledger import ATTEMPT_LEASE, Ledger
+from sequora_orchestration.resources import sms_sender
+from sequora_orchestration.resources.ledger import ATTEMPT_LEASE, Ledger, Operator
 from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS, UNREACHED_NURSES
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
@@ -201,7 +204,7 @@ def test_what_a_dead_process_was_sending_is_looked_up(care: Care, runs: Runs, ph
     care.it_is(NOW + (ATTEMPT_LEASE - 1) * SECOND)
     assert looked_up(runs) == []
     assert care.states(task) == ["SENDING"]
-    for seconds in (ATTEMPT_LEASE, ATTEMPT_LEASE + 5):
+    for seconds in (ATTEMPT_LEASE, ATTEMPT_LEASE + 6):
         care.it_is(NOW + seconds * SECOND)
         looked_up(runs)
     runs.tick(NEW_TASKS)
@@ -242,20 +245,104 @@ def test_a_task_that_was_resolved_meanwhile_is_not_texted_about_again(care: Care
 
 
 def test_while_the_list_cannot_be_read_nothing_is_decided(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said, without a number, and the text stays in doubt; for an hour, then a person looks."""
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    with monkeypatch.context() as wrong:
+        wrong.setenv("TWILIO_AUTH_TOKEN", "another")
+        care.it_is(NOW + 5 * SECOND)
+        (result,) = looked_up(runs)
+        assert metadata(result, "look_up_texts")["reason"] == "the list could not be read: looked for again"
+        assert care.states(task) == ["IN_DOUBT"]
+        assert "could not be read" in caplog.text
+        assert NURSE_PHONE[2:] not in caplog.text
+        care.it_is(NOW + timedelta(hours=1))
+        looked_up(runs)
+    assert care.states(task) == ["HELD"]
+    phones(NURSE_PHONE).received_text()
+    care.a_supervisor()
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: in doubt", task])
+
+
+def test_a_list_that_cannot_be_read_keeps_nobody_elses_text_in_doubt(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The step fails and says so, without a number; the text stays in doubt."""
-    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
-    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "another")
+    """That of all texts is too long; that of a number is not."""
+    changed = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    care.rows("""UPDATE "User" SET primary_phone = '+12025550109'""")
+    phones.company.script(ResetAfterAccepting(), to="+12025550102")
+    task = care.a_task(care.a_nurse("+12025550102"), severity="LOW")
+    runs.tick(NEW_TASKS)
+    monkeypatch.setattr(sms_sender, "MOST_LISTED", 2)
     care.it_is(NOW + 5 * SECOND)
-    (result,) = looked_up(runs)
-    assert not result.success
-    assert care.states(task) == ["IN_DOUBT"]
-    events = str([event.event_specific_data for event in result.all_events])
-    assert "could not be read" in events
-    assert NURSE_PHONE[2:] not in events
-    monkeypatch.undo()
+    looked_up(runs)
+    assert care.states(task) == ["SENT"]
+    assert care.states(changed) == ["IN_DOUBT"]
     phones(NURSE_PHONE).received_text()
+    phones("+12025550102").received_text()
+
+
+@pytest.mark.parametrize("hidden", [{"body": ""}, {"to": "+1202555XXXX"}])
+def test_where_an_account_has_texts_redacted_nothing_is_sent_again(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch, hidden: dict[str, Any]
+) -> None:
+    """It may be among those that the list does not show: a person looks, and the supervisor is told."""
+    care.a_supervisor()
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    listed = phones.company.listed
+    monkeypatch.setattr(
+        phones.company, "listed", lambda *args, **kwargs: [replace(one, **hidden) for one in listed(*args, **kwargs)]
+    )
+    for seconds in (5, 120):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+    assert care.states(task) == ["HELD"]
+    phones(NURSE_PHONE).received_text()
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: in doubt", task])
+
+
+def test_trials_during_an_outage_cost_a_text_no_attempt(care: Care, runs: Runs, phones: Phones) -> None:
+    """The most severe text is not given up for being tried first; the trials go through those that wait."""
+    phones.company.always(Refuse(503, 20503))
+    nurses = {number: care.a_nurse(number) for number in (NURSE_PHONE, *(f"+1202555{1000 + n}" for n in range(6)))}
+    tasks = [care.a_task(nurse, created_at=NOW) for nurse in nurses.values()]
+    for minutes in range(40):
+        care.it_is(NOW + timedelta(minutes=minutes))
+        runs.tick(NEW_TASKS)
+        looked_up(runs)
+    assert runs.ledger.provider().is_open
+    assert "FAILED" not in care.states()
+    assert max(row["attempts"] for row in care.ledger()) <= 2
+    assert min(len(phones.company.attempts(number)) for number in nurses) >= 4
+    phones.company.always(None)
+    for minutes in range(40, 50):
+        care.it_is(NOW + timedelta(minutes=minutes))
+        runs.tick(NEW_TASKS)
+        looked_up(runs)
+    assert care.states() == ["SENT"] * len(tasks)
+    for number in nurses:
+        phones(number).received_text()
+
+
+def test_a_text_in_doubt_that_an_operator_cancels_is_not_sent_again(care: Care, runs: Runs, phones: Phones) -> None:
+    """It ends when it is known that it was not sent; if it was, it is adopted."""
+    lost = doubtful_task(care, runs, phones, ResetBeforeAccepting())
+    phones.company.script(ResetAfterAccepting(), to="+12025550102")
+    arrived = care.a_task(care.a_nurse("+12025550102"))
+    runs.tick(NEW_TASKS)
+    for task in (lost, arrived):
+        said = orders.change("cancel", task, None, Operator(who="maya", why="told by phone"))
+        assert "being looked for at the phone company; not sent again if it is not there" in said
+    for seconds in (5, 120):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+    assert care.states(lost) == ["CANCELLED"]
+    assert care.states(arrived) == ["SENT"]
+    assert runs.tick(NEW_TASKS) == []
+    phones("+12025550102").received_text()
 
 
 def test_a_text_that_is_never_found_is_given_up_after_its_attempts(care: Care, runs: Runs, phones: Phones) -> None:

@@ -23,7 +23,7 @@ from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany, Refuse
 from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import SCAN_LEASE, Ledger
+from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import (
     SLA_BREACHES,
     TASKS_NEAR_SLA,
@@ -193,7 +193,7 @@ class Run:
             self._claim_by_name()
         else:
             self.ledger.claim_all(TASKS_NEAR_SLA, self.id)
-        found = self.ledger.take_up(self.id, self.id, lease=SCAN_LEASE)
+        found = self.ledger.take_up_scan(self.id, self.id)
         tasks = Counter(one.task_id for one in found)
         self.steps = deque(
             self._warning_of(one.task_id if one.task_id and tasks[one.task_id] == 1 else one.id) for one in found
@@ -203,7 +203,7 @@ class Run:
         def warn() -> None:
             if not self.ledger.outcomes(self.id, of=name):
                 self.ledger.claim_named(TASKS_NEAR_SLA, [name], self.id)
-            if waiting := self.ledger.one_of_claim(self.id, name):
+            if waiting := self.ledger.take_up_one(self.id, name):
                 self.delivery.send([waiting])
 
         return warn

@@ -14,6 +14,7 @@ from care import Care
 from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.ledger_state import MOVES, State
 from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.domain.notification import Notification
@@ -25,6 +26,8 @@ from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
 T = TypeVar("T")
+
+REFUSED = Refused(Refusal.CONFIGURATION, "credentials", 20003)
 
 
 def task_ids(claims: list[Claim]) -> list[str]:
@@ -329,11 +332,11 @@ def test_a_late_word_of_one_claim_does_not_undo_what_another_has_sent(care: Care
     (first,) = ledger.claim(NEW_TASKS)
     slow = taken_up(ledger, first)
     attempt = begin(ledger, slow, "a-run") or 0
-    ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
+    ledger.put_back(slow, attempt, Refused(Refusal.CONFIGURATION, "credentials", 20003), pause=0)
     (second,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, second)
     assert begin(ledger, notification, "another-run") == attempt
-    ledger.put_back(slow, attempt, "credentials", 20003, pause=0)
+    ledger.put_back(slow, attempt, Refused(Refusal.CONFIGURATION, "credentials", 20003), pause=0)
     ledger.try_again(slow, attempt, "busy", 20429)
     ledger.settle_refused(slow, attempt, "no", 21211)
     ledger.settle_unclear(slow, attempt, "who knows", None)
@@ -347,7 +350,7 @@ def test_a_late_word_of_one_claim_does_not_undo_what_another_has_sent(care: Care
     [
         (lambda ledger, *attempt: ledger.settle_sent(*attempt, "SM1"), "SENT"),
         (lambda ledger, *attempt: ledger.try_again(*attempt, "busy", 20429), "QUEUED"),
-        (lambda ledger, *attempt: ledger.put_back(*attempt, "credentials", 20003, pause=1), "QUEUED"),
+        (lambda ledger, *attempt: ledger.put_back(*attempt, REFUSED, pause=1), "QUEUED"),
         (lambda ledger, *attempt: ledger.settle_refused(*attempt, "no", 21211), "FAILED"),
     ],
 )
@@ -398,7 +401,7 @@ def test_what_a_dead_process_was_sending_is_set_aside(care: Care, ledger: Ledger
 def test_what_is_put_back_has_lost_no_attempt_and_waits(care: Care, ledger: Ledger) -> None:
     """A fault of ours burns nothing; any claim may have the row after the pause."""
     task, notification, attempt = an_attempt(care, ledger)
-    ledger.put_back(notification, attempt, "credentials", 20003, pause=30)
+    ledger.put_back(notification, attempt, Refused(Refusal.CONFIGURATION, "credentials", 20003), pause=30)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"], row["claim_id"]) == ("QUEUED", 0, None)
     assert ledger.claim(NEW_TASKS) == []
@@ -414,7 +417,7 @@ def test_the_history_tells_every_change(care: Care, ledger: Ledger) -> None:
     for number in (1, 2):
         attempt = begin(ledger, notification, f"run-{number}") or 0
         ledger.try_again(notification, attempt, "busy", 20429)
-    ledger.give_back(claim.id, "credentials", pause=0)
+    ledger.give_back([notification], "credentials")
     history = care.rows("SELECT to_state, attempt, run_id, reason FROM orchestration.notification_event ORDER BY id")
     assert [tuple(dict(row).values()) for row in history] == [
         ("QUEUED", 0, None, None),

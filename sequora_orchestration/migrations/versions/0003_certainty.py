@@ -15,9 +15,10 @@ ALTER TABLE orchestration.notification
     ADD adopted boolean NOT NULL DEFAULT false,
     ADD receipt_at timestamptz,
     ADD runs smallint NOT NULL DEFAULT 0,
+    ADD refusals smallint NOT NULL DEFAULT 0,
     ADD ended_by text;
 COMMENT ON COLUMN orchestration.notification.fingerprints IS
-    'what the text of each attempt is recognised by: HMACs of number and body; empty once it is sent';
+    'what the texts of attempts that may have gone out are recognised by: HMACs of number and body';
 COMMENT ON COLUMN orchestration.notification.doubtful_since IS 'when the first attempt that was in doubt began';
 COMMENT ON COLUMN orchestration.notification.doubted_at IS 'when the last attempt was in doubt';
 COMMENT ON COLUMN orchestration.notification.look_at IS 'when the phone company is next asked for a text in doubt';
@@ -26,8 +27,13 @@ COMMENT ON COLUMN orchestration.notification.adopted IS 'whether its SID was fou
 COMMENT ON COLUMN orchestration.notification.receipt_at IS
     'when the phone company is next asked what became of the text; NULL when nothing more is expected';
 COMMENT ON COLUMN orchestration.notification.runs IS
-    'how many runs in a row have taken it up without an outcome';
+    'how many runs in a row have ended, without a word, since they took it up';
+COMMENT ON COLUMN orchestration.notification.refusals IS
+    'how often it was not taken for a reason that is about every text, or so it seems';
 COMMENT ON COLUMN orchestration.notification.ended_by IS 'the operator who cancelled it: it is not made again';
+
+-- One that an operator cancels while it is looked for ends so, if it is not found.
+INSERT INTO orchestration.notification_move VALUES ('IN_DOUBT', 'CANCELLED');
 
 CREATE INDEX notification_in_doubt ON orchestration.notification (look_at) WHERE state = 'IN_DOUBT';
 CREATE INDEX notification_receipt ON orchestration.notification (receipt_at)
@@ -36,7 +42,8 @@ CREATE INDEX notification_sid ON orchestration.notification (provider_sid) WHERE
 -- A text of the phone company's list belongs to one message.
 CREATE UNIQUE INDEX notification_adopted ON orchestration.notification (provider_sid) WHERE adopted;
 -- Those that may not have reached their nurse.
-CREATE INDEX notification_undelivered ON orchestration.notification (kind, task_id) WHERE state = 'UNDELIVERED';
+CREATE INDEX notification_undelivered ON orchestration.notification (kind, task_id)
+    WHERE state IN ('UNDELIVERED', 'HELD');
 CREATE INDEX notification_without_receipt ON orchestration.notification (attempted_at)
     WHERE state = 'SENT' AND receipt_at IS NOT NULL AND urgency = 0;
 CREATE INDEX notification_event_doubt ON orchestration.notification_event (to_state) WHERE from_state = 'IN_DOUBT';
@@ -101,6 +108,7 @@ def downgrade() -> None:
         DROP INDEX orchestration.notification_event_doubt;
         ALTER TABLE orchestration.notification
             DROP fingerprints, DROP doubtful_since, DROP doubted_at, DROP look_at, DROP looks, DROP adopted,
-            DROP receipt_at, DROP runs, DROP ended_by;
+            DROP receipt_at, DROP runs, DROP refusals, DROP ended_by;
+        DELETE FROM orchestration.notification_move WHERE from_state = 'IN_DOUBT' AND to_state = 'CANCELLED';
         DROP INDEX orchestration.notification_sid, orchestration.notification_undelivered;
     """)
