@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
-            signal.signal(number, _end)
+            signal.signal(number, end)
     load = os.getloadavg()[0]
     if load > IDLE:
         _say(f"warning: the machine is not idle (load {load:.2f}): figures will be worse than they could be")
@@ -149,7 +149,7 @@ def _positive(value: str) -> int:
     return number
 
 
-def _end(number: int, _frame: object) -> None:
+def end(number: int, _frame: object) -> None:
     """End in order; a second signal must not disturb that."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)

@@ -85,7 +85,7 @@ def _calm_table(rows: Sequence[tuple[str, Calm]]) -> str:
         (_, ours), (_, theirs) = rows
         better = [_times(figure(theirs), figure(ours)) for figure in figures]
         body.append(["times better", "", *better, "", ""])
-    return _table(["", "tasks", "p50", "p95", "max", "missing", "doubled"], body)
+    return table(["", "tasks", "p50", "p95", "max", "missing", "doubled"], body)
 
 
 def _burst_table(rows: Sequence[tuple[str, Burst]]) -> str:
@@ -104,7 +104,7 @@ def _burst_table(rows: Sequence[tuple[str, Burst]]) -> str:
     if len(rows) > 1:
         (_, ours), (_, theirs) = rows
         body.append(["times better", "", "", _times(ours.texts_per_second, theirs.texts_per_second), "", "", ""])
-    return _table(["", "tasks", "last text after", "texts/s", "most severe first", "missing", "doubled"], body)
+    return table(["", "tasks", "last text after", "texts/s", "most severe first", "missing", "doubled"], body)
 
 
 def _severity_table(rows: Sequence[tuple[str, Burst]]) -> str:
@@ -112,10 +112,10 @@ def _severity_table(rows: Sequence[tuple[str, Burst]]) -> str:
     for name, burst in rows:
         spans = [burst.by_severity.get(severity) for severity in SEVERITIES]
         body.append([name, *(f"{span.first:.2f} to {span.last:.2f}" if span else NOTHING for span in spans)])
-    return _table(["", *SEVERITIES], body)
+    return table(["", *SEVERITIES], body)
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table that is also neat on a terminal: figures to the right, names to the left."""
     widths = [max(3, *(len(row[column]) for row in [head, *body])) for column in range(len(head))]
 

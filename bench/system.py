@@ -103,6 +103,14 @@ def _surroundings(
     postgres.create_database(database)
     care_url = postgres.url(database)
     make_care_tables(care_url, with_sample_people=False)
+    environment = settings(directory, care_url)
+    with phone_company(environment) as phone, application(care_url, Random(SEED)) as hospital:
+        environment["TWILIO_API_BASE_URL"] = phone.url
+        yield System(application=hospital, phone=phone), environment
+
+
+def settings(directory: Path, care_url: str) -> dict[str, str]:
+    """Return the environment of a system on that database, with none of the settings of whoever runs this."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     environment |= {
         MARK: str(directory),
@@ -115,9 +123,7 @@ def _surroundings(
     }
     # Without compiled files every process of Dagster would compile thousands of modules first.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    with phone_company(environment) as phone, application(care_url, Random(SEED)) as hospital:
-        environment["TWILIO_API_BASE_URL"] = phone.url
-        yield System(application=hospital, phone=phone), environment
+    return environment
 
 
 @contextmanager

@@ -320,7 +320,13 @@ class Ledger:
 
     def _claimed(self, statement: str, queue: Queue, question: str, **parameters: object) -> Sequence[RowMapping]:
         sql, names = _with_question(statement, question)
-        values = {**self._asked_with, "kind": queue.kind, "scheduled": queue.scheduled, **parameters}
+        values = {
+            **self._asked_with,
+            "kind": queue.kind,
+            "scheduled": queue.scheduled,
+            "in_turn": queue.in_turn,
+            **parameters,
+        }
         return self._execute(sql, {name: values[name] for name in names})[1]
 
     def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, InHand]:

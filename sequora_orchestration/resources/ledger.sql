@@ -31,9 +31,9 @@ answered AS (
 
 -- name: claim
 -- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
--- come, and those that a run which died left behind. The most severe are claimed alone and first: while more severe
--- ones are on their way, less severe ones wait their turn, but not for a run that has been silent for two seconds. A
--- run that claims for itself (:claim_id) takes them all.
+-- come, and those that a run which died left behind, the most severe first. Where they go :in_turn, the most severe are
+-- claimed alone: while more severe ones are on their way, less severe ones wait, but not for a run that has been silent
+-- for two seconds. A run that claims for itself (:claim_id) takes them all.
 -- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
 -- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
 -- A row that two runs in a row did not get through with is claimed alone: should it be what ends them, its neighbours go
@@ -99,9 +99,11 @@ turn AS MATERIALIZED (
     WHERE CAST(:claim_id AS uuid) IS NOT NULL
        OR allowed.rows = 1
        OR (
-           urgency = first_urgency
-           AND urgency <= coalesce(on_its_way.most_urgent, urgency)
-           AND on_its_way.rows < :enough
+           on_its_way.rows < :enough
+           AND (
+               NOT CAST(:in_turn AS boolean)
+               OR (urgency = first_urgency AND urgency <= coalesce(on_its_way.most_urgent, urgency))
+           )
        )
 ),
 numbered AS MATERIALIZED (

@@ -30,11 +30,15 @@ class Queue:
     nothing_owed: str = "no message is owed"
     """What to say of a given id for which there is nothing to claim."""
 
+    in_turn: bool = False
+    """Whether less severe messages wait until more severe ones are on their way. In a queue that is asked only now and
+    then they would wait for as long as there is anything more severe each time."""
+
     scheduled: bool | None = None
     """Whether only rows that have a due time belong here, or only those that have none yet; None for both."""
 
 
-NEW_TASKS = Queue(name="new tasks", kind="task-created", question="new_tasks", named="named_tasks")
+NEW_TASKS = Queue(name="new tasks", kind="task-created", question="new_tasks", named="named_tasks", in_turn=True)
 NEW_EPISODES = Queue(
     name="new episodes",
     kind="check-in",

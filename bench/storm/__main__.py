@@ -1,0 +1,170 @@
+"""`python -m bench.storm`: bring the system up, let everything fail for a while, and say whether a text was lost."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkstemp
+
+from bench import report as machines
+from bench.__main__ import end
+from bench.storm import report
+from bench.storm.books import Books
+from bench.storm.broker import broker
+from bench.storm.faults import Faults
+from bench.storm.hospital import Hospital
+from bench.storm.phone import StormPhone, storm_phone
+from bench.storm.plan import Person, draw
+from bench.storm.supervisor import NotUpError, Supervisor
+from bench.storm.verdict import Evidence, judge, losses
+from bench.system import settings, workplace
+from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
+from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+
+DELAYS = {
+    "SEQUORA_CHECK_IN_DELAY": "5s",
+    "SEQUORA_ESCALATION_DELAY": "20s",
+    "SEQUORA_UNASSIGNED_GRACE": "10s",
+    "SEQUORA_DOUBT_WINDOW": "10s",
+}
+
+# Seconds after the last fault within which everything must have settled: a claim that is not taken up is made again
+# after at most four minutes, somebody whom a text failed to reach is passed over for five.
+TO_SETTLE = 360
+
+# For so many seconds nothing may be missing or on its way: then it has settled. Longer than a second try of a call.
+SETTLED_FOR = 12
+
+PAUSE = 4.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 1 if something was lost, doubled, too late or left over, or the system did not come up."""
+    options = _options(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
+    log = options.log or Path(mkstemp(prefix="sequora-storm-", suffix=".log")[1])
+    is_good = False
+    try:
+        with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
+            is_good = _storm(options, directory, postgres, log.absolute())
+    except NotUpError as error:
+        _say(str(error))
+    finally:
+        if is_good and not options.log:
+            log.unlink()
+        else:
+            _say(f"what the system has said: {log}")
+    return int(not is_good)
+
+
+def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostgres, log: Path) -> bool:
+    """Let it storm; print the verdict and return whether it is good. Raises NotUpError."""
+    load = os.getloadavg()[0]
+    plan = draw(options.seed, options.seconds)
+    for name in ("care", "dagster"):
+        postgres.create_database(name)
+    care_url = postgres.url("care")
+    make_care_tables(care_url, with_sample_people=False)
+    environment = settings(directory, care_url) | DELAYS | {"DAGSTER_PG_URL": postgres.url("dagster")}
+    with broker(directory / "broker") as its_broker, storm_phone(environment) as phone:
+        phone.end_undelivered({one.phone: one.undeliverable for one in plan.people if one.undeliverable})
+        environment |= {"TWILIO_API_BASE_URL": phone.url, "SEQUORA_BROKER_URL": its_broker.url}
+        hospital = Hospital(care_url, plan.people, zone_where_it_is_noon(datetime.now(UTC)))
+        supervisor = Supervisor(directory / "sequora", environment, log)
+        books = Books(care_url)
+        faults = Faults(
+            supervisor=supervisor,
+            postgres=postgres,
+            postgres_directory=directory / "postgres",
+            broker=its_broker,
+            phone=phone,
+        )
+        try:
+            _say("starting the system")
+            supervisor.start()
+            _say(f"up; {options.seconds:g} s of storm begin, seed {options.seed}")
+            books.watch_breaker()
+            began, began_at = time.monotonic(), time.time()
+            arrivals = threading.Thread(target=hospital.act, args=(plan.deeds, began), name="application")
+            arrivals.start()
+            try:
+                faults.carry_out(plan.faults, began, until=options.seconds)
+                arrivals.join()
+            finally:
+                hospital.end()
+            _say("the storm is over; waiting until everything has settled")
+            settled_after = _wait_until_settled(books, hospital, phone, plan.people)
+        finally:
+            supervisor.stop()
+            breaker = books.end_watch()
+        evidence = Evidence(hospital.facts, plan.people, phone.requests(), books.rows())
+    verdict = judge(evidence)
+    course = report.Course(
+        seed=options.seed,
+        seconds=options.seconds,
+        faults=faults.carried_out,
+        restarts=supervisor.restarts,
+        began=began_at,
+        breaker=breaker,
+        settled_after=settled_after,
+    )
+    machine = machines.machine(postgres=books.postgres_version(), load=load)
+    print(report.markdown(course, evidence, verdict, machine), flush=True)
+    if options.json:
+        options.json.write_text(report.as_json(course, evidence, verdict, machine), encoding="utf-8")
+    return verdict.is_good
+
+
+def _wait_until_settled(books: Books, hospital: Hospital, phone: StormPhone, people: Sequence[Person]) -> float | None:
+    """Wait until nothing is missing or on its way; return after how many seconds, or None if that never is."""
+    began = time.monotonic()
+    calm_since: float | None = None
+    while time.monotonic() < began + TO_SETTLE:
+        unsettled = books.unsettled()
+        missing = Counter(one.kind for one in losses(Evidence(hospital.facts, people, phone.requests(), books.rows())))
+        _say(f"{time.monotonic() - began:6.1f} s  on their way: {unsettled}, missing: {dict(missing) or 'nothing'}")
+        if unsettled or missing:
+            calm_since = None
+        elif calm_since is None:
+            calm_since = time.monotonic()
+        elif time.monotonic() > calm_since + SETTLED_FOR:
+            return calm_since - began
+        time.sleep(PAUSE)
+    return None
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.storm",
+        description="Brings the whole system up as `sequora dev` runs it, lets tasks, episodes and missed SLAs arrive "
+        "at random while processes are killed and the database, the broker and the phone company fail, and then says "
+        "whether a text was lost, doubled, sent after its task was resolved, or left unsettled. Everything it needs is "
+        "brought along and taken down again. Tables go to stdout, progress to stderr. Exit code 1 if not all is good.",
+    )
+    parser.add_argument("--seconds", type=float, default=600, metavar="N", help="how long it storms (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws arrivals and faults (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures, and each offender's history")
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="what the system says; else a file that is kept if not all is good"
+    )
+    options = parser.parse_args(arguments)
+    for name, file in (("--json", options.json), ("--log", options.log)):
+        if file and not file.absolute().parent.is_dir():
+            parser.error(f"{name} {file}: there is no such directory")
+    return options
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

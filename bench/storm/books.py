@@ -1,0 +1,146 @@
+"""What the system says of itself: its ledger with every row's history, and how often its breaker opened."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2.extras import RealDictCursor
+
+# Seconds between two looks at the breaker.
+PAUSE = 0.3
+
+_ROWS = """
+SELECT id::text, business_key, kind, task_id, episode_id, recipient_id, severity, state, reason, adopted,
+       provider_sid AS sid,
+       extract(epoch FROM owed_since)::float AS owed_since,
+       state IN ('QUEUED', 'SENDING', 'IN_DOUBT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
+           AS is_unsettled,
+       sent_at IS NOT NULL AND task_id IS NOT NULL AND logged_at IS NULL AS is_unlogged
+FROM orchestration.notification
+"""
+_EVENTS = """
+SELECT notification_id::text AS id, extract(epoch FROM at)::float AS at, from_state, to_state, attempt,
+       claim_id::text, run_id, reason
+FROM orchestration.notification_event
+ORDER BY notification_event.id
+"""
+_UNSETTLED = """
+SELECT count(*) AS unsettled FROM orchestration.notification
+WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
+"""
+_BREAKER = """
+SELECT extract(epoch FROM opened_at)::float AS opened, extract(epoch FROM closed_at)::float AS closed, reason
+FROM orchestration.provider WHERE opened_at IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A change of a row's state or claim; `at` is in seconds since the epoch."""
+
+    at: float
+    from_state: str | None
+    to_state: str
+    attempt: int
+    claim_id: str | None
+    run_id: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A time for which the breaker was open, in seconds since the epoch, and why."""
+
+    opened: float
+    closed: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of the ledger: a message that was meant to be sent."""
+
+    id: str
+    business_key: str
+    kind: str
+    task_id: str | None
+    episode_id: str | None
+    recipient_id: str | None
+    severity: str | None
+    state: str
+    reason: str | None
+    sid: str | None
+    adopted: bool
+    owed_since: float
+    is_unsettled: bool
+    is_unlogged: bool
+    history: Sequence[Event]
+
+
+class Books:
+    """Reads the ledger, in a connection of its own each time: any may be cut."""
+
+    def __init__(self, url: str) -> None:
+        """Nothing is connected yet."""
+        self._url = url
+        self._openings: dict[float, Opening] = {}
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="breaker")
+
+    def rows(self) -> list[Row]:
+        """Return the whole ledger."""
+        rows, events = self._read(_ROWS), self._read(_EVENTS)
+        history: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            history[event.pop("id")].append(Event(**event))
+        return [Row(**row, history=history[row["id"]]) for row in rows]
+
+    def unsettled(self) -> int:
+        """Return how many messages are on their way, in doubt or overdue."""
+        return int(self._read(_UNSETTLED)[0]["unsettled"])
+
+    def postgres_version(self) -> str:
+        """Return the server's version, e.g. 18.1."""
+        return str(self._read("SHOW server_version")[0]["server_version"]).split()[0]
+
+    def watch_breaker(self) -> None:
+        """Note from now on when the breaker opens and closes."""
+        self._watcher.start()
+
+    def end_watch(self) -> list[Opening]:
+        """Stop that; return when it was open."""
+        self._ended.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        return list(self._openings.values())
+
+    def _watch(self) -> None:
+        while not self._ended.wait(PAUSE):
+            try:
+                rows = self._read(_BREAKER)
+            except psycopg2.Error:
+                continue
+            self._openings |= {row["opened"]: Opening(**row) for row in rows}
+
+    def _read(self, sql: str) -> list[dict[str, Any]]:
+        with (
+            closing(psycopg2.connect(self._url)) as connection,
+            connection.cursor(cursor_factory=RealDictCursor) as cursor,
+        ):
+            cursor.execute(sql)
+            return [dict(row) for row in cursor.fetchall()]
+
+
+def as_dict(row: Row) -> Mapping[str, object]:
+    """Return a row as JSON has it: ids, states, times and reasons."""
+    return {
+        **{
+            name: getattr(row, name) for name in ("id", "business_key", "severity", "state", "reason", "sid", "adopted")
+        },
+        "owed_since": row.owed_since,
+        "history": [{name: getattr(event, name) for name in Event.__slots__} for event in row.history],
+    }

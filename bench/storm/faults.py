@@ -1,0 +1,207 @@
+"""Lets things fail as planned, and ends it again."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from heapq import heappop, heappush
+from pathlib import Path
+
+import psutil
+import psycopg2
+from redis import RedisError
+
+from bench.storm.broker import Broker
+from bench.storm.phone import StormPhone
+from bench.storm.plan import Fault
+from bench.storm.supervisor import Supervisor, is_pool_process, is_worker, says
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+
+# How often a database that has crashed is started before that is given up; each try takes 10 s at most.
+TRIES = 5
+
+_CUT = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+_DELETE_RUNS = ("DELETE FROM event_logs", "DELETE FROM runs")
+
+NOTHING = "nothing to hit"
+
+
+class Faults:
+    """Carries faults out."""
+
+    def __init__(
+        self,
+        *,
+        supervisor: Supervisor,
+        postgres: EmbeddedPostgres,
+        postgres_directory: Path,
+        broker: Broker,
+        phone: StormPhone,
+    ) -> None:
+        """Nothing fails yet."""
+        self.carried_out: Counter[str] = Counter()
+        self._supervisor = supervisor
+        self._postgres = postgres
+        self._pid_file = postgres_directory / "postmaster.pid"
+        self._broker = broker
+        self._phone = phone
+        self._dagster_url = postgres.url("dagster")
+        self._second_daemon: subprocess.Popen[bytes] | None = None
+        self._begin: Mapping[str, Callable[[Fault], str | None]] = {
+            "worker killed": lambda _: self._kill(is_worker),
+            "pool process killed": lambda fault: self._kill(is_pool_process, fault.number),
+            "daemon killed": lambda _: self._kill(says("dagster-daemon")),
+            "code server killed": lambda _: self._kill(says("api grpc")),
+            "web server killed": lambda _: self._kill(says("dagster-webserver")),
+            "everything killed": lambda _: self._supervisor.kill_everything(),
+            "Postgres stopped": lambda _: self._postgres.stop(),
+            "Postgres restarted at once": lambda _: self._crash_postgres(),
+            "connections cut": lambda _: self._cut_connections(),
+            "broker killed": lambda _: self._broker.kill(),
+            "broker emptied": lambda _: self._broker.empty(),
+            "broker stands still": lambda _: self._broker.stand_still(),
+            "list lags": lambda fault: self._phone.lag(fault.number),
+            "runs deleted": lambda _: self._delete_runs(),
+            "second daemon": lambda _: self._start_second_daemon(),
+        }
+        self._end: Mapping[str, Callable[[], None]] = {
+            "Postgres stopped": self._start_postgres,
+            "broker killed": self._broker.start,
+            "broker stands still": self._broker.go_on,
+            "list lags": lambda: self._phone.lag(0),
+            "second daemon": self._end_second_daemon,
+        }
+
+    def carry_out(self, faults: Sequence[Fault], began: float, *, until: float) -> None:
+        """Carry them out, each at its moment after `began` (of the monotonic clock), until so many seconds after it.
+
+        Then, and whatever happens, all of them have ended.
+        """
+        moments: list[tuple[float, int, Fault, bool]] = []
+        for number, fault in enumerate(faults):
+            heappush(moments, (fault.at, number, fault, True))
+        try:
+            while moments:
+                at, number, fault, begins = heappop(moments)
+                time.sleep(max(0.0, began + at - time.monotonic()))
+                if begins:
+                    outcome = self._begun(fault)
+                    _say(f"{time.monotonic() - began:6.1f} s  {_told(fault)}" + (f": {outcome}" if outcome else ""))
+                    if fault.seconds:
+                        heappush(moments, (fault.until, number, fault, False))
+                else:
+                    self._ended(fault)
+            time.sleep(max(0.0, began + until - time.monotonic()))
+        finally:
+            self.end_all()
+
+    def end_all(self) -> None:
+        """End every fault, whether it is under way or not."""
+        self._phone.obey(None)
+        self._phone.lag(0)
+        self._broker.go_on()
+        self._broker.start()
+        self._end_second_daemon()
+        self._start_postgres()
+
+    def _begun(self, fault: Fault) -> str | None:
+        """Let a fault begin; return what went wrong with it, if something did."""
+        try:
+            outcome = self._begin.get(fault.kind, self._spoil)(fault)
+        except (psycopg2.Error, psutil.Error, RedisError, OSError) as error:  # what it was to hit is down already
+            outcome = f"{NOTHING} ({type(error).__name__})"
+        if not outcome:
+            self.carried_out[fault.kind] += 1
+        return outcome
+
+    def _spoil(self, fault: Fault) -> str | None:
+        self._phone.obey(fault.kind, share=fault.share, number=fault.number)
+        return None
+
+    def _ended(self, fault: Fault) -> None:
+        self._end.get(fault.kind, lambda: self._phone.obey(None))()
+
+    # ── Processes ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _kill(self, is_victim: Callable[[psutil.Process], bool], which: float = 0.0) -> str | None:
+        victims = self._supervisor.processes(is_victim)
+        if not victims:
+            return NOTHING
+        victims[int(which * len(victims))].kill()
+        return None
+
+    def _start_second_daemon(self) -> str | None:
+        environment = self._supervisor.environment()
+        if "DAGSTER_HOME" not in environment:
+            return NOTHING
+        home = environment["DAGSTER_HOME"]
+        command = [
+            *(str(Path(sys.executable).with_name("dagster-daemon")), "run"),
+            *("-w", f"{home}/workspace.yaml", "--log-level", "critical"),
+        ]
+        self._second_daemon = subprocess.Popen(
+            command,
+            env={**environment, "PYTHONWARNINGS": "ignore", "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120"},
+            cwd=self._supervisor.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return None
+
+    def _end_second_daemon(self) -> None:
+        if self._second_daemon:
+            self._second_daemon.kill()
+            self._second_daemon.wait()
+            self._second_daemon = None
+
+    # ── The database ────────────────────────────────────────────────────────────────────────────────────
+
+    def _crash_postgres(self) -> str | None:
+        """Let it end without a checkpoint, and start it again: it recovers from its log."""
+        server = psutil.Process(int(self._pid_file.read_text(encoding="utf-8").split()[0]))
+        server.send_signal(signal.SIGQUIT)
+        server.wait(timeout=20)
+        self._start_postgres()
+        return None
+
+    def _start_postgres(self) -> None:
+        for _ in range(TRIES - 1):
+            with suppress(subprocess.SubprocessError):
+                self._postgres.start()
+                return
+        self._postgres.start()
+
+    def _cut_connections(self) -> str | None:
+        with closing(psycopg2.connect(self._dagster_url)) as connection, connection.cursor() as cursor:
+            cursor.execute(_CUT)
+        return None
+
+    def _delete_runs(self) -> str | None:
+        with closing(psycopg2.connect(self._dagster_url)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+            for statement in _DELETE_RUNS:
+                cursor.execute(statement)
+        return None
+
+
+def _told(fault: Fault) -> str:
+    words = [fault.kind]
+    if fault.share < 1:
+        words.append(f"for {fault.share:.0%} of requests")
+    if fault.seconds:
+        words.append(f"for {fault.seconds:.0f} s")
+    if fault.kind in {"hangs", "504 after hanging", "429 with Retry-After"}:
+        words.append(f"({fault.number:.0f} s each)")
+    return " ".join(words)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

@@ -1,0 +1,141 @@
+"""The application in a storm: it inserts, assigns and resolves as planned, and notes when each was committed.
+
+While the database is away it tries again, as an application does; what it notes is when the commit was known of.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
+from psycopg2.extras import execute_values
+
+from bench.storm.plan import Assign, Deed, Deeds, NewEpisode, NewTask, Patient, Person, Resolve
+
+# Seconds between two tries while the database is away.
+PAUSE = 0.2
+
+_PEOPLE = """INSERT INTO "User" (id, first_name, last_name, primary_phone, role, active) VALUES %s"""
+# Doing any of it twice changes nothing: the first commit may have been made, and only its answer lost.
+_TASKS = """
+INSERT INTO "EscalationTask" (id, episode_id, severity, priority, reason_codes, assigned_to_user_id, sla_due_at)
+VALUES %s ON CONFLICT DO NOTHING
+"""
+_A_TASK = "(%s::uuid, %s::uuid, %s, %s, %s, %s::uuid, clock_timestamp() + make_interval(secs => %s))"
+_PATIENTS = """
+INSERT INTO "Patient" (id, first_name, last_name, primary_phone, language_code, timezone)
+VALUES %s ON CONFLICT DO NOTHING
+"""
+_EPISODES = """
+INSERT INTO "Episode" (id, patient_id, condition_code, risk_level, discharge_at) VALUES %s ON CONFLICT DO NOTHING
+"""
+_AN_EPISODE = "(%s::uuid, %s::uuid, 'CHF', 'HIGH', now())"
+_RESOLVE = """
+UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now(), updated_at = now() WHERE id = %s
+"""
+_ASSIGN = """UPDATE "EscalationTask" SET assigned_to_user_id = %s, updated_at = now() WHERE id = %s"""
+
+A_DAY = 24 * 3600
+
+
+@dataclass(slots=True, kw_only=True)
+class Task:
+    """What became of a task, by this machine's clock."""
+
+    id: str
+    inserted: float
+    nurses: list[tuple[float, str | None]]
+    """To whom it was assigned from when on."""
+
+    misses_its_sla: bool
+    resolved: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Facts:
+    """What the application has done."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    episodes: dict[str, Patient] = field(default_factory=dict)
+
+
+class Hospital:
+    """The application's side, in a thread of its own."""
+
+    def __init__(self, url: str, people: Sequence[Person], zone: str) -> None:
+        """Employ the people; patients live in `zone`."""
+        self.facts = Facts()
+        self._url = url
+        self._zone = zone
+        self._ended = threading.Event()
+        rows = [(one.id, "Nora", f"Reyes {n}", one.phone, one.role, one.active) for n, one in enumerate(people)]
+        self._commit(lambda cursor: execute_values(cursor, _PEOPLE, rows))
+
+    def act(self, plan: Sequence[Deeds], began: float) -> None:
+        """Do what is planned, each at its moment after `began` (of the monotonic clock), or as soon as it can be."""
+        for deeds in plan:
+            if self._ended.wait(max(0.0, began + deeds.at - time.monotonic())):
+                return
+            self._do(deeds.deeds)
+
+    def end(self) -> None:
+        """Do nothing more."""
+        self._ended.set()
+
+    def _do(self, deeds: Sequence[Deed]) -> None:
+        committed = self._commit(lambda cursor: self._write(cursor, deeds))
+        if committed is None:
+            return
+        for deed in deeds:
+            match deed:
+                case NewTask():
+                    self.facts.tasks[deed.id] = Task(
+                        id=deed.id,
+                        inserted=committed,
+                        nurses=[(committed, deed.nurse)],
+                        misses_its_sla=deed.sla is not None,
+                    )
+                case NewEpisode():
+                    self.facts.episodes[deed.id] = deed.patient
+                case Resolve():
+                    self.facts.tasks[deed.task].resolved = committed
+                case Assign():
+                    self.facts.tasks[deed.task].nurses.append((committed, deed.nurse))
+
+    def _write(self, cursor: Cursor, deeds: Sequence[Deed]) -> None:
+        tasks = [
+            (one.id, one.episode_id, one.severity, one.priority, one.reasons, one.nurse, one.sla or A_DAY)
+            for one in deeds
+            if isinstance(one, NewTask)
+        ]
+        if tasks:
+            execute_values(cursor, _TASKS, tasks, template=_A_TASK)
+        episodes = [one for one in deeds if isinstance(one, NewEpisode)]
+        if episodes:
+            patients = [one.patient for one in episodes]
+            rows = [(one.id, one.name, "Doyle", one.phone, "EN", self._zone) for one in patients]
+            execute_values(cursor, _PATIENTS, rows)
+            execute_values(cursor, _EPISODES, [(one.id, one.patient.id) for one in episodes], template=_AN_EPISODE)
+        for one in deeds:
+            if isinstance(one, Resolve):
+                cursor.execute(_RESOLVE, (one.task,))
+            if isinstance(one, Assign):
+                cursor.execute(_ASSIGN, (one.nurse, one.task))
+
+    def _commit(self, write: Callable[[Cursor], None]) -> float | None:
+        """Write in one transaction, however long the database is away; return when it was known to be committed.
+
+        None if that was not before the end.
+        """
+        while True:
+            try:
+                with closing(psycopg2.connect(self._url)) as connection, connection, connection.cursor() as cursor:
+                    write(cursor)
+                    connection.commit()
+                    return time.time()
+            except psycopg2.OperationalError:
+                if self._ended.wait(PAUSE):
+                    return None

@@ -1,0 +1,186 @@
+"""The phone company of a storm: it misbehaves as told, and remembers every request.
+
+`StormPhone` starts it in a process of its own and talks to it over a pipe, a line of JSON each way. Numbers and bodies
+stay between the two; when the pipe closes, the process ends.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+from sequora_orchestration.local.twilio.phone_company import (
+    Answer,
+    ErrorAfterAccepting,
+    Garbage,
+    Hang,
+    Message,
+    PhoneCompany,
+    Refusal,
+    Refuse,
+    ResetAfterAccepting,
+    ResetBeforeAccepting,
+)
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+
+_FIRST_WORDS = {
+    "🚨 New": "task-created",
+    "SLA in": "sla-warning",
+    "SLA missed": "sla-breach",
+    "ESCALATION:": "sla-escalation",
+    "Nurse not reached": "nurse-unreached",
+    "Nobody is assigned": "nurse-unreached",
+}
+
+_ANSWERS: Mapping[str, Callable[[float], Answer]] = {
+    "429": lambda _: Refuse(429, 20429),
+    "429 with Retry-After": lambda seconds: Refuse(429, 20429, retry_after=round(seconds)),
+    "500": lambda _: Refuse(500, 20500),
+    "503": lambda _: Refuse(503, 20503),
+    "500 after accepting": lambda _: ErrorAfterAccepting(),
+    "reset before accepting": lambda _: ResetBeforeAccepting(),
+    "reset after accepting": lambda _: ResetAfterAccepting(),
+    "garbage": lambda _: Garbage(),
+    "hangs": Hang,
+    "504 after hanging": lambda seconds: Hang(seconds, accept=False),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request to send a text: what it was about, when it came in (since the epoch), and what became of it."""
+
+    kind: str
+    task_id: str | None
+    to: str
+    at: float
+    answer: str
+    sid: str | None
+    """None if the text was not accepted."""
+
+
+class _Company(PhoneCompany):
+    """Follows one order at a time, for a share of the requests."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._order: tuple[str, float, float] | None = None
+        self._random = Random(1)
+        super().__init__(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN)
+
+    def obey(self, *, kind: str | None, share: float = 1.0, number: float = 0.0) -> None:
+        """Misbehave like that from now on; None: behave."""
+        self.auth_token = "another" if kind == "401" else TEST_AUTH_TOKEN  # worth nothing
+        self._order = (kind, share, number) if kind and kind in _ANSWERS else None
+
+    def take(self, *, to: str, body: str, **more: Any) -> tuple[Message | Refusal | None, Answer | None]:
+        """Spoil the answer as ordered, and remember the request."""
+        at, order = time.time(), self._order
+        spoilt = order is not None and self._random.random() < order[1]
+        if order and spoilt:
+            self.script(_ANSWERS[order[0]](order[2]), to=to)
+        outcome, answer = super().take(to=to, body=body, **more)
+        sid = outcome.sid if isinstance(outcome, Message) else None
+        said = order[0] if order and spoilt else "accepted" if sid else "refused"
+        self.requests.append(
+            Request(kind=kind_of(body), task_id=task_of(body), to=to, at=at, answer=said, sid=sid),
+        )
+        return outcome, answer
+
+
+def kind_of(body: str) -> str:
+    """Return which kind of message a text is, by its first words."""
+    return next((kind for words, kind in _FIRST_WORDS.items() if body.startswith(words)), "check-in")
+
+
+def task_of(body: str) -> str | None:
+    """Return the task that a text's link leads to."""
+    return body.rpartition("/tasks/")[2] if "/tasks/" in body else None
+
+
+class StormPhone:
+    """The phone company from outside."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        """Talk to the process that runs `main`."""
+        self._process = process
+        self._turn = threading.Lock()
+        self._requests: list[Request] = []
+        self.url = str(self._answer())
+
+    def obey(self, kind: str | None, *, share: float = 1.0, number: float = 0.0) -> None:
+        """Let it misbehave; None ends it."""
+        self._ask(obey={"kind": kind, "share": share, "number": number})
+
+    def lag(self, seconds: float) -> None:
+        """Let its list show a text only after so many seconds."""
+        self._ask(visible_after=seconds)
+
+    def end_undelivered(self, codes: Mapping[str, int]) -> None:
+        """Let texts to these numbers end with an error code, after they were accepted."""
+        self._ask(undeliverable=dict(codes))
+
+    def requests(self) -> list[Request]:
+        """Return every request so far, oldest first."""
+        self._requests += [Request(**one) for one in self._ask(requests_from=len(self._requests))]
+        return list(self._requests)
+
+    def _ask(self, **order: object) -> Any:
+        with self._turn:
+            if self._process.stdin is None:
+                raise RuntimeError("the phone company was started without a pipe")
+            print(json.dumps(order), file=self._process.stdin, flush=True)
+            return self._answer()
+
+    def _answer(self) -> Any:
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError("the phone company has ended")
+        return json.loads(line)
+
+
+@contextmanager
+def storm_phone(environment: Mapping[str, str]) -> Iterator[StormPhone]:
+    """Run a phone company for as long as the block runs."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.storm.phone"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield StormPhone(process)
+        finally:
+            if process.stdin:
+                process.stdin.close()
+
+
+def main() -> None:
+    """Say where the phone company listens, then obey until nobody can order any more."""
+    company = _Company()
+    with TwilioServer(company) as server:
+        _say(server.url)
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "obey" in order:
+                company.obey(**order["obey"])
+            company.visible_after = order.get("visible_after", company.visible_after)
+            company.undeliverable = order.get("undeliverable", company.undeliverable)
+            first = order.get("requests_from")
+            _say([] if first is None else [asdict(one) for one in company.requests[first:]])
+
+
+def _say(answer: object) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The storm's table, and everything about its offenders as JSON: ids, states, times and reasons, and nobody's data."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from bench.report import Machine, table
+from bench.storm.books import Opening, Row, as_dict
+from bench.storm.phone import Request
+from bench.storm.verdict import Evidence, Offence, Verdict
+
+# Rows of the ledger's whole history that are written out of each kind of offence.
+MOST = 50
+
+# Texts that took longest, and why.
+SLOWEST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How a storm went."""
+
+    seed: int
+    seconds: float
+    faults: Mapping[str, int]
+    restarts: int
+    began: float
+    """When the storm began, in seconds since the epoch."""
+    breaker: Sequence[Opening]
+    settled_after: float | None
+    """Seconds from the last fault's end; None if it did not settle in time."""
+
+
+def markdown(course: Course, evidence: Evidence, verdict: Verdict, machine: Machine) -> str:
+    """Return two tables: what happened, and what became of it."""
+    faults = sorted(course.faults.items(), key=lambda one: (-one[1], one[0]))
+    return "\n\n".join(
+        [
+            f"**Storm of {course.seconds:g} s, seed {course.seed}: {'good' if verdict.is_good else 'NOT GOOD'}**",
+            table(["", "count"], [[name, value] for name, value in _lines(course, evidence, verdict)]),
+            f"**{sum(course.faults.values())} faults**",
+            table(["", "count"], [[kind, str(count)] for kind, count in faults]),
+            str(machine),
+        ]
+    )
+
+
+def _lines(course: Course, evidence: Evidence, verdict: Verdict) -> Iterable[tuple[str, str]]:
+    numbers = figures(course, evidence, verdict)
+    yield from (
+        (name.replace("_", " "), f"{value:.1f} s" if isinstance(value, float) else str(value))
+        for name, value in numbers.items()
+        if value is not None
+    )
+    yield from ((f"explained: {why}", str(count)) for why, count in sorted(verdict.explained.items()))
+
+
+def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, int | float | None]:
+    """Return what was counted."""
+    tasks = evidence.facts.tasks.values()
+    moves = Counter((event.from_state, event.to_state) for row in evidence.rows for event in row.history)
+    return {
+        "lost": len(verdict.lost),
+        "doubled": len(verdict.doubled),
+        "too_late": len(verdict.too_late),
+        "astray": len(verdict.stray),
+        "unsettled": len(verdict.unsettled),
+        "tasks": len(tasks),
+        "of_them_resolved": sum(task.resolved is not None for task in tasks),
+        "of_them_missed_their_SLA": sum(task.misses_its_sla for task in tasks),
+        "of_them_reassigned": sum(len(task.nurses) > 1 for task in tasks),
+        "episodes": len(evidence.facts.episodes),
+        "requests_to_the_phone_company": len(evidence.requests),
+        "texts_accepted": len(evidence.texts),
+        "were_in_doubt": sum(count for (_, to), count in moves.items() if to == "IN_DOUBT"),
+        "adopted": sum(row.adopted for row in evidence.rows),
+        "sent_again_after_a_doubt": moves["IN_DOUBT", "QUEUED"],
+        "held": moves["IN_DOUBT", "HELD"],
+        "held_or_failed_although_accepted": len(verdict.unrecorded),
+        "second_tries_after_not_delivered": verdict.second_tries,
+        "not_in_the_application's_log": sum(row.is_unlogged for row in evidence.rows),
+        "breaker_openings": len(course.breaker),
+        "restarts": course.restarts,
+        "longest_from_owed_to_accepted": longest(evidence),
+        "settled_after": course.settled_after,
+    }
+
+
+def longest(evidence: Evidence) -> float | None:
+    """Return the longest time from when a text was owed until the phone company accepted it."""
+    return max((late for late, _ in _delays(evidence)), default=None)
+
+
+def _delays(evidence: Evidence) -> list[tuple[float, Row]]:
+    rows = ((text, evidence.row_of.get(text.sid or "")) for text in evidence.texts)
+    return [(text.at - row.owed_since, row) for text, row in rows if row]
+
+
+def as_json(course: Course, evidence: Evidence, verdict: Verdict, machine: Machine) -> str:
+    """Return everything, with each offender's history in the ledger and its requests at the phone company."""
+    return json.dumps(
+        {
+            "seed": course.seed,
+            "seconds": course.seconds,
+            "good": verdict.is_good,
+            "figures": figures(course, evidence, verdict),
+            "faults": dict(course.faults),
+            "began": course.began,
+            "breaker": [asdict(opening) for opening in course.breaker],
+            "explained": dict(verdict.explained),
+            "lost": _told(evidence, verdict.lost),
+            "doubled": _told(evidence, verdict.doubled),
+            "too_late": _told(evidence, verdict.too_late),
+            "astray": _told(evidence, verdict.stray),
+            "unrecorded": _told(evidence, verdict.unrecorded),
+            "unsettled": [as_dict(row) for row in verdict.unsettled[:MOST]],
+            "slowest": [
+                {"delay": delay, **as_dict(row)}
+                for delay, row in sorted(_delays(evidence), key=lambda one: -one[0])[:SLOWEST]
+            ],
+            "machine": asdict(machine),
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _told(evidence: Evidence, offences: Sequence[Offence]) -> list[Mapping[str, object]]:
+    return [
+        {
+            **asdict(one),
+            "application": _application(evidence, one),
+            "phone": [_request(request) for request in _requests(evidence, one)],
+            "ledger": [as_dict(row) for row in _rows(evidence, one)],
+        }
+        for one in offences[:MOST]
+    ]
+
+
+def _application(evidence: Evidence, offence: Offence) -> Mapping[str, object] | None:
+    task = evidence.facts.tasks.get(offence.subject)
+    return asdict(task) if task else None
+
+
+def _rows(evidence: Evidence, offence: Offence) -> list[Row]:
+    if offence.subject:
+        return [row for row in evidence.rows if offence.subject in {row.task_id, row.episode_id}]
+    episodes = _episodes(evidence, offence)
+    return [row for row in evidence.rows if row.episode_id in episodes]
+
+
+def _requests(evidence: Evidence, offence: Offence) -> list[Request]:
+    if offence.subject and offence.kind != "check-in":
+        return [request for request in evidence.requests if request.task_id == offence.subject]
+    patients = evidence.facts.episodes
+    numbers = {patients[episode].phone for episode in _episodes(evidence, offence) if episode in patients}
+    return [request for request in evidence.requests if request.to in numbers]
+
+
+def _episodes(evidence: Evidence, offence: Offence) -> set[str]:
+    """Return the episodes whose patients have the number that an offence is about."""
+    if offence.subject:
+        return {offence.subject}
+    numbers = {text.to for text in evidence.texts if text.sid in offence.sids}
+    return {episode for episode, patient in evidence.facts.episodes.items() if patient.phone in numbers}
+
+
+def _request(request: Request) -> Mapping[str, object]:
+    """Return a request without the number."""
+    return {name: getattr(request, name) for name in ("kind", "at", "answer", "sid")}

@@ -1,0 +1,278 @@
+"""Was a text lost, doubled, sent too late, or left unsettled? Pure: from what happened to what to think of it.
+
+The truth is what the phone company accepted, and what the application committed. The ledger may only explain why a
+text is missing; that it says "sent" is no proof.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.storm.books import Row
+from bench.storm.hospital import Facts, Task
+from bench.storm.phone import Request
+from bench.storm.plan import Person
+
+# Seconds between reading that a task is open and the request's arrival, on a machine that has more to do than it can.
+TOLERANCE = 1.0
+
+STAFF_ON_CALL = frozenset({"SUPERVISOR", "ADMIN"})
+TO_NURSES = ("task-created", "sla-warning", "sla-breach")
+SECOND_TRY = ":again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offence:
+    """A text that should not be, or should be: what about it, and whom it concerns; ids only."""
+
+    what: str
+    kind: str
+    subject: str
+    """The task's id, or the episode's."""
+
+    recipient_id: str | None
+    sids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is to be thought of a storm."""
+
+    lost: Sequence[Offence]
+    doubled: Sequence[Offence]
+    too_late: Sequence[Offence]
+    stray: Sequence[Offence]
+    """Texts to somebody whom they do not concern, or about nothing that there is."""
+
+    unsettled: Sequence[Row]
+    explained: Mapping[str, int]
+    """Messages that were wanted and did not go out, by why that is no loss."""
+
+    unrecorded: Sequence[Offence]
+    """Texts that the phone company has, and whose SID the ledger does not."""
+
+    second_tries: int
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was lost, doubled, too late, astray or left over."""
+        return not (self.lost or self.doubled or self.too_late or self.stray or self.unsettled)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything that is known, and indexes on it."""
+
+    facts: Facts
+    people: Sequence[Person]
+    requests: Sequence[Request]
+    rows: Sequence[Row]
+    texts: list[Request] = field(init=False)
+    texts_by: dict[tuple[str, str], list[Request]] = field(init=False)
+    """By kind and task."""
+    texts_to: dict[str, list[Request]] = field(init=False)
+    """Check-ins by number."""
+    rows_by: dict[tuple[str, str], list[Row]] = field(init=False)
+    """By kind and task or episode."""
+    row_of: dict[str, Row] = field(init=False)
+    """By SID."""
+    person_of: dict[str, Person] = field(init=False)
+    """By number."""
+    person: dict[str, Person] = field(init=False)
+    """By id."""
+
+    def __post_init__(self) -> None:
+        """Make the indexes."""
+        self.texts = [one for one in self.requests if one.sid]
+        self.texts_by, self.texts_to, self.rows_by = defaultdict(list), defaultdict(list), defaultdict(list)
+        for text in self.texts:
+            if text.task_id:
+                self.texts_by[text.kind, text.task_id].append(text)
+            else:
+                self.texts_to[text.to].append(text)
+        for row in self.rows:
+            self.rows_by[row.kind, row.task_id or row.episode_id or ""].append(row)
+        self.row_of = {row.sid: row for row in self.rows if row.sid}
+        self.person_of = {one.phone: one for one in self.people}
+        self.person = {one.id: one for one in self.people}
+
+    def told(self, kind: str, task: str) -> set[str]:
+        """Return the ids of those whom the phone company accepted such a text to."""
+        return {self.person_of[text.to].id for text in self.texts_by[kind, task] if text.to in self.person_of}
+
+    def supervisor_told(self, task: str, *kinds: str) -> bool:
+        """Tell whether a supervisor (or admin) got such a text about the task."""
+        return any(self.person[one].role in STAFF_ON_CALL for kind in kinds for one in self.told(kind, task))
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Return what is to be thought of a storm that is over."""
+    explained: Counter[str] = Counter()
+    lost = list(losses(evidence, explained))
+    doubled, second_tries = _doubled(evidence)
+    return Verdict(
+        lost=lost,
+        doubled=doubled,
+        too_late=list(_too_late(evidence)),
+        stray=list(_stray(evidence)),
+        unsettled=[row for row in evidence.rows if row.is_unsettled],
+        explained=dict(explained),
+        unrecorded=[_offence("accepted, but not in the ledger", one) for one in _unrecorded(evidence)],
+        second_tries=second_tries,
+    )
+
+
+# ── Lost ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def losses(evidence: Evidence, explained: Counter[str] | None = None) -> Iterator[Offence]:
+    """Find what was wanted throughout and was not accepted, and what does not explain itself; count what does."""
+    reasons = Counter[str]() if explained is None else explained
+    for task in evidence.facts.tasks.values():
+        if task.resolved is None:
+            yield from _losses_about(evidence, task, reasons)
+    yield from _lost_check_ins(evidence, reasons)
+
+
+def _losses_about(evidence: Evidence, task: Task, explained: Counter[str]) -> Iterator[Offence]:
+    nurse = task.nurses[-1][1]
+    if not nurse or not evidence.person[nurse].reachable:
+        if not evidence.supervisor_told(task.id, "nurse-unreached"):
+            yield Offence(what="no supervisor was told", kind="nurse-unreached", subject=task.id, recipient_id=None)
+    elif nurse not in evidence.told("task-created", task.id) and not _is_explained(evidence, task, nurse, explained):
+        yield Offence(what="not accepted", kind="task-created", subject=task.id, recipient_id=nurse)
+    if not task.misses_its_sla:
+        return
+    if nurse and evidence.person[nurse].reachable and not evidence.told("sla-breach", task.id):
+        if any(is_excuse(row) for row in evidence.rows_by["sla-breach", task.id]) and evidence.supervisor_told(
+            task.id, "nurse-unreached", "sla-escalation"
+        ):
+            explained["sla-breach: FAILED or HELD, and a supervisor was told"] += 1
+        else:
+            yield Offence(what="not accepted", kind="sla-breach", subject=task.id, recipient_id=nurse)
+    if not evidence.supervisor_told(task.id, "sla-escalation"):
+        yield Offence(what="not accepted", kind="sla-escalation", subject=task.id, recipient_id=None)
+
+
+def _is_explained(evidence: Evidence, task: Task, nurse: str, explained: Counter[str]) -> bool:
+    """Tell whether the ledger says that a nurse was not told of a task, and somebody was told of that."""
+    rows = [row for row in evidence.rows_by["task-created", task.id] if row.recipient_id == nurse]
+    if not any(is_excuse(row) for row in rows):
+        return False
+    if evidence.supervisor_told(task.id, "nurse-unreached"):
+        explained["task-created: FAILED or HELD, and a supervisor was told"] += 1
+        return True
+    if nurse in evidence.told("sla-breach", task.id) | evidence.told("sla-warning", task.id):
+        explained["task-created: FAILED or HELD, and another text about it has reached the nurse"] += 1
+        return True
+    return False
+
+
+def is_excuse(row: Row) -> bool:
+    """Tell whether a row says why its text did not go out, in a state that somebody is told of."""
+    return row.state in {"FAILED", "HELD"} and bool(row.reason)
+
+
+def _lost_check_ins(evidence: Evidence, explained: Counter[str]) -> Iterator[Offence]:
+    episodes_of: dict[str, list[str]] = defaultdict(list)
+    for episode, patient in evidence.facts.episodes.items():
+        episodes_of[patient.phone].append(episode)
+    for phone, episodes in episodes_of.items():
+        missing = len(episodes) - len(evidence.texts_to[phone])
+        for episode in episodes:
+            row = next(iter(evidence.rows_by["check-in", episode]), None)
+            if row and row.state in {"FAILED", "HELD", "CANCELLED"} and row.reason:
+                explained[f"check-in: {row.state}, {row.reason.split(';')[0].split(':')[0]}"] += 1
+                missing -= 1
+        if missing > 0:
+            unsent = [one for one in episodes if not any(row.sid for row in evidence.rows_by["check-in", one])]
+            yield Offence(
+                what=f"{missing} not accepted", kind="check-in", subject=(unsent or episodes)[0], recipient_id=None
+            )
+
+
+# ── Doubled ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _doubled(evidence: Evidence) -> tuple[list[Offence], int]:
+    """Find texts beyond one a message; return them, and how many second tries there were, which are none."""
+    doubled, second_tries = [], 0
+    for (kind, task), texts in evidence.texts_by.items():
+        for number, some in _by_number(texts).items():
+            person = evidence.person_of.get(number)
+            keys = {
+                row.business_key
+                for row in evidence.rows_by[kind, task]
+                if person and row.recipient_id == person.id and row.state not in {"FAILED", "CANCELLED"}
+            }
+            second_tries += sum(key.endswith(SECOND_TRY) for key in keys) if len(some) > 1 else 0
+            if len(some) > max(1, len(keys)):
+                doubled.append(_offence(f"{len(some)} texts for {len(keys)} messages", *some))
+    episodes_of = Counter(patient.phone for patient in evidence.facts.episodes.values())
+    for number, some in evidence.texts_to.items():
+        if len(some) > max(1, episodes_of[number]):
+            doubled.append(_offence(f"{len(some)} texts for {episodes_of[number]} check-ins", *some))
+    return doubled, second_tries
+
+
+def _by_number(texts: Sequence[Request]) -> Mapping[str, list[Request]]:
+    by_number: dict[str, list[Request]] = defaultdict(list)
+    for text in texts:
+        by_number[text.to].append(text)
+    return by_number
+
+
+# ── Too late, astray, unrecorded ────────────────────────────────────────────────────────────────────────────
+
+
+def begun(evidence: Evidence, text: Request) -> float:
+    """Return when the ledger committed to the call that made a text; not known, when the request came in."""
+    row = evidence.row_of.get(text.sid or "")
+    moments = [event.at for event in row.history if event.to_state == "SENDING"] if row else []
+    return max((at for at in moments if at <= text.at), default=text.at)
+
+
+def _too_late(evidence: Evidence) -> Iterator[Offence]:
+    """Find texts whose call was begun when their task had been resolved, or had been given to another nurse."""
+    for text in evidence.texts:
+        task = evidence.facts.tasks.get(text.task_id or "")
+        if task is None:
+            continue
+        at = begun(evidence, text) - TOLERANCE
+        if task.resolved is not None and at > task.resolved:
+            yield _offence(f"begun {at + TOLERANCE - task.resolved:.2f} s after it was resolved", text)
+        person = evidence.person_of.get(text.to)
+        if text.kind in TO_NURSES and person:
+            spans = zip(task.nurses, [*(since for since, _ in task.nurses[1:]), None], strict=True)
+            ends = [end for (_, nurse), end in spans if nurse == person.id]
+            if ends and None not in ends and all(end is not None and at > end for end in ends):
+                yield _offence("begun after it was given to another nurse", text)
+
+
+def _stray(evidence: Evidence) -> Iterator[Offence]:
+    phones = {patient.phone for patient in evidence.facts.episodes.values()}
+    for text in evidence.texts:
+        person = evidence.person_of.get(text.to)
+        if text.kind == "check-in":
+            concerned = text.to in phones
+        elif text.kind in TO_NURSES:
+            task = evidence.facts.tasks.get(text.task_id or "")
+            concerned = bool(task and person and person.id in {nurse for _, nurse in task.nurses})
+        else:
+            concerned = text.task_id in evidence.facts.tasks and bool(person and person.role in STAFF_ON_CALL)
+        if not concerned:
+            yield _offence("to somebody whom it does not concern", text)
+
+
+def _unrecorded(evidence: Evidence) -> list[Request]:
+    return [text for text in evidence.texts if text.sid not in evidence.row_of]
+
+
+def _offence(what: str, *texts: Request) -> Offence:
+    return Offence(
+        what=what,
+        kind=texts[0].kind,
+        subject=texts[0].task_id or "",
+        recipient_id=None,
+        sids=[text.sid for text in texts if text.sid],
+    )
