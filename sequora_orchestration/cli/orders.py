@@ -19,6 +19,9 @@ class Verb:
     """To which messages it applies."""
 
 
+# What a resume has also done, as the ledger names it.
+PHONE_COMPANY = "phone company"
+
 IN_DOUBT = "being looked for at the phone company; not sent again if it is not there"
 
 VERBS = {
@@ -63,7 +66,8 @@ def resume(kind: str, by: Operator) -> str:
     left = [one.kind for one in ledger.pauses()]
     return "\n".join(
         [
-            *(f"{_messages(one)}: go out again" for one in ended),
+            *(f"{_messages(one)}: go out again" for one in ended if one != PHONE_COMPANY),
+            *(["the phone company is tried at once"] if PHONE_COMPANY in ended else []),
             *([] if ended else [f"{_messages(kind)}: not paused" + (" by a pause of their own" if left else "")]),
             *(f"{_messages(one)}: still paused" for one in left),
         ]

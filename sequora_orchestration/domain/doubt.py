@@ -19,6 +19,9 @@ CLOCKS_DIFFER_BY = timedelta(days=1)
 # What Twilio puts before every text of a trial account.
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 
+# A text that the list does not show counts only if it may be of the same minutes.
+HIDDEN_WITHIN = timedelta(minutes=10)
+
 # One look is no proof: the list may lag behind.
 LOOKS = 2
 
@@ -101,11 +104,11 @@ def found(doubtful: Sequence[Doubtful], listed: Iterable[Listed]) -> dict[str, s
 
 def may_be_hidden(doubtful: Doubtful, listed: Iterable[Listed]) -> bool:
     """Tell whether a message may be among the texts that the list does not show."""
-    return any(text.fingerprint is None and not _is_too_old(text, doubtful) for text in listed)
+    return any(text.fingerprint is None and not _is_too_old(text, doubtful, HIDDEN_WITHIN) for text in listed)
 
 
-def _is_too_old(text: Listed, doubtful: Doubtful) -> bool:
-    return text.created_at is not None and text.created_at < doubtful.since - CLOCKS_DIFFER_BY
+def _is_too_old(text: Listed, doubtful: Doubtful, by: timedelta = CLOCKS_DIFFER_BY) -> bool:
+    return text.created_at is not None and text.created_at < doubtful.since - by
 
 
 def verdict(
@@ -113,11 +116,11 @@ def verdict(
 ) -> Suppression | None:
     """Return what becomes of a message that is not in the list, or None while it may still show up there."""
     if not doubtful.fingerprints:
-        return _held("what was sent was not recorded")
+        return _held(doubtful, "what was sent was not recorded")
     if not doubtful.is_window_over or doubtful.looks + 1 < LOOKS:
         return None
     if is_hidden:
-        return _held("the phone company's list does not show what its texts say")
+        return _held(doubtful, "the phone company's list does not show what its texts say")
     return _verdict_on_lost(kind, doubtful, most_attempts)
 
 
@@ -125,7 +128,7 @@ def _verdict_on_lost(kind: MessageKind, doubtful: Doubtful, most_attempts: int) 
     if doubtful.is_cancelled:
         return Suppression(State.CANCELLED, "cancelled by an operator; not found at the phone company")
     if kind.if_not_found is State.HELD:
-        return _held("not found at the phone company")
+        return _held(doubtful, "not found at the phone company")
     if doubtful.attempts >= most_attempts and not doubtful.is_providers:
         return Suppression(State.FAILED, f"not found at the phone company after {doubtful.attempts} attempts")
     return Suppression(State.QUEUED, "not found at the phone company: sent again")
@@ -133,8 +136,12 @@ def _verdict_on_lost(kind: MessageKind, doubtful: Doubtful, most_attempts: int) 
 
 def unreadable_verdict(doubtful: Doubtful) -> Suppression | None:
     """Return what becomes of a message while the list cannot be read, or None while it is worth another look."""
-    return _held("the phone company's list could not be read for an hour") if doubtful.is_hopeless else None
+    if not doubtful.is_hopeless:
+        return None
+    return _held(doubtful, "the phone company's list could not be read for an hour")
 
 
-def _held(why: str) -> Suppression:
+def _held(doubtful: Doubtful, why: str) -> Suppression:
+    if doubtful.is_cancelled:
+        return Suppression(State.CANCELLED, f"cancelled by an operator; it may have been sent: {why}")
     return Suppression(State.HELD, f"in doubt: {why}; look for it, then release or cancel it")

@@ -31,7 +31,10 @@ from sequora_orchestration.resources.sms_sender import LookUpError
 LOG = logging.getLogger(__name__)
 
 # What Twilio shows of a number or a body that an account has redacted.
-REDACTED = re.compile(r"X{4}$|^$|redacted", re.IGNORECASE)
+REDACTED = re.compile(r"(\+\d*X{4}|\W*redacted\W*|)", re.IGNORECASE)
+
+# After so many lists that could not be read no other is asked for by this run: each may take its whole time-out.
+MOST_UNREADABLE = 2
 
 ADOPTED = Suppression(State.SENT, "found at the phone company")
 STILL_IN_DOUBT = Suppression(State.IN_DOUBT, "not found yet: looked for again")
@@ -51,13 +54,18 @@ def look_up(delivery: Delivery, doubtful: Sequence[Doubtful]) -> list[tuple[Doub
         # If it went to another number than the recipient's of today, all texts have to be searched.
         texted = number if number and is_to(delivery.ledger.fingerprint(number, ""), one.fingerprints) else None
         by_number[texted].append(one)
-    outcomes = []
+    outcomes: list[tuple[Doubtful, Suppression]] = []
+    unreadable = 0
     for to, some in by_number.items():
         try:
-            listed = _listed(delivery, some, to)
+            listed = _listed(delivery, some, to) if unreadable < MOST_UNREADABLE else None
         except LookUpError as error:
             LOG.warning("%s; %d texts stay in doubt", error, len(some))
+            listed = None
+        if listed is None:
+            unreadable += 1
             outcomes += [(one, _settled(delivery, one, unreadable_verdict(one), UNREADABLE)) for one in some]
+            delivery.ledger.look_later(some)
             continue
         sids = found(some, listed)
         not_found = [one for one in some if one.id not in sids]
@@ -99,7 +107,7 @@ def _listed(delivery: Delivery, doubtful: Sequence[Doubtful], to: str | None) ->
         Listed(
             sid=text.sid,
             fingerprint=None
-            if REDACTED.search(text.to) or REDACTED.search(text.body)
+            if REDACTED.fullmatch(text.to) or REDACTED.fullmatch(text.body)
             else delivery.ledger.fingerprint(text.to, text.body.removeprefix(TRIAL_PREFIX)),
             created_at=text.created_at,
         )

@@ -53,6 +53,7 @@ PUT_BACK_PAUSE = 30
 # If a process stands still for longer than so many seconds between its record and its call, it does not call any more:
 # the text may be taken for abandoned, and sent by another.
 LATEST_CALL = 10
+STOOD_STILL_PAUSE = 5
 
 # Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
 # record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
@@ -234,7 +235,8 @@ class Delivery:
             return False
         if time.monotonic() - began > LATEST_CALL:
             stood_still = Refused(Refusal.TRANSIENT, "not called: process or database stood still right before")
-            self.ledger.put_back(notification, attempt.number, stood_still, pause=0)
+            LOG.warning("%s: %s", notification.subject, stood_still.reason)
+            self.ledger.put_back(notification, attempt.number, stood_still, pause=STOOD_STILL_PAUSE)
             return False
         answer = self.sender.send(message.to, message.body, message.worth)
         return self._record(notification, attempt.number, answer, message.to, halt)

@@ -74,14 +74,14 @@ def find_tasks_near_sla(
 @op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
     """Text the nurse of one task that its SLA is near; once per task and SLA time."""
-    with retried(context, delivery):
-        name = named_by(context.get_mapping_key() or "")
+    name = named_by(context.get_mapping_key() or "")
+    with retried(context, delivery, of=name):
         if not delivery.ledger.outcomes(context.run_id, of=name):  # this step alone is executed again
             delivery.ledger.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
         waiting = delivery.ledger.take_up_one(context.run_id, name)
-        outcomes = send(context, delivery, [waiting] if waiting else [], of=name)
+        outcomes, waits = send(context, delivery, [waiting] if waiting else [], of=name)
         log_sent_texts(context, delivery, [one.task_id for one in outcomes if one.task_id])
-        if not outcomes:
+        if not outcomes and not waits:
             elsewhere = delivery.ledger.in_hand_elsewhere(TASKS_NEAR_SLA, [name], context.run_id).get(name)
             if elsewhere is None or elsewhere.state is State.QUEUED:
                 raise Failure(f"{name}: not warned by this run; a later scan looks at it again", allow_retries=False)

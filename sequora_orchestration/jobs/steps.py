@@ -173,8 +173,11 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
 
 
 @contextmanager
-def retried(context: OpExecutionContext, delivery: Delivery | None = None) -> Iterator[None]:
-    """Let an op be tried again after 1, 2 and 4 s, unless trying cannot help."""
+def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of: str | None = None) -> Iterator[None]:
+    """Let an op be tried again after 1, 2 and 4 s, unless trying cannot help.
+
+    What the claim has (or of it what an id names) is told from what processes die of.
+    """
     try:
         yield
     except (SchemaMissingError, SenderUnusableError) as error:
@@ -182,9 +185,9 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None) -> It
     except (Failure, RetryRequested):
         raise
     except Exception as error:
-        if delivery:
+        if delivery and context.retry_number == len(WAITS):
             with suppress(DBAPIError, PoolTimeout):
-                delivery.ledger.end_of_step(claim_of(context))
+                delivery.ledger.end_of_step(claim_of(context), of=of)
         raise try_again(context) from error
 
 
@@ -217,15 +220,16 @@ def known_ids(config: Work, delivery: Delivery) -> list[str]:
 
 def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcome]:
     """Send what the claim has, show and return what became of it. Raises RetryRequested if some are tried again."""
-    return send(context, delivery, delivery.ledger.take_up(claim_of(context), context.run_id))
+    outcomes, _ = send(context, delivery, delivery.ledger.take_up(claim_of(context), context.run_id))
+    return outcomes
 
 
 def send(
     context: OpExecutionContext, delivery: Delivery, notifications: Sequence[Notification], *, of: str | None = None
-) -> list[Outcome]:
-    """Send these, show and return what became of the claim's messages, or of those that an id names.
+) -> tuple[list[Outcome], str | None]:
+    """Send these; show and return what became of the claim's messages, or of those that an id names.
 
-    Raises RetryRequested if some are tried again.
+    And why texts wait that may not go out now, if so. Raises RetryRequested if some are tried again.
     """
     sent = delivery.send(notifications)
     outcomes = delivery.ledger.outcomes(claim_of(context), of=of)
@@ -235,7 +239,7 @@ def send(
     if sent.some_again:
         raise try_again(context)
     report_outcomes(context, outcomes)
-    return outcomes
+    return outcomes, sent.waits
 
 
 def log_sent_texts(context: OpExecutionContext, delivery: Delivery, task_ids: Sequence[str]) -> None:

@@ -354,9 +354,12 @@ class Ledger:
         rows = self._rows("take_up_one", claim_id=claim_id, id=id_)
         return _notification(rows[0]) if rows else None
 
-    def end_of_step(self, claim_id: str) -> None:
-        """Record that a step failed whose process lives: what the claim has is not what processes die of."""
-        self._changed("end_of_step", claim_id=claim_id)
+    def end_of_step(self, claim_id: str, *, of: str | None = None) -> None:
+        """Record that a step failed whose process lives: what the claim has is not what processes die of.
+
+        With `of`, the id of a message or its task, it was a step for that message alone.
+        """
+        self._changed("end_of_step", claim_id=claim_id, of=of)
 
     def moment(self, numbers: Iterable[str] = ()) -> Moment:
         """Return the time, and which of these E.164 numbers have opted out."""
@@ -562,6 +565,10 @@ class Ledger:
             state=verdict.state,
             reason=verdict.reason,
         )
+
+    def look_later(self, doubtful: Sequence[Doubtful]) -> None:
+        """Record that the list which these would be in could not be read."""
+        self._changed("look_later", ids=[one.id for one in doubtful])
 
     def note_looks(self, doubtful: Sequence[Doubtful]) -> None:
         """Record that these were looked for, in a list that was read whole, and not found."""

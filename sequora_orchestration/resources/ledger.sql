@@ -36,8 +36,8 @@ answered AS (
 -- for two seconds. A run that claims for itself (:claim_id) takes them all.
 -- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
 -- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
--- A row that two runs in a row did not get through with is claimed alone: should it be what ends them, its neighbours go
--- on. While the kind is paused, or the phone company takes no texts, nothing is claimed that is to be sent, but for one
+-- A row that two runs in a row have died of is claimed alone, and one that runs have failed with, each time with half as
+-- many others: should it be the reason, its neighbours go on. While the kind is paused, or the phone company takes no texts, nothing is claimed that is to be sent, but for one
 -- row when a trial is due: the most severe of those that were refused the least.
 -- Two at once: a new row is inserted once (unique key, the other skips it), an old one is locked by one of them
 -- (the other skips it), so no row is in two claims.
@@ -59,7 +59,7 @@ allowed AS MATERIALIZED (
     FROM orchestration.provider
 ),
 abandoned AS MATERIALIZED (
-    SELECT id, runs, refusals, {message}
+    SELECT id, runs, failures, refusals, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
@@ -68,7 +68,7 @@ abandoned AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 due AS MATERIALIZED (
-    SELECT id, runs, refusals, {message}
+    SELECT id, runs, failures, refusals, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
       AND coalesce(CAST(:scheduled AS boolean), true)
@@ -91,7 +91,7 @@ turn AS MATERIALIZED (
             SELECT * FROM abandoned
             UNION ALL SELECT * FROM due
             UNION ALL
-            SELECT NULL::uuid, 0, 0, {message} FROM owed
+            SELECT NULL::uuid, 0, 0, 0, {message} FROM owed
         ) AS candidate
     ) AS waiting
     CROSS JOIN on_its_way
@@ -107,7 +107,9 @@ turn AS MATERIALIZED (
        )
 ),
 numbered AS MATERIALIZED (
-    SELECT turn.*, CASE WHEN runs >= 2 THEN -1 - place WHEN total <= :few THEN place ELSE place / :batch END AS number
+    SELECT turn.*,
+           CASE WHEN runs >= 2 OR total <= :few THEN 'alone ' || place
+                ELSE failures || ' ' || place / greatest(:batch >> least(failures, 10), 1) END AS number
     FROM turn
     CROSS JOIN allowed
     WHERE allowed.rows IS NULL OR place < allowed.rows
@@ -227,8 +229,8 @@ LEFT JOIN LATERAL (
 ORDER BY n.runs - CAST(CAST(:counts AS boolean) AS int) >= 2, n.urgency, n.owed_since, n.created_at;
 
 -- name: take_up_one
--- The message of the claim that the id names (its own, or its task's), while it is to be sent. Twice: the same again, and
--- counted twice.
+-- The message of the claim that the id names (its own, or its task's), while it is to be sent. Twice: the same again,
+-- and counted twice.
 UPDATE orchestration.notification n
 SET runs = runs + 1
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
@@ -236,8 +238,11 @@ RETURNING n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recip
        n.due_at, false AS has_cause;
 
 -- name: end_of_step
--- A step has failed, but its process lives: its messages are not what processes die of. Twice: they are not counted.
-UPDATE orchestration.notification SET runs = 0 WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
+-- A step has failed, but its process lives: its messages (or the one that an id names) are not what processes die of.
+-- Twice: counted twice, which only makes the next claims smaller.
+UPDATE orchestration.notification SET runs = 0, failures = least(failures, 1000) + 1
+WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
+  AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL);
 
 -- name: of_claim
 -- Reading changes nothing.
@@ -317,6 +322,9 @@ SELECT (SELECT attempts FROM begun) AS attempt,
 -- part: now_sent
 state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, provider_code = NULL,
         fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds'
+
+-- part: again
+CASE WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END
 
 -- part: doubtful_fingerprints
 CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END
@@ -446,23 +454,25 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- name: try_again
 -- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
-SET state = 'QUEUED', reason = :reason, provider_code = :code, fingerprints = {doubtful_fingerprints},
+SET state = {again}, reason = :reason, provider_code = :code, runs = 0, fingerprints = {doubtful_fingerprints},
     lease_until = orchestration.clock() + make_interval(secs => :lease)
 WHERE {attempt};
 
 -- name: put_back
 -- Certainly not sent through no fault of its own: the attempt does not count, and any claim may have it after the
--- pause. But if it was not taken four times for a reason that is about every text (:about_all), and others went out
--- meanwhile, it is about this one. Twice: the second finds this attempt settled.
+-- pause. But if it was not taken four times for a reason that is about every text (:about_all), and others have gone out
+-- since the first time, it is about this one. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification n
-SET state = CASE WHEN about_this_one THEN 'FAILED' ELSE 'QUEUED' END,
-    attempts = attempts - 1, refusals = refusals + CAST(CAST(:about_all AS boolean) AS int), provider_code = :code,
+SET state = CASE WHEN about_this_one THEN 'FAILED' ELSE {again} END,
+    attempts = attempts - 1, refusals = least(refusals, 1000) + 1, provider_code = :code,
+    refused_since = CASE WHEN CAST(:about_all AS boolean) THEN coalesce(refused_since, orchestration.clock())
+                         ELSE refused_since END,
     reason = :reason || CASE WHEN about_this_one THEN '; others went out meanwhile' ELSE '' END,
     claim_id = CASE WHEN about_this_one THEN claim_id END, runs = 0, fingerprints = {doubtful_fingerprints},
     lease_until = orchestration.clock() + make_interval(secs => :pause)
 FROM (
-    SELECT id, refusals >= 3 AND CAST(:about_all AS boolean) AND EXISTS (
-        SELECT FROM orchestration.notification o WHERE o.sent_at > orchestration.clock() - interval '10 minutes'
+    SELECT id, refusals >= 3 AND CAST(:about_all AS boolean) AND coalesce(
+        (SELECT max(o.sent_at) FROM orchestration.notification o) > refused_since, false
     ) AS about_this_one
     FROM orchestration.notification
     WHERE {attempt}
@@ -561,14 +571,14 @@ RETURNING n.id;
 
 -- name: refusals
 -- Whom a text about the tasks of these messages failed to reach, with what code and how many seconds ago; none where it
--- was this very message. Reading changes nothing.
+-- was this very message, and that stands in the way of another. Reading changes nothing.
 SELECT n.id::text AS notification_id, f.recipient_id, f.provider_code,
        CASE WHEN f.state = 'FAILED' OR NOT starts_with(f.business_key || ':', n.business_key || ':' || f.recipient_id || ':')
             THEN extract(epoch FROM orchestration.clock() - coalesce(f.attempted_at, f.created_at))::float
             ELSE 0 END AS seconds_ago
 FROM orchestration.notification n
 JOIN orchestration.notification f ON f.task_id = n.task_id
-WHERE n.id = ANY (CAST(:ids AS uuid[])) AND f.state IN ('FAILED', 'UNDELIVERED') AND f.recipient_id IS NOT NULL;
+WHERE n.id = ANY (CAST(:ids AS uuid[])) AND f.state IN ('FAILED', 'UNDELIVERED', 'HELD') AND f.recipient_id IS NOT NULL;
 
 -- name: doubt_abandoned_attempts
 -- A process died between its call and its record: nobody knows whether the text went out. Its call has ended, too: the
@@ -585,8 +595,8 @@ WHERE id IN (
 );
 
 -- name: set_poison_aside
--- So many runs in a row had it and died before they were through with it: it may be what kills them. Twice, or two at once: the
--- second finds it FAILED, or skips it.
+-- So many runs in a row had it and died before they were through with it: it may be what kills them. Twice, or two at
+-- once: the second finds it FAILED, or skips it.
 UPDATE orchestration.notification
 SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row died before they were through with it'
 WHERE id IN (
@@ -618,7 +628,10 @@ RETURNING id::text;
 SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
        coalesce(doubtful_since, attempted_at) AS since,
        greatest(doubted_at, attempted_at) + make_interval(secs => :window) <= orchestration.clock() AS is_window_over,
-       greatest(doubted_at, attempted_at) + interval '1 hour' <= orchestration.clock() AS is_hopeless,
+       (
+           SELECT NOT ({open}) AND greatest(doubted_at, attempted_at, closed_at) + interval '1 hour' <= orchestration.clock()
+           FROM orchestration.provider
+       ) AS is_hopeless,
        ended_by IS NOT NULL AS is_cancelled,
        EXISTS (
            SELECT FROM orchestration.provider p
@@ -635,6 +648,11 @@ LIMIT :most;
 UPDATE orchestration.notification SET looks = least(looks, 1000) + 1
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
+-- name: look_later
+-- The list that these would be in could not be read. Twice: a little later still.
+UPDATE orchestration.notification SET look_at = orchestration.clock() + interval '1 minute'
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
+
 -- name: known_sids
 -- Which of these SIDs belong to messages. Reading changes nothing.
 SELECT provider_sid FROM orchestration.notification WHERE provider_sid = ANY (CAST(:sids AS text[]));
@@ -644,8 +662,8 @@ SELECT provider_sid FROM orchestration.notification WHERE provider_sid = ANY (CA
 -- does not count. Twice: the second finds it settled.
 UPDATE orchestration.notification
 SET state = :state, reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
-    attempts = attempts - CAST(CAST(:is_providers AS boolean) AS int),
-    refusals = refusals + CAST(CAST(:is_providers AS boolean) AS int),
+    attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
+    refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
     fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END
 WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND attempted_at = :attempted_at AND state = 'IN_DOUBT';
 
@@ -777,9 +795,11 @@ WITH resumed AS (
 ),
 tried_now AS (
     UPDATE orchestration.provider SET resume_at = NULL WHERE :kind = 'all' AND resume_at > orchestration.clock()
+    RETURNING 'phone company' AS kind
 )
 INSERT INTO orchestration.operator_action (who, verb, kind, why)
-SELECT CAST(:who AS text), 'resume', kind, CAST(:why AS text) FROM resumed
+SELECT CAST(:who AS text), 'resume', kind, CAST(:why AS text)
+FROM (SELECT kind FROM resumed UNION ALL SELECT kind FROM tried_now) AS each
 RETURNING kind;
 
 -- part: of_subject
@@ -795,13 +815,18 @@ SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM chan
 SELECT n.id::text, n.kind, n.state FROM orchestration.notification n WHERE {of_subject} ORDER BY n.created_at;
 
 -- name: cancel
--- What has not been sent is not sent, and not made again; what is in doubt ends so if it is not found. Twice: nothing is
--- left to cancel.
-WITH changed AS (
+-- What has not been sent is not sent, and not made again, nor what would follow from it; what is in doubt ends so if it is
+-- not found. Twice: nothing is left to cancel.
+WITH meant AS MATERIALIZED (
+    SELECT n.id FROM orchestration.notification n
+    WHERE {of_subject} AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT')
+),
+changed AS (
     UPDATE orchestration.notification n
     SET state = CASE WHEN n.state = 'IN_DOUBT' THEN n.state ELSE 'CANCELLED' END, ended_by = :who,
         reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END
-    WHERE {of_subject} AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND n.ended_by IS NULL
+    WHERE (n.id IN (SELECT id FROM meant) OR n.because_of IN (SELECT id FROM meant))
+      AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND (n.ended_by IS NULL OR n.state = 'HELD')
     RETURNING n.id, n.kind, n.state
 ),
 recorded AS ({recorded})
@@ -811,7 +836,7 @@ SELECT id::text, kind, state FROM changed;
 -- What was held for a person is sent, by day. Twice: nothing is held any more.
 WITH changed AS (
     UPDATE orchestration.notification n
-    SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, owed_since = orchestration.clock(),
+    SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, attempts = 0, ended_by = NULL, owed_since = orchestration.clock(),
         due_at = CASE WHEN due_at IS NOT NULL THEN orchestration.clock() END,
         lease_until = orchestration.clock(), reason = 'released by an operator'
     WHERE {of_subject} AND n.state = 'HELD'

@@ -49,7 +49,7 @@ JOIN LATERAL (
 -- part: told
 -- What was set aside, for runs died of it, is not made anew for an hour.
 (
-    n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED') OR n.ended_by IS NOT NULL
+    n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED', 'HELD') OR n.ended_by IS NOT NULL
     OR (starts_with(n.reason, 'set aside') AND n.state = 'FAILED' AND n.claimed_at > orchestration.clock() - interval '1 hour')
 )
 

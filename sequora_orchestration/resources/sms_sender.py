@@ -34,6 +34,9 @@ from sequora_orchestration.settings import TwilioSettings
 # answers in well under a second, and what takes longer than 30 s is set aside as unclear.
 TIMEOUT = (3.05, 30.0)
 
+# Seconds for each answer of the list, which changes nothing and can be asked for again.
+LIST_TIMEOUT = 10.0
+
 # A silent connection is kept alive after so many seconds; gateways drop one after 350 s (AWS) or less.
 SECONDS_UNTIL_KEPT_ALIVE = 60
 
@@ -114,6 +117,8 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         address = urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc)
         self._answered.headers = {}
+        if method.upper() == "GET":
+            kwargs["timeout"] = LIST_TIMEOUT
         response = super().request(method, address.geturl(), *args, **kwargs)
         self._answered.headers = response.headers or {}
         return response
@@ -206,8 +211,10 @@ class SmsSender:
         for sid in random.sample(missing, min(FEW_RECEIPTS, len(missing))):
             try:
                 messages[sid] = self._messages(sid).fetch()
-            except Exception as error:  # noqa: BLE001  # as above; the others may be known all the same
+            except TwilioRestException as error:  # of this one alone: the others may be known all the same
                 unreadable = _look_up_error(error)
+            except Exception as error:  # noqa: BLE001  # the SDK raises anything
+                raise _look_up_error(error) from None
         if unreadable and not messages:
             raise unreadable
         found = (messages[sid] for sid in wanted if sid in messages)

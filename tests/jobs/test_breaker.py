@@ -215,12 +215,14 @@ def test_a_process_that_stood_still_before_its_call_does_not_call(
     task = care.a_task(care.a_nurse(), created_at=NOW)
     with monkeypatch.context() as still:
         still.setattr(delivery, "LATEST_CALL", -1)
-        for _ in range(6):
+        for number in range(6):
+            care.it_is(NOW + 10 * number * SECOND)
             runs.tick(NEW_TASKS)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("QUEUED", 0)
     assert phones(NURSE_PHONE).attempts == 0
     assert not runs.ledger.provider().is_open
+    care.it_is(NOW + 70 * SECOND)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
 
@@ -251,3 +253,22 @@ def test_a_text_that_alone_is_refused_like_all_is_given_up(care: Care, runs: Run
     phones(SUPERVISOR_PHONE).received_text(containing=[task])
     for text in phones.company.accepted():
         phones.expect(text)
+
+
+def test_what_went_out_before_a_configuration_error_does_not_speak_against_a_text(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """The token is revoked for five minutes, with one task waiting: it goes out when it is mended."""
+    tasks(care, 1)
+    runs.tick(NEW_TASKS)
+    phones(number(0)).received_text()
+    phones.company.always(Refuse(401, 20003))
+    waiting = care.a_task(care.a_nurse(), created_at=NOW)
+    for seconds in range(0, 300, 15):
+        care.it_is(NOW + seconds * SECOND)
+        runs.tick(NEW_TASKS)
+    assert care.states(waiting) == ["QUEUED"]
+    phones.company.always(None)
+    care.it_is(NOW + 400 * SECOND)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()

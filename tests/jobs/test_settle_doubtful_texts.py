@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from attempts import begin
-from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
+from care import ADMIN_PHONE, NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
 from dagster import ExecuteInProcessResult
 from phones import Phones
 from runs import Runs, metadata
 
 from sequora_orchestration.cli import orders
+from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
     ErrorAfterAccepting,
@@ -24,7 +25,14 @@ from sequora_orchestration.local.twilio.phone_company import (
 )
 from sequora_orchestration.resources import sms_sender
 from sequora_orchestration.resources.ledger import ATTEMPT_LEASE, Ledger, Operator
-from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS, UNREACHED_NURSES
+from sequora_orchestration.resources.queues import (
+    DUE_CHECK_INS,
+    NEW_EPISODES,
+    NEW_TASKS,
+    SLA_BREACHES,
+    UNANSWERED_BREACHES,
+    UNREACHED_NURSES,
+)
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 SECOND = timedelta(seconds=1)
@@ -385,4 +393,82 @@ def test_everything_in_doubt_is_looked_up_by_hand_without_ids(care: Care, runs: 
     task = doubtful_task(care, runs, phones, ResetAfterAccepting())
     assert runs.launch("settle_doubtful_texts").success
     assert care.states(task) == ["SENT"]
+    phones(NURSE_PHONE).received_text()
+
+
+def held(care: Care, task: str, kind: str) -> None:
+    """Let the one message of a kind that was sent about a task be held, as after a list that proves nothing."""
+    care.rows("INSERT INTO orchestration.notification_move VALUES ('SENT', 'HELD') ON CONFLICT DO NOTHING")
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'HELD', reason = 'in doubt' WHERE task_id = :task"
+        " AND kind = :kind AND state = 'SENT'",
+        task=task,
+        kind=kind,
+    )
+
+
+def test_of_a_supervisors_text_that_is_held_another_is_told(care: Care, runs: Runs, phones: Phones) -> None:
+    """An admin; and if there is nobody else, that is said, and the ledger does not fill with rows."""
+    care.a_supervisor()
+    task = care.a_task(care.a_nurse(None), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text()
+    held(care, task, "nurse-unreached")
+    for minutes in range(5):
+        care.it_is(NOW + timedelta(minutes=minutes))
+        assert not any(result.success for result in runs.tick(UNREACHED_NURSES))
+    assert sorted(care.states(kind="nurse-unreached")) == ["HELD", "SCHEDULED"]
+    care.a_nurse(ADMIN_PHONE, role="ADMIN")
+    care.it_is(NOW + timedelta(minutes=10))
+    runs.tick(UNREACHED_NURSES)
+    phones(ADMIN_PHONE).received_text(containing=[task])
+    assert runs.tick(UNREACHED_NURSES) == []
+
+
+def test_a_cancelled_text_that_may_have_been_sent_is_not_held_for_anybody(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """The operator has decided already."""
+    care.a_supervisor()
+    task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
+    care.rows("UPDATE orchestration.notification SET fingerprints = '{}'")
+    orders.change("cancel", task, None, Operator(who="maya", why="told by phone"))
+    care.it_is(NOW + 5 * SECOND)
+    looked_up(runs)
+    assert care.states(task) == ["CANCELLED"]
+    assert runs.tick(UNREACHED_NURSES) == []
+
+
+def test_a_held_text_can_be_cancelled_and_its_escalation_goes_with_it(care: Care, runs: Runs, phones: Phones) -> None:
+    """Nothing follows from a cancelled alert."""
+    care.a_supervisor()
+    task = care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=NOW)
+    runs.tick(SLA_BREACHES)
+    phones(NURSE_PHONE).received_text()
+    held(care, task, "sla-breach")
+    said = orders.change("cancel", task, "sla-breach", Operator(who="maya", why="told by phone"))
+    assert sorted(line.split()[0] for line in said.splitlines()) == ["sla-breach", "sla-escalation"]
+    care.it_is(NOW + timedelta(hours=1))
+    assert runs.tick(UNANSWERED_BREACHES) == []
+    assert runs.tick(UNREACHED_NURSES) == []
+
+
+def test_while_the_phone_company_takes_no_texts_nothing_is_hopeless(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outage of three hours, its list included: the nurse's text goes out after it."""
+    task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
+    runs.ledger.note_trouble("the phone company answered HTTP 503", None, at_once=True, retry_after=None)
+    with monkeypatch.context() as away:
+        away.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{free_port()}")
+        for minutes in range(2, 180, 30):
+            care.it_is(NOW + timedelta(minutes=minutes))
+            looked_up(runs)
+            assert care.states(task) == ["IN_DOUBT"]
+    runs.ledger.note_answer()
+    for seconds in (60, 120):
+        care.it_is(NOW + timedelta(hours=3, seconds=seconds))
+        looked_up(runs)
+    runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()

@@ -241,17 +241,19 @@ def test_a_task_whose_sla_was_moved_while_its_warning_waited_stops_no_other(
 
 
 @pytest.mark.usefixtures("environment")
-def test_steps_whose_texts_were_kept_back_say_so_and_warn_when_executed_again(
+def test_steps_whose_texts_are_kept_back_say_so_and_the_next_scan_warns(
     care: Care, phones: Phones, tmp_path: Path
 ) -> None:
-    """Our credentials were refused: no step is green without a warning."""
-    tasks = [a_task(care, NOW + timedelta(minutes=5)) for _ in range(2)]
+    """Our credentials were refused: one step fails for it, and none of the others is green without a warning."""
+    tasks = [a_task(care, NOW + timedelta(minutes=5)) for _ in range(3)]
     phones.company.always(Refuse(401, 20003))
     job = reconstructable(check_sla_warnings_of_the_definitions)
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         first = execute_job(job, instance=instance)
         failed = [event for event in first.all_events if event.event_type_value == "STEP_FAILURE"]
-        assert len(failed) == 2
+        assert len(failed) == 1
+        logs = [entry.user_message for entry in instance.all_logs(first.run_id)]
+        assert len([line for line in logs if line.startswith("texts wait in the ledger: ")]) == 2
         phones.company.always(None)
         care.let_leases_expire()
         care.let_the_trial_come()
@@ -259,6 +261,7 @@ def test_steps_whose_texts_were_kept_back_say_so_and_warn_when_executed_again(
             job, instance=instance, reexecution_options=ReexecutionOptions.from_failure(first.run_id, instance)
         )
         assert again.success
+        assert execute_job(job, instance=instance).success
     for task in tasks:
         phones(NURSE_PHONE).received_text(containing=[task])
 

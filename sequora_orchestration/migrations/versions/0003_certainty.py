@@ -15,7 +15,9 @@ ALTER TABLE orchestration.notification
     ADD adopted boolean NOT NULL DEFAULT false,
     ADD receipt_at timestamptz,
     ADD runs smallint NOT NULL DEFAULT 0,
+    ADD failures smallint NOT NULL DEFAULT 0,
     ADD refusals smallint NOT NULL DEFAULT 0,
+    ADD refused_since timestamptz,
     ADD ended_by text;
 COMMENT ON COLUMN orchestration.notification.fingerprints IS
     'what the texts of attempts that may have gone out are recognised by: HMACs of number and body';
@@ -29,7 +31,11 @@ COMMENT ON COLUMN orchestration.notification.receipt_at IS
 COMMENT ON COLUMN orchestration.notification.runs IS
     'how many runs in a row have ended, without a word, since they took it up';
 COMMENT ON COLUMN orchestration.notification.refusals IS
-    'how often it was not taken for a reason that is about every text, or so it seems';
+    'how often it was not taken for no fault of its own, or so it seems';
+COMMENT ON COLUMN orchestration.notification.refused_since IS
+    'when it was first not taken for a reason that is about every text';
+COMMENT ON COLUMN orchestration.notification.failures IS
+    'how many runs have failed while they had it: each time it is claimed with fewer others';
 COMMENT ON COLUMN orchestration.notification.ended_by IS 'the operator who cancelled it: it is not made again';
 
 -- One that an operator cancels while it is looked for ends so, if it is not found.
@@ -108,7 +114,8 @@ def downgrade() -> None:
         DROP INDEX orchestration.notification_event_doubt;
         ALTER TABLE orchestration.notification
             DROP fingerprints, DROP doubtful_since, DROP doubted_at, DROP look_at, DROP looks, DROP adopted,
-            DROP receipt_at, DROP runs, DROP refusals, DROP ended_by;
+            DROP receipt_at, DROP runs, DROP failures, DROP refusals, DROP refused_since,
+            DROP ended_by;
         DELETE FROM orchestration.notification_move WHERE from_state = 'IN_DOUBT' AND to_state = 'CANCELLED';
         DROP INDEX orchestration.notification_sid, orchestration.notification_undelivered;
     """)
