@@ -121,7 +121,7 @@ class Stage:
             (row["kind"], row["state"], row["reason"]) for row in rows if row["state"] not in SETTLED
         ]
 
-    def wait_until_sent(self, texts: Texts, *, within: float = 60) -> None:
+    def wait_until_sent(self, texts: Texts, *, within: float = 90) -> None:
         """Wait until each of these texts is sent, in the ledger as well; fail if one was sent twice."""
 
         def are_sent() -> bool:
@@ -168,11 +168,14 @@ class Stage:
         return set(self.sql("dagster", f"SELECT array_agg(pid) FROM ({pids}) AS one WHERE pid IS NOT NULL") or [])
 
     def hurry(self) -> None:
-        """Let leases of what waits for its run, and pauses between look-ups, be some seconds, and not half a minute."""
+        """Let leases of what waits for its run, and pauses between look-ups, be some seconds, and not half a minute.
+
+        Not so few that a run on a busy machine would lose what it is about to take up, again and again.
+        """
         self.care.rows(
             "UPDATE orchestration.notification SET lease_until = orchestration.clock() - interval '1 second'"
             " WHERE state = 'QUEUED' AND lease_until > orchestration.clock()"
-            " AND claimed_at < orchestration.clock() - interval '5 seconds'"
+            " AND claimed_at < orchestration.clock() - interval '10 seconds'"
         )
         self.care.rows(
             "UPDATE orchestration.notification SET look_at = orchestration.clock()"

@@ -218,7 +218,7 @@ def test_a_reason_adds_no_line_to_what_a_supervisor_reads(task: EscalationTask, 
 EVERY_TEXT: dict[str, TaskText] = {"🚨 New ": lambda task, _: nurse_text(task, APP_URL), **OF_A_TASK}
 
 # What a phone makes a link of: a scheme and an address, or a name or number with dots in it.
-LINK = re.compile(r"\w:[^\s\d.]|\w[.\u3002\uff0e\uff61\u2024\ufe52]+[^\W\d_]|\d\.\d+\.\d")
+LINK = re.compile(r"\w:[^\s\d.]|\w[.\u3002\uff0e\uff61\u2024\ufe52]+[^\W\d_]{2,}(?!\w)|\d\.\d+\.\d")
 
 DIRECTION = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 UNSEEN = "\u00ad\u034f\u115f\u180e\u200b\u200c\u200d\u2060\u2800\u3164\ufe0f\ufeff\uffa0\U000e0041\U000e0100"
