@@ -121,8 +121,11 @@ class Stage:
             (row["kind"], row["state"], row["reason"]) for row in rows if row["state"] not in SETTLED
         ]
 
-    def wait_until_sent(self, texts: Texts, *, within: float = 90) -> None:
-        """Wait until each of these texts is sent, in the ledger as well; fail if one was sent twice."""
+    def wait_until_sent(self, texts: Texts, *, within: float = 240) -> None:
+        """Wait until each of these texts is sent, in the ledger as well; fail if one was sent twice.
+
+        How soon is not the point: after a broker's outage, launches have been seen to stand still for minutes.
+        """
 
         def are_sent() -> bool:
             doubled = self.sent(texts) - texts

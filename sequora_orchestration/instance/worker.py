@@ -28,7 +28,13 @@ def _app() -> Celery:
         {
             "broker": broker_url,
             "backend": broker_url,
-            "config_source": {**DEFAULT_CONFIG, "broker_connection_retry_on_startup": True},
+            "config_source": {
+                **DEFAULT_CONFIG,
+                "broker_connection_retry_on_startup": True,
+                # Seconds; two minutes by default, for which a run's end would wait on a broker that stands still.
+                "redis_socket_timeout": 5.0,
+                "redis_socket_connect_timeout": 5.0,
+            },
         }
     )
     create_execute_job_task(app)

@@ -45,7 +45,7 @@ from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUT
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
 FAULTS: dict[str, Fault] = {
     "a killed daemon, and a killed code server": killed("dagster-daemon", "api grpc"),
