@@ -121,15 +121,17 @@ class Stage:
             (row["kind"], row["state"], row["reason"]) for row in rows if row["state"] not in SETTLED
         ]
 
-    def wait_until_sent(self, texts: Texts, *, within: float = 240) -> None:
+    def wait_until_sent(self, texts: Texts, *, within: float = 120) -> None:
         """Wait until each of these texts is sent, in the ledger as well; fail if one was sent twice.
 
-        How soon is not the point: after a broker's outage, launches have been seen to stand still for minutes.
+        Where a fault has ended the system, it is started again, as a supervisor does.
         """
 
         def are_sent() -> bool:
             doubled = self.sent(texts) - texts
             assert not doubled, f"sent twice: {doubled}"
+            if self.system.process.poll() is not None:
+                self.start()
             self.hurry()
             return not self.unsettled(texts)
 

@@ -45,7 +45,7 @@ from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUT
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
 
 FAULTS: dict[str, Fault] = {
     "a killed daemon, and a killed code server": killed("dagster-daemon", "api grpc"),
@@ -142,7 +142,9 @@ def test_in_spite_of_it_each_text_goes_out_once(stage: Stage, fault: Fault) -> N
     process = stage.system.process
     texts = bear(stage, fault)
     assert stage.system.process.poll() is None, stage.system.output()[-3000:]
-    assert (stage.system.process is not process) == ("killed" in fault.__qualname__)
+    # Celery's worker may end over a broker that goes away, and with it everything.
+    if fault is not broker_away:
+        assert (stage.system.process is not process) == ("killed" in fault.__qualname__)
     status = stage.status()
     assert status["oldest_due"] is None
     assert not set_aside(status, texts)
