@@ -60,10 +60,10 @@ class Phone:
 
 
 @contextmanager
-def phone_company(environment: Mapping[str, str]) -> Iterator[Phone]:
-    """Run a phone company for as long as the block runs."""
+def piped(module: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a module in a process of its own for as long as the block runs; it ends when its pipe is closed."""
     with subprocess.Popen(
-        [sys.executable, "-m", "bench.phone"],
+        [sys.executable, "-m", module],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -71,10 +71,17 @@ def phone_company(environment: Mapping[str, str]) -> Iterator[Phone]:
         start_new_session=True,
     ) as process:
         try:
-            yield Phone(process)
+            yield process
         finally:
             if process.stdin:
                 process.stdin.close()
+
+
+@contextmanager
+def phone_company(environment: Mapping[str, str]) -> Iterator[Phone]:
+    """Run a phone company for as long as the block runs."""
+    with piped("bench.phone", environment) as process:
+        yield Phone(process)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
+from bench.phone import piped
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
     ErrorAfterAccepting,
@@ -148,19 +149,8 @@ class StormPhone:
 @contextmanager
 def storm_phone(environment: Mapping[str, str]) -> Iterator[StormPhone]:
     """Run a phone company for as long as the block runs."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.storm.phone"],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield StormPhone(process)
-        finally:
-            if process.stdin:
-                process.stdin.close()
+    with piped("bench.storm.phone", environment) as process:
+        yield StormPhone(process)
 
 
 def main() -> None:

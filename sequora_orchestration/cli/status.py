@@ -10,6 +10,7 @@ from datetime import datetime
 from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorType  # no public way leads to a sensor's ticks
 
+from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.resources.ledger import ALL_KINDS, Figures, Provider, Waiting, open_ledger
 
 
@@ -86,5 +87,5 @@ def _time(moment: datetime | None) -> str:
 
 def _waiting(one: Waiting) -> str:
     reason = one.reason or ("sent, but not in the application's log" if one.state == "SENT" else "")
-    subject = f"task {one.task_id}" if one.task_id else f"episode {one.episode_id}"
+    subject = in_words(one.task_id, one.episode_id)
     return f"{one.state} for {one.age:.0f} s   {one.kind}   {subject}   {reason}".rstrip()

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import MessageKind, Suppression
+from sequora_orchestration.domain.notification import in_words
 
 # A text in the list may seem older than the call that made it: the list goes by another clock, and either may be hours
 # off. What an equal text of another day would be mistaken for, it is not: each text is one message's alone.
@@ -63,7 +64,7 @@ class Doubtful:
     @property
     def subject(self) -> str:
         """What the message is about, for a person who reads a log."""
-        return f"task {self.task_id}" if self.task_id else f"episode {self.episode_id}"
+        return in_words(self.task_id, self.episode_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+def in_words(task_id: str | None, episode_id: str | None) -> str:
+    """Return what a message is about, for a person who reads it."""
+    return f"task {task_id}" if task_id else f"episode {episode_id}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """The message to a nurse that a supervisor is told of: unanswered, or not received."""
@@ -39,4 +44,4 @@ class Notification:
     @property
     def subject(self) -> str:
         """What the message is about, for a person who reads a log."""
-        return f"task {self.task_id}" if self.task_id else f"episode {self.episode_id}"
+        return in_words(self.task_id, self.episode_id)

@@ -21,7 +21,7 @@ from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.doubt import Doubtful, fingerprint
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Postponement, Suppression
-from sequora_orchestration.domain.notification import Cause, Notification
+from sequora_orchestration.domain.notification import Cause, Notification, in_words
 from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
@@ -215,7 +215,7 @@ class Outcome:
     @property
     def subject(self) -> str:
         """What the message is about, for a person who reads a log."""
-        return f"task {self.task_id}" if self.task_id else f"episode {self.episode_id}"
+        return in_words(self.task_id, self.episode_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
