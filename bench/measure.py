@@ -45,6 +45,18 @@ class Calm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """When tasks reached a stage of their way: after the insert's commit, and after the stage before."""
+
+    name: str
+    tasks: int
+    p50: float
+    p95: float
+    step_p50: float
+    step_p95: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """When the first and the last text of a severity were accepted, in seconds after the commit."""
 
@@ -79,6 +91,34 @@ def calm(inserts: Sequence[Insert], texts: Iterable[Text], *, every: float) -> C
         missing=_missing(inserts, moments),
         doubled=_doubled(moments),
     )
+
+
+def way(inserts: Sequence[Insert], ways: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> list[Stage]:
+    """Work out the stages, in the order of their names, from when each task reached each.
+
+    A stage that no task is known to have reached is left out.
+    """
+    after: dict[str, list[float]] = defaultdict(list)
+    step: dict[str, list[float]] = defaultdict(list)
+    for one in inserts:
+        moments, before = ways.get(one.task_id, {}), one.committed
+        for name in names:
+            if name in moments:
+                after[name].append(moments[name] - one.committed)
+                step[name].append(moments[name] - before)
+                before = moments[name]
+    return [
+        Stage(
+            name=name,
+            tasks=len(after[name]),
+            p50=median(after[name]),
+            p95=percentile(after[name], 95),
+            step_p50=median(step[name]),
+            step_p95=percentile(step[name], 95),
+        )
+        for name in names
+        if after[name]
+    ]
 
 
 def burst(inserts: Sequence[Insert], texts: Iterable[Text]) -> Burst:

@@ -1,7 +1,7 @@
 """The phone company in a process of its own, whose clock says when a text was accepted.
 
-`Phone` starts it and asks it; `main` is what runs there. They talk over a pipe: a line with the number of texts that
-are known already, answered by a line with the others. When the pipe closes, the process ends: it cannot be left behind.
+`Phone` asks it; `main` is what runs there. They talk over a pipe, a line of JSON each way. When the pipe closes, the
+process ends: it cannot be left behind.
 """
 
 import json
@@ -10,8 +10,11 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from bench.measure import Text
+from sequora_orchestration.local.ports import LOOPBACK
+from sequora_orchestration.local.twilio.phone_company import Hang
 from sequora_orchestration.local.twilio.server import TwilioServer
 
 # Seconds after which texts that are missing are given up: all in all, and since the last one came.
@@ -30,14 +33,16 @@ class Phone:
         """Talk to the process that runs `main`."""
         self._process = process
         self._texts: list[Text] = []
-        self.url = self._line()
+        self.url = str(self._answer())
+
+    def answer_after(self, seconds: float) -> None:
+        """Let each answer come so late from now on; texts are accepted at once, and none waits for another's answer."""
+        self._ask(answer_after=seconds)
 
     def texts(self) -> list[Text]:
         """Return the texts accepted so far, oldest first."""
-        if self._process.stdin is None:
-            raise RuntimeError("the phone company was started without a pipe")
-        print(len(self._texts), file=self._process.stdin, flush=True)
-        self._texts += [Text(task_id=task_id, accepted=accepted) for task_id, accepted in json.loads(self._line())]
+        new = self._ask(texts_from=len(self._texts))
+        self._texts += [Text(task_id=task_id, accepted=accepted) for task_id, accepted in new]
         return list(self._texts)
 
     def texts_about(self, task_ids: Collection[str]) -> list[Text]:
@@ -52,18 +57,24 @@ class Phone:
         time.sleep(AFTERMATH)
         return self.texts()
 
-    def _line(self) -> str:
+    def _ask(self, **order: object) -> Any:
+        if self._process.stdin is None:
+            raise RuntimeError("the phone company was started without a pipe")
+        print(json.dumps(order), file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> Any:
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise RuntimeError("the phone company has ended")
-        return line.rstrip("\n")
+        return json.loads(line)
 
 
 @contextmanager
-def piped(module: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def piped(module: str, environment: Mapping[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a module in a process of its own for as long as the block runs; it ends when its pipe is closed."""
     with subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", module, *arguments],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -78,20 +89,29 @@ def piped(module: str, environment: Mapping[str, str]) -> Iterator[subprocess.Po
 
 
 @contextmanager
-def phone_company(environment: Mapping[str, str]) -> Iterator[Phone]:
-    """Run a phone company for as long as the block runs."""
-    with piped("bench.phone", environment) as process:
+def phone_company(environment: Mapping[str, str], *, host: str = LOOPBACK) -> Iterator[Phone]:
+    """Run a phone company on an address of this machine for as long as the block runs."""
+    with piped("bench.phone", environment, host) as process:
         yield Phone(process)
 
 
 def main() -> None:
-    """Say where the phone company listens, then answer until nobody can ask any more."""
-    with TwilioServer() as server:
-        print(server.url, flush=True)
+    """Say where the phone company listens, then obey until nobody can order any more."""
+    with TwilioServer(host=sys.argv[1]) as server:
+        company = server.company
+        _say(server.url)
         for line in sys.stdin:
-            texts = server.company.accepted()[int(line) :]
-            print(json.dumps([(text.body.rpartition("/tasks/")[2], text.created.timestamp()) for text in texts]))
-            sys.stdout.flush()
+            order = json.loads(line)
+            if "answer_after" in order:
+                company.always(Hang(order["answer_after"]) if order["answer_after"] else None)
+                _say(None)
+            else:
+                texts = company.accepted()[order["texts_from"] :]
+                _say([(text.body.rpartition("/tasks/")[2], text.created.timestamp()) for text in texts])
+
+
+def _say(answer: object) -> None:
+    print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

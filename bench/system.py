@@ -21,7 +21,7 @@ import psutil
 
 from bench.application import Application, application
 from bench.phone import Phone, phone_company
-from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.local.ports import LOOPBACK, free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN
 
@@ -47,11 +47,12 @@ class StartError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class System:
-    """A running system, from outside: where tasks come in, and where texts come out."""
+class Outside:
+    """What a system meets: where tasks come in, where texts come out, and the settings that lead there."""
 
     application: Application
     phone: Phone
+    settings: Mapping[str, str]
 
 
 @contextmanager
@@ -66,47 +67,48 @@ def workplace() -> Iterator[Path]:
 
 
 @contextmanager
-def sequora(directory: Path, postgres: EmbeddedPostgres) -> Iterator[System]:
-    """Run this project as a user does, with databases of its own. Raises StartError."""
-    postgres.create_database("dagster")
-    with _surroundings(directory, postgres, "care") as (system, environment):
-        environment["DAGSTER_PG_URL"] = postgres.url("dagster")
-        command = [
-            *(str(Path(sys.executable).with_name("sequora")), "dev"),
-            *("--dir", str(directory / "sequora"), "--port", str(free_port())),
-        ]
-        with _running(command, environment, directory / "sequora.log", says=r"^ready"):
-            yield system
-
-
-@contextmanager
-def naive_dagster(directory: Path, postgres: EmbeddedPostgres) -> Iterator[System]:
-    """Run the naive way as `dagster dev` does by default. Raises StartError."""
-    home = directory / "naive_dagster_home"
-    home.mkdir()
-    with _surroundings(directory, postgres, "naive_care") as (system, environment):
-        environment |= {"DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"}
-        command = [
-            *(str(Path(sys.executable).with_name("dagster")), "dev"),
-            *("-m", "bench.naive.definitions", "--port", str(free_port())),
-        ]
-        # Its code server outlives it unless it is told as well, so the whole group is.
-        with _running(command, environment, directory / "naive.log", says="Serving dagster-webserver", end=os.killpg):
-            yield system
-
-
-@contextmanager
-def _surroundings(
-    directory: Path, postgres: EmbeddedPostgres, database: str
-) -> Iterator[tuple[System, dict[str, str]]]:
-    """Make a care database and a phone company; return the system's outside, and the settings that lead there."""
+def outside(
+    directory: Path, postgres: EmbeddedPostgres, database: str, *, host: str = LOOPBACK
+) -> Iterator[Outside]:
+    """Make a care database, and a phone company that listens on `host`, for a system that is to be measured."""
     postgres.create_database(database)
     care_url = postgres.url(database)
     make_care_tables(care_url, with_sample_people=False)
     environment = settings(directory, care_url)
-    with phone_company(environment) as phone, application(care_url, Random(SEED)) as hospital:
+    with phone_company(environment, host=host) as phone, application(care_url, Random(SEED)) as hospital:
         environment["TWILIO_API_BASE_URL"] = phone.url
-        yield System(application=hospital, phone=phone), environment
+        yield Outside(application=hospital, phone=phone, settings=environment)
+
+
+@contextmanager
+def sequora_dev(directory: Path, environment: Mapping[str, str]) -> Iterator[float]:
+    """Run this project on a directory as a user does, and the block once it is ready, in so many seconds.
+
+    Raises StartError.
+    """
+    directory.mkdir(exist_ok=True)
+    command = [
+        *(str(Path(sys.executable).with_name("sequora")), "dev"),
+        *("--dir", str(directory), "--port", str(free_port())),
+    ]
+    with _running(command, environment, directory.with_suffix(".log"), says=r"^ready") as seconds:
+        yield seconds
+
+
+@contextmanager
+def naive_dagster(directory: Path, environment: Mapping[str, str]) -> Iterator[float]:
+    """Run the naive way on a directory as `dagster dev` does by default. Raises StartError."""
+    directory.mkdir()
+    environment = {**environment, "DAGSTER_HOME": str(directory), "DAGSTER_DISABLE_TELEMETRY": "1"}
+    command = [
+        *(str(Path(sys.executable).with_name("dagster")), "dev"),
+        *("-m", "bench.naive.definitions", "--port", str(free_port())),
+    ]
+    # Its code server outlives it unless it is told as well, so the whole group is.
+    with _running(
+        command, environment, directory.with_suffix(".log"), says="Serving dagster-webserver", end=os.killpg
+    ) as seconds:
+        yield seconds
 
 
 def settings(directory: Path, care_url: str) -> dict[str, str]:
@@ -134,8 +136,9 @@ def _running(
     *,
     says: str,
     end: Callable[[int, int], None] = os.kill,
-) -> Iterator[None]:
-    """Run a command, and the block once the pattern `says` stands in its log; stop it when the block ends."""
+) -> Iterator[float]:
+    """Run a command, and the block once the pattern `says` stands in its log, after so many seconds; then stop it."""
+    began = time.monotonic()
     with log.open("wb") as output:
         # In a directory without an .env, which Dagster would read; in a session that Ctrl-C does not reach.
         process = subprocess.Popen(
@@ -149,7 +152,7 @@ def _running(
         )
     try:
         _wait_until_ready(process, " ".join(command[:2]), log, says)
-        yield
+        yield time.monotonic() - began
     finally:
         if process.poll() is None:
             end(process.pid, signal.SIGTERM)
@@ -177,7 +180,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], name: str, log: Path, sa
 
 def _end_processes_of(directory: Path) -> None:
     """Kill what is left of the directory's processes."""
-    left = [process for process in psutil.process_iter() if _belongs_to(process, directory)]
+    left = [process for process in psutil.process_iter() if belongs_to(process, directory)]
     for process in left:
         try:
             print(f"warning: process {process.pid} ({process.name()}) was left behind and is killed", file=sys.stderr)
@@ -187,12 +190,14 @@ def _end_processes_of(directory: Path) -> None:
     psutil.wait_procs(left, timeout=5)
 
 
-def _belongs_to(process: psutil.Process, directory: Path) -> bool:
+def belongs_to(process: psutil.Process, directory: Path) -> bool:
+    """Tell whether a process was started by the benchmark on that directory, however indirectly."""
     try:
         if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
             return False
-        if process.name() == "postgres":  # it does not inherit the mark
-            return any(str(directory) in part for part in process.cmdline())
+        # Two that do not keep the mark; they work in a directory of ours, though.
+        if process.name() == "postgres" or process.name().startswith("valkey"):
+            return directory in Path(process.cwd()).parents
         return process.environ().get(MARK) == str(directory)
     except psutil.Error:
         return False

@@ -1,0 +1,86 @@
+"""The way of a task, stage by stage: when each was reached, as the ledger's history and Dagster's events have it.
+
+Both are read afterwards, so that nothing of what is measured is watched. All clocks are one machine's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+
+import psycopg2
+
+from bench.measure import Text
+
+# A text's row, its run, and the moments of its history, in seconds since the epoch.
+_LEDGER = """
+SELECT notification.task_id, notification.run_id,
+       extract(epoch FROM min(at) FILTER (WHERE from_state IS NULL))::float AS claimed,
+       extract(epoch FROM min(at) FILTER (WHERE to_state = 'SENDING'))::float AS attempted,
+       extract(epoch FROM min(at) FILTER (WHERE to_state = 'SENT'))::float AS recorded
+FROM orchestration.notification JOIN orchestration.notification_event ON notification_id = notification.id
+WHERE kind = 'task-created' AND notification.task_id = ANY(%s)
+GROUP BY notification.id
+"""
+
+# Dagster keeps when a run was created by the server's own time zone, and its events by UTC.
+_CREATED = """
+SELECT run_id, 'run created', extract(epoch FROM create_timestamp AT TIME ZONE current_setting('TimeZone'))::float
+FROM runs WHERE run_id = ANY(%s)
+"""
+_EVENTS = """
+SELECT run_id, concat_ws(' ', dagster_event_type, step_key), extract(epoch FROM min(timestamp) AT TIME ZONE 'UTC')::float
+FROM event_logs WHERE run_id = ANY(%s)
+GROUP BY run_id, dagster_event_type, step_key
+"""
+
+_CLAIMED, _ATTEMPTED, _ACCEPTED, _RECORDED = "claimed", "attempt begun", "text accepted", "recorded as sent"
+_OF_RUN = {
+    "run created": "run created",
+    "PIPELINE_STARTING": "run launched",
+    "PIPELINE_START": "worker started it",
+    "STEP_START fetch_task": "fetch_task began",
+    "STEP_START fetch_nurse": "fetch_nurse began",
+    "STEP_START send_sms": "send_sms began",
+    "STEP_START log_notification": "log_notification began",
+    "PIPELINE_SUCCESS": "run ended",
+}
+
+STAGES = (
+    _CLAIMED,
+    *("run created", "run launched", "worker started it", "fetch_task began", "fetch_nurse began", "send_sms began"),
+    *(_ATTEMPTED, _ACCEPTED, _RECORDED),
+    *("log_notification began", "run ended"),
+)
+"""The stages on the way of a task, in their order; the first comes after the insert's commit."""
+
+
+def ways(
+    care_url: str, dagster_url: str, task_ids: Sequence[str], texts: Iterable[Text]
+) -> dict[str, dict[str, float]]:
+    """Return when each of these tasks reached each stage, in seconds since the epoch; without what is not known."""
+    accepted = {text.task_id: text.accepted for text in texts}
+    with closing(psycopg2.connect(care_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(_LEDGER, (list(task_ids),))
+        rows = cursor.fetchall()
+    of_runs = _of_runs(dagster_url, [run_id for _, run_id, *_ in rows if run_id])
+    return {
+        task_id: _known(
+            {_CLAIMED: claimed, _ATTEMPTED: attempted, _ACCEPTED: accepted.get(task_id), _RECORDED: recorded}
+        )
+        | of_runs.get(run_id, {})
+        for task_id, run_id, claimed, attempted, recorded in rows
+    }
+
+
+def _of_runs(dagster_url: str, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    moments: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
+    with closing(psycopg2.connect(dagster_url)) as connection, connection.cursor() as cursor:
+        for question in (_CREATED, _EVENTS):
+            cursor.execute(question, (list(moments),))
+            for run_id, what, moment in cursor.fetchall():
+                if what in _OF_RUN:
+                    moments[run_id][_OF_RUN[what]] = moment
+    return moments
+
+
+def _known(moments: Mapping[str, float | None]) -> dict[str, float]:
+    return {stage: moment for stage, moment in moments.items() if moment is not None}
