@@ -61,20 +61,18 @@ class Application:
         committed = time.time()
         return [Insert(task_id=task_id, severity=severity, committed=committed) for task_id, _, severity, *_ in tasks]
 
-    def insert_one_by_one(self, *, every: float, seconds: float) -> Iterator[Insert]:
-        """Insert a task in each interval of `every` seconds.
+    def insert_one_by_one(self, *, every: float, seconds: float, at_a_time: Sequence[int] = (1,)) -> Iterator[Insert]:
+        """Insert a task in each interval of `every` seconds, each in a transaction of its own.
 
-        Somewhere in the first third of it, so that the inserts do not keep step with anybody's polling.
+        Somewhere in the first third of it, so that the inserts do not keep step with anybody's polling. Or as many as
+        one of `at_a_time` says, drawn anew for each interval, one right after the other.
         """
         began = time.monotonic()
         for number in range(max(1, round(seconds / every))):
             moment = began + every * (number + self._random.uniform(0, 1 / 3))
             time.sleep(max(0.0, moment - time.monotonic()))
-            yield from self.insert(1)
-
-    def postgres_version(self) -> str:
-        """Return the server's version, e.g. 18.1."""
-        return ".".join(str(part) for part in divmod(self._connection.server_version, 10_000))
+            for _ in range(self._random.choice(at_a_time)):
+                yield from self.insert(1)
 
     def _id(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))

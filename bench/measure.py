@@ -5,7 +5,7 @@ Every moment is in seconds since the epoch, by one machine's clock; every durati
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import median, quantiles
@@ -29,13 +29,16 @@ class Text:
 
     task_id: str
     accepted: float
+    segments: int
+    """What the carriers count, and a sender's rate is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calm:
     """How long texts took while tasks came one by one; None where no text came at all."""
 
-    every: float
+    arrivals: str
+    """How they came, in words."""
     tasks: int
     p50: float | None
     p95: float | None
@@ -71,6 +74,7 @@ class Burst:
     tasks: int
     last: float | None
     texts_per_second: float | None
+    segments_per_second: float | None
     in_order: float | None
     """Of all pairs of tasks that differ in severity, the share whose more severe one was texted first, 0 to 1."""
     by_severity: Mapping[str, Span]
@@ -78,12 +82,62 @@ class Burst:
     doubled: int
 
 
-def calm(inserts: Sequence[Insert], texts: Iterable[Text], *, every: float) -> Calm:
-    """Work out the figures of tasks that came one by one, one in `every` seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process at one moment: what it is, its memory in bytes, its processor time so far."""
+
+    name: str
+    memory: int
+    """What it holds for itself alone (USS): what it shares with the process it was forked from counts for neither."""
+    processor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A system at one moment: its processes, and how many statements each database has committed so far."""
+
+    moment: float
+    processes: Sequence[Process]
+    statements: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """What a system costs that has nothing to do, by kind of process: shares of one core, and bytes."""
+
+    seconds: float
+    processor: Mapping[str, float]
+    memory: Mapping[str, float]
+    statements_a_minute: Mapping[str, float]
+    """By database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """The memory of a kind of process before and after, in bytes."""
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How long things take until they can be used."""
+
+    first: float
+    """`sequora dev` on an empty directory, until it says that it is ready."""
+    again: float
+    """The same on a directory that it has run on before."""
+    help: float
+    """`sequora --help`."""
+
+
+def calm(inserts: Sequence[Insert], texts: Iterable[Text], *, arrivals: str) -> Calm:
+    """Work out the figures of tasks that came one by one."""
     moments = _moments(inserts, texts)
     latencies = [min(moments[one.task_id]) - one.committed for one in inserts if one.task_id in moments]
     return Calm(
-        every=every,
+        arrivals=arrivals,
         tasks=len(inserts),
         p50=median(latencies) if latencies else None,
         p95=percentile(latencies, 95) if latencies else None,
@@ -123,7 +177,9 @@ def way(inserts: Sequence[Insert], ways: Mapping[str, Mapping[str, float]], name
 
 def burst(inserts: Sequence[Insert], texts: Iterable[Text]) -> Burst:
     """Work out the figures of tasks that came in one insert."""
+    texts = list(texts)
     moments = _moments(inserts, texts)
+    segments = {text.task_id: text.segments for text in texts}
     after: dict[str, list[float]] = defaultdict(list)
     for one in inserts:
         if one.task_id in moments:
@@ -134,6 +190,7 @@ def burst(inserts: Sequence[Insert], texts: Iterable[Text]) -> Burst:
         tasks=len(inserts),
         last=last,
         texts_per_second=len(everything) / last if last else None,
+        segments_per_second=sum(segments[task_id] for task_id in moments) / last if last else None,
         in_order=in_order([after[severity] for severity in SEVERITIES]),
         by_severity={
             severity: Span(first=min(after[severity]), last=max(after[severity]))
@@ -143,6 +200,33 @@ def burst(inserts: Sequence[Insert], texts: Iterable[Text]) -> Burst:
         missing=_missing(inserts, moments),
         doubled=_doubled(moments),
     )
+
+
+def idle(before: Snapshot, after: Snapshot) -> Idle:
+    """Work out what a system costs that has nothing to do, from its processes at the two ends of that time."""
+    seconds = after.moment - before.moment
+    spent = _by_name(after.processes, lambda process: process.processor)
+    for name, already in _by_name(before.processes, lambda process: process.processor).items():
+        spent[name] -= already
+    return Idle(
+        seconds=seconds,
+        processor={name: one / seconds for name, one in spent.items()},
+        memory=_by_name(after.processes, lambda process: process.memory),
+        statements_a_minute={
+            database: (count - before.statements[database]) * 60 / seconds
+            for database, count in after.statements.items()
+        },
+    )
+
+
+def growth(before: Snapshot, after: Snapshot) -> dict[str, Growth]:
+    """Work out how much memory each kind of process has before and after, in bytes."""
+    grown = _by_name(after.processes, lambda process: process.memory)
+    return {
+        name: Growth(before=memory, after=grown[name])
+        for name, memory in _by_name(before.processes, lambda process: process.memory).items()
+        if name in grown
+    }
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -163,6 +247,13 @@ def in_order(groups: Sequence[Sequence[float]]) -> float | None:
         pairs += len(earlier) * len(later)
         right += sum(bisect_right(moments, moment) for moment in later)
     return right / pairs if pairs else None
+
+
+def _by_name(processes: Iterable[Process], figure: Callable[[Process], float]) -> dict[str, float]:
+    sums: dict[str, float] = defaultdict(float)
+    for process in processes:
+        sums[process.name] += figure(process)
+    return {name: sums[name] for name in sorted(sums)}
 
 
 def _moments(inserts: Iterable[Insert], texts: Iterable[Text]) -> dict[str, list[float]]:

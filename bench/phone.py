@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from bench.measure import Text
 from sequora_orchestration.local.ports import LOOPBACK
-from sequora_orchestration.local.twilio.phone_company import Hang
+from sequora_orchestration.local.twilio.phone_company import Hang, Message
 from sequora_orchestration.local.twilio.server import TwilioServer
 
 # Seconds after which texts that are missing are given up: all in all, and since the last one came.
@@ -42,7 +43,7 @@ class Phone:
     def texts(self) -> list[Text]:
         """Return the texts accepted so far, oldest first."""
         new = self._ask(texts_from=len(self._texts))
-        self._texts += [Text(task_id=task_id, accepted=accepted) for task_id, accepted in new]
+        self._texts += [Text(**one) for one in new]
         return list(self._texts)
 
     def texts_about(self, task_ids: Collection[str]) -> list[Text]:
@@ -106,8 +107,16 @@ def main() -> None:
                 company.always(Hang(order["answer_after"]) if order["answer_after"] else None)
                 _say(None)
             else:
-                texts = company.accepted()[order["texts_from"] :]
-                _say([(text.body.rpartition("/tasks/")[2], text.created.timestamp()) for text in texts])
+                messages = company.accepted()[order["texts_from"] :]
+                _say([asdict(_as_text(message)) for message in messages])
+
+
+def _as_text(message: Message) -> Text:
+    return Text(
+        task_id=message.body.rpartition("/tasks/")[2],
+        accepted=message.created.timestamp(),
+        segments=message.num_segments,
+    )
 
 
 def _say(answer: object) -> None:

@@ -1,57 +1,67 @@
-"""Our processes, by what they are: how much memory each holds, and how much processor time it has taken."""
+"""A running system's processes, by what they are, and its databases' counters: looked at from outside.
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+What the figures say of them is worked out in `measure`.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import psutil
+import psycopg2
 
+from bench.measure import Process, Snapshot
 from bench.system import belongs_to
 
-POSTGRES, PHONE, WEB = "Postgres", "phone company", "web UI"
+POSTGRES, WEB = "Postgres", "web UI"
 
-# What stands in a command line, the first that does. What a process starts has its parent's name.
+_PHONE_COMPANY, _WORKER, _WORKERS_PROCESS = "phone company", "worker", "worker: its pool"
+
+# What stands in a command line. A process that was forked has its parent's.
 _NAMES = {
     "dagster-webserver": WEB,
     "dagster-daemon": "daemon",
     "dagster api grpc": "code server",
-    "celery": "worker",
+    "celery": _WORKER,
     "valkey": "broker",
-    "bench.phone": PHONE,
-    "sequora dev": "sequora dev",
+    "bench.phone": _PHONE_COMPANY,
+    "sequora": "sequora dev",
 }
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """A process: what it is, its memory in bytes and its processor time in seconds, since its start."""
-
-    pid: int
-    name: str
-    memory: int
-    """What it holds for itself alone (USS); what a fork shares with its parent is not counted again."""
-    processor: float
+# A statement that is not in a transaction of several is one of its own. Read from another database than these, so that
+# the looking is not counted.
+_COMMITTED = """
+SELECT datname, (xact_commit + xact_rollback)::bigint FROM pg_stat_database WHERE datname = ANY(%s)
+"""
 
 
-def processes(directory: Path) -> list[Process]:
-    """Return the processes of the benchmark on that directory, without itself; all of Postgres' are one."""
-    return list(_looked_at(directory))
+def snapshot(directory: Path, *, administration_url: str, databases: Mapping[str, str]) -> Snapshot:
+    """Look at the processes on a directory, without the phone company, and at these databases.
+
+    `databases` are their names, with what they are called.
+    """
+    with closing(psycopg2.connect(administration_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(_COMMITTED, (list(databases),))
+        statements = {databases[name]: count for name, count in cursor.fetchall()}
+    return Snapshot(moment=time.time(), processes=list(_processes(directory)), statements=statements)
 
 
-def _looked_at(directory: Path) -> Iterator[Process]:
-    pool: Counter[int] = Counter()
+def _processes(directory: Path) -> Iterator[Process]:
     for one in psutil.process_iter():
         try:
-            if not belongs_to(one, directory):
+            name = _name(one) if belongs_to(one, directory) else _PHONE_COMPANY
+            if name == _PHONE_COMPANY:
                 continue
-            name, parent = _name(one), one.parent()
-            if name == "worker" and parent and _name(parent) == "worker":
-                pool[parent.pid] += 1
-                name = f"worker, process {pool[parent.pid]}"
+            parent = one.parent()
+            if name == _WORKER and parent and _name(parent) == _WORKER:
+                name = _WORKERS_PROCESS
             times = one.cpu_times()
             yield Process(
-                pid=one.pid, name=name, memory=one.memory_full_info().uss, processor=times.user + times.system
+                name=name,
+                memory=one.memory_full_info().uss,
+                # With what processes took that it has outlived: Postgres' come and go.
+                processor=times.user + times.system + times.children_user + times.children_system,
             )
         except psutil.NoSuchProcess:
             continue
@@ -60,5 +70,5 @@ def _looked_at(directory: Path) -> Iterator[Process]:
 def _name(process: psutil.Process) -> str:
     if process.name() == "postgres":
         return POSTGRES
-    command = " ".join(process.cmdline()) or process.name()
+    command = " ".join(process.cmdline())
     return next((name for words, name in _NAMES.items() if words in command), process.name())

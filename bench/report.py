@@ -3,22 +3,37 @@
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from typing import TypeVar
 
-from bench.measure import SEVERITIES, Burst, Calm
+from bench.measure import SEVERITIES, Burst, Calm, Growth, Idle, Stage, Start
+from bench.processes import POSTGRES, WEB
 
 NOTHING = "-"
+MEGABYTE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Figures:
-    """What was measured of one system; None for what was left out."""
+    """What was measured; what was left out is None or empty."""
 
-    name: str
-    calm: Calm | None
-    burst: Burst | None
+    start: Start | None = None
+    calm: list[Calm] = field(default_factory=list)
+    ways: list[tuple[str, Sequence[Stage]]] = field(default_factory=list)
+    """By how the tasks arrived."""
+    idle: Idle | None = None
+    bursts: list[tuple[str, Burst]] = field(default_factory=list)
+    memory: dict[str, Growth] = field(default_factory=dict)
+    """Over the last burst, by kind of process."""
+    hosts: list[tuple[str, Burst]] = field(default_factory=list)
+    naive_calm: Calm | None = None
+    naive_burst: Burst | None = None
+
+    def of_ours(self) -> list[Calm | Burst]:
+        """Return everything in which no text of this project may be missing or doubled."""
+        return [*self.calm, *(burst for _, burst in [*self.bursts, *self.hosts])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,44 +66,63 @@ def machine(*, postgres: str, load: float) -> Machine:
     )
 
 
-def markdown(figures: Sequence[Figures], on: Machine) -> str:
-    """Return tables with a row for each system; of two, with how many times better the first is."""
-    calm = [(one.name, one.calm) for one in figures if one.calm]
-    burst = [(one.name, one.burst) for one in figures if one.burst]
-    parts = []
-    if calm:
-        parts += ["**Calm: insert committed → text accepted**", _calm_table(calm)]
-    if burst:
-        parts += ["**Burst: many tasks in one insert**", _burst_table(burst)]
-        parts += ["**Burst: first and last text of each severity, seconds after the commit**", _severity_table(burst)]
+def markdown(figures: Figures, on: Machine) -> str:
+    """Return a table for each part; against the naive way also how many times better ours is, by its first row."""
+    parts: list[str] = []
+    if figures.calm:
+        calm = [("Sequora", one) for one in figures.calm]
+        parts += ["**Calm: insert committed → text accepted**", _calm_table(calm, figures.naive_calm)]
+    for arrivals, way in figures.ways:
+        parts += [f"**The way of a task, stage by stage: {arrivals}**", _way_table(way)]
+    if figures.bursts:
+        parts += ["**Burst: many tasks in one insert**", _burst_table(figures.bursts, figures.naive_burst)]
+        parts += [
+            "**Burst: first and last text of each severity, seconds after the commit**",
+            _severity_table([*figures.bursts, *_naive(figures.naive_burst)]),
+        ]
+    if figures.memory:
+        texts = figures.bursts[-1][1].tasks
+        parts += [f"**Memory before and after {texts:,} texts**", _memory_table(figures.memory)]
+    if figures.hosts:
+        parts += ["**Several hosts: the phone company's answers take a second**", _hosts_table(figures.hosts)]
+    if figures.idle:
+        parts += ["**Idle**", _idle_table(figures.idle), _statements(figures.idle)]
+    if figures.start:
+        parts += ["**Start**", _start_table(figures.start)]
     return "\n\n".join([*parts, str(on)])
 
 
-def as_json(figures: Iterable[Figures], on: Machine) -> str:
-    """Return the same, unrounded; durations in seconds."""
-    return json.dumps({"machine": asdict(on), "systems": [asdict(one) for one in figures]}, indent=2) + "\n"
+def as_json(figures: Figures, on: Machine) -> str:
+    """Return the same, unrounded; durations in seconds, memory in bytes, processor time in shares of one core."""
+    return json.dumps({"machine": asdict(on), **asdict(figures)}, indent=2) + "\n"
 
 
-def _calm_table(rows: Sequence[tuple[str, Calm]]) -> str:
+def _calm_table(rows: Sequence[tuple[str, Calm]], naive: Calm | None) -> str:
     figures: list[Callable[[Calm], float | None]] = [lambda c: c.p50, lambda c: c.p95, lambda c: c.longest]
     body = [
         [
             name,
-            f"{calm.tasks}, one every {calm.every:g} s",
+            f"{calm.tasks}, {calm.arrivals}",
             *(_seconds(figure(calm)) for figure in figures),
             f"{calm.missing}",
             f"{calm.doubled}",
         ]
-        for name, calm in rows
+        for name, calm in [*rows, *_naive(naive)]
     ]
-    if len(rows) > 1:
-        (_, ours), (_, theirs) = rows
-        better = [_times(figure(theirs), figure(ours)) for figure in figures]
+    if naive:
+        better = [_times(figure(naive), figure(rows[0][1])) for figure in figures]
         body.append(["times better", "", *better, "", ""])
     return table(["", "tasks", "p50", "p95", "max", "missing", "doubled"], body)
 
 
-def _burst_table(rows: Sequence[tuple[str, Burst]]) -> str:
+def _way_table(way: Sequence[Stage]) -> str:
+    return table(
+        ["", "after the insert, p50", "p95", "after the stage before, p50", "p95"],
+        [[one.name, *map(_milliseconds, (one.p50, one.p95, one.step_p50, one.step_p95))] for one in way],
+    )
+
+
+def _burst_table(rows: Sequence[tuple[str, Burst]], naive: Burst | None) -> str:
     body = [
         [
             name,
@@ -99,11 +133,11 @@ def _burst_table(rows: Sequence[tuple[str, Burst]]) -> str:
             f"{burst.missing}",
             f"{burst.doubled}",
         ]
-        for name, burst in rows
+        for name, burst in [*rows, *_naive(naive)]
     ]
-    if len(rows) > 1:
-        (_, ours), (_, theirs) = rows
-        body.append(["times better", "", "", _times(ours.texts_per_second, theirs.texts_per_second), "", "", ""])
+    if naive:
+        better = _times(rows[0][1].texts_per_second, naive.texts_per_second)
+        body.append(["times better", "", "", better, "", "", ""])
     return table(["", "tasks", "last text after", "texts/s", "most severe first", "missing", "doubled"], body)
 
 
@@ -111,8 +145,77 @@ def _severity_table(rows: Sequence[tuple[str, Burst]]) -> str:
     body = []
     for name, burst in rows:
         spans = [burst.by_severity.get(severity) for severity in SEVERITIES]
-        body.append([name, *(f"{span.first:.2f} to {span.last:.2f}" if span else NOTHING for span in spans)])
+        cells = [f"{span.first:.2f} to {span.last:.2f}" if span else NOTHING for span in spans]
+        body.append([f"{name}, {burst.tasks:,}", *cells])
     return table(["", *SEVERITIES], body)
+
+
+def _memory_table(memory: Mapping[str, Growth]) -> str:
+    return table(
+        ["", "before", "after", "growth"],
+        [
+            [name, _megabytes(one.before), _megabytes(one.after), _megabytes(one.after - one.before)]
+            for name, one in memory.items()
+        ],
+    )
+
+
+def _hosts_table(rows: Sequence[tuple[str, Burst]]) -> str:
+    return table(
+        ["", "tasks", "last text after", "texts/s", "segments/s", "missing", "doubled"],
+        [
+            [
+                name,
+                f"{burst.tasks:,}",
+                _seconds(burst.last),
+                _rate(burst.texts_per_second),
+                _rate(burst.segments_per_second),
+                f"{burst.missing}",
+                f"{burst.doubled}",
+            ]
+            for name, burst in rows
+        ],
+    )
+
+
+def _idle_table(idle: Idle) -> str:
+    ours = [name for name in idle.processor if name not in {POSTGRES, WEB}]
+
+    def row(title: str, names: Iterable[str]) -> list[str]:
+        names = list(names)
+        processor, memory = (sum(figure[name] for name in names) for figure in (idle.processor, idle.memory))
+        return [title, f"{processor:.1%}", _megabytes(memory)]
+
+    return table(
+        ["", f"of one core, over {idle.seconds:.0f} s", "memory"],
+        [
+            *(row(name, [name]) for name in ours),
+            row("all of these", ours),
+            *(row(name, [name]) for name in (WEB, POSTGRES) if name in idle.processor),
+        ],
+    )
+
+
+def _statements(idle: Idle) -> str:
+    counts = (f"{count:,.0f} on {database}" for database, count in idle.statements_a_minute.items())
+    return f"Statements a minute, idle: {', '.join(counts)}."
+
+
+def _start_table(start: Start) -> str:
+    return table(
+        ["", "first time", "again"],
+        [
+            ["`sequora dev` to `ready`", f"{start.first:.1f} s", f"{start.again:.1f} s"],
+            ["`sequora --help`", NOTHING, _seconds(start.help)],
+        ],
+    )
+
+
+T = TypeVar("T")
+
+
+def _naive(figures: T | None) -> list[tuple[str, T]]:
+    return [("naive Dagster", figures)] if figures else []
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -130,6 +233,14 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def _seconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f} s"
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms"
+
+
+def _megabytes(value: float) -> str:
+    return f"{value / MEGABYTE:.0f} MB"
 
 
 def _rate(value: float | None) -> str:

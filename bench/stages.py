@@ -27,28 +27,33 @@ SELECT run_id, 'run created', extract(epoch FROM create_timestamp AT TIME ZONE c
 FROM runs WHERE run_id = ANY(%s)
 """
 _EVENTS = """
-SELECT run_id, concat_ws(' ', dagster_event_type, step_key), extract(epoch FROM min(timestamp) AT TIME ZONE 'UTC')::float
+SELECT run_id,
+       concat_ws(' ', dagster_event_type, step_key,
+                 substring(event FROM 'forwarded to the broker|Started process for run')) AS what,
+       extract(epoch FROM min(timestamp) AT TIME ZONE 'UTC')::float
 FROM event_logs WHERE run_id = ANY(%s)
-GROUP BY run_id, dagster_event_type, step_key
+GROUP BY run_id, what
 """
 
-_CLAIMED, _ATTEMPTED, _ACCEPTED, _RECORDED = "claimed", "attempt begun", "text accepted", "recorded as sent"
-_OF_RUN = {
+_CLAIMED, _ATTEMPTED, _ACCEPTED, _RECORDED = "noticed and claimed", "attempt begun", "text accepted", "recorded as sent"
+_BEFORE_SENDING = {
     "run created": "run created",
     "PIPELINE_STARTING": "run launched",
-    "PIPELINE_START": "worker started it",
-    "STEP_START fetch_task": "fetch_task began",
-    "STEP_START fetch_nurse": "fetch_nurse began",
-    "STEP_START send_sms": "send_sms began",
-    "STEP_START log_notification": "log_notification began",
-    "PIPELINE_SUCCESS": "run ended",
+    "ENGINE_EVENT forwarded to the broker": "given to the broker",
+    "ENGINE_EVENT Started process for run": "taken by a worker",
+    "PIPELINE_START": "run started",
+    "STEP_START fetch_task": "fetch_task started",
+    "STEP_START fetch_nurse": "fetch_nurse started",
+    "STEP_START send_sms": "send_sms started",
 }
+_AFTER_SENDING = {"STEP_START log_notification": "log_notification started", "PIPELINE_SUCCESS": "run ended"}
+_OF_RUN = {**_BEFORE_SENDING, **_AFTER_SENDING}
 
 STAGES = (
     _CLAIMED,
-    *("run created", "run launched", "worker started it", "fetch_task began", "fetch_nurse began", "send_sms began"),
+    *_BEFORE_SENDING.values(),
     *(_ATTEMPTED, _ACCEPTED, _RECORDED),
-    *("log_notification began", "run ended"),
+    *_AFTER_SENDING.values(),
 )
 """The stages on the way of a task, in their order; the first comes after the insert's commit."""
 

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
 import psutil
+import psycopg2
 
 from bench.application import Application, application
 from bench.phone import Phone, phone_company
@@ -67,9 +68,7 @@ def workplace() -> Iterator[Path]:
 
 
 @contextmanager
-def outside(
-    directory: Path, postgres: EmbeddedPostgres, database: str, *, host: str = LOOPBACK
-) -> Iterator[Outside]:
+def outside(directory: Path, postgres: EmbeddedPostgres, database: str, *, host: str = LOOPBACK) -> Iterator[Outside]:
     """Make a care database, and a phone company that listens on `host`, for a system that is to be measured."""
     postgres.create_database(database)
     care_url = postgres.url(database)
@@ -109,6 +108,12 @@ def naive_dagster(directory: Path, environment: Mapping[str, str]) -> Iterator[f
         command, environment, directory.with_suffix(".log"), says="Serving dagster-webserver", end=os.killpg
     ) as seconds:
         yield seconds
+
+
+def postgres_version(postgres: EmbeddedPostgres) -> str:
+    """Return the server's version, e.g. 18.1."""
+    with closing(psycopg2.connect(postgres.url("postgres"))) as connection:
+        return ".".join(str(part) for part in divmod(connection.server_version, 10_000))
 
 
 def settings(directory: Path, care_url: str) -> dict[str, str]:

