@@ -38,6 +38,7 @@ _UNDER_WAY = """
 SELECT count(*) FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT', 'SENT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
 """
+_RUNNING = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,27 @@ class NaiveCourse:
     burst: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Running:
+    """This project, up and warm, and what is around it."""
+
+    directory: Path
+    postgres: EmbeddedPostgres
+    around: Outside
+
+    def databases(self) -> tuple[str, str]:
+        """Return the URLs of the care database and of Dagster's."""
+        return self.postgres.url("care"), self.postgres.url("dagster")
+
+    def look(self) -> Snapshot:
+        """Look at its processes and databases."""
+        return snapshot(
+            self.directory,
+            administration_url=self.postgres.url("postgres"),
+            databases={"care": "the care database", "dagster": "Dagster's"},
+        )
+
+
 def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres, figures: Figures) -> None:
     """Measure this project. Raises StartError."""
     with outside(directory, postgres, "care") as around:
@@ -71,7 +93,13 @@ def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres
             with sequora_dev(directory / "sequora", environment):
                 say(f"{OURS}: up; warming up")
                 _warm_up(around, OURS, tasks=5)
-                _put_through(course, directory, postgres, around, figures)
+                system = _Running(directory=directory, postgres=postgres, around=around)
+                if "calm" in course.parts:
+                    _calm(system, course, figures)
+                if "idle" in course.parts:
+                    _idle(system, course, figures)
+                if "burst" in course.parts:
+                    _bursts(system, course, figures)
                 say(f"{OURS}: stopping")
     if "hosts" in course.parts:
         say(f"{OURS}: on one host, on two, and on two within the sender's rate")
@@ -80,40 +108,37 @@ def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres
             figures.hosts.append((name, burst))
 
 
-def _put_through(
-    course: Course, directory: Path, postgres: EmbeddedPostgres, around: Outside, figures: Figures
-) -> None:
-    def look() -> Snapshot:
-        return snapshot(
-            directory,
-            administration_url=postgres.url("postgres"),
-            databases={"care": "the care database", "dagster": "Dagster's database"},
-        )
+def _calm(system: _Running, course: Course, figures: Figures) -> None:
+    application, phone = system.around.application, system.around.phone
+    for at_a_time, arrivals in (((1,), "one every 1 s"), ((2, 3), "two or three every 1 s")):
+        say(f"{OURS}: calm, {arrivals} for {course.seconds} s")
+        inserts = list(application.insert_one_by_one(every=1, seconds=course.seconds, at_a_time=at_a_time))
+        texts = phone.texts_about(ids(inserts))
+        figures.calm.append(measure.calm(inserts, texts, arrivals=arrivals))
+        reached = ways(*system.databases(), ids(inserts), texts)
+        figures.ways.append((arrivals, measure.way(inserts, reached, STAGES)))
 
-    if "calm" in course.parts:
-        for at_a_time, name in (((1,), "one every 1 s"), ((2, 3), "two or three every 1 s")):
-            say(f"{OURS}: calm, {name} for {course.seconds} s")
-            inserts = list(around.application.insert_one_by_one(every=1, seconds=course.seconds, at_a_time=at_a_time))
-            texts = around.phone.texts_about(ids(inserts))
-            reached = ways(postgres.url("care"), postgres.url("dagster"), ids(inserts), texts)
-            figures.calm.append(measure.calm(inserts, texts, arrivals=name))
-            figures.ways.append((name, measure.way(inserts, reached, STAGES)))
-    if "idle" in course.parts:
-        say(f"{OURS}: waiting until nothing is left to do")
-        _wait_until_settled(postgres.url("care"))
-        say(f"{OURS}: idle for {course.seconds} s")
-        before = look()
-        time.sleep(course.seconds)
-        figures.idle = measure.idle(before, look())
-    if "burst" in course.parts:
-        for tasks, answer_after in ((course.burst, 0.0), (course.burst, REAL_LIFE), (course.large_burst, 0.0)):
-            say(f"{OURS}: burst, {tasks:,} tasks in one insert, each answer after {answer_after:g} s")
-            around.phone.answer_after(answer_after)
-            before = look()
-            inserts = around.application.insert(tasks)
-            burst = measure.burst(inserts, around.phone.texts_about(ids(inserts)))
-            figures.bursts.append((f"{OURS}, Twilio answers {_after(answer_after)}", burst))
-            figures.memory = measure.growth(before, look())  # the last one's, the large burst's, is what stays
+
+def _idle(system: _Running, course: Course, figures: Figures) -> None:
+    say(f"{OURS}: waiting until nothing is left to do")
+    _wait_until_settled(*system.databases())
+    say(f"{OURS}: idle for {course.seconds} s")
+    before = system.look()
+    time.sleep(course.seconds)
+    figures.idle = measure.idle(before, system.look())
+
+
+def _bursts(system: _Running, course: Course, figures: Figures) -> None:
+    application, phone = system.around.application, system.around.phone
+    for tasks, answer_after in ((course.burst, 0.0), (course.burst, REAL_LIFE), (course.large_burst, 0.0)):
+        answers = f"after {answer_after * 1000:.0f} ms" if answer_after else "at once"
+        say(f"{OURS}: burst, {tasks:,} tasks in one insert, the phone company answers {answers}")
+        phone.answer_after(answer_after)
+        before = system.look()
+        inserts = application.insert(tasks)
+        burst = measure.burst(inserts, phone.texts_about(ids(inserts)))
+        figures.bursts.append((f"{OURS}, Twilio answers {answers}", burst))
+        figures.memory = measure.growth(before, system.look())  # the last and largest burst's is what stays
 
 
 def put_naive_through(course: NaiveCourse, directory: Path, postgres: EmbeddedPostgres, figures: Figures) -> None:
@@ -150,20 +175,20 @@ def _without_databases(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if not name.startswith(("SUPABASE_", "TWILIO_"))}
 
 
-def _wait_until_settled(care_url: str) -> None:
+def _wait_until_settled(care_url: str, dagster_url: str) -> None:
     deadline = time.monotonic() + TO_SETTLE
-    with closing(psycopg2.connect(care_url)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        while time.monotonic() < deadline:
-            cursor.execute(_UNDER_WAY)
-            if cursor.fetchone() == (0,):
-                return
-            time.sleep(1)
-    say("warning: it is not idle: something is still under way")
+    while any(_number(url, question) for url, question in ((care_url, _UNDER_WAY), (dagster_url, _RUNNING))):
+        if time.monotonic() > deadline:
+            say("warning: it is not idle: something is still under way")
+            return
+        time.sleep(1)
 
 
-def _after(seconds: float) -> str:
-    return f"after {seconds * 1000:.0f} ms" if seconds else "at once"
+def _number(url: str, question: str) -> int:
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(question)
+        ((number,),) = cursor.fetchall()
+        return int(number)
 
 
 def say(sentence: str) -> None:

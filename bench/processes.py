@@ -6,6 +6,7 @@ What the figures say of them is worked out in `measure`.
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ from bench.system import belongs_to
 
 POSTGRES, WEB = "Postgres", "web UI"
 
-_PHONE_COMPANY, _WORKER, _WORKERS_PROCESS = "phone company", "worker", "worker: its pool"
+_PHONE_COMPANY, _WORKER = "phone company", "worker"
 
 # What stands in a command line. A process that was forked has its parent's.
 _NAMES = {
@@ -43,19 +44,19 @@ def snapshot(directory: Path, *, administration_url: str, databases: Mapping[str
     """
     with closing(psycopg2.connect(administration_url)) as connection, connection.cursor() as cursor:
         cursor.execute(_COMMITTED, (list(databases),))
-        statements = {databases[name]: count for name, count in cursor.fetchall()}
+        statements = {databases[name]: committed for name, committed in cursor.fetchall()}
     return Snapshot(moment=time.time(), processes=list(_processes(directory)), statements=statements)
 
 
 def _processes(directory: Path) -> Iterator[Process]:
-    for one in psutil.process_iter():
+    of_pool = count(1)
+    for one in psutil.process_iter():  # by number, so those of a worker's pool keep theirs
         try:
-            name = _name(one) if belongs_to(one, directory) else _PHONE_COMPANY
-            if name == _PHONE_COMPANY:
+            if not belongs_to(one, directory) or (name := _name(one)) == _PHONE_COMPANY:
                 continue
             parent = one.parent()
             if name == _WORKER and parent and _name(parent) == _WORKER:
-                name = _WORKERS_PROCESS
+                name = f"{_WORKER}, process {next(of_pool)}"
             times = one.cpu_times()
             yield Process(
                 name=name,
