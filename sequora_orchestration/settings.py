@@ -161,6 +161,12 @@ class TwilioSettings(_Environment):
     twilio_api_base_url: HttpOrigin = Field(
         default="https://api.twilio.com", description="leave it out to use the real Twilio."
     )
+    sequora_texts_at_a_time: int = Field(
+        default=25,
+        ge=1,
+        le=100,
+        description="give how many requests to Twilio a worker process may have open, 1 to 100.",
+    )
 
     @model_validator(mode="after")
     def _one_sender(self) -> Self:

@@ -36,7 +36,7 @@ from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, nobody_pause, w
 from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import TRIAL_PAUSE, Ledger
-from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, SmsSender
+from sequora_orchestration.resources.sms_sender import SmsSender
 
 T = TypeVar("T")
 
@@ -196,7 +196,7 @@ class Delivery:
         Raises SenderUnusableError if it was these texts that the breaker opened on, and the database's errors.
         """
         halt = Halt()
-        with ThreadPoolExecutor(TEXTS_AT_A_TIME, thread_name_prefix="send_sms") as pool:
+        with ThreadPoolExecutor(self.sender.texts_at_a_time, thread_name_prefix="send_sms") as pool:
             sent = [pool.submit(self._send_one, one, halt) for one in notifications]
         if halt.reason:
             self.ledger.give_back(notifications, f"waits: {halt.reason}")

@@ -43,10 +43,11 @@ FEW = 5
 # More become runs of so many: eight threads send them in about 0.3 s, and a killed run delays no more than these.
 BATCH = 50
 
-# A tick claims up to MOST rows, and none while ENOUGH are on their way: what waits in the database is still sorted
-# by severity, what waits in the broker is not.
+# A tick claims up to MOST rows, and none while ENOUGH wait in the broker for a worker: what waits in the database is
+# still sorted by severity, what waits in the broker is not. What workers have taken up does not count: the more there
+# are, the more is on its way.
 MOST = 500
-ENOUGH = 300
+ENOUGH = 200
 
 # Where the sender's rate is set, so many seconds' worth of it is on its way, and not more: the rest waits in order. A
 # text is three segments as a rule.
@@ -267,7 +268,7 @@ class Ledger:
         delivery = delivery or DeliverySettings()
         self._doubt_window = delivery.sequora_doubt_window.total_seconds()
         self._rate = delivery.sequora_sender_rate
-        most_texts = int(self._rate * SECONDS_OF_RATE / SEGMENTS_OF_A_TEXT) or 1 if self._rate else MOST
+        at_that_rate = int(self._rate * SECONDS_OF_RATE / SEGMENTS_OF_A_TEXT) or 1 if self._rate else None
         self._asked_with = {
             "go_live_at": go_live_at,
             "check_in_delay": self._workflows.sequora_check_in_delay.total_seconds(),
@@ -276,9 +277,10 @@ class Ledger:
             "unassigned_grace": self._workflows.sequora_unassigned_grace.total_seconds(),
             "receipt_window": delivery.sequora_receipt_window.total_seconds(),
             "few": FEW,
-            "batch": min(BATCH, most_texts),
-            "most": min(MOST, most_texts),
-            "enough": min(ENOUGH, most_texts),
+            "batch": min(BATCH, at_that_rate or BATCH),
+            "most": min(MOST, at_that_rate or MOST),
+            "enough": ENOUGH,
+            "most_at_once": at_that_rate,
         }
 
     @property

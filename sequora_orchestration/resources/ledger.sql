@@ -43,6 +43,7 @@ answered AS (
 -- (the other skips it), so no row is in two claims.
 WITH on_its_way AS MATERIALIZED (
     SELECT count(*) AS rows,
+           count(*) FILTER (WHERE run_id IS NULL) AS in_the_broker,
            min(urgency) FILTER (WHERE state = 'QUEUED' AND claimed_at > orchestration.clock() - interval '2 seconds')
                AS most_urgent
     FROM orchestration.notification
@@ -99,7 +100,8 @@ turn AS MATERIALIZED (
     WHERE CAST(:claim_id AS uuid) IS NOT NULL
        OR allowed.rows = 1
        OR (
-           on_its_way.rows < :enough
+           on_its_way.in_the_broker < :enough
+           AND coalesce(on_its_way.rows < CAST(:most_at_once AS int), true)
            AND (
                NOT CAST(:in_turn AS boolean)
                OR (urgency = first_urgency AND urgency <= coalesce(on_its_way.most_urgent, urgency))

@@ -40,9 +40,6 @@ LIST_TIMEOUT = 10.0
 # A silent connection is kept alive after so many seconds; gateways drop one after 350 s (AWS) or less.
 SECONDS_UNTIL_KEPT_ALIVE = 60
 
-# Texts that a process sends at a time; the connection pool is as large.
-TEXTS_AT_A_TIME = 8
-
 # The most that Twilio lists in one answer, and that is read of a list: a look that has not seen all is no proof.
 PAGE_SIZE = 1000
 MOST_LISTED = 5000
@@ -105,12 +102,12 @@ class _KeptAlive(HTTPAdapter):
 class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
     """Talks to another address than Twilio's, if told so, over as many kept connections as we send texts at a time."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, at_a_time: int) -> None:
         super().__init__(logger=_NOWHERE)
         self.timeout = TIMEOUT
         self._base = urlsplit(base_url)
         self._answered = threading.local()
-        adapter = _KeptAlive(pool_maxsize=TEXTS_AT_A_TIME)
+        adapter = _KeptAlive(pool_maxsize=at_a_time)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
 
@@ -135,7 +132,8 @@ class SmsSender:
 
     def __init__(self, settings: TwilioSettings) -> None:
         """Make the SDK's client; nothing is connected yet."""
-        self._http = _HttpClient(settings.twilio_api_base_url)
+        self.texts_at_a_time = settings.sequora_texts_at_a_time
+        self._http = _HttpClient(settings.twilio_api_base_url, at_a_time=self.texts_at_a_time)
         # The SDK imports what is behind `messages` when it is first asked for it: now, not with the first text.
         self._messages = Client(
             settings.twilio_account_sid, settings.twilio_auth_token, http_client=self._http

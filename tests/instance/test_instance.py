@@ -1,5 +1,6 @@
 """The Dagster instance that `dagster.yaml` describes, on a real Postgres."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -9,9 +10,10 @@ from care import NURSE_PHONE, Care
 from dagster import DagsterInstance
 from dagster._core.run_coordinator import DefaultRunCoordinator
 from phones import Phones
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.instance import storage
 from sequora_orchestration.instance.home import CODE_PORT, code_port_of, furnish
 from sequora_orchestration.instance.storage import PooledPostgresStorage, make_tables
 from sequora_orchestration.local.postgres import EmbeddedPostgres
@@ -63,6 +65,28 @@ def test_a_run_uses_one_pool_of_connections(
     engine.dispose()
     assert set(names) == {"sequora-dagster"}
     assert len(names) <= 2
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_structure_of_dagsters_tables_is_looked_up_once(
+    instance: DagsterInstance, dagster_url: str, care: Care, phones: Phones
+) -> None:
+    """Dagster asks for it before most statements; it fails when Dagster asks in another way than we remember."""
+    asked: list[str] = []
+
+    @event.listens_for(storage._engine(postgres_url(dagster_url), os.getpid()), "before_cursor_execute")
+    def _note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    def asked_of_the_catalog_in_a_run() -> int:
+        asked.clear()
+        job = defs.get_job_def("notify_nurse_task")
+        assert job.execute_in_process(run_config={"task_ids": [care.a_task(care.a_nurse())]}, instance=instance).success
+        phones(NURSE_PHONE).received_text()
+        return sum("pg_catalog" in statement for statement in asked)
+
+    assert asked_of_the_catalog_in_a_run() > 0
+    assert asked_of_the_catalog_in_a_run() == 0
 
 
 def test_the_instance_is_the_fast_one(instance: DagsterInstance) -> None:

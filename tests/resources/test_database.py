@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004
 
+from sequora_orchestration.resources import database
 from sequora_orchestration.resources.database import (
     CONNECTIONS_PER_PROCESS,
     NamedStatements,
@@ -130,9 +131,30 @@ def test_an_error_does_not_show_the_parameters(care: Care) -> None:
     assert "2025550123" not in str(error.value) + repr(error.value)
 
 
-def test_a_connection_that_the_server_has_ended_is_replaced(care: Care, care_url: str) -> None:
+def test_a_connection_that_the_server_has_ended_while_it_rested_is_replaced(
+    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A restart of the database costs the next statement nothing."""
+    monkeypatch.setattr(database, "PINGED_AFTER", 0)
     care.one("SELECT 1")
+    _end_the_connection(care_url)
+    assert care.one("SELECT 1") == 1
+
+
+def test_a_connection_that_was_just_used_is_not_asked_whether_it_lives(
+    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking would double the round trips; so the statement itself finds out, and the next has a new connection."""
+    monkeypatch.setattr(database, "PINGED_AFTER", 3600)
+    care.one("SELECT 1")
+    _end_the_connection(care_url)
+    with pytest.raises(DBAPIError):
+        care.one("SELECT 1")
+    assert care.one("SELECT 1") == 1
+
+
+def _end_the_connection(care_url: str) -> None:
+    """End the one connection to a database, as its restart does."""
     other = create_engine(care_url, isolation_level="AUTOCOMMIT")
     with other.connect() as connection:
         ended = connection.scalars(
@@ -143,7 +165,6 @@ def test_a_connection_that_the_server_has_ended_is_replaced(care: Care, care_url
         ).all()
     other.dispose()
     assert ended == [True]
-    assert care.one("SELECT 1") == 1
 
 
 @pytest.mark.parametrize(

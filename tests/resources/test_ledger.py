@@ -21,9 +21,9 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.database import SchemaMissingError, engine_for
-from sequora_orchestration.resources.ledger import BATCH, FEW, LEASE, Claim, InHand, Ledger
+from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, Claim, InHand, Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings import DeliverySettings, postgres_url
 
 T = TypeVar("T")
 
@@ -116,6 +116,31 @@ def test_many_tasks_share_runs(care: Care, ledger: Ledger) -> None:
     for _ in range(BATCH + 10):
         care.a_task(nurse)
     assert sorted(len(claim.subjects) for claim in ledger.claim(NEW_TASKS)) == [10, BATCH]
+
+
+def test_nothing_is_claimed_while_enough_waits_for_a_worker(care: Care, ledger: Ledger) -> None:
+    """What waits in the database is still sorted; and however many workers there are, what they have does not count."""
+    nurse = care.a_nurse()
+    for _ in range(ENOUGH):
+        care.a_task(nurse)
+    claims = ledger.claim(NEW_TASKS)
+    late = [care.a_task(nurse) for _ in range(2)]
+    assert ledger.claim(NEW_TASKS) == []
+    ledger.take_up(claims[0].id, "a-run")
+    assert sorted(task_ids(ledger.claim(NEW_TASKS))) == sorted(late)
+
+
+def test_at_a_senders_rate_no_more_is_on_its_way_than_it_allows_soon(care: Care) -> None:
+    """However many workers there are: the rest waits in order, and no lease ends while its text waits for its slot."""
+    ledger = Ledger(care.engine, delivery=DeliverySettings(sequora_sender_rate=3))
+    nurse = care.a_nurse()
+    for _ in range(20):
+        care.a_task(nurse)
+    claims = ledger.claim(NEW_TASKS)
+    assert [len(claim.subjects) for claim in claims] == [1] * 5
+    for claim in claims:
+        taken_up(ledger, claim)
+    assert ledger.claim(NEW_TASKS) == []
 
 
 def test_the_most_severe_are_claimed_before_the_others(care: Care, ledger: Ledger) -> None:

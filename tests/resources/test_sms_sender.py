@@ -30,7 +30,7 @@ from sequora_orchestration.local.twilio.phone_company import (
 )
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.resources import sms_sender
-from sequora_orchestration.resources.sms_sender import TEXTS_AT_A_TIME, LookUpError, SmsSender, open_sms_sender
+from sequora_orchestration.resources.sms_sender import LookUpError, SmsSender, open_sms_sender
 from sequora_orchestration.settings import SettingError, TwilioSettings
 
 SENDER = "+15005550006"
@@ -377,7 +377,7 @@ def test_a_sender_may_be_used_from_as_many_threads_as_we_send_with(phones: Phone
     """Every text goes to its own number, once, and has its own SID."""
     sender = SmsSender(TwilioSettings.load())
     numbers = [f"+1202555{number:04}" for number in range(100, 164)]
-    with ThreadPoolExecutor(TEXTS_AT_A_TIME) as pool:
+    with ThreadPoolExecutor(sender.texts_at_a_time) as pool:
         answers = list(pool.map(lambda number: sender.send(number, f"to {number[-4:]}", WORTH), numbers))
     for number, answer in zip(numbers, answers, strict=True):
         text = phones(number).received_text(containing=f"to {number[-4:]}")
