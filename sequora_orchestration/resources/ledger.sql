@@ -144,8 +144,10 @@ claimed_first AS (
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING claim_id, task_id, episode_id, severity, urgency, owed_since
 )
-SELECT claim_id::text, task_id, episode_id, severity
-FROM (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed
+SELECT claim_id::text, task_id, episode_id, severity,
+       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds
+FROM (VALUES (1)) AS always
+LEFT JOIN (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed ON true
 ORDER BY urgency, owed_since;
 
 -- name: claim_named

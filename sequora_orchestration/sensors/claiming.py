@@ -1,7 +1,5 @@
 """What every sensor does: it claims from its queue, and requests a run for each claim."""
 
-from collections.abc import Callable, Sequence
-
 from dagster import (
     ConfigurableResource,
     DefaultSensorStatus,
@@ -19,6 +17,10 @@ from dagster import (
 from sequora_orchestration.jobs.steps import run_tags
 from sequora_orchestration.resources.ledger import Claim, Ledger, open_ledger
 from sequora_orchestration.resources.queues import Queue
+from sequora_orchestration.sensors.watch import Pace, length_of_watch
+
+# How much of a core of the database one sensor's question may cost.
+SHARE = 1 / 20
 
 
 class LedgerResource(ConfigurableResource[Ledger]):
@@ -36,14 +38,13 @@ def run_request(queue: Queue, claim: Claim) -> RunRequest:
 
 
 def claiming_sensor(
-    name: str,
-    *,
-    queue: Queue,
-    job: JobDefinition,
-    description: str,
-    watch: Callable[[SensorEvaluationContext, Callable[[], Sequence[Claim]]], Sequence[Claim]] | None = None,
+    name: str, *, queue: Queue, job: JobDefinition, description: str, lanes: Pace | None = None
 ) -> SensorDefinition:
-    """Return a sensor that launches `job` for what it claims from `queue`; it asks once a tick, or as `watch` does."""
+    """Return a sensor that launches `job` for what it claims from `queue`.
+
+    It asks once a tick, or less often if that is dear. As one of several lanes it watches, at the pace of them all.
+    """
+    pace = lanes or Pace(share=SHARE)
 
     @sensor(
         name=name,
@@ -54,7 +55,11 @@ def claiming_sensor(
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
         ledger.set_aside_what_died()
-        claims = watch(context, lambda: ledger.claim(queue)) if watch else ledger.claim(queue)
+        claims = pace.watch(lambda: ledger.claim(queue), seconds=length_of_watch(context) if lanes else 0)
+        if claims is None:
+            return SensorResult(
+                skip_reason=SkipReason(f"{queue.name.capitalize()}: the question is dear, so it waits.")
+            )
         if not claims:
             return SensorResult(skip_reason=SkipReason(f"No {queue.name}."))
         return SensorResult(run_requests=[run_request(queue, claim) for claim in claims])

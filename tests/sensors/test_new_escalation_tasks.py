@@ -15,7 +15,7 @@ from sequora_orchestration.definitions import defs
 from sequora_orchestration.resources.ledger import BATCH
 from sequora_orchestration.sensors import watch
 from sequora_orchestration.sensors.claiming import LedgerResource
-from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
+from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS, PACE
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -23,11 +23,12 @@ pytestmark = pytest.mark.usefixtures("environment")
 @pytest.fixture(autouse=True)
 def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a tick ask once instead of for seconds."""
-    monkeypatch.setattr(watch, "WATCH_BETWEEN", (0, 0))
+    monkeypatch.setattr(watch, "WATCH_ALONE", 0)
 
 
 def tick(lane: SensorDefinition) -> tuple[list[RunRequest], str | None]:
-    """Evaluate a tick as the daemon does."""
+    """Evaluate a tick as the daemon does, when the lanes' pause is over."""
+    PACE._not_before = 0
     with DagsterInstance.ephemeral() as instance:
         context = build_sensor_context(
             instance, repository_def=defs.get_repository_def(), resources={"ledger": LedgerResource()}
