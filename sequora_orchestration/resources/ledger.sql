@@ -860,8 +860,10 @@ WITH newest AS (
 ),
 changed AS (
     INSERT INTO orchestration.notification ({message}, kind, state, lease_until, reason)
-    SELECT key || (SELECT count(*) FROM orchestration.notification o WHERE o.task_id IS NOT DISTINCT FROM newest.task_id
-                     AND o.episode_id IS NOT DISTINCT FROM newest.episode_id AND starts_with(o.business_key, key)),
+    SELECT key || (SELECT count(*) FROM orchestration.notification o
+                   WHERE starts_with(o.business_key, key)
+                     AND (o.task_id = newest.task_id
+                          OR (newest.task_id IS NULL AND o.task_id IS NULL AND o.episode_id = newest.episode_id))),
            task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
            CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
            because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'

@@ -1,0 +1,108 @@
+"""`python -m bench.scale`: fill a Postgres with years of work; what does each statement cost?."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from sqlalchemy import create_engine, text
+
+from bench.report import machine, table
+from bench.scale.database import fill
+from bench.scale.plans import Measured, measure
+from bench.scale.statements import statements
+from bench.system import workplace
+from sequora_orchestration.local.postgres import embedded_postgres, make_care_tables
+from sequora_orchestration.migrations.apply import make_app_indexes, migrate
+from sequora_orchestration.settings import postgres_url
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; return 1 if a sensor's question takes longer than it may."""
+    sizes = vars(_options(arguments))
+    load = os.getloadavg()[0]
+    with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
+        postgres.create_database("care")
+        url = postgres_url(postgres.url("care"))
+        make_care_tables(url, with_sample_people=False)
+        engine = create_engine(url)
+        migrate(engine)
+        with engine.connect() as connection:
+            began = time.monotonic()
+            for name in fill(connection, sizes):
+                _say(f"{time.monotonic() - began:4.0f} s  filling: {name}")
+        with engine.connect() as connection:
+            _say("measuring what the sensors ask, without the indexes on the application's tables")
+            without = [measure(connection, one) for one in statements(connection) if one.limit]
+        make_app_indexes(engine)
+        with engine.connect() as connection:
+            _say("measuring every statement")
+            measured = [measure(connection, one) for one in statements(connection)]
+            version = connection.execute(text("SHOW server_version")).scalar_one()
+        engine.dispose()
+    print(_report(sizes, measured, without))
+    print(f"\n{machine(postgres=version, load=load)}")
+    too_slow = [one for one in measured if one.is_too_slow]
+    for one in too_slow:
+        _say(f"too slow: {one.statement.name}, {median(one.times):.1f} ms; it may take {one.statement.limit} ms")
+    return int(bool(too_slow))
+
+
+def _report(sizes: Mapping[str, int], measured: Sequence[Measured], without: Sequence[Measured]) -> str:
+    size = f"{sizes['tasks']:,} tasks ({sizes['open']:,} open), {sizes['episodes']:,} episodes"
+    questions = [one for one in measured if one.statement.limit]
+    parts = [
+        f"**What the sensors ask, with nothing to find: {size}, {sizes['messages']:,} ledger rows**",
+        table(
+            ["", "median", "max", "limit", "without the app's indexes"],
+            [
+                [one.statement.name, *_times(one), f"{one.statement.limit} ms", _times(bare)[0]]
+                for one, bare in zip(questions, without, strict=True)
+            ],
+        ),
+        "**Every statement, with these indexes**",
+        table(
+            ["", "whose", "median", "max", "of it planning", "buffers", "reads whole"],
+            [
+                [
+                    one.statement.name,
+                    one.statement.whose,
+                    *_times(one),
+                    f"{one.planning:.1f} ms",
+                    f"{one.buffers:,}",
+                    ", ".join(one.read_whole),
+                ]
+                for one in measured
+            ],
+        ),
+    ]
+    return "\n\n".join(parts)
+
+
+def _times(one: Measured) -> tuple[str, str]:
+    return f"{median(one.times):.1f} ms", f"{max(one.times):.1f} ms"
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.scale",
+        description="Fills a Postgres of its own with years of work, which takes some minutes, and measures every "
+        "named statement: by the clock, the median and the maximum of several, each rolled back; and by its plan. "
+        "Then new tasks come in, and lanes of sensors ask for them. Tables go to stdout, progress to stderr. Exit "
+        "code 1 if a sensor's question takes longer than it may.",
+    )
+    parser.add_argument("--tasks", type=int, default=1_000_000, help="rows in the application's table (%(default)s)")
+    parser.add_argument("--open", type=int, default=5_000, help="of them open (%(default)s)")
+    parser.add_argument("--episodes", type=int, default=500_000, help="rows in the application's table (%(default)s)")
+    parser.add_argument("--messages", type=int, default=2_000_000, help="rows in the ledger (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
