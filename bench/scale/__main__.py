@@ -5,18 +5,26 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import mean, median
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, Engine, text
 
 from bench.report import machine, table
 from bench.scale.database import fill
+from bench.scale.noticing import Noticing, notice
 from bench.scale.plans import Measured, measure
 from bench.scale.statements import statements
 from bench.system import workplace
-from sequora_orchestration.local.postgres import embedded_postgres, make_care_tables
+from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.apply import make_app_indexes, migrate
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
+
+# A database that has only just been taken into use, to compare with.
+YOUNG = {"tasks": 1_000, "open": 50, "episodes": 500, "messages": 2_000}
+
+# New tasks, one about every second, while it is measured how soon they are noticed.
+NEW_TASKS = 25
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,25 +32,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = vars(_options(arguments))
     load = os.getloadavg()[0]
     with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
-        postgres.create_database("care")
-        url = postgres_url(postgres.url("care"))
-        make_care_tables(url, with_sample_people=False)
-        engine = create_engine(url)
-        migrate(engine)
-        with engine.connect() as connection:
-            began = time.monotonic()
-            for name in fill(connection, sizes):
-                _say(f"{time.monotonic() - began:4.0f} s  filling: {name}")
-        with engine.connect() as connection:
-            _say("measuring what the sensors ask, without the indexes on the application's tables")
+        young, grown = (_database(postgres, name) for name in ("young", "grown"))
+        _fill(young, YOUNG)
+        make_app_indexes(young)
+        _fill(grown, sizes)
+        noticed = {}
+
+        def notice_tasks(engine: Engine, name: str) -> None:
+            _say(f"how soon a task is noticed: {name}")
+            noticed[name] = notice(engine, directory / "postgres", tasks=NEW_TASKS)
+
+        notice_tasks(young, f"{YOUNG['messages']:,} ledger rows")
+        notice_tasks(grown, f"{sizes['messages']:,} ledger rows, without the app's indexes")
+        _say("what the sensors ask, without the app's indexes")
+        with _transactions(grown) as connection:
             without = [measure(connection, one) for one in statements(connection) if one.limit]
-        make_app_indexes(engine)
-        with engine.connect() as connection:
-            _say("measuring every statement")
+        make_app_indexes(grown)
+        notice_tasks(grown, f"{sizes['messages']:,} ledger rows, with them")
+        _say("every statement")
+        with _transactions(grown) as connection:
             measured = [measure(connection, one) for one in statements(connection)]
             version = connection.execute(text("SHOW server_version")).scalar_one()
-        engine.dispose()
-    print(_report(sizes, measured, without))
+        for engine in (young, grown):
+            engine.dispose()
+    print(_report(sizes, measured, without, noticed))
     print(f"\n{machine(postgres=version, load=load)}")
     too_slow = [one for one in measured if one.is_too_slow]
     for one in too_slow:
@@ -50,7 +63,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(bool(too_slow))
 
 
-def _report(sizes: Mapping[str, int], measured: Sequence[Measured], without: Sequence[Measured]) -> str:
+def _database(postgres: EmbeddedPostgres, name: str) -> Engine:
+    postgres.create_database(name)
+    url = postgres_url(postgres.url(name))
+    make_care_tables(url, with_sample_people=False)
+    engine = engine_for(url)
+    migrate(engine)
+    return engine
+
+
+def _transactions(engine: Engine) -> Connection:
+    """Return a connection whose statements can be rolled back, unlike those of the running system."""
+    return engine.connect().execution_options(isolation_level="READ COMMITTED")
+
+
+def _fill(engine: Engine, sizes: Mapping[str, int]) -> None:
+    began = time.monotonic()
+    with engine.connect() as connection:
+        for name in fill(connection, sizes):
+            _say(f"{time.monotonic() - began:4.0f} s  filling: {name}")
+
+
+def _report(
+    sizes: Mapping[str, int],
+    measured: Sequence[Measured],
+    without: Sequence[Measured],
+    noticed: Mapping[str, Noticing],
+) -> str:
     size = f"{sizes['tasks']:,} tasks ({sizes['open']:,} open), {sizes['episodes']:,} episodes"
     questions = [one for one in measured if one.statement.limit]
     parts = [
@@ -60,6 +99,14 @@ def _report(sizes: Mapping[str, int], measured: Sequence[Measured], without: Seq
             [
                 [one.statement.name, *_times(one), f"{one.statement.limit} ms", _times(bare)[0]]
                 for one, bare in zip(questions, without, strict=True)
+            ],
+        ),
+        "**From a task's commit until a sensor has claimed it**",
+        table(
+            ["", "mean", "max", "Postgres meanwhile"],
+            [
+                [name, f"{mean(one.waits):.2f} s", f"{max(one.waits):.2f} s", f"{one.share:.0%} of a core"]
+                for name, one in noticed.items()
             ],
         ),
         "**Every statement, with these indexes**",

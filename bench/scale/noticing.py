@@ -18,6 +18,12 @@ from sequora_orchestration.sensors.watch import WATCH_BETWEEN, Pace
 # Seconds between two turns of Dagster's daemon: a lane that has ended its tick begins the next with one of them.
 TURN = 5.0
 
+# What is left of it would be found by whoever asks next.
+_FORGET = text("""
+    WITH forgotten AS (DELETE FROM orchestration.notification WHERE task_id = ANY (:ids))
+    DELETE FROM "EscalationTask" WHERE id::text = ANY (:ids)
+""")
+
 _INSERT = text("""
     INSERT INTO "EscalationTask" (severity, reason_codes, assigned_to_user_id, sla_due_at)
     SELECT 'HIGH', ARRAY['CHEST_PAIN'], id, now() + interval '1 day' FROM "User" WHERE role = 'NURSE' LIMIT 1
@@ -51,6 +57,8 @@ def notice(engine: Engine, postgres: Path, *, tasks: int) -> Noticing:
             inserted[task] = time.monotonic()
         claimed = dict(claim for lane in lanes for claim in lane.result())
     share = (_processor_time(postgres) - busy) / (time.monotonic() - began)
+    with engine.connect() as connection:
+        connection.execute(_FORGET, {"ids": list(inserted)})
     return Noticing(waits=[claimed[task] - committed for task, committed in inserted.items()], share=share)
 
 

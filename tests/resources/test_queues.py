@@ -25,9 +25,9 @@ PARAMETERS = {
     ("question", "index"),
     [
         ("new_tasks", "sequora_open_task"),
-        ("tasks_near_sla", "sequora_open_task_sla"),
-        ("sla_breaches", "sequora_open_task_sla"),
-        ("unanswered_breaches", "sequora_open_task_sla"),
+        ("tasks_near_sla", "sequora_open_task"),
+        ("sla_breaches", "sequora_open_task"),
+        ("unanswered_breaches", "sequora_open_task"),
         ("unreached_nurses", "sequora_open_task"),
         ("new_episodes", "sequora_recent_episode"),
     ],
