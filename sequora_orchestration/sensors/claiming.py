@@ -58,7 +58,7 @@ def claiming_sensor(
         claims = pace.watch(lambda: ledger.claim(queue), seconds=length_of_watch(context) if lanes else 0)
         if claims is None:
             return SensorResult(
-                skip_reason=SkipReason(f"{queue.name.capitalize()}: the question is dear, so it waits.")
+                skip_reason=SkipReason(f"Not asked for {queue.name}: it costs too much to ask so often.")
             )
         if not claims:
             return SensorResult(skip_reason=SkipReason(f"No {queue.name}."))
