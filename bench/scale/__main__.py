@@ -24,7 +24,7 @@ from sequora_orchestration.settings import postgres_url
 YOUNG = {"tasks": 1_000, "open": 50, "episodes": 500, "messages": 2_000}
 
 # New tasks, one about every second, while it is measured how soon they are noticed.
-NEW_TASKS = 25
+NEW_TASKS = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         def notice_tasks(engine: Engine, name: str) -> None:
             _say(f"how soon a task is noticed: {name}")
+            with _transactions(engine) as connection:
+                connection.execute(text("CHECKPOINT"))  # what was written before is none of its cost
             noticed[name] = notice(engine, directory / "postgres", tasks=NEW_TASKS)
 
         notice_tasks(young, f"{YOUNG['messages']:,} ledger rows")

@@ -43,12 +43,15 @@ class Noticing:
 
 
 def notice(engine: Engine, postgres: Path, *, tasks: int) -> Noticing:
-    """Insert so many tasks, one about every second, while lanes watch; `postgres` is the server's directory."""
+    """Insert so many tasks, one about every second, while lanes watch; `postgres` is the server's directory.
+
+    Nothing is done about what is claimed, so it must all be over before the first lease is.
+    """
     began, busy = time.monotonic(), _processor_time(postgres)
     end = began + tasks
     pace = Pace(share=PACE.share)
     with ThreadPoolExecutor(LANES) as pool:
-        lanes = [pool.submit(lambda: list(_lane(Ledger(engine), pace, until=end + 2 * TURN))) for _ in range(LANES)]
+        lanes = [pool.submit(lambda: list(_lane(Ledger(engine), pace, until=end + TURN))) for _ in range(LANES)]
         inserted = {}
         while time.monotonic() < end:
             time.sleep(random.uniform(0.7, 1.3))
@@ -64,8 +67,9 @@ def notice(engine: Engine, postgres: Path, *, tasks: int) -> Noticing:
 
 def _lane(ledger: Ledger, pace: Pace, *, until: float) -> Iterator[tuple[str, float]]:
     """Watch as a lane's ticks do, and yield each task that is claimed, and when."""
-    while time.monotonic() < until:
-        for claim in pace.watch(lambda: ledger.claim(NEW_TASKS), seconds=random.uniform(*WATCH_BETWEEN)) or ():
+    while (left := until - time.monotonic()) > 0:
+        seconds = min(random.uniform(*WATCH_BETWEEN), left)
+        for claim in pace.watch(lambda: ledger.claim(NEW_TASKS), seconds=seconds) or ():
             yield from ((subject.id, time.monotonic()) for subject in claim.subjects)
         time.sleep(TURN - time.monotonic() % TURN)
 
