@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.sensors.new_escalation_tasks import LANES, PACE
-from sequora_orchestration.sensors.watch import WATCH_BETWEEN, Pace
+from sequora_orchestration.sensors.claiming import Lanes
+from sequora_orchestration.sensors.new_escalation_tasks import LANES
+from sequora_orchestration.sensors.watch import WATCH_BETWEEN
 
 # Seconds between two turns of Dagster's daemon: a lane that has ended its tick begins the next with one of them.
 TURN = 5.0
@@ -49,9 +50,9 @@ def notice(engine: Engine, postgres: Path, *, tasks: int) -> Noticing:
     """
     began, busy = time.monotonic(), _processor_time(postgres)
     end = began + tasks
-    pace = Pace(share=PACE.share)
+    shared = Lanes()
     with ThreadPoolExecutor(LANES) as pool:
-        lanes = [pool.submit(lambda: list(_lane(Ledger(engine), pace, until=end + TURN))) for _ in range(LANES)]
+        lanes = [pool.submit(lambda: list(_lane(Ledger(engine), shared, until=end + TURN))) for _ in range(LANES)]
         inserted = {}
         while time.monotonic() < end:
             time.sleep(random.uniform(0.7, 1.3))
@@ -65,11 +66,11 @@ def notice(engine: Engine, postgres: Path, *, tasks: int) -> Noticing:
     return Noticing(waits=[claimed[task] - committed for task, committed in inserted.items()], share=share)
 
 
-def _lane(ledger: Ledger, pace: Pace, *, until: float) -> Iterator[tuple[str, float]]:
+def _lane(ledger: Ledger, shared: Lanes, *, until: float) -> Iterator[tuple[str, float]]:
     """Watch as a lane's ticks do, and yield each task that is claimed, and when."""
     while (left := until - time.monotonic()) > 0:
         seconds = min(random.uniform(*WATCH_BETWEEN), left)
-        for claim in pace.watch(lambda: ledger.claim(NEW_TASKS), seconds=seconds) or ():
+        for claim in shared.watch(ledger, NEW_TASKS, seconds=seconds) or ():
             yield from ((subject.id, time.monotonic()) for subject in claim.subjects)
         time.sleep(TURN - time.monotonic() % TURN)
 

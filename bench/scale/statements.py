@@ -9,8 +9,8 @@ from sqlalchemy import Connection, TextClause, text
 
 from sequora_orchestration.resources import care_database, ledger
 from sequora_orchestration.resources.database import id_array
-from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MOST
-from sequora_orchestration.resources.queues import QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
+from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MOST, RECENT
+from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
 
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
 LIMIT, LIMIT_OF_SCAN = 20, 50
@@ -85,6 +85,9 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     sql = ledger.SQL.with_question("claim", QUESTIONS[queue.question])
     parameters = _given(sql, {**_asked_with(queue), "claim_id": str(uuid4()) if is_scan else None})
     name = f"claim of {queue.name}"
+    if queue is NEW_TASKS:
+        recent = {**parameters, "created_within": RECENT}
+        yield Statement(name="claim of recent tasks", whose="a sensor, idle", sql=sql, parameters=recent, limit=LIMIT)
     limit = LIMIT_OF_SCAN if is_scan else LIMIT
     yield Statement(name=name, whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit)
     finds = queue.name.lower().replace(" ", "_").replace("-", "_")
@@ -101,6 +104,7 @@ def _asked_with(queue: Queue) -> dict[str, Any]:
         "scheduled": queue.scheduled,
         "in_turn": queue.in_turn,
         "go_live_at": None,
+        "created_within": None,
         "check_in_delay": 86_400.0,
         "sla_warning_window": 3_600.0,
         "escalation_delay": 1_800.0,

@@ -18,11 +18,11 @@ SCHEMA = "orchestration"
 _LOCK = int.from_bytes(b"sequora", "big")
 
 # What our sensors ask of the application's tables, answered by an index. The one on tasks is partial, on what is open,
-# so it stays small and serves every question about tasks, those about the SLA by its order too. `sequora migrate
+# so it stays small and serves every question about tasks: reading it from end to end is cheap. `sequora migrate
 # --app-indexes` makes them; nothing else depends on them.
 APP_INDEXES = {
     "sequora_open_task": """
-        ON public."EscalationTask" (sla_due_at)
+        ON public."EscalationTask" (created_at)
         WHERE (status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE""",
     "sequora_recent_episode": """
         ON public."Episode" (created_at)""",

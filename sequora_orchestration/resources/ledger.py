@@ -66,6 +66,9 @@ LOOK_UP_BATCH = 50
 RECEIPTS_BATCH = 200
 BATCHES_A_TICK = 5
 
+# Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
+RECENT = 3600
+
 # Every kind of message, where one is paused or resumed.
 ALL_KINDS = "all"
 
@@ -305,9 +308,13 @@ class Ledger:
     def _changed(self, statement: str, **parameters: object) -> bool:
         return self._execute(statement, parameters)[0] > 0
 
-    def claim(self, queue: Queue) -> Claims:
-        """Claim what the queue's question finds, what has fallen due, and what a run that died left behind."""
-        rows = self._claimed("claim", queue, queue.question, claim_id=None, lease=LEASE)
+    def claim(self, queue: Queue, *, recent: bool = False) -> Claims:
+        """Claim what the queue's question finds, what has fallen due, and what a run that died left behind.
+
+        The question about new tasks may be about recent ones alone.
+        """
+        created_within = RECENT if recent else None
+        rows = self._claimed("claim", queue, queue.question, claim_id=None, lease=LEASE, created_within=created_within)
         subjects: dict[str, list[Subject]] = defaultdict(list)
         for row in rows:
             if row["claim_id"]:

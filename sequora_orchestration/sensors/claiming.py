@@ -1,5 +1,7 @@
 """What every sensor does: it claims from its queue, and requests a run for each claim."""
 
+from dataclasses import dataclass, field
+
 from dagster import (
     ConfigurableResource,
     DefaultSensorStatus,
@@ -15,11 +17,11 @@ from dagster import (
 )
 
 from sequora_orchestration.jobs.steps import run_tags
-from sequora_orchestration.resources.ledger import Claim, Ledger, open_ledger
+from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_ledger
 from sequora_orchestration.resources.queues import Queue
 from sequora_orchestration.sensors.watch import Pace, length_of_watch
 
-# How much of a core of the database one sensor's question may cost.
+# How much of a core of the database the question of one queue may cost.
 SHARE = 1 / 20
 
 
@@ -37,14 +39,27 @@ def run_request(queue: Queue, claim: Claim) -> RunRequest:
     return RunRequest(run_key=claim.id, run_config={queue.ids: ids}, tags=run_tags(claim.subjects))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """What the sensors of one queue have in common that watch for seconds within their ticks."""
+
+    everything: Pace = field(default_factory=lambda: Pace(share=SHARE))
+    recent: Pace = field(default_factory=lambda: Pace(share=SHARE))
+
+    def watch(self, ledger: Ledger, queue: Queue, *, seconds: float) -> Claims | None:
+        """Ask for everything, if it is time for that, and then for what is recent as long as nothing is found."""
+        claims = self.everything.watch(lambda: ledger.claim(queue), seconds=0)
+        return claims or self.recent.watch(lambda: ledger.claim(queue, recent=True), seconds=seconds)
+
+
 def claiming_sensor(
-    name: str, *, queue: Queue, job: JobDefinition, description: str, lanes: Pace | None = None
+    name: str, *, queue: Queue, job: JobDefinition, description: str, lanes: Lanes | None = None
 ) -> SensorDefinition:
     """Return a sensor that launches `job` for what it claims from `queue`.
 
-    It asks once a tick, or less often if that is dear. As one of several lanes it watches, at the pace of them all.
+    It asks once a tick, or less often if that is dear. One of several lanes then watches for what is recent.
     """
-    pace = lanes or Pace(share=SHARE)
+    pace = Pace(share=SHARE)
 
     @sensor(
         name=name,
@@ -55,7 +70,10 @@ def claiming_sensor(
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
         ledger.set_aside_what_died()
-        claims = pace.watch(lambda: ledger.claim(queue), seconds=length_of_watch(context) if lanes else 0)
+        if lanes:
+            claims = lanes.watch(ledger, queue, seconds=length_of_watch(context))
+        else:
+            claims = pace.watch(lambda: ledger.claim(queue), seconds=0)
         if claims is None:
             return SensorResult(
                 skip_reason=SkipReason(f"Not asked for {queue.name}: it costs too much to ask so often.")

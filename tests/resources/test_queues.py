@@ -12,6 +12,7 @@ from sequora_orchestration.resources.queues import QUESTIONS, QUEUES, Queue
 
 PARAMETERS = {
     "go_live_at": None,
+    "created_within": None,
     "most": 500,
     "check_in_delay": 86_400,
     "sla_warning_window": 3_600,
