@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test lint format bench storm lock audit clean
+.PHONY: demo dev test lint format bench bench-scale storm lock audit clean
 
 demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
@@ -29,6 +29,9 @@ format: $(READY)
 
 bench: $(READY)  ## ARGS="--against-naive" for the comparison
 	$(BIN)/python -m bench $(ARGS)
+
+bench-scale: $(READY)  ## what each statement costs with millions of rows; some minutes, 5 GB of disk for as long
+	$(BIN)/python -m bench.scale $(ARGS)
 
 storm: $(READY)  ## everything fails at random while tasks arrive; ARGS="--seconds 60 --seed 2" for a short one
 	$(BIN)/python -m bench.storm $(ARGS)

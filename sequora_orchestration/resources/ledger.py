@@ -67,6 +67,9 @@ LOOK_UP_BATCH = 50
 RECEIPTS_BATCH = 200
 BATCHES_A_TICK = 5
 
+# Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
+RECENT = 3600
+
 # Every kind of message, where one is paused or resumed.
 ALL_KINDS = "all"
 
@@ -95,6 +98,13 @@ class Claim:
 
     id: str
     subjects: Sequence[Subject]
+
+
+class Claims(list[Claim]):
+    """What was claimed, most severe first."""
+
+    seconds: float
+    """For how long that has kept the database busy; the way there and back does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,17 +310,25 @@ class Ledger:
     def _changed(self, statement: str, **parameters: object) -> bool:
         return self._execute(statement, parameters)[0] > 0
 
-    def claim(self, queue: Queue) -> list[Claim]:
-        """Claim what the queue's question finds, what has fallen due, and what a run that died left behind."""
-        claims: dict[str, list[Subject]] = defaultdict(list)
-        for row in self._claimed("claim", queue, queue.question, claim_id=None, lease=LEASE):
-            claims[row["claim_id"]].append(_subject(row))
-        return [Claim(id=claim_id, subjects=subjects) for claim_id, subjects in claims.items()]
+    def claim(self, queue: Queue, *, recent: bool = False) -> Claims:
+        """Claim what the queue's question finds, what has fallen due, and what a run that died left behind.
+
+        The question about new tasks may be about recent ones alone.
+        """
+        created_within = RECENT if recent else None
+        rows = self._claimed("claim", queue, queue.question, claim_id=None, lease=LEASE, created_within=created_within)
+        subjects: dict[str, list[Subject]] = defaultdict(list)
+        for row in rows:
+            if row["claim_id"]:
+                subjects[row["claim_id"]].append(_subject(row))
+        claims = Claims(Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items())
+        claims.seconds = rows[0]["seconds"]
+        return claims
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
         """Claim the same for one run alone, whatever its severity; what is newly claimed is returned."""
         rows = self._claimed("claim", queue, queue.question, claim_id=claim_id, lease=SCAN_LEASE, most=MOST)
-        return [_subject(row) for row in rows]
+        return [_subject(row) for row in rows if row["claim_id"]]
 
     def claim_named(self, queue: Queue, ids: Sequence[str], claim_id: str) -> list[Subject]:
         """Claim what is owed about these ids, unless it has been sent or another claim has it.

@@ -146,8 +146,10 @@ claimed_first AS (
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING claim_id, task_id, episode_id, severity, urgency, owed_since
 )
-SELECT claim_id::text, task_id, episode_id, severity
-FROM (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed
+SELECT claim_id::text, task_id, episode_id, severity,
+       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds
+FROM (VALUES (1)) AS always
+LEFT JOIN (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed ON true
 ORDER BY urgency, owed_since;
 
 -- name: claim_named
@@ -860,8 +862,10 @@ WITH newest AS (
 ),
 changed AS (
     INSERT INTO orchestration.notification ({message}, kind, state, lease_until, reason)
-    SELECT key || (SELECT count(*) FROM orchestration.notification o WHERE o.task_id IS NOT DISTINCT FROM newest.task_id
-                     AND o.episode_id IS NOT DISTINCT FROM newest.episode_id AND starts_with(o.business_key, key)),
+    SELECT key || (SELECT count(*) FROM orchestration.notification o
+                   WHERE starts_with(o.business_key, key)
+                     AND (o.task_id = newest.task_id
+                          OR (newest.task_id IS NULL AND o.task_id IS NULL AND o.episode_id = newest.episode_id))),
            task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
            CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
            because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'

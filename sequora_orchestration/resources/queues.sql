@@ -1,6 +1,8 @@
 -- Who is owed a message: one question per queue, put into the claims of `ledger.sql`, which say why they are safe to
 -- run twice or at the same time as themselves. "Live" is a row that is neither FAILED nor CANCELLED: its message is on
 -- its way, or has been or may have been sent. What an operator has cancelled (ended_by) is not asked for again.
+-- A question's cost hangs on what is open and not on what has ever been: it goes through the application's rows and looks
+-- each up in the ledger. Where OFFSET 0 stands the planner may not do it the other way round, whatever it estimates.
 
 -- part: task
 t.id::text AS task_id,
@@ -33,6 +35,7 @@ NOT EXISTS (
       WHERE n.business_key = orchestration.sla_key(:kind, t.id::text, t.sla_due_at)
         AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
         AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
+      OFFSET 0
   )
 
 -- part: with_breach_alert
@@ -58,9 +61,22 @@ orchestration.notification n
       WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND {told}
         AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
 
+-- part: with_suspects
+-- What may not have reached the assignee: the rows of the index notification_unreached, in its words.
+JOIN LATERAL (
+    SELECT *
+    FROM orchestration.notification n
+    WHERE n.task_id = t.id::text
+      AND n.kind IN ('task-created', 'sla-warning', 'sla-breach')
+      AND (
+          n.state IN ('FAILED', 'HELD', 'UNDELIVERED')
+          OR (n.urgency = 0 AND (n.state = 'IN_DOUBT' OR (n.state = 'SENT' AND n.receipt_at IS NOT NULL)))
+      )
+    OFFSET 0
+) AS f ON f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text
+
 -- part: unreached
-f.kind IN ('task-created', 'sla-warning', 'sla-breach')
-  AND (
+(
       f.state IN ('FAILED', 'HELD')
       OR (
           f.state = 'UNDELIVERED'
@@ -73,18 +89,9 @@ f.kind IN ('task-created', 'sla-warning', 'sla-breach')
           )
       )
       OR (
-          f.urgency = 0
-          AND t.picked_up_at IS NULL AND t.status IS DISTINCT FROM 'IN_PROGRESS'
-          AND (
-              (
-                  f.state = 'SENT' AND f.receipt_at IS NOT NULL
-                  AND f.attempted_at <= orchestration.clock() - make_interval(secs => :receipt_window)
-              )
-              OR (
-                  f.state = 'IN_DOUBT'
-                  AND f.doubtful_since <= orchestration.clock() - make_interval(secs => :receipt_window)
-              )
-          )
+          t.picked_up_at IS NULL AND t.status IS DISTINCT FROM 'IN_PROGRESS'
+          AND CASE f.state WHEN 'SENT' THEN f.attempted_at WHEN 'IN_DOUBT' THEN f.doubtful_since END
+              <= orchestration.clock() - make_interval(secs => :receipt_window)
       )
   )
   AND NOT EXISTS (
@@ -92,6 +99,7 @@ f.kind IN ('task-created', 'sla-warning', 'sla-breach')
       WHERE n.task_id = f.task_id AND n.recipient_id = f.recipient_id AND n.created_at > f.created_at
         AND n.kind IN ('task-created', 'sla-warning', 'sla-breach')
         AND (n.state = 'DELIVERED' OR (n.state = 'SENT' AND f.state <> 'SENT'))
+      OFFSET 0
   )
 
 -- part: report
@@ -101,7 +109,8 @@ orchestration.notification n
 
 -- name: new_tasks
 -- Which open tasks, created since we went live, have an assignee who has no row in the ledger (or no assignee, and no
--- row saying so)?
+-- row saying so)? Or only of those created within so many seconds: a shortcut that costs next to nothing, for whoever
+-- asks for all of them too.
 SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text) AS business_key,
        {task},
        t.assigned_to_user_id::text AS recipient_id,
@@ -111,10 +120,15 @@ SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text) A
 FROM public."EscalationTask" t
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND {created_since_live}
+  AND (
+      CAST(:created_within AS float) IS NULL
+      OR t.created_at >= orchestration.clock() - make_interval(secs => CAST(:created_within AS float))
+  )
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.business_key = orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
         AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+      OFFSET 0
   )
 ORDER BY urgency, owed_since
 LIMIT :most
@@ -139,6 +153,7 @@ WHERE (e.created_at >= live.since OR e.created_at IS NULL)
   AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)) >= live.since
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id::text)
+      OFFSET 0
   )
 ORDER BY owed_since
 LIMIT :most
@@ -198,7 +213,7 @@ FROM public."EscalationTask" t
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND t.sla_due_at <= orchestration.clock()
   AND breach.escalation_due_at <= orchestration.clock()
-  AND NOT EXISTS (SELECT FROM {escalation})
+  AND NOT EXISTS (SELECT FROM {escalation} OFFSET 0)
 ORDER BY urgency, owed_since
 LIMIT :most
 
@@ -214,18 +229,17 @@ SELECT DISTINCT ON (urgency, business_key)
        NULL::timestamptz AS sla_due_at,
        NULL::timestamptz AS due_at,
        f.id AS because_of
-FROM orchestration.notification f
-JOIN public."EscalationTask" t
-    ON t.id::text = f.task_id AND t.assigned_to_user_id::text IS NOT DISTINCT FROM f.recipient_id
-WHERE {unreached}
+FROM public."EscalationTask" t
+{with_suspects}
+WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+  AND {unreached}
   AND f.created_at >= {workflows_live_at}
-  AND (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND (
       f.recipient_id IS NOT NULL
       OR t.severity::text = 'CRITICAL'
       OR least(f.owed_since, f.created_at) + make_interval(secs => :unassigned_grace) <= orchestration.clock()
   )
-  AND NOT EXISTS (SELECT FROM {report})
+  AND NOT EXISTS (SELECT FROM {report} OFFSET 0)
 ORDER BY urgency, business_key, f.created_at DESC
 LIMIT :most
 
@@ -295,8 +309,7 @@ SELECT DISTINCT ON (business_key)
        NULL::timestamptz AS due_at,
        f.id AS because_of
 FROM public."EscalationTask" t
-JOIN orchestration.notification f
-    ON f.task_id = t.id::text AND f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text
+{with_suspects}
 WHERE t.id = ANY (:ids)
   AND {unreached}
   AND NOT EXISTS (SELECT FROM {report} AND n.recipient_id IS NOT NULL)

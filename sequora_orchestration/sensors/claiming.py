@@ -1,6 +1,6 @@
 """What every sensor does: it claims from its queue, and requests a run for each claim."""
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from dagster import (
     ConfigurableResource,
@@ -17,8 +17,12 @@ from dagster import (
 )
 
 from sequora_orchestration.jobs.steps import run_tags
-from sequora_orchestration.resources.ledger import Claim, Ledger, open_ledger
+from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_ledger
 from sequora_orchestration.resources.queues import Queue
+from sequora_orchestration.sensors.watch import Pace, length_of_watch
+
+# How much of a core of the database the question of one queue may cost.
+SHARE = 1 / 20
 
 
 class LedgerResource(ConfigurableResource[Ledger]):
@@ -35,15 +39,27 @@ def run_request(queue: Queue, claim: Claim) -> RunRequest:
     return RunRequest(run_key=claim.id, run_config={queue.ids: ids}, tags=run_tags(claim.subjects))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """What the sensors of one queue have in common that watch for seconds within their ticks."""
+
+    everything: Pace = field(default_factory=lambda: Pace(share=SHARE))
+    recent: Pace = field(default_factory=lambda: Pace(share=SHARE))
+
+    def watch(self, ledger: Ledger, queue: Queue, *, seconds: float) -> Claims | None:
+        """Ask for everything, if it is time for that, and then for what is recent as long as nothing is found."""
+        claims = self.everything.watch(lambda: ledger.claim(queue), seconds=0)
+        return claims or self.recent.watch(lambda: ledger.claim(queue, recent=True), seconds=seconds)
+
+
 def claiming_sensor(
-    name: str,
-    *,
-    queue: Queue,
-    job: JobDefinition,
-    description: str,
-    watch: Callable[[SensorEvaluationContext, Callable[[], Sequence[Claim]]], Sequence[Claim]] | None = None,
+    name: str, *, queue: Queue, job: JobDefinition, description: str, lanes: Lanes | None = None
 ) -> SensorDefinition:
-    """Return a sensor that launches `job` for what it claims from `queue`; it asks once a tick, or as `watch` does."""
+    """Return a sensor that launches `job` for what it claims from `queue`.
+
+    It asks once a tick, or less often if that is dear. One of several lanes then watches for what is recent.
+    """
+    pace = Pace(share=SHARE)
 
     @sensor(
         name=name,
@@ -54,7 +70,14 @@ def claiming_sensor(
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
         ledger.set_aside_what_died()
-        claims = watch(context, lambda: ledger.claim(queue)) if watch else ledger.claim(queue)
+        if lanes:
+            claims = lanes.watch(ledger, queue, seconds=length_of_watch(context))
+        else:
+            claims = pace.watch(lambda: ledger.claim(queue), seconds=0)
+        if claims is None:
+            return SensorResult(
+                skip_reason=SkipReason(f"Not asked for {queue.name}: it costs too much to ask so often.")
+            )
         if not claims:
             return SensorResult(skip_reason=SkipReason(f"No {queue.name}."))
         return SensorResult(run_requests=[run_request(queue, claim) for claim in claims])

@@ -1,54 +1,71 @@
 """How a sensor waits: it keeps asking for a while within one tick, and returns as soon as there is something.
 
 The daemon starts ticks every 5 seconds and not more often; a tick that asks once would find a task 2.5 s late on
-average.
+average. How often is a matter of what a question costs the database, and stands here, too.
 """
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
 
 from dagster import SensorEvaluationContext
 
-T = TypeVar("T")
+from sequora_orchestration.resources.ledger import Claims
 
-# Seconds between two askings of one lane, while the question is cheap.
-PAUSE = 0.2
+# Seconds between two askings, while the question is cheap.
+PAUSE = 0.05
 
-# A question that is dear (no index on the application's table) is asked less often: it may cost a lane a fifth of
-# its time and no more.
-PAUSES_PER_QUESTION = 4
-
-# Seconds that a tick watches, drawn anew each time so that lanes do not all pause at once. Dagster gives a tick 60 s.
+# Seconds that a tick watches, drawn anew each time so that lanes do not all end at once. Dagster gives a tick 60 s.
 WATCH_BETWEEN = (7.0, 13.0)
 
 # The same where the daemon runs one tick after the other (plain `dagster dev`): all other sensors wait meanwhile.
 WATCH_ALONE = 0.5
 
 
-def watch_in_tick(context: SensorEvaluationContext, ask: Callable[[], Sequence[T]]) -> Sequence[T]:
-    """Watch for as long as a tick may, without holding up other sensors."""
+@dataclass(kw_only=True)
+class Pace:
+    """How often a question is asked, by all who ask it in this process together.
+
+    One asks at a time. What the question has cost the database last is all that is remembered, and only the time until
+    the next one hangs on it: what is found is a matter of the rows' state alone.
+    """
+
+    share: float
+    """How much of a core of the database the question may cost while it finds nothing."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _turn: Lock = field(default_factory=Lock, init=False)
+    _not_before: float = field(default=0.0, init=False)
+
+    def ask(self, question: Callable[[], Claims], *, until: float) -> Claims | None:
+        """Wait for the question's turn and ask it; return None if that does not come until then (by the clock)."""
+        if not self._turn.acquire(timeout=max(until - self.clock(), 0)):
+            return None
+        try:
+            if self._not_before > max(until, self.clock()):
+                return None
+            self.sleep(max(self._not_before - self.clock(), 0))
+            answer = question()
+            if not answer:
+                self._not_before = self.clock() + max(PAUSE, answer.seconds * (1 / self.share - 1))
+            return answer
+        finally:
+            self._turn.release()
+
+    def watch(self, question: Callable[[], Claims], *, seconds: float) -> Claims | None:
+        """Ask until there is an answer, or the time is over; return None if it never was the question's turn."""
+        until = self.clock() + seconds
+        answer = None
+        while not answer and (asked := self.ask(question, until=until)) is not None:
+            answer = asked
+        return answer
+
+
+def length_of_watch(context: SensorEvaluationContext) -> float:
+    """Return for how many seconds a tick may watch without holding up other sensors."""
     # There is no public way to know whether ticks overlap.
     overlap = (context.instance.get_settings("sensors") or {}).get("use_threads")
-    return watch(ask, seconds=None if overlap else WATCH_ALONE)
-
-
-def watch(
-    ask: Callable[[], Sequence[T]],
-    *,
-    seconds: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Sequence[T]:
-    """Ask until there is an answer, or the tick's time is over; return the answer or nothing."""
-    end = clock() + (random.uniform(*WATCH_BETWEEN) if seconds is None else seconds)  # noqa: S311
-    while True:
-        asked = clock()
-        if found := ask():
-            return found
-        answered = clock()
-        pause = max(PAUSE, PAUSES_PER_QUESTION * (answered - asked))
-        if answered + pause > end:
-            return []
-        sleep(pause)
+    return random.uniform(*WATCH_BETWEEN) if overlap else WATCH_ALONE  # noqa: S311

@@ -1,5 +1,6 @@
 """The ledger on a real Postgres: what is claimed, by whom, in which order, and the moves that are let happen."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,26 @@ def an_attempt(care: Care, ledger: Ledger) -> tuple[str, Notification, int]:
 def taken_up(ledger: Ledger, claim: Claim) -> Notification:
     (notification,) = ledger.take_up(claim.id, "a-run")
     return notification
+
+
+def test_of_recent_tasks_alone_an_older_one_is_left_to_whoever_asks_for_all(care: Care, ledger: Ledger) -> None:
+    """So it is, too, where nobody knows when a task was created."""
+    care.rows("UPDATE orchestration.go_live SET go_live_at = '2000-01-01 00:00+00'")
+    nurse = care.a_nurse()
+    older = {care.a_task(nurse, created_at=moment) for moment in ("2026-01-01 00:00+00", None)}
+    recent = care.a_task(nurse)
+    assert task_ids(ledger.claim(NEW_TASKS, recent=True)) == [recent]
+    assert set(task_ids(ledger.claim(NEW_TASKS))) == older
+
+
+def test_a_claim_says_for_how_long_it_kept_the_database_busy(care: Care, ledger: Ledger) -> None:
+    """Whether it found something or not; sensors go by it. The way there and back is more."""
+    care.a_task(care.a_nurse())
+    for found in (1, 0):
+        asked = time.monotonic()
+        claims = ledger.claim(NEW_TASKS)
+        assert len(claims) == found
+        assert 0 < claims.seconds < time.monotonic() - asked
 
 
 def test_a_new_task_is_claimed_once(care: Care, ledger: Ledger) -> None:

@@ -12,6 +12,7 @@ from sequora_orchestration.resources.queues import QUESTIONS, QUEUES, Queue
 
 PARAMETERS = {
     "go_live_at": None,
+    "created_within": None,
     "most": 500,
     "check_in_delay": 86_400,
     "sla_warning_window": 3_600,
@@ -25,9 +26,9 @@ PARAMETERS = {
     ("question", "index"),
     [
         ("new_tasks", "sequora_open_task"),
-        ("tasks_near_sla", "sequora_open_task_sla"),
-        ("sla_breaches", "sequora_open_task_sla"),
-        ("unanswered_breaches", "sequora_open_task_sla"),
+        ("tasks_near_sla", "sequora_open_task"),
+        ("sla_breaches", "sequora_open_task"),
+        ("unanswered_breaches", "sequora_open_task"),
         ("unreached_nurses", "sequora_open_task"),
         ("new_episodes", "sequora_recent_episode"),
     ],

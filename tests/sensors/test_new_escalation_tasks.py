@@ -12,10 +12,11 @@ from dagster import (
 )
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.resources.ledger import BATCH
+from sequora_orchestration.resources.ledger import BATCH, Ledger
+from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.sensors import watch
 from sequora_orchestration.sensors.claiming import LedgerResource
-from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
+from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS, SHARED
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -23,11 +24,12 @@ pytestmark = pytest.mark.usefixtures("environment")
 @pytest.fixture(autouse=True)
 def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a tick ask once instead of for seconds."""
-    monkeypatch.setattr(watch, "WATCH_BETWEEN", (0, 0))
+    monkeypatch.setattr(watch, "WATCH_ALONE", 0)
 
 
 def tick(lane: SensorDefinition) -> tuple[list[RunRequest], str | None]:
-    """Evaluate a tick as the daemon does."""
+    """Evaluate a tick as the daemon does, when the lanes' pause is over."""
+    SHARED.everything._not_before = SHARED.recent._not_before = 0
     with DagsterInstance.ephemeral() as instance:
         context = build_sensor_context(
             instance, repository_def=defs.get_repository_def(), resources={"ledger": LedgerResource()}
@@ -40,6 +42,27 @@ def test_a_tick_that_finds_nothing_says_so(care: Care) -> None:
     """The UI shows why there is no run."""
     care.a_task(care.a_nurse(), status="RESOLVED")
     assert tick(NEW_ESCALATION_TASKS[0]) == ([], "No new tasks.")
+
+
+def test_a_task_that_is_committed_late_is_found(care: Care) -> None:
+    """A tick asks for all tasks, and then for recent ones alone."""
+    care.rows("UPDATE orchestration.go_live SET go_live_at = '2000-01-01 00:00+00'")
+    tick(NEW_ESCALATION_TASKS[0])
+    task = care.a_task(care.a_nurse(), created_at="2026-01-01 00:00+00")
+    ((request,), _) = tick(NEW_ESCALATION_TASKS[0])
+    assert request.run_config == {"task_ids": [task]}
+
+
+def test_while_a_tick_watches_a_new_task_is_found(care: Care) -> None:
+    """It need not wait until it is time to ask for all of them again."""
+    nurse = care.a_nurse()
+    tick(NEW_ESCALATION_TASKS[0])
+    SHARED.everything._not_before = SHARED.everything.clock() + 3_600
+    SHARED.recent._not_before = 0
+    task = care.a_task(nurse)
+    claims = SHARED.watch(Ledger(care.engine), NEW_TASKS, seconds=0)
+    assert claims is not None
+    assert [subject.id for claim in claims for subject in claim.subjects] == [task]
 
 
 def test_a_task_becomes_a_run_with_ids_and_tags(care: Care) -> None:

@@ -4,10 +4,14 @@ from datetime import timedelta
 
 import pytest
 from care import NOW, Care
+from dagster import SensorResult, build_sensor_context
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES
+from sequora_orchestration.jobs.sla_breach import handle_sla_breach
+from sequora_orchestration.resources.ledger import Claims, Ledger
+from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES, Queue
+from sequora_orchestration.sensors.claiming import claiming_sensor
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
@@ -35,3 +39,23 @@ def test_less_severe_breaches_do_not_wait_for_more_severe_ones_of_each_tick(
     assert len(runs.tick(UNANSWERED_BREACHES)) == len(tasks)
     for text in phones.company.accepted():
         phones.expect(text)
+
+
+def test_a_tick_that_may_not_ask_yet_says_so(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that costs a minute is not asked again by the next tick, and nobody takes that for an answer."""
+
+    def costs_a_minute(_: Ledger, __: Queue) -> Claims:
+        claims = Claims()
+        claims.seconds = 60
+        return claims
+
+    monkeypatch.setattr(Ledger, "claim", costs_a_minute)
+    sensor = claiming_sensor("breaches", queue=SLA_BREACHES, job=handle_sla_breach, description="as it runs")
+    said = []
+    for _ in range(2):
+        with build_sensor_context() as context:
+            result = sensor(context, ledger=ledger)
+        assert isinstance(result, SensorResult)
+        assert result.skip_reason
+        said.append(result.skip_reason.skip_message)
+    assert said == ["No SLA breaches.", "Not asked for SLA breaches: it costs too much to ask so often."]

@@ -1,13 +1,19 @@
-"""How a sensor waits within one tick; clock and sleep are the test's own."""
+"""How a sensor waits within one tick, and how often a question is asked; clock and sleep are the test's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
+from dagster import DagsterInstance, build_sensor_context, instance_for_test
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequora_orchestration.sensors.watch import PAUSE, PAUSES_PER_QUESTION, WATCH_BETWEEN, watch
+from sequora_orchestration.resources.ledger import Claim, Claims
+from sequora_orchestration.sensors.watch import PAUSE, WATCH_ALONE, WATCH_BETWEEN, Pace, length_of_watch
+
+A_TASK = Claim(id="a task", subjects=[])
+ANOTHER = Claim(id="another", subjects=[])
 
 
 @dataclass
@@ -15,100 +21,147 @@ class Time:
     """A clock that moves only when somebody sleeps or a question takes long."""
 
     now: float = 1000.0
-    slept: list[float] = field(default_factory=list)
-
-    def clock(self) -> float:
-        """Return the time in seconds."""
-        return self.now
+    asked: list[float] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass."""
-        self.slept.append(seconds)
         self.now += seconds
 
-    def question(self, *answers: Sequence[str], takes: float = 0.0) -> Callable[[], Sequence[str]]:
+    def pace(self, share: float = 0.1) -> Pace:
+        """Return a pace that goes by this clock."""
+        return Pace(share=share, clock=lambda: self.now, sleep=self.sleep)
+
+    def question(self, *answers: Claim | None, takes: float = 0.0) -> Callable[[], Claims]:
         """Return a question that takes so many seconds; after the last of its answers it finds nothing."""
         left = list(answers)
 
-        def ask() -> Sequence[str]:
+        def ask() -> Claims:
+            self.asked.append(self.now)
             self.now += takes
-            return left.pop(0) if left else []
+            claims = Claims(claim for claim in (left.pop(0) if left else None,) if claim)
+            claims.seconds = takes
+            return claims
 
         return ask
+
+    @property
+    def pauses(self) -> list[float]:
+        """How long it was from each asking to the next."""
+        return [later - earlier for earlier, later in zip(self.asked, self.asked[1:], strict=False)]
 
 
 def test_what_is_there_already_is_returned_at_once() -> None:
     """Nobody sleeps before the first question."""
     time = Time()
-    assert watch(time.question(["a task"]), seconds=10, clock=time.clock, sleep=time.sleep) == ["a task"]
-    assert time.slept == []
+    assert time.pace().watch(time.question(A_TASK), seconds=10) == [A_TASK]
+    assert time.now == 1000
 
 
 def test_what_appears_later_is_found_after_a_pause() -> None:
     """The question is asked again after each, and the answer ends the watch."""
     time = Time()
-    ask = time.question([], [], ["a task"], ["another"])
-    assert watch(ask, seconds=10, clock=time.clock, sleep=time.sleep) == ["a task"]
-    assert time.slept == [PAUSE, PAUSE]
-    assert ask() == ["another"]
+    pace, question = time.pace(), time.question(None, None, A_TASK, ANOTHER)
+    assert pace.watch(question, seconds=10) == [A_TASK]
+    assert time.pauses == pytest.approx([PAUSE, PAUSE])
 
 
-def test_a_dear_question_is_asked_less_often() -> None:
-    """It may cost a fifth of the time and no more."""
+def test_what_comes_after_a_find_is_looked_for_at_once() -> None:
+    """Where there is one there may be more, and another lane has its turn."""
     time = Time()
-    watch(time.question([], [], ["a task"], takes=1.5), seconds=60, clock=time.clock, sleep=time.sleep)
-    assert time.slept == [PAUSES_PER_QUESTION * 1.5] * 2
+    pace, question = time.pace(), time.question(A_TASK, ANOTHER, takes=2)
+    assert [pace.watch(question, seconds=10), pace.watch(question, seconds=10)] == [[A_TASK], [ANOTHER]]
+    assert time.pauses == [2]
 
 
-@pytest.mark.parametrize("takes", [0.0, PAUSE / PAUSES_PER_QUESTION / 2])
+@pytest.mark.parametrize("share", [1 / 10, 1 / 20])
+def test_a_dear_question_is_asked_less_often(share: float) -> None:
+    """It may have its share of a core and no more."""
+    time = Time()
+    time.pace(share).watch(time.question(takes=1.5), seconds=100)
+    assert time.pauses == pytest.approx([1.5 / share] * len(time.pauses))
+    assert len(time.asked) > 1
+
+
+@pytest.mark.parametrize("takes", [0.0, PAUSE / 10])
 def test_a_cheap_question_is_asked_at_the_usual_pace(takes: float) -> None:
     """However little it costs, there is a pause."""
     time = Time()
-    watch(time.question([], ["a task"], takes=takes), seconds=60, clock=time.clock, sleep=time.sleep)
-    assert time.slept == [PAUSE]
+    time.pace().watch(time.question(None, A_TASK, takes=takes), seconds=60)
+    assert time.pauses == pytest.approx([PAUSE + takes])
+
+
+def test_those_who_share_a_pace_ask_in_turn() -> None:
+    """Six lanes cost no more than one, and none of them asks before the pause is over."""
+    time = Time()
+    pace, question = time.pace(), time.question(takes=0.1)
+    with ThreadPoolExecutor(6) as lanes:
+        for lane in [lanes.submit(pace.watch, question, seconds=10) for _ in range(6)]:
+            assert lane.result() in ([], None)
+    assert time.pauses == pytest.approx([1.0] * len(time.pauses))
+    assert len(time.asked) > 6
+
+
+def test_a_question_that_takes_long_delays_no_other_lane_beyond_its_watch() -> None:
+    """It has the turn; the other's tick ends as it should, and says that it has not asked."""
+    time = Time()
+    pace = time.pace()
+
+    def ask() -> Claims:
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(pace.watch, time.question(A_TASK), seconds=0).result() is None
+        return time.question(A_TASK)()
+
+    assert pace.watch(ask, seconds=10) == [A_TASK]
+
+
+def test_a_tick_that_comes_before_the_questions_turn_does_not_ask() -> None:
+    """One that asks once a tick is so asked less often, and the next tick after the pause does ask."""
+    time = Time()
+    pace, question = time.pace(1 / 20), time.question(None, A_TASK, takes=1)
+    assert pace.watch(question, seconds=0) == []
+    time.sleep(18.9)
+    assert pace.watch(question, seconds=0) is None
+    time.sleep(0.2)
+    assert pace.watch(question, seconds=0) == [A_TASK]
 
 
 def test_a_watch_that_finds_nothing_returns_nothing_in_time() -> None:
     """The tick is over, and the next one goes on."""
     time = Time()
-    assert list(watch(time.question(), seconds=10, clock=time.clock, sleep=time.sleep)) == []
+    assert time.pace().watch(time.question(), seconds=10) == []
     assert 1010 - PAUSE <= time.now <= 1010
 
 
-def test_a_question_is_asked_once_even_if_it_takes_longer_than_the_watch() -> None:
-    """A slow database must not mean that nothing is ever noticed."""
-    time = Time()
-    ask = time.question(["a task"], takes=30)
-    assert watch(ask, seconds=10, clock=time.clock, sleep=time.sleep) == ["a task"]
-    assert list(watch(ask, seconds=10, clock=time.clock, sleep=time.sleep)) == []
-    assert time.slept == []
-
-
 @given(st.floats(min_value=0, max_value=60), st.floats(min_value=0, max_value=60))
-def test_a_watch_overstays_by_one_question_at_most(seconds: float, takes: float) -> None:
-    """No pause is begun that would end after the watch."""
+def test_a_watch_asks_once_and_overstays_by_one_question_at_most(seconds: float, takes: float) -> None:
+    """A slow database must not mean that nothing is ever noticed, and no pause is begun that would end too late."""
     time = Time()
-    watch(time.question(takes=takes), seconds=seconds, clock=time.clock, sleep=time.sleep)
+    assert time.pace().watch(time.question(takes=takes), seconds=seconds) == []
     assert time.now <= 1000 + seconds + takes + 1e-6
 
 
-def test_a_watch_without_a_length_ends_within_the_usual_bounds() -> None:
-    """Drawn anew each time, and well under the 60 s that a tick is given."""
-    time = Time()
-    watch(time.question(), clock=time.clock, sleep=time.sleep)
+def test_a_watch_is_short_where_ticks_wait_for_each_other() -> None:
+    """Otherwise its length is drawn anew each time, and well under the 60 s that a tick is given."""
+    with DagsterInstance.ephemeral() as instance:
+        assert length_of_watch(build_sensor_context(instance)) == WATCH_ALONE
+    with instance_for_test(overrides={"sensors": {"use_threads": True, "num_workers": 2}}) as instance:
+        context = build_sensor_context(instance)
+        lengths = {length_of_watch(context) for _ in range(9)}
     shortest, longest = WATCH_BETWEEN
-    assert shortest - PAUSE <= time.now - 1000 <= longest < 60
+    assert all(shortest <= length <= longest < 60 for length in lengths)
+    assert len(lengths) > 1
 
 
 def test_an_error_of_the_question_is_never_taken_for_nothing_found() -> None:
-    """It leaves the watch as it is, at once, also when the question worked before."""
+    """It leaves the watch as it is, also when the question worked before, and the turn is free again."""
     time = Time()
+    pace, nothing = time.pace(), time.question()
 
-    def ask() -> Sequence[str]:
-        if time.slept:
+    def ask() -> Claims:
+        if time.asked:
             raise ConnectionError("the database is away")
-        return []
+        return nothing()
 
     with pytest.raises(ConnectionError, match="the database is away"):
-        watch(ask, seconds=10, clock=time.clock, sleep=time.sleep)
-    assert time.slept == [PAUSE]
+        pace.watch(ask, seconds=10)
+    assert pace.watch(time.question(A_TASK), seconds=0) == [A_TASK]

@@ -1,0 +1,168 @@
+-- A care database that has been in use for two years, and our ledger of it. Each statement is given :tasks, :open,
+-- :episodes or :messages, and is run once, one after the other, on tables that are empty.
+
+-- name: people
+INSERT INTO "User" (first_name, last_name, primary_phone, role, active)
+SELECT 'Nora', 'Reyes ' || number, '+1202555' || lpad(number::text, 4, '0'),
+       CASE WHEN number % 20 = 0 THEN 'SUPERVISOR' ELSE 'NURSE' END, true
+FROM generate_series(1, 400) AS number;
+
+-- name: long_ago
+-- Live since before the first row.
+UPDATE orchestration.go_live SET go_live_at = now() - interval '3 years', workflows_live_at = now() - interval '3 years';
+
+-- name: episodes
+INSERT INTO "Episode" (patient_id, condition_code, risk_level, discharge_at, created_at)
+SELECT gen_random_uuid(), 'CHF', 'HIGH', at, at
+FROM (
+    SELECT now() - interval '2 years' * (1 - number::float / :episodes) AS at
+    FROM generate_series(1, CAST(:episodes AS int)) AS number
+) AS each;
+
+-- name: tasks
+-- The oldest first. Every eighth of the newest is open, all others are closed.
+WITH nurse AS MATERIALIZED (SELECT array_agg(id) AS ids FROM "User" WHERE role = 'NURSE'),
+episode AS MATERIALIZED (
+    SELECT array_agg(id) AS ids FROM (SELECT id FROM "Episode" ORDER BY created_at DESC LIMIT 1000) AS newest
+)
+INSERT INTO "EscalationTask"
+    (episode_id, severity, priority, reason_codes, status, sla_due_at, assigned_to_user_id, picked_up_at, resolved_at,
+     created_at, updated_at)
+SELECT episode.ids[1 + number % 1000],
+       (ARRAY['CRITICAL', 'HIGH', 'HIGH', 'MODERATE', 'MODERATE', 'LOW'])[1 + number % 6], 'HIGH',
+       ARRAY['CHEST_PAIN', 'DYSPNEA'],
+       CASE WHEN is_open THEN CASE WHEN number % 4 = 0 THEN 'IN_PROGRESS' ELSE 'OPEN' END
+            WHEN number % 20 = 0 THEN 'CANCELLED' ELSE 'RESOLVED' END,
+       CASE WHEN number % 3 = 0 THEN at + interval '4 hours' ELSE at + interval '60 days' END,
+       CASE WHEN number % 25 <> 0 THEN nurse.ids[1 + number % cardinality(nurse.ids)] END,
+       CASE WHEN number % 4 = 0 THEN at + interval '1 hour' END,
+       CASE WHEN NOT is_open THEN at + interval '3 hours' END,
+       at, at
+FROM (
+    SELECT is_open, CASE WHEN is_open THEN place / 8 ELSE place END AS number,
+           now() - interval '2 hours' - interval '2 years' * (1 - place::float / :tasks) AS at
+    FROM (
+        SELECT place, place > :tasks - 8 * :open AND place % 8 = 0 AS is_open
+        FROM generate_series(1, CAST(:tasks AS int)) AS place
+    ) AS each
+) AS each
+CROSS JOIN nurse CROSS JOIN episode;
+
+-- name: told_of_tasks
+-- Each task's nurse has been told; one in fifty texts has failed, one in fifty was not delivered, and so on.
+INSERT INTO orchestration.notification
+    (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, reason, claim_id,
+     claimed_at, claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, created_at)
+SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text), 'task-created', t.id::text,
+       t.episode_id::text, t.assigned_to_user_id::text, t.severity, orchestration.urgency(t.severity), t.created_at,
+       t.state, CASE WHEN t.state IN ('FAILED', 'CANCELLED', 'UNDELIVERED') THEN 'what a person reads of it' END,
+       gen_random_uuid(), t.created_at, 0, t.created_at + interval '30 seconds', gen_random_uuid()::text, 1,
+       t.created_at, t.sid, CASE WHEN t.sid IS NOT NULL THEN t.created_at END,
+       CASE WHEN t.sid IS NOT NULL THEN t.created_at END, t.created_at
+FROM (
+    SELECT *, CASE WHEN state IN ('DELIVERED', 'SENT', 'UNDELIVERED') THEN 'SM' || replace(id::text, '-', '') END AS sid
+    FROM (
+        SELECT *, CASE WHEN assigned_to_user_id IS NULL OR place % 50 = 1 THEN 'FAILED'
+                       WHEN place % 50 = 2 THEN 'UNDELIVERED'
+                       WHEN place % 50 = 3 AND status IN ('RESOLVED', 'CANCELLED') THEN 'CANCELLED'
+                       WHEN place % 50 IN (4, 5) THEN 'SENT'
+                       ELSE 'DELIVERED' END AS state
+        FROM (SELECT *, row_number() OVER (ORDER BY created_at) AS place FROM "EscalationTask") AS each
+    ) AS each
+) AS t
+ORDER BY t.created_at;
+
+-- name: checked_in
+INSERT INTO orchestration.notification
+    (business_key, kind, episode_id, recipient_id, urgency, owed_since, state, reason, claim_id, claimed_at, claims,
+     lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, due_at, created_at)
+SELECT orchestration.check_in_key(e.id::text), 'check-in', e.id::text, e.patient_id::text, 3, e.due_at,
+       e.state, CASE WHEN e.state <> 'DELIVERED' THEN 'what a person reads of it' END, gen_random_uuid(), e.created_at, 0,
+       e.due_at, gen_random_uuid()::text, 1, e.due_at, e.sid, CASE WHEN e.sid IS NOT NULL THEN e.due_at END,
+       e.due_at, e.created_at
+FROM (
+    SELECT *, CASE WHEN state = 'DELIVERED' THEN 'SM' || replace(id::text, '-', '') END AS sid
+    FROM (
+        SELECT *, created_at + interval '1 day' AS due_at,
+               CASE WHEN created_at > now() - interval '1 day' THEN 'SCHEDULED'
+                    WHEN row_number() OVER (ORDER BY created_at) % 30 = 1 THEN 'CANCELLED'
+                    WHEN row_number() OVER (ORDER BY created_at) % 50 = 1 THEN 'FAILED'
+                    ELSE 'DELIVERED' END AS state
+        FROM "Episode"
+    ) AS each
+) AS e
+ORDER BY e.created_at;
+
+-- name: reported_unreached
+-- Of each task whose nurse was not reached a supervisor has been told.
+INSERT INTO orchestration.notification
+    (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id, claimed_at,
+     claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, because_of, created_at)
+SELECT orchestration.unreached_key(f.task_id, f.recipient_id) || ':' || supervisor.id, 'nurse-unreached', f.task_id,
+       f.episode_id, supervisor.id::text, f.severity, f.urgency, f.created_at, 'DELIVERED', gen_random_uuid(),
+       f.created_at, 0, f.created_at, gen_random_uuid()::text, 1, f.created_at,
+       'SM' || replace(gen_random_uuid()::text, '-', ''), f.created_at, f.created_at, f.id, f.created_at
+FROM orchestration.notification f
+CROSS JOIN (SELECT min(id::text) AS id FROM "User" WHERE role = 'SUPERVISOR') AS supervisor
+WHERE f.kind = 'task-created' AND f.state IN ('FAILED', 'UNDELIVERED')
+ORDER BY f.created_at;
+
+-- name: breaches
+-- What is missing to :messages: alerts on missed SLAs, of all open tasks that have missed theirs, and of closed ones.
+INSERT INTO orchestration.notification
+    (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id, claimed_at,
+     claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, sla_due_at, created_at)
+SELECT orchestration.sla_key(kind.name, t.id::text, t.sla_due_at) || kind.suffix, kind.name, t.id::text,
+       t.episode_id::text, coalesce(kind.recipient, t.assigned_to_user_id::text), t.severity,
+       orchestration.urgency(t.severity), t.sla_due_at,
+       CASE WHEN t.assigned_to_user_id IS NULL THEN 'SENT' ELSE 'DELIVERED' END, gen_random_uuid(), t.sla_due_at, 0,
+       t.sla_due_at, gen_random_uuid()::text, 1, t.sla_due_at, 'SM' || replace(gen_random_uuid()::text, '-', ''),
+       t.sla_due_at, t.sla_due_at, t.sla_due_at, t.sla_due_at
+FROM (
+    SELECT * FROM "EscalationTask"
+    WHERE sla_due_at < now()
+    ORDER BY status IN ('RESOLVED', 'CANCELLED'), created_at DESC
+    LIMIT greatest((:messages - (SELECT count(*) FROM orchestration.notification)) / 3, 0)
+) AS t
+CROSS JOIN LATERAL (
+    SELECT min(id::text) AS supervisor FROM "User" WHERE role = 'SUPERVISOR'
+) AS people
+CROSS JOIN LATERAL (
+    VALUES ('sla-warning', '', NULL), ('sla-breach', '', NULL), ('sla-escalation', ':' || supervisor, supervisor)
+) AS kind (name, suffix, recipient)
+ORDER BY t.sla_due_at;
+
+-- name: history
+-- What the trigger would have written: three changes a message, and of some a doubt.
+INSERT INTO orchestration.notification_event
+    (notification_id, at, from_state, to_state, attempt, claim_id, run_id, reason)
+SELECT n.id, n.created_at, move.from_state, move.to_state, 1, n.claim_id, n.run_id, n.reason
+FROM (SELECT *, row_number() OVER (ORDER BY created_at) AS place FROM orchestration.notification) AS n
+CROSS JOIN LATERAL (
+    VALUES (1, NULL, 'QUEUED'), (2, 'QUEUED', CASE WHEN place % 100 = 1 THEN 'IN_DOUBT' ELSE 'SENDING' END),
+           (3, CASE WHEN place % 100 = 1 THEN 'IN_DOUBT' ELSE 'SENDING' END, n.state)
+) AS move (number, from_state, to_state)
+WHERE move.number < 3 OR place % 2 = 1
+ORDER BY n.created_at, move.number;
+
+-- name: under_way
+-- Some are amid their life: of every state fifty, under leases and with times that have not come.
+UPDATE orchestration.notification n
+SET state = amid.state,
+    reason = CASE WHEN amid.state IN ('IN_DOUBT', 'HELD') THEN 'what a person reads of it' END,
+    lease_until = now() + interval '1 day', look_at = now() + interval '1 day', receipt_at = now() + interval '1 day',
+    doubtful_since = attempted_at, doubted_at = attempted_at, provider_sid = CASE WHEN amid.state = 'SENT' THEN provider_sid END
+FROM (
+    SELECT id, (ARRAY['QUEUED', 'SENDING', 'IN_DOUBT', 'SENT'])[1 + number % 4] AS state
+    FROM (
+        SELECT n.id, row_number() OVER (ORDER BY n.created_at DESC) AS number
+        FROM orchestration.notification n
+        JOIN "EscalationTask" t ON t.id::text = n.task_id
+        WHERE n.kind = 'task-created' AND n.state = 'DELIVERED' AND n.urgency > 0
+          AND t.status NOT IN ('RESOLVED', 'CANCELLED')
+    ) AS told
+    WHERE number <= 200
+    UNION ALL
+    (SELECT id, 'HELD' FROM orchestration.notification WHERE kind = 'check-in' AND state = 'FAILED' LIMIT 50)
+) AS amid
+WHERE n.id = amid.id;

@@ -1,0 +1,78 @@
+"""What a statement costs: by its plan, and by the clock."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, text
+
+from bench.scale.statements import Statement
+from sequora_orchestration.resources.database import NamedStatements
+
+FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
+
+# Of so many askings the median counts, after one that fills the caches.
+ASKED = 7
+
+# The tables that grow. Nobody should read one of them whole.
+GROWING = frozenset({"EscalationTask", "Episode", "NotificationLog", "notification", "notification_event"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a statement cost. Times are in milliseconds, as the client sees them, planning included."""
+
+    statement: Statement
+    times: Sequence[float]
+    planning: float
+    buffers: int
+    """Pages of 8 kB that it touched."""
+
+    read_whole: Sequence[str]
+    """The growing tables that it read from end to end, and how."""
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Whether it takes longer than it may."""
+        return self.statement.limit is not None and median(self.times) > self.statement.limit
+
+
+def measure(connection: Connection, statement: Statement) -> Measured:
+    """Look at a statement's plan, and run it some times; each time in a transaction that is rolled back."""
+    explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.sql.text}")
+    (((explained,),),), _ = _run(connection, statement, explain)
+    plan = explained["Plan"]
+    return Measured(
+        statement=statement,
+        times=[_run(connection, statement, statement.sql)[1] for _ in range(ASKED)],
+        planning=explained["Planning Time"],
+        buffers=plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
+        read_whole=sorted(set(reads_whole(plan))),
+    )
+
+
+def _run(connection: Connection, statement: Statement, sql: TextClause) -> tuple[Sequence[Any], float]:
+    """Return the rows, and the milliseconds until they were there."""
+    try:
+        if statement.finds:
+            connection.execute(FOUND[statement.finds])
+        began = time.perf_counter()
+        result = connection.execute(sql, statement.parameters)
+        rows = result.all() if result.returns_rows else []
+        return rows, (time.perf_counter() - began) * 1000
+    finally:
+        connection.rollback()
+
+
+def reads_whole(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each node of a plan that reads a growing table, or an index of it, from end to end."""
+    node, relation = plan["Node Type"], plan.get("Relation Name")
+    if relation in GROWING and (node == "Seq Scan" or (node == "Index Only Scan" and "Index Cond" not in plan)):
+        yield f"{node} {plan.get('Index Name', relation)}"
+    for child in plan.get("Plans", ()):
+        # The newest or oldest by an index: no more is read than that.
+        if not (node == "Limit" and child["Node Type"] == "Index Only Scan"):
+            yield from reads_whole(child)

@@ -1,0 +1,177 @@
+"""Every named statement with parameters as the running system gives them; and which of them are whose."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, TextClause, text
+
+from sequora_orchestration.resources import care_database, ledger
+from sequora_orchestration.resources.database import id_array
+from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MOST, RECENT
+from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
+
+# Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
+LIMIT, LIMIT_OF_SCAN = 20, 50
+
+STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "provider", "pauses"})
+OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
+SENSORS = frozenset({"doubt_abandoned_attempts", "set_poison_aside", "due_look_ups", "due_receipts"})
+_WHOSE = {
+    **dict.fromkeys(STATUS, "status"),
+    **dict.fromkeys(OPERATORS, "an operator"),
+    **dict.fromkeys(SENSORS, "a sensor"),
+}
+
+# Which of the application's tables a statement is given ids of.
+_TABLES = {"tasks": "EscalationTask", "users": "User", "episodes": "Episode", "patients": "Patient"}
+
+# In what state a statement finds its messages, if that is not QUEUED.
+FOUND_IN = {
+    **dict.fromkeys(
+        ("settle_sent", "settle_sent_unlogged", "settle_refused", "settle_unclear", "try_again", "put_back"), "SENDING"
+    ),
+    **dict.fromkeys(("in_doubt", "adopt", "adopt_unlogged", "settle_doubt", "note_looks", "look_later"), "IN_DOUBT"),
+    **dict.fromkeys(("without_receipt", "settle_delivered", "settle_undelivered", "log_sent", "known_sids"), "SENT"),
+    "release": "HELD",
+    "resend": "DELIVERED",
+}
+
+_SAMPLE = text("""
+    SELECT id::text, claim_id::text, attempts, attempted_at, task_id, episode_id, recipient_id, provider_sid
+    FROM orchestration.notification
+    WHERE state = :state
+    ORDER BY created_at DESC
+    LIMIT :most
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement as it is run by somebody."""
+
+    name: str
+    whose: str
+    sql: TextClause
+    parameters: Mapping[str, Any]
+    limit: float | None = None
+    """Milliseconds that it may take."""
+
+    finds: str | None = None
+    """The statement of `found.sql` that lets it find something."""
+
+
+def statements(connection: Connection) -> Iterator[Statement]:
+    """Return the queues' claims, idle and with something to claim, and then all others."""
+    for queue in QUEUES.values():
+        yield from _claims(queue)
+    for queue in QUEUES.values():
+        sql = ledger.SQL.with_question("claim_named", QUESTIONS[queue.named])
+        values = {**_asked_with(queue), "ids": id_array(_subjects(connection, queue)), "claim_id": str(uuid4())}
+        yield Statement(
+            name=f"claim_named of {queue.name}", whose="a run by hand", sql=sql, parameters=_given(sql, values)
+        )
+    for module, whose in ((ledger, "a run"), (care_database, "a run, of the app's tables")):
+        for name, sql in module.SQL.all.items():
+            if "{question}" not in sql.text:
+                values = _values(connection, name)
+                yield Statement(name=name, whose=_WHOSE.get(name, whose), sql=sql, parameters=_given(sql, values))
+
+
+def _claims(queue: Queue) -> Iterator[Statement]:
+    is_scan = queue is TASKS_NEAR_SLA
+    who = "the SLA scan" if is_scan else "a sensor"
+    sql = ledger.SQL.with_question("claim", QUESTIONS[queue.question])
+    parameters = _given(sql, {**_asked_with(queue), "claim_id": str(uuid4()) if is_scan else None})
+    name = f"claim of {queue.name}"
+    if queue is NEW_TASKS:
+        recent = {**parameters, "created_within": RECENT}
+        yield Statement(name="claim of recent tasks", whose="a sensor, idle", sql=sql, parameters=recent, limit=LIMIT)
+    limit = LIMIT_OF_SCAN if is_scan else LIMIT
+    yield Statement(name=name, whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit)
+    finds = queue.name.lower().replace(" ", "_").replace("-", "_")
+    yield Statement(name=name, whose=f"{who}, 50 found", sql=sql, parameters=parameters, finds=finds)
+
+
+def _given(sql: TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in sql.compile().params}
+
+
+def _asked_with(queue: Queue) -> dict[str, Any]:
+    return {
+        "kind": queue.kind,
+        "scheduled": queue.scheduled,
+        "in_turn": queue.in_turn,
+        "go_live_at": None,
+        "created_within": None,
+        "check_in_delay": 86_400.0,
+        "sla_warning_window": 3_600.0,
+        "escalation_delay": 1_800.0,
+        "unassigned_grace": 600.0,
+        "receipt_window": 300.0,
+        "few": FEW,
+        "batch": BATCH,
+        "most": MOST,
+        "enough": ENOUGH,
+        "lease": LEASE,
+    }
+
+
+def _subjects(connection: Connection, queue: Queue) -> Sequence[str]:
+    return _newest(connection, "EscalationTask" if queue.ids == "task_ids" else "Episode")
+
+
+def _newest(connection: Connection, table: str) -> Sequence[str]:
+    """Return a run's worth of ids, the newest where the table's rows have a time."""
+    order = "ORDER BY created_at DESC" if table in {"EscalationTask", "Episode"} else ""
+    return connection.execute(text(f'SELECT id::text FROM "{table}" {order} LIMIT {BATCH}')).scalars().all()  # noqa: S608
+
+
+def _values(connection: Connection, name: str) -> dict[str, Any]:
+    """Return a value for every parameter that there is, about a run's worth of messages in the statement's state."""
+    rows = connection.execute(_SAMPLE, {"state": FOUND_IN.get(name, "QUEUED"), "most": BATCH}).mappings().all()
+    row = rows[0]
+    task_ids = [one["task_id"] for one in rows]
+    ids: Any = task_ids if name == "in_hand_elsewhere" else [one["id"] for one in rows]
+    if name in _TABLES:
+        ids = id_array(_newest(connection, _TABLES[name]))
+    return {
+        **row,
+        "id": row["task_id"] or row["episode_id"] if name in OPERATORS else row["id"],
+        "own_id": None,
+        "ids": ids,
+        "of": None,
+        "attempt": row["attempts"],
+        "task_ids": task_ids,
+        "recipient_ids": [row["recipient_id"]],
+        "sids": [str(uuid4())],
+        "sid": str(uuid4()),
+        "digests": ["a digest"],
+        "digest": "a digest",
+        "roles": ["SUPERVISOR"],
+        "kind": None if name in OPERATORS - {"pause", "resume"} else "task-created",
+        "run_id": str(uuid4()),
+        "fingerprint": "a fingerprint",
+        "state": "FAILED",
+        "reason": "a reason",
+        "code": 30_003,
+        "due_at": row["attempted_at"],
+        "counts": True,
+        "at_once": False,
+        "about_all": True,
+        "is_providers": False,
+        "limit": 5,
+        "most": BATCH,
+        "lease": LEASE,
+        "pause": 15.0,
+        "window": 60.0,
+        "delay": 1_800.0,
+        "escalation_delay": 1_800.0,
+        "retry_after": 0.0,
+        "again_after": 300.0,
+        "seconds": 1.0,
+        "who": "somebody",
+        "why": "a reason",
+        "verb": name,
+    }
