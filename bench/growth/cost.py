@@ -21,8 +21,8 @@ from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
-IDLE_SECONDS = 40
-CALM_SECONDS = 30
+IDLE_SECONDS = 30
+CALM_SECONDS = 20
 
 # Seconds after which a backend has reported what it has done.
 REPORTED = 11
