@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 failed = any(one.calm.missing or one.calm.doubled for one in measured)
                 parts += ["**The cost of what is stored**", cost.markdown(measured)]
             if options.only != "cost":
-                day = Load(tasks=options.tasks_a_day, episodes=options.tasks_a_day // 5, runs=20, ticks=200)
+                day = Load(tasks=options.tasks_a_day, episodes=options.tasks_a_day // 5, runs=40, ticks=1000)
                 began = time.monotonic()
                 mornings = list(two_years(directory, postgres, day, every=options.every, say=_say))
                 _say(f"two years took {time.monotonic() - began:.0f} s")
@@ -52,7 +52,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", choices=["cost", "years"], help="leave the other part out")
     parser.add_argument("--runs", type=int, default=100_000, metavar="N", help="runs to store (%(default)s)")
     parser.add_argument("--ticks", type=int, default=1_000_000, metavar="N", help="ticks to store (%(default)s)")
-    parser.add_argument("--tasks-a-day", type=int, default=60, metavar="N", help="in the two years (%(default)s)")
+    parser.add_argument("--tasks-a-day", type=int, default=200, metavar="N", help="in the two years (%(default)s)")
     parser.add_argument("--every", type=int, default=60, metavar="N", help="a row each so many days (%(default)s)")
     return parser.parse_args(arguments)
 
