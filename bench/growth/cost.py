@@ -16,6 +16,7 @@ from bench.application import ids
 from bench.growth.stored import Dagster
 from bench.report import table
 from bench.system import System, sequora, settings
+from sequora_orchestration.definitions import defs
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.resources.database import engine_for
@@ -28,6 +29,7 @@ CALM_SECONDS = 20
 REPORTED = 11
 
 DAY = timedelta(days=1)
+SENSORS, SCHEDULES = list(defs.sensors or []), list(defs.schedules or [])
 FULL_OF = ("runs", "run_tags", "event_logs", "job_ticks")
 
 
@@ -60,9 +62,9 @@ def costs(
         now = datetime.now(UTC)
         # Half of the runs are past their retention.
         dagster.copy_run("notify_nurse_task", runs, since=now - 60 * DAY, until=now - DAY / 24)
-        sensors = 14
-        dagster.copy_ticks(ticks // sensors, status="SKIPPED", since=now - 0.9 * DAY, until=now - DAY / 24)
-        dagster.copy_ticks(500, status="FAILURE", since=now - 6 * DAY, until=now - DAY)
+        share = ticks // (len(SENSORS) + len(SCHEDULES))
+        for status, part in (("SKIPPED", 0.9), ("SUCCESS", 0.08), ("FAILURE", 0.02)):
+            dagster.copy_ticks(round(part * share), status=status, since=now - 1.9 * DAY, until=now - DAY / 24)
         with dagster.engine.connect() as connection:
             for name in FULL_OF:
                 connection.exec_driver_sql(f"VACUUM ANALYZE {name}")

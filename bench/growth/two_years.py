@@ -87,8 +87,10 @@ def two_years(
 def _tick(dagster: Dagster, instance: DagsterInstance, count: int, now: datetime) -> None:
     """Store a day's ticks, and delete those past their retention as the daemon does at the end of each tick."""
     dagster.store_ticks(count, since=now - DAY, until=now)
-    for status, days in instance.get_tick_retention_settings(InstigatorType.SENSOR).items():
-        instance.purge_ticks(TICKS_OF, TICKS_OF, before=(now - days * DAY).timestamp(), tick_statuses=[status])
+    kept = instance.get_tick_retention_settings(InstigatorType.SENSOR)
+    for days in set(kept.values()):
+        statuses = [status for status in kept if kept[status] == days]
+        instance.purge_ticks(TICKS_OF, TICKS_OF, before=(now - days * DAY).timestamp(), tick_statuses=statuses)
 
 
 def _morning(day: int, hospital: Hospital, dagster: Dagster) -> Morning:
