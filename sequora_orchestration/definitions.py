@@ -4,11 +4,13 @@ from dagster import Definitions, in_process_executor
 
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
+from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
 from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
 from sequora_orchestration.jobs.sla_warning import check_sla_warnings
 from sequora_orchestration.jobs.steps import DeliveryResource
+from sequora_orchestration.schedules.deletion import every_quarter_of_the_night
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
@@ -27,6 +29,7 @@ defs = Definitions(
         report_unreached_nurse,
         settle_doubtful_texts,
         follow_receipts,
+        delete_what_is_over,
     ],
     sensors=[
         *NEW_ESCALATION_TASKS,
@@ -38,7 +41,7 @@ defs = Definitions(
         doubtful_texts,
         texts_without_receipt,
     ],
-    schedules=[every_five_minutes],
+    schedules=[every_five_minutes, every_quarter_of_the_night],
     resources={"ledger": LedgerResource(), "delivery": DeliveryResource()},
     # A step is a few statements: a process for each would cost seconds.
     executor=in_process_executor,

@@ -58,7 +58,9 @@ def _http_origin(value: str) -> str:
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_LONGEST = timedelta(days=365)
+
+LONGEST_DELAY = timedelta(days=365)
+"""What a workflow can be told to wait."""
 
 
 def _duration(value: object) -> object:
@@ -77,13 +79,16 @@ def _duration(value: object) -> object:
     raise ValueError("is not a length of time")
 
 
-def _sensible(value: timedelta) -> timedelta:
-    if not timedelta(0) <= value <= _LONGEST:
-        raise ValueError("must be between 0 and 365 days")
-    return value
+def _between(shortest: timedelta, longest: timedelta) -> AfterValidator:
+    def check(value: timedelta) -> timedelta:
+        if not shortest <= value <= longest:
+            raise ValueError(f"must be between {shortest.days} and {longest.days} days")
+        return value
+
+    return AfterValidator(check)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_sensible)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), _between(timedelta(0), LONGEST_DELAY)]
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -149,6 +154,30 @@ class DeliverySettings(_Environment):
         description="give how many segments a second the sender may send, e.g. 1 for a long code, 3 for a toll-free "
         "number, 100 for a short code.",
     )
+
+
+_TEN_YEARS = timedelta(days=3650)
+
+
+class RetentionSettings(_Environment):
+    """How long what is over is kept."""
+
+    sequora_keep_runs: Annotated[timedelta, BeforeValidator(_duration), _between(timedelta(days=1), _TEN_YEARS)] = (
+        Field(default=timedelta(days=30), description=_A_LENGTH_OF_TIME)
+    )
+    # Receipts are followed for a day, a text in doubt is settled or held within hours: a month is far from all that.
+    sequora_keep_messages: Annotated[
+        timedelta, BeforeValidator(_duration), _between(timedelta(days=30), _TEN_YEARS)
+    ] = Field(default=timedelta(days=400), description=_A_LENGTH_OF_TIME)
+
+    @model_validator(mode="after")
+    def _runs_find_their_messages(self) -> Self:
+        if self.sequora_keep_runs > self.sequora_keep_messages:
+            raise ValueError(
+                "SEQUORA_KEEP_RUNS is longer than SEQUORA_KEEP_MESSAGES: keep messages at least as long as runs, for a "
+                "run that is executed again must find what it has sent."
+            )
+        return self
 
 
 class TwilioSettings(_Environment):

@@ -42,9 +42,20 @@ def test_every_definition_explains_itself() -> None:
         assert node.definition.retry_policy
     for sensor in repository.sensor_defs:
         assert sensor.description
+    for schedule in repository.schedule_defs:
+        assert schedule.description
 
 
-def test_sensors_start_running_without_a_click() -> None:
-    """A deployment that nobody touches texts nurses."""
-    statuses = {sensor.default_status.value for sensor in defs.get_repository_def().sensor_defs}
-    assert statuses == {"RUNNING"}
+def test_sensors_and_schedules_start_running_without_a_click() -> None:
+    """A deployment that nobody touches texts nurses, and does not grow."""
+    repository = defs.get_repository_def()
+    assert {sensor.default_status.value for sensor in repository.sensor_defs} == {"RUNNING"}
+    assert {schedule.default_status.value for schedule in repository.schedule_defs} == {"RUNNING"}
+
+
+def test_every_job_is_started_by_something() -> None:
+    """One that only a person launches would be forgotten."""
+    repository = defs.get_repository_def()
+    by_sensors = {sensor.job.name for sensor in repository.sensor_defs}
+    by_schedules = {schedule.job.name for schedule in repository.schedule_defs}
+    assert {job.name for job in repository.get_all_jobs()} == by_sensors | by_schedules

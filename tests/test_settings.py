@@ -15,6 +15,7 @@ from sequora_orchestration.settings import (
     DatabaseSettings,
     DeliverySettings,
     Duration,
+    RetentionSettings,
     SettingError,
     TwilioSettings,
     WorkerSettings,
@@ -48,6 +49,8 @@ OPTIONAL = (
     "SEQUORA_RECEIPT_WINDOW",
     "SEQUORA_SENDER_RATE",
     "SEQUORA_TEXTS_AT_A_TIME",
+    "SEQUORA_KEEP_RUNS",
+    "SEQUORA_KEEP_MESSAGES",
 )
 
 
@@ -402,3 +405,45 @@ def test_what_is_no_rate_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     said = sentence(DeliverySettings)
     assert said.startswith("SEQUORA_SENDER_RATE ")
     assert "give how many segments a second" in said
+
+
+# --- retention --------------------------------------------------------------------------------------------------------
+
+
+def test_how_long_what_is_over_is_kept_by_default() -> None:
+    """A month of runs, and the messages of a year and a month."""
+    loaded = RetentionSettings.load()
+    assert (loaded.sequora_keep_runs, loaded.sequora_keep_messages) == (timedelta(days=30), timedelta(days=400))
+
+
+def test_messages_may_be_kept_for_years(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six of them, where a policy says so."""
+    monkeypatch.setenv("SEQUORA_KEEP_MESSAGES", "2192d")
+    assert RetentionSettings.load().sequora_keep_messages == timedelta(days=2192)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("SEQUORA_KEEP_RUNS", "23h", "must be between 1 and 3650 days"),
+        ("SEQUORA_KEEP_RUNS", "0s", "must be between 1 and 3650 days"),
+        ("SEQUORA_KEEP_MESSAGES", "29d", "must be between 30 and 3650 days"),
+        ("SEQUORA_KEEP_MESSAGES", "3651d", "must be between 30 and 3650 days"),
+        ("SEQUORA_KEEP_MESSAGES", "for ever", "is not a length of time"),
+    ],
+)
+def test_a_retention_that_would_delete_what_is_needed_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    """A text's receipt and its doubts must be long over, and an engineer must have seen last night's runs."""
+    monkeypatch.setenv(name, value)
+    assert sentence(RetentionSettings).startswith(f"{name} {problem}: give a length of time")
+
+
+def test_runs_are_not_kept_longer_than_what_they_have_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Executed again, a run would find nothing and send it once more."""
+    monkeypatch.setenv("SEQUORA_KEEP_RUNS", "31d")
+    monkeypatch.setenv("SEQUORA_KEEP_MESSAGES", "30d")
+    assert sentence(RetentionSettings).startswith("SEQUORA_KEEP_RUNS is longer than SEQUORA_KEEP_MESSAGES: ")
+    monkeypatch.setenv("SEQUORA_KEEP_RUNS", "30d")
+    assert RetentionSettings.load()

@@ -11,16 +11,22 @@ from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorType  # no public way leads to a sensor's ticks
 
 from sequora_orchestration.domain.notification import in_words
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import ALL_KINDS, Figures, Provider, Waiting, open_ledger
+from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
+from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
+
+LEDGER_TABLES = ("orchestration.notification", "orchestration.notification_event", "orchestration.operator_action")
+DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
 
 def status(*, as_json: bool) -> str:
     """Return what `sequora status` prints. Raises SettingError, SchemaMissingError and database errors."""
-    figures, ticks = open_ledger().figures(), tick_ages()
+    figures, ticks, tables = open_ledger().figures(), tick_ages(), sizes()
     if as_json:
-        figures_and_ticks = {**asdict(figures), "tick_ages": ticks}
-        return json.dumps(figures_and_ticks, indent=2, ensure_ascii=False, default=datetime.isoformat)
-    return "\n".join(_lines(figures, ticks))
+        everything = {**asdict(figures), "tick_ages": ticks, "sizes": {name: asdict(tables[name]) for name in tables}}
+        return json.dumps(everything, indent=2, ensure_ascii=False, default=datetime.isoformat)
+    return "\n".join([*_lines(figures, ticks), *_size_lines(tables)])
 
 
 def tick_ages() -> dict[str, float] | None:
@@ -33,6 +39,22 @@ def tick_ages() -> dict[str, float] | None:
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
                 began[state.instigator_name] = max(tick.timestamp, began.get(state.instigator_name, 0))
         return {name: time.time() - timestamp for name, timestamp in began.items()}
+
+
+def sizes() -> dict[str, TableSize]:
+    """Return how big the tables are that grow: the ledger's, and Dagster's where DAGSTER_PG_URL is set."""
+    tables = table_sizes(engine_for(DatabaseSettings.load().supabase_db_url), LEDGER_TABLES)
+    if os.environ.get("DAGSTER_PG_URL"):
+        tables |= table_sizes(engine_for(DagsterStorageSettings.load().dagster_pg_url), DAGSTER_TABLES)
+    return tables
+
+
+def _size_lines(tables: dict[str, TableSize]) -> Iterator[str]:
+    yield "Sizes, with indexes"
+    for name, size in tables.items():
+        yield f"  {name.removeprefix('orchestration.'):<28} {size.bytes / 1e6:,.1f} MB, about {size.rows:,} rows"
+    if not tables.keys() >= set(DAGSTER_TABLES):
+        yield "  Dagster's: not known; set DAGSTER_PG_URL to see them"
 
 
 def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:

@@ -41,7 +41,7 @@ from sequora_orchestration.resources.database import SchemaMissingError
 from sequora_orchestration.resources.ledger import InHand, Outcome, Subject, open_ledger
 from sequora_orchestration.resources.queues import QUEUES, Queue
 from sequora_orchestration.resources.sms_sender import open_sms_sender
-from sequora_orchestration.settings import AppSettings
+from sequora_orchestration.settings import AppSettings, SettingError
 
 # What the UI shows of an op's retries. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
 # `retried` asks for those itself.
@@ -180,7 +180,7 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
     """
     try:
         yield
-    except (SchemaMissingError, SenderUnusableError) as error:
+    except (SchemaMissingError, SenderUnusableError, SettingError) as error:
         raise Failure(str(error), allow_retries=False) from None
     except (Failure, RetryRequested):
         raise

@@ -6,7 +6,7 @@ holds the states and their moves (`orchestration.notification_move`) and keeps t
 
 import hmac
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
@@ -26,7 +26,7 @@ from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
-from sequora_orchestration.settings import DatabaseSettings, DeliverySettings, WorkflowSettings
+from sequora_orchestration.settings import LONGEST_DELAY, DatabaseSettings, DeliverySettings, WorkflowSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -69,6 +69,9 @@ BATCHES_A_TICK = 5
 
 # Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
 RECENT = 3600
+
+# Of so many events at a time it is looked whether their messages can be deleted: a batch takes some 50 ms.
+EVENTS_A_BATCH = 1000
 
 # Every kind of message, where one is paused or resumed.
 ALL_KINDS = "all"
@@ -174,7 +177,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubts:
-    """What became of texts in doubt, ever."""
+    """What became of texts in doubt, as far back as the ledger goes."""
 
     adopted: int
     """Found at the phone company."""
@@ -648,6 +651,38 @@ class Ledger:
     def _ordered(self, verb: str, id_: str, kind: str | None, operator: Operator) -> list[OrderedMessage]:
         rows = self._rows(verb, id=id_, own_id=_uuid(id_), kind=kind, verb=verb, who=operator.who, why=operator.why)
         return [_ordered(row) for row in rows]
+
+    def delete_what_is_over(self, kept: timedelta) -> Iterator[int]:
+        """Delete, oldest first, what has been over for longer than `kept`; yield how many messages of each batch.
+
+        Never those about a task that is open or an episode that is recent, whatever their age: they are why nobody is
+        told again.
+        """
+        seconds, after, goes_on = kept.total_seconds(), 0, True
+        while goes_on:
+            (old,) = self._rows("old_subjects", kept=seconds, after=after, most=EVENTS_A_BATCH)
+            after, goes_on = old["last"], old["goes_on"]
+            still_open = self._rows("open_tasks", ids=id_array(old["task_ids"]))
+            recent = self._rows(
+                "recent_episodes",
+                ids=id_array(old["episode_ids"]),
+                check_in_delay=LONGEST_DELAY.total_seconds(),
+            )
+            deleted, _ = self._execute(
+                "delete_what_is_over",
+                {
+                    "kept": seconds,
+                    "task_ids": list(set(old["task_ids"]) - {row["id"] for row in still_open}),
+                    "episode_ids": list(set(old["episode_ids"]) - {row["id"] for row in recent}),
+                },
+            )
+            yield deleted
+        self._changed("delete_old_pauses", kept=seconds)
+
+    def texts_wait(self) -> bool:
+        """Return whether there are messages that could be sent, and no worker has time for them."""
+        (row,) = self._rows("texts_wait")
+        return bool(row["wait"])
 
     def figures(self, *, most: int = 10) -> Figures:
         """Return the ledger at a glance, with up to `most` messages that a person should look at."""

@@ -762,7 +762,7 @@ ORDER BY created_at DESC
 LIMIT :most;
 
 -- name: doubts
--- What became of texts in doubt, ever. Reading changes nothing.
+-- What became of texts in doubt, as far back as the ledger goes. Reading changes nothing.
 SELECT count(*) FILTER (WHERE to_state = 'SENT' AND reason IS NOT NULL) AS adopted,
        count(*) FILTER (WHERE to_state = 'QUEUED') AS sent_again,
        count(*) FILTER (WHERE to_state = 'HELD') AS held
@@ -876,3 +876,84 @@ changed AS (
 ),
 recorded AS ({recorded})
 SELECT id::text, kind, state FROM changed;
+
+-- name: old_subjects
+-- The tasks and episodes (those of messages without a task) that events are about which are older than :kept seconds,
+-- of the :most events after one (:after). An event's id is as old as the event, so no other index is needed; and every
+-- message has one. Reading changes nothing.
+WITH walked AS MATERIALIZED (
+    SELECT id, notification_id, at < orchestration.clock() - make_interval(secs => :kept) AS is_old
+    FROM orchestration.notification_event
+    WHERE id > :after
+    ORDER BY id
+    LIMIT :most
+),
+subject AS MATERIALIZED (
+    SELECT DISTINCT n.task_id, CASE WHEN n.task_id IS NULL THEN n.episode_id END AS episode_id
+    FROM walked
+    JOIN orchestration.notification n ON n.id = walked.notification_id
+    WHERE walked.is_old
+)
+SELECT max(id) AS last, count(*) FILTER (WHERE is_old) = :most AS goes_on,
+       ARRAY(SELECT task_id FROM subject WHERE task_id IS NOT NULL) AS task_ids,
+       ARRAY(SELECT episode_id FROM subject WHERE episode_id IS NOT NULL) AS episode_ids
+FROM walked;
+
+-- name: open_tasks
+-- Those of these tasks that a sensor's question can be about: without their messages they would count as new. Reading
+-- changes nothing.
+SELECT t.id::text
+FROM public."EscalationTask" t
+WHERE t.id = ANY (:ids) AND (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE;
+
+-- name: recent_episodes
+-- Those of these episodes that the question for new ones reaches, now or with another delay (:check_in_delay is the
+-- longest): without their messages they would count as new. One may say that it was created in the future. Reading
+-- changes nothing.
+SELECT e.id::text
+FROM public."Episode" e
+WHERE e.id = ANY (:ids)
+  AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at))
+      >= orchestration.clock() - make_interval(days => 7, secs => :check_in_delay);
+
+-- name: delete_what_is_over
+-- All messages about these tasks and episodes, with their history and what operators ordered about them, if every one of
+-- them is over and nothing has happened to it for :kept seconds. They go together: what is said of a younger message may
+-- refer to an older one, and `resend` counts them. Twice, or two at once: the second finds nothing, or skips what the
+-- first has locked.
+WITH candidate AS MATERIALIZED (
+    SELECT id,
+           bool_and(
+               state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+               AND greatest(created_at, claimed_at, attempted_at, sent_at, due_at)
+                   < orchestration.clock() - make_interval(secs => :kept)
+           ) OVER (PARTITION BY task_id, CASE WHEN task_id IS NULL THEN episode_id END) AS all_are_over
+    FROM orchestration.notification
+    WHERE task_id = ANY (CAST(:task_ids AS text[]))
+       OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
+),
+deletable AS MATERIALIZED (
+    SELECT n.id
+    FROM orchestration.notification n
+    JOIN candidate ON candidate.id = n.id AND candidate.all_are_over
+    WHERE n.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+    FOR UPDATE OF n SKIP LOCKED
+),
+orders AS (
+    DELETE FROM orchestration.operator_action WHERE notification_id IN (SELECT id FROM deletable)
+)
+DELETE FROM orchestration.notification WHERE id IN (SELECT id FROM deletable);
+
+-- name: delete_old_pauses
+-- What operators ordered about no message, but about all of a kind: pause and resume. Twice: nothing is left to delete.
+DELETE FROM orchestration.operator_action
+WHERE notification_id IS NULL AND at < orchestration.clock() - make_interval(secs => :kept);
+
+-- name: texts_wait
+-- Whether there is a message that no run has taken up a second after it was claimed: all workers are busy. Reading changes
+-- nothing.
+SELECT EXISTS (
+    SELECT FROM orchestration.notification
+    WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NULL AND lease_until > orchestration.clock()
+      AND claimed_at <= orchestration.clock() - interval '1 second'
+) AS wait;

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -209,3 +210,27 @@ def test_status_says_when_the_phone_company_takes_no_texts(care_url: str, ledger
     figures = json.loads(sequora("status", "--json", environment={"SUPABASE_DB_URL": care_url}).stdout)
     assert figures["provider"]["is_open"] is False
     assert figures["doubts"] == {"adopted": 0, "sent_again": 0, "held": 0}
+
+
+def test_status_says_how_big_what_grows_has_become(
+    postgres: EmbeddedPostgres, care: Care, care_url: str, ledger: Ledger
+) -> None:
+    """The ledger's tables, and Dagster's where its database is known; as text and as JSON."""
+    care.a_task(care.a_nurse())
+    ledger.claim(NEW_TASKS)
+    care.rows("ANALYZE")
+    environment = {"SUPABASE_DB_URL": care_url}
+    shown = sequora("status", environment=environment).stdout
+    assert re.search(r"\n  notification +0\.\d MB, about 1 rows\n", shown)
+    assert "set DAGSTER_PG_URL to see them" in shown
+    name = f"dagster_{uuid4().hex[:8]}"
+    postgres.create_database(name)
+    environment["DAGSTER_PG_URL"] = postgres.url(name)
+    assert sequora("migrate", environment=environment).returncode == 0
+    shown = sequora("status", environment=environment).stdout
+    assert re.search(r"\n  event_logs +0\.\d MB, about 0 rows\n", shown)
+    assert "set DAGSTER_PG_URL to see them" not in shown
+    sizes = json.loads(sequora("status", "--json", environment=environment).stdout)["sizes"]
+    assert sizes["orchestration.notification"]["rows"] == 1
+    assert sizes["orchestration.notification"]["bytes"] > 0
+    assert {"runs", "run_tags", "event_logs", "job_ticks"} <= set(sizes)

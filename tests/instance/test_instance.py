@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 from care import NURSE_PHONE, Care
 from dagster import DagsterInstance
 from dagster._core.run_coordinator import DefaultRunCoordinator
+from dagster._core.scheduler.instigation import InstigatorType
 from phones import Phones
 from sqlalchemy import create_engine, event, text
 
@@ -102,6 +104,13 @@ def test_the_instance_is_the_fast_one(instance: DagsterInstance) -> None:
     assert instance.run_monitoring_enabled
 
 
+@pytest.mark.parametrize("kind", [InstigatorType.SENSOR, InstigatorType.SCHEDULE])
+def test_no_tick_is_kept_for_ever_and_none_longer_than_others(instance: DagsterInstance, kind: InstigatorType) -> None:
+    """Dagster's own default keeps most; and kept longer, some would be looked through at the end of every tick."""
+    (days,) = set(instance.get_tick_retention_settings(kind).values())
+    assert 0 < days <= 30
+
+
 @pytest.mark.parametrize("scheme", ["postgresql://", "postgres://"])
 def test_either_form_of_url_will_do(dagster_url: str, scheme: str) -> None:
     """Providers hand out both."""
@@ -110,6 +119,25 @@ def test_either_form_of_url_will_do(dagster_url: str, scheme: str) -> None:
         {"postgres_url": dagster_url.replace("postgresql://", scheme), "should_autocreate_tables": False},
     )
     assert storage.run_storage.get_runs_count() == 0
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_old_run_goes_from_every_table_of_dagsters(
+    instance: DagsterInstance, dagster_url: str, care: Care, phones: Phones
+) -> None:
+    """Its tags and events with it; what is left are the definitions, as often as they have changed."""
+    task = care.a_task(care.a_nurse())
+    notify = defs.get_job_def("notify_nurse_task")
+    assert notify.execute_in_process(run_config={"task_ids": [task]}, instance=instance).success
+    phones(NURSE_PHONE).received_text()
+    care.it_is(datetime.now(UTC) + timedelta(days=31))
+    deletion = defs.get_job_def("delete_what_is_over").execute_in_process(instance=instance)
+    engine = create_engine(postgres_url(dagster_url))
+    with engine.connect() as connection:
+        for table in ("runs", "run_tags", "event_logs"):
+            ids = connection.scalars(text(f"SELECT DISTINCT run_id FROM {table}")).all()
+            assert set(ids) <= {deletion.run_id}, table
+    engine.dispose()
 
 
 def test_making_the_tables_again_changes_nothing(dagster_url: str) -> None:

@@ -5,12 +5,12 @@ import re
 import pytest
 from care import Care
 
-from sequora_orchestration.resources import care_database, ledger
+from sequora_orchestration.resources import care_database, ledger, table_sizes
 from sequora_orchestration.resources.queues import QUESTIONS, QUEUES
 
 STATEMENTS = {
     f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
-    for module in (care_database, ledger)
+    for module in (care_database, ledger, table_sizes)
     for name, sql in module.SQL.all.items()
     if "{question}" not in sql.text
 } | {
@@ -37,7 +37,7 @@ def test_the_statement_can_be_prepared(care: Care, name: str) -> None:
         connection.exec_driver_sql("DEALLOCATE the_statement")
 
 
-@pytest.mark.parametrize("module", [care_database, ledger])
+@pytest.mark.parametrize("module", [care_database, ledger, table_sizes])
 def test_every_statement_says_why_it_is_safe(module: object) -> None:
     """What stands under a name begins with a comment, or the file's head covers all."""
     sql = module.SQL  # type: ignore[attr-defined]

@@ -1,0 +1,65 @@
+"""`python -m bench.growth`: what a tick and a run cost with much stored, and two simulated years; tables to stdout."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from bench.__main__ import end
+from bench.growth import cost
+from bench.growth.two_years import Load, markdown, two_years
+from bench.report import machine
+from bench.system import StartError, workplace
+from sequora_orchestration.local.postgres import embedded_postgres
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.settings import postgres_url
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; return 1 if a text was lost or doubled, or a system did not come up."""
+    options = _options(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    load, failed, parts, version = os.getloadavg()[0], False, [], ""
+    try:
+        with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
+            if options.only != "years":
+                measured = cost.costs(directory, postgres, runs=options.runs, ticks=options.ticks, say=_say)
+                failed = any(one.calm.missing or one.calm.doubled for one in measured)
+                parts += ["**The cost of what is stored**", cost.markdown(measured)]
+            if options.only != "cost":
+                day = Load(tasks=options.tasks_a_day, episodes=options.tasks_a_day // 5, runs=40, ticks=1000)
+                began = time.monotonic()
+                mornings = list(two_years(directory, postgres, day, every=options.every, say=_say))
+                _say(f"two years took {time.monotonic() - began:.0f} s")
+                parts += ["**Two simulated years**", markdown(mornings, day)]
+            with engine_for(postgres_url(postgres.url("postgres"))).connect() as connection:
+                version = str(connection.exec_driver_sql("SHOW server_version").scalar())
+    except StartError as error:
+        _say(str(error))
+        return 1
+    print("\n\n".join([*parts, str(machine(postgres=version, load=load))]))
+    return int(failed)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.growth",
+        description="Measures whether anything grows. Everything it needs is brought along and taken down again.",
+    )
+    parser.add_argument("--only", choices=["cost", "years"], help="leave the other part out")
+    parser.add_argument("--runs", type=int, default=100_000, metavar="N", help="runs to store (%(default)s)")
+    parser.add_argument("--ticks", type=int, default=1_000_000, metavar="N", help="ticks to store (%(default)s)")
+    parser.add_argument("--tasks-a-day", type=int, default=200, metavar="N", help="in the two years (%(default)s)")
+    parser.add_argument("--every", type=int, default=60, metavar="N", help="a row each so many days (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Deletes what is past its retention: messages of the ledger that are over, and Dagster's finished runs.
+
+Ticks are not deleted here: the daemon does that after each tick, as `retention` in `dagster.yaml` says.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    ResourceParam,
+    RunsFilter,
+    job,
+    op,
+)
+
+from sequora_orchestration.jobs.steps import RETRIES, retried
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.settings import RetentionSettings
+
+# Seconds for which a step goes on; both together are well below the ten minutes after which Dagster ends a run.
+MOST_SECONDS = 120
+
+# Deleting a run takes some 5 ms.
+RUNS_A_BATCH = 50
+
+FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+
+
+@op(out=Out(Nothing), retry_policy=RETRIES)
+def delete_old_messages(context: OpExecutionContext, ledger: ResourceParam[Ledger]) -> None:
+    """Delete messages that have been over for SEQUORA_KEEP_MESSAGES, with their history; never an open task's."""
+    with retried(context):
+        kept = RetentionSettings.load().sequora_keep_messages
+        delete_in_batches(context, ledger, ledger.delete_what_is_over(kept))
+
+
+@op(out=Out(Nothing), retry_policy=RETRIES)
+def delete_old_runs(context: OpExecutionContext, ledger: ResourceParam[Ledger]) -> None:
+    """Delete runs that began SEQUORA_KEEP_RUNS ago and are finished, with their events."""
+    with retried(context):
+        begun_before = ledger.moment().now - RetentionSettings.load().sequora_keep_runs
+        delete_in_batches(context, ledger, finished_runs_deleted(context.instance, begun_before))
+
+
+def finished_runs_deleted(instance: DagsterInstance, begun_before: datetime) -> Iterator[int]:
+    """Delete finished runs, oldest first; yield how many of each batch. Twice at once: the same are deleted once."""
+    past = RunsFilter(statuses=FINISHED, created_before=begun_before)
+    while records := instance.get_run_records(past, limit=RUNS_A_BATCH, ascending=True):
+        for record in records:
+            instance.delete_run(record.dagster_run.run_id)
+        yield len(records)
+
+
+def delete_in_batches(context: OpExecutionContext, ledger: Ledger, batches: Iterator[int]) -> None:
+    """Go through the batches until the last, or until texts wait for this worker, or the time is over; say so.
+
+    What is left is deleted by the next run.
+    """
+    deleted, began, ended_by = 0, time.monotonic(), "nothing is left"
+    for count in batches:
+        deleted += count
+        if ledger.texts_wait():
+            ended_by = "texts wait for a worker; the next run goes on"
+            break
+        if time.monotonic() - began > MOST_SECONDS:
+            ended_by = "its time is over; the next run goes on"
+            break
+    context.log.info(f"{deleted} deleted: {ended_by}")
+    context.add_output_metadata(
+        {"deleted": deleted, "ended by": ended_by, "seconds": round(time.monotonic() - began, 3)}
+    )
+
+
+@job
+def delete_what_is_over() -> None:
+    """Delete messages and runs that are past their retention, in small batches, without holding anybody up.
+
+    Launched every quarter of an hour of the night; most of these find little to do. By hand: as it is.
+    """
+    delete_old_messages()
+    delete_old_runs()
