@@ -61,7 +61,7 @@ class _Broker:
             )
         try:
             with app.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1, timeout=PATIENCE_WITH_THE_BROKER)
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
         except OperationalError as error:
             said, to_do = TROUBLES.get(type(error.__cause__).__name__, TROUBLES["ConnectionError"])
             return fail(said, to_do=to_do)

@@ -65,7 +65,7 @@ NEEDED_TABLES: Mapping[str, NeededTable] = {
 def checks() -> list[Check]:
     """Return the checks of this area, in order."""
     care = _Care()
-    reached, readable = "care database", ("columns", "rights", "row security")
+    reached, readable = "care database", ("columns", "schema", "rights", "row security")
     return [
         Check(name=reached, find=care.reached),
         Check(name="encryption", find=care.encryption, needs=(reached,)),
@@ -73,7 +73,7 @@ def checks() -> list[Check]:
         Check(name="tables", find=care.tables, needs=(reached,)),
         Check(name="columns", find=care.columns, needs=("tables",)),
         Check(name="schema", find=care.schema, needs=(reached,)),
-        Check(name="rights", find=care.rights, needs=("tables", "schema")),
+        Check(name="rights", find=care.rights, needs=("tables",)),
         Check(name="row security", find=care.row_security, needs=("tables",)),
         Check(name="helpful indexes", find=care.helpful_indexes, needs=("tables",)),
         Check(name="going live", find=care.going_live, needs=("schema", "rights")),
