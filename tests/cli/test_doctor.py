@@ -319,6 +319,18 @@ def test_a_missing_column_is_named(care: Care) -> None:
     assert '"Patient".language_code, "Patient".timezone' in finding.said
 
 
+@pytest.mark.parametrize(("zone", "level"), [("America/New_York", Level.WARN), ("Etc/UTC", Level.OK)])
+def test_times_without_a_zone_are_told_where_they_are_not_taken_for_utc(
+    settings: dict[str, str], care: Care, zone: str, level: Level
+) -> None:
+    """Some tools make such columns, and write UTC into them."""
+    care.rows('ALTER TABLE "EscalationTask" ALTER sla_due_at TYPE timestamp, ALTER created_at TYPE timestamp')
+    care.rows(f"ALTER DATABASE {make_url(settings['SUPABASE_DB_URL']).database} SET timezone = '{zone}'")
+    finding = look(care_area)["columns"]
+    assert finding.level is level
+    assert level is Level.OK or '"EscalationTask".sla_due_at, "EscalationTask".created_at' in finding.said
+
+
 @pytest.mark.parametrize(
     ("change", "said", "to_do"),
     [
@@ -544,6 +556,7 @@ def test_a_database_that_cannot_be_reached_is_told_why(
     finding = next(one for key, one in look(area).items() if key in {"care database", "Dagster storage"})
     assert finding.level is Level.FAIL
     assert said in finding.said
+    assert name in (finding.to_do or "")
     assert SECRET not in repr(finding)
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, RowMapping, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
@@ -97,7 +97,7 @@ class _Care:
     def reached(self) -> Finding:
         try:
             (server,) = self._rows("server")
-        except OperationalError as error:
+        except DBAPIError as error:
             return trouble(error, variable="SUPABASE_DB_URL")
         if server["major"] < OLDEST_POSTGRES:
             return fail(
@@ -137,9 +137,10 @@ class _Care:
         return ok("the database's and this machine's agree")
 
     @cached_property
-    def _columns(self) -> set[tuple[str, str]]:
+    def _columns(self) -> Mapping[tuple[str, str], str]:
+        """The type of each column that is there, by table and name."""
         rows = self._rows("columns", tables=list(NEEDED_TABLES))
-        return {(row["table_name"], row["column_name"]) for row in rows}
+        return {(row["table_name"], row["column_name"]): row["type_name"] for row in rows}
 
     def tables(self) -> Finding:
         there = {table for table, _ in self._columns}
@@ -152,8 +153,16 @@ class _Care:
 
     def columns(self) -> Finding:
         needed = [(name, column) for name, table in NEEDED_TABLES.items() for column in table.columns]
-        if missing := [f'"{table}".{column}' for table, column in needed if (table, column) not in self._columns]:
-            return fail(f"missing: {', '.join(missing)}", to_do="apply the application's own migrations")
+        if missing := [one for one in needed if one not in self._columns]:
+            return fail(f"missing: {_listed(missing)}", to_do="apply the application's own migrations")
+        (server,) = self._rows("server")
+        zoneless = [one for one in needed if self._columns[one] == "timestamp without time zone"]
+        if zoneless and server["is_off_utc"]:
+            return warn(
+                f"times without a zone in {_listed(zoneless)}, which this role's sessions do not take for UTC: what is "
+                "due would come hours off",
+                to_do="if the application writes UTC there, ALTER ROLE … SET timezone TO 'UTC' for this role",
+            )
         return ok(f"the {len(needed)} columns that are used are there")
 
     def schema(self) -> Finding:
@@ -280,6 +289,10 @@ def _backend(connection: Connection) -> int:
 
 def _quoted(tables: Collection[str]) -> str:
     return ", ".join(f'"{table}"' for table in tables)
+
+
+def _listed(columns: Collection[tuple[str, str]]) -> str:
+    return ", ".join(f'"{table}".{column}' for table, column in columns)
 
 
 def _count(count: int, noun: str) -> str:

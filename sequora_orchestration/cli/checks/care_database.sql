@@ -2,13 +2,16 @@
 -- is safe to run twice.
 
 -- name: server
+-- Off UTC is a session in which it is another time than that in winter or in summer.
 SELECT current_setting('server_version') AS version,
        CAST(current_setting('server_version_num') AS integer) / 10000 AS major,
        pg_is_in_recovery() OR CAST(current_setting('default_transaction_read_only') AS boolean) AS is_read_only,
+       EXTRACT(timezone FROM timestamptz '2026-01-01') <> 0 OR EXTRACT(timezone FROM timestamptz '2026-07-01') <> 0
+           AS is_off_utc,
        clock_timestamp() AS now;
 
 -- name: columns
-SELECT c.relname AS table_name, a.attname AS column_name
+SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type_name
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relnamespace = to_regnamespace('public')

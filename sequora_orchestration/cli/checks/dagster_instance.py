@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import PATIENCE_TO_CONNECT, reading_engine, trouble
@@ -64,7 +64,7 @@ class _Storage:
         try:
             with reading_engine(self._url).connect() as connection:
                 connection.execute(text("SELECT 1"))
-        except OperationalError as error:
+        except DBAPIError as error:
             return trouble(error, variable="DAGSTER_PG_URL")
         return ok("reached")
 

@@ -98,14 +98,12 @@ def reading_engine(url: str) -> Engine:
     return engine.execution_options(postgresql_readonly=True)
 
 
-def trouble(error: DBAPIError, *, variable: str | None = None) -> Finding:
+def trouble(error: DBAPIError, *, variable: str = "the database's URL") -> Finding:
     """Say what went wrong with the database at the URL that a variable holds, without its address, user or values."""
-    variable = variable or "the database's URL"
-    code = error.orig.pgcode if isinstance(error.orig, Error) else None
-    if code and isinstance(error.orig, Error):
+    if isinstance(error.orig, Error) and error.orig.pgcode:
         to_do = (
             "as the owner, run sequora_orchestration/migrations/role.sql, which grants what the system needs"
-            if code == INSUFFICIENT_PRIVILEGE
+            if error.orig.pgcode == INSUFFICIENT_PRIVILEGE
             else "see the server's log for why, and try again"
         )
         return fail(f"the database refuses: {without_values(error.orig)}", to_do=to_do)
