@@ -271,7 +271,9 @@ class SmsSender:
         """Return how our account stands. Raises AccountError."""
         with _account_errors():
             account = self._client.api.v2010.account.fetch()
-        return Account(status=str(account.status), is_trial=str(account.type).lower() == "trial")
+        if not account.status:
+            raise AccountError(Unclear("the phone company's answer does not say how the account stands"))
+        return Account(status=account.status, is_trial=str(account.type).lower() == "trial")
 
     def sender(self) -> Sender | None:
         """Return how the number or the messaging service is set up that texts come from; None if it is not ours.

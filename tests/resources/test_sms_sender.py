@@ -546,7 +546,7 @@ def test_parts_of_twilio_with_a_host_of_their_own_are_asked_there(
     assert asked == [address]
 
 
-@pytest.mark.parametrize("answer", [b"{", b"[]", b"", b"null"])
+@pytest.mark.parametrize("answer", [b"{", b"[]", b"", b"null", b"{}"])
 def test_an_account_that_cannot_be_read_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     """Whatever stands before the phone company may answer anything."""
     with answering(200, answer) as url:
