@@ -10,6 +10,7 @@ from phones import Phones
 from runs import Runs
 from sqlalchemy import create_engine
 
+from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import steps
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
@@ -20,6 +21,7 @@ from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.settings import postgres_url
 
 TEMPLATE = "care_template"
+DAGSTER_TEMPLATE = "dagster_template"
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +63,23 @@ def ledger(care_url: str) -> Ledger:
 def care_database(care_url: str) -> CareDatabase:
     """The application's tables as our code reads them."""
     return CareDatabase(engine_for(care_url))
+
+
+@pytest.fixture(scope="session")
+def dagster_template(postgres: EmbeddedPostgres) -> str:
+    """The name of a database with Dagster's own tables, to be cloned."""
+    postgres.create_database(DAGSTER_TEMPLATE)
+    make_tables(postgres_url(postgres.url(DAGSTER_TEMPLATE)))
+    return DAGSTER_TEMPLATE
+
+
+@pytest.fixture
+def dagster_url(postgres: EmbeddedPostgres, dagster_template: str) -> Iterator[str]:
+    """The URL of a database of this test's own for Dagster, with its tables."""
+    name = f"dagster_{uuid4().hex[:12]}"
+    postgres.create_database(name, template=dagster_template)
+    yield postgres.url(name)
+    postgres.drop_database(name)
 
 
 @pytest.fixture(scope="session")

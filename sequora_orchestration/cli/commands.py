@@ -71,6 +71,23 @@ def migrate(*, app_indexes: bool) -> None:
 
 
 @sequora.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(*, as_json: bool) -> None:
+    """Check everything that the system needs, and say what to do where something is amiss.
+
+    Settings, the care database with its tables, columns, rights, indexes and our schema, people to text, Dagster's
+    directory and database, the broker and its workers, and the Twilio account. One line per check: ok, warn (it works,
+    but could do better, or is not started yet), FAIL, or skip where a check needs one that has failed. It changes
+    nothing, and ends with 1 if any has failed.
+    """
+    from sequora_orchestration.cli.doctor import doctor
+
+    report, is_well = doctor(as_json=as_json)
+    click.echo(report)
+    sys.exit(0 if is_well else 1)
+
+
+@sequora.command()
 @_DIRECTORY
 def demo(directory: Path) -> None:
     """Show each workflow once on an embedded system, and end.

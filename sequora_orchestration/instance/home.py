@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 
 TEMPLATES = Path(__file__).parent
+FILES = ("dagster.yaml", "workspace.yaml")
 CODE_PORT = 4266
 
 
@@ -15,7 +16,7 @@ def furnish(home: Path, *, code_port: int = CODE_PORT, overwrite: bool = False) 
     """
     home.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in ("dagster.yaml", "workspace.yaml"):
+    for name in FILES:
         target = home / name
         if overwrite or not target.exists():
             text = (TEMPLATES / name).read_text(encoding="utf-8")
@@ -30,3 +31,13 @@ def code_port_of(home: Path) -> int | None:
     if not workspace.exists():
         return None
     return int(yaml.safe_load(workspace.read_text(encoding="utf-8"))["load_from"][0]["grpc_server"]["port"])
+
+
+def of_its_own(home: Path) -> list[str]:
+    """Return the sections of `dagster.yaml` in `home` that are not as this version has them. Raises yaml.YAMLError."""
+    ours, theirs = (
+        yaml.safe_load((directory / "dagster.yaml").read_text(encoding="utf-8")) for directory in (TEMPLATES, home)
+    )
+    if not isinstance(theirs, dict):
+        return sorted(ours)
+    return sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name))

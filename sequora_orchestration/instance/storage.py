@@ -97,3 +97,9 @@ def make_tables(url: str) -> None:
     storage.run_storage.upgrade()  # type: ignore[attr-defined]  # every SQL storage has it, the base class does not
     storage.event_log_storage.upgrade()
     storage.schedule_storage.upgrade()
+
+
+def revisions(url: str) -> tuple[str | None, str]:
+    """Return the revision that Dagster's tables are at, None if there are none, and the one that this Dagster needs."""
+    storage = DagsterPostgresStorage(url, should_autocreate_tables=False)
+    return storage.run_storage.alembic_version()  # type: ignore[return-value]  # None only for storages without tables

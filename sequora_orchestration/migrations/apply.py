@@ -70,6 +70,13 @@ def _migrate(engine: Engine) -> list[str]:
         return [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
 
 
+def revisions(engine: Engine) -> tuple[str | None, list[str]]:
+    """Return the revision that the schema is at, None if there is none, and all that this code knows, oldest first."""
+    with engine.connect() as connection:
+        script = ScriptDirectory.from_config(alembic_config(connection))
+        return _applied(connection), [revision.revision for revision in script.walk_revisions()][::-1]
+
+
 def _applied(connection: Connection) -> str | None:
     context = MigrationContext.configure(
         connection, opts={"version_table": "migration", "version_table_schema": SCHEMA}

@@ -108,13 +108,13 @@ def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -
                     "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
                 ) from None
             # Both keep a sentence of their own, and a traceback shows both.
-            sentence = _without_values(error.orig)
+            sentence = without_values(error.orig)
             error.orig.args = (sentence,)
             error.args = (f"({type(error.orig).__name__}) {sentence}",)
         raise
 
 
-def _without_values(error: psycopg2.Error) -> str:
+def without_values(error: psycopg2.Error) -> str:
     """Return what the database says, as far as no value of a row can be in it: a name or a number, for instance."""
     code = error.pgcode or ""
     if code[:2] in _CLASSES_WITHOUT_VALUES:

@@ -11,9 +11,12 @@ import re
 import socket
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,6 +60,11 @@ LONGEST_PAUSE = 300.0
 # Bounds of Twilio's own (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
 SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
 
+# Where numbers are bought they come with this webhook: it answers every reply with a text about itself.
+DEMO_WEBHOOK = "https://demo.twilio.com/"
+
+_TWILIO = "api.twilio.com"
+_PHONE_NUMBER = re.compile(r"\+\d{7,15}")
 _TWILIO_CODE = re.compile(r"\d{5}")
 
 # What OpenSSL says when the handshake fails for good: a certificate that is not trusted, a server that speaks no TLS.
@@ -89,6 +97,43 @@ class ListedText:
     created_at: datetime | None
 
 
+class AccountError(Exception):
+    """What the phone company has of our account could not be read; the message says why, and `answer` what that is."""
+
+    def __init__(self, answer: Refused | Unclear) -> None:
+        """Say what the phone company said."""
+        super().__init__(answer.reason)
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Our account at the phone company."""
+
+    status: str
+    """`active`, `suspended` or `closed`."""
+
+    is_trial: bool
+
+
+class Replies(Enum):
+    """Who answers somebody who replies to a text of ours."""
+
+    NOBODY = "nobody"
+    DEMO = "the phone company's own demonstration"
+    WEBHOOK = "a webhook"
+    WEBHOOKS_OF_ITS_NUMBERS = "the webhooks of the messaging service's numbers"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """What our texts come from, as the phone company has it."""
+
+    can_text: bool
+    replies: Replies
+
+
 class _KeptAlive(HTTPAdapter):
     """Keeps its connections alive: a network that drops a silent one would put the next text in doubt."""
 
@@ -112,7 +157,9 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
         self.session.mount("http://", adapter)
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        address = urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc)
+        address = urlsplit(url)
+        if self._base.netloc != _TWILIO:  # whose parts have hosts of their own
+            address = address._replace(scheme=self._base.scheme, netloc=self._base.netloc)
         self._answered.headers = {}
         if method.upper() == "GET":
             kwargs["timeout"] = LIST_TIMEOUT
@@ -135,9 +182,8 @@ class SmsSender:
         self.texts_at_a_time = settings.sequora_texts_at_a_time
         self._http = _HttpClient(settings.twilio_api_base_url, at_a_time=self.texts_at_a_time)
         # The SDK imports what is behind `messages` when it is first asked for it: now, not with the first text.
-        self._messages = Client(
-            settings.twilio_account_sid, settings.twilio_auth_token, http_client=self._http
-        ).messages
+        self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=self._http)
+        self._messages = self._client.messages
         self._sender = (
             {"messaging_service_sid": settings.twilio_messaging_service_sid}
             if settings.twilio_messaging_service_sid
@@ -219,6 +265,48 @@ class SmsSender:
         receipts = (receipt(one.sid, str(one.status), one.error_code) for one in found)
         return [one for one in receipts if one]
 
+    def account(self) -> Account:
+        """Return how our account stands. Raises AccountError."""
+        with _account_errors():
+            account = self._client.api.v2010.account.fetch()
+        if not account.status:
+            raise AccountError(Unclear("the phone company's answer does not say how the account stands"))
+        return Account(status=account.status, is_trial=str(account.type).lower() == "trial")
+
+    def sender(self) -> Sender | None:
+        """Return how the number or the messaging service is set up that texts come from; None if it is not ours.
+
+        Of a sender that is no phone number, a short code or a name, nothing is known but what the settings say. Raises
+        AccountError.
+        """
+        if service_sid := self._sender.get("messaging_service_sid"):
+            return self._messaging_service(service_sid)
+        number = self._sender["from_"] or ""
+        if not _PHONE_NUMBER.fullmatch(number):
+            return Sender(can_text=True, replies=Replies.UNKNOWN)
+        with _account_errors():
+            # The filter also finds numbers that contain this one.
+            found = self._client.incoming_phone_numbers.list(phone_number=number, limit=PAGE_SIZE)
+        for one in found:
+            if one.phone_number == number:
+                return Sender(
+                    can_text=bool((one.capabilities or {}).get("sms")),
+                    replies=Replies.WEBHOOK if one.sms_application_sid else _replies(one.sms_url),
+                )
+        return None
+
+    def _messaging_service(self, sid: str) -> Sender | None:
+        with _account_errors():
+            try:
+                service = self._client.messaging.v1.services(sid).fetch()
+            except TwilioRestException as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+                return None
+        if service.use_inbound_webhook_on_number:
+            return Sender(can_text=True, replies=Replies.WEBHOOKS_OF_ITS_NUMBERS)
+        return Sender(can_text=True, replies=_replies(service.inbound_request_url))
+
     def _listed(self, wanted: dict[str, Any]) -> Iterator[Any]:
         try:
             yield from self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted)
@@ -233,6 +321,27 @@ def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> 
     # Where the body has no code, the SDK puts the HTTP status in its place.
     code = str(error.code) if error.code != error.status else ""
     return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None)
+
+
+@contextmanager
+def _account_errors() -> Iterator[None]:
+    """Raise AccountError for whatever the SDK raises, which may have a number in it."""
+    try:
+        yield
+    except (TwilioRestException, TwilioServiceException) as error:
+        raise AccountError(_judge_error_answer(error)) from None
+    except requests.exceptions.ConnectionError as error:
+        raise AccountError(_judge_broken_connection(error)) from None
+    except Exception as error:  # noqa: BLE001  # the SDK raises anything
+        raise AccountError(
+            Unclear(f"the phone company's answer did not come or could not be read ({type(error).__name__})")
+        ) from None
+
+
+def _replies(webhook: str | None) -> Replies:
+    if not webhook:
+        return Replies.NOBODY
+    return Replies.DEMO if webhook.startswith(DEMO_WEBHOOK) else Replies.WEBHOOK
 
 
 def _look_up_error(error: Exception) -> LookUpError:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from care import NURSE_PHONE, Care
@@ -18,19 +17,7 @@ from sequora_orchestration.definitions import defs
 from sequora_orchestration.instance import storage
 from sequora_orchestration.instance.home import CODE_PORT, code_port_of, furnish
 from sequora_orchestration.instance.storage import PooledPostgresStorage, make_tables
-from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.settings import postgres_url
-
-
-@pytest.fixture
-def dagster_url(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The URL of a database of this test's own for Dagster, with its tables."""
-    name = f"dagster_{uuid4().hex[:12]}"
-    postgres.create_database(name)
-    url = postgres.url(name)
-    make_tables(postgres_url(url))
-    yield url
-    postgres.drop_database(name)
 
 
 @pytest.fixture

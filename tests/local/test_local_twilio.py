@@ -635,6 +635,38 @@ def test_a_server_gives_its_port_back_even_with_an_answer_under_way(company: Pho
         assert second.url == first.url
 
 
+# ── The account ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_account_says_how_it_stands(twilio: Any, company: PhoneCompany) -> None:
+    """As the SDK reads it, until told otherwise."""
+    account = twilio.api.v2010.account.fetch()
+    assert (account.sid, account.status, account.type) == (TEST_ACCOUNT_SID, "active", "Full")
+    company.account_status, company.is_trial = "suspended", True
+    account = twilio.api.v2010.account.fetch()
+    assert (account.status, account.type) == ("suspended", "Trial")
+    company.forget()
+    assert twilio.api.v2010.account.fetch().status == "active"
+
+
+def test_the_account_has_the_numbers_that_it_may_text_from(twilio: Any, company: PhoneCompany) -> None:
+    """With their capabilities and their webhook."""
+    company.webhook = "https://app.example.com/replies"
+    [number] = twilio.incoming_phone_numbers.list(phone_number=OURS)
+    assert (number.phone_number, number.capabilities["sms"], number.sms_url) == (OURS, True, company.webhook)
+    assert twilio.incoming_phone_numbers.list(phone_number="+15005550007") == []
+
+
+def test_a_messaging_service_says_where_replies_go(twilio: Any, company: PhoneCompany) -> None:
+    """To a webhook of its own, or to its numbers'; another SID is not found."""
+    company.webhook_is_the_numbers = True
+    service = twilio.messaging.v1.services("MG" + "0" * 32).fetch()
+    assert (service.inbound_request_url, service.use_inbound_webhook_on_number) == (None, True)
+    with pytest.raises(TwilioRestException) as missing:
+        twilio.messaging.v1.services("MG-of-somebody-else").fetch()
+    assert (missing.value.status, missing.value.code) == (404, 20404)
+
+
 # ── Phones ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from phones import Phones
+from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped, unused-ignore]
+from twilio.http.response import Response  # type: ignore[import-untyped, unused-ignore]
 
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear
 from sequora_orchestration.domain.ledger_state import State
@@ -30,7 +32,12 @@ from sequora_orchestration.local.twilio.phone_company import (
 )
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.resources import sms_sender
-from sequora_orchestration.resources.sms_sender import LookUpError, SmsSender, open_sms_sender
+from sequora_orchestration.resources.sms_sender import (
+    AccountError,
+    LookUpError,
+    SmsSender,
+    open_sms_sender,
+)
 from sequora_orchestration.settings import SettingError, TwilioSettings
 
 SENDER = "+15005550006"
@@ -72,6 +79,9 @@ def answering(http_status: int, body: bytes) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
+            self.do_GET()
+
+        def do_GET(self) -> None:
             self.send_response(http_status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -509,3 +519,38 @@ def test_the_number_that_is_looked_for_is_not_logged(phones: Phones, caplog: pyt
     sender.texts_since(datetime.now(UTC))
     assert NUMBER[1:] not in caplog.text
     assert "Messages.json" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("base_url", "address"),
+    [
+        ("https://api.twilio.com", "https://messaging.twilio.com/v1/Services/MG1"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1/v1/Services/MG1"),
+    ],
+)
+def test_parts_of_twilio_with_a_host_of_their_own_are_asked_there(
+    monkeypatch: pytest.MonkeyPatch, base_url: str, address: str
+) -> None:
+    """At Twilio itself; another address stands for all of them."""
+    asked = []
+
+    def request(_client: object, _method: str, url: str, *_args: object, **_kwargs: object) -> Response:
+        asked.append(url)
+        return Response(404, "{}")
+
+    monkeypatch.setattr(TwilioHttpClient, "request", request)
+    monkeypatch.setenv("TWILIO_API_BASE_URL", base_url)
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", "MG1")
+    assert SmsSender(TwilioSettings.load()).sender() is None
+    assert asked == [address]
+
+
+@pytest.mark.parametrize("answer", [b"{", b"[]", b"", b"null", b"{}"])
+def test_an_account_that_cannot_be_read_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    """Whatever stands before the phone company may answer anything."""
+    with answering(200, answer) as url:
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        sender = SmsSender(TwilioSettings.load())
+        for ask in (sender.account, sender.sender):
+            with pytest.raises(AccountError):
+                ask()

@@ -8,6 +8,7 @@ phone number and a text.
 import asyncio
 import hmac
 import json
+import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,8 @@ MOST_CONVERSATIONS, MOST_TEXTS = 50, 50
 """What the inbox page gets, and of each conversation; a burst of thousands would only make it slow."""
 
 _API = "/2010-04-01/Accounts"
+_SERVICES = "/v1/Services"
+_SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
 _PAGE_SIZES = range(1, 1001)
 _DEFAULT_PAGE_SIZE = 50
 _AUTHENTICATE = Refusal(401, 20003, "Authenticate")
@@ -69,6 +72,8 @@ def create_app(company: PhoneCompany) -> Starlette:
             Route(f"{_API}/{{account_sid}}/Messages.json", api.authenticated(api.search)),
             Route(f"{_API}/{{account_sid}}/Messages/{{sid}}.json", api.authenticated(api.fetch)),
             Route(f"{_API}/{{account_sid}}.json", api.authenticated(api.account)),
+            Route(f"{_API}/{{account_sid}}/IncomingPhoneNumbers.json", api.authenticated(api.numbers)),
+            Route(f"{_SERVICES}/{{sid}}", api.authenticated(api.messaging_service)),
             Route("/", inbox.page),
             Route("/inbox.json", inbox.data),
             Route("/events", inbox.events),
@@ -95,7 +100,7 @@ class _Api:
             given = request.headers.get("authorization", "").encode()
             if not hmac.compare_digest(given, expected):
                 return _error(_AUTHENTICATE)
-            if request.path_params["account_sid"] != company.account_sid:
+            if request.path_params.get("account_sid", company.account_sid) != company.account_sid:
                 return _error(_AUTHENTICATE)
             return await endpoint(request)
 
@@ -181,13 +186,50 @@ class _Api:
                 "sid": sid,
                 "owner_account_sid": sid,
                 "friendly_name": "Local phone company",
-                "status": "active",
-                "type": "Full",
+                "status": self.company.account_status,
+                "type": "Trial" if self.company.is_trial else "Full",
                 "auth_token": None,
                 "date_created": None,
                 "date_updated": None,
                 "uri": request.url.path,
                 "subresource_uris": {"messages": f"{_API}/{sid}/Messages.json"},
+            }
+        )
+
+    async def numbers(self, request: Request) -> Response:
+        """GET IncomingPhoneNumbers.json: the one that is asked for, if the account has it."""
+        number = request.query_params.get("PhoneNumber", "")
+        return _json(
+            {
+                "incoming_phone_numbers": [
+                    {
+                        "sid": "PN" + "0" * 32,
+                        "account_sid": self.company.account_sid,
+                        "phone_number": number,
+                        "capabilities": {"sms": True, "mms": True, "voice": True, "fax": False},
+                        "sms_url": self.company.webhook,
+                        "sms_application_sid": "",
+                    }
+                ]
+                if self.company.owns(number)
+                else [],
+                "uri": request.url.path,
+                "next_page_uri": None,
+            }
+        )
+
+    async def messaging_service(self, request: Request) -> Response:
+        """GET Services/{sid}, which on the real API has a host of its own."""
+        sid = request.path_params["sid"]
+        if not _SERVICE_SID.fullmatch(sid):
+            return _error(_nothing_at(request.url.path))
+        return _json(
+            {
+                "sid": sid,
+                "account_sid": self.company.account_sid,
+                "inbound_request_url": self.company.webhook or None,
+                "use_inbound_webhook_on_number": self.company.webhook_is_the_numbers,
+                "url": str(request.url),
             }
         )
 

@@ -175,7 +175,9 @@ class PhoneCompany:
     Public attributes may be changed at any time: `undeliverable` maps a number to the error code with which
     texts that are accepted from then on will end; `seconds_per_status` is how long a text stays in each
     status on its way; `visible_after` is how many seconds old a text must be before it shows up in lists, for
-    which the real API promises nothing.
+    which the real API promises nothing; `account_status` and `is_trial` are how the account stands; `webhook` is
+    the address that is told of replies, whatever they reply to, and `webhook_is_the_numbers` whether a messaging
+    service leaves them to its numbers' webhooks.
     """
 
     def __init__(
@@ -201,6 +203,10 @@ class PhoneCompany:
         with self._changed:
             self.seconds_per_status, self.visible_after = self._defaults
             self.undeliverable: dict[str, int] = {}
+            self.account_status = "active"
+            self.is_trial = False
+            self.webhook = ""
+            self.webhook_is_the_numbers = False
             self._messages: list[Message] = []
             self._place: dict[str, int] = {}
             self._by_number: dict[str, list[Message]] = {}
@@ -208,6 +214,10 @@ class PhoneCompany:
             self._scripts: dict[str | None, deque[Answer]] = defaultdict(deque)
             self._always: dict[str | None, Answer] = {}
             self._tell()
+
+    def owns(self, number: str) -> bool:
+        """Whether the account may text from that number: any, but for the real API's test numbers that it may not."""
+        return bool(_E164.fullmatch(number)) and number not in _REFUSED_SENDERS
 
     # ── Taking texts ────────────────────────────────────────────────────────────────────────────────────
 

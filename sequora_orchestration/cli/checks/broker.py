@@ -1,0 +1,82 @@
+"""The broker, and the workers that take runs from it."""
+
+from functools import cached_property
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
+from sequora_orchestration.settings import WorkerSettings
+
+# Seconds.
+PATIENCE_WITH_THE_BROKER = 3.0
+PATIENCE_WITH_WORKERS = 2.0
+
+# By the name of the client's own exception: its words repeat the address.
+TROUBLES = {
+    "AuthenticationError": ("it refuses the user or the password", "correct SEQUORA_BROKER_URL"),
+    "TimeoutError": (
+        f"it does not answer within {PATIENCE_WITH_THE_BROKER:.0f} s",
+        "see whether the broker is well, and whether a firewall lets this machine through to it",
+    ),
+    "ConnectionError": (
+        "it cannot be reached",
+        "start Redis or Valkey, or correct host, port and scheme (rediss:// for TLS) in SEQUORA_BROKER_URL",
+    ),
+    "ResponseError": ("it refuses what is asked", "correct the number of the database in SEQUORA_BROKER_URL"),
+    "InvalidResponse": ("what answers is no Redis or Valkey", "correct host and port in SEQUORA_BROKER_URL"),
+}
+
+
+def checks() -> list[Check]:
+    """Return the checks of this area, in order."""
+    broker = _Broker()
+    return [
+        Check(name="broker", find=broker.reached),
+        Check(name="workers", find=broker.workers, needs=("broker",)),
+    ]
+
+
+class _Broker:
+    """Looks at the broker of SEQUORA_BROKER_URL, as workers and launcher do: through Celery."""
+
+    @cached_property
+    def _app(self) -> Celery:
+        url = WorkerSettings.load().sequora_broker_url
+        app = Celery(broker=url, backend=url, set_as_current=False)
+        app.conf.broker_transport_options = {
+            "socket_timeout": PATIENCE_WITH_THE_BROKER,
+            "socket_connect_timeout": PATIENCE_WITH_THE_BROKER,
+        }
+        return app
+
+    def reached(self) -> Finding:
+        app = self._app
+        try:
+            _ = app.backend  # results go over the same URL, and are stricter about it
+        except ValueError:
+            return fail(
+                "a rediss:// URL has to say how the certificate is checked",
+                to_do="add ?ssl_cert_reqs=required to SEQUORA_BROKER_URL",
+            )
+        try:
+            with app.connection_for_read() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
+        except OperationalError as error:
+            said, to_do = TROUBLES.get(type(error.__cause__).__name__, TROUBLES["ConnectionError"])
+            return fail(said, to_do=to_do)
+        return ok("reached")
+
+    def workers(self) -> Finding:
+        answers = self._app.control.broadcast("is_warm", reply=True, timeout=PATIENCE_WITH_WORKERS)
+        warm = sum(True in answer.values() for answer in answers)
+        if not answers:
+            return warn(
+                "none answers: while none runs, no text goes out",
+                to_do="start the processes of the Procfile (`honcho start`)",
+            )
+        if warm < len(answers):
+            return warn(
+                f"{len(answers) - warm} of {len(answers)} are still starting", to_do="wait, and see the worker's log"
+            )
+        return ok(f"{len(answers)} up and warm")

@@ -1,0 +1,121 @@
+"""`sequora doctor`: what the system needs, looked at line by line. It changes nothing.
+
+What is looked at is in `checks`; here it is run, an area a thread, and told. An area that hangs holds up no other, and
+none for longer than PATIENCE.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Thread
+
+from sqlalchemy.exc import DBAPIError
+
+from sequora_orchestration.cli.checks import (
+    broker,
+    care_database,
+    dagster_instance,
+    environment,
+    phone_company,
+    postgres,
+)
+from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail, skipped
+from sequora_orchestration.resources.database import SchemaMissingError
+from sequora_orchestration.settings import SettingError
+
+# Seconds for everything; the time-outs of the checks themselves are shorter, so it is rarely reached.
+PATIENCE = 15.0
+
+AREAS = (
+    environment.checks,
+    care_database.checks,
+    dagster_instance.checks,
+    broker.checks,
+    phone_company.checks,
+)
+
+
+def doctor(*, as_json: bool) -> tuple[str, bool]:
+    """Return what `sequora doctor` prints, and whether nothing has failed."""
+    findings = diagnose([checks() for checks in AREAS])
+    is_well = all(finding.level is not Level.FAIL for finding in findings.values())
+    if as_json:
+        lines = [
+            {"check": name, "level": finding.level.lower(), "said": finding.said, "to_do": finding.to_do}
+            for name, finding in findings.items()
+        ]
+        return json.dumps({"is_well": is_well, "checks": lines}, indent=2, ensure_ascii=False), is_well
+    return "\n".join(_lines(findings)), is_well
+
+
+def diagnose(areas: Sequence[Sequence[Check]], *, patience: float = PATIENCE) -> dict[str, Finding]:
+    """Return what each check finds, in the order of the areas, after at most so many seconds."""
+    found: list[dict[str, Finding]] = [{} for _ in areas]
+    # A thread that hangs in a system call must not keep the process from ending.
+    threads = [Thread(target=_look, args=pair, daemon=True) for pair in zip(areas, found, strict=True)]
+    deadline = time.monotonic() + patience
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return {
+        check.name: finding
+        for area, findings in zip(areas, found, strict=True)
+        for check, finding in zip(area, _in_full(area, dict(findings), patience), strict=True)
+    }
+
+
+def _look(area: Sequence[Check], findings: dict[str, Finding]) -> None:
+    for check in area:
+        unmet = next((name for name in check.needs if not findings[name].lets_others_go_on), None)
+        findings[check.name] = skipped(f"not looked at: needs {unmet}") if unmet else _found(check)
+
+
+def _in_full(area: Sequence[Check], findings: Mapping[str, Finding], patience: float) -> Iterator[Finding]:
+    """Return a finding for every check of an area, also for those that did not end in time."""
+    still_looking = False
+    for check in area:
+        if check.name in findings:
+            yield findings[check.name]
+        elif still_looking:
+            yield skipped("not looked at: there was no time left")
+        else:
+            still_looking = True
+            yield fail(
+                f"no answer within {patience:g} s",
+                to_do="see whether what it asks is well (it may be overloaded, or hang), and try again",
+            )
+
+
+def _found(check: Check) -> Finding:
+    try:
+        return check.find()
+    except SettingError as error:
+        return _of_settings(error)
+    except SchemaMissingError as error:
+        return fail(str(error), to_do="run `sequora migrate`")
+    except DBAPIError as error:
+        return postgres.trouble(error)
+    except Exception as error:  # noqa: BLE001  # a check that breaks is a line, and stops no other
+        return fail(
+            f"the check itself broke ({type(error).__name__})", to_do="tell the maintainers; the other lines stand"
+        )
+
+
+def _of_settings(error: SettingError) -> Finding:
+    """Take a sentence for each setting, "what is wrong: what to do.", apart."""
+    halves = [line.rstrip(".").partition(": ") for line in str(error).splitlines()]
+    return fail(" and ".join(wrong for wrong, _, _ in halves), to_do="; ".join(to_do for _, _, to_do in halves))
+
+
+def _lines(findings: Mapping[str, Finding]) -> Iterator[str]:
+    width = max(map(len, findings))
+    for name, finding in findings.items():
+        sentence = f"{finding.said}; {finding.to_do}" if finding.to_do else finding.said
+        yield f"{finding.level:<4}  {name:<{width}}  {sentence}"
+    counts = Counter(finding.level for finding in findings.values())
+    yield ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
+
+
+_WORDS = {Level.OK: "ok", Level.WARN: "to be improved", Level.FAIL: "failed", Level.SKIPPED: "not looked at"}

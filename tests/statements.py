@@ -1,0 +1,37 @@
+"""Every named statement of ours, whole, and whether a database understands it."""
+
+import re
+
+from sqlalchemy import Connection
+
+from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
+from sequora_orchestration.resources import care_database, ledger, table_sizes
+from sequora_orchestration.resources.queues import QUESTIONS, QUEUES
+
+OF_THE_SYSTEM = {
+    f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
+    for module in (care_database, ledger, table_sizes)
+    for name, sql in module.SQL.all.items()
+    if "{question}" not in sql.text
+} | {
+    f"ledger.{statement} of {queue.name}": ledger.SQL.with_question(statement, QUESTIONS[question]).text
+    for queue in QUEUES.values()
+    for statement, question in (("claim", queue.question), ("claim_named", queue.named))
+}
+
+STATEMENTS = OF_THE_SYSTEM | {f"doctor.{name}": sql.text for name, sql in doctor_of_care_database.SQL.all.items()}
+
+
+def prepare(connection: Connection, statement: str) -> None:
+    """Have a statement parsed, its tables, columns and parameters' types found. Raises ProgrammingError."""
+    parameters: list[str] = []
+
+    def numbered(match: re.Match[str]) -> str:
+        if match[1] not in parameters:
+            parameters.append(match[1])
+        return f"${parameters.index(match[1]) + 1}"
+
+    sql = re.sub(r"--.*", "", statement)
+    sql = re.sub(r"(?<![:\\]):(\w+)", numbered, sql).replace("\\:", ":")
+    connection.exec_driver_sql(f"PREPARE the_statement AS {sql}")
+    connection.exec_driver_sql("DEALLOCATE the_statement")
