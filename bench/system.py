@@ -90,12 +90,15 @@ def sequora_dev(directory: Path, environment: Mapping[str, str]) -> Iterator[flo
         *(str(Path(sys.executable).with_name("sequora")), "dev"),
         *("--dir", str(directory), "--port", str(free_port())),
     ]
-    with _running(command, environment, directory.with_suffix(".log"), says=r"^ready") as seconds:
-        yield seconds
+    log = directory.with_suffix(".log")
+    began = time.monotonic()
+    with running(command, environment, log) as process:
+        _wait_until_ready(process, "sequora dev", log, says=r"^ready")
+        yield time.monotonic() - began
 
 
 @contextmanager
-def naive_dagster(directory: Path, environment: Mapping[str, str]) -> Iterator[float]:
+def naive_dagster(directory: Path, environment: Mapping[str, str]) -> Iterator[None]:
     """Run the naive way on a directory as `dagster dev` does by default. Raises StartError."""
     directory.mkdir()
     environment = {**environment, "DAGSTER_HOME": str(directory), "DAGSTER_DISABLE_TELEMETRY": "1"}
@@ -103,11 +106,11 @@ def naive_dagster(directory: Path, environment: Mapping[str, str]) -> Iterator[f
         *(str(Path(sys.executable).with_name("dagster")), "dev"),
         *("-m", "bench.naive.definitions", "--port", str(free_port())),
     ]
+    log = directory.with_suffix(".log")
     # Its code server outlives it unless it is told as well, so the whole group is.
-    with _running(
-        command, environment, directory.with_suffix(".log"), says="Serving dagster-webserver", end=os.killpg
-    ) as seconds:
-        yield seconds
+    with running(command, environment, log, end=os.killpg) as process:
+        _wait_until_ready(process, "dagster dev", log, says="Serving dagster-webserver")
+        yield
 
 
 def postgres_version(postgres: EmbeddedPostgres) -> str:
@@ -134,16 +137,14 @@ def settings(directory: Path, care_url: str) -> dict[str, str]:
 
 
 @contextmanager
-def _running(
+def running(
     command: Sequence[str],
     environment: Mapping[str, str],
     log: Path,
     *,
-    says: str,
     end: Callable[[int, int], None] = os.kill,
-) -> Iterator[float]:
-    """Run a command, and the block once the pattern `says` stands in its log, after so many seconds; then stop it."""
-    began = time.monotonic()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command for as long as the block runs."""
     with log.open("wb") as output:
         # In a directory without an .env, which Dagster would read; in a session that Ctrl-C does not reach.
         process = subprocess.Popen(
@@ -156,8 +157,7 @@ def _running(
             start_new_session=True,
         )
     try:
-        _wait_until_ready(process, " ".join(command[:2]), log, says)
-        yield time.monotonic() - began
+        yield process
     finally:
         if process.poll() is None:
             end(process.pid, signal.SIGTERM)
@@ -169,7 +169,8 @@ def _running(
             process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], name: str, log: Path, says: str) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], name: str, log: Path, *, says: str) -> None:
+    """Wait until the pattern stands in the log. Raises StartError."""
     deadline = time.monotonic() + TO_START
     while True:
         ended = process.poll() is not None
