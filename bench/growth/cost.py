@@ -6,7 +6,8 @@ One system throughout, as `sequora dev` runs it; in between its database is fill
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from bench import measure
 from bench.application import ids
 from bench.growth.stored import Dagster
 from bench.report import table
-from bench.system import System, sequora, settings
+from bench.system import Outside, outside, sequora_dev
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
@@ -54,7 +55,12 @@ def costs(
 ) -> list[Cost]:
     """Measure before and after filling, and once more while old runs are deleted. Raises StartError."""
     say("starting a system")
-    with sequora(directory, postgres) as system:
+    postgres.create_database("dagster")
+    home = directory / "sequora"
+    with ExitStack() as stack:
+        system = stack.enter_context(outside(directory, postgres, "care"))
+        environment = {**system.settings, "DAGSTER_PG_URL": postgres.url("dagster")}
+        stack.enter_context(sequora_dev(home, environment))
         dagster = Dagster(engine_for(postgres_url(postgres.url("dagster"))))
         system.phone.texts_about(ids(list(system.application.insert_one_by_one(every=1, seconds=5))))
         measured = [_cost("as it began", system, dagster, say)]
@@ -70,13 +76,13 @@ def costs(
                 connection.exec_driver_sql(f"VACUUM ANALYZE {name}")
         measured.append(_cost("with much stored", system, dagster, say))
         say("launching the deletion")
-        _launch(directory, postgres, "delete_what_is_over")
+        _launch("delete_what_is_over", home, environment)
         measured.append(_cost("while it is deleted", system, dagster, say, idle=False))
         say("stopping")
     return measured
 
 
-def _cost(name: str, system: System, dagster: Dagster, say: Callable[[str], None], *, idle: bool = True) -> Cost:
+def _cost(name: str, system: Outside, dagster: Dagster, say: Callable[[str], None], *, idle: bool = True) -> Cost:
     stored = dagster.stored()
     say(f"{name}: {stored['runs']:,} runs, {stored['events']:,} events, {stored['ticks']:,} ticks")
     per_tick, transactions = float("nan"), float("nan")
@@ -89,7 +95,7 @@ def _cost(name: str, system: System, dagster: Dagster, say: Callable[[str], None
         transactions = (after["transactions"] - before["transactions"]) / ticks
     before = _settled(dagster) if idle else dict(dagster.work_done())
     inserts = list(system.application.insert_one_by_one(every=1, seconds=CALM_SECONDS))
-    calm = measure.calm(inserts, system.phone.texts_about(ids(inserts)), every=1)
+    calm = measure.calm(inserts, system.phone.texts_about(ids(inserts)), arrivals="one every 1 s")
     after = _settled(dagster)
     return Cost(
         name=name,
@@ -107,18 +113,16 @@ def _settled(dagster: Dagster) -> dict[str, float]:
     return dict(dagster.work_done())
 
 
-def _launch(directory: Path, postgres: EmbeddedPostgres, job: str) -> None:
+def _launch(job: str, home: Path, environment: Mapping[str, str]) -> None:
     """Launch a job on the workers, as a person does."""
-    environment = {
-        **settings(directory, postgres.url("care")),
-        "DAGSTER_PG_URL": postgres.url("dagster"),
-        **read_environment(directory / "sequora"),
-        "PYTHONWARNINGS": "ignore",
-    }
-    workspace = str(directory / "sequora" / "dagster_home" / "workspace.yaml")
-    dagster = str(Path(sys.executable).with_name("dagster"))
-    command = [dagster, "job", "launch", "-w", workspace, "-j", job]
-    subprocess.run(command, env=environment, cwd=directory, check=True, stdout=subprocess.DEVNULL)
+    dagster, workspace = Path(sys.executable).with_name("dagster"), home / "dagster_home" / "workspace.yaml"
+    subprocess.run(
+        [dagster, "job", "launch", "-w", workspace, "-j", job],
+        env={**environment, **read_environment(home), "PYTHONWARNINGS": "ignore"},
+        cwd=home,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def markdown(measured: list[Cost]) -> str:
