@@ -12,8 +12,8 @@ from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.sensors.claiming import Lanes, claiming_sensor
 
-# A lane that has found something is away for 2.5 s on average. At two or three tasks a second six of them are, and two or
-# three more are between two ticks.
+# A lane that has found something is away for 2.5 s on average. At two or three tasks a second six of them are, and two
+# or three more are between two ticks.
 LANES = 12
 
 # They ask in turn, so that twelve cost no more than one.
