@@ -18,14 +18,25 @@ LIMIT, LIMIT_OF_SCAN = 20, 50
 STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "provider", "pauses"})
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
 SENSORS = frozenset({"doubt_abandoned_attempts", "set_poison_aside", "due_look_ups", "due_receipts"})
+DELETION = frozenset(
+    {"old_subjects", "open_tasks", "recent_episodes", "delete_what_is_over", "delete_old_pauses", "texts_wait"}
+)
 _WHOSE = {
     **dict.fromkeys(STATUS, "status"),
     **dict.fromkeys(OPERATORS, "an operator"),
     **dict.fromkeys(SENSORS, "a sensor"),
+    **dict.fromkeys(DELETION, "the nightly deletion"),
 }
 
 # Which of the application's tables a statement is given ids of.
-_TABLES = {"tasks": "EscalationTask", "users": "User", "episodes": "Episode", "patients": "Patient"}
+_TABLES = {
+    "tasks": "EscalationTask",
+    "open_tasks": "EscalationTask",
+    "users": "User",
+    "episodes": "Episode",
+    "recent_episodes": "Episode",
+    "patients": "Patient",
+}
 
 # In what state a statement finds its messages, if that is not QUEUED.
 FOUND_IN = {
@@ -114,6 +125,7 @@ def _asked_with(queue: Queue) -> dict[str, Any]:
         "batch": BATCH,
         "most": MOST,
         "enough": ENOUGH,
+        "most_at_once": None,
         "lease": LEASE,
     }
 
@@ -171,6 +183,10 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "retry_after": 0.0,
         "again_after": 300.0,
         "seconds": 1.0,
+        "kept": 400 * 86_400.0,
+        "after": 0,
+        "episode_ids": _newest(connection, "Episode"),
+        "check_in_delay": 86_400.0,
         "who": "somebody",
         "why": "a reason",
         "verb": name,

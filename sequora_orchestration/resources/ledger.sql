@@ -37,18 +37,22 @@ answered AS (
 -- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
 -- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
 -- A row that two runs in a row have died of is claimed alone, and one that runs have failed with, each time with half as
--- many others: should it be the reason, its neighbours go on. While the kind is paused, or the phone company takes no texts, nothing is claimed that is to be sent, but for one
--- row when a trial is due: the most severe of those that were refused the least.
+-- many others: should it be the reason, its neighbours go on. While the kind is paused, or the phone company takes no
+-- texts, nothing is claimed that is to be sent, but for one row when a trial is due: the most severe of those that were
+-- refused the least.
 -- Two at once: a new row is inserted once (unique key, the other skips it), an old one is locked by one of them
 -- (the other skips it), so no row is in two claims.
 WITH on_its_way AS MATERIALIZED (
     SELECT count(*) AS rows,
            count(*) FILTER (WHERE run_id IS NULL) AS in_the_broker,
-           min(urgency) FILTER (WHERE state = 'QUEUED' AND claimed_at > orchestration.clock() - interval '2 seconds')
+           min(urgency) FILTER (WHERE state = 'QUEUED' AND heard_of > orchestration.clock() - interval '2 seconds')
                AS most_urgent
-    FROM orchestration.notification
-    WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
-      AND claim_id IS NOT NULL
+    FROM (
+        SELECT state, run_id, urgency, max(greatest(claimed_at, attempted_at)) OVER (PARTITION BY claim_id) AS heard_of
+        FROM orchestration.notification
+        WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
+          AND claim_id IS NOT NULL
+    ) AS claimed
 ),
 allowed AS MATERIALIZED (
     SELECT CASE WHEN CAST(:scheduled AS boolean) IS FALSE THEN NULL

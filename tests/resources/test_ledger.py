@@ -190,6 +190,19 @@ def test_less_severe_tasks_do_not_wait_for_a_silent_run(care: Care, ledger: Ledg
     assert task_ids(ledger.claim(NEW_TASKS)) == [low]
 
 
+def test_less_severe_tasks_wait_for_a_run_that_is_still_sending(care: Care, ledger: Ledger) -> None:
+    """However slow the phone company is: each text that begins is a sign of life."""
+    nurse = care.a_nurse()
+    for _ in range(FEW + 1):
+        care.a_task(nurse, severity="CRITICAL")
+    (claim,) = ledger.claim(NEW_TASKS)
+    first, *_ = ledger.take_up(claim.id, "a-run")
+    care.a_task(nurse, severity="LOW")
+    care.rows("UPDATE orchestration.notification SET claimed_at = claimed_at - interval '3 seconds'")
+    assert begin(ledger, first, "a-run") == 1
+    assert ledger.claim(NEW_TASKS) == []
+
+
 def test_a_lease_that_expired_is_claimed_again(care: Care, ledger: Ledger) -> None:
     """A run that never started or died does not lose its rows."""
     task = care.a_task(care.a_nurse())
