@@ -14,8 +14,9 @@ demo: $(READY)  ## each workflow once, on an embedded system
 dev: $(READY)  ## the whole system until Ctrl-C
 	exec $(BIN)/sequora dev
 
+# Two at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own.
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
