@@ -113,14 +113,6 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
-    """The memory of a kind of process before and after, in bytes."""
-
-    before: float
-    after: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """How long things take until they can be used."""
 
@@ -211,7 +203,7 @@ def idle(before: Snapshot, after: Snapshot) -> Idle:
     return Idle(
         seconds=seconds,
         processor={name: one / seconds for name, one in spent.items()},
-        memory=_by_name(after.processes, lambda process: process.memory),
+        memory=memory(after),
         statements_a_minute={
             database: (count - before.statements[database]) * 60 / seconds
             for database, count in after.statements.items()
@@ -219,14 +211,9 @@ def idle(before: Snapshot, after: Snapshot) -> Idle:
     )
 
 
-def growth(before: Snapshot, after: Snapshot) -> dict[str, Growth]:
-    """Work out how much memory each kind of process has before and after, in bytes."""
-    grown = _by_name(after.processes, lambda process: process.memory)
-    return {
-        name: Growth(before=memory, after=grown[name])
-        for name, memory in _by_name(before.processes, lambda process: process.memory).items()
-        if name in grown
-    }
+def memory(at: Snapshot) -> dict[str, float]:
+    """Return how many bytes each kind of process holds."""
+    return _by_name(at.processes, lambda process: process.memory)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

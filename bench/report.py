@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TypeVar
 
-from bench.measure import SEVERITIES, Burst, Calm, Growth, Idle, Stage, Start
+from bench.measure import SEVERITIES, Burst, Calm, Idle, Stage, Start
 from bench.processes import POSTGRES, WEB
 
 NOTHING = "-"
@@ -25,8 +25,8 @@ class Figures:
     """By how the tasks arrived."""
     idle: Idle | None = None
     bursts: list[tuple[str, Burst]] = field(default_factory=list)
-    memory: dict[str, Growth] = field(default_factory=dict)
-    """Over the last burst, by kind of process."""
+    memory: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
+    """After so many texts of the bursts, by kind of process."""
     hosts: list[tuple[str, Burst]] = field(default_factory=list)
     naive_calm: Calm | None = None
     naive_burst: Burst | None = None
@@ -81,8 +81,7 @@ def markdown(figures: Figures, on: Machine) -> str:
             _severity_table([*figures.bursts, *_naive(figures.naive_burst)]),
         ]
     if figures.memory:
-        texts = figures.bursts[-1][1].tasks
-        parts += [f"**Memory before and after {texts:,} texts**", _memory_table(figures.memory)]
+        parts += ["**Memory after each burst, by texts so far**", _memory_table(figures.memory)]
     if figures.hosts:
         parts += ["**Several hosts: the phone company's answers take a second**", _hosts_table(figures.hosts)]
     if figures.idle:
@@ -150,13 +149,11 @@ def _severity_table(rows: Sequence[tuple[str, Burst]]) -> str:
     return table(["", *SEVERITIES], body)
 
 
-def _memory_table(memory: Mapping[str, Growth]) -> str:
+def _memory_table(moments: Sequence[tuple[int, Mapping[str, float]]]) -> str:
+    _, last = moments[-1]
     return table(
-        ["", "before", "after", "growth"],
-        [
-            [name, _megabytes(one.before), _megabytes(one.after), _megabytes(one.after - one.before)]
-            for name, one in memory.items()
-        ],
+        ["", *(f"{texts:,}" for texts, _ in moments)],
+        [[name, *(_megabytes(memory.get(name)) for _, memory in moments)] for name in last],
     )
 
 
@@ -239,8 +236,8 @@ def _milliseconds(value: float) -> str:
     return f"{value * 1000:.0f} ms"
 
 
-def _megabytes(value: float) -> str:
-    return f"{value / MEGABYTE:.0f} MB"
+def _megabytes(value: float | None) -> str:
+    return NOTHING if value is None else f"{value / MEGABYTE:.0f} MB"
 
 
 def _rate(value: float | None) -> str:
