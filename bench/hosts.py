@@ -27,8 +27,8 @@ from sequora_orchestration.local.ports import LOOPBACK
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.system import PROCFILE
 
-# Seconds. So slow is no phone company; but with a faster one the two cores would be the limit, not the hosts.
-ANSWER_AFTER = 1.0
+# Seconds. With a faster phone company the two cores would be the limit, not the hosts.
+ANSWER_AFTER = 0.25
 
 # Of each process of a worker, whatever the default is: of two processes a host 16.
 TEXTS_AT_A_TIME = 8
