@@ -77,7 +77,11 @@ due AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 owed AS MATERIALIZED (
-    {question}
+    -- Where nothing may be claimed the question is not asked.
+    SELECT * FROM ({question}) AS question
+    WHERE CAST(:claim_id AS uuid) IS NOT NULL
+       OR (SELECT rows FROM allowed) = 1
+       OR ((SELECT rows FROM allowed) IS NULL AND (SELECT rows FROM on_its_way) < :enough)
 ),
 turn AS MATERIALIZED (
     SELECT waiting.*,
@@ -145,7 +149,8 @@ claimed_first AS (
     RETURNING claim_id, task_id, episode_id, severity, urgency, owed_since
 )
 SELECT claim_id::text, task_id, episode_id, severity,
-       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds
+       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds,
+       EXISTS (SELECT FROM owed) AS is_owed
 FROM (VALUES (1)) AS always
 LEFT JOIN (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed ON true
 ORDER BY urgency, owed_since;
