@@ -109,6 +109,9 @@ class Claims(list[Claim]):
     seconds: float
     """For how long that has kept the database busy; the way there and back does not count."""
 
+    is_owed: bool = False
+    """Whether the question found something, if only what has to wait its turn."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
@@ -325,7 +328,7 @@ class Ledger:
             if row["claim_id"]:
                 subjects[row["claim_id"]].append(_subject(row))
         claims = Claims(Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items())
-        claims.seconds = rows[0]["seconds"]
+        claims.seconds, claims.is_owed = rows[0]["seconds"], rows[0]["is_owed"]
         return claims
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:

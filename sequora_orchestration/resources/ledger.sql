@@ -44,7 +44,8 @@ answered AS (
 -- (the other skips it), so no row is in two claims.
 WITH on_its_way AS MATERIALIZED (
     SELECT count(*) AS rows,
-           count(*) FILTER (WHERE run_id IS NULL) AS in_the_broker,
+           count(*) FILTER (WHERE run_id IS NULL) < :enough AND coalesce(count(*) < CAST(:most_at_once AS int), true)
+               AS has_room,
            min(urgency) FILTER (WHERE state = 'QUEUED' AND heard_of > orchestration.clock() - interval '2 seconds')
                AS most_urgent
     FROM (
@@ -82,7 +83,11 @@ due AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 owed AS MATERIALIZED (
-    {question}
+    -- Where nothing may be claimed the question is not asked.
+    SELECT * FROM ({question}) AS question
+    WHERE CAST(:claim_id AS uuid) IS NOT NULL
+       OR (SELECT rows FROM allowed) = 1
+       OR ((SELECT rows FROM allowed) IS NULL AND (SELECT has_room FROM on_its_way))
 ),
 turn AS MATERIALIZED (
     SELECT waiting.*,
@@ -104,8 +109,7 @@ turn AS MATERIALIZED (
     WHERE CAST(:claim_id AS uuid) IS NOT NULL
        OR allowed.rows = 1
        OR (
-           on_its_way.in_the_broker < :enough
-           AND coalesce(on_its_way.rows < CAST(:most_at_once AS int), true)
+           on_its_way.has_room
            AND (
                NOT CAST(:in_turn AS boolean)
                OR (urgency = first_urgency AND urgency <= coalesce(on_its_way.most_urgent, urgency))
@@ -151,7 +155,8 @@ claimed_first AS (
     RETURNING claim_id, task_id, episode_id, severity, urgency, owed_since
 )
 SELECT claim_id::text, task_id, episode_id, severity,
-       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds
+       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds,
+       EXISTS (SELECT FROM owed) AS is_owed
 FROM (VALUES (1)) AS always
 LEFT JOIN (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed ON true
 ORDER BY urgency, owed_since;

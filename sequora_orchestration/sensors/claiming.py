@@ -21,8 +21,8 @@ from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_l
 from sequora_orchestration.resources.queues import Queue
 from sequora_orchestration.sensors.watch import Pace, length_of_watch
 
-# How much of a core of the database the question of one queue may cost.
-SHARE = 1 / 20
+# How much of a core of the database a queue's question may cost; and the one about what is recent, for nurses wait.
+SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
 
 
 class LedgerResource(ConfigurableResource[Ledger]):
@@ -44,7 +44,7 @@ class Lanes:
     """What the sensors of one queue have in common that watch for seconds within their ticks."""
 
     everything: Pace = field(default_factory=lambda: Pace(share=SHARE))
-    recent: Pace = field(default_factory=lambda: Pace(share=SHARE))
+    recent: Pace = field(default_factory=lambda: Pace(share=SHARE_OF_RECENT))
 
     def watch(self, ledger: Ledger, queue: Queue, *, seconds: float) -> Claims | None:
         """Ask for everything, if it is time for that, and then for what is recent as long as nothing is found."""

@@ -22,7 +22,7 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.database import SchemaMissingError, engine_for
-from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, Claim, InHand, Ledger
+from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, Claim, InHand, Ledger, Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import DeliverySettings, postgres_url
 
@@ -56,6 +56,26 @@ def test_of_recent_tasks_alone_an_older_one_is_left_to_whoever_asks_for_all(care
     recent = care.a_task(nurse)
     assert task_ids(ledger.claim(NEW_TASKS, recent=True)) == [recent]
     assert set(task_ids(ledger.claim(NEW_TASKS))) == older
+
+
+def test_a_claim_says_whether_something_is_owed_that_has_to_wait_its_turn(care: Care, ledger: Ledger) -> None:
+    """Less severe tasks wait while more severe ones are on their way; that is not the same as nothing."""
+    nurse = care.a_nurse()
+    care.a_task(nurse, severity="CRITICAL")
+    care.a_task(nurse, severity="LOW")
+    assert [(len(claims), claims.is_owed) for claims in (ledger.claim(NEW_TASKS), ledger.claim(NEW_TASKS))] == [
+        (1, True),
+        (0, True),
+    ]
+
+
+def test_while_nothing_may_be_claimed_the_question_is_not_asked(care: Care, ledger: Ledger) -> None:
+    """For as long as a kind is paused it would cost as much as ever, for nothing."""
+    care.a_task(care.a_nurse())
+    ledger.pause(NEW_TASKS.kind, Operator(who="somebody", why="a reason"))
+    claims = ledger.claim(NEW_TASKS)
+    assert not claims
+    assert not claims.is_owed
 
 
 def test_a_claim_says_for_how_long_it_kept_the_database_busy(care: Care, ledger: Ledger) -> None:

@@ -82,6 +82,22 @@ def test_a_dear_question_is_asked_less_often(share: float) -> None:
     assert len(time.asked) > 1
 
 
+def test_a_question_that_found_what_has_to_wait_its_turn_is_asked_again_soon() -> None:
+    """Amid a burst, however dear it is then: less severe tasks wait for more severe ones, but no longer than that."""
+    time = Time()
+    pace, nothing, found = time.pace(), time.question(takes=1), time.question(A_TASK)
+
+    def ask() -> Claims:
+        if time.asked:
+            return found()
+        claims = nothing()
+        claims.is_owed = True
+        return claims
+
+    assert pace.watch(ask, seconds=10) == [A_TASK]
+    assert time.pauses == pytest.approx([1 + PAUSE])
+
+
 @pytest.mark.parametrize("takes", [0.0, PAUSE / 10])
 def test_a_cheap_question_is_asked_at_the_usual_pace(takes: float) -> None:
     """However little it costs, there is a pause."""
