@@ -32,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.only != "cost":
                 day = Load(tasks=options.tasks_a_day, episodes=options.tasks_a_day // 5, runs=20, ticks=500)
                 began = time.monotonic()
-                mornings = list(simulated(directory, postgres, day, days=options.days, every=options.every, say=_say))
+                mornings = []
+                for morning in simulated(directory, postgres, day, days=options.days, every=options.every):
+                    _say(f"day {morning.day}: {morning.messages:,} messages, {morning.runs:,} runs")
+                    mornings.append(morning)
                 _say(f"{options.days} days took {time.monotonic() - began:.0f} s")
                 parts += [f"**{options.days} simulated days**", markdown(mornings, day)]
             with engine_for(postgres_url(postgres.url("postgres"))).connect() as connection:

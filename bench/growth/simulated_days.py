@@ -5,7 +5,7 @@ often as that.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -58,9 +58,7 @@ class Morning:
     dagster_bytes: int
 
 
-def simulated(
-    directory: Path, postgres: EmbeddedPostgres, load: Load, *, days: int, every: int, say: Callable[[str], None]
-) -> Iterator[Morning]:
+def simulated(directory: Path, postgres: EmbeddedPostgres, load: Load, *, days: int, every: int) -> Iterator[Morning]:
     """Let the days pass; yield how big it all is, each so many days."""
     care_url, dagster_url = _databases(postgres)
     hospital, dagster = Hospital(engine_for(care_url)), Dagster(engine_for(dagster_url))
@@ -78,9 +76,7 @@ def simulated(
                 raise RuntimeError(f"the deletion of day {day} has failed")
             dagster.date_back_runs(now)
             if day % every == 0 or day == days:
-                morning = _morning(day, hospital, dagster)
-                say(f"day {day}: {morning.messages:,} messages, {morning.runs:,} runs")
-                yield morning
+                yield _morning(day, hospital, dagster)
 
 
 def _tick(dagster: Dagster, instance: DagsterInstance, count: int, now: datetime) -> None:
