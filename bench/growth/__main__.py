@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bench.__main__ import end
 from bench.growth import cost
-from bench.growth.two_years import Load, markdown, two_years
+from bench.growth.simulated_days import Load, markdown, simulated
 from bench.report import machine
 from bench.system import StartError, workplace
 from sequora_orchestration.local.postgres import embedded_postgres
@@ -25,16 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load, failed, parts, version = os.getloadavg()[0], False, [], ""
     try:
         with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
-            if options.only != "years":
+            if options.only != "days":
                 measured = cost.costs(directory, postgres, runs=options.runs, ticks=options.ticks, say=_say)
                 failed = any(one.calm.missing or one.calm.doubled for one in measured)
                 parts += ["**The cost of what is stored**", cost.markdown(measured)]
             if options.only != "cost":
-                day = Load(tasks=options.tasks_a_day, episodes=options.tasks_a_day // 5, runs=40, ticks=1000)
+                day = Load(tasks=options.tasks_a_day, episodes=options.tasks_a_day // 5, runs=20, ticks=500)
                 began = time.monotonic()
-                mornings = list(two_years(directory, postgres, day, every=options.every, say=_say))
-                _say(f"two years took {time.monotonic() - began:.0f} s")
-                parts += ["**Two simulated years**", markdown(mornings, day)]
+                mornings = []
+                for morning in simulated(directory, postgres, day, days=options.days, every=options.every):
+                    _say(f"day {morning.day}: {morning.messages:,} messages, {morning.runs:,} runs")
+                    mornings.append(morning)
+                _say(f"{options.days} days took {time.monotonic() - began:.0f} s")
+                parts += [f"**{options.days} simulated days**", markdown(mornings, day)]
             with engine_for(postgres_url(postgres.url("postgres"))).connect() as connection:
                 version = str(connection.exec_driver_sql("SHOW server_version").scalar())
     except StartError as error:
@@ -49,10 +52,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m bench.growth",
         description="Measures whether anything grows. Everything it needs is brought along and taken down again.",
     )
-    parser.add_argument("--only", choices=["cost", "years"], help="leave the other part out")
-    parser.add_argument("--runs", type=int, default=100_000, metavar="N", help="runs to store (%(default)s)")
-    parser.add_argument("--ticks", type=int, default=1_000_000, metavar="N", help="ticks to store (%(default)s)")
-    parser.add_argument("--tasks-a-day", type=int, default=200, metavar="N", help="in the two years (%(default)s)")
+    parser.add_argument("--only", choices=["cost", "days"], help="leave the other part out")
+    parser.add_argument("--runs", type=int, default=60_000, metavar="N", help="runs to store (%(default)s)")
+    parser.add_argument("--ticks", type=int, default=350_000, metavar="N", help="ticks to store (%(default)s)")
+    parser.add_argument("--tasks-a-day", type=int, default=100, metavar="N", help="simulated (%(default)s)")
+    parser.add_argument("--days", type=int, default=730, metavar="N", help="simulated (%(default)s)")
     parser.add_argument("--every", type=int, default=60, metavar="N", help="a row each so many days (%(default)s)")
     return parser.parse_args(arguments)
 
