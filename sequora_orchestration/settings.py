@@ -215,6 +215,18 @@ class AppSettings(_Environment):
     )
 
 
+class WebSettings(_Environment):
+    """The web UI, as the people who run it reach it."""
+
+    sequora_web_url: HttpUrl = Field(
+        default="http://127.0.0.1:3000", description="give the address of Dagster's web UI, http://127.0.0.1:3000."
+    )
+
+    def run_url(self, run_id: str) -> str:
+        """Return where a run is shown."""
+        return f"{self.sequora_web_url}/runs/{run_id}"
+
+
 class WorkerSettings(_Environment):
     """Where warm workers take runs from."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from sequora_orchestration.resources import care_database, ledger
 from sequora_orchestration.resources.database import id_array
@@ -16,6 +16,7 @@ from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES,
 LIMIT, LIMIT_OF_SCAN = 20, 50
 
 STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "provider", "pauses"})
+TIMELINE = frozenset({"stories", "tasks_of_episode", "subject_of", "lives_since", "orders_about_kinds"})
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
 SENSORS = frozenset({"doubt_abandoned_attempts", "set_poison_aside", "due_look_ups", "due_receipts"})
 DELETION = frozenset(
@@ -23,6 +24,7 @@ DELETION = frozenset(
 )
 _WHOSE = {
     **dict.fromkeys(STATUS, "status"),
+    **dict.fromkeys(TIMELINE | {"task_times", "open_tasks_of_episodes"}, "a timeline"),
     **dict.fromkeys(OPERATORS, "an operator"),
     **dict.fromkeys(SENSORS, "a sensor"),
     **dict.fromkeys(DELETION, "the nightly deletion"),
@@ -32,6 +34,8 @@ _WHOSE = {
 _TABLES = {
     "tasks": "EscalationTask",
     "open_tasks": "EscalationTask",
+    "task_times": "EscalationTask",
+    "open_tasks_of_episodes": "Episode",
     "users": "User",
     "episodes": "Episode",
     "recent_episodes": "Episode",
@@ -140,6 +144,13 @@ def _newest(connection: Connection, table: str) -> Sequence[str]:
     return connection.execute(text(f'SELECT id::text FROM "{table}" {order} LIMIT {BATCH}')).scalars().all()  # noqa: S608
 
 
+def _named_by(name: str, row: RowMapping) -> Any:
+    """Return what a statement is given as its one id."""
+    if name == "tasks_of_episode":
+        return row["episode_id"]
+    return row["task_id"] or row["episode_id"] if name in OPERATORS else row["id"]
+
+
 def _values(connection: Connection, name: str) -> dict[str, Any]:
     """Return a value for every parameter that there is, about a run's worth of messages in the statement's state."""
     rows = connection.execute(_SAMPLE, {"state": FOUND_IN.get(name, "QUEUED"), "most": BATCH}).mappings().all()
@@ -150,8 +161,8 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         ids = id_array(_newest(connection, _TABLES[name]))
     return {
         **row,
-        "id": row["task_id"] or row["episode_id"] if name in OPERATORS else row["id"],
-        "own_id": None,
+        "id": _named_by(name, row),
+        "own_id": row["id"] if name == "subject_of" else None,
         "ids": ids,
         "of": None,
         "attempt": row["attempts"],
@@ -185,6 +196,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "seconds": 1.0,
         "kept": 400 * 86_400.0,
         "after": 0,
+        "since": row["attempted_at"],
         "episode_ids": _newest(connection, "Episode"),
         "check_in_delay": 86_400.0,
         "who": "somebody",

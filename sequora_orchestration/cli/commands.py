@@ -21,7 +21,7 @@ _DIRECTORY = click.option(
 )
 
 # Told by name: their modules are heavy, and absent where the extra `local` is not installed.
-_TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError"}
+_TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError", "UnknownIdError"}
 
 
 @sequora.command()
@@ -112,6 +112,31 @@ def status(*, as_json: bool) -> None:
     from sequora_orchestration.cli.status import status
 
     click.echo(status(as_json=as_json))
+
+
+@sequora.command()
+@click.argument("id_", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="For programs; times in UTC, lengths of time in seconds.")
+def timeline(id_: str, *, as_json: bool) -> None:
+    """Show everything that happened to one task or episode, and what comes next.
+
+    First whether its nurse (or patient) was told, when, and if not why not. ID is a task's, an episode's or a
+    message's. Times are those of this machine, with their zone; TZ=UTC shows others. Ids and masked phones only.
+
+    Ends with 0 where the case is healthy, with 1 where somebody must act who has not been told so by a text, and with
+    2 where there is no answer: the id is not known, or the database cannot be asked.
+    """
+    from sequora_orchestration.cli.timeline import show
+
+    try:
+        shown, is_healthy = show(id_, as_json=as_json)
+    except Exception as error:
+        if sentence := _sentence(error):
+            click.echo(sentence, err=True)
+            sys.exit(2)
+        raise
+    click.echo(shown)
+    sys.exit(0 if is_healthy else 1)
 
 
 _ALL_KINDS = "all"

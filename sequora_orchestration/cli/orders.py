@@ -4,9 +4,10 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import KINDS
-from sequora_orchestration.resources.ledger import ALL_KINDS, Ledger, Operator, OrderedMessage, open_ledger
+from sequora_orchestration.resources.ledger import Ledger, Operator, OrderedMessage, open_ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

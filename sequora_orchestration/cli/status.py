@@ -10,9 +10,10 @@ from datetime import datetime
 from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorType  # no public way leads to a sensor's ticks
 
+from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import ALL_KINDS, Figures, Provider, Waiting, open_ledger
+from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
 from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 

@@ -39,3 +39,9 @@ def usable(typed: str | None) -> str | None:
         return e164(typed)
     except UnusablePhoneError:
         return None
+
+
+def masked(typed: str | None) -> str | None:
+    """Return what may be shown of a number, its last four digits; None if no text can be sent to it."""
+    number = usable(typed)
+    return f"•••• {number[-4:]}" if number else None

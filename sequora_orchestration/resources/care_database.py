@@ -10,6 +10,7 @@ from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DataError
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
+from sequora_orchestration.domain.case import TaskTimes
 from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
 from sequora_orchestration.settings import DatabaseSettings
 
@@ -26,6 +27,14 @@ class CareDatabase:
     def tasks(self, ids: Iterable[str]) -> dict[str, EscalationTask]:
         """Return the tasks that exist, by id."""
         return {row["id"]: _task(dict(row)) for row in self._by_id("tasks", list(ids))}
+
+    def task_times(self, ids: Iterable[str]) -> dict[str, TaskTimes]:
+        """Return when what happened to these tasks, by id."""
+        return {row["id"]: TaskTimes(**row) for row in self._by_id("task_times", list(ids))}
+
+    def open_tasks_of_episode(self, episode_id: str) -> list[str]:
+        """Return the ids of an episode's tasks that are open."""
+        return [row["id"] for row in self._by_id("open_tasks_of_episodes", [episode_id])]
 
     def users(self, ids: Iterable[str]) -> dict[str, User]:
         """Return the users that exist, by id."""

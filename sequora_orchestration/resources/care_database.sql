@@ -14,6 +14,21 @@ SELECT t.id::text AS id,
 FROM public."EscalationTask" t
 WHERE t.id = ANY (:ids);
 
+-- name: task_times
+SELECT t.id::text AS id,
+       orchestration.plausible_time(t.created_at) AS created_at,
+       orchestration.plausible_time(t.updated_at) AS updated_at,
+       orchestration.plausible_time(t.picked_up_at) AS picked_up_at,
+       orchestration.plausible_time(t.resolved_at) AS resolved_at
+FROM public."EscalationTask" t
+WHERE t.id = ANY (:ids);
+
+-- name: open_tasks_of_episodes
+-- What is open is found by the helpful index; the ledger knows the others.
+SELECT t.id::text AS id
+FROM public."EscalationTask" t
+WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE AND t.episode_id = ANY (:ids);
+
 -- name: users
 SELECT u.id::text AS id,
        u.primary_phone::text AS primary_phone,

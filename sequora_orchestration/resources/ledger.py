@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from psycopg2.errors import LockNotAvailable, QueryCanceled
@@ -18,7 +19,9 @@ from sqlalchemy import Engine, RowMapping, TextClause
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.case import Change, Circumstances, Delays, Order, Story
 from sequora_orchestration.domain.doubt import Doubtful, fingerprint
+from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification, in_words
@@ -72,9 +75,6 @@ RECENT = 3600
 
 # Of so many events at a time it is looked whether their messages can be deleted: a batch takes some 50 ms.
 EVENTS_A_BATCH = 1000
-
-# Every kind of message, where one is paused or resumed.
-ALL_KINDS = "all"
 
 # Seconds for which a run that claims many rows for itself has them: it sends one after the other. Less than the five
 # minutes between two scans, so that the next one makes up for a scan that died.
@@ -149,33 +149,6 @@ class SentText:
     kind: str
     sid: str
     sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """How it stands with the phone company."""
-
-    is_open: bool
-    """Whether the breaker is open: it takes no texts."""
-
-    opened_at: datetime | None
-    """When it last opened."""
-
-    closed_at: datetime | None
-    reason: str | None
-    code: int | None
-    resume_at: datetime | None
-    """Nothing is sent before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """An operator's order not to send messages of a kind, or any."""
-
-    kind: str
-    paused_at: datetime
-    paused_by: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,8 +256,10 @@ class Ledger:
         self._workflows = workflows or WorkflowSettings()
         delivery = delivery or DeliverySettings()
         self._doubt_window = delivery.sequora_doubt_window.total_seconds()
+        self._receipt_window = delivery.sequora_receipt_window
         self._rate = delivery.sequora_sender_rate
         at_that_rate = int(self._rate * SECONDS_OF_RATE / SEGMENTS_OF_A_TEXT) or 1 if self._rate else None
+        self._go_live_at = go_live_at
         self._asked_with = {
             "go_live_at": go_live_at,
             "check_in_delay": self._workflows.sequora_check_in_delay.total_seconds(),
@@ -706,6 +681,44 @@ class Ledger:
             pauses=self.pauses(),
         )
 
+    def stories(self, *, task_ids: Sequence[str] = (), episode_ids: Sequence[str] = ()) -> list[Story]:
+        """Return the messages about these tasks, and the check-ins of these episodes, with their history."""
+        rows = self._rows("stories", task_ids=list(task_ids), episode_ids=list(episode_ids))
+        return [_story(row) for row in rows]
+
+    def stories_of_claim(self, claim_id: str, *, of: str | None = None) -> list[Story]:
+        """Return the same of the messages that a claim has or has settled, or of the one that an id names."""
+        return [_story(row) for row in self._rows("stories_of_claim", claim_id=claim_id, of=of)]
+
+    def tasks_of_episode(self, episode_id: str) -> list[str]:
+        """Return the ids of the tasks of an episode that there are messages about."""
+        return [row["task_id"] for row in self._rows("tasks_of_episode", id=episode_id)]
+
+    def subject_of(self, id_: str) -> Subject | None:
+        """Return what the message of that id is about, or None if there is no such message."""
+        rows = self._rows("subject_of", own_id=_uuid(id_))
+        return _subject(rows[0]) if rows else None
+
+    def circumstances(self, since: datetime | None) -> Circumstances:
+        """Return what holds for every case, with the orders about whole kinds since then."""
+        (row,) = self._rows("lives_since")
+        orders = self._rows("orders_about_kinds", since=since or row["now"])
+        return Circumstances(
+            now=row["now"],
+            go_live_at=self._go_live_at or row["go_live_at"],
+            workflows_live_at=self._go_live_at or row["workflows_live_at"],
+            delays=Delays(
+                check_in=self.check_in_delay,
+                sla_warning=self._workflows.sequora_sla_warning_window,
+                escalation=self._workflows.sequora_escalation_delay,
+                unassigned=self._workflows.sequora_unassigned_grace,
+                receipt=self._receipt_window,
+            ),
+            provider=self.provider(),
+            pauses=self.pauses(),
+            orders=[Order(**order) for order in orders],
+        )
+
     def pauses(self) -> list[Pause]:
         """Return which kinds of messages do not go out for now."""
         return [Pause(**row) for row in self._rows("pauses")]
@@ -764,6 +777,34 @@ def _waiting(row: RowMapping) -> Waiting:
 
 def _subject(row: RowMapping) -> Subject:
     return Subject(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])
+
+
+def _story(row: RowMapping) -> Story:
+    return Story(
+        **{
+            **row,
+            "state": State(row["state"]),
+            "changes": [_change(change) for change in row["changes"] or ()],
+            "orders": [_order(order) for order in row["orders"] or ()],
+        }
+    )
+
+
+def _change(recorded: Mapping[str, Any]) -> Change:
+    """Return a change from its JSON, in which times and states are texts."""
+    from_state = recorded["from_state"]
+    return Change(
+        **{
+            **recorded,
+            "at": datetime.fromisoformat(recorded["at"]),
+            "from_state": State(from_state) if from_state else None,
+            "to_state": State(recorded["to_state"]),
+        }
+    )
+
+
+def _order(recorded: Mapping[str, Any]) -> Order:
+    return Order(**{**recorded, "at": datetime.fromisoformat(recorded["at"]), "kind": None})
 
 
 def _notification(row: RowMapping) -> Notification:

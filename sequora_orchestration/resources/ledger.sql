@@ -784,6 +784,61 @@ SELECT {open} AS is_open, opened_at, closed_at, reason, code,
        CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at
 FROM orchestration.provider;
 
+-- part: story
+-- A message with its history, each by its own index: the changes in their order, and what operators ordered about it.
+n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason,
+       n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at, n.sent_at,
+       n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.ended_by,
+       (
+           SELECT json_agg(
+               json_build_object('at', e.at, 'from_state', e.from_state, 'to_state', e.to_state, 'attempt', e.attempt,
+                                 'claim_id', e.claim_id, 'run_id', e.run_id, 'reason', e.reason)
+               ORDER BY e.id
+           )
+           FROM orchestration.notification_event e WHERE e.notification_id = n.id
+       ) AS changes,
+       (
+           SELECT json_agg(json_build_object('at', o.at, 'who', o.who, 'verb', o.verb, 'why', o.why) ORDER BY o.id)
+           FROM orchestration.operator_action o WHERE o.notification_id = n.id
+       ) AS orders
+
+-- name: stories
+-- The messages about these tasks, and the check-ins of these episodes, oldest first. Reading changes nothing.
+SELECT {story}
+FROM orchestration.notification n
+WHERE n.task_id = ANY (CAST(:task_ids AS text[]))
+   OR (n.task_id IS NULL AND n.episode_id = ANY (CAST(:episode_ids AS text[])))
+ORDER BY n.created_at, n.id;
+
+-- name: stories_of_claim
+-- The same of the messages of a claim. Reading changes nothing.
+SELECT {story}
+FROM orchestration.notification n
+WHERE n.claim_id = CAST(:claim_id AS uuid)
+  AND coalesce(CAST(:of AS text) IN (n.id::text, n.task_id), CAST(:of AS text) IS NULL)
+ORDER BY n.created_at, n.id;
+
+-- name: tasks_of_episode
+-- The tasks of an episode that there are messages about. Reading changes nothing.
+SELECT task_id FROM orchestration.notification
+WHERE episode_id = :id AND task_id IS NOT NULL
+GROUP BY task_id
+ORDER BY min(created_at);
+
+-- name: subject_of
+-- What a message is about. Reading changes nothing.
+SELECT task_id, episode_id, severity FROM orchestration.notification WHERE id = CAST(:own_id AS uuid);
+
+-- name: lives_since
+-- The time that the rules go by, and since when which rows are looked at. Reading changes nothing.
+SELECT orchestration.clock() AS now, go_live_at, workflows_live_at FROM orchestration.go_live;
+
+-- name: orders_about_kinds
+-- What operators ordered about whole kinds since then: pause and resume. Reading changes nothing.
+SELECT at, who, verb, kind, why FROM orchestration.operator_action
+WHERE notification_id IS NULL AND kind IS NOT NULL AND at >= :since
+ORDER BY id;
+
 -- name: pauses
 -- Reading changes nothing.
 SELECT kind, paused_at, paused_by, why FROM orchestration.pause ORDER BY kind;

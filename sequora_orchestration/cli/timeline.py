@@ -1,0 +1,248 @@
+"""`sequora timeline ID`: what happened to one case, as text or as JSON. Ids, states and masked phones only.
+
+As text its times are those of the machine it runs on, with the zone said (`TZ=UTC sequora timeline …` for another); as
+JSON they are ISO-8601 in UTC, and lengths of time are in seconds. The keys of the JSON:
+
+- `id`, `subject` ("task" or "episode"), `is_healthy` (false where somebody must act)
+- `verdicts`: `sentence`, `to_do` (null where nobody needs to act); first whether the nurse or the patient was told
+- `facts`: what the application says now; null where it does not know the case (any more)
+- `entries`: what happened, oldest first: `at`, `what`, `kind`, `message_id`, `recipient_id`, `run_id`, `run_url`,
+  `attempt`, `waited`, `took`, `until`, `sid`
+- `next`: what comes next, the same way, soonest first (`at` null: it waits for something else than a time), and
+  `nothing_because`: why it is empty, if it is
+- `messages`: `id`, `kind`, `recipient_id`, `phone` (masked), `state`, `reason`, `sid`, `provider_code`, `due_at`,
+  `sent_at`, `logged_at`
+- `tasks`: of an episode, each with `id`, `is_healthy`, `verdicts` and `messages`; empty for a task
+"""
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sequora_orchestration.domain.case import Case, Story, TaskCase
+from sequora_orchestration.domain.spell import spell
+from sequora_orchestration.domain.timeline import Entry, Timeline, timeline
+from sequora_orchestration.domain.verdict import Verdict, is_healthy, verdicts
+from sequora_orchestration.resources.care_database import open_care_database
+from sequora_orchestration.resources.cases import read_case
+from sequora_orchestration.resources.ledger import open_ledger
+from sequora_orchestration.settings import WebSettings
+
+COLUMNS = 100
+
+# What the application may say that is shown; anything else somebody may have typed.
+KNOWN = frozenset(
+    {"LOW", "MODERATE", "HIGH", "CRITICAL", "OPEN", "IN_PROGRESS", "RESOLVED", "CANCELLED"},
+)
+
+
+def show(id_: str, *, as_json: bool) -> tuple[str, bool]:
+    """Return what `sequora timeline` prints, and whether the case is healthy.
+
+    Raises UnknownIdError, SettingError, SchemaMissingError and database errors.
+    """
+    case = read_case(id_, ledger=open_ledger(), care=open_care_database(), zone=UTC if as_json else None)
+    found, line, web = verdicts(case), timeline(case), WebSettings.load()
+    shown = _json(case, found, line, web) if as_json else "\n".join(_lines(case, found, line, web))
+    return shown, is_healthy(found)
+
+
+# --- as JSON ----------------------------------------------------------------------------------------------------------
+
+
+def _json(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings) -> str:
+    tasks = [] if isinstance(case, TaskCase) else case.tasks
+    return json.dumps(
+        {
+            "id": case.id,
+            "subject": "task" if isinstance(case, TaskCase) else "episode",
+            "is_healthy": is_healthy(found),
+            "verdicts": [asdict(one) for one in found],
+            "facts": _facts(case),
+            "entries": [_entry(one, web) for one in line.entries],
+            "next": [_entry(one, web) for one in line.next],
+            "nothing_because": line.nothing_because,
+            "messages": [_message(one, case) for one in case.messages],
+            "tasks": [
+                {
+                    "id": task.id,
+                    "is_healthy": is_healthy(of_task := verdicts(task)),
+                    "verdicts": [asdict(one) for one in of_task],
+                    "messages": [_message(one, task) for one in task.messages],
+                }
+                for task in tasks
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+        default=_plain,
+    )
+
+
+def _plain(value: object) -> str | float:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    raise TypeError(type(value).__name__)
+
+
+def _entry(entry: Entry, web: WebSettings) -> dict[str, Any]:
+    return {**asdict(entry), "run_url": web.run_url(entry.run_id) if entry.run_id else None}
+
+
+def _message(message: Story, case: Case) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "kind": message.kind,
+        "recipient_id": message.recipient_id,
+        "phone": case.phones.get(message.recipient_id or ""),
+        "state": message.state,
+        "reason": message.reason,
+        "sid": message.provider_sid,
+        "provider_code": message.provider_code,
+        "due_at": message.due_at,
+        "sent_at": message.sent_at,
+        "logged_at": message.logged_at,
+    }
+
+
+def _facts(case: Case) -> dict[str, Any] | None:
+    """Return what the application says of the case, without what somebody may have typed."""
+    if isinstance(case, TaskCase):
+        return (
+            {
+                "severity": _known(case.task.severity),
+                "status": _known(case.task.status),
+                "assigned_to_user_id": case.task.assigned_to_user_id,
+                "episode_id": case.task.episode_id,
+                "created_at": case.appeared_at,
+                "sla_due_at": case.task.sla_due_at,
+            }
+            if case.task
+            else None
+        )
+    return {"created_at": case.appeared_at, "patient_id": case.episode.patient_id} if case.episode else None
+
+
+def _known(typed: str | None) -> str | None:
+    return typed if typed is None or typed in KNOWN else "(none that is known)"
+
+
+# --- as text ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings) -> Iterator[str]:
+    for verdict in found:
+        yield from _wrapped("OK    " if verdict.is_healthy else "ACT   ", verdict.sentence)
+        if verdict.to_do:
+            yield from _wrapped("      ", f"-> {verdict.to_do}")
+    yield ""
+    yield from _wrapped("", _head(case))
+    labels = _labels(case.messages)
+    yield from _entries(case, line.entries, labels)
+    yield ""
+    yield "What comes next"
+    if line.nothing_because:
+        yield f"  nothing: {line.nothing_because}"
+    yield from _entries(case, line.next, labels, comes=True)
+    if not isinstance(case, TaskCase):
+        yield from _tasks(case.tasks)
+    yield from _runs(line.entries, web)
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        " ".join(text.split()), COLUMNS, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
+    )
+
+
+def _head(case: Case) -> str:
+    facts = _facts(case) or {}
+    told = case.circumstances.told
+    words = {
+        "severity": "severity {}",
+        "status": "{}",
+        "assigned_to_user_id": "assigned to {}",
+        "episode_id": "of episode {}",
+        "patient_id": "of patient {}",
+        "created_at": "created {}",
+        "sla_due_at": "SLA {}",
+    }
+    said = [
+        words[name].format(told(value) if isinstance(value, datetime) else value)
+        for name, value in facts.items()
+        if value is not None
+    ]
+    subject = "Task" if isinstance(case, TaskCase) else "Episode"
+    return f"{subject} {case.id}: {', '.join(said) or 'not in the application (any more)'}"
+
+
+def _labels(messages: Sequence[Story]) -> dict[str, str]:
+    """Return what each message is called, by id: its kind, numbered where there are several."""
+    of_kind, count = Counter(one.kind for one in messages), Counter[str]()
+    labels = {}
+    for one in messages:
+        count[one.kind] += 1
+        labels[one.id] = one.kind if of_kind[one.kind] == 1 else f"{one.kind} {count[one.kind]}"
+    return labels
+
+
+def _entries(case: Case, entries: Sequence[Entry], labels: dict[str, str], *, comes: bool = False) -> Iterator[str]:
+    day, before, named = "", None, set[str]()
+    for entry in entries:
+        local = entry.at.astimezone(case.circumstances.zone) if entry.at else None
+        if local and day != (day := f"{local:%A %Y-%m-%d, times in %Z (UTC%z)}"):
+            yield ""
+            yield day
+        after = spell(entry.at - before) if entry.at and before and not comes else ""
+        if comes and entry.at:
+            away = entry.at - case.circumstances.now
+            after = f"in {spell(away)}" if away >= timedelta(0) else "now"
+        label = labels.get(entry.message_id or "", entry.kind or "")
+        head = f"  {f'{local:%H:%M:%S.%f}'[:-3] if local else '':<12}  {after:>11}  {label:<16}  "
+        is_first = entry.message_id is not None and entry.message_id not in named and not comes
+        named.add(entry.message_id or "")
+        yield from _wrapped(head, "; ".join([entry.what, *_details(case, entry, is_first=is_first)]))
+        before = entry.at
+
+
+def _details(case: Case, entry: Entry, *, is_first: bool) -> Iterator[str]:
+    if is_first and entry.recipient_id:
+        phone = case.phones.get(entry.recipient_id)
+        yield f"to {entry.recipient_id}" + (f", phone {phone}" if phone else "")
+    if entry.waited is not None:
+        yield f"waited {spell(entry.waited)}"
+    if entry.took is not None:
+        yield f"took {spell(entry.took)}"
+    if entry.until:
+        yield f"until {case.circumstances.told(entry.until)}"
+    if entry.sid:
+        yield f"SID {entry.sid}"
+    if entry.run_id:
+        yield f"run {_short(entry.run_id)}"
+
+
+def _short(run_id: str) -> str:
+    return run_id[:8]
+
+
+def _tasks(tasks: Sequence[TaskCase]) -> Iterator[str]:
+    yield ""
+    yield "Its tasks" if tasks else "It has no tasks that are open or that anybody was texted about"
+    for task in tasks:
+        states = ", ".join(f"{one.kind} {one.state}" for one in task.messages)
+        yield from _wrapped("  ", f"{task.id}: {states or 'no message'}")
+
+
+def _runs(entries: Sequence[Entry], web: WebSettings) -> Iterator[str]:
+    runs = dict.fromkeys(entry.run_id for entry in entries if entry.run_id)
+    if runs:
+        yield ""
+        yield "Runs"
+    for run_id in runs:
+        yield f"  {_short(run_id)}  {web.run_url(run_id)}"

@@ -1,0 +1,202 @@
+"""A case as the ledger and the application know it at one moment: a task or an episode, its messages, what they met.
+
+What is said of it stands elsewhere: the order of events in `timeline`, whether somebody must act in `verdict`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from sequora_orchestration.domain.care import Episode, EscalationTask
+from sequora_orchestration.domain.halts import Pause, Provider
+from sequora_orchestration.domain.ledger_state import State
+
+# The urgency of a critical task, as the ledger counts.
+MOST_URGENT = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of a message's state or claim."""
+
+    at: datetime
+    from_state: State | None
+    to_state: State
+    attempt: int
+    claim_id: str | None
+    run_id: str | None
+    """The run that has had the message last; a receipt's and a look-up's own are not recorded."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an operator ordered, about a message or about all of a kind."""
+
+    at: datetime
+    who: str
+    verb: str
+    kind: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A message, and everything that has happened to it."""
+
+    id: str
+    kind: str
+    task_id: str | None
+    episode_id: str | None
+    recipient_id: str | None
+    urgency: int
+    owed_since: datetime
+    created_at: datetime
+    state: State
+    reason: str | None = None
+    due_at: datetime | None = None
+    sla_due_at: datetime | None = None
+    because_of: str | None = None
+    """The message to a nurse that this one tells a supervisor of."""
+
+    claimed_at: datetime | None = None
+    """When a claim, or a step of its run, last took it."""
+
+    lease_until: datetime | None = None
+    run_id: str | None = None
+    attempted_at: datetime | None = None
+    sent_at: datetime | None = None
+    provider_sid: str | None = None
+    provider_code: int | None = None
+    doubtful_since: datetime | None = None
+    look_at: datetime | None = None
+    receipt_at: datetime | None = None
+    logged_at: datetime | None = None
+    ended_by: str | None = None
+    """The operator who cancelled it."""
+
+    changes: Sequence[Change] = ()
+    orders: Sequence[Order] = ()
+
+    @property
+    def claim_id(self) -> str | None:
+        """The claim that has it, or has had it last; None if any claim may have it."""
+        return self.changes[-1].claim_id if self.changes else None
+
+    @property
+    def settled_at(self) -> datetime:
+        """When it came into its state."""
+        moves = (one.at for one in reversed(self.changes) if one.from_state is not one.to_state)
+        return next(moves, self.created_at)
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether its task was critical."""
+        return self.urgency == MOST_URGENT
+
+    @property
+    def wanted_at(self) -> datetime:
+        """When it was to go out: at its time, or else as soon as it was owed; never before there was a row."""
+        return self.due_at or max(self.owed_since, self.created_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskTimes:
+    """When what happened to a task in the application."""
+
+    id: str
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    picked_up_at: datetime | None = None
+    resolved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """How long the workflows wait."""
+
+    check_in: timedelta
+    sla_warning: timedelta
+    escalation: timedelta
+    unassigned: timedelta
+    receipt: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What holds for every case."""
+
+    now: datetime
+    go_live_at: datetime
+    workflows_live_at: datetime
+    delays: Delays
+    provider: Provider
+    pauses: Sequence[Pause] = ()
+    orders: Sequence[Order] = ()
+    """About all messages of a kind, since the case began."""
+
+    zone: tzinfo | None = UTC
+    """In which times are told; None for the machine's own."""
+
+    def told(self, moment: datetime) -> str:
+        """Return a moment as it is told, with its zone."""
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S %Z}"
+
+    def halt_of(self, kind: str) -> str | None:
+        """Return why no message of that kind goes out for now, and what ends it; None if they do."""
+        for pause in self.pauses:
+            if pause.is_about(kind):
+                argument = "" if pause.kind != kind else f" {kind}"
+                return f"{pause.paused_by} has paused it ({pause.why}); `sequora resume{argument}` ends that"
+        if self.provider.is_open:
+            return f"the phone company takes no texts ({self.provider.reason}); one is tried again every minute at most"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCase:
+    """A task, and all messages about it."""
+
+    id: str
+    task: EscalationTask | None
+    """None if the application does not have it (any more)."""
+
+    circumstances: Circumstances
+    times: TaskTimes | None = None
+    messages: Sequence[Story] = ()
+    """Oldest first."""
+
+    phones: Mapping[str, str | None] = field(default_factory=dict)
+    """Of recipients, by id, as they may be shown; None of those without a usable one."""
+
+    @property
+    def appeared_at(self) -> datetime | None:
+        """When the task was created, as far as it says."""
+        return (self.times.created_at or self.times.updated_at) if self.times else None
+
+    @property
+    def owed_since(self) -> datetime | None:
+        """Since when its nurse is to be told: its creation, or its last change, by which she may have got it."""
+        known = [at for at in (self.times.created_at, self.times.updated_at) if at] if self.times else []
+        return max(known, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeCase:
+    """An episode: its check-ins, and the tasks that came of it."""
+
+    id: str
+    episode: Episode | None
+    circumstances: Circumstances
+    messages: Sequence[Story] = ()
+    tasks: Sequence[TaskCase] = ()
+    phones: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def appeared_at(self) -> datetime | None:
+        """When the episode was created, as far as it says."""
+        return (self.episode.created_at or self.episode.discharge_at) if self.episode else None
+
+
+Case = TaskCase | EpisodeCase

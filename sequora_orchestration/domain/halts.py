@@ -1,0 +1,38 @@
+"""What keeps texts from going out at all: an operator's pause, and a phone company that takes none."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+# Every kind of message, where one is paused or resumed.
+ALL_KINDS = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """How it stands with the phone company."""
+
+    is_open: bool
+    """Whether the breaker is open: it takes no texts."""
+
+    opened_at: datetime | None
+    """When it last opened."""
+
+    closed_at: datetime | None
+    reason: str | None
+    code: int | None
+    resume_at: datetime | None
+    """Nothing is sent before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """An operator's order not to send messages of a kind, or any."""
+
+    kind: str
+    paused_at: datetime
+    paused_by: str
+    why: str
+
+    def is_about(self, kind: str) -> bool:
+        """Tell whether messages of that kind wait for its end."""
+        return self.kind in {ALL_KINDS, kind}
