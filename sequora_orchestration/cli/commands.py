@@ -104,14 +104,34 @@ def demo(directory: Path) -> None:
 
 @sequora.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs; ages and latencies in seconds.")
-def status(*, as_json: bool) -> None:
-    """Show how many messages are in each state, what waits or needs a person, and the sensors' ticks.
+@click.option("--watch", "is_watched", is_flag=True, help="Again every two seconds, until Ctrl-C; JSON on a line each.")
+def status(*, as_json: bool, is_watched: bool) -> None:
+    """Show how many messages are in each state, what waits or needs a person, the sensors' ticks and the workers.
 
-    Reads the ledger on SUPABASE_DB_URL, and Dagster's instance in DAGSTER_HOME where that is set.
+    Reads the ledger on SUPABASE_DB_URL, Dagster's instance in DAGSTER_HOME, and asks the workers on SEQUORA_BROKER_URL
+    for a second, where these are set. It changes nothing.
+
+    Ends with 0, whatever it shows, and with 1 where it cannot read the ledger. For one case: `sequora timeline`.
     """
-    from sequora_orchestration.cli.status import status
+    from sequora_orchestration.cli import status as page
+    from sequora_orchestration.cli.watch import watch
 
-    click.echo(status(as_json=as_json))
+    def shown() -> str:
+        status = page.read_status()
+        return page.as_json(status, indent=None if is_watched else 2) if as_json else page.as_text(status)
+
+    def shown_or_sentence() -> str:
+        try:
+            return shown()
+        except Exception as error:
+            if sentence := _sentence(error):
+                return sentence
+            raise
+
+    if is_watched:
+        watch(shown_or_sentence)
+    else:
+        click.echo(shown())
 
 
 @sequora.command()

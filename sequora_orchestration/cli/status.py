@@ -1,45 +1,150 @@
-"""`sequora status`: the ledger and the sensors at a glance. Ids and states only."""
+"""`sequora status`: the ledger, the sensors and the workers at a glance. Ids and states only.
+
+The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, what is
+set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `workers` (null where not known)
+and `sizes`; ages and latencies are in seconds.
+"""
 
 import json
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from dagster import DagsterInstance
-from dagster._core.scheduler.instigation import InstigatorType  # no public way leads to a sensor's ticks
+from dagster import DagsterInstance, RunsFilter
+from dagster._core.scheduler.instigation import (  # no public way leads to a sensor's ticks
+    InstigatorTick,
+    InstigatorType,
+    TickStatus,
+)
 
+from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.notification import in_words
-from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.domain.spell import spell_seconds
+from sequora_orchestration.resources.database import SchemaMissingError, engine_for
 from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
-from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
+from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings, SettingError
 
 LEDGER_TABLES = ("orchestration.notification", "orchestration.notification_event", "orchestration.operator_action")
 DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
+SLA_SCAN = "check_sla_warnings"
 
-def status(*, as_json: bool) -> str:
-    """Return what `sequora status` prints. Raises SettingError, SchemaMissingError and database errors."""
-    figures, ticks, tables = open_ledger().figures(), tick_ages(), sizes()
-    if as_json:
-        everything = {**asdict(figures), "tick_ages": ticks, "sizes": {name: asdict(tables[name]) for name in tables}}
-        return json.dumps(everything, indent=2, ensure_ascii=False, default=datetime.isoformat)
-    return "\n".join([*_lines(figures, ticks), *_size_lines(tables)])
+# So many of a sensor's ticks are looked at: those of the last minutes.
+TICKS = 20
+
+# Seconds for which the workers are waited for. They answer within a tenth of one.
+PATIENCE = 0.8
+
+# What these say is a sentence of ours; the words of any other error may quote a row.
+OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__})
 
 
-def tick_ages() -> dict[str, float] | None:
-    """Return the seconds since each sensor's last tick began, or None where DAGSTER_HOME is not set."""
-    if not os.environ.get("DAGSTER_HOME"):
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticks:
+    """The last ticks of a sensor."""
+
+    age: float
+    """Seconds since the last one began."""
+
+    failed: int
+    of: int
+    last_error: str | None
+    """What the last one that failed died of, in short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The last run that looked for tasks near their SLA."""
+
+    age: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Everything that is shown; what is None is not known."""
+
+    figures: Figures
+    ticks: dict[str, Ticks] | None
+    sla_scan: Scan | None
+    workers: Workers | None
+    sizes: dict[str, TableSize]
+
+
+def read_status() -> Status:
+    """Read everything. Raises SettingError, SchemaMissingError and database errors."""
+    figures = open_ledger().figures()
+    ticks, scan = _of_dagster() if os.environ.get("DAGSTER_HOME") else (None, None)
+    url = broker_url() if os.environ.get("SEQUORA_BROKER_URL") else None
+    return Status(figures=figures, ticks=ticks, sla_scan=scan, workers=workers(url, seconds=PATIENCE), sizes=sizes())
+
+
+def as_json(status: Status, *, indent: int | None = 2) -> str:
+    """Return it for programs; without an indent on one line."""
+    everything = {
+        **asdict(status.figures),
+        "tick_ages": None if status.ticks is None else {name: one.age for name, one in status.ticks.items()},
+        **{name: part for name, part in asdict(status).items() if name != "figures"},
+    }
+    return json.dumps(everything, indent=indent, ensure_ascii=False, default=datetime.isoformat)
+
+
+def as_text(status: Status) -> str:
+    """Return it for people."""
+    return "\n".join(
+        [
+            *_messages(status.figures),
+            f"Workers           {_workers(status.workers)}",
+            f"SLA scan          {_scan(status)}",
+            *_sensors(status.ticks),
+            *_size_lines(status.sizes),
+        ]
+    )
+
+
+def _of_dagster() -> tuple[dict[str, Ticks], Scan | None]:
+    """Read what Dagster's instance knows: each sensor's last ticks, and the last SLA scan."""
+    found: dict[str, Ticks] = {}
     with DagsterInstance.get() as instance:
-        began: dict[str, float] = {}
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
-                began[state.instigator_name] = max(tick.timestamp, began.get(state.instigator_name, 0))
-        return {name: time.time() - timestamp for name, timestamp in began.items()}
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=TICKS)
+            if ticks and (one := _ticks(ticks)).age <= found.get(state.instigator_name, one).age:
+                found[state.instigator_name] = one
+        records = instance.get_run_records(RunsFilter(job_name=SLA_SCAN), limit=1)
+    scan = next(
+        (
+            Scan(age=time.time() - record.create_timestamp.timestamp(), status=record.dagster_run.status.value)
+            for record in records
+        ),
+        None,
+    )
+    return found, scan
+
+
+def _ticks(ticks: Sequence[InstigatorTick]) -> Ticks:
+    failed = [tick for tick in ticks if tick.status is TickStatus.FAILURE]
+    return Ticks(
+        age=time.time() - max(tick.timestamp for tick in ticks),
+        failed=len(failed),
+        of=len(ticks),
+        last_error=_error(max(failed, key=lambda tick: tick.timestamp)) if failed else None,
+    )
+
+
+def _error(tick: InstigatorTick) -> str:
+    """Return what a tick died of: the name of the first cause, and what it says if that is ours."""
+    error = tick.error
+    while error and error.cause:
+        error = error.cause
+    if error is None:
+        return "no error is recorded"
+    name = (error.cls_name or "an error").rsplit(".", 1)[-1]
+    said = error.message.partition(": ")[2].strip().splitlines()
+    return f"{name}: {said[0]}" if said and name in OUR_ERRORS else name
 
 
 def sizes() -> dict[str, TableSize]:
@@ -58,7 +163,7 @@ def _size_lines(tables: dict[str, TableSize]) -> Iterator[str]:
         yield "  Dagster's: not known; set DAGSTER_PG_URL to see them"
 
 
-def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:
+def _messages(figures: Figures) -> Iterator[str]:
     yield "Messages"
     for kind, counts in figures.counts.items():
         yield f"  {kind:<16} " + "   ".join(f"{state} {count}" for state, count in counts.items())
@@ -77,15 +182,35 @@ def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:
     yield f"Were in doubt     {doubts.adopted} found, {doubts.sent_again} sent again, {doubts.held} held"
     yield "Oldest due        " + (_waiting(figures.oldest_due) if figures.oldest_due else "nothing waits")
     if figures.set_aside:
-        yield "To be looked at, newest first"
+        yield "To be looked at, newest first (`sequora timeline ID` tells the whole story)"
         for one in figures.set_aside:
             yield f"  {_waiting(one)}"
+
+
+def _workers(found: Workers | None) -> str:
+    if found is None:
+        return "not known: set SEQUORA_BROKER_URL to ask them"
+    if not found.alive:
+        return "NONE answers: no text goes out; are they running, is the broker up? `sequora doctor`"
+    warm = "all" if found.warm == found.alive else found.warm
+    return f"{found.alive} alive, {warm} warm"
+
+
+def _scan(status: Status) -> str:
+    if status.ticks is None:
+        return "not known: set DAGSTER_HOME to see it"
+    scan = status.sla_scan
+    return f"{scan.status}, begun {spell_seconds(scan.age)} ago" if scan else "none yet"
+
+
+def _sensors(ticks: dict[str, Ticks] | None) -> Iterator[str]:
     if ticks is None:
         yield "Sensors           not known: set DAGSTER_HOME to see their last ticks"
         return
-    yield "Sensors, seconds since the last tick began"
-    for name, age in sorted(ticks.items()):
-        yield f"  {name:<28} {age:.0f}"
+    yield f"Sensors, seconds since the last tick began, and how many of the last {TICKS} failed"
+    for name, one in sorted(ticks.items()):
+        failed = f"{one.failed} of {one.of} FAILED, last with {one.last_error}" if one.failed else "none"
+        yield f"  {name:<28} {one.age:>6.0f}   {failed}"
     if not ticks:
         yield "  no tick yet: is the daemon running?"
 
@@ -111,4 +236,4 @@ def _time(moment: datetime | None) -> str:
 def _waiting(one: Waiting) -> str:
     reason = one.reason or ("sent, but not in the application's log" if one.state == "SENT" else "")
     subject = in_words(one.task_id, one.episode_id)
-    return f"{one.state} for {one.age:.0f} s   {one.kind}   {subject}   {reason}".rstrip()
+    return f"{one.state} for {spell_seconds(one.age)}   {one.kind}   {subject}   {reason}".rstrip()

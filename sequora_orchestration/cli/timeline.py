@@ -19,13 +19,13 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sequora_orchestration.domain.case import Case, Story, TaskCase
 from sequora_orchestration.domain.spell import spell
-from sequora_orchestration.domain.timeline import Entry, Timeline, timeline
+from sequora_orchestration.domain.timeline import Entry, Timeline, short, timeline
 from sequora_orchestration.domain.verdict import Verdict, is_healthy, verdicts
 from sequora_orchestration.resources.care_database import open_care_database
 from sequora_orchestration.resources.cases import read_case
@@ -156,9 +156,12 @@ def _lines(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSetting
 
 
 def _wrapped(head: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        " ".join(text.split()), COLUMNS, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
+    """Return a text in lines; a masked phone is not broken."""
+    whole = " ".join(text.split()).replace("•••• ", "••••\0")
+    lines = textwrap.wrap(
+        whole, COLUMNS, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
     )
+    return [line.replace("\0", " ") for line in lines]
 
 
 def _head(case: Case) -> str:
@@ -196,9 +199,10 @@ def _entries(case: Case, entries: Sequence[Entry], labels: dict[str, str], *, co
     day, before, named = "", None, set[str]()
     for entry in entries:
         local = entry.at.astimezone(case.circumstances.zone) if entry.at else None
-        if local and day != (day := f"{local:%A %Y-%m-%d, times in %Z (UTC%z)}"):
-            yield ""
-            yield day
+        if local and day != (today := f"{local:%A %Y-%m-%d, times in %Z (UTC%z)}"):
+            yield from ([""] if day or not comes else [])
+            yield today
+            day = today
         after = spell(entry.at - before) if entry.at and before and not comes else ""
         if comes and entry.at:
             away = entry.at - case.circumstances.now
@@ -207,28 +211,12 @@ def _entries(case: Case, entries: Sequence[Entry], labels: dict[str, str], *, co
         head = f"  {f'{local:%H:%M:%S.%f}'[:-3] if local else '':<12}  {after:>11}  {label:<16}  "
         is_first = entry.message_id is not None and entry.message_id not in named and not comes
         named.add(entry.message_id or "")
-        yield from _wrapped(head, "; ".join([entry.what, *_details(case, entry, is_first=is_first)]))
+        phone = case.phones.get(entry.recipient_id or "")
+        to = f", to {entry.recipient_id}" if is_first and entry.recipient_id else ""
+        named_phone = f" ({phone})" if to and phone else ""
+        told = replace(entry, what=f"{entry.what}{to}{named_phone}").in_words(case.circumstances.told)
+        yield from _wrapped(head, told)
         before = entry.at
-
-
-def _details(case: Case, entry: Entry, *, is_first: bool) -> Iterator[str]:
-    if is_first and entry.recipient_id:
-        phone = case.phones.get(entry.recipient_id)
-        yield f"to {entry.recipient_id}" + (f", phone {phone}" if phone else "")
-    if entry.waited is not None:
-        yield f"waited {spell(entry.waited)}"
-    if entry.took is not None:
-        yield f"took {spell(entry.took)}"
-    if entry.until:
-        yield f"until {case.circumstances.told(entry.until)}"
-    if entry.sid:
-        yield f"SID {entry.sid}"
-    if entry.run_id:
-        yield f"run {_short(entry.run_id)}"
-
-
-def _short(run_id: str) -> str:
-    return run_id[:8]
 
 
 def _tasks(tasks: Sequence[TaskCase]) -> Iterator[str]:
@@ -245,4 +233,4 @@ def _runs(entries: Sequence[Entry], web: WebSettings) -> Iterator[str]:
         yield ""
         yield "Runs"
     for run_id in runs:
-        yield f"  {_short(run_id)}  {web.run_url(run_id)}"
+        yield f"  {short(run_id)}  {web.run_url(run_id)}"

@@ -124,6 +124,14 @@ class Delays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Why no message of a kind goes out for now, and what ends that."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
     """What holds for every case."""
 
@@ -143,14 +151,17 @@ class Circumstances:
         """Return a moment as it is told, with its zone."""
         return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S %Z}"
 
-    def halt_of(self, kind: str) -> str | None:
-        """Return why no message of that kind goes out for now, and what ends it; None if they do."""
+    def halt_of(self, kind: str) -> Halt | None:
+        """Return why no message of that kind goes out for now, or None if they do."""
         for pause in self.pauses:
             if pause.is_about(kind):
+                paused = "all messages are" if pause.kind != kind else f"{kind} is"
                 argument = "" if pause.kind != kind else f" {kind}"
-                return f"{pause.paused_by} has paused it ({pause.why}); `sequora resume{argument}` ends that"
+                reason = f"{paused} paused by {pause.paused_by} ({pause.why})"
+                return Halt(reason=reason, remedy=f"`sequora resume{argument}`")
         if self.provider.is_open:
-            return f"the phone company takes no texts ({self.provider.reason}); one is tried again every minute at most"
+            reason = f"the phone company takes no texts ({self.provider.reason})"
+            return Halt(reason=reason, remedy="see `sequora doctor` and https://status.twilio.com; texts are kept")
         return None
 
 

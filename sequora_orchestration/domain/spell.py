@@ -9,6 +9,11 @@ TENTH, A_FEW = 0.1, 10
 _UNITS = ((86_400, "d"), (3_600, "h"), (MINUTE, "min"), (1, "s"))
 
 
+def spell_seconds(seconds: float) -> str:
+    """Return a number of seconds in words."""
+    return spell(timedelta(seconds=seconds))
+
+
 def spell(length: timedelta) -> str:
     """Return a length of time in words: `35 ms`, `0.31 s`, `12 s`, `5 min 3 s`, `2 h 5 min`, `3 d 4 h`."""
     seconds = length.total_seconds()

@@ -3,13 +3,14 @@
 Whether that is as it should be is the business of `verdict`; how it looks in a terminal or in the UI, of who shows it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Case, Change, Circumstances, EpisodeCase, Order, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import SLA_BREACH, SLA_ESCALATION, SLA_WARNING
+from sequora_orchestration.domain.spell import spell
 
 # Of these it is known what became of them, or that nothing more will be.
 SETTLED = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED})
@@ -39,6 +40,17 @@ class Entry:
     until: datetime | None = None
     sid: str | None = None
 
+    def in_words(self, told: Callable[[datetime], str]) -> str:
+        """Return what happened with all that is known of it; `told` says how a moment is told."""
+        details = (
+            f"waited {spell(self.waited)}" if self.waited is not None else None,
+            f"took {spell(self.took)}" if self.took is not None else None,
+            f"until {told(self.until)}" if self.until else None,
+            f"SID {self.sid}" if self.sid else None,
+            f"run {short(self.run_id)}" if self.run_id else None,
+        )
+        return "; ".join([self.what, *(one for one in details if one)])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
@@ -49,6 +61,11 @@ class Timeline:
     """Empty only with `nothing_because`."""
 
     nothing_because: str | None
+
+
+def short(run_id: str) -> str:
+    """Return a run's id as it is shown where the whole one would be in the way; the web UI finds it by that, too."""
+    return run_id[:8]
 
 
 def timeline(case: Case) -> Timeline:
@@ -262,7 +279,8 @@ def _next_of_message(message: Story, around: Circumstances) -> Iterator[Entry]:
     halt = around.halt_of(message.kind)
     match message.state:
         case State.SCHEDULED | State.QUEUED if halt:
-            yield replace(_entry(message, around.now, f"waits: {halt}"), at=None)
+            what = f"waits: {halt.reason}"
+            yield replace(_entry(message, around.now, what), at=None)
         case State.SCHEDULED:
             what = "it falls due, and goes out if it is still wanted"
             if message.due_at and message.due_at <= around.now:

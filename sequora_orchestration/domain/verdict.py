@@ -118,7 +118,7 @@ def _not_noticed(case: TaskCase) -> Verdict:
             f"({case.circumstances.told(case.circumstances.go_live_at)}), which leaves it alone",
         )
     if halt := case.circumstances.halt_of(TASK_CREATED.name):
-        return Verdict(sentence=f"{who} was NOT told: {halt}", to_do=f"let texts go out again: {halt}")
+        return Verdict(sentence=f"{who} was NOT told: {halt.reason}", to_do=halt.remedy)
     if since and now - since <= PATIENCE:
         return Verdict(
             sentence=f"{who} was NOT told yet: the task is {spell(now - since)} old, a sensor notices it soon"
@@ -165,7 +165,7 @@ def _of_waiting(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verdi
         reason = f" ({message.reason})" if message.reason else ""
         return Verdict(sentence=f"{who} is to be texted at {case.circumstances.told(message.wanted_at)}{reason}")
     if halt := case.circumstances.halt_of(message.kind):
-        return Verdict(sentence=f"{who} was NOT told yet: {halt}", to_do=f"let texts go out again: {halt}")
+        return Verdict(sentence=f"{who} was NOT told yet: {halt.reason}", to_do=halt.remedy)
     waits = now - message.wanted_at
     reason = f"; {message.reason}" if message.reason else ""
     sentence = f"{who} was NOT told yet: the text is {message.state}, due for {spell(waits)}{reason}"
@@ -264,10 +264,9 @@ def _about_sla(case: TaskCase) -> Iterator[Verdict]:
     if alert is None:
         waits = around.now - max(task.sla_due_at, case.owed_since or task.sla_due_at)
         halt = around.halt_of(SLA_BREACH.name)
-        to_do = f"let texts go out again: {halt}" if halt else STANDS_STILL
-        yield Verdict(
-            sentence=f"{missed}, and nobody has been alerted yet", to_do=to_do if halt or waits > PATIENCE else None
-        )
+        why = f": {halt.reason}" if halt else ""
+        to_do = halt.remedy if halt else STANDS_STILL if waits > PATIENCE else None
+        yield Verdict(sentence=f"{missed}, and nobody has been alerted yet{why}", to_do=to_do)
         return
     if alert.state is State.CANCELLED:
         yield Verdict(sentence=f"{missed}; the alert is off: {_called_off(alert)}, and nothing follows from it")

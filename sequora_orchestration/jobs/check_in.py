@@ -15,6 +15,7 @@ from sequora_orchestration.jobs.steps import (
     finding_recipients,
     log_notification,
     reading,
+    report_story,
     retried,
     send_sms,
     work_on,
@@ -53,6 +54,7 @@ def schedule_check_in_text(context: OpExecutionContext, config: Work, delivery: 
             for one, when in scheduled
         ]
         context.add_output_metadata({"scheduled": len(scheduled), **each(records)})
+        report_story(context, config.ids, delivery)
 
 
 @job(config=work_on(NEW_EPISODES, fetch_episode, schedule_check_in_text))

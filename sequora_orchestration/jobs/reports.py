@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from dagster import MetadataValue, OpExecutionContext, TableRecord
 
+from sequora_orchestration.domain.case import Story
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Withheld
-from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.notification import Notification, in_words
+from sequora_orchestration.domain.spell import spell
+from sequora_orchestration.domain.timeline import history
 from sequora_orchestration.resources.ledger import Outcome
 
 
@@ -61,6 +65,28 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) ->
 
 def _subject_of(one: Notification | Outcome) -> dict[str, str]:
     return {"task": one.task_id} if one.task_id else {"episode": one.episode_id or ""}
+
+
+def story_table(stories: Sequence[Story]) -> str:
+    """Return what happened to messages, in order, as a Markdown table; times are in UTC."""
+    subjects = {one.task_id or one.episode_id for one in stories}
+    labels = {
+        one.id: one.kind if len(subjects) == 1 else f"{one.kind} of {in_words(one.task_id, one.episode_id)}"
+        for one in stories
+    }
+    rows, before = ["| when (UTC) | after | message | what |", "|---|---:|---|---|"], None
+    for entry in history(stories):
+        if entry.at:
+            after = spell(entry.at - before) if before else ""
+            when = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+            what = " ".join(entry.in_words(_told).split()).replace("|", "\\|")
+            rows.append(f"| {when} | {after} | {labels[entry.message_id or '']} | {what} |")
+            before = entry.at
+    return "\n".join(rows)
+
+
+def _told(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:

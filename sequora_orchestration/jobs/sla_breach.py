@@ -17,6 +17,7 @@ from sequora_orchestration.jobs.steps import (
     log_sent_texts,
     reading,
     report_others,
+    report_story,
     retried,
     send_claimed,
     work_on,
@@ -49,6 +50,7 @@ def wait(context: OpExecutionContext, config: Work, delivery: ResourceParam[Deli
             for one in waiting
         ]
         context.add_output_metadata({"waiting": len(waiting), **each(records)})
+        report_story(context, config.ids, delivery)
 
 
 @job(config=work_on(SLA_BREACHES, alert_nurse, wait))

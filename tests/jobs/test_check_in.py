@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import ANY
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -55,6 +56,7 @@ def test_a_new_episode_is_checked_in_on_a_day_later_and_not_a_second_before(
         "why then": "24 h after the episode's creation",
         "patient's time zone": "known",
         "in time for a first contact": "yes",
+        "timeline": ANY,
     }
     assert runs.tick(NEW_EPISODES) == []
     care.it_is(MONDAY_NOON + DAY - SECOND)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from unittest.mock import ANY
 
 import pytest
 from care import ADMIN_PHONE, EPISODE, NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
@@ -58,7 +59,12 @@ def test_the_nurse_is_alerted_when_the_sla_passes_and_not_a_second_before(
         f"Ep ID: {EPISODE[:8]}...\n"
         f"View: https://app.example.com/tasks/{task}"
     )
-    assert metadata(result, "wait") == {"waiting": 1, "task": task, "until": (NOW + DELAY).isoformat()}
+    assert metadata(result, "wait") == {
+        "waiting": 1,
+        "task": task,
+        "until": (NOW + DELAY).isoformat(),
+        "timeline": ANY,
+    }
     assert len(care.logged(task)) == 1
     assert runs.tick(SLA_BREACHES) == []
     (row,) = care.ledger(kind="sla-escalation")
@@ -259,7 +265,7 @@ def test_asking_before_the_sla_has_passed_says_so(care: Care, runs: Runs, phones
     assert result.success
     assert metadata(result, "alert_nurse")["reason"] == "the SLA time has not passed"
     phones(NURSE_PHONE).received_no_text()
-    assert metadata(result, "wait") == {"waiting": 0}
+    assert metadata(result, "wait") == {"waiting": 0, "timeline": ANY}
     care.it_is(NOW + SECOND)
     runs.tick(SLA_BREACHES)
     phones(NURSE_PHONE).received_text()

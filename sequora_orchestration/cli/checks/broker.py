@@ -6,11 +6,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
-from sequora_orchestration.settings import WorkerSettings
-
-# Seconds.
-PATIENCE_WITH_THE_BROKER = 3.0
-PATIENCE_WITH_WORKERS = 2.0
+from sequora_orchestration.cli.workers import PATIENCE_WITH_THE_BROKER, ask, broker_url, impatient_app, reach
 
 # By the name of the client's own exception: its words repeat the address.
 TROUBLES = {
@@ -42,13 +38,7 @@ class _Broker:
 
     @cached_property
     def _app(self) -> Celery:
-        url = WorkerSettings.load().sequora_broker_url
-        app = Celery(broker=url, backend=url, set_as_current=False)
-        app.conf.broker_transport_options = {
-            "socket_timeout": PATIENCE_WITH_THE_BROKER,
-            "socket_connect_timeout": PATIENCE_WITH_THE_BROKER,
-        }
-        return app
+        return impatient_app(broker_url())
 
     def reached(self) -> Finding:
         app = self._app
@@ -60,23 +50,22 @@ class _Broker:
                 to_do="add ?ssl_cert_reqs=required to SEQUORA_BROKER_URL",
             )
         try:
-            with app.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
+            reach(app)
         except OperationalError as error:
             said, to_do = TROUBLES.get(type(error.__cause__).__name__, TROUBLES["ConnectionError"])
             return fail(said, to_do=to_do)
         return ok("reached")
 
     def workers(self) -> Finding:
-        answers = self._app.control.broadcast("is_warm", reply=True, timeout=PATIENCE_WITH_WORKERS)
-        warm = sum(True in answer.values() for answer in answers)
-        if not answers:
+        found = ask(self._app)
+        if not found.alive:
             return warn(
                 "none answers: while none runs, no text goes out",
                 to_do="start the processes of the Procfile (`honcho start`)",
             )
-        if warm < len(answers):
+        if found.warm < found.alive:
             return warn(
-                f"{len(answers) - warm} of {len(answers)} are still starting", to_do="wait, and see the worker's log"
+                f"{found.alive - found.warm} of {found.alive} are still starting",
+                to_do="wait, and see the worker's log",
             )
-        return ok(f"{len(answers)} up and warm")
+        return ok(f"{found.alive} up and warm")

@@ -1,0 +1,44 @@
+"""Showing a page again and again: in place on a terminal, one after the other in a pipe."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+# Seconds between two pages.
+EVERY = 2.0
+
+# What a terminal is told (ECMA-48): back to the upper left, delete the rest of the line or of the screen. Nothing is
+# cleared before it is written anew, so nothing flickers.
+HOME, REST_OF_LINE, REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+def watch(page: Callable[[], str], out: TextIO = sys.stdout, wait: Callable[[float], None] = time.sleep) -> None:
+    """Show what `page` returns every two seconds, until Ctrl-C, or until nobody reads it any more."""
+    is_terminal = out.isatty()
+    try:
+        if is_terminal:
+            out.write(HIDE_CURSOR + HOME + REST_OF_SCREEN)
+        while True:
+            out.write(_in_place(page()) if is_terminal else f"{page()}\n\n")
+            out.flush()
+            wait(EVERY)
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # What is left would be written at the end, and fail again (https://docs.python.org/3/library/signal.html).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    finally:
+        if is_terminal:
+            out.write(SHOW_CURSOR + "\n")
+            out.flush()
+
+
+def _in_place(page: str) -> str:
+    """Return what draws a page over the one before: as much of it as there is room for."""
+    columns, lines = shutil.get_terminal_size()
+    shown = [line[: columns - 1] + REST_OF_LINE for line in page.splitlines()[: lines - 1]]
+    return HOME + "\n".join(shown) + REST_OF_SCREEN

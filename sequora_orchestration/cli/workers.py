@@ -1,0 +1,60 @@
+"""Asking the workers over the broker, within a bounded time: which of them answer, and are they warm."""
+
+from dataclasses import dataclass
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from sequora_orchestration.settings import WorkerSettings
+
+# Seconds.
+PATIENCE_WITH_THE_BROKER = 3.0
+PATIENCE_WITH_WORKERS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """The workers that answered in time; each may have several processes."""
+
+    alive: int
+    warm: int
+    """Of these, those whose processes are all ready for a run."""
+
+
+def impatient_app(url: str) -> Celery:
+    """Return a client of the broker, as workers and launcher have one, that gives up soon."""
+    app = Celery(broker=url, backend=url, set_as_current=False)
+    app.conf.broker_transport_options = {
+        "socket_timeout": PATIENCE_WITH_THE_BROKER,
+        "socket_connect_timeout": PATIENCE_WITH_THE_BROKER,
+    }
+    return app
+
+
+def reach(app: Celery) -> None:
+    """Connect to the broker. Raises kombu's OperationalError; its words may repeat the address."""
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
+
+
+def ask(app: Celery, *, seconds: float | None = None) -> Workers:
+    """Ask all workers, and count who has answered after so many seconds, or after PATIENCE_WITH_WORKERS."""
+    answers = app.control.broadcast("is_warm", reply=True, timeout=seconds or PATIENCE_WITH_WORKERS)
+    return Workers(alive=len(answers), warm=sum(True in answer.values() for answer in answers))
+
+
+def workers(url: str | None, *, seconds: float) -> Workers | None:
+    """Return who answers on that broker, nobody if it cannot be reached; None if it is not known."""
+    if url is None:
+        return None
+    app = impatient_app(url)
+    try:
+        reach(app)
+        return ask(app, seconds=seconds)
+    except (OperationalError, OSError):
+        return Workers(alive=0, warm=0)
+
+
+def broker_url() -> str:
+    """Return the broker's URL. Raises SettingError."""
+    return WorkerSettings.load().sequora_broker_url
