@@ -137,12 +137,15 @@ def _of_assigned(case: TaskCase, mine: Sequence[Story]) -> Verdict:
     newest = mine[-1]
     who = _who(case, newest)
     if newest.state in UNDER_WAY:
-        return _of_waiting(case, newest, who)
+        undelivered = next((one for one in reversed(mine) if one.state is State.UNDELIVERED), None)
+        if undelivered is None or _second_try(case, undelivered) is not newest:
+            return _of_waiting(case, newest, who)
+        newest = undelivered
     if newest.state is State.IN_DOUBT:
         return _of_doubtful(case, newest, who)
     if newest.state is State.CANCELLED:
         return Verdict(sentence=f"{who} was NOT told: {_called_off(newest)}")
-    return _of_unreached(case, newest, f"{who} was NOT reached: {newest.reason}")
+    return _of_unreached(case, newest, f"{who} was NOT reached: {_why(newest)}")
 
 
 def _of_accepted(case: TaskCase, first: Story, last: Story) -> Verdict:
@@ -175,7 +178,7 @@ def _of_waiting(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verdi
 def _of_doubtful(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verdict:
     since = message.doubtful_since or message.attempted_at or message.settled_at
     waits = case.circumstances.now - since
-    sentence = f"{who} MAY have been told at {case.circumstances.told(since)}: {message.reason}; it is looked up"
+    sentence = f"{who} MAY have been told at {case.circumstances.told(since)}: {_why(message)}; it is looked up"
     if waits <= PATIENCE_WITH_DOUBT:
         return Verdict(sentence=sentence)
     return Verdict(
@@ -229,7 +232,7 @@ def _told_on(case: TaskCase, reports: Sequence[Story], sentence: str, *, since: 
         return Verdict(sentence=f"{sentence}; a supervisor is told next")
     if newest is None or newest.state in NOT_REACHED:
         return Verdict(
-            sentence=f"{sentence}; and no supervisor was told" + (f": {newest.reason}" if newest else ""),
+            sentence=f"{sentence}; and no supervisor was told" + (f": {_why(newest)}" if newest else ""),
             to_do=f"tell a supervisor, or assign the task to somebody who can be reached; {SEE_STATUS}",
         )
     return _of_pending_report(case, newest, sentence)
@@ -293,7 +296,7 @@ def _decisions(case: TaskCase) -> Iterator[Verdict]:
     for one in case.messages:
         if one.state is State.HELD:
             yield Verdict(
-                sentence=f"the {one.kind} to {_who(case, one, 'recipient')} is HELD: {one.reason}",
+                sentence=f"the {one.kind} to {_who(case, one, 'recipient')} is HELD: {_why(one)}",
                 to_do=DECIDE.format(id=one.id),
             )
 
@@ -302,7 +305,7 @@ def _how_alerted(case: TaskCase, alert: Story) -> str:
     if alert.state in ACCEPTED:
         return f"was alerted {_when(case, alert)}"
     return (
-        f"{'was NOT' if alert.state in {State.FAILED, State.UNDELIVERED} else 'MAY have been'} alerted: {alert.reason}"
+        f"{'was NOT' if alert.state in {State.FAILED, State.UNDELIVERED} else 'MAY have been'} alerted: {_why(alert)}"
     )
 
 
@@ -327,7 +330,7 @@ def _of_pending_check_in(case: EpisodeCase, newest: Story, who: str) -> Verdict:
         case State.IN_DOUBT:
             return _of_doubtful(case, newest, who)
         case State.HELD:
-            return Verdict(sentence=f"{who} MAY have been texted: {newest.reason}", to_do=DECIDE.format(id=newest.id))
+            return Verdict(sentence=f"{who} MAY have been texted: {_why(newest)}", to_do=DECIDE.format(id=newest.id))
         case State.CANCELLED:
             is_late = not newest.ended_by and (newest.reason or "").startswith("stale")
             return Verdict(
@@ -336,7 +339,7 @@ def _of_pending_check_in(case: EpisodeCase, newest: Story, who: str) -> Verdict:
             )
         case State.FAILED | State.UNDELIVERED:
             return Verdict(
-                sentence=f"{who} was NOT reached: {newest.reason}",
+                sentence=f"{who} was NOT reached: {_why(newest)}",
                 to_do=f"correct the phone, then `sequora resend {newest.id}`; or call the patient",
             )
     return _of_waiting(case, newest, who)
@@ -395,4 +398,8 @@ def _called_off(message: Story) -> str:
     order = next((one for one in reversed(message.orders) if one.verb == "cancel"), None)
     if message.ended_by:
         return f"{message.ended_by} cancelled it" + (f" ({order.why})" if order else "")
-    return message.reason or "no reason given"
+    return _why(message)
+
+
+def _why(message: Story) -> str:
+    return message.reason or "no reason is recorded"

@@ -1,0 +1,115 @@
+"""Cases in tests of pure rules: a task or an episode with its messages, each in one line."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from care import NOW
+
+from sequora_orchestration.domain.care import Episode, EscalationTask
+from sequora_orchestration.domain.case import (
+    Change,
+    Circumstances,
+    Delays,
+    EpisodeCase,
+    Story,
+    TaskCase,
+    TaskTimes,
+)
+from sequora_orchestration.domain.halts import Provider
+from sequora_orchestration.domain.ledger_state import State
+
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+DELAYS = Delays(check_in=DAY, sla_warning=HOUR, escalation=30 * MINUTE, unassigned=10 * MINUTE, receipt=5 * MINUTE)
+
+TAKES_TEXTS = Provider(is_open=False, opened_at=None, closed_at=None, reason=None, code=None, resume_at=None)
+TAKES_NONE = replace(TAKES_TEXTS, is_open=True, opened_at=NOW, reason="the account is suspended")
+
+AROUND = Circumstances(
+    now=NOW, go_live_at=NOW - 100 * DAY, workflows_live_at=NOW - 100 * DAY, delays=DELAYS, provider=TAKES_TEXTS
+)
+
+NURSE, SUPERVISOR, PATIENT = "nurse-1", "supervisor-1", "patient-1"
+
+TASK = EscalationTask(
+    id="task-1",
+    episode_id="episode-1",
+    severity="HIGH",
+    priority="URGENT",
+    reason_codes=("CHEST_PAIN",),
+    status="OPEN",
+    sla_due_at=None,
+    assigned_to_user_id=NURSE,
+)
+
+
+def a_change(at: datetime, from_state: State | None, to_state: State, **fields: Any) -> Change:
+    """Return a change of a message; give fields to make it another."""
+    usual: dict[str, Any] = {"attempt": 0, "claim_id": "claim-1", "run_id": None, "reason": None}
+    return Change(at=at, from_state=from_state, to_state=to_state, **{**usual, **fields})
+
+
+def a_message(state: State = State.SENT, at: datetime = NOW, **fields: Any) -> Story:
+    """Return a message that was owed at that time, to the nurse; give fields to make it another."""
+    usual: dict[str, Any] = {
+        "id": "message-1",
+        "kind": "task-created",
+        "task_id": "task-1",
+        "episode_id": "episode-1",
+        "recipient_id": NURSE,
+        "urgency": 1,
+        "owed_since": at,
+        "created_at": at,
+        "sent_at": at if state in {State.SENT, State.DELIVERED, State.UNDELIVERED} else None,
+        "attempted_at": at if state not in {State.SCHEDULED, State.QUEUED, State.FAILED} else None,
+        "receipt_at": at + 15 * SECOND if state is State.SENT else None,
+        "look_at": at + 5 * SECOND if state is State.IN_DOUBT else None,
+        "lease_until": at + 30 * SECOND if state is State.QUEUED else None,
+        "reason": "no phone number on file" if state is State.FAILED else None,
+    }
+    return Story(state=state, **{**usual, **fields})
+
+
+def a_report(state: State = State.SENT, at: datetime = NOW, **fields: Any) -> Story:
+    """Return the message that tells a supervisor of the nurse's first one."""
+    usual = {"id": "report-1", "kind": "nurse-unreached", "recipient_id": SUPERVISOR, "because_of": "message-1"}
+    return a_message(state, at, **{**usual, **fields})
+
+
+def a_check_in(state: State = State.SCHEDULED, at: datetime = NOW, **fields: Any) -> Story:
+    """Return the check-in of the episode, due at that time."""
+    usual = {"kind": "check-in", "task_id": None, "recipient_id": PATIENT, "due_at": at}
+    return a_message(state, at, **{**usual, **fields})
+
+
+def a_case(*messages: Story, at: datetime = NOW, around: Circumstances = AROUND, **task: Any) -> TaskCase:
+    """Return the case of a task that appeared at that time; give columns to make it another."""
+    return TaskCase(
+        id=TASK.id,
+        task=replace(TASK, **task),
+        times=TaskTimes(id=TASK.id, created_at=at, updated_at=at),
+        messages=messages,
+        circumstances=around,
+        phones={NURSE: "•••• 0101", SUPERVISOR: "•••• 0121"},
+    )
+
+
+def an_episode_case(
+    *messages: Story, at: datetime = NOW, around: Circumstances = AROUND, tasks: tuple[TaskCase, ...] = ()
+) -> EpisodeCase:
+    """Return the case of an episode that appeared at that time."""
+    episode = Episode(id="episode-1", patient_id=PATIENT, discharge_at=None, created_at=at)
+    return EpisodeCase(
+        id=episode.id,
+        episode=episode,
+        messages=messages,
+        tasks=tasks,
+        circumstances=around,
+        phones={PATIENT: "•••• 0151"},
+    )
+
+
+def later(by: timedelta, around: Circumstances = AROUND) -> Circumstances:
+    """Return the circumstances so much later."""
+    return replace(around, now=around.now + by)

@@ -1,0 +1,301 @@
+"""`sequora timeline` on histories that the jobs themselves have made."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from care import ADMIN_PHONE, NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
+from click.testing import CliRunner, Result
+from phones import Phones
+from runs import Runs, metadata
+
+from sequora_orchestration.cli import timeline as page
+from sequora_orchestration.cli.commands import sequora
+from sequora_orchestration.jobs.steps import MOST_TOLD
+from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
+from sequora_orchestration.resources.ledger import Operator
+from sequora_orchestration.resources.queues import (
+    DUE_CHECK_INS,
+    NEW_EPISODES,
+    NEW_TASKS,
+    SLA_BREACHES,
+    UNANSWERED_BREACHES,
+    UNREACHED_NURSES,
+)
+from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
+
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+
+WEB = "https://dagster.example.com/ui"
+
+pytestmark = pytest.mark.usefixtures("environment", "stopped_clock")
+
+
+@pytest.fixture(autouse=True)
+def web_and_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The web UI has an address, and the machine is in New York."""
+    monkeypatch.setenv("SEQUORA_WEB_URL", WEB)
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def run(*arguments: str) -> Result:
+    """Run the command in this process, as a person does."""
+    return CliRunner().invoke(sequora, ["timeline", *arguments])
+
+
+def shown(id_: str, *, exit_code: int = 0) -> str:
+    """Return what the command shows in one line, and expect that exit code."""
+    done = run(id_)
+    assert done.exit_code == exit_code, done.output
+    assert max(len(line) for line in done.stdout.splitlines() if "/runs/" not in line) <= page.COLUMNS
+    return " ".join(done.stdout.split())
+
+
+def a_new_task(care: Care, nurse: str | None, **columns: object) -> str:
+    return care.a_task(nurse, **{"created_at": NOW, "updated_at": NOW, **columns})
+
+
+def told(care: Care, runs: Runs, phones: Phones, **columns: object) -> str:
+    """Return a task whose nurse was told two seconds after it had appeared."""
+    task = a_new_task(care, care.a_nurse(), **columns)
+    care.it_is(NOW + 2 * SECOND)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    return task
+
+
+def test_a_text_that_arrived_is_told_from_the_task_to_the_receipt(care: Care, runs: Runs, phones: Phones) -> None:
+    """First that the nurse was told and when; with links, local times, and no name and no number."""
+    task = told(care, runs, phones)
+    phones.company.seconds_per_status = 0
+    care.it_is(NOW + 20 * SECOND)
+    runs.sensor(texts_without_receipt)
+    text = shown(task)
+    (row,) = care.ledger(task)
+    nurse = row["recipient_id"]
+    assert text.startswith(
+        f"OK nurse {nurse} (•••• 0101) was told at 2026-03-02 10:00:02 EST, 2.00 s after the task appeared; "
+        "the text arrived"
+    )
+    parts = [
+        "the task appears",
+        f"noticed and claimed, to {nurse} (•••• 0101); waited 2.00 s",
+        f"attempt 1: the phone company has it; waited 0 ms; took 0 ms; SID {row['provider_sid']}",
+        "receipt: it has arrived; waited 18 s",
+        "nothing: nothing is under way",
+        f"{WEB}/runs/{row['run_id']}",
+    ]
+    assert sorted(parts, key=text.index) == parts
+    for secret in ("Nora", "Reyes", NURSE_PHONE, NURSE_PHONE[2:], "CHEST_PAIN"):
+        assert secret not in text
+
+
+def test_a_nurse_without_a_phone_is_nobodys_matter_once_a_supervisor_was_told(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Until then somebody must act, if that takes longer than a minute."""
+    care.a_supervisor()
+    task = a_new_task(care, care.a_nurse("555-CALL-ME"))
+    runs.tick(NEW_TASKS)
+    assert "was NOT reached: the phone number on file has letters in it" in shown(task)
+    care.it_is(NOW + 2 * MINUTE)
+    assert "no supervisor was told" in shown(task, exit_code=1)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text()
+    assert "(•••• 0121) was told of it at 2026-03-02 10:02:00 EST" in shown(task)
+
+
+def test_with_nobody_to_escalate_to_somebody_must_act(care: Care, runs: Runs, phones: Phones) -> None:
+    """And as soon as an admin is told, nobody."""
+    task = a_new_task(care, care.a_nurse(None))
+    runs.tick(NEW_TASKS)
+    runs.tick(UNREACHED_NURSES)
+    assert "nobody to escalate to" in shown(task, exit_code=1)
+    care.a_nurse(ADMIN_PHONE, role="ADMIN")
+    care.it_is(NOW + 5 * MINUTE)
+    runs.tick(UNREACHED_NURSES)
+    phones(ADMIN_PHONE).received_text()
+    assert "was told of it" in shown(task)
+
+
+def test_a_task_that_is_resolved_meanwhile_says_why_nobody_was_told(care: Care, runs: Runs) -> None:
+    """Between the claim and the call."""
+    task = a_new_task(care, care.a_nurse())
+    (claim,) = runs.ledger.claim(NEW_TASKS)
+    care.change_task(task, status="RESOLVED", resolved_at=NOW)
+    runs.run(NEW_TASKS, claim)
+    text = shown(task)
+    assert "was not told (the task is RESOLVED: nobody needs to act)" in text
+    assert "not sent: the task is RESOLVED: nobody needs to act" in text
+    assert "nothing: the task is RESOLVED" in text
+
+
+def test_a_missed_sla_is_told_from_the_alert_to_the_escalation(care: Care, runs: Runs, phones: Phones) -> None:
+    """What is to come has its time before, and is told as done after."""
+    care.a_supervisor()
+    task = told(care, runs, phones, sla_due_at=NOW + MINUTE)
+    care.it_is(NOW + MINUTE)
+    runs.tick(SLA_BREACHES)
+    phones(NURSE_PHONE).received_text(containing=["SLA missed"])
+    text = shown(task)
+    assert "the SLA was missed at 2026-03-02 10:01:00 EST" in text
+    assert "the supervisor is to be texted at 2026-03-02 10:31:00 EST" in text
+    assert "10:31:00.000 in 30 min sla-escalation it falls due" in text
+    care.it_is(NOW + 33 * MINUTE)
+    assert "the supervisor was NOT told yet: the text is SCHEDULED, due for 2 min" in shown(task, exit_code=1)
+    runs.tick(UNANSWERED_BREACHES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["ESCALATION"])
+    assert "(•••• 0121) was told of it at 2026-03-02 10:33:00 EST, 2 min after it was due" in shown(task)
+
+
+def test_a_check_in_in_doubt_is_held_for_a_person_and_released(care: Care, runs: Runs, phones: Phones) -> None:
+    """The order of that person is told, with who and why; and the episode's tasks in short."""
+    episode = care.an_episode(care.a_patient(), created_at=NOW, discharge_at=NOW)
+    task = told(care, runs, phones, episode_id=episode)
+    runs.tick(NEW_EPISODES)
+    assert "is to be texted at 2026-03-03 10:00:00 EST (24 h after the episode's creation)" in shown(episode)
+    care.it_is(NOW + DAY)
+    phones.company.script(ResetBeforeAccepting(), to=PATIENT_PHONE)
+    runs.tick(DUE_CHECK_INS)
+    assert "MAY have been told at 2026-03-03 10:00:00 EST" in shown(episode)
+    for seconds in (5, 120):
+        care.it_is(NOW + DAY + seconds * SECOND)
+        runs.sensor(doubtful_texts)
+    text = shown(episode, exit_code=1)
+    (row,) = care.ledger(kind="check-in")
+    assert f"`sequora release {row['id']}`" in text
+    assert f"{task}: task-created SENT" in text
+    runs.ledger.release(episode, None, Operator(who="maya", why="not in the console"))
+    runs.tick(DUE_CHECK_INS)
+    phones(PATIENT_PHONE).received_text()
+    text = shown(episode)
+    assert "(•••• 0151) was texted at" in text
+    assert "maya released it (not in the console)" in text
+    assert "held for a person: in doubt: not found at the phone company" in text
+
+
+def test_a_task_that_nothing_has_been_recorded_of_needs_somebody_after_a_minute(care: Care) -> None:
+    """Of an episode it is found as well, though there is no message."""
+    episode = care.an_episode(None, created_at=NOW - 30 * DAY)
+    task = a_new_task(care, care.a_nurse(), episode_id=episode)
+    assert "a sensor notices it soon" in shown(task)
+    care.it_is(NOW + 2 * MINUTE)
+    assert "and nothing says why: it is open for 2 min" in shown(task, exit_code=1)
+    assert f"task {task}: nurse" in shown(episode, exit_code=1)
+
+
+def test_while_all_is_paused_somebody_must_act(care: Care, runs: Runs) -> None:
+    """And what to do is said."""
+    task = a_new_task(care, care.a_nurse())
+    runs.ledger.claim(NEW_TASKS)
+    runs.ledger.pause("all", Operator(who="maya", why="an exercise"))
+    text = shown(task, exit_code=1)
+    assert "NOT told yet: all messages are paused by maya (an exercise) -> `sequora resume`" in text
+
+
+@pytest.mark.parametrize("id_", ["11111111-2222-3333-4444-555555555555", "no-uuid'; DROP TABLE x --", ""])
+def test_an_id_that_nobody_knows_is_a_sentence_and_exit_code_2(id_: str) -> None:
+    """Neither the application nor the ledger."""
+    done = run(id_)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"neither the application nor the ledger knows {id_}" in done.stderr
+
+
+def test_a_database_that_is_away_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no answer about the case."""
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://me:secret@127.0.0.1:1/db")
+    done = run("any")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "the database cannot be reached" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_task_is_found_by_its_id_in_capitals_and_by_its_messages_and_when_it_is_gone(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Whoever reads a log has one of these."""
+    task = told(care, runs, phones)
+    (row,) = care.ledger(task)
+    assert shown(task.upper()) == shown(str(row["id"])) == shown(task)
+    care.rows('DELETE FROM "EscalationTask"')
+    assert "does not have the task (any more)" in shown(task.upper())
+
+
+def test_ids_that_are_texts_are_as_good(care: Care, runs: Runs, phones: Phones) -> None:
+    """An application may have made its own."""
+    care.rows('ALTER TABLE "EscalationTask" ALTER id TYPE text, ALTER episode_id TYPE text')
+    care.rows('ALTER TABLE "NotificationLog" ALTER task_id TYPE text')
+    care.rows('ALTER TABLE "Episode" ALTER id TYPE text')
+    task = told(care, runs, phones, id="task/7 ä", episode_id="episode 7")
+    assert "was told at" in shown(task)
+    care.an_episode(None, id="episode 7", created_at=NOW - 30 * DAY)
+    assert "task task/7 ä: nurse" in shown("episode 7")
+
+
+def test_a_row_of_which_nearly_everything_is_missing_has_a_sentence(care: Care, runs: Runs) -> None:
+    """And what somebody may have typed is not shown."""
+    task = care.a_task(None, severity="Nora", status="Reyes", episode_id=None, created_at=None, updated_at=None)
+    assert "nobody is assigned to the task" in shown(task, exit_code=1)
+    runs.tick(NEW_TASKS)
+    text = shown(task)
+    assert "the supervisors are told at" in text
+    assert "Nora" not in text
+    assert "Reyes" not in text
+
+
+def test_the_json_has_the_keys_that_are_documented(care: Care, runs: Runs, phones: Phones) -> None:
+    """Of a task and of an episode; times in UTC, lengths in seconds, runs whole."""
+    episode = care.an_episode(care.a_patient(), created_at=NOW, discharge_at=NOW)
+    task = told(care, runs, phones, episode_id=episode)
+    of_task, of_episode = (json.loads(run(id_, "--json").stdout) for id_ in (task, episode))
+    documented = set((page.__doc__ or "").replace("`", " ").replace(",", " ").replace(":", " ").split())
+    for one in (of_task, of_episode):
+        assert set(one) == {
+            *("id", "subject", "is_healthy", "verdicts", "facts"),
+            *("entries", "next", "nothing_because", "messages", "tasks"),
+        }
+        for keys in (one, *one["entries"], *one["messages"], *one["verdicts"], *one["tasks"]):
+            assert set(keys) <= documented
+    (attempt,) = [one for one in of_task["entries"] if one["attempt"] == 1]
+    assert attempt["at"] == "2026-03-02T15:00:02+00:00"
+    assert (attempt["waited"], attempt["took"]) == (0.0, 0.0)
+    assert attempt["run_url"] == f"{WEB}/runs/{attempt['run_id']}"
+    assert of_task["messages"][0]["phone"] == "•••• 0101"
+    assert [one["id"] for one in of_episode["tasks"]] == [task]
+
+
+def test_the_last_step_of_a_run_shows_the_same_story(care: Care, runs: Runs, phones: Phones) -> None:
+    """As a table, in UTC."""
+    task = a_new_task(care, care.a_nurse())
+    (result,) = runs.tick(NEW_TASKS)
+    sid = phones(NURSE_PHONE).received_text().sid
+    table = str(metadata(result, "log_notification")["timeline"])
+    assert table.splitlines()[2].startswith("| 2026-03-02 15:00:00.000 |  | task-created | noticed and claimed; waited")
+    assert f"SID {sid}" in table
+    assert task not in table  # it is about that one alone
+
+
+def test_a_large_run_shows_no_story(care: Care, runs: Runs, phones: Phones) -> None:
+    """A burst must not wait for it."""
+    nurse = care.a_nurse()
+    tasks = [a_new_task(care, nurse) for _ in range(MOST_TOLD + 1)]
+    (result,) = runs.tick(NEW_TASKS)
+    for _ in tasks:
+        phones(NURSE_PHONE).received_text()
+    assert "timeline" not in metadata(result, "log_notification")
+
+
+def test_a_story_that_cannot_be_told_fails_no_run(care: Care, runs: Runs, phones: Phones) -> None:
+    """The texts have gone out."""
+    care.rows("ALTER TABLE orchestration.operator_action RENAME TO another")
+    a_new_task(care, care.a_nurse())
+    (result,) = runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    assert result.success
+    assert "timeline" not in metadata(result, "log_notification")
