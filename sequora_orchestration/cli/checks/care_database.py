@@ -51,6 +51,7 @@ NEEDED_TABLES: Mapping[str, NeededTable] = {
             "sla_due_at",
             "assigned_to_user_id",
             "picked_up_at",
+            "resolved_at",
             "created_at",
             "updated_at",
         ),
