@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from dagster._core.scheduler.instigation import (  # no public way leads to a se
     InstigatorType,
     TickStatus,
 )
+from sqlalchemy.exc import OperationalError
 
 from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
@@ -71,6 +73,9 @@ class Status:
     figures: Figures
     ticks: dict[str, Ticks] | None
     sla_scan: Scan | None
+    why_not_known: str
+    """Why nothing is known of ticks and scan, where that is so."""
+
     workers: Workers | None
     sizes: dict[str, TableSize]
 
@@ -78,9 +83,21 @@ class Status:
 def read_status() -> Status:
     """Read everything. Raises SettingError, SchemaMissingError and database errors."""
     figures = open_ledger().figures()
-    ticks, scan = _of_dagster() if os.environ.get("DAGSTER_HOME") else (None, None)
+    ticks, scan, why_not = None, None, "set DAGSTER_HOME to see it"
+    if os.environ.get("DAGSTER_HOME"):
+        try:
+            ticks, scan = _of_dagster()
+        except OperationalError:  # the ledger is worth a look all the same
+            why_not = "Dagster's database cannot be reached; `sequora doctor`"
     url = broker_url() if os.environ.get("SEQUORA_BROKER_URL") else None
-    return Status(figures=figures, ticks=ticks, sla_scan=scan, workers=workers(url, seconds=PATIENCE), sizes=sizes())
+    return Status(
+        figures=figures,
+        ticks=ticks,
+        sla_scan=scan,
+        why_not_known=why_not,
+        workers=workers(url, seconds=PATIENCE),
+        sizes=sizes(),
+    )
 
 
 def as_json(status: Status, *, indent: int | None = 2) -> str:
@@ -88,7 +105,7 @@ def as_json(status: Status, *, indent: int | None = 2) -> str:
     everything = {
         **asdict(status.figures),
         "tick_ages": None if status.ticks is None else {name: one.age for name, one in status.ticks.items()},
-        **{name: part for name, part in asdict(status).items() if name != "figures"},
+        **{name: part for name, part in asdict(status).items() if name not in {"figures", "why_not_known"}},
     }
     return json.dumps(everything, indent=indent, ensure_ascii=False, default=datetime.isoformat)
 
@@ -100,15 +117,18 @@ def as_text(status: Status) -> str:
             *_messages(status.figures),
             f"Workers           {_workers(status.workers)}",
             f"SLA scan          {_scan(status)}",
-            *_sensors(status.ticks),
+            *_sensors(status),
             *_size_lines(status.sizes),
         ]
     )
 
 
 def _of_dagster() -> tuple[dict[str, Ticks], Scan | None]:
-    """Read what Dagster's instance knows: each sensor's last ticks, and the last SLA scan."""
+    """Read what Dagster's instance knows: each sensor's last ticks, and the last SLA scan. Raises OperationalError."""
     found: dict[str, Ticks] = {}
+    if os.environ.get("DAGSTER_PG_URL"):
+        # Dagster itself would try for many seconds.
+        engine_for(DagsterStorageSettings.load().dagster_pg_url).connect().close()
     with DagsterInstance.get() as instance:
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
             ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=TICKS)
@@ -151,7 +171,8 @@ def sizes() -> dict[str, TableSize]:
     """Return how big the tables are that grow: the ledger's, and Dagster's where DAGSTER_PG_URL is set."""
     tables = table_sizes(engine_for(DatabaseSettings.load().supabase_db_url), LEDGER_TABLES)
     if os.environ.get("DAGSTER_PG_URL"):
-        tables |= table_sizes(engine_for(DagsterStorageSettings.load().dagster_pg_url), DAGSTER_TABLES)
+        with suppress(OperationalError):
+            tables |= table_sizes(engine_for(DagsterStorageSettings.load().dagster_pg_url), DAGSTER_TABLES)
     return tables
 
 
@@ -160,7 +181,7 @@ def _size_lines(tables: dict[str, TableSize]) -> Iterator[str]:
     for name, size in tables.items():
         yield f"  {name.removeprefix('orchestration.'):<28} {size.bytes / 1e6:,.1f} MB, about {size.rows:,} rows"
     if not tables.keys() >= set(DAGSTER_TABLES):
-        yield "  Dagster's: not known; set DAGSTER_PG_URL to see them"
+        yield "  Dagster's: not known; set DAGSTER_PG_URL to see them, and see that it can be reached"
 
 
 def _messages(figures: Figures) -> Iterator[str]:
@@ -198,14 +219,15 @@ def _workers(found: Workers | None) -> str:
 
 def _scan(status: Status) -> str:
     if status.ticks is None:
-        return "not known: set DAGSTER_HOME to see it"
+        return f"not known: {status.why_not_known}"
     scan = status.sla_scan
     return f"{scan.status}, begun {spell_seconds(scan.age)} ago" if scan else "none yet"
 
 
-def _sensors(ticks: dict[str, Ticks] | None) -> Iterator[str]:
+def _sensors(status: Status) -> Iterator[str]:
+    ticks = status.ticks
     if ticks is None:
-        yield "Sensors           not known: set DAGSTER_HOME to see their last ticks"
+        yield f"Sensors           not known: {status.why_not_known}"
         return
     yield f"Sensors, seconds since the last tick began, and how many of the last {TICKS} failed"
     for name, one in sorted(ticks.items()):

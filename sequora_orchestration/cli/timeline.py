@@ -34,6 +34,8 @@ from sequora_orchestration.settings import WebSettings
 
 COLUMNS = 100
 
+LENGTH_OF_A_UUID = 36
+
 # What the application may say that is shown; anything else somebody may have typed.
 KNOWN = frozenset(
     {"LOW", "MODERATE", "HIGH", "CRITICAL", "OPEN", "IN_PROGRESS", "RESOLVED", "CANCELLED"},
@@ -185,6 +187,11 @@ def _head(case: Case) -> str:
     return f"{subject} {case.id}: {', '.join(said) or 'not in the application (any more)'}"
 
 
+def _brief(id_: str) -> str:
+    """Return an id as it is shown among the entries: the first part of a uuid; the answer above has it whole."""
+    return f"{id_[:8]}…" if len(id_) == LENGTH_OF_A_UUID else id_
+
+
 def _labels(messages: Sequence[Story]) -> dict[str, str]:
     """Return what each message is called, by id: its kind, numbered where there are several."""
     of_kind, count = Counter(one.kind for one in messages), Counter[str]()
@@ -208,11 +215,11 @@ def _entries(case: Case, entries: Sequence[Entry], labels: dict[str, str], *, co
             away = entry.at - case.circumstances.now
             after = f"in {spell(away)}" if away >= timedelta(0) else "now"
         label = labels.get(entry.message_id or "", entry.kind or "")
-        head = f"  {f'{local:%H:%M:%S.%f}'[:-3] if local else '':<12}  {after:>11}  {label:<16}  "
+        head = f"  {f'{local:%H:%M:%S.%f}'[:-3] if local else '':<12}  {after:>13}  {label:<16}  "
         is_first = entry.message_id is not None and entry.message_id not in named and not comes
         named.add(entry.message_id or "")
         phone = case.phones.get(entry.recipient_id or "")
-        to = f", to {entry.recipient_id}" if is_first and entry.recipient_id else ""
+        to = f", to {_brief(entry.recipient_id)}" if is_first and entry.recipient_id else ""
         named_phone = f" ({phone})" if to and phone else ""
         told = replace(entry, what=f"{entry.what}{to}{named_phone}").in_words(case.circumstances.told)
         yield from _wrapped(head, told)

