@@ -63,6 +63,7 @@ def a_message(state: State = State.SENT, at: datetime = NOW, **fields: Any) -> S
         "created_at": at,
         "sent_at": at if state in {State.SENT, State.DELIVERED, State.UNDELIVERED} else None,
         "attempted_at": at if state not in {State.SCHEDULED, State.QUEUED, State.FAILED} else None,
+        "logged_at": at if state in {State.SENT, State.DELIVERED, State.UNDELIVERED} else None,
         "receipt_at": at + 15 * SECOND if state is State.SENT else None,
         "look_at": at + 5 * SECOND if state is State.IN_DOUBT else None,
         "lease_until": at + 30 * SECOND if state is State.QUEUED else None,

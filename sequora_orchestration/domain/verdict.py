@@ -59,7 +59,7 @@ def verdicts(case: Case) -> list[Verdict]:
     if isinstance(case, EpisodeCase):
         return [_of_check_ins(case), *(_in_short(task) for task in case.tasks)]
     told = _told(case)
-    return [told, *_about_sla(case), *_decisions(case)] if _is_open(case) else [told]
+    return [told, *_about_sla(case), *_decisions(case), *_unlogged(case)] if _is_open(case) else [told]
 
 
 def is_healthy(found: Sequence[Verdict]) -> bool:
@@ -307,6 +307,16 @@ def _how_alerted(case: TaskCase, alert: Story) -> str:
     return (
         f"{'was NOT' if alert.state in {State.FAILED, State.UNDELIVERED} else 'MAY have been'} alerted: {_why(alert)}"
     )
+
+
+def _unlogged(case: TaskCase) -> Iterator[Verdict]:
+    """Yield what was sent, but stands in no row of the application's log."""
+    for one in case.messages:
+        if one.sent_at and one.logged_at is None and case.circumstances.now - one.sent_at > PATIENCE:
+            yield Verdict(
+                sentence=f'the {one.kind} was sent, but "NotificationLog" has no row of it: it refused that',
+                to_do="mend that table; the next run about the task writes the row (`dagster job launch`)",
+            )
 
 
 # --- the patient's check-in -------------------------------------------------------------------------------------------
