@@ -129,7 +129,7 @@ def status(*, as_json: bool, is_watched: bool) -> None:
             raise
 
     if is_watched:
-        watch(shown_or_sentence)
+        watch(shown_or_sentence, between="" if as_json else "\n")
     else:
         click.echo(shown())
 

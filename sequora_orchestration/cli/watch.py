@@ -16,14 +16,23 @@ HOME, REST_OF_LINE, REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
-def watch(page: Callable[[], str], out: TextIO = sys.stdout, wait: Callable[[float], None] = time.sleep) -> None:
-    """Show what `page` returns every two seconds, until Ctrl-C, or until nobody reads it any more."""
+def watch(
+    page: Callable[[], str],
+    out: TextIO = sys.stdout,
+    wait: Callable[[float], None] = time.sleep,
+    *,
+    between: str = "\n",
+) -> None:
+    """Show what `page` returns every two seconds, until Ctrl-C, or until nobody reads it any more.
+
+    In a pipe `between` stands between two pages.
+    """
     is_terminal = out.isatty()
     try:
         if is_terminal:
             out.write(HIDE_CURSOR + HOME + REST_OF_SCREEN)
         while True:
-            out.write(_in_place(page()) if is_terminal else f"{page()}\n\n")
+            out.write(_in_place(page()) if is_terminal else f"{page()}\n{between}")
             out.flush()
             wait(EVERY)
     except KeyboardInterrupt:

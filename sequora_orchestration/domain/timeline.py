@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Case, Change, Circumstances, EpisodeCase, Order, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import SLA_BREACH, SLA_ESCALATION, SLA_WARNING
+from sequora_orchestration.domain.message_kind import SLA_BREACH, SLA_ESCALATION, SLA_WARNING, TASK_CREATED
 from sequora_orchestration.domain.spell import spell
 
 # Of these it is known what became of them, or that nothing more will be.
@@ -302,6 +302,10 @@ def _next_of_task(case: TaskCase) -> Iterator[Entry]:
     task, now, delays = case.task, case.circumstances.now, case.circumstances.delays
     if task is None or task.is_closed or is_before_go_live(case):
         return
+    if not case.messages:
+        halt = case.circumstances.halt_of(TASK_CREATED.name)
+        what = f"waits: {halt.reason}" if halt else "a sensor notices the task, within seconds as a rule"
+        yield Entry(at=None, kind=TASK_CREATED.name, what=what)
     if task.sla_due_at and task.sla_due_at > now:
         if not has(case, SLA_WARNING.name):
             at = max(task.sla_due_at - delays.sla_warning, now)
@@ -356,6 +360,4 @@ def _why_nothing_comes(case: Case) -> str:
         return f"the task is {case.task.status}: nobody is texted about it any more"
     if is_before_go_live(case):
         return "the task is older than this system, which leaves it alone"
-    if not case.messages:
-        return "nothing is recorded yet"
     return "nothing is under way, and the task has no SLA that is still to come"

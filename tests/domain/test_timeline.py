@@ -172,6 +172,11 @@ def test_what_comes_next_has_its_time(case: Case, at: datetime, words: str) -> N
     assert words in first[1]
 
 
+def test_what_is_not_noticed_yet_comes_without_a_time() -> None:
+    """A sensor looks all the time."""
+    assert comes(a_case()) == [(None, "a sensor notices the task, within seconds as a rule")]
+
+
 def test_what_waits_for_a_person_has_no_time() -> None:
     """While its kind is paused nothing goes out by itself."""
     pause = Pause(kind="task-created", paused_at=NOW, paused_by="maya", why="an exercise")
@@ -187,7 +192,6 @@ def test_what_waits_for_a_person_has_no_time() -> None:
         (replace(a_case(), task=None, times=None), "does not have the task"),
         (a_case(at=NOW - 200 * DAY, sla_due_at=NOW + HOUR), "older than this system"),
         (a_case(a_message(S.DELIVERED)), "the task has no SLA that is still to come"),
-        (a_case(), "nothing is recorded yet"),
         (an_episode_case(a_check_in(S.DELIVERED)), "nothing is under way"),
     ],
 )
