@@ -315,7 +315,7 @@ def _unlogged(case: TaskCase) -> Iterator[Verdict]:
         if one.sent_at and one.logged_at is None and case.circumstances.now - one.sent_at > PATIENCE:
             yield Verdict(
                 sentence=f'the {one.kind} was sent, but "NotificationLog" has no row of it: it refused that',
-                to_do="mend that table; the next run about the task writes the row (`dagster job launch`)",
+                to_do="mend that table; the next receipt of the text, or the next run about the task, makes up for it",
             )
 
 
