@@ -13,9 +13,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from uuid import UUID
 
-from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.doubt import Doubtful, fingerprint
@@ -24,7 +23,7 @@ from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification, in_words
 from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.domain.receipts import Receipt
-from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
+from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array, refuses_a_row
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
 from sequora_orchestration.settings import LONGEST_DELAY, DatabaseSettings, DeliverySettings, WorkflowSettings
 
@@ -147,6 +146,7 @@ class SentText:
 
     id: str
     kind: str
+    task_id: str | None
     sid: str
     sent_at: datetime
 
@@ -455,9 +455,7 @@ class Ledger:
             try:
                 return self._changed(move, **parameters, **log_row)
             except DBAPIError as error:
-                if isinstance(error, OperationalError) and not isinstance(
-                    error.orig, (QueryCanceled, LockNotAvailable)
-                ):
+                if not refuses_a_row(error):
                     raise
         return self._changed(f"{move}_unlogged", **parameters)
 
