@@ -6,6 +6,7 @@ from typing import Any
 from dagster import Config, Nothing, OpExecutionContext, Out, ResourceParam, config_mapping, job, op
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.jobs.after_sending import follow, look_up
 from sequora_orchestration.jobs.delivery import Delivery
@@ -77,7 +78,7 @@ def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: Reso
         ]
         context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
         # For runs that died before they had done so. What is refused still is a line in the run's log.
-        with suppress(DBAPIError):
+        with suppress(DBAPIError, PoolTimeout):
             log_sent_texts(context, delivery, [text.task_id for text in asked if text.task_id])
 
 

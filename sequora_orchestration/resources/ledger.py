@@ -39,7 +39,7 @@ ATTEMPT_LEASE = 60
 # Up to so many waiting rows become a run each, so that each task has a run of its own to look at.
 FEW = 5
 
-# More become runs of so many: eight threads send them in about 0.3 s, and a killed run delays no more than these.
+# More become runs of so many: sent in about 0.3 s if a text takes 100 ms, and a killed run delays no more than these.
 BATCH = 50
 
 # A tick claims up to MOST rows, and none while ENOUGH wait in the broker for a worker: what waits in the database is
@@ -108,8 +108,8 @@ class Claims(list[Claim]):
     seconds: float
     """For how long that has kept the database busy; the way there and back does not count."""
 
-    is_owed: bool = False
-    """Whether the question found something, if only what has to wait its turn."""
+    more_waits: bool = False
+    """Whether more is owed than was claimed, or may be: it waits its turn, or nobody asked, as it may not go out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,7 +328,7 @@ class Ledger:
             if row["claim_id"]:
                 subjects[row["claim_id"]].append(_subject(row))
         claims = Claims(Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items())
-        claims.seconds, claims.is_owed = rows[0]["seconds"], rows[0]["is_owed"]
+        claims.seconds, claims.more_waits = rows[0]["seconds"], rows[0]["more_waits"]
         return claims
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:

@@ -136,7 +136,7 @@ def test_an_error_does_not_show_the_parameters(care: Care) -> None:
 def test_a_connection_that_the_server_has_ended_while_it_rested_is_replaced(
     care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restart of the database costs the next statement nothing."""
+    """A restart of the database costs nothing to a statement that comes after a rest."""
     monkeypatch.setattr(database, "PINGED_AFTER", 0)
     care.one("SELECT 1")
     _end_the_connection(care_url)
