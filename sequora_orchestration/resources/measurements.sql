@@ -79,9 +79,8 @@ WITH due AS MATERIALIZED (
 )
 SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
        count(*) FILTER (WHERE is_paused) AS paused,
-       greatest(
-           extract(epoch FROM orchestration.clock() - min(since) FILTER (WHERE NOT is_paused)), 0
-       )::float AS oldest_due
+       (max(greatest(extract(epoch FROM orchestration.clock() - since), 0)) FILTER (WHERE NOT is_paused))::float
+           AS oldest_due
 FROM due;
 
 -- name: unanswered_tasks
