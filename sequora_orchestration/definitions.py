@@ -18,6 +18,7 @@ from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
 from sequora_orchestration.sensors.claiming import LedgerResource
+from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
 
@@ -30,6 +31,7 @@ SENSORS = [
     unreached_nurses,
     doubtful_texts,
     texts_without_receipt,
+    failed_runs,
 ]
 
 defs = Definitions(
@@ -52,6 +54,7 @@ defs = Definitions(
     resources={
         "ledger": LedgerResource(),
         "delivery": DeliveryResource(),
+        "alarm": AlarmResource(),
         "instruments": InstrumentsResource(sensors=[sensor.name for sensor in SENSORS]),
     },
     # A step is a few statements: a process for each would cost seconds.

@@ -222,6 +222,18 @@ class AppSettings(_Environment):
     )
 
 
+class WebSettings(_Environment):
+    """The web UI, as the people who run it reach it."""
+
+    sequora_web_url: HttpUrl = Field(
+        default="http://127.0.0.1:3000", description="give the address of Dagster's web UI, http://127.0.0.1:3000."
+    )
+
+    def run_url(self, run_id: str) -> str:
+        """Return where a run is shown."""
+        return f"{self.sequora_web_url}/runs/{run_id}"
+
+
 class WorkerSettings(_Environment):
     """Where warm workers take runs from."""
 
@@ -238,6 +250,20 @@ class HeartbeatSettings(_Environment):
         repr=False,
         description="give a URL that is to be asked for while all is well, as https://healthchecks.io and others hand "
         "out, or leave it out.",
+    )
+
+
+class AlarmSettings(_Environment):
+    """How an engineer is told of runs that fail."""
+
+    sequora_alarm_url: AnyHttpUrl | None = Field(
+        default=None,
+        repr=False,
+        description='give the URL of a webhook that takes {"text": "…"}, as Slack, Mattermost and Teams hand out, or '
+        "leave it out.",
+    )
+    sequora_alarm_number: str | None = Field(
+        default=None, repr=False, description="give an engineer's phone number, e.g. +12025550100, or leave it out."
     )
 
 

@@ -2,14 +2,15 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 
 from dagster import DagsterInstance
+from dagster._core.scheduler.instigation import InstigatorType  # no public way leads to a sensor's ticks
 
 from sequora_orchestration.domain.notification import in_words
-from sequora_orchestration.resources import ticks
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import ALL_KINDS, Figures, Provider, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
@@ -21,11 +22,11 @@ DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
 def status(*, as_json: bool) -> str:
     """Return what `sequora status` prints. Raises SettingError, SchemaMissingError and database errors."""
-    figures, ages, tables = open_ledger().figures(), tick_ages(), sizes()
+    figures, ticks, tables = open_ledger().figures(), tick_ages(), sizes()
     if as_json:
-        everything = {**asdict(figures), "tick_ages": ages, "sizes": {name: asdict(tables[name]) for name in tables}}
+        everything = {**asdict(figures), "tick_ages": ticks, "sizes": {name: asdict(tables[name]) for name in tables}}
         return json.dumps(everything, indent=2, ensure_ascii=False, default=datetime.isoformat)
-    return "\n".join([*_lines(figures, ages), *_size_lines(tables)])
+    return "\n".join([*_lines(figures, ticks), *_size_lines(tables)])
 
 
 def tick_ages() -> dict[str, float] | None:
@@ -33,7 +34,11 @@ def tick_ages() -> dict[str, float] | None:
     if not os.environ.get("DAGSTER_HOME"):
         return None
     with DagsterInstance.get() as instance:
-        return ticks.tick_ages(instance)
+        began: dict[str, float] = {}
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1):
+                began[state.instigator_name] = max(tick.timestamp, began.get(state.instigator_name, 0))
+        return {name: time.time() - timestamp for name, timestamp in began.items()}
 
 
 def sizes() -> dict[str, TableSize]:
@@ -52,7 +57,7 @@ def _size_lines(tables: dict[str, TableSize]) -> Iterator[str]:
         yield "  Dagster's: not known; set DAGSTER_PG_URL to see them"
 
 
-def _lines(figures: Figures, ages: dict[str, float] | None) -> Iterator[str]:
+def _lines(figures: Figures, ticks: dict[str, float] | None) -> Iterator[str]:
     yield "Messages"
     for kind, counts in figures.counts.items():
         yield f"  {kind:<16} " + "   ".join(f"{state} {count}" for state, count in counts.items())
@@ -74,13 +79,13 @@ def _lines(figures: Figures, ages: dict[str, float] | None) -> Iterator[str]:
         yield "To be looked at, newest first"
         for one in figures.set_aside:
             yield f"  {_waiting(one)}"
-    if ages is None:
+    if ticks is None:
         yield "Sensors           not known: set DAGSTER_HOME to see their last ticks"
         return
     yield "Sensors, seconds since the last tick began"
-    for name, age in sorted(ages.items()):
+    for name, age in sorted(ticks.items()):
         yield f"  {name:<28} {age:.0f}"
-    if not ages:
+    if not ticks:
         yield "  no tick yet: is the daemon running?"
 
 

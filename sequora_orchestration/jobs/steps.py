@@ -47,6 +47,9 @@ from sequora_orchestration.settings import AppSettings, SettingError
 # `retried` asks for those itself.
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
 
+# Metadata of a failure that no other run will do better: a word for what it is, the same in every job.
+CAUSE = "cause"
+
 # Where Dagster keeps the run key of a sensor's request.
 RUN_KEY_TAG = "dagster/run_key"
 
@@ -166,7 +169,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
         outcomes = send_claimed(context, delivery)
         log_sent_texts(context, delivery, known_ids(config, delivery))
         if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
-            raise Failure(f"{', '.join(nobody)}: {NOBODY}", allow_retries=False)
+            raise Failure(f"{', '.join(nobody)}: {NOBODY}", metadata={CAUSE: "NobodyToTell"}, allow_retries=False)
 
 
 # --- what steps share -------------------------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
     try:
         yield
     except (SchemaMissingError, SenderUnusableError, SettingError) as error:
-        raise Failure(str(error), allow_retries=False) from None
+        raise Failure(str(error), metadata={CAUSE: type(error).__name__}, allow_retries=False) from None
     except (Failure, RetryRequested):
         raise
     except Exception as error:

@@ -39,6 +39,7 @@ _FOR_OTHER_TERMINALS = (
     "SUPABASE_DB_URL",
     "DAGSTER_PG_URL",
     "DAGSTER_HOME",
+    "SEQUORA_WEB_URL",
     "SEQUORA_BROKER_URL",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",
@@ -116,6 +117,7 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
         MARK: str(directory),
         "DAGSTER_HOME": str(home),
         "SEQUORA_WEB_PORT": str(web_port),
+        "SEQUORA_WEB_URL": f"http://127.0.0.1:{web_port}",
         "SEQUORA_CODE_PORT": str(code_port),
         # The commands of the Procfile are those of this installation.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",

@@ -1,5 +1,6 @@
 """When sensors have ticked and SLAs were scanned, as Dagster's instance knows it. Ages are in seconds."""
 
+import math
 import time
 from collections.abc import Collection
 
@@ -9,17 +10,7 @@ from dagster._core.scheduler.instigation import InstigatorType, TickStatus  # no
 # The asset that stands for the scan for SLAs that are near: each scan is a materialization of it.
 SLA_SCAN = AssetKey("sla_scan")
 
-_GOOD = (TickStatus.SUCCESS, TickStatus.SKIPPED)
-
-
-def tick_ages(instance: DagsterInstance, *, statuses: Collection[TickStatus] = tuple(TickStatus)) -> dict[str, float]:
-    """Return the age of each sensor's last tick, since it began; without statuses, whatever became of it."""
-    began: dict[str, float] = {}
-    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-        # A sensor whose code is served from another place than before is there twice.
-        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1, statuses=list(statuses)):
-            began[state.instigator_name] = max(tick.timestamp, began.get(state.instigator_name, 0))
-    return {name: time.time() - timestamp for name, timestamp in began.items()}
+_GOOD = [TickStatus.SUCCESS, TickStatus.SKIPPED]
 
 
 def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[str, float | None]:
@@ -27,8 +18,15 @@ def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[
 
     So one that was stopped grows old, and one that fails each time.
     """
-    ages = tick_ages(instance, statuses=_GOOD)
-    return {name: ages.get(name) for name in sensors}
+    ages: dict[str, float | None] = dict.fromkeys(sensors)
+    now = time.time()
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        name = state.instigator_name
+        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1, statuses=_GOOD):
+            # A sensor whose code is served from another place than before is there twice.
+            if name in ages:
+                ages[name] = min(now - tick.timestamp, ages[name] or math.inf)
+    return ages
 
 
 def last_scan_age(instance: DagsterInstance) -> float | None:

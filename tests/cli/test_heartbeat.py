@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from care import NOW, Care
 from dagster import AssetMaterialization, DagsterInstance
 from running_system import BIN
 from ticks import a_tick
+from webhook import Webhook, running_webhook
 
 from sequora_orchestration.cli.heartbeat import Heart, vital_signs
 from sequora_orchestration.domain.health import OLDEST_DUE, VitalSigns
@@ -27,37 +27,11 @@ WELL = VitalSigns(oldest_due=None, last_scan=1.0, ticks={})
 ILL = VitalSigns(oldest_due=301.0, last_scan=1.0, ticks={})
 
 
-class Service(ThreadingHTTPServer):
-    """Somebody who waits for heartbeats."""
-
-    def __init__(self) -> None:
-        """Listen on a free port."""
-        self.beats: list[str] = []
-        self.status = 200
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                service.beats.append(self.path)
-                self.send_response(service.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/ping/a-secret?status=up"
-
-
 @pytest.fixture
-def service() -> Iterator[Service]:
-    """A service that answers."""
-    with Service() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def service() -> Iterator[Webhook]:
+    """A service that waits for heartbeats."""
+    with running_webhook() as webhook:
+        yield webhook
 
 
 @pytest.fixture(autouse=True)
@@ -65,24 +39,24 @@ def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="sequora_orchestration")
 
 
-def test_it_beats_while_all_is_well_and_says_so_once(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_beats_while_all_is_well_and_says_so_once(service: Webhook, caplog: pytest.LogCaptureFixture) -> None:
     """At the URL as it was given, with its query."""
     heart = Heart(service.url, lambda: WELL)
     for _ in range(3):
         heart.beat()
-    assert service.beats == ["/ping/a-secret?status=up"] * 3
+    assert service.asked == ["/a-secret?status=up"] * 3
     assert caplog.messages == ["all is well: the heartbeat is sent"]
 
 
 def test_it_does_not_beat_while_anything_is_amiss_and_says_each_change(
-    service: Service, caplog: pytest.LogCaptureFixture
+    service: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With the reason; the same state is not told twice."""
     signs = iter([WELL, ILL, ILL, WELL])
     heart = Heart(service.url, lambda: next(signs))
     for _ in range(4):
         heart.beat()
-    assert len(service.beats) == 2
+    assert len(service.asked) == 2
     assert caplog.messages == [
         "all is well: the heartbeat is sent",
         "no heartbeat: a message has been due for 301 s",
@@ -90,7 +64,7 @@ def test_it_does_not_beat_while_anything_is_amiss_and_says_each_change(
     ]
 
 
-def test_it_survives_a_database_that_is_gone(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_survives_a_database_that_is_gone(service: Webhook, caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be read is no sign of life; and it beats again when it can."""
 
     def gone() -> VitalSigns:
@@ -98,16 +72,16 @@ def test_it_survives_a_database_that_is_gone(service: Service, caplog: pytest.Lo
 
     heart = Heart(service.url, gone)
     heart.beat()
-    assert service.beats == []
+    assert service.asked == []
     assert caplog.messages == ["no heartbeat: the signs of life cannot be read (ConnectionError)"]
     heart.signs = lambda: WELL
     heart.beat()
-    assert len(service.beats) == 1
+    assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize("status", [404, 500, None])
 def test_a_service_that_does_not_take_it_stops_nothing(
-    service: Service, caplog: pytest.LogCaptureFixture, status: int | None
+    service: Webhook, caplog: pytest.LogCaptureFixture, status: int | None
 ) -> None:
     """It is said once, without the URL, which is a secret."""
     service.status = status or 200
