@@ -6,7 +6,7 @@ the variable, says what is wrong and what to do, and never repeats the value: it
 
 import re
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -264,6 +264,14 @@ class AlarmSettings(_Environment):
     )
     sequora_alarm_number: str | None = Field(
         default=None, repr=False, description="give an engineer's phone number, e.g. +12025550100, or leave it out."
+    )
+
+
+class LogSettings(_Environment):
+    """How processes log."""
+
+    sequora_log_format: Literal["text", "json"] = Field(
+        default="text", description="give text, for people, or json, for programs."
     )
 
 

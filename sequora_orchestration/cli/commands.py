@@ -203,8 +203,9 @@ def heartbeat() -> None:
     import logging
 
     from sequora_orchestration.cli.heartbeat import heartbeat
+    from sequora_orchestration.instance.logs import write_lines
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    write_lines(logging.INFO)
     heartbeat()
 
 

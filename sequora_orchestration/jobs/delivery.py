@@ -238,7 +238,7 @@ class Delivery:
             return False
         if time.monotonic() - began > LATEST_CALL:
             stood_still = Refused(Refusal.TRANSIENT, "not called: process or database stood still right before")
-            LOG.warning("%s: %s", notification.subject, stood_still.reason)
+            LOG.warning("%s: %s", notification.subject, stood_still.reason, extra={"notification": notification.id})
             self.ledger.put_back(notification, attempt.number, stood_still, pause=STOOD_STILL_PAUSE)
             return False
         answer = self.sender.send(message.to, message.body, message.worth)

@@ -236,7 +236,8 @@ def send(
     """
     sent = delivery.send(notifications)
     outcomes = delivery.ledger.outcomes(claim_of(context), of=of)
-    warn_of_failures(context, outcomes)
+    taken_up = {one.id for one in notifications}  # of the others an earlier step has told
+    warn_of_failures(context, [one for one in outcomes if one.id in taken_up])
     if sent.waits:
         context.log.warning(f"texts wait in the ledger: {sent.waits}")
     if sent.some_again:

@@ -1,17 +1,14 @@
 """How an engineer is told: by a webhook, or by a text."""
 
-import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import requests
 
 from sequora_orchestration.domain.answers import Accepted
-from sequora_orchestration.domain.phone_number import e164
+from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 from sequora_orchestration.resources.sms_sender import open_sms_sender
-from sequora_orchestration.settings import AlarmSettings
-
-LOG = logging.getLogger(__name__)
+from sequora_orchestration.settings import AlarmSettings, SettingError
 
 # Seconds. Whoever raises an alarm has other things to do.
 PATIENCE = 5
@@ -34,31 +31,34 @@ class Alarm:
         """Whether there is a way."""
         return bool(self.url or self.number)
 
-    def raise_(self, text: str) -> bool:
-        """Tell it in every way there is; return whether any has worked. Whatever fails, it raises nothing."""
-        posted = bool(self.url) and self._post(text)
-        texted = bool(self.number) and self._text(text)
-        return posted or texted
+    def raise_(self, text: str) -> "Raised":
+        """Tell it in every way there is. Whatever fails, it raises nothing."""
+        ways = [way for way, is_set in ((self._post, self.url), (self._text, self.number)) if is_set]
+        troubles = [trouble for way in ways if (trouble := way(text))]
+        return Raised(is_told=len(troubles) < len(ways), troubles=troubles)
 
-    def _post(self, text: str) -> bool:
+    def _post(self, text: str) -> str | None:
         try:
             answer = requests.post(self.url or "", json={"text": text}, timeout=PATIENCE)
         except requests.RequestException as error:
-            LOG.warning("the alarm does not arrive: %s", type(error).__name__)
-            return False
-        if not answer.ok:
-            LOG.warning("the alarm does not arrive: SEQUORA_ALARM_URL answers %s", answer.status_code)
-        return answer.ok
+            return f"SEQUORA_ALARM_URL cannot be reached ({type(error).__name__})"
+        return None if answer.ok else f"SEQUORA_ALARM_URL answers {answer.status_code}"
 
-    def _text(self, text: str) -> bool:
+    def _text(self, text: str) -> str | None:
         try:
             answer = open_sms_sender().send(e164(self.number), text, WORTH)
-        except Exception as error:  # noqa: BLE001  # settings or number: the other way may work
-            LOG.warning("the alarm is not texted: %s", type(error).__name__)
-            return False
-        if not isinstance(answer, Accepted):
-            LOG.warning("the alarm is not texted: %s", answer.reason)
-        return isinstance(answer, Accepted)
+        except (SettingError, UnusablePhoneError) as error:
+            return f"SEQUORA_ALARM_NUMBER cannot be texted: {error}"
+        return None if isinstance(answer, Accepted) else f"SEQUORA_ALARM_NUMBER is not texted: {answer.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """Whether an engineer was told, in at least one way."""
+
+    is_told: bool
+    troubles: list[str]
+    """Why not, of each way that did not work; no number, no URL."""
 
 
 def open_alarm() -> Alarm:

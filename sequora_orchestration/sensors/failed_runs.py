@@ -85,7 +85,10 @@ def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -
     if is_alarming(failed, failures=len(together), told=told):
         since = min(record.create_timestamp for record in together)
         link = WebSettings.load().run_url(run.run_id)
-        if alarm.raise_(alarm_text(failed, failures=len(together), since=since, link=link)):
+        raised = alarm.raise_(alarm_text(failed, failures=len(together), since=since, link=link))
+        for trouble in raised.troubles:
+            context.log.warning(f"the alarm about run {run.run_id} does not arrive: {trouble}")
+        if raised.is_told:
             context.instance.add_run_tags(run.run_id, {ALARM_TAG: "raised"})
     return None
 
