@@ -9,6 +9,7 @@ import pytest
 from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance
 from dagster._core.scheduler.instigation import TickStatus
+from kombu.transport.redis import PRIORITY_STEPS
 from phones import Phones
 from runs import Runs, failure
 from ticks import a_tick
@@ -296,6 +297,11 @@ def test_each_scan_of_all_tasks_is_on_record(care: Care, runs: Runs, catalog: Ca
     phones(NURSE_PHONE).received_text()
     assert runs.launch("check_sla_warnings").success
     assert catalog.figures("sla_scan") == {"tasks to warn of": 0}
+
+
+def test_measuring_is_what_the_broker_hands_out_last() -> None:
+    """No text waits for a figure. In Redis the highest number is the last; runs without the tag have 0."""
+    assert defs.resolve_job_def("measure_figures").tags["dagster-celery/run_priority"] == str(max(PRIORITY_STEPS))
 
 
 def test_the_catalog_explains_itself() -> None:

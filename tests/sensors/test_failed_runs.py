@@ -139,6 +139,16 @@ def test_what_could_not_be_told_is_told_with_the_next_failure(care: Care, runs: 
     assert told["text"].startswith("Sequora: 4 runs failed since ")
 
 
+@pytest.mark.usefixtures("environment")
+def test_a_number_that_cannot_be_texted_is_said_without_it() -> None:
+    """And nothing is broken by it."""
+    raised = Alarm(None, "555-CALL-ME").raise_("a test")
+    assert not raised.is_told
+    (trouble,) = raised.troubles
+    assert trouble.startswith("SEQUORA_ALARM_NUMBER cannot be texted: ")
+    assert "555" not in trouble
+
+
 def test_where_nobody_is_to_be_told_the_sensor_says_so(care: Care, runs: Runs) -> None:
     """In its tick, where people look for why they were not told."""
     answer = noticed(runs, failing_run(care, runs), Alarm(None, None))
