@@ -33,8 +33,8 @@ ANSWER_AFTER = 0.25
 # Of each process of a worker, whatever the default is: of two processes a host 16.
 TEXTS_AT_A_TIME = 8
 
-# A round number of runs of 50 for one host and for two.
-TASKS = 400
+# Eight runs of 50 of each severity, which go one severity after the other: enough for each process of two hosts.
+TASKS = 1_600
 
 # Segments a second; a text is three. Far below what two hosts send.
 RATE = 30

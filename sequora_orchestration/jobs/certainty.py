@@ -1,14 +1,17 @@
 """What makes sure that a text was sent once, and that it arrived: look-ups of texts in doubt, and receipts."""
 
+from contextlib import suppress
 from typing import Any
 
 from dagster import Config, Nothing, OpExecutionContext, Out, ResourceParam, config_mapping, job, op
 from pydantic import Field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.jobs.after_sending import follow, look_up
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.steps import RETRIES, retried
+from sequora_orchestration.jobs.steps import RETRIES, log_sent_texts, retried
 from sequora_orchestration.resources.sms_sender import LookUpError
 
 
@@ -74,6 +77,9 @@ def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: Reso
             for text, receipt in receipts
         ]
         context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
+        # For runs that died before they had done so. What is refused still is a line in the run's log.
+        with suppress(DBAPIError, PoolTimeout):
+            log_sent_texts(context, delivery, [text.task_id for text in asked if text.task_id])
 
 
 @job(config=doubtful)

@@ -6,7 +6,7 @@ Ticks are not deleted here: the daemon does that after each tick, as `retention`
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dagster import (
     DagsterInstance,
@@ -47,7 +47,8 @@ def delete_old_messages(context: OpExecutionContext, ledger: ResourceParam[Ledge
 def delete_old_runs(context: OpExecutionContext, ledger: ResourceParam[Ledger]) -> None:
     """Delete runs that began SEQUORA_KEEP_RUNS ago and are finished, with their events and what they measured."""
     with retried(context):
-        begun_before = ledger.moment().now - RetentionSettings.load().sequora_keep_runs
+        # In UTC: Dagster compares it with its own times by its digits alone.
+        begun_before = ledger.moment().now.astimezone(UTC) - RetentionSettings.load().sequora_keep_runs
         delete_in_batches(context, ledger, finished_runs_deleted(context.instance, begun_before))
 
 

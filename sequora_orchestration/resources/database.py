@@ -11,9 +11,10 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import psycopg2
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 # Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
@@ -121,6 +122,16 @@ def without_values(error: psycopg2.Error) -> str:
         return f"{error.diag.message_primary} (SQLSTATE {code})"
     where = (error.diag.table_name, error.diag.constraint_name)
     return " ".join(["SQLSTATE", code, *(name for name in where if name)])
+
+
+def refuses_a_row(error: DBAPIError) -> bool:
+    """Whether a database that is well refuses a row, or its table is locked; not that it is in trouble itself.
+
+    A server that ends under a statement may leave an error without a code, of a class that says nothing.
+    """
+    if isinstance(error.orig, (QueryCanceled, LockNotAvailable)):
+        return True
+    return not isinstance(error, OperationalError) and getattr(error.orig, "pgcode", None) is not None
 
 
 class NamedStatements:

@@ -13,9 +13,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from uuid import UUID
 
-from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.doubt import Doubtful, fingerprint
@@ -24,7 +23,7 @@ from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification, in_words
 from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.domain.receipts import Receipt
-from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
+from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array, refuses_a_row
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
 from sequora_orchestration.settings import LONGEST_DELAY, DatabaseSettings, DeliverySettings, WorkflowSettings
 
@@ -40,7 +39,7 @@ ATTEMPT_LEASE = 60
 # Up to so many waiting rows become a run each, so that each task has a run of its own to look at.
 FEW = 5
 
-# More become runs of so many: eight threads send them in about 0.3 s, and a killed run delays no more than these.
+# More become runs of so many: sent in about 0.3 s if a text takes 100 ms, and a killed run delays no more than these.
 BATCH = 50
 
 # A tick claims up to MOST rows, and none while ENOUGH wait in the broker for a worker: what waits in the database is
@@ -109,8 +108,8 @@ class Claims(list[Claim]):
     seconds: float
     """For how long that has kept the database busy; the way there and back does not count."""
 
-    is_owed: bool = False
-    """Whether the question found something, if only what has to wait its turn."""
+    more_waits: bool = False
+    """Whether more is owed than was claimed, or may be: it waits its turn, or nobody asked, as it may not go out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +146,7 @@ class SentText:
 
     id: str
     kind: str
+    task_id: str | None
     sid: str
     sent_at: datetime
 
@@ -328,7 +328,7 @@ class Ledger:
             if row["claim_id"]:
                 subjects[row["claim_id"]].append(_subject(row))
         claims = Claims(Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items())
-        claims.seconds, claims.is_owed = rows[0]["seconds"], rows[0]["is_owed"]
+        claims.seconds, claims.more_waits = rows[0]["seconds"], rows[0]["more_waits"]
         return claims
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
@@ -455,9 +455,7 @@ class Ledger:
             try:
                 return self._changed(move, **parameters, **log_row)
             except DBAPIError as error:
-                if isinstance(error, OperationalError) and not isinstance(
-                    error.orig, (QueryCanceled, LockNotAvailable)
-                ):
+                if not refuses_a_row(error):
                     raise
         return self._changed(f"{move}_unlogged", **parameters)
 

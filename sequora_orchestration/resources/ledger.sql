@@ -82,12 +82,13 @@ due AS MATERIALIZED (
     LIMIT :most
     FOR NO KEY UPDATE SKIP LOCKED
 ),
+may AS MATERIALIZED (
+    SELECT CAST(:claim_id AS uuid) IS NOT NULL OR CASE WHEN rows IS NULL THEN has_room ELSE rows > 0 END AS ask
+    FROM allowed CROSS JOIN (SELECT has_room FROM on_its_way) AS room
+),
 owed AS MATERIALIZED (
     -- Where nothing may be claimed the question is not asked.
-    SELECT * FROM ({question}) AS question
-    WHERE CAST(:claim_id AS uuid) IS NOT NULL
-       OR (SELECT rows FROM allowed) = 1
-       OR ((SELECT rows FROM allowed) IS NULL AND (SELECT has_room FROM on_its_way))
+    SELECT * FROM ({question}) AS question WHERE (SELECT ask FROM may)
 ),
 turn AS MATERIALIZED (
     SELECT waiting.*,
@@ -156,8 +157,9 @@ claimed_first AS (
 )
 SELECT claim_id::text, task_id, episode_id, severity,
        extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds,
-       EXISTS (SELECT FROM owed) AS is_owed
-FROM (VALUES (1)) AS always
+       NOT may.ask OR (SELECT count(*) FROM owed) NOT IN (0, (SELECT count(*) FROM claimed_first))
+           OR (SELECT count(*) FROM owed) >= :most AS more_waits
+FROM may
 LEFT JOIN (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed ON true
 ORDER BY urgency, owed_since;
 
@@ -699,7 +701,7 @@ RETURNING id::text;
 
 -- name: without_receipt
 -- Of these messages, those of which it is not known what became. Reading changes nothing.
-SELECT id::text, kind, provider_sid AS sid, sent_at
+SELECT id::text, kind, task_id, provider_sid AS sid, sent_at
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
 ORDER BY sent_at;

@@ -1,7 +1,5 @@
 """What every sensor does: it claims from its queue, and requests a run for each claim."""
 
-from dataclasses import dataclass, field
-
 from dagster import (
     ConfigurableResource,
     DefaultSensorStatus,
@@ -39,17 +37,32 @@ def run_request(queue: Queue, claim: Claim) -> RunRequest:
     return RunRequest(run_key=claim.id, run_config={queue.ids: ids}, tags=run_tags(claim.subjects))
 
 
-@dataclass(frozen=True, kw_only=True)
 class Lanes:
     """What the sensors of one queue have in common that watch for seconds within their ticks."""
 
-    everything: Pace = field(default_factory=lambda: Pace(share=SHARE))
-    recent: Pace = field(default_factory=lambda: Pace(share=SHARE_OF_RECENT))
+    def __init__(self) -> None:
+        """Nothing has been asked yet."""
+        self._everything = Pace(share=SHARE)
+        self._recent = Pace(share=SHARE_OF_RECENT)
+        self._more_waits = False
 
     def watch(self, ledger: Ledger, queue: Queue, *, seconds: float) -> Claims | None:
-        """Ask for everything, if it is time for that, and then for what is recent as long as nothing is found."""
-        claims = self.everything.watch(lambda: ledger.claim(queue), seconds=0)
-        return claims or self.recent.watch(lambda: ledger.claim(queue, recent=True), seconds=seconds)
+        """Ask for everything, if it is time for that, and then for what is recent as long as nothing is found.
+
+        While there is more than can go out, only for everything: what is older may be more severe.
+        """
+
+        def ask(*, recent: bool) -> Claims:
+            claims = ledger.claim(queue, recent=recent)
+            if not recent:
+                self._more_waits = claims.more_waits
+            return claims
+
+        found = self._everything.watch(lambda: ask(recent=False), seconds=0)
+        if found:
+            return found
+        watched = self._recent.watch(lambda: ask(recent=not self._more_waits), seconds=seconds)
+        return found if watched is None else watched
 
 
 def claiming_sensor(
@@ -75,9 +88,7 @@ def claiming_sensor(
         else:
             claims = pace.watch(lambda: ledger.claim(queue), seconds=0)
         if claims is None:
-            return SensorResult(
-                skip_reason=SkipReason(f"Not asked for {queue.name}: it costs too much to ask so often.")
-            )
+            return SensorResult(skip_reason=SkipReason(f"Not asked for {queue.name}: it is not time for that yet."))
         if not claims:
             return SensorResult(skip_reason=SkipReason(f"No {queue.name}."))
         return SensorResult(run_requests=[run_request(queue, claim) for claim in claims])

@@ -17,19 +17,30 @@ from sequora_orchestration.resources.ledger import Claims
 # Seconds between two askings, while the question is cheap.
 PAUSE = 0.05
 
+# Seconds. However dear it is: a question that is not asked finds nobody.
+LONGEST_PAUSE = 60.0
+
+# Seconds. One that has no answer by then never gets one: its connection is lost, or it waits for a lock.
+LOST_AFTER = 60.0
+
 # Seconds that a tick watches, drawn anew each time so that lanes do not all end at once. Dagster gives a tick 60 s.
 WATCH_BETWEEN = (7.0, 13.0)
 
 # The same where the daemon runs one tick after the other (plain `dagster dev`): all other sensors wait meanwhile.
-WATCH_ALONE = 0.5
+WATCH_ALONE = 0.25
+
+
+class QuestionLostError(Exception):
+    """A question has not been answered for LOST_AFTER: whoever asked it waits for ever, and the next one asks anew."""
 
 
 @dataclass(kw_only=True)
 class Pace:
     """How often a question is asked, by all who ask it in this process together.
 
-    One asks at a time. What the question has cost the database last is all that is remembered, and only the time until
-    the next one hangs on it: what is found is a matter of the rows' state alone.
+    One asks at a time. What the question has cost the database the last two times is all that is remembered, and only
+    the time until the next one hangs on it: what is found is a matter of the rows' state alone. The lesser of the two
+    counts, for a question may also take long because it had to wait, once, for a lock or a disk.
     """
 
     share: float
@@ -39,23 +50,36 @@ class Pace:
     sleep: Callable[[float], None] = time.sleep
     _turn: Lock = field(default_factory=Lock, init=False)
     _not_before: float = field(default=0.0, init=False)
+    _cost_before: float = field(default=0.0, init=False)
+    _asked_at: float | None = field(default=None, init=False)
 
     def ask(self, question: Callable[[], Claims], *, until: float) -> Claims | None:
-        """Wait for the question's turn and ask it; return None if that does not come until then (by the clock)."""
-        if not self._turn.acquire(timeout=max(until - self.clock(), 0)):
+        """Wait for the question's turn and ask it; return None if that does not come until then (by the clock).
+
+        Raises QuestionLostError if somebody else's question keeps the turn for too long, and gives the turn free.
+        """
+        turn = self._turn
+        if not turn.acquire(timeout=max(until - self.clock(), 0)):
+            if self._asked_at is not None and self.clock() - self._asked_at > LOST_AFTER:
+                self._turn, self._asked_at = Lock(), None
+                raise QuestionLostError(f"no answer of the database for {LOST_AFTER:.0f} s: it is asked anew")
             return None
         try:
             if self._not_before > max(until, self.clock()):
                 return None
             self.sleep(max(self._not_before - self.clock(), 0))
+            self._asked_at = self.clock()
             answer = question()
+            cost, self._cost_before = min(answer.seconds, self._cost_before), answer.seconds
             if not answer:
-                # What waits its turn has it within two seconds: those are worth their price.
-                dear = 0 if answer.is_owed else answer.seconds * (1 / self.share - 1)
+                # What waits its turn must have it as soon as what goes before is sent: that is worth its price.
+                dear = 0 if answer.more_waits else min(cost * (1 / self.share - 1), LONGEST_PAUSE)
                 self._not_before = self.clock() + max(PAUSE, dear)
             return answer
         finally:
-            self._turn.release()
+            if self._turn is turn:
+                self._asked_at = None
+            turn.release()
 
     def watch(self, question: Callable[[], Claims], *, seconds: float) -> Claims | None:
         """Ask until there is an answer, or the time is over; return None if it never was the question's turn."""

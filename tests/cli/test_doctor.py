@@ -251,6 +251,14 @@ def test_a_finding_that_is_no_good_always_says_what_to_do(
 # ── Settings ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_retention_that_would_delete_too_early_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job that deletes would fail every night, and nobody would be told."""
+    monkeypatch.setenv("SEQUORA_KEEP_MESSAGES", "7d")
+    finding = look(environment_area)["settings"]
+    assert finding.level is Level.FAIL
+    assert "SEQUORA_KEEP_MESSAGES" in finding.said
+
+
 def test_a_setting_that_makes_no_sense_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several, each."""
     monkeypatch.setenv("SEQUORA_CHECK_IN_DELAY", SECRET)

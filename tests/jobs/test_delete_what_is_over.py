@@ -324,6 +324,17 @@ def test_old_runs_go_with_their_events_and_those_that_are_not_finished_stay(
         assert runs.instance.all_logs(run_id) == []
 
 
+def test_a_runs_age_is_the_same_wherever_the_database_thinks_it_is(care: Care, runs: Runs, real_time: datetime) -> None:
+    """East of UTC runs would be deleted before their time."""
+    name = care.one("SELECT current_database()")
+    care.rows(f"""ALTER DATABASE "{name}" SET timezone = 'Pacific/Auckland'""")
+    care.engine.dispose()
+    early = delete(runs).run_id
+    care.it_is(real_time + 30 * DAY - timedelta(hours=1))
+    assert metadata(delete(runs), "delete_old_runs")["deleted"] == 0
+    assert runs.instance.get_run_by_id(early)
+
+
 def test_many_runs_go_in_batches(care: Care, runs: Runs, real_time: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest first; what time is left for stays for the next run."""
     monkeypatch.setattr(delete_what_is_over, "RUNS_A_BATCH", 2)

@@ -295,6 +295,22 @@ def test_a_list_that_cannot_be_read_is_asked_again_later(
     monkeypatch.undo()
 
 
+def test_a_log_row_that_was_refused_is_made_up_for_with_the_receipt(care: Care, runs: Runs, phones: Phones) -> None:
+    """The run that had sent the text may have died before it could; a table that still refuses fails no run."""
+    care.rows('ALTER TABLE "NotificationLog" ADD CONSTRAINT closed CHECK (false) NOT VALID')
+    task = texted_task(care, runs, phones, ends_with=None)
+    phones.company.seconds_per_status = 3_600
+    care.it_is(NOW + 15 * SECOND)
+    (result,) = asked(runs)
+    assert result.success
+    assert care.logged(task) == []
+    care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
+    care.it_is(NOW + MINUTE)
+    (result,) = asked(runs)
+    assert result.success
+    assert len(care.logged(task)) == 1
+
+
 def test_the_second_of_two_equal_receipts_changes_nothing(care: Care, runs: Runs, phones: Phones) -> None:
     """Two runs that ask at once."""
     task = texted_task(care, runs, phones, ends_with=30003)

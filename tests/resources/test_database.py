@@ -7,6 +7,7 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg2
 import pytest
 from care import Care
 from hypothesis import HealthCheck, example, given, settings
@@ -21,6 +22,7 @@ from sequora_orchestration.resources.database import (
     engine_for,
     execute,
     id_array,
+    refuses_a_row,
 )
 
 # Postgres keeps no NUL in a `text`; everything else may be an id.
@@ -134,7 +136,7 @@ def test_an_error_does_not_show_the_parameters(care: Care) -> None:
 def test_a_connection_that_the_server_has_ended_while_it_rested_is_replaced(
     care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restart of the database costs the next statement nothing."""
+    """A restart of the database costs nothing to a statement that comes after a rest."""
     monkeypatch.setattr(database, "PINGED_AFTER", 0)
     care.one("SELECT 1")
     _end_the_connection(care_url)
@@ -193,6 +195,27 @@ def test_a_server_that_cannot_be_reached_is_still_named() -> None:
     engine = create_engine("postgresql+psycopg2://nobody@127.0.0.1:9/nothing")
     with pytest.raises(DBAPIError, match=r"127\.0\.0\.1"):
         execute(engine, text("SELECT 1"), {})
+
+
+@pytest.mark.parametrize(
+    ("statement", "refuses"),
+    [
+        ("DO $$ BEGIN RAISE EXCEPTION 'no such nurse'; END $$", True),
+        ("DO $$ BEGIN RAISE lock_not_available; END $$", True),
+        ("DO $$ BEGIN RAISE disk_full; END $$", False),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", False),
+    ],
+)
+def test_a_refused_row_is_told_from_a_database_in_trouble(care: Care, statement: str, *, refuses: bool) -> None:
+    """What is in trouble is asked again; a row that is refused is done without."""
+    with pytest.raises(DBAPIError) as raised:
+        execute(care.engine, text(statement), {})
+    assert refuses_a_row(raised.value) is refuses
+
+
+def test_an_error_without_a_code_is_no_refusal() -> None:
+    """That is all that libpq leaves when a server ends in the middle of an answer."""
+    assert not refuses_a_row(DBAPIError("", None, psycopg2.DatabaseError("lost synchronization with server")))
 
 
 def test_rows_that_are_read_are_never_logged(care: Care, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,24 +58,27 @@ def test_of_recent_tasks_alone_an_older_one_is_left_to_whoever_asks_for_all(care
     assert set(task_ids(ledger.claim(NEW_TASKS))) == older
 
 
-def test_a_claim_says_whether_something_is_owed_that_has_to_wait_its_turn(care: Care, ledger: Ledger) -> None:
+def test_a_claim_says_whether_more_is_owed_than_it_has(care: Care, ledger: Ledger) -> None:
     """Less severe tasks wait while more severe ones are on their way; that is not the same as nothing."""
     nurse = care.a_nurse()
     care.a_task(nurse, severity="CRITICAL")
+    assert not ledger.claim(NEW_TASKS).more_waits
+    assert not ledger.claim(NEW_TASKS).more_waits
+    care.a_task(nurse, severity="CRITICAL")
     care.a_task(nurse, severity="LOW")
-    assert [(len(claims), claims.is_owed) for claims in (ledger.claim(NEW_TASKS), ledger.claim(NEW_TASKS))] == [
+    assert [(len(claims), claims.more_waits) for claims in (ledger.claim(NEW_TASKS), ledger.claim(NEW_TASKS))] == [
         (1, True),
         (0, True),
     ]
 
 
 def test_while_nothing_may_be_claimed_the_question_is_not_asked(care: Care, ledger: Ledger) -> None:
-    """For as long as a kind is paused it would cost as much as ever, for nothing."""
+    """For as long as a kind is paused it would cost as much as ever, for nothing; so nobody knows what waits."""
     care.a_task(care.a_nurse())
     ledger.pause(NEW_TASKS.kind, Operator(who="somebody", why="a reason"))
     claims = ledger.claim(NEW_TASKS)
     assert not claims
-    assert not claims.is_owed
+    assert claims.more_waits
 
 
 def test_a_claim_says_for_how_long_it_kept_the_database_busy(care: Care, ledger: Ledger) -> None:

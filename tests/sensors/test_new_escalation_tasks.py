@@ -1,5 +1,7 @@
 """The sensors' lanes: what they ask runs for."""
 
+import time
+
 import pytest
 from care import EPISODE, Care
 from dagster import (
@@ -29,7 +31,7 @@ def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tick(lane: SensorDefinition) -> tuple[list[RunRequest], str | None]:
     """Evaluate a tick as the daemon does, when the lanes' pause is over."""
-    SHARED.everything._not_before = SHARED.recent._not_before = 0
+    SHARED._everything._not_before = SHARED._recent._not_before = 0
     with DagsterInstance.ephemeral() as instance:
         context = build_sensor_context(
             instance, repository_def=defs.get_repository_def(), resources={"ledger": LedgerResource()}
@@ -57,12 +59,32 @@ def test_while_a_tick_watches_a_new_task_is_found(care: Care) -> None:
     """It need not wait until it is time to ask for all of them again."""
     nurse = care.a_nurse()
     tick(NEW_ESCALATION_TASKS[0])
-    SHARED.everything._not_before = SHARED.everything.clock() + 3_600
-    SHARED.recent._not_before = 0
     task = care.a_task(nurse)
+    assert watched(care) == [task]
+
+
+def watched(care: Care) -> list[str]:
+    """Return the tasks that a watch claims, when it is not time yet to ask for all."""
+    SHARED._everything._not_before = time.monotonic() + 3_600
+    SHARED._recent._not_before = 0
     claims = SHARED.watch(Ledger(care.engine), NEW_TASKS, seconds=0)
-    assert claims is not None
-    assert [subject.id for claim in claims for subject in claim.subjects] == [task]
+    return [subject.id for claim in claims or [] for subject in claim.subjects]
+
+
+def test_while_more_waits_than_can_go_out_a_recent_task_goes_before_no_older_and_more_severe_one(care: Care) -> None:
+    """After an outage, for instance; when nothing is left of that, recent ones are watched for again."""
+    care.rows("UPDATE orchestration.go_live SET go_live_at = '2000-01-01 00:00+00'")
+    nurse = care.a_nurse()
+    care.a_task(nurse, severity="CRITICAL")
+    older = [care.a_task(nurse, severity=each, created_at="2026-01-01 00:00+00") for each in ("HIGH", "MODERATE")]
+    tick(NEW_ESCALATION_TASKS[0])
+    recent = care.a_task(nurse, severity="LOW")
+    found = []
+    for _ in range(5):
+        care.rows("UPDATE orchestration.notification SET claimed_at = claimed_at - interval '3 seconds'")
+        found.append(watched(care))
+    assert found == [[older[0]], [older[1]], [recent], [], []]
+    assert not SHARED._more_waits
 
 
 def test_a_task_becomes_a_run_with_ids_and_tags(care: Care) -> None:

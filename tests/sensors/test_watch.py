@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequora_orchestration.resources.ledger import Claim, Claims
-from sequora_orchestration.sensors.watch import PAUSE, WATCH_ALONE, WATCH_BETWEEN, Pace, length_of_watch
+from sequora_orchestration.sensors.watch import (
+    LONGEST_PAUSE,
+    LOST_AFTER,
+    PAUSE,
+    WATCH_ALONE,
+    WATCH_BETWEEN,
+    Pace,
+    QuestionLostError,
+    length_of_watch,
+)
 
 A_TASK = Claim(id="a task", subjects=[])
 ANOTHER = Claim(id="another", subjects=[])
@@ -78,8 +87,45 @@ def test_a_dear_question_is_asked_less_often(share: float) -> None:
     """It may have its share of a core and no more."""
     time = Time()
     time.pace(share).watch(time.question(takes=1.5), seconds=100)
-    assert time.pauses == pytest.approx([1.5 / share] * len(time.pauses))
-    assert len(time.asked) > 1
+    first, *others = time.pauses
+    assert first == pytest.approx(1.5 + PAUSE)  # nobody knows yet whether it always takes so long
+    assert others == pytest.approx([1.5 / share] * len(others))
+    assert others
+
+
+def test_a_question_that_once_had_to_wait_is_asked_again_soon() -> None:
+    """For a lock, or a disk: it is no dearer for that."""
+    time = Time()
+    pace = time.pace()
+    for takes in (0.001, 600, 0.001):
+        assert pace.watch(time.question(takes=takes), seconds=0) == []
+        time.sleep(PAUSE)
+    assert time.pauses == pytest.approx([PAUSE + 0.001, 600 + PAUSE])
+
+
+def test_however_dear_a_question_is_it_is_asked() -> None:
+    """A task that comes in meanwhile waits for a minute and no longer."""
+    time = Time()
+    time.pace().watch(time.question(takes=600), seconds=10_000)
+    assert max(time.pauses) == pytest.approx(600 + LONGEST_PAUSE)
+
+
+def test_a_question_that_is_never_answered_fails_a_tick_and_then_is_asked_anew() -> None:
+    """Its connection may be lost without anybody knowing; the ticks must not take that for a pause for ever."""
+    time = Time()
+    pace = time.pace()
+
+    def ask() -> Claims:
+        with ThreadPoolExecutor(1) as other:
+            time.sleep(LOST_AFTER)
+            assert other.submit(pace.watch, time.question(A_TASK), seconds=0).result() is None
+            time.sleep(1)
+            with pytest.raises(QuestionLostError, match="no answer of the database for 60 s"):
+                other.submit(pace.watch, time.question(A_TASK), seconds=0).result()
+            assert other.submit(pace.watch, time.question(A_TASK), seconds=0).result() == [A_TASK]
+        return time.question(ANOTHER)()
+
+    assert pace.watch(ask, seconds=0) == [ANOTHER]
 
 
 def test_a_question_that_found_what_has_to_wait_its_turn_is_asked_again_soon() -> None:
@@ -91,7 +137,7 @@ def test_a_question_that_found_what_has_to_wait_its_turn_is_asked_again_soon() -
         if time.asked:
             return found()
         claims = nothing()
-        claims.is_owed = True
+        claims.more_waits = True
         return claims
 
     assert pace.watch(ask, seconds=10) == [A_TASK]
@@ -113,7 +159,7 @@ def test_those_who_share_a_pace_ask_in_turn() -> None:
     with ThreadPoolExecutor(6) as lanes:
         for lane in [lanes.submit(pace.watch, question, seconds=10) for _ in range(6)]:
             assert lane.result() in ([], None)
-    assert time.pauses == pytest.approx([1.0] * len(time.pauses))
+    assert time.pauses[1:] == pytest.approx([1.0] * (len(time.asked) - 2))
     assert len(time.asked) > 6
 
 
@@ -133,7 +179,9 @@ def test_a_question_that_takes_long_delays_no_other_lane_beyond_its_watch() -> N
 def test_a_tick_that_comes_before_the_questions_turn_does_not_ask() -> None:
     """One that asks once a tick is so asked less often, and the next tick after the pause does ask."""
     time = Time()
-    pace, question = time.pace(1 / 20), time.question(None, A_TASK, takes=1)
+    pace, question = time.pace(1 / 20), time.question(None, None, A_TASK, takes=1)
+    assert pace.watch(question, seconds=0) == []
+    time.sleep(PAUSE)
     assert pace.watch(question, seconds=0) == []
     time.sleep(18.9)
     assert pace.watch(question, seconds=0) is None

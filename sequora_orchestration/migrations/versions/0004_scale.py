@@ -6,6 +6,10 @@ revision = "0004"
 down_revision = "0003"
 
 INDEXES = """
+-- At first, and at once: whoever reads while an index is built would keep the old one from being dropped, and wait to
+-- write himself.
+LOCK TABLE orchestration.notification IN ACCESS EXCLUSIVE MODE;
+
 -- Keys are looked up one by one and whole, some thousand at a time: by their hash in half the time, and in a quarter
 -- of the space.
 CREATE INDEX notification_key ON orchestration.notification USING hash (business_key);
