@@ -43,8 +43,9 @@ def _formatter() -> logging.Formatter:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Leave out what Dagster says of every scan that finds nothing."""
-    return "Emitting implicit Nothing" not in record.getMessage()
+    """Leave out what Dagster says of every scan that finds nothing, and of steps that come after one that failed."""
+    message = record.getMessage()
+    return "Emitting implicit Nothing" not in message and not message.endswith("Not executing.")
 
 
 class TextLine(logging.Formatter):
@@ -56,7 +57,8 @@ class TextLine(logging.Formatter):
         who = f"{about['job']}.{about['step']}" if about.get("step") else about.get("job") or record.name
         ids = " ".join(f"{name}={about[name]}" for name in IDS if name in about)
         line = f"{_time(record)} {record.levelname} {who}: {_said(record)}" + (f"  [{ids}]" if ids else "")
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        traceback = _traceback(self, record)
+        return f"{line}\n{traceback}" if traceback else line
 
 
 class JsonLine(logging.Formatter):
@@ -71,8 +73,8 @@ class JsonLine(logging.Formatter):
             "timestamp": _time(record),
             **_about(record),
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if traceback := _traceback(self, record):
+            line["exception"] = traceback
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -89,9 +91,21 @@ def _about(record: logging.LogRecord) -> dict[str, str]:
 
 
 def _said(record: logging.LogRecord) -> str:
-    """Return what is said; of an event of Dagster's own with its error."""
+    """Return what is said, without what Dagster puts before it: that is said in a way of our own."""
     of_run: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
-    return record.getMessage() if of_run.get("dagster_event") else of_run.get("orig_message") or record.getMessage()
+    return of_run.get("orig_message") or record.getMessage()
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
+    """Return the traceback of the line, or of the event of Dagster's own that it tells of."""
+    if record.exc_info:
+        return formatter.formatException(record.exc_info)
+    of_run: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
+    data = getattr(of_run.get("dagster_event"), "event_specific_data", None)
+    if getattr(data, "first_step_failure_event", None):  # of a run: the line about its step has it
+        return None
+    error = getattr(data, "error", None)
+    return str(error.to_string()) if error else None
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -103,6 +103,26 @@ def test_a_traceback_stays_within_its_line_in_json(
     assert said["exception"].endswith("KeyError: 'what'")
 
 
+def test_a_run_that_fails_is_told_in_two_lines(
+    care: Care, runs: Runs, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step with the traceback, once, and itself; not each step that did not follow."""
+    monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
+    write_lines()
+    task = care.a_task(care.a_nurse())
+    care.rows('ALTER TABLE public."User" RENAME TO "Users"')
+    (result,) = runs.tick(NEW_TASKS)
+    assert not result.success
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    step, run = [line for line in lines if line["level"] == "error"]
+    assert step["event"] == 'Execution of step "fetch_nurse" failed.'
+    assert "UndefinedTable" in step["exception"]
+    assert run["event"].startswith('Execution of run for "notify_nurse_task" failed.')
+    assert "exception" not in run
+    assert {line["run"] for line in (step, run)} == {result.run_id}
+    assert {line["task"] for line in (step, run)} == {task}
+
+
 def test_what_is_well_is_not_printed_by_default(capfd: pytest.CaptureFixture[str]) -> None:
     """Warnings and worse are."""
     write_lines()
