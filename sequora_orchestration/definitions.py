@@ -1,7 +1,9 @@
-"""The table of contents: every job, sensor, schedule and resource. Nothing is read or connected here."""
+"""The table of contents: every job, sensor, schedule, asset and resource. Nothing is read or connected here."""
 
 from dagster import Definitions, in_process_executor
 
+from sequora_orchestration.assets.catalog import SLA_SCANS
+from sequora_orchestration.assets.figures import InstrumentsResource, figures, measure_figures
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
@@ -11,12 +13,26 @@ from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sl
 from sequora_orchestration.jobs.sla_warning import check_sla_warnings
 from sequora_orchestration.jobs.steps import DeliveryResource
 from sequora_orchestration.schedules.deletion import every_quarter_of_the_night
+from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
 from sequora_orchestration.sensors.claiming import LedgerResource
+from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
+
+SENSORS = [
+    *NEW_ESCALATION_TASKS,
+    new_episodes,
+    due_check_ins,
+    sla_breaches,
+    unanswered_breaches,
+    unreached_nurses,
+    doubtful_texts,
+    texts_without_receipt,
+    failed_runs,
+]
 
 defs = Definitions(
     jobs=[
@@ -30,19 +46,17 @@ defs = Definitions(
         settle_doubtful_texts,
         follow_receipts,
         delete_what_is_over,
+        measure_figures,
     ],
-    sensors=[
-        *NEW_ESCALATION_TASKS,
-        new_episodes,
-        due_check_ins,
-        sla_breaches,
-        unanswered_breaches,
-        unreached_nurses,
-        doubtful_texts,
-        texts_without_receipt,
-    ],
-    schedules=[every_five_minutes, every_quarter_of_the_night],
-    resources={"ledger": LedgerResource(), "delivery": DeliveryResource()},
+    sensors=SENSORS,
+    assets=[figures, SLA_SCANS],
+    schedules=[every_five_minutes, figures_every_five_minutes, every_quarter_of_the_night],
+    resources={
+        "ledger": LedgerResource(),
+        "delivery": DeliveryResource(),
+        "alarm": AlarmResource(),
+        "instruments": InstrumentsResource(sensors=[sensor.name for sensor in SENSORS]),
+    },
     # A step is a few statements: a process for each would cost seconds.
     executor=in_process_executor,
 )

@@ -6,7 +6,7 @@ the variable, says what is wrong and what to do, and never repeats the value: it
 
 import re
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -57,6 +57,12 @@ def _http_origin(value: str) -> str:
     return value
 
 
+def _any_http_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+([/?][^\s#]*)?", value):
+        raise ValueError("must begin with http:// or https:// and be an address")
+    return value
+
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 LONGEST_DELAY = timedelta(days=365)
@@ -92,6 +98,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration), _between(timedelta(0
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+AnyHttpUrl = Annotated[str, AfterValidator(_any_http_url)]
 HttpOrigin = Annotated[str, AfterValidator(_http_origin)]
 
 
@@ -232,6 +239,39 @@ class WorkerSettings(_Environment):
 
     sequora_broker_url: RedisUrl = Field(
         repr=False, description="give the URL of a Redis or Valkey server, redis://host:6379/0, or run `sequora dev`."
+    )
+
+
+class HeartbeatSettings(_Environment):
+    """Who is told that all is well."""
+
+    sequora_heartbeat_url: AnyHttpUrl | None = Field(
+        default=None,
+        repr=False,
+        description="give a URL that is to be asked for while all is well, as https://healthchecks.io and others hand "
+        "out, or leave it out.",
+    )
+
+
+class AlarmSettings(_Environment):
+    """How an engineer is told of runs that fail."""
+
+    sequora_alarm_url: AnyHttpUrl | None = Field(
+        default=None,
+        repr=False,
+        description='give the URL of a webhook that takes {"text": "…"}, as Slack, Mattermost and Teams hand out, or '
+        "leave it out.",
+    )
+    sequora_alarm_number: str | None = Field(
+        default=None, repr=False, description="give an engineer's phone number, e.g. +12025550100, or leave it out."
+    )
+
+
+class LogSettings(_Environment):
+    """How processes log."""
+
+    sequora_log_format: Literal["text", "json"] = Field(
+        default="text", description="give text, for people, or json, for programs."
     )
 
 

@@ -62,7 +62,7 @@ class Runs:
         return self._run(job, config, {})
 
     def _run(self, job: str, config: dict[str, Any], tags: dict[str, str]) -> ExecuteInProcessResult:
-        definition = defs.get_job_def(job)
+        definition = defs.resolve_job_def(job)
         return definition.execute_in_process(run_config=config, tags=tags, instance=self.instance, raise_on_error=False)
 
     def tags(self, result: ExecuteInProcessResult) -> dict[str, str]:

@@ -5,19 +5,27 @@ import re
 from sqlalchemy import Connection
 
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
-from sequora_orchestration.resources import care_database, ledger, table_sizes
-from sequora_orchestration.resources.queues import QUESTIONS, QUEUES
+from sequora_orchestration.resources import care_database, ledger, measurements, table_sizes
+from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES
 
-OF_THE_SYSTEM = {
-    f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
-    for module in (care_database, ledger, table_sizes)
-    for name, sql in module.SQL.all.items()
-    if "{question}" not in sql.text
-} | {
-    f"ledger.{statement} of {queue.name}": ledger.SQL.with_question(statement, QUESTIONS[question]).text
-    for queue in QUEUES.values()
-    for statement, question in (("claim", queue.question), ("claim_named", queue.named))
-}
+OF_THE_SYSTEM = (
+    {
+        f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
+        for module in (care_database, ledger, measurements, table_sizes)
+        for name, sql in module.SQL.all.items()
+        if "{question}" not in sql.text
+    }
+    | {
+        f"ledger.{statement} of {queue.name}": ledger.SQL.with_question(statement, QUESTIONS[question]).text
+        for queue in QUEUES.values()
+        for statement, question in (("claim", queue.question), ("claim_named", queue.named))
+    }
+    | {
+        "measurements.unanswered_tasks": measurements.SQL.with_question(
+            "unanswered_tasks", QUESTIONS[NEW_TASKS.question]
+        ).text
+    }
+)
 
 STATEMENTS = OF_THE_SYSTEM | {f"doctor.{name}": sql.text for name, sql in doctor_of_care_database.SQL.all.items()}
 

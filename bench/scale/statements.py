@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
-from sequora_orchestration.resources import care_database, ledger
+from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.resources import care_database, ledger, measurements
 from sequora_orchestration.resources.database import id_array
 from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MOST, RECENT
 from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
@@ -87,7 +88,18 @@ def statements(connection: Connection) -> Iterator[Statement]:
         yield Statement(
             name=f"claim_named of {queue.name}", whose="a run by hand", sql=sql, parameters=_given(sql, values)
         )
-    for module, whose in ((ledger, "a run"), (care_database, "a run, of the app's tables")):
+    unanswered = measurements.SQL.with_question("unanswered_tasks", QUESTIONS[NEW_TASKS.question])
+    yield Statement(
+        name="unanswered_tasks",
+        whose="the figures",
+        sql=unanswered,
+        parameters=_given(unanswered, _asked_with(NEW_TASKS)),
+    )
+    for module, whose in (
+        (ledger, "a run"),
+        (care_database, "a run, of the app's tables"),
+        (measurements, "the figures"),
+    ):
         for name, sql in module.SQL.all.items():
             if "{question}" not in sql.text:
                 values = _values(connection, name)
@@ -131,6 +143,7 @@ def _asked_with(queue: Queue) -> dict[str, Any]:
         "enough": ENOUGH,
         "most_at_once": None,
         "lease": LEASE,
+        "grace": 60.0,
     }
 
 
@@ -194,6 +207,8 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "retry_after": 0.0,
         "again_after": 300.0,
         "seconds": 1.0,
+        "kinds": list(KINDS),
+        "inside": 10.0,
         "kept": 400 * 86_400.0,
         "after": 0,
         "since": row["attempted_at"],

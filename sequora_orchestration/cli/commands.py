@@ -237,6 +237,23 @@ def _order(verb: str, id_: str, kind: str | None, why: str, who: str | None) -> 
     click.echo(orders.change(verb, id_, kind, orders.operator(who, why)))
 
 
+@sequora.command()
+def heartbeat() -> None:
+    """Ask for SEQUORA_HEARTBEAT_URL every half minute, as long as all is well.
+
+    A process of the Procfile. Well is: nothing has been due for 5 minutes, SLAs were scanned within 15, and every
+    sensor ticks. If that ends, or the host does, no heartbeat comes, and whoever serves the URL raises the alarm. One
+    line is logged when it changes. Without a URL it does nothing.
+    """
+    import logging
+
+    from sequora_orchestration.cli.heartbeat import heartbeat
+    from sequora_orchestration.instance.logs import write_lines
+
+    write_lines(logging.INFO)
+    heartbeat()
+
+
 def main() -> None:
     """Run the command; what the person who runs it can mend is a sentence, not a traceback."""
     try:

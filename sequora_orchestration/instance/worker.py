@@ -8,7 +8,7 @@ from multiprocessing import Value
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import setup_logging, worker_process_init
 from celery.worker.control import inspect_command
 from dagster import DagsterInstance
 from dagster_celery.config import DEFAULT_CONFIG
@@ -17,6 +17,7 @@ from dagster_celery.tasks import create_execute_job_task
 from sqlalchemy import text
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.instance.logs import write_lines
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.settings import DatabaseSettings, WorkerSettings
@@ -39,6 +40,12 @@ def _app() -> Celery:
     )
     create_execute_job_task(app)
     return app
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def write_our_lines(loglevel: int, **_: object) -> None:
+    """Log as our other processes do. Celery would take what runs print for warnings, and date it twice."""
+    write_lines(loglevel)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

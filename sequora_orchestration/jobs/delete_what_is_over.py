@@ -1,8 +1,9 @@
-"""Deletes what is past its retention: messages of the ledger that are over, and Dagster's finished runs.
+"""Deletes what is past its retention: messages of the ledger that are over, and Dagster's finished runs and checks.
 
 Ticks are not deleted here: the daemon does that after each tick, as `retention` in `dagster.yaml` says.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,10 +21,12 @@ from dagster import (
 )
 
 from sequora_orchestration.jobs.steps import RETRIES, retried
+from sequora_orchestration.resources.check_results import check_results_deleted
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.settings import RetentionSettings
+from sequora_orchestration.settings import DagsterStorageSettings, RetentionSettings
 
-# Seconds for which a step goes on; both together are well below the ten minutes after which Dagster ends a run.
+# Seconds for which a step goes on; all together are well below the ten minutes after which Dagster ends a run.
 MOST_SECONDS = 120
 
 # Deleting a run takes some 5 ms.
@@ -42,11 +45,23 @@ def delete_old_messages(context: OpExecutionContext, ledger: ResourceParam[Ledge
 
 @op(out=Out(Nothing), retry_policy=RETRIES)
 def delete_old_runs(context: OpExecutionContext, ledger: ResourceParam[Ledger]) -> None:
-    """Delete runs that began SEQUORA_KEEP_RUNS ago and are finished, with their events."""
+    """Delete runs that began SEQUORA_KEEP_RUNS ago and are finished, with their events and what they measured."""
     with retried(context):
         # In UTC: Dagster compares it with its own times by its digits alone.
         begun_before = ledger.moment().now.astimezone(UTC) - RetentionSettings.load().sequora_keep_runs
         delete_in_batches(context, ledger, finished_runs_deleted(context.instance, begun_before))
+
+
+@op(out=Out(Nothing), retry_policy=RETRIES)
+def delete_old_check_results(context: OpExecutionContext, ledger: ResourceParam[Ledger]) -> None:
+    """Delete results of asset checks that are SEQUORA_KEEP_RUNS old, from Dagster's own Postgres."""
+    with retried(context):
+        if not os.environ.get("DAGSTER_PG_URL"):
+            context.log.info("nothing deleted: DAGSTER_PG_URL is not set, so they are kept elsewhere")
+            return
+        before = ledger.moment().now - RetentionSettings.load().sequora_keep_runs
+        engine = engine_for(DagsterStorageSettings.load().dagster_pg_url)
+        delete_in_batches(context, ledger, check_results_deleted(engine, before))
 
 
 def finished_runs_deleted(instance: DagsterInstance, begun_before: datetime) -> Iterator[int]:
@@ -80,9 +95,10 @@ def delete_in_batches(context: OpExecutionContext, ledger: Ledger, batches: Iter
 
 @job
 def delete_what_is_over() -> None:
-    """Delete messages and runs that are past their retention, in small batches, without holding anybody up.
+    """Delete messages, runs and results of checks that are past their retention, in small batches, holding nobody up.
 
     Launched every quarter of an hour of the night; most of these find little to do. By hand: as it is.
     """
     delete_old_messages()
     delete_old_runs()
+    delete_old_check_results()

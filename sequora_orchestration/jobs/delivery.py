@@ -63,6 +63,14 @@ RECORD_WAITS = (1, 2, 4, *([5] * 17))
 NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMIN can be texted"
 
 
+def on_call(care: CareDatabase, ledger: Ledger) -> dict[User, str]:
+    """Return the active supervisors and admins who can be texted, with their numbers."""
+    users = care.users_of_roles(ROLES_IN_ORDER)
+    numbers = {user: number for user in users if user.active is not False and (number := usable(user.primary_phone))}
+    opted_out = ledger.moment(numbers.values()).opted_out
+    return {user: number for user, number in numbers.items() if number not in opted_out}
+
+
 class SenderUnusableError(Exception):
     """The phone company takes no texts from us; no attempt was burnt."""
 
@@ -165,11 +173,7 @@ class Delivery:
         all_facts = self._facts(unaddressed, with_recipients=False)
         ended = {one.id for one, _ in self._drop_unwanted(all_facts)}
         passed_over = self.ledger.passed_over([one.id for one in unaddressed])
-        users = self.care.users_of_roles(ROLES_IN_ORDER)
-        numbers = {
-            user: number for user in users if user.active is not False and (number := usable(user.primary_phone))
-        }
-        opted_out = self.ledger.moment(numbers.values()).opted_out
+        numbers = on_call(self.care, self.ledger)
         for facts in all_facts:
             one, task = facts.message, facts.task
             if one.id in ended:
@@ -178,8 +182,7 @@ class Delivery:
                 {
                     user: number
                     for user, number in numbers.items()
-                    if number not in opted_out
-                    and (one.id, user.id) not in passed_over
+                    if (one.id, user.id) not in passed_over
                     and not (task and user.id == task.assigned_to_user_id)  # somebody else is to be told
                 }
             )
@@ -235,7 +238,7 @@ class Delivery:
             return False
         if time.monotonic() - began > LATEST_CALL:
             stood_still = Refused(Refusal.TRANSIENT, "not called: process or database stood still right before")
-            LOG.warning("%s: %s", notification.subject, stood_still.reason)
+            LOG.warning("%s: %s", notification.subject, stood_still.reason, extra={"notification": notification.id})
             self.ledger.put_back(notification, attempt.number, stood_still, pause=STOOD_STILL_PAUSE)
             return False
         answer = self.sender.send(message.to, message.body, message.worth)

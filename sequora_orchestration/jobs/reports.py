@@ -21,7 +21,7 @@ def report_withheld(
 ) -> None:
     """Show in the UI how many messages go on from this step, and which do not, and why."""
     for one, why in withheld:
-        context.log.warning(f"{one.subject}: {why.state}: {why.reason}")
+        context.log.warning(f"{one.subject}: {why.state}: {why.reason}", extra=ids_of(one))
     context.add_output_metadata(
         {
             "taken up": len(taken_up),
@@ -35,7 +35,7 @@ def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Outcome]) -
     """Log what was not sent and may need a person."""
     for one in outcomes:
         if one.state not in {State.SENT, State.DELIVERED, State.CANCELLED, State.SCHEDULED}:
-            context.log.warning(f"{one.subject}: {one.state}: {one.reason}")
+            context.log.warning(f"{one.subject}: {one.state}: {one.reason}", extra=ids_of(one))
 
 
 def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
@@ -61,6 +61,11 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) ->
             ),
         }
     )
+
+
+def ids_of(one: Notification | Outcome) -> dict[str, str | None]:
+    """Return what a log line about a message has beside its sentence, for programs."""
+    return {"notification": one.id, "task": one.task_id, "episode": one.episode_id}
 
 
 def _subject_of(one: Notification | Outcome) -> dict[str, str]:

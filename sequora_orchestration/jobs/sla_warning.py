@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dagster import (
+    AssetMaterialization,
     Config,
     DynamicOut,
     DynamicOutput,
@@ -36,6 +37,7 @@ from sequora_orchestration.jobs.steps import (
     send,
 )
 from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
+from sequora_orchestration.resources.ticks import SLA_SCAN
 
 
 class Scan(Config):
@@ -66,7 +68,10 @@ def find_tasks_near_sla(
         elif newly_claimed := delivery.ledger.claim_all(TASKS_NEAR_SLA, context.run_id):
             context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
         found = delivery.ledger.take_up_scan(context.run_id, context.run_id)
-        context.log.info(f"{len(found)} to warn")
+        if found:
+            context.log.info(f"{len(found)} to warn")
+    if not config.ids:
+        context.log_event(AssetMaterialization(SLA_SCAN, metadata={"tasks to warn of": len(found)}))
     tasks = Counter(one.task_id for one in found)  # a task whose SLA was moved may be in there twice
     for one in found:
         yield DynamicOutput(None, mapping_key=mapping_key(one, by_task=tasks[one.task_id] == 1))

@@ -52,6 +52,9 @@ RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTI
 # of hundreds of rows. Sensors make runs of one while up to 5 texts wait.
 MOST_TOLD = 10
 
+# Metadata of a failure that no other run will do better: a word for what it is, the same in every job.
+CAUSE = "cause"
+
 # Where Dagster keeps the run key of a sensor's request.
 RUN_KEY_TAG = "dagster/run_key"
 
@@ -173,7 +176,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
         log_sent_texts(context, delivery, known_ids(config, delivery))
         report_story(context, config.ids, delivery)
         if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
-            raise Failure(f"{', '.join(nobody)}: {NOBODY}", allow_retries=False)
+            raise Failure(f"{', '.join(nobody)}: {NOBODY}", metadata={CAUSE: "NobodyToTell"}, allow_retries=False)
 
 
 # --- what steps share -------------------------------------------------------------------------------------------------
@@ -188,7 +191,7 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
     try:
         yield
     except (SchemaMissingError, SenderUnusableError, SettingError) as error:
-        raise Failure(str(error), allow_retries=False) from None
+        raise Failure(str(error), metadata={CAUSE: type(error).__name__}, allow_retries=False) from None
     except (Failure, RetryRequested):
         raise
     except Exception as error:
@@ -240,7 +243,8 @@ def send(
     """
     sent = delivery.send(notifications)
     outcomes = delivery.ledger.outcomes(claim_of(context), of=of)
-    warn_of_failures(context, outcomes)
+    taken_up = {one.id for one in notifications}  # of the others an earlier step has told
+    warn_of_failures(context, [one for one in outcomes if one.id in taken_up])
     if sent.waits:
         context.log.warning(f"texts wait in the ledger: {sent.waits}")
     if sent.some_again:

@@ -127,6 +127,8 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
     # Without compiled files every process would compile some 3,400 modules first.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
+    if not os.environ.get("SEQUORA_HEARTBEAT_URL"):
+        del commands["heartbeat"]  # it would do nothing
     python = shlex.quote(sys.executable)
 
     if not os.environ.get("SUPABASE_DB_URL") or not os.environ.get("DAGSTER_PG_URL"):

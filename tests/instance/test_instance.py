@@ -112,7 +112,8 @@ def test_either_form_of_url_will_do(dagster_url: str, scheme: str) -> None:
 def test_an_old_run_goes_from_every_table_of_dagsters(
     instance: DagsterInstance, dagster_url: str, care: Care, phones: Phones
 ) -> None:
-    """Its tags and events with it; what is left are the definitions, as often as they have changed."""
+    """Its tags, events, figures and checks with it; what is left are the definitions, as often as they have changed."""
+    assert defs.resolve_job_def("measure_figures").execute_in_process(instance=instance).success
     task = care.a_task(care.a_nurse())
     notify = defs.get_job_def("notify_nurse_task")
     assert notify.execute_in_process(run_config={"task_ids": [task]}, instance=instance).success
@@ -121,7 +122,7 @@ def test_an_old_run_goes_from_every_table_of_dagsters(
     deletion = defs.get_job_def("delete_what_is_over").execute_in_process(instance=instance)
     engine = create_engine(postgres_url(dagster_url))
     with engine.connect() as connection:
-        for table in ("runs", "run_tags", "event_logs"):
+        for table in ("runs", "run_tags", "event_logs", "asset_check_executions"):
             ids = connection.scalars(text(f"SELECT DISTINCT run_id FROM {table}")).all()
             assert set(ids) <= {deletion.run_id}, table
     engine.dispose()

@@ -7,7 +7,7 @@ from care import Care
 from statements import STATEMENTS, prepare
 
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
-from sequora_orchestration.resources import care_database, ledger, table_sizes
+from sequora_orchestration.resources import care_database, ledger, measurements, table_sizes
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -17,7 +17,7 @@ def test_the_statement_can_be_prepared(care: Care, name: str) -> None:
         prepare(connection, STATEMENTS[name])
 
 
-@pytest.mark.parametrize("module", [care_database, ledger, table_sizes, doctor_of_care_database])
+@pytest.mark.parametrize("module", [care_database, ledger, measurements, table_sizes, doctor_of_care_database])
 def test_every_statement_says_why_it_is_safe(module: object) -> None:
     """What stands under a name begins with a comment, or the file's head covers all."""
     sql = module.SQL  # type: ignore[attr-defined]

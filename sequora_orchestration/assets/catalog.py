@@ -1,0 +1,78 @@
+"""What the catalog shows and says of it: each asset, and each check on it. Nothing is measured here."""
+
+from dagster import AssetCheckSpec, AssetSpec, FreshnessPolicy
+
+from sequora_orchestration.domain.health import INSIDE, LONGEST_DOUBT, OLDEST_SCAN, OLDEST_TICK, UNANSWERED_AFTER
+from sequora_orchestration.resources.ticks import SLA_SCAN
+
+SLA_SCANS = AssetSpec(
+    SLA_SCAN,
+    group_name="work",
+    kinds={"postgres"},
+    freshness_policy=FreshnessPolicy.time_window(fail_window=OLDEST_SCAN, warn_window=OLDEST_SCAN * 2 / 3),
+    description="The scan for open tasks whose SLA is near, which `check_sla_warnings` makes every 5 minutes.\n\n"
+    "Each scan is a materialization, with the number of tasks it found. **Not fresh**: no scan within 15 minutes, so "
+    "nurses are not warned. Look at the schedule `sla_warnings_every_5_minutes` (is it running, does it tick?), at the "
+    "runs of `check_sla_warnings`, and at whether the daemon and the workers are up.",
+)
+TEXT_LATENCY = AssetSpec(
+    "text_latency",
+    group_name="texts",
+    kinds={"postgres"},
+    description="How long nurses have waited for the texts about new tasks, over the last hour.\n\n"
+    "*to text*: from when a task was owed a text (its creation, or its last change) until Twilio had accepted it. "
+    "*to delivered*: until we knew that it had arrived; receipts are asked for after 15 s at first. "
+    f"*inside {INSIDE.seconds} s*: "
+    "which share of those that were sent, or should have been, were that quick. p50 is the median; one in twenty takes "
+    "longer than p95. Without texts in the last hour there is no point in the plot.",
+)
+DELIVERIES = AssetSpec(
+    "deliveries",
+    group_name="texts",
+    kinds={"postgres", "twilio"},
+    description="What became of the texts of the last hour, and what is in doubt or held now.\n\n"
+    "*undelivered* is also given by Twilio's error code. *failed* was not sent: the reasons are in `sequora status`.",
+)
+BACKLOG = AssetSpec(
+    "backlog",
+    group_name="work",
+    kinds={"postgres"},
+    description="What is due and not sent yet, and whether somebody notices it.\n\n"
+    "*oldest due* is the age of what has waited longest. *paused* is kept back by an operator (`sequora pause`). "
+    "*oldest tick* is the age of the last good tick of the sensor that has been silent for longest.",
+)
+ON_CALL = AssetSpec(
+    "on_call",
+    group_name="people",
+    kinds={"postgres"},
+    description="Who can be told when a nurse does not act or cannot be reached: active supervisors with a phone that "
+    "can be texted, and the admins who are told if there is no supervisor.",
+)
+
+EVERY_NEW_TASK_IS_ANSWERED = AssetCheckSpec(
+    "every_new_task_is_answered",
+    asset=BACKLOG.key,
+    description=f"No open task is older than {UNANSWERED_AFTER.seconds} s without a text or a reason for none on "
+    "record.",
+)
+EVERY_SENSOR_TICKS = AssetCheckSpec(
+    "every_sensor_ticks",
+    asset=BACKLOG.key,
+    description=f"Each sensor's last good tick began less than {OLDEST_TICK.seconds} s ago; one that somebody has "
+    "stopped counts as well.",
+)
+NOTHING_IN_DOUBT_FOR_LONG = AssetCheckSpec(
+    "nothing_in_doubt_for_long",
+    asset=DELIVERIES.key,
+    description=f"No text has been in doubt for longer than {LONGEST_DOUBT.seconds // 60} minutes.",
+)
+TWILIO_TAKES_TEXTS = AssetCheckSpec(
+    "twilio_takes_texts",
+    asset=DELIVERIES.key,
+    description="The breaker is closed: Twilio takes what we send.",
+)
+SOMEBODY_TO_ESCALATE_TO = AssetCheckSpec(
+    "somebody_to_escalate_to",
+    asset=ON_CALL.key,
+    description="There is an active supervisor or admin with a phone that can be texted.",
+)

@@ -1,0 +1,223 @@
+"""The figures, and the checks on them: one job measures them all, in one step of a few cheap statements.
+
+A check that turns red says what to do, stops nothing and alarms nobody: a person looks at it, and the heartbeat stops
+by rules of its own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    ConfigurableResource,
+    InitResourceContext,
+    MaterializeResult,
+    ResourceParam,
+    define_asset_job,
+    multi_asset,
+)
+
+from sequora_orchestration.assets.catalog import (
+    BACKLOG,
+    DELIVERIES,
+    EVERY_NEW_TASK_IS_ANSWERED,
+    EVERY_SENSOR_TICKS,
+    NOTHING_IN_DOUBT_FOR_LONG,
+    ON_CALL,
+    SOMEBODY_TO_ESCALATE_TO,
+    TEXT_LATENCY,
+    TWILIO_TAKES_TEXTS,
+)
+from sequora_orchestration.domain.health import INSIDE, LONGEST_DOUBT, silent_sensors
+from sequora_orchestration.jobs.delivery import NOBODY, on_call
+from sequora_orchestration.resources.care_database import CareDatabase, open_care_database
+from sequora_orchestration.resources.ledger import Ledger, Provider, open_ledger
+from sequora_orchestration.resources.measurements import (
+    Backlog,
+    Deliveries,
+    Measurements,
+    TextLatency,
+    open_measurements,
+)
+from sequora_orchestration.resources.ticks import good_tick_ages
+
+# Of the broker's priorities the last: it measures when nobody waits for a text. (In Redis 0 is the first, and what runs
+# without this tag have.)
+LAST_IN_THE_BROKER = {"dagster-celery/run_priority": "9"}
+
+# So many ids are named where a check is about tasks.
+NAMED = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruments:
+    """What the figures are measured with."""
+
+    measurements: Measurements
+    ledger: Ledger
+    care: CareDatabase
+    sensors: list[str]
+
+
+class InstrumentsResource(ConfigurableResource[Instruments]):
+    """What the figures are measured with: the ledger, the application's people, and the sensors that should tick."""
+
+    sensors: list[str]
+
+    def create_resource(self, context: InitResourceContext) -> Instruments:  # noqa: ARG002
+        """Read the settings; raises SettingError."""
+        return Instruments(
+            measurements=open_measurements(),
+            ledger=open_ledger(),
+            care=open_care_database(),
+            sensors=self.sensors,
+        )
+
+
+@multi_asset(
+    specs=[TEXT_LATENCY, DELIVERIES, BACKLOG, ON_CALL],
+    check_specs=[
+        EVERY_NEW_TASK_IS_ANSWERED,
+        EVERY_SENSOR_TICKS,
+        NOTHING_IN_DOUBT_FOR_LONG,
+        TWILIO_TAKES_TEXTS,
+        SOMEBODY_TO_ESCALATE_TO,
+    ],
+)
+def figures(
+    context: AssetExecutionContext, instruments: ResourceParam[Instruments]
+) -> Iterator[MaterializeResult[None]]:
+    """Measure how well it goes. It reads, and changes nothing."""
+    measurements = instruments.measurements
+    yield of_text_latency(measurements.text_latency())
+    yield of_deliveries(measurements.deliveries(), instruments.ledger.provider())
+    ticks = good_tick_ages(context.instance, instruments.sensors)
+    yield of_backlog(measurements.backlog(), measurements.unanswered_tasks(), ticks)
+    yield of_on_call([user.role for user in on_call(instruments.care, instruments.ledger)])
+
+
+measure_figures = define_asset_job(
+    "measure_figures",
+    selection=[figures],
+    tags=LAST_IN_THE_BROKER,
+    description="Measure how well it goes: the figures and checks of the catalog. Launched every five minutes.",
+)
+
+
+def of_text_latency(latency: TextLatency) -> MaterializeResult[None]:
+    """Return the latencies as they are plotted."""
+    return _measured(
+        TEXT_LATENCY.key,
+        {
+            "texts": latency.texts,
+            "to text p50, s": latency.p50,
+            "to text p95, s": latency.p95,
+            "to delivered p50, s": latency.delivered_p50,
+            "to delivered p95, s": latency.delivered_p95,
+            f"inside {INSIDE.seconds} s, %": None if latency.share_inside is None else latency.share_inside * 100,
+        },
+    )
+
+
+def of_deliveries(deliveries: Deliveries, provider: Provider) -> MaterializeResult[None]:
+    """Return the deliveries as they are plotted, and whether they are in order."""
+    doubt = deliveries.longest_doubt
+    return _measured(
+        DELIVERIES.key,
+        {
+            "sent": deliveries.sent,
+            "delivered": deliveries.delivered,
+            "undelivered": sum(deliveries.undelivered.values()),
+            **{f"undelivered, code {code}": count for code, count in deliveries.undelivered.items()},
+            "failed": deliveries.failed,
+            "in doubt": deliveries.in_doubt,
+            "longest in doubt, s": doubt,
+            "held": deliveries.held,
+        },
+        _checked(
+            NOTHING_IN_DOUBT_FOR_LONG,
+            f"a text has been in doubt for {doubt:.0f} s, of {deliveries.in_doubt} in doubt: see whether the sensor "
+            "`doubtful_texts` ticks, why runs of `settle_doubtful_texts` fail, and whether Twilio's message list can "
+            "be read; nothing is sent twice meanwhile"
+            if doubt is not None and doubt > LONGEST_DOUBT.total_seconds()
+            else None,
+        ),
+        _checked(
+            TWILIO_TAKES_TEXTS,
+            f"the breaker is open: {provider.reason}. Texts wait in the ledger, and one is tried again and again. Look "
+            "at https://status.twilio.com and at the account; on bad credentials correct the TWILIO_… settings and "
+            "restart the workers"
+            if provider.is_open
+            else None,
+        ),
+    )
+
+
+def of_backlog(backlog: Backlog, unanswered: list[str], ticks: dict[str, float | None]) -> MaterializeResult[None]:
+    """Return the backlog as it is plotted, and whether anybody is at it."""
+    silent = silent_sensors(ticks)
+    known = [age for age in ticks.values() if age is not None]
+    return _measured(
+        BACKLOG.key,
+        {
+            "due": backlog.due,
+            "oldest due, s": backlog.oldest_due or 0.0,
+            "paused": backlog.paused,
+            "unanswered tasks": len(unanswered),
+            "oldest tick, s": max(known, default=None),
+        },
+        _checked(
+            EVERY_NEW_TASK_IS_ANSWERED,
+            f"{len(unanswered)} open tasks have neither a text nor a reason for none, of them "
+            f"{', '.join(unanswered[:NAMED])}: see whether the sensors `new_escalation_tasks_…` tick, whether runs of "
+            "`notify_nurse_task` wait or fail, and whether workers are up (`sequora doctor`); nurses must be told by "
+            "other means until then"
+            if unanswered
+            else None,
+        ),
+        _checked(
+            EVERY_SENSOR_TICKS,
+            f"no good tick of {', '.join(silent)}: start what is stopped (Automation in the UI), read the error of the "
+            "last tick, and see whether daemon and code server are up"
+            if silent
+            else None,
+        ),
+    )
+
+
+def of_on_call(roles: list[str | None]) -> MaterializeResult[None]:
+    """Return how many of each role can be told, and whether it is anybody."""
+    return _measured(
+        ON_CALL.key,
+        {"supervisors": roles.count("SUPERVISOR"), "admins": roles.count("ADMIN")},
+        _checked(
+            SOMEBODY_TO_ESCALATE_TO,
+            None if roles else f"{NOBODY}: give a supervisor a usable phone number in the application",
+        ),
+    )
+
+
+def _measured(key: AssetKey, figures: dict[str, float | None], *checks: AssetCheckResult) -> MaterializeResult[None]:
+    """Return a measurement; what there is no figure of is left out."""
+    known: dict[str, Any] = {
+        name: round(figure, 3) if isinstance(figure, float) else figure
+        for name, figure in figures.items()
+        if figure is not None
+    }
+    return MaterializeResult(asset_key=key, metadata=known, check_results=checks)
+
+
+def _checked(check: AssetCheckSpec, complaint: str | None) -> AssetCheckResult:
+    """Return a check's result: red with what to do, or green."""
+    return AssetCheckResult(
+        asset_key=check.asset_key,
+        check_name=check.name,
+        passed=complaint is None,
+        description=complaint,
+        severity=AssetCheckSeverity.ERROR,
+    )

@@ -1,0 +1,100 @@
+"""`sequora heartbeat`: a dead man's switch, which somebody else watches.
+
+While all is well it asks for a URL of the operator's choice every half minute; when that stops, whoever serves the URL
+raises the alarm. So it is noticed as well that this host is gone, or its network: nothing on the host could say so, and
+a page for others to ask (`/healthz`) would need somebody outside to ask it, through whatever guards this network.
+
+Nothing is asked for while anything is amiss, and nothing is ever said of failure: not every service has a way to.
+"""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Literal
+
+import requests
+
+from sequora_orchestration.domain.health import VitalSigns, complaints
+from sequora_orchestration.settings import HeartbeatSettings, SettingError
+
+LOG = logging.getLogger(__name__)
+
+# Seconds between two beats, and for which an answer is waited for.
+PERIOD = 30
+PATIENCE = 5
+
+
+def heartbeat() -> None:
+    """Beat until the process is ended. Raises SettingError."""
+    # There is nothing to put in order at the end: a signal ends the process at once, whatever it waits for.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    url = HeartbeatSettings.load().sequora_heartbeat_url
+    if url is None:
+        LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
+        while True:
+            signal.pause()
+    if not os.environ.get("DAGSTER_HOME"):
+        raise SettingError("DAGSTER_HOME is not set: give the directory with Dagster's configuration.")
+    from sequora_orchestration.definitions import SENSORS
+
+    heart = Heart(url, lambda: vital_signs([sensor.name for sensor in SENSORS]))
+    while True:
+        heart.beat()
+        time.sleep(PERIOD)
+
+
+def vital_signs(sensors: Collection[str]) -> VitalSigns:
+    """Return what tells whether the system is at work; the error of whichever database cannot be read."""
+    from dagster import DagsterInstance
+
+    from sequora_orchestration.resources.measurements import open_measurements
+    from sequora_orchestration.resources.ticks import good_tick_ages, last_scan_age
+
+    backlog = open_measurements().backlog()
+    with DagsterInstance.get() as instance:
+        return VitalSigns(
+            oldest_due=backlog.oldest_due,
+            last_scan=last_scan_age(instance),
+            ticks=good_tick_ages(instance, sensors),
+        )
+
+
+@dataclass(kw_only=False)
+class Heart:
+    """Beats while all is well, and says when that changes."""
+
+    url: str = field(repr=False)
+    """Whoever knows it can beat in our place, so it is not logged."""
+
+    signs: Callable[[], VitalSigns]
+    _last: Literal["", "beats", "is not sent", "does not arrive"] = field(default="", init=False)
+
+    def beat(self) -> None:
+        """Look at the signs, and ask for the URL if all is well. Whatever fails, it raises nothing."""
+        try:
+            amiss = complaints(self.signs())
+        except Exception as error:  # noqa: BLE001  # whatever cannot be read, that is no sign of life
+            amiss = [f"the signs of life cannot be read ({type(error).__name__})"]
+        if amiss:
+            self._turned("is not sent", logging.WARNING, f"no heartbeat: {'; '.join(amiss)}")
+        elif trouble := self._sent():
+            self._turned("does not arrive", logging.WARNING, f"the heartbeat does not arrive: {trouble}")
+        else:
+            self._turned("beats", logging.INFO, "all is well: the heartbeat is sent")
+
+    def _sent(self) -> str | None:
+        """Ask for the URL; return what was wrong with that, if anything, without the URL."""
+        try:
+            answer = requests.get(self.url, timeout=PATIENCE)
+        except requests.RequestException as error:
+            return type(error).__name__
+        return None if answer.ok else f"SEQUORA_HEARTBEAT_URL answers {answer.status_code}"
+
+    def _turned(self, now: Literal["beats", "is not sent", "does not arrive"], level: int, sentence: str) -> None:
+        if now != self._last:
+            LOG.log(level, sentence)
+        self._last = now

@@ -1,0 +1,98 @@
+-- How well it goes, in figures. Each statement only reads, so it is safe to run twice or at the same time as itself, and
+-- looks at the last hour or at what is under way: what it costs does not hang on what has ever been. Times are those of
+-- orchestration.clock(); lengths are in seconds.
+
+-- part: paused
+EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind))
+
+-- name: text_latency
+-- Of the last hour's texts about new tasks: from when each was owed until the phone company had it, and until we knew
+-- that it had arrived. The share takes in those that still wait, if they have for longer than :inside.
+WITH told AS MATERIALIZED (
+    SELECT id, state, owed_since, extract(epoch FROM sent_at - owed_since) AS seconds
+    FROM orchestration.notification
+    WHERE sent_at > orchestration.clock() - interval '1 hour' AND kind = 'task-created'
+),
+arrived AS MATERIALIZED (
+    SELECT extract(epoch FROM max(e.at) - told.owed_since) AS seconds
+    FROM told
+    JOIN orchestration.notification_event e ON e.notification_id = told.id AND e.to_state = 'DELIVERED'
+    WHERE told.state = 'DELIVERED'
+    GROUP BY told.id, told.owed_since
+),
+late AS MATERIALIZED (
+    SELECT count(*) AS still_waiting
+    FROM orchestration.notification
+    WHERE kind = 'task-created' AND state IN ('QUEUED', 'SENDING')
+      AND owed_since < orchestration.clock() - make_interval(secs => :inside)
+)
+SELECT count(*) AS texts,
+       (percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds))::float AS p50,
+       (percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds))::float AS p95,
+       (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM arrived)::float AS delivered_p50,
+       (SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) FROM arrived)::float AS delivered_p95,
+       (count(*) FILTER (WHERE seconds <= :inside))::float / nullif(count(*) + (SELECT still_waiting FROM late), 0)
+           AS share_inside
+FROM told;
+
+-- name: deliveries
+-- What became of the last hour's texts, and what is in doubt or held now, whatever its age.
+WITH doubt AS MATERIALIZED (
+    SELECT count(*) AS texts,
+           extract(epoch FROM orchestration.clock() - min(coalesce(doubtful_since, attempted_at)))::float AS longest
+    FROM orchestration.notification
+    WHERE state = 'IN_DOUBT'
+)
+SELECT count(*) AS sent,
+       count(*) FILTER (WHERE state = 'DELIVERED') AS delivered,
+       (
+           SELECT count(*) FROM orchestration.notification
+           WHERE state = 'FAILED' AND created_at > orchestration.clock() - interval '1 hour'
+       ) AS failed,
+       (SELECT texts FROM doubt) AS in_doubt,
+       (SELECT longest FROM doubt) AS longest_doubt,
+       (
+           SELECT count(*) FROM orchestration.notification
+           WHERE kind = ANY (CAST(:kinds AS text[])) AND state = 'HELD'
+       ) AS held
+FROM orchestration.notification
+WHERE sent_at > orchestration.clock() - interval '1 hour';
+
+-- name: undelivered
+-- Of the last hour's texts, how many did not arrive, by the phone company's code (0 where it gave none).
+SELECT coalesce(provider_code, 0) AS code, count(*) AS count
+FROM orchestration.notification
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED'
+GROUP BY 1
+ORDER BY 1;
+
+-- name: backlog
+-- What is due and not sent, and for how long the oldest has been; apart from that, what an operator keeps back.
+WITH due AS MATERIALIZED (
+    SELECT coalesce(n.due_at, n.owed_since) AS since, {paused} AS is_paused
+    FROM orchestration.notification n
+    WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state IN ('QUEUED', 'SENDING')
+    UNION ALL
+    SELECT n.due_at, {paused}
+    FROM orchestration.notification n
+    WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state = 'SCHEDULED' AND n.due_at <= orchestration.clock()
+)
+SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
+       count(*) FILTER (WHERE is_paused) AS paused,
+       (max(greatest(extract(epoch FROM orchestration.clock() - since), 0)) FILTER (WHERE NOT is_paused))::float
+           AS oldest_due
+FROM due;
+
+-- name: unanswered_tasks
+-- Which open tasks have for longer than :grace neither a text nor a reason for none: nobody has claimed them (the
+-- question about new tasks, in `queues.sql`), or their message is under way all the time. An operator's pause is a reason.
+SELECT task_id
+FROM (
+    SELECT task_id, urgency, owed_since FROM ({question}) AS unclaimed
+    UNION ALL
+    SELECT n.task_id, n.urgency, n.owed_since FROM orchestration.notification n
+    WHERE n.kind = 'task-created' AND n.state IN ('QUEUED', 'SENDING')
+) AS silent
+WHERE owed_since <= orchestration.clock() - make_interval(secs => :grace)
+  AND NOT EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', 'task-created'))
+ORDER BY urgency, owed_since;

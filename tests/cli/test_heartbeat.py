@@ -1,0 +1,167 @@
+"""The heartbeat: sent while all is well, and only then; what is said of it."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from care import NOW, Care
+from dagster import AssetMaterialization, DagsterInstance
+from running_system import BIN
+from ticks import a_tick
+from webhook import Webhook, running_webhook
+
+from sequora_orchestration.cli.heartbeat import Heart, vital_signs
+from sequora_orchestration.domain.health import OLDEST_DUE, VitalSigns
+from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.resources.ledger import ALL_KINDS, Ledger, Operator
+from sequora_orchestration.resources.queues import NEW_TASKS
+from sequora_orchestration.resources.ticks import SLA_SCAN
+
+WELL = VitalSigns(oldest_due=None, last_scan=1.0, ticks={})
+ILL = VitalSigns(oldest_due=301.0, last_scan=1.0, ticks={})
+
+
+@pytest.fixture
+def service() -> Iterator[Webhook]:
+    """A service that waits for heartbeats."""
+    with running_webhook() as webhook:
+        yield webhook
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="sequora_orchestration")
+
+
+def test_it_beats_while_all_is_well_and_says_so_once(service: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+    """At the URL as it was given, with its query."""
+    heart = Heart(service.url, lambda: WELL)
+    for _ in range(3):
+        heart.beat()
+    assert service.asked == ["/a-secret?status=up"] * 3
+    assert caplog.messages == ["all is well: the heartbeat is sent"]
+
+
+def test_it_does_not_beat_while_anything_is_amiss_and_says_each_change(
+    service: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the reason; the same state is not told twice."""
+    signs = iter([WELL, ILL, ILL, WELL])
+    heart = Heart(service.url, lambda: next(signs))
+    for _ in range(4):
+        heart.beat()
+    assert len(service.asked) == 2
+    assert caplog.messages == [
+        "all is well: the heartbeat is sent",
+        "no heartbeat: a message has been due for 301 s",
+        "all is well: the heartbeat is sent",
+    ]
+
+
+def test_it_survives_a_database_that_is_gone(service: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be read is no sign of life; and it beats again when it can."""
+
+    def gone() -> VitalSigns:
+        raise ConnectionError("a secret")
+
+    heart = Heart(service.url, gone)
+    heart.beat()
+    assert service.asked == []
+    assert caplog.messages == ["no heartbeat: the signs of life cannot be read (ConnectionError)"]
+    heart.signs = lambda: WELL
+    heart.beat()
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("status", [404, 500, None])
+def test_a_service_that_does_not_take_it_stops_nothing(
+    service: Webhook, caplog: pytest.LogCaptureFixture, status: int | None
+) -> None:
+    """It is said once, without the URL, which is a secret."""
+    service.status = status or 200
+    url = service.url if status else f"http://127.0.0.1:{free_port()}/a-secret"
+    heart = Heart(url, lambda: WELL)
+    for _ in range(2):
+        heart.beat()
+    (line,) = caplog.messages
+    assert line.startswith("the heartbeat does not arrive: ")
+    assert "a-secret" not in line
+
+
+@pytest.mark.usefixtures("environment", "stopped_clock")
+def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
+    care: Care, ledger: Ledger, dagster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long something has been due, but for what an operator keeps back; the last scan; the sensors' ticks."""
+    furnish(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
+    monkeypatch.setenv("SEQUORA_BROKER_URL", "redis://127.0.0.1:1/0")
+    assert vital_signs(["a_sensor"]) == VitalSigns(oldest_due=None, last_scan=None, ticks={"a_sensor": None})
+    care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
+    ledger.claim(NEW_TASKS)
+    care.it_is(NOW + OLDEST_DUE + timedelta(seconds=1))
+    with DagsterInstance.get() as instance:
+        a_tick(instance, "a_sensor", seconds_ago=7)
+        instance.report_runless_asset_event(AssetMaterialization(SLA_SCAN))
+    signs = vital_signs(["a_sensor"])
+    assert signs.oldest_due == OLDEST_DUE.total_seconds() + 1
+    assert signs.last_scan is not None
+    assert signs.last_scan < 60
+    assert 7 <= (signs.ticks["a_sensor"] or 0) < 60
+    ledger.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
+    assert vital_signs(["a_sensor"]).oldest_due is None
+
+
+def heartbeat(**environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [BIN / "sequora", "heartbeat"],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_without_a_url_it_says_so_and_waits_quietly_for_its_end() -> None:
+    """The processes of the Procfile live and die together."""
+    process = heartbeat(SEQUORA_HEARTBEAT_URL="")
+    assert process.stdout
+    assert "SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent" in process.stdout.readline()
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    with process.stdout as output:
+        assert output.read() == ""
+
+
+def test_sigterm_ends_it_at_once_even_while_it_waits_for_an_answer(tmp_path: Path) -> None:
+    """A service that takes the connection and says nothing does not hold it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as silent:
+        process = heartbeat(
+            SEQUORA_HEARTBEAT_URL=f"http://127.0.0.1:{silent.server_port}/",
+            SUPABASE_DB_URL=f"postgresql://me@127.0.0.1:{silent.server_port}/care",
+            DAGSTER_HOME=str(tmp_path),
+        )
+        connection, _ = silent.socket.accept()
+        with connection:
+            process.terminate()
+            assert process.wait(timeout=10) == -signal.SIGTERM
+    assert process.stdout
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("url", ["hc-ping.com/1", "ftp://hc-ping.com/1", "https://"])
+def test_a_url_that_is_none_is_refused_with_a_sentence(url: str) -> None:
+    """Before anything else, and without repeating it."""
+    process = heartbeat(SEQUORA_HEARTBEAT_URL=url)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert output.startswith("SEQUORA_HEARTBEAT_URL must begin with http:// or https://")
+    assert "hc-ping.com/1" not in output

@@ -1,0 +1,140 @@
+"""What our processes log: a line an event, with the ids, for people or for programs."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from care import EPISODE, Care
+from phones import Phones
+from runs import Runs
+
+from sequora_orchestration.instance.logs import write_lines
+from sequora_orchestration.resources.queues import NEW_TASKS
+from sequora_orchestration.settings import SettingError
+
+
+@pytest.fixture
+def _logging_of_its_own() -> Iterator[None]:
+    """What a process sets up is taken back after the test."""
+    root, kind = logging.getLogger(), logging.getLoggerClass()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.setLoggerClass(kind)
+
+
+pytestmark = pytest.mark.usefixtures("_logging_of_its_own")
+
+
+def test_a_line_about_a_message_has_all_its_ids_in_json(
+    care: Care, runs: Runs, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a run prints is an object a line."""
+    monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
+    write_lines()
+    task = care.a_task(care.a_nurse(None))
+    (claim,) = runs.ledger.claim(NEW_TASKS)
+    result = runs.run(NEW_TASKS, claim)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (line,) = [line for line in lines if line["event"].startswith(f"task {task}: FAILED")]
+    del line["timestamp"]
+    (row,) = care.ledger(task)
+    assert line == {
+        "event": f"task {task}: FAILED: {row['reason']}",
+        "level": "warning",
+        "logger": "dagster",
+        "run": result.run_id,
+        "job": "notify_nurse_task",
+        "step": "fetch_nurse",
+        "claim": claim.id,
+        "task": task,
+        "episode": EPISODE,
+        "notification": str(row["id"]),
+    }
+
+
+def test_a_line_for_people_has_the_same(care: Care, runs: Runs, capfd: pytest.CaptureFixture[str]) -> None:
+    """Time, level, job and step, what happened, and the ids."""
+    write_lines()
+    task = care.a_task(care.a_nurse(None))
+    (claim,) = runs.ledger.claim(NEW_TASKS)
+    result = runs.run(NEW_TASKS, claim)
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if f"task {task}: FAILED" in line]
+    (row,) = care.ledger(task)
+    assert " WARNING notify_nurse_task.fetch_nurse: task " in line
+    assert line.endswith(
+        f"  [run={result.run_id} claim={claim.id} task={task} episode={EPISODE} notification={row['id']}]"
+    )
+
+
+def test_a_text_that_is_sent_prints_nothing(
+    care: Care, runs: Runs, phones: Phones, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All is well; the ledger has it."""
+    write_lines()
+    nurse_phone = "+12025550199"
+    care.a_task(care.a_nurse(nurse_phone))
+    assert runs.launch("check_sla_warnings").success
+    (result,) = runs.tick(NEW_TASKS)
+    assert result.success
+    phones(nurse_phone).received_text()
+    printed = [line for line in capfd.readouterr().err.splitlines() if " DEBUG " not in line]
+    assert printed == []
+
+
+def test_a_traceback_stays_within_its_line_in_json(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program reads lines."""
+    monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
+    write_lines()
+    nothing: dict[str, str] = {}
+    try:
+        nothing["what"]
+    except KeyError:
+        logging.getLogger("sequora_orchestration.test").exception("it failed")
+    (line,) = capfd.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert said["event"] == "it failed"
+    assert said["level"] == "error"
+    assert said["exception"].endswith("KeyError: 'what'")
+
+
+def test_a_run_that_fails_is_told_in_two_lines(
+    care: Care, runs: Runs, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step with the traceback, once, and itself; not each step that did not follow."""
+    monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
+    write_lines()
+    task = care.a_task(care.a_nurse())
+    care.rows('ALTER TABLE public."User" RENAME TO "Users"')
+    (result,) = runs.tick(NEW_TASKS)
+    assert not result.success
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    step, run = [line for line in lines if line["level"] == "error"]
+    assert step["event"] == 'Execution of step "fetch_nurse" failed.'
+    assert "UndefinedTable" in step["exception"]
+    assert run["event"].startswith('Execution of run for "notify_nurse_task" failed.')
+    assert "exception" not in run
+    assert {line["run"] for line in (step, run)} == {result.run_id}
+    assert {line["task"] for line in (step, run)} == {task}
+
+
+def test_what_is_well_is_not_printed_by_default(capfd: pytest.CaptureFixture[str]) -> None:
+    """Warnings and worse are."""
+    write_lines()
+    log = logging.getLogger("sequora_orchestration.test")
+    log.info("all is well")
+    log.warning("look")
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.endswith("WARNING sequora_orchestration.test: look")
+
+
+def test_another_format_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That names the setting and what may stand there."""
+    monkeypatch.setenv("SEQUORA_LOG_FORMAT", "xml")
+    with pytest.raises(SettingError, match=r"SEQUORA_LOG_FORMAT .*: give text, for people, or json, for programs\."):
+        write_lines()

@@ -1,0 +1,181 @@
+"""An engineer is told of runs that fail: once for what belongs together, and not of what heals by itself."""
+
+from collections.abc import Iterator
+
+import pytest
+from care import NURSE_PHONE, Care
+from dagster import ExecuteInProcessResult, SkipReason, build_run_status_sensor_context
+from phones import Phones
+from runs import JOB_OF, Runs
+from webhook import Webhook, running_webhook
+
+from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.local.twilio.phone_company import Refuse
+from sequora_orchestration.resources.alarm import Alarm
+from sequora_orchestration.resources.queues import NEW_EPISODES, NEW_TASKS, Queue
+from sequora_orchestration.sensors.claiming import run_request
+from sequora_orchestration.sensors.failed_runs import failed_runs
+
+ENGINEER_PHONE = "+12025550191"
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """A channel where engineers read."""
+    with running_webhook() as webhook:
+        yield webhook
+
+
+def launched_by_sensor(runs: Runs, queue: Queue) -> list[ExecuteInProcessResult]:
+    """Run what a sensor would launch now."""
+    requests = [run_request(queue, claim) for claim in runs.ledger.claim(queue)]
+    return [
+        runs._run(
+            JOB_OF[queue.name],
+            dict(one.run_config),
+            {**one.tags, "dagster/run_key": one.run_key or "", "dagster/sensor_name": "a_sensor"},
+        )
+        for one in requests
+    ]
+
+
+def noticed(runs: Runs, result: ExecuteInProcessResult, alarm: Alarm) -> SkipReason | None:
+    """Let the sensor see a run that has failed, as Dagster shows it."""
+    run = runs.instance.get_run_by_id(result.run_id)
+    assert run
+    context = build_run_status_sensor_context(
+        sensor_name="failed_runs",
+        dagster_event=result.get_run_failure_event(),
+        dagster_instance=runs.instance,
+        dagster_run=run,
+    ).for_run_failure()
+    answer = failed_runs(context, alarm=alarm)
+    assert answer is None or isinstance(answer, SkipReason)
+    return answer
+
+
+def failing_run(care: Care, runs: Runs) -> ExecuteInProcessResult:
+    """Return a run that died of something unheard of."""
+    task = care.a_task(care.a_nurse())
+    care.rows('ALTER TABLE public."User" RENAME TO "Users"')
+    (result,) = launched_by_sensor(runs, NEW_TASKS)
+    care.rows('ALTER TABLE public."Users" RENAME TO "User"')
+    care.change_task(task, status="RESOLVED")
+    care.rows("DELETE FROM orchestration.notification")
+    assert not result.success
+    return result
+
+
+def test_provider_trouble_is_told_once_whichever_jobs_it_fails(
+    care: Care, runs: Runs, phones: Phones, webhook: Webhook
+) -> None:
+    """At once, with what to do and a link to the run; no number in it."""
+    phones.company.always(Refuse(401, 20003))
+    for _ in range(2):
+        care.a_task(care.a_nurse())
+        care.let_the_trial_come()
+        care.let_leases_expire()
+        for result in launched_by_sensor(runs, NEW_TASKS):
+            noticed(runs, result, Alarm(webhook.url, None))
+            last = result
+    (told,) = webhook.told
+    assert told["text"].startswith("Sequora: a run of notify_nurse_task failed (Twilio takes no texts from us: ")
+    assert "TWILIO_… settings" in told["text"]
+    assert "http://127.0.0.1:3000/runs/" in told["text"]
+    assert NURSE_PHONE[-4:] not in told["text"]
+    assert runs.tags(last)["sequora/failure"] == "SenderUnusableError"
+
+
+def test_what_another_run_may_do_better_is_told_when_it_fails_the_third_time(
+    care: Care, runs: Runs, webhook: Webhook
+) -> None:
+    """Its class alone: what an unknown error says may quote a row."""
+    for _ in range(2):
+        noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
+    assert webhook.told == []
+    for _ in range(2):
+        noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
+    (told,) = webhook.told
+    assert told["text"].startswith("Sequora: 3 runs failed since ")
+    assert "now of notify_nurse_task (UndefinedTable)" in told["text"]
+
+
+def test_a_run_that_the_sensor_sees_twice_counts_once(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """The daemon may have died before it wrote down that it had seen it."""
+    result = failing_run(care, runs)
+    for _ in range(5):
+        noticed(runs, result, Alarm(webhook.url, None))
+    assert webhook.told == []
+
+
+def test_a_run_that_a_person_launched_is_hers_to_watch(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """She has mistyped an id, for instance."""
+    assert care
+    for _ in range(3):
+        result = runs.launch("notify_nurse_task", task_ids=["00000000-0000-4000-8000-000000000000"])
+        assert not result.success
+        noticed(runs, result, Alarm(webhook.url, None))
+    assert webhook.told == []
+
+
+def test_an_engineer_is_texted_where_a_number_is_set(care: Care, runs: Runs, phones: Phones, webhook: Webhook) -> None:
+    """Beside the webhook, and also when that fails."""
+    webhook.status = 500
+    for _ in range(3):
+        result = failing_run(care, runs)
+        noticed(runs, result, Alarm(webhook.url, ENGINEER_PHONE))
+    assert len(webhook.told) == 1
+    assert result.run_id in phones(ENGINEER_PHONE).received_text(containing=["3 runs failed"]).body
+    assert runs.tags(result)["sequora/alarm"] == "raised"
+
+
+def test_what_could_not_be_told_is_told_with_the_next_failure(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """A webhook that cannot be reached stops nothing, and swallows nothing."""
+    gone = Alarm(f"http://127.0.0.1:{free_port()}/", None)
+    for _ in range(3):
+        assert noticed(runs, failing_run(care, runs), gone) is None
+    noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
+    (told,) = webhook.told
+    assert told["text"].startswith("Sequora: 4 runs failed since ")
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_number_that_cannot_be_texted_is_said_without_it() -> None:
+    """And nothing is broken by it."""
+    raised = Alarm(None, "555-CALL-ME").raise_("a test")
+    assert not raised.is_told
+    (trouble,) = raised.troubles
+    assert trouble.startswith("SEQUORA_ALARM_NUMBER cannot be texted: ")
+    assert "555" not in trouble
+
+
+def test_where_nobody_is_to_be_told_the_sensor_says_so(care: Care, runs: Runs) -> None:
+    """In its tick, where people look for why they were not told."""
+    answer = noticed(runs, failing_run(care, runs), Alarm(None, None))
+    assert answer
+    assert "neither SEQUORA_ALARM_URL nor SEQUORA_ALARM_NUMBER is set" in (answer.skip_message or "")
+
+
+def test_nobody_to_escalate_to_is_told_at_once(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """Only a person can change that; the sentence names the task."""
+    task = care.a_task(care.a_nurse(None), severity="CRITICAL")
+    launched_by_sensor(runs, NEW_TASKS)
+    result = runs._run("report_unreached_nurse", {"task_ids": [task]}, {"dagster/sensor_name": "unreached_nurses"})
+    assert not result.success
+    noticed(runs, result, Alarm(webhook.url, None))
+    (told,) = webhook.told
+    assert f"{task}: nobody to escalate to" in told["text"]
+
+
+def test_a_run_of_another_job_with_the_same_error_is_another_matter(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """An error of which nothing is known belongs to its job."""
+    for _ in range(2):
+        noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
+    care.rows('ALTER TABLE public."Patient" RENAME TO "Patients"')
+    care.an_episode(None)
+    care.an_episode("00000000-0000-4000-8000-000000000000")
+    failed = [result for result in launched_by_sensor(runs, NEW_EPISODES) if not result.success]
+    assert failed
+    for result in failed:
+        noticed(runs, result, Alarm(webhook.url, None))
+    assert webhook.told == []
