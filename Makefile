@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: units demo dev test lint format bench bench-scale storm lock audit clean
+.PHONY: demo dev test lint format bench bench-scale storm units lock audit pictures clean
 
 demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
@@ -36,6 +36,9 @@ bench-scale: $(READY)  ## what each statement costs with millions of rows; some 
 
 storm: $(READY)  ## everything fails at random while tasks arrive; ARGS="--seconds 60 --seed 2" for a short one
 	$(BIN)/python -m bench.storm $(ARGS)
+
+pictures: $(READY)  ## the README's, in docs/, of the running system; needs Chromium
+	PYTHONPATH=tests $(BIN)/python -m browser.pictures
 
 # The systemd units, after a change of the Procfile or of their templates.
 UNITS := deploy/systemd

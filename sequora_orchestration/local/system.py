@@ -148,7 +148,9 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
             TWILIO_API_BASE_URL=f"http://127.0.0.1:{twilio_port}",
             SEQUORA_PHONE_INBOX=f"http://127.0.0.1:{twilio_port}",
         )
-        commands["twilio"] = f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}"
+        # The people of a database of somebody's own are real: their names are shown nowhere.
+        names = "" if os.environ.get("SUPABASE_DB_URL") else " --with-names"
+        commands["twilio"] = f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}{names}"
 
     with _environment(environment):
         care_url = DatabaseSettings.load().supabase_db_url

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from care import Care
 from hypothesis import given
 from hypothesis import strategies as st
 from phones import Phones
@@ -24,7 +25,9 @@ from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.local.twilio import server as twilio_process
+from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
 from sequora_orchestration.local.twilio.phone_company import (
+    NUMBER_OF_SERVICES,
     Answer,
     ErrorAfterAccepting,
     Garbage,
@@ -556,7 +559,138 @@ def test_the_page_is_self_contained(server: TwilioServer) -> None:
     page = requests.get(server.url, timeout=10)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["content-security-policy"].startswith("default-src 'none';")
-    assert "innerHTML" not in page.text
+    script = requests.get(f"{server.url}/inbox.js", timeout=10)
+    assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "innerHTML" not in page.text + script.text
+    style = requests.get(f"{server.url}/inbox.css", timeout=10)
+    assert style.headers["content-type"] == "text/css; charset=utf-8"
+    assert "://" not in style.text
+
+
+# ── What phones answer ──────────────────────────────────────────────────────────────────────────────────
+
+
+def answer(server: TwilioServer, body: str, phone: str = NURSE) -> requests.Response:
+    """Write on a phone, as the inbox page does."""
+    return requests.post(f"{server.url}/answers", json={"phone": phone, "body": body}, timeout=10)
+
+
+def test_an_answer_is_listed_as_inbound(twilio: Any, server: TwilioServer) -> None:
+    """Who lists the texts to our number finds what a phone has answered, as the real API shows it."""
+    text(twilio)
+    assert answer(server, "On my way").status_code == 201
+    [found] = twilio.messages.list(to=OURS)
+    assert (found.direction, found.status, found.from_, found.to) == ("inbound", "received", NURSE, OURS)
+    assert (found.body, found.date_sent) == ("On my way", NOON)
+    assert [one.direction for one in twilio.messages.list()] == ["inbound", "outbound-api"]
+    assert [one.direction for one in twilio.messages.list(to=NURSE)] == ["outbound-api"]
+
+
+def test_an_answer_stands_in_its_phones_conversation(twilio: Any, server: TwilioServer, company: PhoneCompany) -> None:
+    """The conversation with an answer comes first; it counts as no text that we sent."""
+    text(twilio, NURSE, "1")
+    text(twilio, PATIENT, "2")
+    answer(server, "Thanks")
+    conversations = requests.get(f"{server.url}/inbox.json", timeout=10).json()["conversations"]
+    assert [
+        (one["number"], [(said["body"], said["inbound"]) for said in one["messages"]]) for one in conversations
+    ] == [(NURSE, [("1", False), ("Thanks", True)]), (PATIENT, [("2", False)])]
+    assert len(company.accepted()) == 2
+
+
+@pytest.mark.parametrize(
+    "word", ["STOP", "stop ", "Unsubscribe", "CANCEL", "end", "QUIT", "STOPALL", "REVOKE", "OPTOUT"]
+)
+def test_a_phone_that_has_replied_stop_is_not_texted_until_it_replies_start(
+    twilio: Any, server: TwilioServer, word: str
+) -> None:
+    """The sender's texts are refused with 21610, and taken again after START; another sender's are taken."""
+    text(twilio)
+    answer(server, word)
+    with pytest.raises(TwilioRestException) as refused:
+        text(twilio)
+    assert (refused.value.status, refused.value.code) == (400, 21610)
+    assert requests.get(f"{server.url}/inbox.json", timeout=10).json()["conversations"][0]["opted_out"]
+    text(twilio, PATIENT)
+    answer(server, "Start")
+    text(twilio)
+    assert not requests.get(f"{server.url}/inbox.json", timeout=10).json()["conversations"][0]["opted_out"]
+
+
+def test_stop_amid_other_words_opts_nobody_out(twilio: Any, server: TwilioServer) -> None:
+    """Only the word alone counts, as with the real one."""
+    text(twilio)
+    answer(server, "Please stop by")
+    assert text(twilio).status == "queued"
+
+
+def test_a_phone_opts_out_of_a_messaging_service_as_a_whole(twilio: Any, server: TwilioServer) -> None:
+    """An answer to a service goes to one of its numbers, and STOP is for the service."""
+    service: dict[str, Any] = {"from_": None, "messaging_service_sid": "MG" + "0" * 32}
+    text(twilio, **service)
+    answer(server, "STOP")
+    with pytest.raises(TwilioRestException) as refused:
+        text(twilio, **service)
+    assert refused.value.code == 21610
+    [found] = twilio.messages.list(from_=NURSE)
+    assert (found.to, found.messaging_service_sid) == (NUMBER_OF_SERVICES, service["messaging_service_sid"])
+
+
+@pytest.mark.parametrize(
+    ("phone", "body", "status"), [(PATIENT, "Hello?", 404), (NURSE, " ", 400), (NURSE, "x" * 1601, 400)]
+)
+def test_what_is_no_answer_is_refused(twilio: Any, server: TwilioServer, phone: str, body: str, status: int) -> None:
+    """A phone that nobody has texted has nothing to answer; nothing, or too much, is not said either."""
+    text(twilio)
+    assert answer(server, body, phone).status_code == status
+    assert len(twilio.messages.list()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "status"),
+    [
+        ("text/plain", json.dumps({"phone": NURSE, "body": "STOP"}), 415),
+        ("application/json", "[]", 400),
+        ("application/json", "{", 400),
+    ],
+)
+def test_a_page_from_elsewhere_cannot_answer(
+    twilio: Any, server: TwilioServer, content_type: str, content: str, status: int
+) -> None:
+    """What a browser lets any page send to any place is not taken for an answer."""
+    text(twilio)
+    posted = requests.post(f"{server.url}/answers", data=content, headers={"content-type": content_type}, timeout=10)
+    assert posted.status_code == status
+    assert text(twilio).status == "queued"
+
+
+# ── Who it is ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_inbox_names_the_people_of_an_embedded_database(care: Care) -> None:
+    """Name and role stand at a number, however it is written in the database; who is not there has only a number."""
+    care.a_nurse("(202) 555-0101", first_name="Nora", last_name="Reyes")
+    care.a_patient(PATIENT, first_name="Ellen", last_name="Marsh")
+    stranger = "+442025550101"
+    with TwilioServer(phone_book=PhoneBook(care.engine)) as server:
+        for number in (NURSE, PATIENT, stranger):
+            server.company.create(to=number, from_=OURS, body="Hello")
+        conversations = requests.get(f"{server.url}/inbox.json", timeout=10).json()["conversations"]
+    assert {one["number"]: one["person"] for one in conversations} == {
+        NURSE: {"name": "Nora Reyes", "role": "nurse"},
+        PATIENT: {"name": "Ellen Marsh", "role": "patient"},
+        stranger: None,
+    }
+
+
+def test_without_its_database_the_inbox_shows_numbers(care: Care) -> None:
+    """A database that cannot be asked takes the names away, not the page, and they come with it."""
+    care.a_nurse(NURSE)
+    book = PhoneBook(care.engine)
+    care.rows('ALTER TABLE "User" RENAME TO away')
+    assert book.look_up([NURSE]) == {NURSE: None}
+    care.rows('ALTER TABLE away RENAME TO "User"')
+    assert book.look_up([NURSE]) == {NURSE: Person("Nora Reyes", "nurse")}
 
 
 def test_the_page_is_told_when_a_text_arrives(twilio: Any, server: TwilioServer) -> None:

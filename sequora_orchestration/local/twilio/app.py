@@ -18,11 +18,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
 from sequora_orchestration.local.twilio.phone_company import (
     ErrorAfterAccepting,
     Filter,
@@ -49,23 +51,28 @@ _PAGE_SIZES = range(1, 1001)
 _DEFAULT_PAGE_SIZE = 50
 _AUTHENTICATE = Refusal(401, 20003, "Authenticate")
 _SECONDS_BETWEEN_LOOKS = 0.1
+_PAGE_PARTS = (
+    ("/", "inbox.html", "text/html"),
+    ("/inbox.css", "inbox.css", "text/css"),
+    ("/inbox.js", "inbox.js", "text/javascript"),
+)
 _PAGE_HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
 }
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(company: PhoneCompany) -> Starlette:
-    """Everything as one ASGI application.
+def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
+    """Everything as one ASGI application; the inbox page shows people as the phone book has them.
 
     Setting `app.state.closing` (an `asyncio.Event`) ends the answers under way, so that a server can stop
     while a page is listening.
     """
-    api, inbox = _Api(company), _Inbox(company)
+    api, inbox = _Api(company), _Inbox(company, phone_book)
     app = Starlette(
         routes=[
             Route(f"{_API}/{{account_sid}}/Messages.json", api.authenticated(api.create), methods=["POST"]),
@@ -74,9 +81,10 @@ def create_app(company: PhoneCompany) -> Starlette:
             Route(f"{_API}/{{account_sid}}.json", api.authenticated(api.account)),
             Route(f"{_API}/{{account_sid}}/IncomingPhoneNumbers.json", api.authenticated(api.numbers)),
             Route(f"{_SERVICES}/{{sid}}", api.authenticated(api.messaging_service)),
-            Route("/", inbox.page),
+            *(Route(path, inbox.part(name, media_type)) for path, name, media_type in _PAGE_PARTS),
             Route("/inbox.json", inbox.data),
             Route("/events", inbox.events),
+            Route("/answers", inbox.answer, methods=["POST"]),
         ],
         exception_handlers={404: _not_found},
     )
@@ -237,22 +245,52 @@ class _Api:
 class _Inbox:
     """What a person looks at."""
 
-    def __init__(self, company: PhoneCompany) -> None:
+    def __init__(self, company: PhoneCompany, phone_book: PhoneBook) -> None:
         self.company = company
-        self.html = files(__package__).joinpath("inbox.html").read_bytes()
+        self.phone_book = phone_book
 
-    async def page(self, _request: Request) -> Response:
-        """Serve the page itself."""
-        return Response(self.html, media_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
+    @staticmethod
+    def part(name: str, media_type: str) -> Endpoint:
+        """Serve one of the files that the page consists of."""
+        content = files(__package__).joinpath(name).read_bytes()
+
+        async def served(_request: Request) -> Response:
+            return Response(content, media_type=f"{media_type}; charset=utf-8", headers=_PAGE_HEADERS)
+
+        return served
 
     async def data(self, _request: Request) -> Response:
-        """Serve conversations by recipient: the one with the newest text first, its texts oldest first."""
+        """Serve conversations by phone: the one with the newest text first, its texts oldest first."""
         company = self.company
+        shown = company.conversations(most=MOST_CONVERSATIONS, newest=MOST_TEXTS)
+        people = await run_in_threadpool(self.phone_book.look_up, [texts[0].phone for texts in shown])
         conversations = [
-            {"number": texts[0].to, "messages": [_bubble(text, company.state(text)) for text in texts]}
-            for texts in company.conversations(most=MOST_CONVERSATIONS, newest=MOST_TEXTS)
+            {
+                "number": texts[0].phone,
+                "person": _card(people[texts[0].phone]),
+                "opted_out": company.has_opted_out(texts[0].phone),
+                "messages": [_bubble(text, company.state(text)) for text in texts],
+            }
+            for texts in shown
         ]
         return _json({"conversations": conversations, "total": company.count})
+
+    async def answer(self, request: Request) -> Response:
+        """Take what a person has written on one of the phones.
+
+        Only as JSON: a page from elsewhere cannot send that here unasked.
+        """
+        if request.headers.get("content-type") != "application/json":
+            return _error(Refusal(415, 20415, "An answer is JSON"))
+        try:
+            written = json.loads(await request.body())
+            phone, body = str(written["phone"]), str(written["body"])
+        except (ValueError, KeyError, TypeError):
+            return _error(Refusal(400, 20001, "An answer has a phone and a body"))
+        taken = self.company.receive(phone=phone, body=body)
+        if isinstance(taken, Refusal):
+            return _error(taken)
+        return _json({"sid": taken.sid}, 201)
 
     async def events(self, request: Request) -> Response:
         """Send a server-sent event whenever something arrived; many at once are one event."""
@@ -292,7 +330,7 @@ def _message(account_sid: str, message: Message, state: State) -> dict[str, Any]
         "body": message.body,
         "num_segments": str(message.num_segments),
         "num_media": "0",
-        "direction": "outbound-api",
+        "direction": "inbound" if message.inbound else "outbound-api",
         "status": state.status,
         "error_code": state.error_code,
         "error_message": None,
@@ -306,10 +344,16 @@ def _message(account_sid: str, message: Message, state: State) -> dict[str, Any]
     }
 
 
+def _card(person: Person | None) -> dict[str, str] | None:
+    """Render a person as the inbox page wants it."""
+    return None if person is None else {"name": person.name, "role": person.role}
+
+
 def _bubble(message: Message, state: State) -> dict[str, Any]:
     """Render a text as the inbox page wants it."""
     return {
         "sid": message.sid,
+        "inbound": message.inbound,
         "from": message.from_ or message.messaging_service_sid,
         "body": message.body,
         "created": message.created.isoformat(),

@@ -26,7 +26,14 @@ LONGEST_VALIDITY = 36_000
 VALIDITY_EXPIRED = 30036
 """A text's error code when it could not be sent within its validity period."""
 
-FINAL_STATUSES = frozenset({"delivered", "undelivered", "failed"})
+FINAL_STATUSES = frozenset({"delivered", "undelivered", "failed", "received"})
+
+# One word, in any case (https://help.twilio.com/articles/223134027).
+OPT_OUT_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
+OPT_IN_WORDS = frozenset({"START", "UNSTOP", "YES"})
+
+NUMBER_OF_SERVICES = "+15005550006"
+"""What a phone answers to when a messaging service texted it: a service chooses among its numbers, and has this one."""
 
 _STATUS_BY_STEP = ("queued", "sending", "sent", "delivered")
 _STEP_SENT = _STATUS_BY_STEP.index("sent")
@@ -59,7 +66,7 @@ _REFUSED_SENDERS = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text that was accepted."""
+    """A text that was accepted, or that came in from a phone."""
 
     sid: str
     to: str
@@ -71,6 +78,13 @@ class Message:
     validity_period: int | None = None
     fails_with: int | None = None
     """The error code it will end with instead of being delivered."""
+    inbound: bool = False
+    """Whether a phone sent it to us."""
+
+    @property
+    def phone(self) -> str:
+        """The number of the person at the other end."""
+        return self.from_ or "" if self.inbound else self.to
 
     @property
     def first_status(self) -> str:
@@ -209,7 +223,10 @@ class PhoneCompany:
             self.webhook_is_the_numbers = False
             self._messages: list[Message] = []
             self._place: dict[str, int] = {}
-            self._by_number: dict[str, list[Message]] = {}
+            self._by_number: dict[str, list[Message]] = defaultdict(list)
+            self._by_phone: dict[str, list[Message]] = {}
+            # A sender (a number, or a messaging service), and who wants nothing from it.
+            self._opted_out: set[tuple[str, str]] = set()
             self._arrivals: dict[str, list[float]] = defaultdict(list)
             self._scripts: dict[str | None, deque[Answer]] = defaultdict(deque)
             self._always: dict[str | None, Answer] = {}
@@ -268,6 +285,8 @@ class PhoneCompany:
         if refusal:
             return refusal
         with self._changed:
+            if (messaging_service_sid or from_, to) in self._opted_out:
+                return _opted_out(to)
             message = Message(
                 sid="SM" + secrets.token_hex(16),
                 to=to,
@@ -279,18 +298,59 @@ class PhoneCompany:
                 validity_period=validity_period,
                 fails_with=self.undeliverable.get(to),
             )
-            self._place[message.sid] = len(self._messages)
-            self._messages.append(message)
-            # Taken out and put back, the number that was texted last is always the last one.
-            self._by_number[to] = texts = self._by_number.pop(to, [])
-            texts.append(message)
-            self._tell()
+            self._keep(message)
         return message
+
+    def receive(self, *, phone: str, body: str) -> Message | Refusal:
+        """Take a phone's answer to whoever texted it last, or say why not.
+
+        One of the words for it opts the phone out of that sender's texts, or in again; nothing is answered.
+        """
+        with self._changed:
+            conversation = self._by_phone.get(phone)
+            if not conversation:
+                return Refusal(404, 20404, "That phone was texted nothing that it could answer")
+            if not body.strip() or len(body) > LONGEST_BODY:
+                return Refusal(400, 21602, f"An answer has 1 to {LONGEST_BODY} characters")
+            answered = conversation[-1]
+            message = Message(
+                sid="SM" + secrets.token_hex(16),
+                to=answered.to if answered.inbound else answered.from_ or NUMBER_OF_SERVICES,
+                from_=phone,
+                messaging_service_sid=answered.messaging_service_sid,
+                body=body,
+                created=datetime.fromtimestamp(self._clock(), UTC),
+                num_segments=segments(body),
+                inbound=True,
+            )
+            word = body.strip().upper()
+            if word in OPT_OUT_WORDS:
+                self._opted_out.add((_sender_in(message), phone))
+            elif word in OPT_IN_WORDS:
+                self._opted_out.discard((_sender_in(message), phone))
+            self._keep(message)
+        return message
+
+    def has_opted_out(self, phone: str) -> bool:
+        """Whether a phone's last sender may not text it."""
+        with self._changed:
+            return any((_sender_in(newest), phone) in self._opted_out for newest in self._by_phone.get(phone, [])[-1:])
+
+    def _keep(self, message: Message) -> None:
+        self._place[message.sid] = len(self._messages)
+        self._messages.append(message)
+        self._by_number[message.to].append(message)
+        # Taken out and put back, the phone that texted or was texted last is always the last one.
+        self._by_phone[message.phone] = texts = self._by_phone.pop(message.phone, [])
+        texts.append(message)
+        self._tell()
 
     # ── Following them ──────────────────────────────────────────────────────────────────────────────────
 
     def state(self, message: Message) -> State:
         """Where a text is by now, going by its age."""
+        if message.inbound:
+            return State("received", None, message.created, message.created)
         step_length = timedelta(seconds=self.seconds_per_status)
         age = datetime.fromtimestamp(self._clock(), UTC) - message.created
         patience = timedelta(seconds=message.validity_period or LONGEST_VALIDITY)
@@ -346,21 +406,21 @@ class PhoneCompany:
 
     @property
     def count(self) -> int:
-        """How many texts were accepted."""
+        """How many texts were accepted, or came in."""
         return len(self._messages)
 
     def accepted(self, to: str = "") -> list[Message]:
         """Every accepted text, or those to one number, oldest first."""
         with self._changed:
-            return list(self._sent_to(to))
+            return [message for message in self._sent_to(to) if not message.inbound]
 
     def conversations(self, *, most: int, newest: int) -> list[list[Message]]:
-        """Return what each number was texted, oldest first; the number that was texted last comes first.
+        """Return what each phone was texted and has answered, oldest first; the phone with the newest text comes first.
 
         At most that many conversations, and the newest texts of each.
         """
         with self._changed:
-            return [texts[-newest:] for texts in islice(reversed(self._by_number.values()), most)]
+            return [texts[-newest:] for texts in islice(reversed(self._by_phone.values()), most)]
 
     def attempts(self, to: str) -> list[float]:
         """When each request to text that number came in, refused ones too, by `time.monotonic`."""
@@ -400,6 +460,16 @@ class PhoneCompany:
     def _tell(self) -> None:
         self._revision += 1
         self._changed.notify_all()
+
+
+def _sender_in(message: Message) -> str:
+    """Whom a phone opts out of: the service if one texts it, else the number."""
+    return message.messaging_service_sid or (message.to if message.inbound else message.from_) or ""
+
+
+def _opted_out(to: str) -> Refusal:
+    code, sentence = _REFUSED_RECIPIENTS["+15005550004"]
+    return Refusal(400, code, sentence.format(to=to))
 
 
 def _refusal(to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None) -> Refusal | None:

@@ -18,7 +18,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sequora_orchestration.local.twilio.app import RESET_CONNECTION, create_app
+from sequora_orchestration.local.twilio.phone_book import PhoneBook
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.settings import DatabaseSettings
 
 LOOPBACK = "127.0.0.1"
 
@@ -35,12 +38,20 @@ class TwilioServer:
     """A phone company that answers on `url` for as long as the `with` block lasts.
 
     Without a company it makes one, with `TEST_ACCOUNT_SID` and `TEST_AUTH_TOKEN`; without a port it takes a
-    free one.
+    free one. The inbox page names people as the phone book has them.
     """
 
-    def __init__(self, company: PhoneCompany | None = None, *, host: str = LOOPBACK, port: int = 0) -> None:
+    def __init__(
+        self,
+        company: PhoneCompany | None = None,
+        *,
+        host: str = LOOPBACK,
+        port: int = 0,
+        phone_book: PhoneBook | None = None,
+    ) -> None:
         """Nothing is opened before the block is entered."""
         self.company = company or PhoneCompany(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN)
+        self._phone_book = phone_book or PhoneBook()
         self._address = (host, port)
 
     @property
@@ -52,7 +63,7 @@ class TwilioServer:
         """Answer from now on; raises OSError if the port is taken."""
         listener = _listen(*self._address)
         self._url = _url(listener)
-        self._server = _Server(self.company)
+        self._server = _Server(self.company, self._phone_book)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="local Twilio")
         self._thread.start()
         return self
@@ -68,8 +79,8 @@ class TwilioServer:
 class _Server(uvicorn.Server):
     """uvicorn, made to end the answers under way when it stops, and to leave with a clean exit code."""
 
-    def __init__(self, company: PhoneCompany) -> None:
-        self.app = create_app(company)
+    def __init__(self, company: PhoneCompany, phone_book: PhoneBook) -> None:
+        self.app = create_app(company, phone_book)
         super().__init__(
             uvicorn.Config(
                 self.app,
@@ -133,6 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
+    parser.add_argument(
+        "--with-names",
+        action="store_true",
+        help="show whose numbers they are, from SUPABASE_DB_URL: for a database of invented people",
+    )
     options = parser.parse_args(arguments)
 
     account = {name: os.environ.get(name, "") for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")}
@@ -150,7 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     sys.stdout.write(f"local Twilio, and its phone inbox: {_url(listener)}/\n")
     sys.stdout.flush()
-    _Server(PhoneCompany(*account.values())).run([listener])
+    phone_book = PhoneBook(engine_for(DatabaseSettings.load().supabase_db_url) if options.with_names else None)
+    _Server(PhoneCompany(*account.values()), phone_book).run([listener])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,236 @@
+// The phone inbox: fetches the conversations whenever the server says that something is new, and shows them.
+"use strict";
+const $ = id => document.getElementById(id);
+const make = (tag, name, ...children) => {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  made.append(...children);
+  return made;
+};
+// Writing only what differs keeps selections, focus and screen readers undisturbed.
+const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const plural = (count, noun) => `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
+
+const STATES = {
+  accepted: "◷ Accepted", queued: "◷ Queued", sending: "↗ Sending", sent: "✓ Sent", delivered: "✓✓ Delivered",
+  undelivered: "✕ Not delivered", failed: "✕ Failed", received: "answered from this phone",
+};
+const OPTED_OUT = "This phone has replied STOP: the phone company refuses texts to it (error 21610) until it replies START.";
+const narrow = matchMedia("(max-width: 640px)");
+const rows = new Map();     // number → its row in the list
+const bubbles = new Map();  // SID → its bubble in the open conversation
+const read = new Map();     // number → SID of the last text that was looked at
+const drafts = new Map();   // number → what is written there and not sent yet
+let conversations = [];
+let open = null;            // the number that is shown
+let chosen = false;         // whether a person chose it; if not, the newest conversation is shown
+let trouble = "";           // why the answer that was written last could not be sent
+let announced = null;       // the SIDs that a screen reader has been told of, once there are any
+
+function pretty(number) {
+  const american = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(number);
+  return american ? `+1 (${american[1]}) ${american[2]}-${american[3]}` : number;
+}
+
+const nameOf = ({number, person}) => person ? person.name : pretty(number);
+
+function clock(iso) {
+  const at = new Date(iso), today = at.toDateString() === new Date().toDateString();
+  const time = at.toLocaleTimeString([], {hour: "2-digit", minute: "2-digit", second: "2-digit"});
+  return today ? time : `${at.toLocaleDateString([], {day: "numeric", month: "short"})}, ${time}`;
+}
+
+function withLinks(body) {
+  return body.split(/(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)\]}'])/).map((part, index) => {
+    if (index % 2 === 0) return part;
+    const link = make("a", "", part);
+    link.href = part;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    return link;
+  });
+}
+
+// Puts the nodes into the parent in this order, moving only what is out of place.
+function arrange(parent, nodes) {
+  const focused = document.activeElement;
+  nodes.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] || null); });
+  while (parent.children.length > nodes.length) parent.lastChild.remove();
+  if (focused !== document.activeElement && parent.contains(focused)) focused.focus();
+}
+
+function row(conversation) {
+  const {number, messages} = conversation, last = messages.at(-1);
+  if (!rows.has(number)) {
+    const button = make("button", "",
+      make("span", "", make("span", "who", make("span"), " ", make("span", "role")), make("span", "when")),
+      make("span", "", make("span", "preview"), make("span", "unread")));
+    button.type = "button";
+    button.tabIndex = -1;
+    button.onclick = () => choose(number);
+    rows.set(number, make("li", "", button));
+  }
+  const item = rows.get(number), button = item.firstChild;
+  const [[who, when], [preview, unread]] = [...button.children].map(half => [...half.children]);
+  say(who.firstChild, nameOf(conversation));
+  say(who.lastChild, conversation.person?.role ?? "");
+  say(when, clock(last.created));
+  say(preview, (last.inbound ? "You: " : "") + last.body.replace(/\s+/g, " "));
+  const unseen = messages.length - 1 - messages.findLastIndex(text => text.sid === read.get(number));
+  say(unread, String(unseen));
+  unread.setAttribute("role", "img");
+  unread.setAttribute("aria-label", `${plural(unseen, "text")} not looked at`);
+  unread.hidden = unseen === 0;
+  if (number === open) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
+  return item;
+}
+
+function bubble(text) {
+  if (!bubbles.has(text.sid)) {
+    const time = make("time");
+    time.dateTime = text.created;
+    time.title = new Date(text.created).toLocaleString();
+    const under = make("p", "under", time, ` · ${plural(text.segments, "segment")} · `, make("span", "state"));
+    bubbles.set(text.sid, make("li", "", make("p", "bubble", ...withLinks(text.body)), under));
+  }
+  const item = bubbles.get(text.sid), under = item.lastChild;
+  say(under.firstChild, clock(text.created));
+  say(under.lastChild, (STATES[text.status] || text.status) + (text.error_code ? ` (error ${text.error_code})` : ""));
+  item.classList.toggle("answer", text.inbound);
+  item.classList.toggle("bad", text.status === "undelivered" || text.status === "failed");
+  return item;
+}
+
+function render() {
+  $("empty").hidden = conversations.length > 0;
+  document.querySelector("main").hidden = conversations.length === 0;
+  if (!conversations.some(({number}) => number === open)) chosen = false;
+  if (!chosen) open = narrow.matches || !conversations.length ? null : conversations[0].number;
+  document.body.classList.toggle("reading", open !== null);
+
+  const shown = conversations.find(({number}) => number === open);
+  const texts = $("texts"), atEnd = texts.scrollHeight - texts.scrollTop - texts.clientHeight < 40;
+  const another = texts.dataset.number !== open;
+  if (another) bubbles.clear();
+  if (shown) {
+    texts.dataset.number = open;
+    if (!document.hidden) read.set(open, shown.messages.at(-1).sid);
+    say($("title"), nameOf(shown));
+    say($("numbers"), [shown.person?.role, shown.person && pretty(open)].filter(Boolean).join(" · "));
+    say($("as"), `Answer as ${nameOf(shown)}`);
+    $("body").placeholder = $("as").textContent;
+    if (another) {
+      $("body").value = drafts.get(open) ?? "";
+      trouble = "";
+    }
+    say($("notice"), trouble || (shown.opted_out ? OPTED_OUT : ""));
+    arrange(texts, shown.messages.map(bubble));
+    if (another || atEnd) texts.scrollTop = texts.scrollHeight;
+  }
+  const numbers = new Set(conversations.map(({number}) => number));
+  for (const number of rows.keys()) if (!numbers.has(number)) rows.delete(number);
+  const list = $("list").firstElementChild;
+  arrange(list, conversations.map(row));
+  if (conversations.length && !list.querySelector("[tabindex='0']")) list.querySelector("button").tabIndex = 0;
+}
+
+function choose(number) {
+  open = number;
+  chosen = number !== null;
+  render();
+  if (chosen) $(narrow.matches ? "back" : "body").focus();
+}
+
+function back() {
+  const left = rows.get(open);
+  if (narrow.matches) choose(null);
+  left?.firstChild.focus();
+}
+
+// Tells a screen reader what has arrived since the last look, on whichever phone.
+function announce() {
+  const arrived = conversations.flatMap(conversation => conversation.messages
+    .filter(text => !text.inbound && announced && !announced.has(text.sid))
+    .map(text => `New text to ${nameOf(conversation)}: ${text.body}`));
+  announced = new Set(conversations.flatMap(({messages}) => messages.map(({sid}) => sid)));
+  if (arrived.length) say($("news"), arrived.length === 1 ? arrived[0] : `${arrived.length} new texts`);
+}
+
+async function answer() {
+  const phone = open, body = $("body").value;
+  if (!body.trim()) return;
+  try {
+    const taken = await fetch("answers", {
+      method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify({phone, body}),
+    });
+    if (!taken.ok) throw new Error((await taken.json()).message);
+    trouble = "";
+    drafts.delete(phone);
+    if (phone === open && $("body").value === body) $("body").value = "";
+    refresh();
+  } catch (error) {
+    trouble = `Not sent: ${error.message}`;
+    render();
+  }
+}
+
+let fetching = false, again = false, timer;
+async function refresh() {
+  again = true;
+  if (fetching) return;
+  fetching = true;
+  clearTimeout(timer);
+  let moving = false;  // whether a text is still on its way
+  try {
+    while (again) {
+      again = false;
+      const inbox = await (await fetch("inbox.json")).json();
+      conversations = inbox.conversations;
+      const texts = conversations.flatMap(({messages}) => messages);
+      moving = texts.some(text => !text.final);
+      say($("figure"), texts.length === 0 ? "None of the texts leaves this machine."
+        : (texts.length < inbox.total ? `The newest ${plural(texts.length, "text")} of ${inbox.total.toLocaleString()}` : plural(inbox.total, "text"))
+          + "; none of them left this machine.");
+      document.title = inbox.total ? `(${inbox.total}) Phone inbox` : "Phone inbox";
+      render();
+      announce();
+      if (again) await new Promise(rest => setTimeout(rest, 250));  // many may be arriving
+    }
+  } catch {
+    moving = false;  // the event stream says so too, and its return brings a refresh
+  } finally {
+    fetching = false;
+  }
+  if (moving) timer = setTimeout(refresh, 1000);
+}
+
+const events = new EventSource("events");
+const line = (on, word) => { say($("line"), word); $("line").classList.toggle("off", !on); };
+events.onopen = () => line(true, "live");
+events.onmessage = refresh;
+events.onerror = () => line(false, "not reachable, trying again");
+
+$("back").onclick = back;
+$("answer").onsubmit = event => { event.preventDefault(); answer(); };
+$("body").oninput = () => drafts.set(open, $("body").value);
+// Whoever reads or writes there is not to find another conversation in its place.
+$("thread").addEventListener("focusin", () => { chosen = open !== null; });
+// The list is one stop of the tab key; arrows move within it.
+$("list").addEventListener("focusin", event => {
+  for (const button of $("list").querySelectorAll("button")) button.tabIndex = button === event.target ? 0 : -1;
+});
+narrow.onchange = render;
+document.onvisibilitychange = () => { if (!document.hidden) render(); };
+document.onkeydown = event => {
+  if (event.key === "Escape" && open !== null) back();
+  const item = document.activeElement.closest("#list li");
+  if (!item) return;
+  const next = {
+    ArrowDown: item.nextElementSibling, ArrowUp: item.previousElementSibling,
+    Home: item.parentNode.firstElementChild, End: item.parentNode.lastElementChild,
+  }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  next?.firstChild.focus();
+};
+refresh();

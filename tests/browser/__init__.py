@@ -1,0 +1,1 @@
+"""What a person sees: the web UI and the phone inbox of a running system, in headless Chromium."""
