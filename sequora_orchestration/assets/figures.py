@@ -33,10 +33,11 @@ from sequora_orchestration.assets.catalog import (
     TEXT_LATENCY,
     TWILIO_TAKES_TEXTS,
 )
+from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.health import INSIDE, LONGEST_DOUBT, silent_sensors
 from sequora_orchestration.jobs.delivery import NOBODY, on_call
 from sequora_orchestration.resources.care_database import CareDatabase, open_care_database
-from sequora_orchestration.resources.ledger import Ledger, Provider, open_ledger
+from sequora_orchestration.resources.ledger import Ledger, open_ledger
 from sequora_orchestration.resources.measurements import (
     Backlog,
     Deliveries,

@@ -15,9 +15,10 @@ from runs import Runs, failure
 from ticks import a_tick
 
 from sequora_orchestration.definitions import SENSORS, defs
+from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import LONGEST_DOUBT, OLDEST_TICK, UNANSWERED_AFTER
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import ALL_KINDS, Ledger, Operator
+from sequora_orchestration.resources.ledger import Ledger, Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
 from sequora_orchestration.sensors.certainty import texts_without_receipt

@@ -16,10 +16,11 @@ from ticks import a_tick
 from webhook import Webhook, running_webhook
 
 from sequora_orchestration.cli.heartbeat import Heart, vital_signs
+from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import OLDEST_DUE, VitalSigns
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.resources.ledger import ALL_KINDS, Ledger, Operator
+from sequora_orchestration.resources.ledger import Ledger, Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
 
