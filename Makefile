@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test lint format bench bench-scale storm units lock audit pictures clean
+.PHONY: demo dev test lint format bench bench-scale storm units settings-page lock audit pictures clean
 
 demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
@@ -39,6 +39,10 @@ storm: $(READY)  ## everything fails at random while tasks arrive; ARGS="--secon
 
 pictures: $(READY)  ## the README's, in docs/, of the running system; needs Chromium
 	PYTHONPATH=tests $(BIN)/python -m browser.pictures
+
+# The page of all settings, after a change of them.
+settings-page: $(READY)
+	$(BIN)/python -m docs.settings_page
 
 # The systemd units, after a change of the Procfile or of their templates.
 UNITS := deploy/systemd

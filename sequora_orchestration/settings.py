@@ -102,8 +102,8 @@ AnyHttpUrl = Annotated[str, AfterValidator(_any_http_url)]
 HttpOrigin = Annotated[str, AfterValidator(_http_origin)]
 
 
-class _Environment(BaseSettings):
-    """Settings read from the environment; each field's description says what to do when it is missing."""
+class Environment(BaseSettings):
+    """Settings read from the environment; each field's title says what it is, its description what to give for it."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
 
@@ -125,15 +125,18 @@ class _Environment(BaseSettings):
         return f"{name.upper()} {problem}: {cls.model_fields[name].description}"
 
 
-class DatabaseSettings(_Environment):
+class DatabaseSettings(Environment):
     """Where the care database is, and since when this system is live on it."""
 
     supabase_db_url: PostgresUrl = Field(
+        title="the care database, `postgresql://…` or `postgres://…`",
         repr=False,
         description="give the care database's URL, postgresql://user:password@host:5432/database, "
         "or run `sequora dev`, which brings a database of its own.",
     )
     sequora_go_live_at: AwareDatetime | None = Field(
+        title="tasks created before this time (with its zone) are left alone; by default the time of the first "
+        "`sequora migrate`",
         default=None,
         description="give a time with its zone, e.g. 2026-01-31T09:00:00Z; tasks created before it are left alone.",
     )
@@ -142,21 +145,45 @@ class DatabaseSettings(_Environment):
 _A_LENGTH_OF_TIME = "give a length of time, e.g. 90s, 30m, 24h, 2d or ISO-8601 (PT30M)."
 
 
-class WorkflowSettings(_Environment):
+class WorkflowSettings(Environment):
     """How long the workflows wait, and how early they warn."""
 
-    sequora_check_in_delay: Duration = Field(default=timedelta(hours=24), description=_A_LENGTH_OF_TIME)
-    sequora_sla_warning_window: Duration = Field(default=timedelta(hours=1), description=_A_LENGTH_OF_TIME)
-    sequora_escalation_delay: Duration = Field(default=timedelta(minutes=30), description=_A_LENGTH_OF_TIME)
-    sequora_unassigned_grace: Duration = Field(default=timedelta(minutes=10), description=_A_LENGTH_OF_TIME)
+    sequora_check_in_delay: Duration = Field(
+        title="from an episode's creation to the text to its patient",
+        default=timedelta(hours=24),
+        description=_A_LENGTH_OF_TIME,
+    )
+    sequora_sla_warning_window: Duration = Field(
+        title="how long before its SLA a task is warned of", default=timedelta(hours=1), description=_A_LENGTH_OF_TIME
+    )
+    sequora_escalation_delay: Duration = Field(
+        title="from the alert on a missed SLA to the supervisors' text",
+        default=timedelta(minutes=30),
+        description=_A_LENGTH_OF_TIME,
+    )
+    sequora_unassigned_grace: Duration = Field(
+        title="how long a task may be nobody's before the supervisors are told; a critical one may not",
+        default=timedelta(minutes=10),
+        description=_A_LENGTH_OF_TIME,
+    )
 
 
-class DeliverySettings(_Environment):
+class DeliverySettings(Environment):
     """How sure we make that a text arrives, and how fast they may go out."""
 
-    sequora_doubt_window: Duration = Field(default=timedelta(seconds=60), description=_A_LENGTH_OF_TIME)
-    sequora_receipt_window: Duration = Field(default=timedelta(minutes=5), description=_A_LENGTH_OF_TIME)
+    sequora_doubt_window: Duration = Field(
+        title="how long a text in doubt may take to show up in Twilio's list, before it is sent again or held",
+        default=timedelta(seconds=60),
+        description=_A_LENGTH_OF_TIME,
+    )
+    sequora_receipt_window: Duration = Field(
+        title="how soon a critical text must have a receipt, before the supervisors are told",
+        default=timedelta(minutes=5),
+        description=_A_LENGTH_OF_TIME,
+    )
     sequora_sender_rate: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        title="segments a second that the sender may send, over all workers: 1 for a long code, 3 for a toll-free "
+        "number; a nurse's text is 2 or 3 segments. By default as fast as it goes",
         default=None,
         description="give how many segments a second the sender may send, e.g. 1 for a long code, 3 for a toll-free "
         "number, 100 for a short code.",
@@ -166,16 +193,24 @@ class DeliverySettings(_Environment):
 _TEN_YEARS = timedelta(days=3650)
 
 
-class RetentionSettings(_Environment):
+class RetentionSettings(Environment):
     """How long what is over is kept."""
 
     sequora_keep_runs: Annotated[timedelta, BeforeValidator(_duration), _between(timedelta(days=1), _TEN_YEARS)] = (
-        Field(default=timedelta(days=30), description=_A_LENGTH_OF_TIME)
+        Field(
+            title="how long runs are kept, with their events; a day at least",
+            default=timedelta(days=30),
+            description=_A_LENGTH_OF_TIME,
+        )
     )
     # Receipts are followed for a day, a text in doubt is settled or held within hours: a month is far from all that.
     sequora_keep_messages: Annotated[
         timedelta, BeforeValidator(_duration), _between(timedelta(days=30), _TEN_YEARS)
-    ] = Field(default=timedelta(days=400), description=_A_LENGTH_OF_TIME)
+    ] = Field(
+        title="how long messages are kept that are over, with their history; 30 days at least, and as long as runs",
+        default=timedelta(days=400),
+        description=_A_LENGTH_OF_TIME,
+    )
 
     @model_validator(mode="after")
     def _runs_find_their_messages(self) -> Self:
@@ -187,17 +222,30 @@ class RetentionSettings(_Environment):
         return self
 
 
-class TwilioSettings(_Environment):
+class TwilioSettings(Environment):
     """The sender."""
 
-    twilio_account_sid: str = Field(description="give the account's SID from the Twilio console.")
-    twilio_auth_token: str = Field(description="give the account's auth token from the Twilio console.", repr=False)
-    twilio_from_number: str | None = Field(default=None, description="give the sender's number, e.g. +12025550100.")
-    twilio_messaging_service_sid: str | None = Field(default=None, description="give the SID, MG….")
+    twilio_account_sid: str = Field(
+        title="the Twilio account", description="give the account's SID from the Twilio console."
+    )
+    twilio_auth_token: str = Field(
+        title="its auth token", description="give the account's auth token from the Twilio console.", repr=False
+    )
+    twilio_from_number: str | None = Field(
+        title="the sender's number, in E.164; or else:",
+        default=None,
+        description="give the sender's number, e.g. +12025550100.",
+    )
+    twilio_messaging_service_sid: str | None = Field(
+        title="the messaging service that texts come from, `MG…`", default=None, description="give the SID, MG…."
+    )
     twilio_api_base_url: HttpOrigin = Field(
-        default="https://api.twilio.com", description="leave it out to use the real Twilio."
+        title="where the Twilio API is",
+        default="https://api.twilio.com",
+        description="leave it out to use the real Twilio.",
     )
     sequora_texts_at_a_time: int = Field(
+        title="how many texts a worker process sends at a time, 1 to 100",
         default=25,
         ge=1,
         le=100,
@@ -214,19 +262,23 @@ class TwilioSettings(_Environment):
         return self
 
 
-class AppSettings(_Environment):
+class AppSettings(Environment):
     """The application that nurses open from a text."""
 
     sequora_app_url: HttpUrl = Field(
-        default="https://app.sequora.com", description="give the application's address, https://…"
+        title="the application; a text's link is `<app>/tasks/<task id>`",
+        default="https://app.sequora.com",
+        description="give the application's address, https://…",
     )
 
 
-class WebSettings(_Environment):
+class WebSettings(Environment):
     """The web UI, as the people who run it reach it."""
 
     sequora_web_url: HttpUrl = Field(
-        default="http://127.0.0.1:3000", description="give the address of Dagster's web UI, http://127.0.0.1:3000."
+        title="the web UI, which `sequora timeline` and alarms link to; `sequora dev` sets it",
+        default="http://127.0.0.1:3000",
+        description="give the address of Dagster's web UI, http://127.0.0.1:3000.",
     )
 
     def run_url(self, run_id: str) -> str:
@@ -234,18 +286,21 @@ class WebSettings(_Environment):
         return f"{self.sequora_web_url}/runs/{run_id}"
 
 
-class WorkerSettings(_Environment):
+class WorkerSettings(Environment):
     """Where warm workers take runs from."""
 
     sequora_broker_url: RedisUrl = Field(
-        repr=False, description="give the URL of a Redis or Valkey server, redis://host:6379/0, or run `sequora dev`."
+        title="Redis or Valkey, `redis://…` or `rediss://…`: where the workers take runs from",
+        repr=False,
+        description="give the URL of a Redis or Valkey server, redis://host:6379/0, or run `sequora dev`.",
     )
 
 
-class HeartbeatSettings(_Environment):
+class HeartbeatSettings(Environment):
     """Who is told that all is well."""
 
     sequora_heartbeat_url: AnyHttpUrl | None = Field(
+        title="asked for every half minute while all is well; by default nobody is told",
         default=None,
         repr=False,
         description="give a URL that is to be asked for while all is well, as https://healthchecks.io and others hand "
@@ -253,32 +308,39 @@ class HeartbeatSettings(_Environment):
     )
 
 
-class AlarmSettings(_Environment):
+class AlarmSettings(Environment):
     """How an engineer is told of runs that fail."""
 
     sequora_alarm_url: AnyHttpUrl | None = Field(
+        title='a webhook that takes `{"text": "…"}`: told of runs that fail',
         default=None,
         repr=False,
         description='give the URL of a webhook that takes {"text": "…"}, as Slack, Mattermost and Teams hand out, or '
         "leave it out.",
     )
     sequora_alarm_number: str | None = Field(
-        default=None, repr=False, description="give an engineer's phone number, e.g. +12025550100, or leave it out."
+        title="an engineer's number, in E.164: texted about runs that fail",
+        default=None,
+        repr=False,
+        description="give an engineer's phone number, e.g. +12025550100, or leave it out.",
     )
 
 
-class LogSettings(_Environment):
+class LogSettings(Environment):
     """How processes log."""
 
     sequora_log_format: Literal["text", "json"] = Field(
-        default="text", description="give text, for people, or json, for programs."
+        title="`text`, or `json` for a JSON object a line",
+        default="text",
+        description="give text, for people, or json, for programs.",
     )
 
 
-class DagsterStorageSettings(_Environment):
+class DagsterStorageSettings(Environment):
     """Dagster's own database: runs, events, ticks."""
 
     dagster_pg_url: PostgresUrl = Field(
+        title="Dagster's own storage, a database of its own",
         repr=False,
         description="give the URL of a database for Dagster's own storage, postgresql://…, or run `sequora dev`.",
     )

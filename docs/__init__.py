@@ -1,0 +1,1 @@
+"""The project's pages, and what makes those that are made from the code. Nothing imports this but its tests."""

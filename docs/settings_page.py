@@ -1,0 +1,60 @@
+"""Makes the page `docs/settings.md` from the code: `make settings-page`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from sequora_orchestration.settings import Environment
+
+PAGE = Path(__file__).with_name("settings.md")
+
+UNITS = {timedelta(days=1): "d", timedelta(hours=1): "h", timedelta(minutes=1): "m", timedelta(seconds=1): "s"}
+
+# Nothing in the code reads these: Dagster and the Procfile do.
+OTHERS = {
+    "DAGSTER_HOME": ("the directory with Dagster's configuration; `sequora migrate` furnishes it", "none"),
+    "SEQUORA_WEB_PORT": ("port of the web UI, on 127.0.0.1", "`3000`"),
+    "SEQUORA_CODE_PORT": ("port of the code server, on 127.0.0.1, as `workspace.yaml` has it", "`4266`"),
+}
+
+HEAD = """# Settings
+
+All come from the environment. Lengths of time are `90s`, `30m`, `24h`, `2d`, several of them (`1h30m`), or ISO-8601
+(`PT30M`). A setting that is missing or makes no sense is named in the error, with what to do; `sequora doctor` looks at
+all of them. `sequora dev` brings its own for each of the database, broker and Twilio settings that is not set, and uses
+those that are (a database of yours gets the schema `orchestration`, as by `sequora migrate`). Nothing else ever falls back
+to a local database.
+
+This page is made from the code by `make settings-page`.
+"""
+
+
+def page() -> str:
+    """Return the page, of all settings there are."""
+    parts = [HEAD]
+    for settings in Environment.__subclasses__():
+        rows = [(name.upper(), field.title or "", _default(field)) for name, field in settings.model_fields.items()]
+        parts.append(_section((settings.__doc__ or "").splitlines()[0], rows))
+    parts.append(_section("Read by Dagster and the Procfile.", [(name, *rest) for name, rest in OTHERS.items()]))
+    return "\n".join(parts)
+
+
+def _section(title: str, rows: list[tuple[str, str, str]]) -> str:
+    lines = [f"| `{name}` | {what} | {default} |" for name, what, default in rows]
+    return "\n".join(
+        [f"## {title.removesuffix('.')}", "", "| Variable | What it is | Default |", "|---|---|---|", *lines, ""]
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "none: it must be set"
+    if isinstance(field.default, timedelta):
+        unit = next(unit for unit in UNITS if field.default % unit == timedelta(0) and field.default >= unit)
+        return f"`{field.default // unit}{UNITS[unit]}`"
+    return "not set" if field.default is None else f"`{field.default}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
