@@ -8,6 +8,8 @@ down_revision = "0004"
 
 def upgrade() -> None:
     op.execute("""
+        -- At first, and at once, as in 0004.
+        LOCK TABLE orchestration.notification IN ACCESS EXCLUSIVE MODE;
         CREATE INDEX notification_of_episode ON orchestration.notification (episode_id);
         DROP INDEX orchestration.notification_episode;
     """)
