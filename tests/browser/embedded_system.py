@@ -21,6 +21,7 @@ class EmbeddedSystem:
     web: str
     inbox: str
     care: Care
+    running: RunningSystem
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def embedded_system(directory: Path) -> Iterator[EmbeddedSystem]:
         system.wait_until_ready()
         environment = read_environment(directory / "dev")
         engine = engine_for(postgres_url(environment["SUPABASE_DB_URL"]))
-        yield EmbeddedSystem(system.web, environment["TWILIO_API_BASE_URL"], Care(engine))
+        yield EmbeddedSystem(system.web, environment["TWILIO_API_BASE_URL"], Care(engine), system)
         engine.dispose()
     finally:
         system.stop()
