@@ -171,9 +171,9 @@ class _Care:
         if applied is None:
             return fail("the schema orchestration is not there", to_do="run `sequora migrate`")
         if applied not in known:
-            return fail(
-                "the schema orchestration is newer than this code",
-                to_do="install the version that has migrated it, or a newer one",
+            return warn(
+                "the schema orchestration is newer than this code, which works all the same, as after a rollback",
+                to_do="nothing, until the newer version is installed again; this one's `sequora migrate` is of no use",
             )
         if behind := len(known) - 1 - known.index(applied):
             return fail(f"the schema orchestration lacks {_count(behind, 'migration')}", to_do="run `sequora migrate`")
