@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test lint format bench bench-scale storm lock audit clean
+.PHONY: units demo dev test lint format bench bench-scale storm lock audit clean
 
 demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
@@ -36,6 +36,12 @@ bench-scale: $(READY)  ## what each statement costs with millions of rows; some 
 
 storm: $(READY)  ## everything fails at random while tasks arrive; ARGS="--seconds 60 --seed 2" for a short one
 	$(BIN)/python -m bench.storm $(ARGS)
+
+# The systemd units, after a change of the Procfile or of their templates.
+UNITS := deploy/systemd
+units: $(READY)
+	$(BIN)/honcho --no-colour export --procfile $(CURDIR)/sequora_orchestration/instance/Procfile \
+		--template-dir deploy/systemd/templates systemd $(UNITS) --app sequora --user sequora --app-root /var/lib/sequora
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
