@@ -118,6 +118,26 @@ def test_a_run_that_a_person_launched_is_hers_to_watch(care: Care, runs: Runs, w
     assert webhook.told == []
 
 
+@pytest.mark.parametrize("job", ["delete_what_is_over", "measure_figures"])
+def test_nobody_is_woken_for_what_nobody_waits_for(care: Care, runs: Runs, webhook: Webhook, job: str) -> None:
+    """What is deleted and measured: it can be seen by day."""
+    care.rows("DROP SCHEMA orchestration CASCADE")
+    result = runs._run(job, {}, {"dagster/schedule_name": "a_schedule"})
+    assert not result.success
+    noticed(runs, result, Alarm(webhook.url, None))
+    assert webhook.told == []
+
+
+def test_settings_and_schema_are_told_at_once(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """No other run will do better; it says what to do."""
+    care.rows("DROP SCHEMA orchestration CASCADE")
+    result = runs._run("check_sla_warnings", {}, {"dagster/schedule_name": "a_schedule"})
+    assert not result.success
+    noticed(runs, result, Alarm(webhook.url, None))
+    (told,) = webhook.told
+    assert "run `sequora migrate`" in told["text"]
+
+
 def test_an_engineer_is_texted_where_a_number_is_set(care: Care, runs: Runs, phones: Phones, webhook: Webhook) -> None:
     """Beside the webhook, and also when that fails."""
     webhook.status = 500
