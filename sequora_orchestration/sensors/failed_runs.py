@@ -20,12 +20,7 @@ from dagster import (
 )
 
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER, FailedRun, alarm_text, is_alarming
-from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
-from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
-from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
-from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
-from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
-from sequora_orchestration.jobs.sla_warning import check_sla_warnings
+from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
 from sequora_orchestration.jobs.steps import CAUSE
 from sequora_orchestration.resources.alarm import Alarm, open_alarm
 from sequora_orchestration.settings import WebSettings
@@ -35,18 +30,8 @@ FAILURE_TAG, ALARM_TAG = "sequora/failure", "sequora/alarm"
 # What sensors and schedules launch has one of these. What a person launches she watches herself.
 LAUNCHED_BY_ITSELF = {"dagster/sensor_name", "dagster/schedule_name"}
 
-# Nobody waits for what is measured and deleted: that may be seen by day.
-WATCHED = [
-    notify_nurse_task,
-    schedule_check_in,
-    send_check_in,
-    check_sla_warnings,
-    handle_sla_breach,
-    escalate_sla_breach,
-    report_unreached_nurse,
-    settle_doubtful_texts,
-    follow_receipts,
-]
+# Nobody waits for what is deleted and measured: that may be seen by day.
+SEEN_BY_DAY = {delete_what_is_over.name, "measure_figures"}
 
 
 class AlarmResource(ConfigurableResource[Alarm]):
@@ -58,7 +43,6 @@ class AlarmResource(ConfigurableResource[Alarm]):
 
 
 @run_failure_sensor(
-    monitored_jobs=WATCHED,
     minimum_interval_seconds=10,
     default_status=DefaultSensorStatus.RUNNING,
     description="Notices runs that have failed and tells an engineer (SEQUORA_ALARM_URL, SEQUORA_ALARM_NUMBER): at "
@@ -68,7 +52,7 @@ class AlarmResource(ConfigurableResource[Alarm]):
 def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -> SkipReason | None:
     """Tag the failed run with what it belongs to, and raise the alarm if that is due."""
     run = context.dagster_run
-    if not LAUNCHED_BY_ITSELF & run.tags.keys():
+    if run.job_name in SEEN_BY_DAY or not LAUNCHED_BY_ITSELF & run.tags.keys():
         return None
     if not alarm.is_set:
         return SkipReason("Nobody is told: neither SEQUORA_ALARM_URL nor SEQUORA_ALARM_NUMBER is set.")

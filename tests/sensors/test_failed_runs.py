@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from care import NURSE_PHONE, Care
-from dagster import ExecuteInProcessResult, SkipReason, build_run_status_sensor_context
+from dagster import ExecuteInProcessResult, SkipReason, build_run_status_sensor_context, build_sensor_context
 from phones import Phones
 from runs import JOB_OF, Runs
 from webhook import Webhook, running_webhook
@@ -118,6 +118,26 @@ def test_a_run_that_a_person_launched_is_hers_to_watch(care: Care, runs: Runs, w
     assert webhook.told == []
 
 
+@pytest.mark.parametrize("job", ["delete_what_is_over", "measure_figures"])
+def test_nobody_is_woken_for_what_nobody_waits_for(care: Care, runs: Runs, webhook: Webhook, job: str) -> None:
+    """What is deleted and measured: it can be seen by day."""
+    care.rows("DROP SCHEMA orchestration CASCADE")
+    result = runs._run(job, {}, {"dagster/schedule_name": "a_schedule"})
+    assert not result.success
+    noticed(runs, result, Alarm(webhook.url, None))
+    assert webhook.told == []
+
+
+def test_settings_and_schema_are_told_at_once(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """No other run will do better; it says what to do."""
+    care.rows("DROP SCHEMA orchestration CASCADE")
+    result = runs._run("check_sla_warnings", {}, {"dagster/schedule_name": "a_schedule"})
+    assert not result.success
+    noticed(runs, result, Alarm(webhook.url, None))
+    (told,) = webhook.told
+    assert "run `sequora migrate`" in told["text"]
+
+
 def test_an_engineer_is_texted_where_a_number_is_set(care: Care, runs: Runs, phones: Phones, webhook: Webhook) -> None:
     """Beside the webhook, and also when that fails."""
     webhook.status = 500
@@ -154,6 +174,26 @@ def test_where_nobody_is_to_be_told_the_sensor_says_so(care: Care, runs: Runs) -
     answer = noticed(runs, failing_run(care, runs), Alarm(None, None))
     assert answer
     assert "neither SEQUORA_ALARM_URL nor SEQUORA_ALARM_NUMBER is set" in (answer.skip_message or "")
+
+
+def test_failures_of_any_job_come_to_the_sensor_in_its_ticks(
+    care: Care, runs: Runs, phones: Phones, webhook: Webhook
+) -> None:
+    """Those since its first tick, as the daemon has it tick."""
+
+    def tick(cursor: str | None) -> str | None:
+        with build_sensor_context(
+            instance=runs.instance, cursor=cursor, resources={"alarm": Alarm(webhook.url, None)}
+        ) as context:
+            return failed_runs.evaluate_tick(context).cursor
+
+    cursor = tick(None)
+    phones.company.always(Refuse(401, 20003))
+    care.a_task(care.a_nurse())
+    launched_by_sensor(runs, NEW_TASKS)
+    tick(cursor)
+    (told,) = webhook.told
+    assert "Twilio takes no texts from us" in told["text"]
 
 
 def test_nobody_to_escalate_to_is_told_at_once(care: Care, runs: Runs, webhook: Webhook) -> None:
