@@ -14,9 +14,12 @@ from browser.embedded_system import EmbeddedSystem, embedded_system
 PATIENCE = 20_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The browser. Without one the tests are left out, but not where all of them must run."""
+    """The browser. Without one the tests are left out, but not where all of them must run.
+
+    Its end comes with that of this package: while it runs no event loop can be run by others in this process.
+    """
     if executable() is None:
         sentence = "no Chromium is installed, in which the pages are looked at: apt-get install chromium"
         if os.environ.get("CI"):
@@ -27,7 +30,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSystem]:  # noqa: ARG001
     """The system, started only if there is a browser to look at it."""
     with embedded_system(tmp_path_factory.mktemp("system")) as system:

@@ -344,9 +344,10 @@ def test_an_unclear_outcome_is_set_aside_and_never_sent_again_blindly(
 
 
 def test_a_configuration_error_burns_no_attempts_and_the_rows_go_out_when_it_is_mended(
-    care: Care, ledger: Ledger, phones: Phones, runs: Runs
+    care: Care, ledger: Ledger, phones: Phones, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run fails with a sentence; the rows wait."""
+    monkeypatch.setenv("SEQUORA_TEXTS_AT_A_TIME", "8")
     tasks = [care.a_task(care.a_nurse(f"+12025550{number:03}")) for number in range(100, 120)]
     phones.company.always(Refuse(401, 20003))
     (claim,) = ledger.claim(NEW_TASKS)
