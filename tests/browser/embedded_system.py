@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from care import Care
-from running_system import RunningSystem
+from running_system import RunningSystem, eventually
 
 from sequora_orchestration.local.demo import OUTSIDE
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
+
+MEASURE = """mutation {
+  launchRun(executionParams: {runConfigData: "{}", selector: {
+    jobName: "measure_figures", repositoryName: "__repository__",
+    repositoryLocationName: "sequora_orchestration.definitions"
+  }}) { ... on LaunchRunSuccess { run { runId } } }
+}"""
+STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,16 @@ class EmbeddedSystem:
     inbox: str
     care: Care
     running: RunningSystem
+
+    def measure(self) -> None:
+        """Let the figures of the catalog be measured now, as the schedule does every five minutes."""
+        launched = self.running.graphql(MEASURE)["launchRun"]
+        run_id = launched["run"]["runId"]
+        eventually(
+            lambda: self.running.graphql(STATUS, run=run_id)["runOrError"]["status"] == "SUCCESS",
+            within=30,
+            what="a measurement",
+        )
 
 
 @contextmanager

@@ -41,19 +41,20 @@ def main() -> None:
 
 def take_all(system: EmbeddedSystem, browser: Browser) -> None:
     """Take the phone inbox first: the run that the others show is that of its last text."""
-    page = browser.new_page(viewport={"width": 1080, "height": 520})
-    page.set_default_timeout(PATIENCE)
-    page.goto(system.inbox)
+    inbox = browser.new_page(viewport={"width": 1080, "height": 520})
+    inbox.set_default_timeout(PATIENCE)
+    inbox.goto(system.inbox)
     for nurse, severity, priority, reasons in TASKS:
         task = system.care.a_task(nurse, severity=severity, priority=priority, reason_codes=reasons, episode_id=EPISODE)
-        expect(page.get_by_role("link", name=task)).to_be_visible()
-    page.get_by_label("Answer as").fill("On my way")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("answered from this phone")).to_be_visible()
-    expect(page.get_by_text("Delivered")).to_be_visible()
-    take(page, "inbox")
+        expect(inbox.get_by_role("link", name=task)).to_be_visible()
+    inbox.get_by_label("Answer as").fill("On my way")
+    inbox.keyboard.press("Enter")
+    expect(inbox.get_by_text("answered from this phone")).to_be_visible()
+    expect(inbox.get_by_text("Delivered")).to_be_visible()
+    take(inbox, "inbox")
 
-    page.set_viewport_size({"width": 1400, "height": 900})
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{system.web}/runs?q[]=tag:sequora/task_id={task}")
     page.locator("a[href^='/runs/']").first.click()
     expect(page.get_by_text("RUN_SUCCESS")).to_be_visible()
@@ -68,11 +69,23 @@ def take_all(system: EmbeddedSystem, browser: Browser) -> None:
     page.mouse.move(0, 0)
     take(page, "run")
 
+    page = browser.new_page(viewport={"width": 1300, "height": 1330}, device_scale_factor=0.8)
+    page.set_default_timeout(PATIENCE)
+    for count in (1, 2, 1, 3, 2, 4):
+        for _ in range(count):
+            task = system.care.a_task(NURSES[0], severity="HIGH", episode_id=EPISODE)
+            expect(inbox.get_by_role("link", name=task)).to_be_visible()
+        system.measure()
+    page.goto(f"{system.web}/assets/text_latency")
+    page.get_by_role("button", name="Plots").click()
+    expect(page.locator("canvas").first).to_be_visible()
+    take(page, "plots")
+
     # As high as the list is long: a head, and a row each.
     listed = len(SENSORS) + len(SCHEDULES)
     page = browser.new_page(viewport={"width": 1000, "height": 170 + 62 * listed}, device_scale_factor=0.8)
     page.goto(f"{system.web}/automation")
-    expect(page.get_by_text("Standard sensor")).to_have_count(len(SENSORS))
+    expect(page.get_by_text(re.compile("^(Standard|Run status) sensor$"))).to_have_count(len(SENSORS))
     expect(page.get_by_role("checkbox", checked=True)).to_have_count(listed)
     expect(page.get_by_text(re.compile(r"^\d+ seconds? ago$")).first).to_be_visible()
     take(page, "sensors")

@@ -7,17 +7,10 @@ from browser.embedded_system import EmbeddedSystem
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("browser")]
 
-MEASURE = """mutation {
-  launchRun(executionParams: {runConfigData: "{}", selector: {
-    jobName: "measure_figures", repositoryName: "__repository__",
-    repositoryLocationName: "sequora_orchestration.definitions"
-  }}) { __typename }
-}"""
-
 
 def test_the_asset_catalog_plots_the_backlog(system: EmbeddedSystem, page: Page) -> None:
     """Once it is measured, each of its figures has a plot."""
-    assert system.running.graphql(MEASURE)["launchRun"]["__typename"] == "LaunchRunSuccess"
+    system.measure()
     page.goto(f"{system.web}/assets/backlog")
     figures = page.get_by_role("table")
     expect(figures.get_by_text("oldest due, s", exact=True)).to_be_visible()
