@@ -711,8 +711,10 @@ class Ledger:
                 escalation=self._workflows.sequora_escalation_delay,
                 unassigned=self._workflows.sequora_unassigned_grace,
                 receipt=self._receipt_window,
+                doubt=timedelta(seconds=self._doubt_window),
             ),
             provider=self.provider(),
+            kinds_going_out=frozenset(row["kinds_going_out"]),
             pauses=self.pauses(),
             orders=[Order(**order) for order in orders],
         )

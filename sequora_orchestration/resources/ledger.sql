@@ -832,8 +832,14 @@ ORDER BY min(created_at);
 SELECT task_id, episode_id, severity FROM orchestration.notification WHERE id = CAST(:own_id AS uuid);
 
 -- name: lives_since
--- The time that the rules go by, and since when which rows are looked at. Reading changes nothing.
-SELECT orchestration.clock() AS now, go_live_at, workflows_live_at FROM orchestration.go_live;
+-- The time that the rules go by, since when which rows are looked at, and of which kinds texts have just been going out
+-- (the index notification_sent has those of the last minute). Reading changes nothing.
+SELECT orchestration.clock() AS now, go_live_at, workflows_live_at,
+       ARRAY(
+           SELECT DISTINCT kind FROM orchestration.notification
+           WHERE sent_at > orchestration.clock() - interval '1 minute'
+       ) AS kinds_going_out
+FROM orchestration.go_live;
 
 -- name: orders_about_kinds
 -- What operators ordered about whole kinds since then: pause and resume. Reading changes nothing.

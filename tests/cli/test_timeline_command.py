@@ -216,6 +216,42 @@ def test_a_database_that_is_away_is_exit_code_2(monkeypatch: pytest.MonkeyPatch)
     assert "secret" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "breaks", ['ALTER TABLE "EscalationTask" RENAME severity TO urgency', "DELETE FROM orchestration.go_live"]
+)
+def test_a_mistake_of_ours_is_exit_code_2_with_its_traceback(care: Care, breaks: str) -> None:
+    """Exit code 1 would say that somebody must act for the case."""
+    task = a_new_task(care, care.a_nurse())
+    care.rows(breaks)
+    done = run(task)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Traceback" in done.stderr
+
+
+def test_what_is_not_noticed_yet_waits_its_turn_while_texts_of_its_kind_go_out(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """A minute after the last one somebody must act."""
+    told(care, runs, phones)
+    waiting = a_new_task(care, care.a_nurse("+12025550102"), created_at=NOW - DAY / 24, updated_at=NOW - DAY / 24)
+    assert "the task is 1 h old and waits its turn, texts are going out" in shown(waiting)
+    care.it_is(NOW + 2 * MINUTE)
+    assert "texts do not get through" in shown(waiting, exit_code=1)
+
+
+def test_the_doubt_window_that_is_set_is_waited_for(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nine minutes more, for the look-ups."""
+    task = a_new_task(care, care.a_nurse())
+    phones.company.script(ResetBeforeAccepting(), to=NURSE_PHONE)
+    runs.tick(NEW_TASKS)
+    care.it_is(NOW + 15 * MINUTE)
+    assert "for 15 min now" in shown(task, exit_code=1)
+    monkeypatch.setenv("SEQUORA_DOUBT_WINDOW", "10m")
+    assert "it is looked up" in shown(task)
+
+
 def test_a_task_is_found_by_its_id_in_capitals_and_by_its_messages_and_when_it_is_gone(
     care: Care, runs: Runs, phones: Phones
 ) -> None:
