@@ -260,8 +260,11 @@ WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL);
 
 -- name: of_claim
--- Reading changes nothing.
-SELECT {outcome}
+-- With whether the claim has more than :many messages. Reading changes nothing.
+SELECT {outcome},
+       EXISTS (
+           SELECT FROM orchestration.notification WHERE claim_id = CAST(:claim_id AS uuid) OFFSET :many
+       ) AS is_one_of_many
 FROM orchestration.notification
 WHERE claim_id = CAST(:claim_id AS uuid)
   AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)

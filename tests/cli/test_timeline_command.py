@@ -13,9 +13,8 @@ from runs import Runs, metadata
 
 from sequora_orchestration.cli import timeline as page
 from sequora_orchestration.cli.commands import sequora
-from sequora_orchestration.jobs.steps import MOST_TOLD
 from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import Operator
+from sequora_orchestration.resources.ledger import MANY, Operator
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -317,10 +316,23 @@ def test_the_last_step_of_a_run_shows_the_same_story(care: Care, runs: Runs, pho
     assert task not in table  # it is about that one alone
 
 
+def test_what_an_operator_typed_is_not_left_with_a_run(care: Care, runs: Runs, phones: Phones) -> None:
+    """It may be a name: the ledger alone has it, Dagster has ids; that it was ordered is told."""
+    task = told(care, runs, phones)
+    runs.ledger.resend(task, None, Operator(who="maya.lopez", why="for Nora Reyes, +12025550101"))
+    (result,) = runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    table = str(metadata(result, "log_notification")["timeline"])
+    assert "by an operator's order" in table
+    for typed in ("maya", "Nora", "+1202"):
+        assert typed not in table
+    assert "maya.lopez resent it (for Nora Reyes, +12025550101)" in shown(task)
+
+
 def test_a_large_run_shows_no_story(care: Care, runs: Runs, phones: Phones) -> None:
     """A burst must not wait for it."""
     nurse = care.a_nurse()
-    tasks = [a_new_task(care, nurse) for _ in range(MOST_TOLD + 1)]
+    tasks = [a_new_task(care, nurse) for _ in range(MANY + 1)]
     (result,) = runs.tick(NEW_TASKS)
     for _ in tasks:
         phones(NURSE_PHONE).received_text()
