@@ -21,7 +21,14 @@ from sequora_orchestration.domain.ledger_state import State
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
-DELAYS = Delays(check_in=DAY, sla_warning=HOUR, escalation=30 * MINUTE, unassigned=10 * MINUTE, receipt=5 * MINUTE)
+DELAYS = Delays(
+    check_in=DAY,
+    sla_warning=HOUR,
+    escalation=30 * MINUTE,
+    unassigned=10 * MINUTE,
+    receipt=5 * MINUTE,
+    doubt=MINUTE,
+)
 
 TAKES_TEXTS = Provider(is_open=False, opened_at=None, closed_at=None, reason=None, code=None, resume_at=None)
 TAKES_NONE = replace(TAKES_TEXTS, is_open=True, opened_at=NOW, reason="the account is suspended")

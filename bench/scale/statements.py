@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 from sequora_orchestration.domain.message_kind import KINDS
 from sequora_orchestration.resources import care_database, ledger, measurements
 from sequora_orchestration.resources.database import id_array
-from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MOST, RECENT
+from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MANY, MOST, RECENT
 from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
 
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
@@ -198,6 +198,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "about_all": True,
         "is_providers": False,
         "limit": 5,
+        "many": MANY,
         "most": BATCH,
         "lease": LEASE,
         "pause": 15.0,

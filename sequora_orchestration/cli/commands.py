@@ -1,6 +1,7 @@
 """The commands. What a command needs is imported when it runs: `--help` must be quick."""
 
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -144,17 +145,15 @@ def timeline(id_: str, *, as_json: bool) -> None:
     message's. Times are those of this machine, with their zone; TZ=UTC shows others. Ids and masked phones only.
 
     Ends with 0 where the case is healthy, with 1 where somebody must act who has not been told so by a text, and with
-    2 where there is no answer: the id is not known, or the database cannot be asked.
+    2 where there is no answer: the id is not known, the database cannot be asked, or the command fails.
     """
     from sequora_orchestration.cli.timeline import show
 
     try:
         shown, is_healthy = show(id_, as_json=as_json)
-    except Exception as error:
-        if sentence := _sentence(error):
-            click.echo(sentence, err=True)
-            sys.exit(2)
-        raise
+    except Exception as error:  # noqa: BLE001  # left to Python it would end with 1: somebody must act
+        click.echo(_sentence(error) or "".join(traceback.format_exception(error)), err=True)
+        sys.exit(2)
     click.echo(shown)
     sys.exit(0 if is_healthy else 1)
 

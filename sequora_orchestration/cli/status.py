@@ -8,54 +8,31 @@ and `sizes`; ages and latencies are in seconds.
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from dagster import DagsterInstance, RunsFilter
-from dagster._core.scheduler.instigation import (  # no public way leads to a sensor's ticks
-    InstigatorTick,
-    InstigatorType,
-    TickStatus,
-)
 from sqlalchemy.exc import OperationalError
 
 from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
-from sequora_orchestration.resources.database import SchemaMissingError, engine_for
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
-from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings, SettingError
+from sequora_orchestration.resources.ticks import TICKS, Ticks, last_ticks
+from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
 LEDGER_TABLES = ("orchestration.notification", "orchestration.notification_event", "orchestration.operator_action")
 DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
 SLA_SCAN = "check_sla_warnings"
 
-# So many of a sensor's ticks are looked at: those of the last minutes.
-TICKS = 20
-
 # Seconds for which the workers are waited for. They answer within a tenth of one.
 PATIENCE = 0.8
-
-# What these say is a sentence of ours; the words of any other error may quote a row.
-OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticks:
-    """The last ticks of a sensor."""
-
-    age: float
-    """Seconds since the last one began."""
-
-    failed: int
-    of: int
-    last_error: str | None
-    """What the last one that failed died of, in short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +102,11 @@ def as_text(status: Status) -> str:
 
 def _of_dagster() -> tuple[dict[str, Ticks], Scan | None]:
     """Read what Dagster's instance knows: each sensor's last ticks, and the last SLA scan. Raises OperationalError."""
-    found: dict[str, Ticks] = {}
     if os.environ.get("DAGSTER_PG_URL"):
         # Dagster itself would try for many seconds.
         engine_for(DagsterStorageSettings.load().dagster_pg_url).connect().close()
     with DagsterInstance.get() as instance:
-        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=TICKS)
-            if ticks and (one := _ticks(ticks)).age <= found.get(state.instigator_name, one).age:
-                found[state.instigator_name] = one
+        ticks = last_ticks(instance)
         records = instance.get_run_records(RunsFilter(job_name=SLA_SCAN), limit=1)
     scan = next(
         (
@@ -142,29 +115,7 @@ def _of_dagster() -> tuple[dict[str, Ticks], Scan | None]:
         ),
         None,
     )
-    return found, scan
-
-
-def _ticks(ticks: Sequence[InstigatorTick]) -> Ticks:
-    failed = [tick for tick in ticks if tick.status is TickStatus.FAILURE]
-    return Ticks(
-        age=time.time() - max(tick.timestamp for tick in ticks),
-        failed=len(failed),
-        of=len(ticks),
-        last_error=_error(max(failed, key=lambda tick: tick.timestamp)) if failed else None,
-    )
-
-
-def _error(tick: InstigatorTick) -> str:
-    """Return what a tick died of: the name of the first cause, and what it says if that is ours."""
-    error = tick.error
-    while error and error.cause:
-        error = error.cause
-    if error is None:
-        return "no error is recorded"
-    name = (error.cls_name or "an error").rsplit(".", 1)[-1]
-    said = error.message.partition(": ")[2].strip().splitlines()
-    return f"{name}: {said[0]}" if said and name in OUR_ERRORS else name
+    return ticks, scan
 
 
 def sizes() -> dict[str, TableSize]:

@@ -4,7 +4,8 @@ As text its times are those of the machine it runs on, with the zone said (`TZ=U
 JSON they are ISO-8601 in UTC, and lengths of time are in seconds. The keys of the JSON:
 
 - `id`, `subject` ("task" or "episode"), `is_healthy` (false where somebody must act)
-- `verdicts`: `sentence`, `to_do` (null where nobody needs to act); first whether the nurse or the patient was told
+- `verdicts`: `sentence`, `to_do` (null where nobody needs to act), `message_ids` (whose fate it tells); first whether
+  the nurse or the patient was told
 - `facts`: what the application says now; null where it does not know the case (any more)
 - `entries`: what happened, oldest first: `at`, `what`, `kind`, `message_id`, `recipient_id`, `run_id`, `run_url`,
   `attempt`, `waited`, `took`, `until`, `sid`

@@ -121,6 +121,7 @@ class Delays:
     escalation: timedelta
     unassigned: timedelta
     receipt: timedelta
+    doubt: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,9 @@ class Circumstances:
     workflows_live_at: datetime
     delays: Delays
     provider: Provider
+    kinds_going_out: frozenset[str] = frozenset()
+    """The kinds of messages of which a text was accepted within the last minute."""
+
     pauses: Sequence[Pause] = ()
     orders: Sequence[Order] = ()
     """About all messages of a kind, since the case began."""

@@ -12,8 +12,8 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import SLA_BREACH, SLA_ESCALATION, SLA_WARNING, TASK_CREATED
 from sequora_orchestration.domain.spell import spell
 
-# Of these it is known what became of them, or that nothing more will be.
-SETTLED = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED})
+# With these nothing more happens by itself.
+SETTLED = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED, State.HELD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def _about_all(around: Circumstances, times: Sequence[datetime], messages: Seque
     """Yield what concerned all messages while these were under way."""
     if not messages:
         return
-    is_under_way = any(one.state not in SETTLED for one in messages)
+    is_under_way = any(_is_under_way(one) for one in messages)
     first, last = min(times), around.now if is_under_way else max(times)
     kinds = {"all", "phone company", *(one.kind for one in messages)}
     for order in around.orders:
@@ -126,6 +126,11 @@ def _about_all(around: Circumstances, times: Sequence[datetime], messages: Seque
         yield Entry(at=opened, what=f"the phone company takes no texts from now on: {around.provider.reason}")
     if opened and closed and first <= closed <= last:
         yield Entry(at=closed, what="the phone company takes texts again", took=closed - opened)
+
+
+def _is_under_way(message: Story) -> bool:
+    is_given_up = message.state is State.SENT and message.receipt_at is None
+    return message.state not in SETTLED and not is_given_up
 
 
 # --- what happened to a message ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ supervisor has been told, and so no longer anybody's who asks here.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
@@ -25,8 +25,11 @@ from sequora_orchestration.domain.timeline import is_before_go_live, is_of_this_
 # What is due is on its way within seconds. A first claim that dies has its row for 30 s, then it is claimed anew.
 PATIENCE = timedelta(minutes=1)
 
-# A doubt is settled two minutes after its window as a rule; what takes longer cannot be looked up.
-PATIENCE_WITH_DOUBT = timedelta(minutes=10)
+# A doubt is settled two minutes after its window as a rule; what takes so much longer than that cannot be looked up.
+PATIENCE_WITH_DOUBT = timedelta(minutes=9)
+
+# A scan looks for SLAs that are near every five minutes, and the next one makes up for one that died.
+PATIENCE_WITH_SCAN = timedelta(minutes=15)
 
 # What an episode may be older than, beside the delay, for a check-in to be made (the ledger's question says why).
 RECENT_EPISODE = timedelta(days=7)
@@ -37,6 +40,8 @@ UNDER_WAY = frozenset({State.SCHEDULED, State.QUEUED, State.SENDING})
 NOT_REACHED = frozenset({State.FAILED, State.HELD, State.UNDELIVERED})
 
 SEE_STATUS = "see `sequora status`: do sensors tick, are workers alive?"
+WAITS_ITS_TURN = "waits its turn, texts are going out"
+SEE_SCAN = "see whether the SLA scan runs: `sequora status`; is its schedule on in the web UI?"
 STANDS_STILL = f"texts do not get through: {SEE_STATUS}"
 DECIDE = "look for it in the Twilio console, then `sequora release {id}` or `sequora cancel {id}`"
 
@@ -47,6 +52,8 @@ class Verdict:
 
     sentence: str
     to_do: str | None = None
+    message_ids: tuple[str, ...] = ()
+    """Of the messages whose fate it tells."""
 
     @property
     def is_healthy(self) -> bool:
@@ -59,7 +66,11 @@ def verdicts(case: Case) -> list[Verdict]:
     if isinstance(case, EpisodeCase):
         return [_of_check_ins(case), *(_in_short(task) for task in case.tasks)]
     told = _told(case)
-    return [told, *_about_sla(case), *_decisions(case), *_unlogged(case)] if _is_open(case) else [told]
+    if not _is_open(case):
+        return [told]
+    found = [told, *_about_sla(case)]
+    found += _decisions(case, found)
+    return [*found, *_troubles(case, [one for one in found if not one.is_healthy]), *_unlogged(case)]
 
 
 def is_healthy(found: Sequence[Verdict]) -> bool:
@@ -123,6 +134,8 @@ def _not_noticed(case: TaskCase) -> Verdict:
         return Verdict(
             sentence=f"{who} was NOT told yet: the task is {spell(now - since)} old, a sensor notices it soon"
         )
+    if since and TASK_CREATED.name in case.circumstances.kinds_going_out:
+        return Verdict(sentence=f"{who} was NOT told yet: the task is {spell(now - since)} old and {WAITS_ITS_TURN}")
     age = f"it is open for {spell(now - since)}" if since else "it does not say since when it is open"
     return Verdict(
         sentence=f"{who} was NOT told, and nothing says why: {age}, and no message has been made", to_do=STANDS_STILL
@@ -130,7 +143,10 @@ def _not_noticed(case: TaskCase) -> Verdict:
 
 
 def _of_assigned(case: TaskCase, mine: Sequence[Story]) -> Verdict:
-    """Judge by the best that became of the messages to the nurse; of several, the newest."""
+    """Judge by the best that became of the messages to the nurse; of several, the newest.
+
+    What became of the others afterwards is told by `_troubles`.
+    """
     for states in ({State.DELIVERED}, {State.SENT}):
         if accepted := [one for one in mine if one.state in states]:
             return _of_accepted(case, accepted[0], accepted[-1])
@@ -144,47 +160,75 @@ def _of_assigned(case: TaskCase, mine: Sequence[Story]) -> Verdict:
     if newest.state is State.IN_DOUBT:
         return _of_doubtful(case, newest, who)
     if newest.state is State.CANCELLED:
-        return Verdict(sentence=f"{who} was NOT told: {_called_off(newest)}")
+        return _about(Verdict(sentence=f"{who} was NOT told: {_called_off(newest)}"), newest)
     return _of_unreached(case, newest, f"{who} was NOT reached: {_why(newest)}")
 
 
 def _of_accepted(case: TaskCase, first: Story, last: Story) -> Verdict:
-    who, now = _who(case, first), case.circumstances.now
-    sentence = f"{who} was told {_when(case, first)}"
+    sentence = f"{_who(case, first)} was told {_when(case, first)}"
     if last.state is State.DELIVERED:
         return Verdict(sentence=f"{sentence}; the text arrived")
     if last.receipt_at is None:
         return Verdict(sentence=f"{sentence}; no receipt says that the text arrived")
-    silent_for = now - (last.attempted_at or now)
-    picked_up = case.task is not None and case.task.is_picked_up
-    if not last.is_critical or picked_up or silent_for <= case.circumstances.delays.receipt:
+    if not _is_silent(case, last):
         return Verdict(sentence=f"{sentence}; the phone company has the text, and no receipt yet")
-    return _of_unreached(case, last, f"{sentence}, but no receipt says that the text arrived, for {spell(silent_for)}")
+    return _of_silent(case, last, sentence)
+
+
+def _is_silent(case: TaskCase, message: Story) -> bool:
+    """Tell whether a critical text has been without a receipt for so long that the supervisors are told."""
+    if message.state is not State.SENT or message.receipt_at is None or not message.is_critical:
+        return False
+    is_picked_up = case.task is not None and case.task.is_picked_up
+    return not is_picked_up and case.circumstances.now > _receipt_wanted_by(case, message)
+
+
+def _receipt_wanted_by(case: TaskCase, message: Story) -> datetime:
+    return (message.attempted_at or message.settled_at) + case.circumstances.delays.receipt
+
+
+def _of_silent(case: TaskCase, message: Story, sentence: str) -> Verdict:
+    since = _receipt_wanted_by(case, message)
+    silent_for = spell(case.circumstances.now - since + case.circumstances.delays.receipt)
+    return _of_unreached(
+        case, message, f"{sentence}, but no receipt says that the text arrived, for {silent_for}", since=since
+    )
 
 
 def _of_waiting(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verdict:
     now = case.circumstances.now
     if message.wanted_at > now:
         reason = f" ({message.reason})" if message.reason else ""
-        return Verdict(sentence=f"{who} is to be texted at {case.circumstances.told(message.wanted_at)}{reason}")
+        at = case.circumstances.told(message.wanted_at)
+        return _about(Verdict(sentence=f"{who} is to be texted at {at}{reason}"), message)
     if halt := case.circumstances.halt_of(message.kind):
-        return Verdict(sentence=f"{who} was NOT told yet: {halt.reason}", to_do=halt.remedy)
+        return _about(Verdict(sentence=f"{who} was NOT told yet: {halt.reason}", to_do=halt.remedy), message)
     waits = now - message.wanted_at
     reason = f"; {message.reason}" if message.reason else ""
     sentence = f"{who} was NOT told yet: the text is {message.state}, due for {spell(waits)}{reason}"
-    return Verdict(sentence=sentence, to_do=None if waits <= PATIENCE else STANDS_STILL)
+    if waits > PATIENCE and _waits_its_turn(case, message):
+        return _about(Verdict(sentence=f"{sentence}; it {WAITS_ITS_TURN}"), message)
+    return _about(Verdict(sentence=sentence, to_do=None if waits <= PATIENCE else STANDS_STILL), message)
+
+
+def _waits_its_turn(case: TaskCase | EpisodeCase, message: Story) -> bool:
+    """Tell whether texts go out, if only as slowly as the sender may: any, or of its own kind where it is unclaimed."""
+    going_out = case.circumstances.kinds_going_out
+    if message.state is State.QUEUED:
+        return bool(going_out)
+    return message.state is State.SCHEDULED and message.kind in going_out
 
 
 def _of_doubtful(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verdict:
     since = message.doubtful_since or message.attempted_at or message.settled_at
     waits = case.circumstances.now - since
     sentence = f"{who} MAY have been told at {case.circumstances.told(since)}: {_why(message)}; it is looked up"
-    if waits <= PATIENCE_WITH_DOUBT:
-        return Verdict(sentence=sentence)
-    return Verdict(
-        sentence=f"{sentence}, for {spell(waits)} now",
-        to_do=f"look for it in the Twilio console; {SEE_STATUS}",
+    if waits <= case.circumstances.delays.doubt + PATIENCE_WITH_DOUBT:
+        return _about(Verdict(sentence=sentence), message)
+    found = Verdict(
+        sentence=f"{sentence}, for {spell(waits)} now", to_do=f"look for it in the Twilio console; {SEE_STATUS}"
     )
+    return _about(found, message)
 
 
 def _of_nobodys(case: TaskCase, message: Story) -> Verdict:
@@ -202,9 +246,9 @@ def _of_unreached(case: TaskCase, message: Story, sentence: str, *, since: datet
     """Judge by whether the supervisors have been told of it."""
     again = _second_try(case, message)
     if again and not message.is_critical:
-        return _of_waiting(case, again, f"{sentence}; the nurse")
+        return _about(_of_waiting(case, again, f"{sentence}; the nurse"), message)
     reports = [one for one in case.messages if one.kind == NURSE_UNREACHED.name and _is_report_of(case, one, message)]
-    return _told_on(case, reports, sentence, since=since or message.settled_at)
+    return _about(_told_on(case, NURSE_UNREACHED.name, reports, sentence, since=since or message.settled_at), message)
 
 
 def _second_try(case: TaskCase, message: Story) -> Story | None:
@@ -221,14 +265,18 @@ def _is_report_of(case: TaskCase, report: Story, message: Story) -> bool:
     return cause is None or cause.recipient_id == message.recipient_id
 
 
-def _told_on(case: TaskCase, reports: Sequence[Story], sentence: str, *, since: datetime) -> Verdict:
+def _told_on(case: TaskCase, kind: str, reports: Sequence[Story], sentence: str, *, since: datetime) -> Verdict:
     """Judge by what became of the messages to the supervisors, due since that time."""
+    return _about(_of_reports(case, kind, reports, sentence, since=since), *reports)
+
+
+def _of_reports(case: TaskCase, kind: str, reports: Sequence[Story], sentence: str, *, since: datetime) -> Verdict:
     now = case.circumstances.now
     if accepted := [one for one in reports if one.state in ACCEPTED]:
         who = _who(case, accepted[-1], "supervisor")
         return Verdict(sentence=f"{sentence}; {who} was told of it {_when(case, accepted[-1])}")
     newest = next((one for one in reversed(reports) if one.state is not State.CANCELLED or one.ended_by), None)
-    if newest is None and now - since <= PATIENCE:
+    if newest is None and (now - since <= PATIENCE or kind in case.circumstances.kinds_going_out):
         return Verdict(sentence=f"{sentence}; a supervisor is told next")
     if newest is None or newest.state in NOT_REACHED:
         return Verdict(
@@ -255,9 +303,12 @@ def _of_pending_report(case: TaskCase, newest: Story, sentence: str) -> Verdict:
 
 
 def _about_sla(case: TaskCase) -> Iterator[Verdict]:
-    """Yield what is to be said of an SLA that was missed: was the nurse alerted, and is a supervisor told."""
+    """Yield what is to be said of an SLA: is a warning missing; was it missed, the nurse alerted, a supervisor told."""
     task, around = case.task, case.circumstances
-    if task is None or task.sla_due_at is None or task.sla_due_at > around.now or is_before_go_live(case):
+    if task is None or task.sla_due_at is None or is_before_go_live(case):
+        return
+    if task.sla_due_at > around.now:
+        yield from _about_warning(case, task.sla_due_at)
         return
     if max(task.sla_due_at, case.appeared_at or task.sla_due_at) < around.workflows_live_at:
         return
@@ -266,15 +317,52 @@ def _about_sla(case: TaskCase) -> Iterator[Verdict]:
     alert = next((one for one in reversed(alerts) if one.state is not State.CANCELLED or one.ended_by), None)
     if alert is None:
         waits = around.now - max(task.sla_due_at, case.owed_since or task.sla_due_at)
-        halt = around.halt_of(SLA_BREACH.name)
-        why = f": {halt.reason}" if halt else ""
-        to_do = halt.remedy if halt else STANDS_STILL if waits > PATIENCE else None
-        yield Verdict(sentence=f"{missed}, and nobody has been alerted yet{why}", to_do=to_do)
+        yield _of_unmade(case, SLA_BREACH.name, f"{missed}, and nobody has been alerted yet", STANDS_STILL, waits)
         return
     if alert.state is State.CANCELLED:
         yield Verdict(sentence=f"{missed}; the alert is off: {_called_off(alert)}, and nothing follows from it")
         return
-    yield _of_alert(case, alert, missed)
+    yield _about(_of_alert(case, alert, missed), alert)
+
+
+def _of_unmade(case: TaskCase, kind: str, sentence: str, to_do: str, waits: timedelta) -> Verdict:
+    """Judge a message that should be there and is not, for so long."""
+    if halt := case.circumstances.halt_of(kind):
+        return Verdict(sentence=f"{sentence}: {halt.reason}", to_do=halt.remedy)
+    if waits > PATIENCE and kind in case.circumstances.kinds_going_out:
+        return Verdict(sentence=f"{sentence}: that {WAITS_ITS_TURN}")
+    return Verdict(sentence=sentence, to_do=to_do if waits > PATIENCE else None)
+
+
+def _about_warning(case: TaskCase, sla_due_at: datetime) -> Iterator[Verdict]:
+    """Yield that no scan has made the nurse's warning, though the task was there, and was near its SLA."""
+    around = case.circumstances
+    nurse = case.task.assigned_to_user_id if case.task else None
+    noticed_at = [one.created_at for one in case.messages if one.recipient_id == nurse]
+    if nurse is None or not noticed_at or _is_warned(case, nurse):
+        return
+    begins = max(
+        sla_due_at - around.delays.sla_warning,
+        around.workflows_live_at,
+        min(noticed_at),
+        # Whatever was changed last: the SLA may have been moved.
+        case.owed_since or around.workflows_live_at,
+    )
+    waits = around.now - begins
+    if waits > PATIENCE_WITH_SCAN:
+        sentence = f"the SLA is at {around.told(sla_due_at)}, and the nurse has not been warned, due for {spell(waits)}"
+        yield _of_unmade(case, SLA_WARNING.name, sentence, SEE_SCAN, waits)
+
+
+def _is_warned(case: TaskCase, nurse: str) -> bool:
+    """Tell whether a scan would make no (other) warning: a failed one counts for its nurse alone."""
+    return any(
+        one.kind == SLA_WARNING.name
+        and is_of_this_sla(case, one)
+        and (one.state is not State.CANCELLED or one.ended_by is not None)
+        and (one.state is not State.FAILED or one.recipient_id == nurse)
+        for one in case.messages
+    )
 
 
 def _of_alert(case: TaskCase, alert: Story, missed: str) -> Verdict:
@@ -288,17 +376,59 @@ def _of_alert(case: TaskCase, alert: Story, missed: str) -> Verdict:
         return Verdict(
             sentence=f"{sentence}; the supervisors are told at {case.circumstances.told(due)}, if the task is open then"
         )
-    return _told_on(case, escalations, sentence, since=due)
+    return _told_on(case, SLA_ESCALATION.name, escalations, sentence, since=due)
 
 
-def _decisions(case: TaskCase) -> Iterator[Verdict]:
-    """Yield what waits for a person's decision."""
+def _decisions(case: TaskCase, found: Sequence[Verdict]) -> Iterator[Verdict]:
+    """Yield what waits for a person's decision; and whether the supervisors are told of it, if that is not said yet."""
     for one in case.messages:
         if one.state is State.HELD:
-            yield Verdict(
-                sentence=f"the {one.kind} to {_who(case, one, 'recipient')} is HELD: {_why(one)}",
-                to_do=DECIDE.format(id=one.id),
-            )
+            verdict = Verdict(sentence=f"the {one.kind} to {_who(case, one, 'recipient')} is HELD: {_why(one)}")
+            if one is _not_reached_since(case) and not _tells_of(found, one):
+                verdict = _of_unreached(case, one, verdict.sentence)
+            to_do = "; ".join([DECIDE.format(id=one.id), *([verdict.to_do] if verdict.to_do else [])])
+            yield _about(replace(verdict, to_do=to_do), one)
+
+
+def _troubles(case: TaskCase, found: Sequence[Verdict]) -> Iterator[Verdict]:
+    """Yield what else stands still or has failed, whatever became of other messages."""
+    said = list(found)
+    unreached = _not_reached_since(case)
+    # What failed to reach the nurse comes first: it tells of the reports about it, too.
+    for one in [*([unreached] if unreached else []), *case.messages]:
+        if not _tells_of(said, one) and (verdict := _of_trouble(case, one, unreached)) and not verdict.is_healthy:
+            said.append(verdict)
+            yield verdict
+
+
+def _of_trouble(case: TaskCase, message: Story, unreached: Story | None) -> Verdict | None:
+    who = f"{message.kind}: {_who(case, message, 'nurse' if message.kind in TO_NURSE else 'supervisor')}"
+    if message.state in UNDER_WAY:
+        return _of_waiting(case, message, who)
+    if message.state is State.IN_DOUBT:
+        return _of_doubtful(case, message, who)
+    if message is unreached and message.state is State.SENT:
+        return _of_silent(case, message, f"{who} was told {_when(case, message)}")
+    if message is unreached:
+        return _of_unreached(case, message, f"{who} was NOT reached: {_why(message)}")
+    return None
+
+
+def _not_reached_since(case: TaskCase) -> Story | None:
+    """Return the newest message that did not reach the nurse who has the task now, unless a later one did."""
+    nurse = case.task.assigned_to_user_id if case.task else None
+    for one in reversed(case.messages):
+        if nurse is None or one.recipient_id != nurse or one.kind not in TO_NURSE:
+            continue
+        if one.state in NOT_REACHED or _is_silent(case, one):
+            return one
+        if one.state in ACCEPTED:
+            return None
+    return None
+
+
+def _tells_of(found: Sequence[Verdict], message: Story) -> bool:
+    return any(message.id in one.message_ids for one in found)
 
 
 def _how_alerted(case: TaskCase, alert: Story) -> str:
@@ -380,6 +510,11 @@ def _without_check_in(case: EpisodeCase) -> Verdict:
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def _about(verdict: Verdict, *messages: Story) -> Verdict:
+    """Return a verdict that also tells the fate of these messages."""
+    return replace(verdict, message_ids=(*verdict.message_ids, *(one.id for one in messages)))
 
 
 def _who(case: Case, message: Story, role: str = "nurse") -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,14 +74,17 @@ def _subject_of(one: Notification | Outcome) -> dict[str, str]:
 
 
 def story_table(stories: Sequence[Story]) -> str:
-    """Return what happened to messages, in order, as a Markdown table; times are in UTC."""
+    """Return what happened to messages, in order, as a Markdown table; times are in UTC.
+
+    Without operators' orders: who gave one and why somebody typed. What changed by it says that it was ordered.
+    """
     subjects = {one.task_id or one.episode_id for one in stories}
     labels = {
         one.id: one.kind if len(subjects) == 1 else f"{one.kind} of {in_words(one.task_id, one.episode_id)}"
         for one in stories
     }
     rows, before = ["| when (UTC) | after | message | what |", "|---|---:|---|---|"], None
-    for entry in history(stories):
+    for entry in history([replace(one, orders=()) for one in stories]):
         if entry.at:
             after = spell(entry.at - before) if before else ""
             when = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]

@@ -87,7 +87,8 @@ def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None
         waiting = delivery.ledger.take_up_one(context.run_id, name)
         outcomes, waits = send(context, delivery, [waiting] if waiting else [], of=name)
         log_sent_texts(context, delivery, [one.task_id for one in outcomes if one.task_id])
-        report_story(context, [name], delivery, of=name)
+        if outcomes and not outcomes[0].is_one_of_many:
+            report_story(context, [name], delivery, of=name)
         if not outcomes and not waits:
             elsewhere = delivery.ledger.in_hand_elsewhere(TASKS_NEAR_SLA, [name], context.run_id).get(name)
             if elsewhere is None or elsewhere.state is State.QUEUED:

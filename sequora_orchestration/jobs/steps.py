@@ -39,7 +39,7 @@ from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderU
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
 from sequora_orchestration.resources.care_database import open_care_database
 from sequora_orchestration.resources.database import SchemaMissingError
-from sequora_orchestration.resources.ledger import InHand, Outcome, Subject, open_ledger
+from sequora_orchestration.resources.ledger import MANY, InHand, Outcome, Subject, open_ledger
 from sequora_orchestration.resources.queues import QUEUES, Queue
 from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.settings import AppSettings, SettingError
@@ -47,10 +47,6 @@ from sequora_orchestration.settings import AppSettings, SettingError
 # What the UI shows of an op's retries. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
 # `retried` asks for those itself.
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
-
-# In a run about more, what happened to its messages is not shown: it would cost a burst time, and nobody reads a table
-# of hundreds of rows. Sensors make runs of one while up to 5 texts wait.
-MOST_TOLD = 10
 
 # Metadata of a failure that no other run will do better: a word for what it is, the same in every job.
 CAUSE = "cause"
@@ -268,7 +264,7 @@ def log_sent_texts(context: OpExecutionContext, delivery: Delivery, task_ids: Se
 
 def report_story(context: OpExecutionContext, ids: Sequence[str], delivery: Delivery, *, of: str | None = None) -> None:
     """Show in the UI what happened to the messages of a small run, in order: by one statement, at its last step."""
-    if len(ids) > MOST_TOLD:
+    if len(ids) > MANY:  # it would cost a burst time
         return
     try:
         if stories := delivery.ledger.stories_of_claim(claim_of(context), of=of):

@@ -64,6 +64,9 @@ MOST_RUNS = 5
 TROUBLES = 5
 TRIAL_PAUSE = 15
 
+# A claim of more than so many messages is looked at by its numbers: nobody reads a table of hundreds of rows.
+MANY = 10
+
 # What a run looks up, or asks receipts of, at a time; and how many runs a tick asks for.
 LOOK_UP_BATCH = 50
 RECEIPTS_BATCH = 200
@@ -201,6 +204,8 @@ class Outcome:
     provider_sid: str | None
     due_at: datetime | None
     logged: bool
+    is_one_of_many: bool
+    """Whether the claim has more than MANY."""
 
     @property
     def subject(self) -> str:
@@ -382,7 +387,7 @@ class Ledger:
 
     def outcomes(self, claim_id: str, *, of: str | None = None) -> list[Outcome]:
         """Return every message that the claim has or has settled, or only those that an id names (or its task's)."""
-        return [_outcome(row) for row in self._rows("of_claim", claim_id=claim_id, of=of)]
+        return [_outcome(row) for row in self._rows("of_claim", claim_id=claim_id, of=of, many=MANY)]
 
     def fingerprint(self, number: str, body: str) -> str:
         """Return what a text is recognised by in the phone company's list."""
@@ -711,8 +716,10 @@ class Ledger:
                 escalation=self._workflows.sequora_escalation_delay,
                 unassigned=self._workflows.sequora_unassigned_grace,
                 receipt=self._receipt_window,
+                doubt=timedelta(seconds=self._doubt_window),
             ),
             provider=self.provider(),
+            kinds_going_out=frozenset(row["kinds_going_out"]),
             pauses=self.pauses(),
             orders=[Order(**order) for order in orders],
         )

@@ -260,8 +260,11 @@ WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL);
 
 -- name: of_claim
--- Reading changes nothing.
-SELECT {outcome}
+-- With whether the claim has more than :many messages. Reading changes nothing.
+SELECT {outcome},
+       EXISTS (
+           SELECT FROM orchestration.notification WHERE claim_id = CAST(:claim_id AS uuid) OFFSET :many
+       ) AS is_one_of_many
 FROM orchestration.notification
 WHERE claim_id = CAST(:claim_id AS uuid)
   AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
@@ -832,8 +835,14 @@ ORDER BY min(created_at);
 SELECT task_id, episode_id, severity FROM orchestration.notification WHERE id = CAST(:own_id AS uuid);
 
 -- name: lives_since
--- The time that the rules go by, and since when which rows are looked at. Reading changes nothing.
-SELECT orchestration.clock() AS now, go_live_at, workflows_live_at FROM orchestration.go_live;
+-- The time that the rules go by, since when which rows are looked at, and of which kinds texts have just been going out
+-- (the index notification_sent has those of the last minute). Reading changes nothing.
+SELECT orchestration.clock() AS now, go_live_at, workflows_live_at,
+       ARRAY(
+           SELECT DISTINCT kind FROM orchestration.notification
+           WHERE sent_at > orchestration.clock() - interval '1 minute'
+       ) AS kinds_going_out
+FROM orchestration.go_live;
 
 -- name: orders_about_kinds
 -- What operators ordered about whole kinds since then: pause and resume. Reading changes nothing.

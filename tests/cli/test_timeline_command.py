@@ -13,9 +13,8 @@ from runs import Runs, metadata
 
 from sequora_orchestration.cli import timeline as page
 from sequora_orchestration.cli.commands import sequora
-from sequora_orchestration.jobs.steps import MOST_TOLD
 from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import Operator
+from sequora_orchestration.resources.ledger import MANY, Operator
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -216,6 +215,42 @@ def test_a_database_that_is_away_is_exit_code_2(monkeypatch: pytest.MonkeyPatch)
     assert "secret" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "breaks", ['ALTER TABLE "EscalationTask" RENAME severity TO urgency', "DELETE FROM orchestration.go_live"]
+)
+def test_a_mistake_of_ours_is_exit_code_2_with_its_traceback(care: Care, breaks: str) -> None:
+    """Exit code 1 would say that somebody must act for the case."""
+    task = a_new_task(care, care.a_nurse())
+    care.rows(breaks)
+    done = run(task)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Traceback" in done.stderr
+
+
+def test_what_is_not_noticed_yet_waits_its_turn_while_texts_of_its_kind_go_out(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """A minute after the last one somebody must act."""
+    told(care, runs, phones)
+    waiting = a_new_task(care, care.a_nurse("+12025550102"), created_at=NOW - DAY / 24, updated_at=NOW - DAY / 24)
+    assert "the task is 1 h old and waits its turn, texts are going out" in shown(waiting)
+    care.it_is(NOW + 2 * MINUTE)
+    assert "texts do not get through" in shown(waiting, exit_code=1)
+
+
+def test_the_doubt_window_that_is_set_is_waited_for(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nine minutes more, for the look-ups."""
+    task = a_new_task(care, care.a_nurse())
+    phones.company.script(ResetBeforeAccepting(), to=NURSE_PHONE)
+    runs.tick(NEW_TASKS)
+    care.it_is(NOW + 15 * MINUTE)
+    assert "for 15 min now" in shown(task, exit_code=1)
+    monkeypatch.setenv("SEQUORA_DOUBT_WINDOW", "10m")
+    assert "it is looked up" in shown(task)
+
+
 def test_a_task_is_found_by_its_id_in_capitals_and_by_its_messages_and_when_it_is_gone(
     care: Care, runs: Runs, phones: Phones
 ) -> None:
@@ -281,10 +316,23 @@ def test_the_last_step_of_a_run_shows_the_same_story(care: Care, runs: Runs, pho
     assert task not in table  # it is about that one alone
 
 
+def test_what_an_operator_typed_is_not_left_with_a_run(care: Care, runs: Runs, phones: Phones) -> None:
+    """It may be a name: the ledger alone has it, Dagster has ids; that it was ordered is told."""
+    task = told(care, runs, phones)
+    runs.ledger.resend(task, None, Operator(who="maya.lopez", why="for Nora Reyes, +12025550101"))
+    (result,) = runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    table = str(metadata(result, "log_notification")["timeline"])
+    assert "by an operator's order" in table
+    for typed in ("maya", "Nora", "+1202"):
+        assert typed not in table
+    assert "maya.lopez resent it (for Nora Reyes, +12025550101)" in shown(task)
+
+
 def test_a_large_run_shows_no_story(care: Care, runs: Runs, phones: Phones) -> None:
     """A burst must not wait for it."""
     nurse = care.a_nurse()
-    tasks = [a_new_task(care, nurse) for _ in range(MOST_TOLD + 1)]
+    tasks = [a_new_task(care, nurse) for _ in range(MANY + 1)]
     (result,) = runs.tick(NEW_TASKS)
     for _ in tasks:
         phones(NURSE_PHONE).received_text()

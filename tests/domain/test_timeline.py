@@ -21,7 +21,7 @@ from cases import (
     later,
 )
 
-from sequora_orchestration.domain.case import Case, Change, Order
+from sequora_orchestration.domain.case import Case, Change, Order, Story
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.ledger_state import MOVES, State
 from sequora_orchestration.domain.timeline import Entry, history, timeline
@@ -133,10 +133,11 @@ def test_orders_of_people_stand_among_what_happened() -> None:
     ]
 
 
-def test_what_a_pause_came_too_late_for_does_not_show_it() -> None:
-    """The message was over by then."""
+@pytest.mark.parametrize("over", [a_message(S.DELIVERED), a_message(S.SENT, receipt_at=None), a_message(S.HELD)])
+def test_what_a_pause_came_too_late_for_does_not_show_it(over: Story) -> None:
+    """The message was over by then, given up, or a person's."""
     pause = Order(at=NOW + HOUR, who="ben", verb="pause", kind="all", why="an exercise")
-    message = a_message(S.DELIVERED, changes=[a_change(NOW, None, S.QUEUED)])
+    message = replace(over, changes=[a_change(NOW, None, S.QUEUED)])
     entries = timeline(a_case(message, around=replace(later(DAY), orders=[pause]))).entries
     assert not [one for one in entries if "paused" in one.what]
 

@@ -1,12 +1,14 @@
 """Was the nurse told, when, and if not why not; and must somebody act."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from care import NOW
 from cases import (
     AROUND,
     DAY,
+    DELAYS,
     HOUR,
     MINUTE,
     NURSE,
@@ -20,7 +22,7 @@ from cases import (
     later,
 )
 
-from sequora_orchestration.domain.case import Case, Order, Story, TaskCase
+from sequora_orchestration.domain.case import Case, Circumstances, Order, Story, TaskCase, TaskTimes
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
@@ -28,6 +30,8 @@ from sequora_orchestration.domain.verdict import is_healthy, verdicts
 
 PAUSED = replace(AROUND, pauses=[Pause(kind="all", paused_at=NOW, paused_by="maya", why="an exercise")])
 IN_TWO_MINUTES = later(2 * MINUTE)
+GOING_OUT = replace(IN_TWO_MINUTES, kinds_going_out=frozenset({"task-created"}))
+WARNED_OF = NOW + 20 * MINUTE
 NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMIN can be texted"
 
 
@@ -212,6 +216,187 @@ def test_somebody_must_act_and_what_to_do_is_said(case: Case, parts: list[str]) 
     assert not is_healthy(verdicts(case)), said(case)
     for part in parts:
         assert part in said(case)
+
+
+A_WARNING: dict[str, Any] = {"kind": "sla-warning", "id": "warning-1", "sla_due_at": NOW + DAY}
+
+
+@pytest.mark.parametrize(
+    ("messages", "around", "parts"),
+    [
+        (
+            [
+                a_message(State.FAILED, NOW + MINUTE, reason="the user is not active", **A_WARNING),
+                a_report(State.SCHEDULED, NOW + MINUTE, because_of="warning-1", due_at=NOW + 3 * MINUTE, reason=NOBODY),
+            ],
+            later(2 * MINUTE),
+            [
+                "sla-warning: nurse nurse-1 (•••• 0101) was NOT reached: the user is not",
+                "nobody to",
+                "-> tell somebody",
+            ],
+        ),
+        (
+            [a_message(State.FAILED, NOW + MINUTE, **A_WARNING)],
+            later(3 * MINUTE),
+            ["sla-warning: nurse", "no supervisor was told", "-> tell a supervisor"],
+        ),
+        (
+            [a_message(State.QUEUED, **A_WARNING)],
+            later(40 * MINUTE),
+            ["sla-warning: nurse", "QUEUED, due for 40 min", "texts do not get through"],
+        ),
+        (
+            [a_message(State.IN_DOUBT, **A_WARNING)],
+            later(11 * MINUTE),
+            ["sla-warning: nurse", "MAY have been told", "for 11 min now", "Twilio console"],
+        ),
+        (
+            [a_message(State.SENT, NOW + MINUTE, urgency=0, **A_WARNING)],
+            later(8 * MINUTE),
+            ["sla-warning: nurse", "no receipt says that the text arrived, for 7 min", "no supervisor was told"],
+        ),
+        (
+            [a_message(State.HELD, NOW + MINUTE, reason="in doubt", **A_WARNING)],
+            later(3 * MINUTE),
+            [
+                "the sla-warning to recipient nurse-1",
+                "is HELD: in doubt; and no supervisor",
+                "`sequora release warning-1`",
+            ],
+        ),
+        (
+            [
+                a_message(State.FAILED, NOW + MINUTE, **A_WARNING),
+                a_report(State.QUEUED, NOW + 2 * MINUTE, because_of="warning-1"),
+            ],
+            later(9 * MINUTE),
+            ["sla-warning: nurse", "supervisor-1 (•••• 0121) was NOT told yet", "due for 7 min"],
+        ),
+        (
+            [a_report(State.QUEUED, because_of=None)],
+            later(9 * MINUTE),
+            ["nurse-unreached: supervisor supervisor-1 (•••• 0121) was NOT told yet", "texts do not get through"],
+        ),
+    ],
+)
+def test_trouble_after_a_text_that_arrived_is_told_once(
+    messages: list[Story], around: Circumstances, parts: list[str]
+) -> None:
+    """That the nurse was told of the task once says nothing of what is due since then."""
+    case = a_case(a_message(State.DELIVERED), *messages, sla_due_at=NOW + DAY, around=around)
+    found = verdicts(case)
+    assert [one.is_healthy for one in found] == [True, False], said(case)
+    for part in parts:
+        assert part in said(case)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [a_message(State.FAILED, **A_WARNING), a_report(State.SENT, because_of="warning-1")],
+        [a_message(State.FAILED, **A_WARNING), a_message(State.SENT, NOW + MINUTE, kind="sla-breach", id="alert")],
+        [a_message(State.FAILED, recipient_id="nurse-2", **A_WARNING)],
+        [a_message(State.SCHEDULED, due_at=NOW + DAY, **A_WARNING)],
+        [a_message(State.CANCELLED, **A_WARNING)],
+    ],
+)
+def test_what_is_in_hand_or_mended_is_no_trouble(messages: list[Story]) -> None:
+    """A supervisor was told, a later text arrived, or it is another nurse's."""
+    case = a_case(a_message(State.DELIVERED), *messages, sla_due_at=NOW + DAY, around=later(3 * MINUTE))
+    assert [one.is_healthy for one in verdicts(case)] == [True], said(case)
+
+
+def test_an_alert_that_reached_nobody_does_not_wait_for_the_escalation() -> None:
+    """The supervisors were to be told at once that the nurse was not reached, and there is none."""
+    alert = a_message(State.FAILED, NOW + MINUTE, kind="sla-breach", id="alert", sla_due_at=NOW)
+    report = a_report(State.SCHEDULED, because_of="alert", due_at=NOW + 3 * MINUTE, reason=NOBODY)
+    case = a_case(a_message(State.DELIVERED), alert, report, sla_due_at=NOW, around=later(2 * MINUTE))
+    assert "the supervisors are told at" in said(case)
+    assert "sla-breach: nurse nurse-1 (•••• 0101) was NOT reached" in said(case)
+    assert "-> tell somebody yourself" in said(case)
+
+
+def test_what_failed_of_a_closed_task_is_no_trouble() -> None:
+    """Nobody needs to act any more."""
+    failed = a_message(State.FAILED, **A_WARNING)
+    assert is_healthy(verdicts(a_case(a_message(State.DELIVERED), failed, status="RESOLVED", around=later(HOUR))))
+
+
+def near_its_sla(*messages: Story, minutes: int = 20, **fields: Any) -> TaskCase:
+    """Return the case of a task that was noticed two hours ago, and has its SLA in so many minutes."""
+    at = NOW - 2 * HOUR
+    told = a_message(State.DELIVERED, at)
+    return a_case(told, *messages, at=at, **{"sla_due_at": NOW + minutes * MINUTE, **fields})
+
+
+def test_a_warning_that_no_scan_has_made_needs_somebody() -> None:
+    """The schedule may be off."""
+    case = near_its_sla()
+    assert "nurse has not been warned, due for 40 min" in said(case)
+    assert "-> see whether the SLA scan runs" in said(case)
+    assert not is_healthy(verdicts(case))
+
+
+def test_a_pause_of_warnings_is_said_to_be_the_reason() -> None:
+    """Its end is what helps."""
+    assert "not been warned, due for 40 min: all messages are paused by maya" in said(near_its_sla(around=PAUSED))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        near_its_sla(minutes=46),
+        near_its_sla(minutes=70),
+        near_its_sla(status="RESOLVED"),
+        near_its_sla(a_message(State.DELIVERED, kind="sla-warning", sla_due_at=WARNED_OF)),
+        near_its_sla(
+            a_message(State.CANCELLED, kind="sla-warning", id="warning-1", sla_due_at=WARNED_OF, ended_by="maya")
+        ),
+        near_its_sla(around=replace(AROUND, workflows_live_at=NOW - 10 * MINUTE)),
+        near_its_sla(around=replace(AROUND, kinds_going_out=frozenset({"sla-warning"}))),
+        replace(near_its_sla(), times=TaskTimes(id="task-1", created_at=NOW - DAY, updated_at=NOW - MINUTE)),
+    ],
+)
+def test_a_warning_is_missed_only_when_some_scan_should_have_made_it(case: TaskCase) -> None:
+    """Not before three scans, nor where there is one, nor for a task that has just changed."""
+    assert is_healthy(verdicts(case)), said(case)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        a_case(a_message(State.QUEUED), around=replace(GOING_OUT, kinds_going_out=frozenset({"check-in"}))),
+        a_case(a_message(State.SCHEDULED, due_at=NOW), around=GOING_OUT),
+        a_case(around=GOING_OUT),
+    ],
+)
+def test_what_waits_while_texts_go_out_waits_its_turn(case: TaskCase) -> None:
+    """A sender that may send one segment a second takes minutes for a hundred tasks, and all is as set."""
+    assert is_healthy(verdicts(case)), said(case)
+    assert "waits its turn" in said(case)
+
+
+@pytest.mark.parametrize("messages", [[], [a_message(State.SCHEDULED, due_at=NOW)], [a_message(State.SENDING)]])
+def test_texts_of_other_kinds_do_not_excuse_what_nobody_has_claimed(messages: list[Story]) -> None:
+    """The sensor of its own kind may have stopped; nor what has hung since it was claimed."""
+    others = replace(IN_TWO_MINUTES, kinds_going_out=frozenset({"sla-warning"}))
+    assert not is_healthy(verdicts(a_case(*messages, around=others)))
+
+
+@pytest.mark.parametrize(("minutes", "healthy"), [(29, True), (31, False)])
+def test_a_doubt_may_take_as_long_as_its_window_is_set_and_some_minutes(minutes: int, *, healthy: bool) -> None:
+    """A list that lags by twenty minutes has been allowed for."""
+    around = replace(later(minutes * MINUTE), delays=replace(DELAYS, doubt=21 * MINUTE))
+    assert is_healthy(verdicts(a_case(a_message(State.IN_DOUBT), around=around))) == healthy
+
+
+@pytest.mark.parametrize(("seconds", "healthy"), [(301, True), (361, False)])
+def test_a_missing_receipt_leaves_the_sensor_its_time(seconds: int, *, healthy: bool) -> None:
+    """It tells the supervisors once the receipt is late, not since the text was sent."""
+    case = a_case(a_message(State.SENT, urgency=0), around=later(seconds * SECOND))
+    assert is_healthy(verdicts(case)) == healthy, said(case)
+    assert ("a supervisor is told next" in said(case)) == healthy
 
 
 @pytest.mark.parametrize("state", State)

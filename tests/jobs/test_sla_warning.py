@@ -19,7 +19,7 @@ from runs import Runs, failure, metadata
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import SCAN_LEASE, Ledger
+from sequora_orchestration.resources.ledger import MANY, SCAN_LEASE, Ledger
 from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
@@ -158,6 +158,18 @@ def test_hundreds_are_warned_in_one_scan_the_most_severe_first(care: Care, runs:
     severities = [text.body.split()[6] for text in texts]
     assert severities == ["CRITICAL"] * 50 + ["HIGH"] * 50 + ["MODERATE"] * 50 + ["LOW"] * 50
     assert warnings(scan(runs)) == []
+
+
+@pytest.mark.parametrize("count", [MANY, MANY + 1])
+def test_only_the_steps_of_a_small_scan_tell_their_story(care: Care, runs: Runs, phones: Phones, count: int) -> None:
+    """In a big one it would be a statement more between any two texts."""
+    nurse = care.a_nurse()
+    for _ in range(count):
+        a_task(care, NOW + timedelta(minutes=5), nurse)
+    result = scan(runs)
+    for _ in range(count):
+        phones(NURSE_PHONE).received_text()
+    assert {"timeline" in metadata(result, step) for step in warnings(result)} == {count == MANY}
 
 
 def test_one_bad_task_fails_in_its_step_and_stops_no_other(care: Care, runs: Runs, phones: Phones) -> None:
