@@ -2,8 +2,18 @@
 
 from dagster import AssetCheckSpec, AssetSpec, FreshnessPolicy
 
-from sequora_orchestration.domain.health import INSIDE, LONGEST_DOUBT, OLDEST_SCAN, OLDEST_TICK, UNANSWERED_AFTER
+from sequora_orchestration.domain.health import (
+    INSIDE,
+    OLDEST_FIGURES,
+    OLDEST_SCAN,
+    OLDEST_TICK,
+    SETTLED_WITHIN,
+    UNANSWERED_AFTER,
+)
 from sequora_orchestration.resources.ticks import SLA_SCAN
+
+# What is not measured any more keeps its last figures, and the colour of its checks: it must not look like news.
+MEASURED = FreshnessPolicy.time_window(fail_window=OLDEST_FIGURES, warn_window=OLDEST_FIGURES * 2 / 3)
 
 SLA_SCANS = AssetSpec(
     SLA_SCAN,
@@ -19,6 +29,7 @@ TEXT_LATENCY = AssetSpec(
     "text_latency",
     group_name="texts",
     kinds={"postgres"},
+    freshness_policy=MEASURED,
     description="How long nurses have waited for the texts about new tasks, over the last hour.\n\n"
     "*to text*: from when a task was owed a text (its creation, or its last change) until Twilio had accepted it. "
     "*to delivered*: until we knew that it had arrived; receipts are asked for after 15 s at first. "
@@ -30,6 +41,7 @@ DELIVERIES = AssetSpec(
     "deliveries",
     group_name="texts",
     kinds={"postgres", "twilio"},
+    freshness_policy=MEASURED,
     description="What became of the texts of the last hour, and what is in doubt or held now.\n\n"
     "*undelivered* is also given by Twilio's error code. *failed* was not sent: the reasons are in `sequora status`.",
 )
@@ -37,6 +49,7 @@ BACKLOG = AssetSpec(
     "backlog",
     group_name="work",
     kinds={"postgres"},
+    freshness_policy=MEASURED,
     description="What is due and not sent yet, and whether somebody notices it.\n\n"
     "*oldest due* is the age of what has waited longest. *paused* is kept back by an operator (`sequora pause`). "
     "*oldest tick* is the age of the last good tick of the sensor that has been silent for longest.",
@@ -45,6 +58,7 @@ ON_CALL = AssetSpec(
     "on_call",
     group_name="people",
     kinds={"postgres"},
+    freshness_policy=MEASURED,
     description="Who can be told when a nurse does not act or cannot be reached: active supervisors with a phone that "
     "can be texted, and the admins who are told if there is no supervisor.",
 )
@@ -53,7 +67,7 @@ EVERY_NEW_TASK_IS_ANSWERED = AssetCheckSpec(
     "every_new_task_is_answered",
     asset=BACKLOG.key,
     description=f"No open task is older than {UNANSWERED_AFTER.seconds} s without a text or a reason for none on "
-    "record.",
+    "record. Where SEQUORA_SENDER_RATE is set, tasks may wait for their turn while texts are going out.",
 )
 EVERY_SENSOR_TICKS = AssetCheckSpec(
     "every_sensor_ticks",
@@ -64,7 +78,8 @@ EVERY_SENSOR_TICKS = AssetCheckSpec(
 NOTHING_IN_DOUBT_FOR_LONG = AssetCheckSpec(
     "nothing_in_doubt_for_long",
     asset=DELIVERIES.key,
-    description=f"No text has been in doubt for longer than {LONGEST_DOUBT.seconds // 60} minutes.",
+    description="No text has been in doubt for longer than SEQUORA_DOUBT_WINDOW and "
+    f"{SETTLED_WITHIN.seconds // 60} minutes.",
 )
 TWILIO_TAKES_TEXTS = AssetCheckSpec(
     "twilio_takes_texts",

@@ -6,6 +6,7 @@ by rules of its own.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from dagster import (
@@ -34,7 +35,7 @@ from sequora_orchestration.assets.catalog import (
     TWILIO_TAKES_TEXTS,
 )
 from sequora_orchestration.domain.halts import Provider
-from sequora_orchestration.domain.health import INSIDE, LONGEST_DOUBT, silent_sensors
+from sequora_orchestration.domain.health import INSIDE, longest_doubt, silent_sensors
 from sequora_orchestration.jobs.delivery import NOBODY, on_call
 from sequora_orchestration.resources.care_database import CareDatabase, open_care_database
 from sequora_orchestration.resources.ledger import Ledger, open_ledger
@@ -46,6 +47,7 @@ from sequora_orchestration.resources.measurements import (
     open_measurements,
 )
 from sequora_orchestration.resources.ticks import good_tick_ages
+from sequora_orchestration.settings import DeliverySettings
 
 # Of the broker's priorities the last: it measures when nobody waits for a text. (In Redis 0 is the first, and what runs
 # without this tag have.)
@@ -63,6 +65,7 @@ class Instruments:
     ledger: Ledger
     care: CareDatabase
     sensors: list[str]
+    longest_doubt: timedelta
 
 
 class InstrumentsResource(ConfigurableResource[Instruments]):
@@ -77,6 +80,7 @@ class InstrumentsResource(ConfigurableResource[Instruments]):
             ledger=open_ledger(),
             care=open_care_database(),
             sensors=self.sensors,
+            longest_doubt=longest_doubt(DeliverySettings.load().sequora_doubt_window),
         )
 
 
@@ -96,7 +100,7 @@ def figures(
     """Measure how well it goes. It reads, and changes nothing."""
     measurements = instruments.measurements
     yield of_text_latency(measurements.text_latency())
-    yield of_deliveries(measurements.deliveries(), instruments.ledger.provider())
+    yield of_deliveries(measurements.deliveries(), instruments.ledger.provider(), instruments.longest_doubt)
     ticks = good_tick_ages(context.instance, instruments.sensors)
     yield of_backlog(measurements.backlog(), measurements.unanswered_tasks(), ticks)
     yield of_on_call([user.role for user in on_call(instruments.care, instruments.ledger)])
@@ -125,8 +129,8 @@ def of_text_latency(latency: TextLatency) -> MaterializeResult[None]:
     )
 
 
-def of_deliveries(deliveries: Deliveries, provider: Provider) -> MaterializeResult[None]:
-    """Return the deliveries as they are plotted, and whether they are in order."""
+def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta) -> MaterializeResult[None]:
+    """Return the deliveries as they are plotted, and whether they are in order: none is in doubt for longer."""
     doubt = deliveries.longest_doubt
     return _measured(
         DELIVERIES.key,
@@ -145,7 +149,7 @@ def of_deliveries(deliveries: Deliveries, provider: Provider) -> MaterializeResu
             f"a text has been in doubt for {doubt:.0f} s, of {deliveries.in_doubt} in doubt: see whether the sensor "
             "`doubtful_texts` ticks, why runs of `settle_doubtful_texts` fail, and whether Twilio's message list can "
             "be read; nothing is sent twice meanwhile"
-            if doubt is not None and doubt > LONGEST_DOUBT.total_seconds()
+            if doubt is not None and doubt > longest.total_seconds()
             else None,
         ),
         _checked(
@@ -178,7 +182,7 @@ def of_backlog(backlog: Backlog, unanswered: list[str], ticks: dict[str, float |
             f"{', '.join(unanswered[:NAMED])}: see whether the sensors `new_escalation_tasks_…` tick, whether runs of "
             "`notify_nurse_task` wait or fail, and whether workers are up (`sequora doctor`); nurses must be told by "
             "other means until then"
-            if unanswered
+            if unanswered and not backlog.pace.explains_waiting
             else None,
         ),
         _checked(

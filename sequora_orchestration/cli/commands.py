@@ -240,9 +240,10 @@ def _order(verb: str, id_: str, kind: str | None, why: str, who: str | None) -> 
 def heartbeat() -> None:
     """Ask for SEQUORA_HEARTBEAT_URL every half minute, as long as all is well.
 
-    A process of the Procfile. Well is: nothing has been due for 5 minutes, SLAs were scanned within 15, and every
-    sensor ticks. If that ends, or the host does, no heartbeat comes, and whoever serves the URL raises the alarm. One
-    line is logged when it changes. Without a URL it does nothing.
+    A process of the Procfile. Well is: nothing has been due for 5 minutes (but for its turn at SEQUORA_SENDER_RATE,
+    while texts are going out), SLAs were scanned within 15, and every sensor ticks. If that ends, or the host does, no
+    heartbeat comes, and whoever serves the URL raises the alarm. One line is logged when it changes. Without a URL, or
+    with a setting that is wrong, which it says, it does nothing.
     """
     import logging
 

@@ -5,6 +5,9 @@ raises the alarm. So it is noticed as well that this host is gone, or its networ
 a page for others to ask (`/healthz`) would need somebody outside to ask it, through whatever guards this network.
 
 Nothing is asked for while anything is amiss, and nothing is ever said of failure: not every service has a way to.
+
+The processes of the Procfile live and die together, so this one never ends by itself: a setting of its own that is
+wrong must not stop the workers.
 """
 
 import logging
@@ -13,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NoReturn
 
 import requests
 
@@ -27,24 +30,42 @@ PERIOD = 30
 PATIENCE = 5
 
 
-def heartbeat() -> None:
-    """Beat until the process is ended. Raises SettingError."""
+def heartbeat() -> NoReturn:
+    """Beat until the process is ended, or say why not, and wait for that."""
     # There is nothing to put in order at the end: a signal ends the process at once, whatever it waits for.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    url = HeartbeatSettings.load().sequora_heartbeat_url
+    try:
+        url = _url()
+    except SettingError as error:
+        LOG.error("no heartbeat is sent: %s", error)  # noqa: TRY400  # a sentence for whoever set it, not a traceback
+        _wait()
     if url is None:
         LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
-        while True:
-            signal.pause()
-    if not os.environ.get("DAGSTER_HOME"):
-        raise SettingError("DAGSTER_HOME is not set: give the directory with Dagster's configuration.")
-    from sequora_orchestration.definitions import SENSORS
-
-    heart = Heart(url, lambda: vital_signs([sensor.name for sensor in SENSORS]))
+        _wait()
+    heart = Heart(url, _signs)
     while True:
         heart.beat()
         time.sleep(PERIOD)
+
+
+def _url() -> str | None:
+    """Return what is to be asked for. Raises SettingError."""
+    url = HeartbeatSettings.load().sequora_heartbeat_url
+    if url and not os.environ.get("DAGSTER_HOME"):
+        raise SettingError("DAGSTER_HOME is not set: give the directory with Dagster's configuration.")
+    return url
+
+
+def _wait() -> NoReturn:
+    while True:
+        signal.pause()
+
+
+def _signs() -> VitalSigns:
+    from sequora_orchestration.definitions import SENSORS
+
+    return vital_signs([sensor.name for sensor in SENSORS])
 
 
 def vital_signs(sensors: Collection[str]) -> VitalSigns:
@@ -58,6 +79,7 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
     with DagsterInstance.get() as instance:
         return VitalSigns(
             oldest_due=backlog.oldest_due,
+            pace=backlog.pace,
             last_scan=last_scan_age(instance),
             ticks=good_tick_ages(instance, sensors),
         )
@@ -90,7 +112,7 @@ class Heart:
         """Ask for the URL; return what was wrong with that, if anything, without the URL."""
         try:
             answer = requests.get(self.url, timeout=PATIENCE)
-        except requests.RequestException as error:
+        except Exception as error:  # noqa: BLE001  # an address may be odd in ways that only others know
             return type(error).__name__
         return None if answer.ok else f"SEQUORA_HEARTBEAT_URL answers {answer.status_code}"
 

@@ -9,7 +9,7 @@ messages are claimed again by another. So there is an alarm
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 BELONGS_TOGETHER = timedelta(hours=1)
 AGAIN_AND_AGAIN = 3
@@ -22,7 +22,6 @@ LONGEST = 300
 class FailedRun:
     """Why a run has failed."""
 
-    run_id: str
     job: str
     error: str
     """The class of the error, or what Dagster says of a run whose process is gone."""
@@ -40,20 +39,27 @@ class FailedRun:
 
 
 def is_alarming(failed: FailedRun, *, failures: int, told: bool) -> bool:
-    """Tell whether to raise the alarm; `failures` have come of this within the hour, and `told` if it was said then.
-
-    None is left if even the run in question failed longer ago: that is no news.
-    """
+    """Tell whether to raise the alarm: the hour's `failures` of this, with this one; `told` if it was said."""
     return not told and failures >= (1 if failed.cause else AGAIN_AND_AGAIN)
 
 
-def alarm_text(failed: FailedRun, *, failures: int, since: datetime, link: str) -> str:
-    """Return what an engineer is told; `since` is when the first of these failures came."""
+def is_news(failed_at: datetime, *, now: datetime) -> bool:
+    """Tell whether a failure is so young that it is counted, and told; of an older one nobody is woken."""
+    return failed_at > now - BELONGS_TOGETHER
+
+
+def alarm_text(failed: FailedRun, *, failures: int, since: datetime, now: datetime, where: str) -> str:
+    """Return what an engineer is told: `since` is when the first of these failures came, `where` is where to look."""
     what = failed.sentence or failed.error
     runs = (
         f"a run of {failed.job} failed"
         if failures == 1
-        else f"{failures} runs failed since {since:%H:%M %Z}, now of {failed.job}"
+        else f"{failures} runs failed since {_in_utc(since, now)}, now of {failed.job}"
     )
-    end = f"\n{link}"
+    end = f"\n{where}"
     return f"Sequora: {runs} ({what}"[: LONGEST - len(end) - 1] + ")" + end
+
+
+def _in_utc(moment: datetime, now: datetime) -> str:
+    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -13,8 +13,8 @@ UNANSWERED_AFTER = timedelta(seconds=60)
 INSIDE = timedelta(seconds=10)
 """What a nurse should wait at most: the share of texts that kept to it is a figure."""
 
-LONGEST_DOUBT = timedelta(minutes=10)
-"""A text in doubt is settled or held within a few minutes, while the phone company's list can be read."""
+SETTLED_WITHIN = timedelta(minutes=9)
+"""When its window is over, a text in doubt is settled or held in minutes, if the phone company's list can be read."""
 
 OLDEST_DUE = timedelta(minutes=5)
 """A claim that nobody takes up is made again after 30 s, 1, 2 and 4 minutes: by then somebody should look."""
@@ -25,6 +25,37 @@ OLDEST_TICK = timedelta(seconds=60)
 OLDEST_SCAN = timedelta(minutes=15)
 """The scan for SLAs that are near is made every 5 minutes: three in a row are missing."""
 
+OLDEST_FIGURES = timedelta(minutes=15)
+"""They are measured every 5 minutes, too."""
+
+GOING_OUT = timedelta(seconds=60)
+"""Texts are going out if one did within this time: a run that hands them in takes seconds, and so does the next."""
+
+
+def longest_doubt(window: timedelta) -> timedelta:
+    """Return for how long a text may be in doubt: `window` is for it to show up in the phone company's list."""
+    return window + SETTLED_WITHIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How texts go out."""
+
+    has_rate: bool
+    """Whether the sender's rate is set: then many texts wait for their turn, as was wanted."""
+
+    last_sent: float | None
+    """Seconds since the last text was sent; None if that was more than an hour ago."""
+
+    next_slot: float | None
+    """Seconds until the rate allows the next segment; negative if it does, None if it never kept one waiting."""
+
+    @property
+    def explains_waiting(self) -> bool:
+        """Whether it is for the rate that texts wait: they are going out, or one waits for its turn just now."""
+        is_sending = self.last_sent is not None and self.last_sent <= GOING_OUT.total_seconds()
+        return self.has_rate and (is_sending or (self.next_slot is not None and self.next_slot > 0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VitalSigns:
@@ -32,6 +63,8 @@ class VitalSigns:
 
     oldest_due: float | None
     """Of the message that has been due for longest; None if none waits, or only by an operator's order."""
+
+    pace: Pace
 
     last_scan: float | None
     """Of the last scan for SLAs that are near; None if there was none yet."""
@@ -43,7 +76,8 @@ class VitalSigns:
 def complaints(signs: VitalSigns) -> list[str]:
     """Return a sentence for each sign that is out of its bounds."""
     found = []
-    if signs.oldest_due is not None and signs.oldest_due > OLDEST_DUE.total_seconds():
+    is_late = signs.oldest_due is not None and signs.oldest_due > OLDEST_DUE.total_seconds()
+    if is_late and not signs.pace.explains_waiting:
         found.append(f"a message has been due for {signs.oldest_due:.0f} s")
     if signs.last_scan is None:
         found.append("no scan for SLAs that are near was made yet")

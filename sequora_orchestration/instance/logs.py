@@ -9,7 +9,9 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from sequora_orchestration.settings import LogSettings
+from sequora_orchestration.settings import LogSettings, SettingError
+
+LOG = logging.getLogger(__name__)
 
 # What a line is about, where it is known. A run of one message has its ids in its tags, a log line may have its own.
 IDS = ("run", "claim", "task", "episode", "notification")
@@ -20,13 +22,17 @@ _OF_TAGS = {"claim": "dagster/run_key", "task": "sequora/task_id", "episode": "s
 def write_lines(level: int | str = logging.WARNING) -> None:
     """Let everything that is logged in this process be written to stderr in the format that is set.
 
-    Raises SettingError.
+    Where that is none of those there are it is text, and this is said: it keeps no process from its work.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_formatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Dagster makes a logger for the console for each run, of this class, and formats it for people.
     logging.setLoggerClass(_Console)
+    try:
+        LogSettings.load()
+    except SettingError as error:
+        LOG.error("the log is text: %s", error)  # noqa: TRY400  # a sentence for whoever set it, not a traceback
 
 
 class _Console(logging.Logger):
@@ -39,7 +45,11 @@ class _Console(logging.Logger):
 
 
 def _formatter() -> logging.Formatter:
-    return JsonLine() if LogSettings.load().sequora_log_format == "json" else TextLine()
+    try:
+        is_json = LogSettings.load().sequora_log_format == "json"
+    except SettingError:
+        is_json = False
+    return JsonLine() if is_json else TextLine()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

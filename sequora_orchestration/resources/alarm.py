@@ -1,30 +1,36 @@
 """How an engineer is told: by a webhook, or by a text."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import requests
 
-from sequora_orchestration.domain.answers import Accepted
+from sequora_orchestration.domain.answers import Accepted, Unclear
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.settings import AlarmSettings, SettingError
 
-# Seconds. Whoever raises an alarm has other things to do.
+# Seconds to connect, and to wait for an answer; and what the alarms of a tick may have taken when another is begun,
+# which then takes 43 s at most (10 by the webhook, 33 by text). Dagster gives a tick a minute; one that takes longer is
+# lost with all that it has noticed.
 PATIENCE = 5
 
 # For so long a text about trouble is worth arriving.
 WORTH = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Alarm:
-    """Tells an engineer, in whatever way there is."""
+    """Tells an engineer, in whatever way there is. One is made for each tick."""
 
     url: str | None = field(repr=False)
     """Takes a POST of `{"text": …}`, as Slack, Mattermost and Teams do. Whoever knows it can raise alarms."""
 
     number: str | None = field(repr=False)
+    _is_given_up: bool = field(default=False, init=False)
+    _spent: float = field(default=0.0, init=False)
+    """Seconds."""
 
     @property
     def is_set(self) -> bool:
@@ -32,24 +38,50 @@ class Alarm:
         return bool(self.url or self.number)
 
     def raise_(self, text: str) -> "Raised":
-        """Tell it in every way there is. Whatever fails, it raises nothing."""
-        ways = [way for way, is_set in ((self._post, self.url), (self._text, self.number)) if is_set]
-        troubles = [trouble for way in ways if (trouble := way(text))]
-        return Raised(is_told=len(troubles) < len(ways), troubles=troubles)
+        """Tell it in every way there is. Whatever fails, it raises nothing.
 
-    def _post(self, text: str) -> str | None:
+        After an alarm that did not arrive, or when all have taken too long, nothing more is tried.
+        """
+        if self._is_given_up:
+            return Raised(is_told=False, troubles=[])
+        began = time.monotonic()
+        outcomes = [way(text) for way, is_set in ((self._post, self.url), (self._text, self.number)) if is_set]
+        self._spent += time.monotonic() - began
+        raised = Raised(
+            is_told=any(one.may_be_told for one in outcomes), troubles=[one.trouble for one in outcomes if one.trouble]
+        )
+        self._is_given_up = not raised.is_told or self._spent >= PATIENCE
+        return raised
+
+    def _post(self, text: str) -> "_Outcome":
         try:
             answer = requests.post(self.url or "", json={"text": text}, timeout=PATIENCE)
-        except requests.RequestException as error:
-            return f"SEQUORA_ALARM_URL cannot be reached ({type(error).__name__})"
-        return None if answer.ok else f"SEQUORA_ALARM_URL answers {answer.status_code}"
+        except requests.ReadTimeout:
+            return _Outcome(may_be_told=True, trouble="SEQUORA_ALARM_URL has the alarm, and does not answer in time")
+        except Exception as error:  # noqa: BLE001  # an address may be odd in ways that only others know
+            return _Outcome(trouble=f"SEQUORA_ALARM_URL cannot be reached ({type(error).__name__})")
+        return _TOLD if answer.ok else _Outcome(trouble=f"SEQUORA_ALARM_URL answers {answer.status_code}")
 
-    def _text(self, text: str) -> str | None:
+    def _text(self, text: str) -> "_Outcome":
         try:
             answer = open_sms_sender().send(e164(self.number), text, WORTH)
         except (SettingError, UnusablePhoneError) as error:
-            return f"SEQUORA_ALARM_NUMBER cannot be texted: {error}"
-        return None if isinstance(answer, Accepted) else f"SEQUORA_ALARM_NUMBER is not texted: {answer.reason}"
+            return _Outcome(trouble=f"SEQUORA_ALARM_NUMBER cannot be texted: {error}")
+        if isinstance(answer, Accepted):
+            return _TOLD
+        trouble = f"SEQUORA_ALARM_NUMBER: {answer.reason}"
+        return _Outcome(may_be_told=isinstance(answer, Unclear), trouble=trouble)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What came of one way. What may have arrived counts as told: it is not said over and over."""
+
+    may_be_told: bool = False
+    trouble: str | None = None
+
+
+_TOLD = _Outcome(may_be_told=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +89,10 @@ class Raised:
     """Whether an engineer was told, in at least one way."""
 
     is_told: bool
+    """Also where nobody knows, for no answer came in time."""
+
     troubles: list[str]
-    """Why not, of each way that did not work; no number, no URL."""
+    """What is wrong with each way that did not work; no number, no URL."""
 
 
 def open_alarm() -> Alarm:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine, RowMapping, TextClause
 
-from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER
+from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
 from sequora_orchestration.domain.message_kind import KINDS
 from sequora_orchestration.resources.database import NamedStatements, engine_for, execute
 from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS
-from sequora_orchestration.settings import DatabaseSettings
+from sequora_orchestration.settings import DatabaseSettings, DeliverySettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -64,14 +64,17 @@ class Backlog:
     oldest_due: float | None
     """Seconds for which the oldest has been due, of what is not kept back."""
 
+    pace: Pace
+
 
 class Measurements:
     """Reads the figures from the ledger. Database errors are raised."""
 
-    def __init__(self, engine: Engine, *, go_live_at: datetime | None = None) -> None:
+    def __init__(self, engine: Engine, *, go_live_at: datetime | None = None, has_rate: bool = False) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
         self._engine = engine
         self._go_live_at = go_live_at
+        self._has_rate = has_rate
 
     def _rows(self, statement: str | TextClause, **parameters: object) -> Sequence[RowMapping]:
         return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)[1]
@@ -89,7 +92,8 @@ class Measurements:
     def backlog(self) -> Backlog:
         """Return what waits."""
         (row,) = self._rows("backlog", kinds=list(KINDS))
-        return Backlog(**row)
+        (pace,) = self._rows("pace")
+        return Backlog(**row, pace=Pace(has_rate=self._has_rate, **pace))
 
     def unanswered_tasks(self) -> list[str]:
         """Return the ids of the open tasks for which nothing has happened for too long, the most severe first."""
@@ -107,4 +111,8 @@ class Measurements:
 def open_measurements() -> Measurements:
     """Return the measurements of the ledger on SUPABASE_DB_URL. Raises SettingError."""
     settings = DatabaseSettings.load()
-    return Measurements(engine_for(settings.supabase_db_url), go_live_at=settings.sequora_go_live_at)
+    return Measurements(
+        engine_for(settings.supabase_db_url),
+        go_live_at=settings.sequora_go_live_at,
+        has_rate=DeliverySettings.load().sequora_sender_rate is not None,
+    )

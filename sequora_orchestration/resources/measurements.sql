@@ -83,6 +83,15 @@ SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
            AS oldest_due
 FROM due;
 
+-- name: pace
+-- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next segment.
+SELECT (
+           SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
+           FROM orchestration.notification
+           WHERE sent_at > orchestration.clock() - interval '1 hour'
+       ) AS last_sent,
+       (SELECT extract(epoch FROM next_slot - orchestration.clock())::float FROM orchestration.provider) AS next_slot;
+
 -- name: unanswered_tasks
 -- Which open tasks have for longer than :grace neither a text nor a reason for none: nobody has claimed them (the
 -- question about new tasks, in `queues.sql`), or their message is under way all the time. An operator's pause is a reason.

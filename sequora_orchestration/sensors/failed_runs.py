@@ -14,20 +14,21 @@ from dagster import (
     InitResourceContext,
     ResourceParam,
     RunFailureSensorContext,
+    RunRecord,
     RunsFilter,
-    SkipReason,
     run_failure_sensor,
 )
 
-from sequora_orchestration.domain.alarm import BELONGS_TOGETHER, FailedRun, alarm_text, is_alarming
+from sequora_orchestration.domain.alarm import BELONGS_TOGETHER, FailedRun, alarm_text, is_alarming, is_news
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
 from sequora_orchestration.jobs.steps import CAUSE
 from sequora_orchestration.resources.alarm import Alarm, open_alarm
-from sequora_orchestration.settings import WebSettings
+from sequora_orchestration.settings import SettingError, WebSettings
 
 FAILURE_TAG, ALARM_TAG = "sequora/failure", "sequora/alarm"
 
-# What sensors and schedules launch has one of these. What a person launches she watches herself.
+# What sensors and schedules launch has one of these. What a person launches she watches herself; what she executes
+# again may have them too, but has a parent.
 LAUNCHED_BY_ITSELF = {"dagster/sensor_name", "dagster/schedule_name"}
 
 # Nobody waits for what is deleted and measured: that may be seen by day.
@@ -47,34 +48,63 @@ class AlarmResource(ConfigurableResource[Alarm]):
     default_status=DefaultSensorStatus.RUNNING,
     description="Notices runs that have failed and tells an engineer (SEQUORA_ALARM_URL, SEQUORA_ALARM_NUMBER): at "
     "once of what no other run will do better, of anything else when it fails three runs within an hour; and once an "
-    "hour for what belongs together. Runs that a person launches are hers to watch.",
+    "hour for what belongs together. Runs that a person launches or executes again are hers to watch.",
 )
-def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -> SkipReason | None:
-    """Tag the failed run with what it belongs to, and raise the alarm if that is due."""
+def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -> None:
+    """Tag the failed run with what it belongs to, and raise the alarm if that is due.
+
+    It never returns a reason to skip: Dagster would end the tick with this run, and see the next one in another tick.
+    """
     run = context.dagster_run
-    if run.job_name in SEEN_BY_DAY or not LAUNCHED_BY_ITSELF & run.tags.keys():
-        return None
-    if not alarm.is_set:
-        return SkipReason("Nobody is told: neither SEQUORA_ALARM_URL nor SEQUORA_ALARM_NUMBER is set.")
+    if not alarm.is_set or run.job_name in SEEN_BY_DAY or not is_launched_by_itself(run):
+        return
+    now = datetime.now(UTC)
+    record = context.instance.get_run_record_by_id(run.run_id)
+    if record is None or not is_news(failed_at(record), now=now):
+        return
     failed = why(context)
     context.instance.add_run_tags(run.run_id, {FAILURE_TAG: failed.belongs_to})
-    together = context.instance.get_run_records(
-        RunsFilter(
-            tags={FAILURE_TAG: failed.belongs_to},
-            statuses=[DagsterRunStatus.FAILURE],
-            updated_after=datetime.now(UTC) - BELONGS_TOGETHER,
+    together = [
+        other
+        for other in context.instance.get_run_records(
+            # A run is updated when it ends and when it is tagged, so this leaves out no news, but not all that is old.
+            RunsFilter(
+                tags={FAILURE_TAG: failed.belongs_to},
+                statuses=[DagsterRunStatus.FAILURE],
+                updated_after=now - BELONGS_TOGETHER,
+            )
         )
-    )
-    told = any(ALARM_TAG in record.dagster_run.tags for record in together)
-    if is_alarming(failed, failures=len(together), told=told):
-        since = min(record.create_timestamp for record in together)
-        link = WebSettings.load().run_url(run.run_id)
-        raised = alarm.raise_(alarm_text(failed, failures=len(together), since=since, link=link))
-        for trouble in raised.troubles:
-            context.log.warning(f"the alarm about run {run.run_id} does not arrive: {trouble}")
-        if raised.is_told:
-            context.instance.add_run_tags(run.run_id, {ALARM_TAG: "raised"})
-    return None
+        if is_launched_by_itself(other.dagster_run) and is_news(failed_at(other), now=now)
+    ]
+    told = any(ALARM_TAG in other.dagster_run.tags for other in together)
+    if not is_alarming(failed, failures=len(together), told=told):
+        return
+    since = min(map(failed_at, together))
+    raised = alarm.raise_(alarm_text(failed, failures=len(together), since=since, now=now, where=where_to_look(run)))
+    for trouble in raised.troubles:
+        context.log.warning(f"the alarm about run {run.run_id}: {trouble}")
+    if raised.is_told:
+        context.instance.add_run_tags(run.run_id, {ALARM_TAG: "raised"})
+
+
+def is_launched_by_itself(run: DagsterRun) -> bool:
+    """Tell whether no person has launched it, or executed it again."""
+    return run.parent_run_id is None and not LAUNCHED_BY_ITSELF.isdisjoint(run.tags)
+
+
+def failed_at(record: RunRecord) -> datetime:
+    """Return when a run ended."""
+    if record.end_time is None:
+        return record.update_timestamp
+    return datetime.fromtimestamp(record.end_time, UTC)
+
+
+def where_to_look(run: DagsterRun) -> str:
+    """Return a link to the run; a setting that is wrong must not keep the alarm, so without it, its id."""
+    try:
+        return WebSettings.load().run_url(run.run_id)
+    except SettingError:
+        return f"run {run.run_id}"
 
 
 def why(context: RunFailureSensorContext) -> FailedRun:
@@ -88,10 +118,9 @@ def why(context: RunFailureSensorContext) -> FailedRun:
         while error and error.cause:
             error = error.cause
         return FailedRun(
-            run_id=run.run_id,
             job=run.job_name,
             error=(error.cls_name if error else None) or "an error",
             cause=str(cause.value) if cause else None,
             sentence=said.description if said and cause else None,
         )
-    return FailedRun(run_id=run.run_id, job=run.job_name, error="its process ended, or it was not started")
+    return FailedRun(job=run.job_name, error="its process ended, or it was not started")

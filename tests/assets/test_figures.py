@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance
 from dagster._core.scheduler.instigation import TickStatus
+from dagster._utils.schedules import schedule_execution_time_iterator
 from kombu.transport.redis import PRIORITY_STEPS
 from phones import Phones
 from runs import Runs, failure
@@ -16,12 +18,15 @@ from ticks import a_tick
 
 from sequora_orchestration.definitions import SENSORS, defs
 from sequora_orchestration.domain.halts import ALL_KINDS
-from sequora_orchestration.domain.health import LONGEST_DOUBT, OLDEST_TICK, UNANSWERED_AFTER
+from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import Ledger, Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
+from sequora_orchestration.schedules.figures import figures_every_five_minutes
+from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import texts_without_receipt
+from sequora_orchestration.settings import DeliverySettings
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
@@ -200,6 +205,24 @@ def test_a_task_without_a_text_or_a_reason_turns_red(
     assert catalog.check("every_new_task_is_answered").passed
 
 
+@pytest.mark.parametrize("rate", ["", "1"])
+def test_a_task_may_wait_for_the_senders_rate_while_texts_go_out(
+    care: Care, runs: Runs, phones: Phones, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, rate: str
+) -> None:
+    """That is as set; but not where no rate is, nor when no text has gone out for a minute."""
+    monkeypatch.setenv("SEQUORA_SENDER_RATE", rate)
+    care.a_task(care.a_nurse("+12025550102"), created_at=NOW, updated_at=NOW)
+    text(care, runs, phones, after=UNANSWERED_AFTER)
+    phones("+12025550102").received_text()
+    care.a_task(care.a_nurse("+12025550103"), created_at=NOW, updated_at=NOW)
+    measure(runs)
+    assert catalog.check("every_new_task_is_answered").passed is (rate == "1")
+    assert catalog.figures("backlog")["unanswered tasks"] == 1
+    care.it_is(NOW + UNANSWERED_AFTER + GOING_OUT + SECOND)
+    measure(runs)
+    assert not catalog.check("every_new_task_is_answered").passed
+
+
 def test_a_reason_on_record_is_an_answer(care: Care, runs: Runs, catalog: Catalog) -> None:
     """A nurse without a phone, and an operator's pause."""
     care.a_task(care.a_nurse(None), created_at=NOW, updated_at=NOW)
@@ -213,15 +236,20 @@ def test_a_reason_on_record_is_an_answer(care: Care, runs: Runs, catalog: Catalo
     assert catalog.check("every_new_task_is_answered").passed
 
 
-def test_a_long_doubt_turns_red(care: Care, runs: Runs, phones: Phones, catalog: Catalog) -> None:
-    """After ten minutes in which it was not settled."""
+@pytest.mark.parametrize("window", ["1m", "2h"])
+def test_a_long_doubt_turns_red(
+    care: Care, runs: Runs, phones: Phones, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, window: str
+) -> None:
+    """After ten minutes in which it was not settled, or more where its window is longer."""
+    monkeypatch.setenv("SEQUORA_DOUBT_WINDOW", window)
+    longest = longest_doubt(DeliverySettings.load().sequora_doubt_window)
     phones.company.script(ResetBeforeAccepting(), to=NURSE_PHONE)
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
     runs.tick(NEW_TASKS)
-    care.it_is(NOW + LONGEST_DOUBT)
+    care.it_is(NOW + longest)
     measure(runs)
     assert catalog.check("nothing_in_doubt_for_long").passed
-    care.it_is(NOW + LONGEST_DOUBT + SECOND)
+    care.it_is(NOW + longest + SECOND)
     measure(runs)
     red = catalog.check("nothing_in_doubt_for_long")
     assert not red.passed
@@ -305,13 +333,26 @@ def test_measuring_is_what_the_broker_hands_out_last() -> None:
     assert defs.resolve_job_def("measure_figures").tags["dagster-celery/run_priority"] == str(max(PRIORITY_STEPS))
 
 
+def test_measuring_and_scanning_are_never_due_in_the_same_minute() -> None:
+    """Both are every five minutes; two worker processes would be busy at once, and a text would wait."""
+    minutes = {
+        schedule.name: {
+            at.minute for at in islice(schedule_execution_time_iterator(0, schedule.cron_schedule, "UTC"), 12)
+        }
+        for schedule in (every_five_minutes, figures_every_five_minutes)
+    }
+    assert [len(of_one) for of_one in minutes.values()] == [12, 12]
+    assert set.intersection(*minutes.values()) == set()
+
+
 def test_the_catalog_explains_itself() -> None:
-    """Each asset has a group and a description, each check says what holds."""
+    """Each asset has a group and a description and shows when it is old, each check says what holds."""
     repository = defs.get_repository_def()
     for key in repository.asset_graph.get_all_asset_keys():
         node = repository.asset_graph.get(key)
         assert node.description, key
         assert node.group_name != "default", key
         assert node.kinds, key
+        assert node.freshness_policy, key
     for check in repository.asset_graph.asset_check_keys:
         assert repository.asset_graph.get_check_spec(check).description, check

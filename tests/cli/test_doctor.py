@@ -271,6 +271,19 @@ def test_a_setting_that_makes_no_sense_is_named_without_its_value(monkeypatch: p
     assert SECRET not in repr(finding)
 
 
+def test_settings_of_the_alarm_the_heartbeat_the_web_ui_and_the_log_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody would be alarmed, and nothing else would say so. Of several classes, each."""
+    names = ("SEQUORA_WEB_URL", "SEQUORA_ALARM_URL", "SEQUORA_HEARTBEAT_URL", "SEQUORA_LOG_FORMAT")
+    for name in names:
+        monkeypatch.setenv(name, SECRET)
+    finding = look(environment_area)["settings"]
+    assert finding.level is Level.FAIL
+    assert [name for name in names if name not in finding.said] == []
+    assert SECRET not in repr(finding)
+
+
 # ── The care database ───────────────────────────────────────────────────────────────────────────────────
 
 

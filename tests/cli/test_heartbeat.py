@@ -17,15 +17,16 @@ from webhook import Webhook, running_webhook
 
 from sequora_orchestration.cli.heartbeat import Heart, vital_signs
 from sequora_orchestration.domain.halts import ALL_KINDS
-from sequora_orchestration.domain.health import OLDEST_DUE, VitalSigns
+from sequora_orchestration.domain.health import OLDEST_DUE, Pace, VitalSigns
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.resources.ledger import Ledger, Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
 
-WELL = VitalSigns(oldest_due=None, last_scan=1.0, ticks={})
-ILL = VitalSigns(oldest_due=301.0, last_scan=1.0, ticks={})
+AT_ONCE = Pace(has_rate=False, last_sent=None, next_slot=None)
+WELL = VitalSigns(oldest_due=None, pace=AT_ONCE, last_scan=1.0, ticks={})
+ILL = VitalSigns(oldest_due=301.0, pace=AT_ONCE, last_scan=1.0, ticks={})
 
 
 @pytest.fixture
@@ -104,7 +105,9 @@ def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
     monkeypatch.setenv("SEQUORA_BROKER_URL", "redis://127.0.0.1:1/0")
-    assert vital_signs(["a_sensor"]) == VitalSigns(oldest_due=None, last_scan=None, ticks={"a_sensor": None})
+    assert vital_signs(["a_sensor"]) == VitalSigns(
+        oldest_due=None, pace=AT_ONCE, last_scan=None, ticks={"a_sensor": None}
+    )
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
     ledger.claim(NEW_TASKS)
     care.it_is(NOW + OLDEST_DUE + timedelta(seconds=1))
@@ -158,11 +161,45 @@ def test_sigterm_ends_it_at_once_even_while_it_waits_for_an_answer(tmp_path: Pat
     process.stdout.close()
 
 
-@pytest.mark.parametrize("url", ["hc-ping.com/1", "ftp://hc-ping.com/1", "https://"])
-def test_a_url_that_is_none_is_refused_with_a_sentence(url: str) -> None:
-    """Before anything else, and without repeating it."""
-    process = heartbeat(SEQUORA_HEARTBEAT_URL=url)
-    output, _ = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert output.startswith("SEQUORA_HEARTBEAT_URL must begin with http:// or https://")
-    assert "hc-ping.com/1" not in output
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"SEQUORA_HEARTBEAT_URL": "hc-ping.com/1"}, "SEQUORA_HEARTBEAT_URL must begin with http:// or https://"),
+        ({"SEQUORA_HEARTBEAT_URL": "ftp://hc-ping.com/1"}, "SEQUORA_HEARTBEAT_URL must begin with http:// or https://"),
+        ({"SEQUORA_HEARTBEAT_URL": "https://"}, "SEQUORA_HEARTBEAT_URL must begin with http:// or https://"),
+        ({"SEQUORA_HEARTBEAT_URL": "https://hc-ping.com/1", "DAGSTER_HOME": ""}, "DAGSTER_HOME is not set"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_said_and_stops_no_other_process(environment: dict[str, str], sentence: str) -> None:
+    """The processes of the Procfile live and die together: it waits for its end. What was set is not repeated."""
+    process = heartbeat(**environment)
+    assert process.stdout
+    said = process.stdout.readline()
+    assert f" ERROR sequora_orchestration.cli.heartbeat: no heartbeat is sent: {sentence}" in said
+    assert "hc-ping.com/1" not in said
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    with process.stdout as output:
+        assert output.read() == ""
+
+
+def test_a_log_format_that_is_none_does_not_end_it() -> None:
+    """It is said, as text, and what it has to say follows."""
+    process = heartbeat(SEQUORA_LOG_FORMAT="xml", SEQUORA_HEARTBEAT_URL="")
+    assert process.stdout
+    assert "the log is text: SEQUORA_LOG_FORMAT " in process.stdout.readline()
+    assert "SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent" in process.stdout.readline()
+    process.terminate()
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    process.stdout.close()
+
+
+def test_whatever_breaks_while_it_asks_is_said_by_its_class_and_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    """An address that passes as one, and that no library can read."""
+    heart = Heart("http://[a-secret/", lambda: WELL)
+    for _ in range(2):
+        heart.beat()
+    (line,) = caplog.messages
+    assert line.startswith("the heartbeat does not arrive: ")
+    assert "a-secret" not in line

@@ -5,10 +5,22 @@ from typing import Any
 
 import pytest
 
-from sequora_orchestration.domain.health import OLDEST_DUE, OLDEST_SCAN, OLDEST_TICK, VitalSigns, complaints
+from sequora_orchestration.domain.health import (
+    GOING_OUT,
+    OLDEST_DUE,
+    OLDEST_SCAN,
+    OLDEST_TICK,
+    Pace,
+    VitalSigns,
+    complaints,
+    longest_doubt,
+)
 
 SECOND = timedelta(seconds=1)
-WELL: dict[str, Any] = {"oldest_due": None, "last_scan": 1.0, "ticks": {"a_sensor": 1.0}}
+AT_ONCE = Pace(has_rate=False, last_sent=1.0, next_slot=None)
+WELL: dict[str, Any] = {"oldest_due": None, "pace": AT_ONCE, "last_scan": 1.0, "ticks": {"a_sensor": 1.0}}
+LATE = {**WELL, "oldest_due": (OLDEST_DUE + SECOND).total_seconds()}
+A_MINUTE = GOING_OUT.total_seconds()
 
 
 @pytest.mark.parametrize(
@@ -42,4 +54,32 @@ def test_what_is_out_of_bounds_is_named(sign: dict[str, Any], sentence: str) -> 
 
 def test_everything_that_is_out_of_bounds_is_named() -> None:
     """Not only the first."""
-    assert len(complaints(VitalSigns(oldest_due=1e6, last_scan=1e6, ticks={"a_sensor": 1e6}))) == 3
+    assert len(complaints(VitalSigns(oldest_due=1e6, pace=AT_ONCE, last_scan=1e6, ticks={"a_sensor": 1e6}))) == 3
+
+
+@pytest.mark.parametrize(("last_sent", "next_slot"), [(0.0, None), (A_MINUTE, -1.0), (A_MINUTE + 1, 0.1), (None, 3.0)])
+def test_whoever_waits_for_the_senders_rate_is_no_complaint(last_sent: float | None, next_slot: float | None) -> None:
+    """While texts are going out, or one waits for its turn; all else is complained of as ever."""
+    pace = Pace(has_rate=True, last_sent=last_sent, next_slot=next_slot)
+    assert complaints(VitalSigns(**{**LATE, "pace": pace})) == []
+    assert len(complaints(VitalSigns(**{**LATE, "pace": pace, "last_scan": None}))) == 1
+
+
+@pytest.mark.parametrize(
+    "pace",
+    [
+        AT_ONCE,
+        Pace(has_rate=False, last_sent=0.0, next_slot=1.0),
+        Pace(has_rate=True, last_sent=A_MINUTE + 1, next_slot=-1.0),
+        Pace(has_rate=True, last_sent=None, next_slot=None),
+    ],
+)
+def test_a_rate_excuses_nothing_where_it_is_not_set_or_nothing_goes_out(pace: Pace) -> None:
+    """A slot that was left over from when one was set, or workers that are gone."""
+    assert complaints(VitalSigns(**{**LATE, "pace": pace})) == ["a message has been due for 301 s"]
+
+
+def test_a_longer_window_is_a_longer_doubt() -> None:
+    """By default ten minutes."""
+    assert longest_doubt(timedelta(minutes=1)) == timedelta(minutes=10)
+    assert longest_doubt(timedelta(hours=1)) == timedelta(minutes=69)

@@ -11,7 +11,6 @@ from runs import Runs
 
 from sequora_orchestration.instance.logs import write_lines
 from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.settings import SettingError
 
 
 @pytest.fixture
@@ -133,8 +132,20 @@ def test_what_is_well_is_not_printed_by_default(capfd: pytest.CaptureFixture[str
     assert line.endswith("WARNING sequora_orchestration.test: look")
 
 
-def test_another_format_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That names the setting and what may stand there."""
+def test_a_format_that_is_none_is_said_once_and_keeps_no_run_from_its_work(
+    care: Care, runs: Runs, phones: Phones, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It logs for people then; the sentence names the setting and what may stand there."""
     monkeypatch.setenv("SEQUORA_LOG_FORMAT", "xml")
-    with pytest.raises(SettingError, match=r"SEQUORA_LOG_FORMAT .*: give text, for people, or json, for programs\."):
-        write_lines()
+    write_lines()
+    nurse_phone = "+12025550199"
+    care.a_task(care.a_nurse(None))
+    care.a_task(care.a_nurse(nurse_phone))
+    for result in runs.tick(NEW_TASKS):
+        assert result.success
+    phones(nurse_phone).received_text()
+    about_setting, *others = [line for line in capfd.readouterr().err.splitlines() if " DEBUG " not in line]
+    assert " ERROR sequora_orchestration.instance.logs: the log is text: SEQUORA_LOG_FORMAT " in about_setting
+    assert about_setting.endswith(": give text, for people, or json, for programs.")
+    (line,) = others
+    assert " WARNING notify_nurse_task.fetch_nurse: task " in line

@@ -1,16 +1,28 @@
 """An engineer is told of runs that fail: once for what belongs together, and not of what heals by itself."""
 
+import socket
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from care import NURSE_PHONE, Care
-from dagster import ExecuteInProcessResult, SkipReason, build_run_status_sensor_context, build_sensor_context
+from dagster import (
+    DagsterRun,
+    DagsterRunStatus,
+    ExecuteInProcessResult,
+    RunsFilter,
+    build_run_status_sensor_context,
+    build_sensor_context,
+)
+from dagster._core.utils import make_new_run_id
 from phones import Phones
 from runs import JOB_OF, Runs
 from webhook import Webhook, running_webhook
 
+from sequora_orchestration.domain import alarm as alarm_rules
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import Refuse
+from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.resources import alarm as alarms
 from sequora_orchestration.resources.alarm import Alarm
 from sequora_orchestration.resources.queues import NEW_EPISODES, NEW_TASKS, Queue
 from sequora_orchestration.sensors.claiming import run_request
@@ -39,9 +51,9 @@ def launched_by_sensor(runs: Runs, queue: Queue) -> list[ExecuteInProcessResult]
     ]
 
 
-def noticed(runs: Runs, result: ExecuteInProcessResult, alarm: Alarm) -> SkipReason | None:
-    """Let the sensor see a run that has failed, as Dagster shows it."""
-    run = runs.instance.get_run_by_id(result.run_id)
+def noticed(runs: Runs, result: ExecuteInProcessResult, alarm: Alarm, run: DagsterRun | None = None) -> None:
+    """Let the sensor see a run that has failed (this one's, or another that failed alike), as Dagster shows it."""
+    run = run or runs.instance.get_run_by_id(result.run_id)
     assert run
     context = build_run_status_sensor_context(
         sensor_name="failed_runs",
@@ -49,9 +61,33 @@ def noticed(runs: Runs, result: ExecuteInProcessResult, alarm: Alarm) -> SkipRea
         dagster_instance=runs.instance,
         dagster_run=run,
     ).for_run_failure()
-    answer = failed_runs(context, alarm=alarm)
-    assert answer is None or isinstance(answer, SkipReason)
-    return answer
+    assert failed_runs(context, alarm=alarm) is None
+
+
+class Ticks:
+    """The sensor as the daemon has it tick: it sees what has failed since its last tick, the first time nothing."""
+
+    def __init__(self, runs: Runs) -> None:
+        """Tick for the first time."""
+        self._runs = runs
+        self._cursor: str | None = None
+        self(Alarm(None, None))
+
+    def __call__(self, alarm: Alarm) -> int:
+        """Tick, and return how many runs were seen."""
+        with build_sensor_context(
+            instance=self._runs.instance, cursor=self._cursor, resources={"alarm": alarm}
+        ) as context:
+            ticked = failed_runs.evaluate_tick(context)
+        self._cursor = ticked.cursor
+        return len(ticked.dagster_run_reactions or [])
+
+
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """The URL of a channel that takes what it is told, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/a-secret"
 
 
 def failing_run(care: Care, runs: Runs) -> ExecuteInProcessResult:
@@ -153,7 +189,7 @@ def test_what_could_not_be_told_is_told_with_the_next_failure(care: Care, runs: 
     """A webhook that cannot be reached stops nothing, and swallows nothing."""
     gone = Alarm(f"http://127.0.0.1:{free_port()}/", None)
     for _ in range(3):
-        assert noticed(runs, failing_run(care, runs), gone) is None
+        noticed(runs, failing_run(care, runs), gone)
     noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
     (told,) = webhook.told
     assert told["text"].startswith("Sequora: 4 runs failed since ")
@@ -169,29 +205,126 @@ def test_a_number_that_cannot_be_texted_is_said_without_it() -> None:
     assert "555" not in trouble
 
 
-def test_where_nobody_is_to_be_told_the_sensor_says_so(care: Care, runs: Runs) -> None:
-    """In its tick, where people look for why they were not told."""
-    answer = noticed(runs, failing_run(care, runs), Alarm(None, None))
-    assert answer
-    assert "neither SEQUORA_ALARM_URL nor SEQUORA_ALARM_NUMBER is set" in (answer.skip_message or "")
+@pytest.mark.parametrize("number", [None, ENGINEER_PHONE])
+def test_an_alarm_that_is_taken_and_not_answered_in_time_is_told(
+    care: Care, runs: Runs, phones: Phones, silence: str, monkeypatch: pytest.MonkeyPatch, number: str | None
+) -> None:
+    """Else each further failed run would say it again."""
+    monkeypatch.setattr(alarms, "PATIENCE", 0.1)
+    for _ in range(3):
+        result = failing_run(care, runs)
+        noticed(runs, result, Alarm(silence, number))
+    if number:
+        phones(number).received_text()
+    assert runs.tags(result)["sequora/alarm"] == "raised"
+
+
+def test_a_text_of_which_nobody_knows_whether_it_went_is_told(care: Care, runs: Runs, phones: Phones) -> None:
+    """It may be read; nobody is texted the same for hours."""
+    phones.company.script(ResetBeforeAccepting(), to=ENGINEER_PHONE)
+    for _ in range(4):
+        result = failing_run(care, runs)
+        noticed(runs, result, Alarm(None, ENGINEER_PHONE))
+    (told,) = runs.instance.get_runs(RunsFilter(tags={"sequora/alarm": "raised"}))
+    assert told.run_id != result.run_id
+
+
+def test_after_an_alarm_that_did_not_arrive_a_tick_tries_no_other(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """Of a hundred failed runs each might take seconds, and the tick be lost with them all; the next tries again."""
+    webhook.status = 500
+    ticks = Ticks(runs)
+    for _ in range(5):
+        failing_run(care, runs)
+    assert ticks(Alarm(webhook.url, None)) == 5
+    assert len(webhook.told) == 1
+    failing_run(care, runs)
+    assert ticks(Alarm(webhook.url, None)) == 1
+    assert len(webhook.told) == 2
+
+
+def test_after_alarms_that_have_taken_long_a_tick_tries_no_other(
+    silence: str, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if they have arrived, for all that is known."""
+    monkeypatch.setattr(alarms, "PATIENCE", 0.1)
+    alarm = Alarm(silence, None)
+    assert alarm.raise_("a test").is_told
+    alarm.url = webhook.url
+    assert not alarm.raise_("a test").is_told
+    assert webhook.told == []
+
+
+def test_an_alarm_arrives_without_its_link_where_that_cannot_be_made(
+    care: Care, runs: Runs, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the run's id: a setting that is wrong must not keep it."""
+    monkeypatch.setenv("SEQUORA_WEB_URL", "no address")
+    for _ in range(3):
+        result = failing_run(care, runs)
+        noticed(runs, result, Alarm(webhook.url, None))
+    (told,) = webhook.told
+    assert told["text"].endswith(f"\nrun {result.run_id}")
+
+
+def test_where_nobody_is_to_be_told_no_failure_is_kept_for_later(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """A tick sees them all, so none is told as news when somebody is to be told."""
+    ticks = Ticks(runs)
+    for _ in range(4):
+        failing_run(care, runs)
+    assert ticks(Alarm(None, None)) == 4
+    assert ticks(Alarm(webhook.url, None)) == 0
+    assert webhook.told == []
+
+
+def test_what_failed_long_ago_is_no_news_and_does_not_count(
+    care: Care, runs: Runs, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon was down, for instance; that the sensor has tagged such a run makes it no younger."""
+    old = [failing_run(care, runs) for _ in range(3)]
+    monkeypatch.setattr(alarm_rules, "BELONGS_TOGETHER", timedelta(0))
+    for result in old:
+        noticed(runs, result, Alarm(webhook.url, None))
+    assert webhook.told == []
+    assert all("sequora/failure" not in runs.tags(result) for result in old)
+
+
+@pytest.mark.parametrize("tags", [{}, {"sequora/alarm": "raised"}])
+def test_what_a_person_executes_again_is_hers_to_watch(
+    care: Care, runs: Runs, webhook: Webhook, tags: dict[str, str]
+) -> None:
+    """It inherits the tags of the run that failed: it neither counts nor keeps an alarm from being raised."""
+    for _ in range(2):
+        result = failing_run(care, runs)
+        noticed(runs, result, Alarm(webhook.url, None))
+    failed = runs.instance.get_run_by_id(result.run_id)
+    assert failed
+    again = runs.instance.add_run(
+        DagsterRun(
+            job_name=failed.job_name,
+            run_id=make_new_run_id(),
+            tags={**failed.tags, **tags},
+            status=DagsterRunStatus.STARTED,
+            root_run_id=failed.run_id,
+            parent_run_id=failed.run_id,
+        )
+    )
+    runs.instance.report_run_failed(again)
+    noticed(runs, result, Alarm(webhook.url, None), again)
+    assert webhook.told == []
+    noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
+    (told,) = webhook.told
+    assert told["text"].startswith("Sequora: 3 runs failed since ")
 
 
 def test_failures_of_any_job_come_to_the_sensor_in_its_ticks(
     care: Care, runs: Runs, phones: Phones, webhook: Webhook
 ) -> None:
-    """Those since its first tick, as the daemon has it tick."""
-
-    def tick(cursor: str | None) -> str | None:
-        with build_sensor_context(
-            instance=runs.instance, cursor=cursor, resources={"alarm": Alarm(webhook.url, None)}
-        ) as context:
-            return failed_runs.evaluate_tick(context).cursor
-
-    cursor = tick(None)
+    """Those since its first tick."""
+    ticks = Ticks(runs)
     phones.company.always(Refuse(401, 20003))
     care.a_task(care.a_nurse())
     launched_by_sensor(runs, NEW_TASKS)
-    tick(cursor)
+    ticks(Alarm(webhook.url, None))
     (told,) = webhook.told
     assert "Twilio takes no texts from us" in told["text"]
 

@@ -1,7 +1,29 @@
 """The settings that only have to make sense: nothing has to be reached for them."""
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, ok
-from sequora_orchestration.settings import AppSettings, DeliverySettings, RetentionSettings, WorkflowSettings
+from sequora_orchestration.settings import (
+    AlarmSettings,
+    AppSettings,
+    DeliverySettings,
+    HeartbeatSettings,
+    LogSettings,
+    RetentionSettings,
+    SettingError,
+    WebSettings,
+    WorkflowSettings,
+)
+
+# Those that no other check reads.
+READ_HERE = (
+    WorkflowSettings,
+    DeliverySettings,
+    RetentionSettings,
+    AppSettings,
+    WebSettings,
+    HeartbeatSettings,
+    AlarmSettings,
+    LogSettings,
+)
 
 
 def checks() -> list[Check]:
@@ -10,7 +32,16 @@ def checks() -> list[Check]:
 
 
 def settings() -> Finding:
-    """Read those that no other check reads. Raises SettingError."""
-    for settings_class in (WorkflowSettings, DeliverySettings, RetentionSettings, AppSettings):
-        settings_class.load()
-    return ok("the workflows' times, the sender's rate, what is kept and the application's address make sense")
+    """Read them all, and raise SettingError with a sentence for each that is wrong."""
+    wrong = []
+    for settings_class in READ_HERE:
+        try:
+            settings_class.load()
+        except SettingError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise SettingError("\n".join(wrong))
+    return ok(
+        "the workflows' times, the sender's rate, what is kept, the log's format, and the addresses of the "
+        "application, the web UI, the heartbeat and the alarm make sense"
+    )
