@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
+from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import (
     CHECK_IN,
@@ -24,9 +25,6 @@ from sequora_orchestration.domain.timeline import is_before_go_live, is_of_this_
 
 # What is due is on its way within seconds. A first claim that dies has its row for 30 s, then it is claimed anew.
 PATIENCE = timedelta(minutes=1)
-
-# A doubt is settled two minutes after its window as a rule; what takes so much longer than that cannot be looked up.
-PATIENCE_WITH_DOUBT = timedelta(minutes=9)
 
 # A scan looks for SLAs that are near every five minutes, and the next one makes up for one that died.
 PATIENCE_WITH_SCAN = timedelta(minutes=15)
@@ -223,7 +221,7 @@ def _of_doubtful(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verd
     since = message.doubtful_since or message.attempted_at or message.settled_at
     waits = case.circumstances.now - since
     sentence = f"{who} MAY have been told at {case.circumstances.told(since)}: {_why(message)}; it is looked up"
-    if waits <= case.circumstances.delays.doubt + PATIENCE_WITH_DOUBT:
+    if waits <= longest_doubt(case.circumstances.delays.doubt):
         return _about(Verdict(sentence=sentence), message)
     found = Verdict(
         sentence=f"{sentence}, for {spell(waits)} now", to_do=f"look for it in the Twilio console; {SEE_STATUS}"
