@@ -197,7 +197,7 @@ def test_a_log_format_that_is_none_does_not_end_it() -> None:
 
 def test_whatever_breaks_while_it_asks_is_said_by_its_class_and_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     """An address that passes as one, and that no library can read."""
-    heart = Heart("http://[a-secret/", lambda: WELL)
+    heart = Heart("http://a-secret..example.com/", lambda: WELL)
     for _ in range(2):
         heart.beat()
     (line,) = caplog.messages

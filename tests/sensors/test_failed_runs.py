@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime
 
 import pytest
 from care import NURSE_PHONE, Care
@@ -19,7 +19,7 @@ from phones import Phones
 from runs import JOB_OF, Runs
 from webhook import Webhook, running_webhook
 
-from sequora_orchestration.domain import alarm as alarm_rules
+from sequora_orchestration.domain.alarm import BELONGS_TOGETHER
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources import alarm as alarms
@@ -195,6 +195,14 @@ def test_what_could_not_be_told_is_told_with_the_next_failure(care: Care, runs: 
     assert told["text"].startswith("Sequora: 4 runs failed since ")
 
 
+def test_an_address_that_no_library_can_read_is_said_without_it() -> None:
+    """And nothing is broken by it."""
+    raised = Alarm("http://a-secret..example.com/", None).raise_("a test")
+    assert not raised.is_told
+    (trouble,) = raised.troubles
+    assert trouble == "SEQUORA_ALARM_URL cannot be reached (LocationParseError)"
+
+
 @pytest.mark.usefixtures("environment")
 def test_a_number_that_cannot_be_texted_is_said_without_it() -> None:
     """And nothing is broken by it."""
@@ -276,26 +284,41 @@ def test_where_nobody_is_to_be_told_no_failure_is_kept_for_later(care: Care, run
     assert webhook.told == []
 
 
-def test_what_failed_long_ago_is_no_news_and_does_not_count(
-    care: Care, runs: Runs, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The daemon was down, for instance; that the sensor has tagged such a run makes it no younger."""
-    old = [failing_run(care, runs) for _ in range(3)]
-    monkeypatch.setattr(alarm_rules, "BELONGS_TOGETHER", timedelta(0))
-    for result in old:
+def an_hour_passes(runs: Runs, result: ExecuteInProcessResult) -> None:
+    """Let a run have failed so long ago; when its tags are changed, Dagster takes it for updated now."""
+    an_hour_ago = datetime.now(UTC) - BELONGS_TOGETHER
+    runs.instance.run_storage.handle_run_event(result.run_id, result.get_run_failure_event(), an_hour_ago)
+    runs.instance.add_run_tags(result.run_id, {"a": "tag"})
+
+
+def test_what_failed_long_ago_is_no_news(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """The daemon was down, for instance, or nobody was to be told."""
+    for _ in range(3):
+        result = failing_run(care, runs)
+        an_hour_passes(runs, result)
         noticed(runs, result, Alarm(webhook.url, None))
     assert webhook.told == []
-    assert all("sequora/failure" not in runs.tags(result) for result in old)
+    assert "sequora/failure" not in runs.tags(result)
 
 
-@pytest.mark.parametrize("tags", [{}, {"sequora/alarm": "raised"}])
-def test_what_a_person_executes_again_is_hers_to_watch(
-    care: Care, runs: Runs, webhook: Webhook, tags: dict[str, str]
-) -> None:
-    """It inherits the tags of the run that failed: it neither counts nor keeps an alarm from being raised."""
-    for _ in range(2):
+def test_what_failed_long_ago_does_not_count(care: Care, runs: Runs, webhook: Webhook) -> None:
+    """Nor does the alarm of then keep another from being raised; that a run was tagged makes it no younger."""
+    for _ in range(3):
         result = failing_run(care, runs)
         noticed(runs, result, Alarm(webhook.url, None))
+        an_hour_passes(runs, result)
+    assert webhook.told == []
+    for _ in range(3):
+        result = failing_run(care, runs)
+        noticed(runs, result, Alarm(webhook.url, None))
+    assert len(webhook.told) == 1
+    an_hour_passes(runs, result)
+    noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
+    assert len(webhook.told) == 2
+
+
+def executed_again(runs: Runs, result: ExecuteInProcessResult, tags: dict[str, str]) -> DagsterRun:
+    """Return a run that a person has made of another, with its tags and more, and that has failed, too."""
     failed = runs.instance.get_run_by_id(result.run_id)
     assert failed
     again = runs.instance.add_run(
@@ -309,11 +332,27 @@ def test_what_a_person_executes_again_is_hers_to_watch(
         )
     )
     runs.instance.report_run_failed(again)
-    noticed(runs, result, Alarm(webhook.url, None), again)
-    assert webhook.told == []
+    return again
+
+
+@pytest.mark.parametrize("tags", [{}, {"sequora/alarm": "raised"}])
+def test_what_a_person_executes_again_is_hers_to_watch(
+    care: Care, runs: Runs, webhook: Webhook, tags: dict[str, str]
+) -> None:
+    """It inherits the tags of the run that failed: it neither counts nor keeps an alarm from being raised."""
+    for _ in range(2):
+        result = failing_run(care, runs)
+        noticed(runs, result, Alarm(webhook.url, None))
+    again = [executed_again(runs, result, tags) for _ in range(3)]
     noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
     (told,) = webhook.told
     assert told["text"].startswith("Sequora: 3 runs failed since ")
+    for run in again:
+        noticed(runs, result, Alarm(webhook.url, None), run)
+        unchanged = runs.instance.get_run_by_id(run.run_id)
+        assert unchanged
+        assert unchanged.tags == run.tags
+    assert len(webhook.told) == 1
 
 
 def test_failures_of_any_job_come_to_the_sensor_in_its_ticks(
