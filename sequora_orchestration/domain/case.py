@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from sequora_orchestration.domain.care import Episode, EscalationTask
 from sequora_orchestration.domain.halts import Pause, Provider
+from sequora_orchestration.domain.health import OLDEST_DUE
 from sequora_orchestration.domain.ledger_state import State
 
 # The urgency of a critical task, as the ledger counts.
@@ -144,6 +145,9 @@ class Circumstances:
     kinds_going_out: frozenset[str] = frozenset()
     """The kinds of messages of which a text was accepted within the last minute."""
 
+    has_rate: bool = False
+    """Whether the sender's rate is set: then many texts wait for their turn, as was wanted."""
+
     pauses: Sequence[Pause] = ()
     orders: Sequence[Order] = ()
     """About all messages of a kind, since the case began."""
@@ -154,6 +158,14 @@ class Circumstances:
     def told(self, moment: datetime) -> str:
         """Return a moment as it is told, with its zone."""
         return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M:%S %Z}"
+
+    def waits_its_turn(self, waits: timedelta, *, kind: str | None = None) -> bool:
+        """Tell whether texts go out, of a kind or any, so that one which waits for so long may just be behind them.
+
+        At the sender's rate that may take any time; at full speed it is a matter of minutes.
+        """
+        is_going_out = kind in self.kinds_going_out if kind else bool(self.kinds_going_out)
+        return is_going_out and (self.has_rate or waits <= OLDEST_DUE)
 
     def halt_of(self, kind: str) -> Halt | None:
         """Return why no message of that kind goes out for now, or None if they do."""

@@ -132,7 +132,7 @@ def _not_noticed(case: TaskCase) -> Verdict:
         return Verdict(
             sentence=f"{who} was NOT told yet: the task is {spell(now - since)} old, a sensor notices it soon"
         )
-    if since and TASK_CREATED.name in case.circumstances.kinds_going_out:
+    if since and case.circumstances.waits_its_turn(now - since, kind=TASK_CREATED.name):
         return Verdict(sentence=f"{who} was NOT told yet: the task is {spell(now - since)} old and {WAITS_ITS_TURN}")
     age = f"it is open for {spell(now - since)}" if since else "it does not say since when it is open"
     return Verdict(
@@ -211,10 +211,10 @@ def _of_waiting(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verdi
 
 def _waits_its_turn(case: TaskCase | EpisodeCase, message: Story) -> bool:
     """Tell whether texts go out, if only as slowly as the sender may: any, or of its own kind where it is unclaimed."""
-    going_out = case.circumstances.kinds_going_out
+    waits = case.circumstances.now - message.wanted_at
     if message.state is State.QUEUED:
-        return bool(going_out)
-    return message.state is State.SCHEDULED and message.kind in going_out
+        return case.circumstances.waits_its_turn(waits)
+    return message.state is State.SCHEDULED and case.circumstances.waits_its_turn(waits, kind=message.kind)
 
 
 def _of_doubtful(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verdict:
@@ -274,7 +274,7 @@ def _of_reports(case: TaskCase, kind: str, reports: Sequence[Story], sentence: s
         who = _who(case, accepted[-1], "supervisor")
         return Verdict(sentence=f"{sentence}; {who} was told of it {_when(case, accepted[-1])}")
     newest = next((one for one in reversed(reports) if one.state is not State.CANCELLED or one.ended_by), None)
-    if newest is None and (now - since <= PATIENCE or kind in case.circumstances.kinds_going_out):
+    if newest is None and (now - since <= PATIENCE or case.circumstances.waits_its_turn(now - since, kind=kind)):
         return Verdict(sentence=f"{sentence}; a supervisor is told next")
     if newest is None or newest.state in NOT_REACHED:
         return Verdict(
@@ -327,7 +327,7 @@ def _of_unmade(case: TaskCase, kind: str, sentence: str, to_do: str, waits: time
     """Judge a message that should be there and is not, for so long."""
     if halt := case.circumstances.halt_of(kind):
         return Verdict(sentence=f"{sentence}: {halt.reason}", to_do=halt.remedy)
-    if waits > PATIENCE and kind in case.circumstances.kinds_going_out:
+    if waits > PATIENCE and case.circumstances.waits_its_turn(waits, kind=kind):
         return Verdict(sentence=f"{sentence}: that {WAITS_ITS_TURN}")
     return Verdict(sentence=sentence, to_do=to_do if waits > PATIENCE else None)
 

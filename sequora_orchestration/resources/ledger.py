@@ -720,6 +720,7 @@ class Ledger:
             ),
             provider=self.provider(),
             kinds_going_out=frozenset(row["kinds_going_out"]),
+            has_rate=self._rate is not None,
             pauses=self.pauses(),
             orders=[Order(**order) for order in orders],
         )

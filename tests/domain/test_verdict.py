@@ -354,7 +354,7 @@ def test_a_pause_of_warnings_is_said_to_be_the_reason() -> None:
             a_message(State.CANCELLED, kind="sla-warning", id="warning-1", sla_due_at=WARNED_OF, ended_by="maya")
         ),
         near_its_sla(around=replace(AROUND, workflows_live_at=NOW - 10 * MINUTE)),
-        near_its_sla(around=replace(AROUND, kinds_going_out=frozenset({"sla-warning"}))),
+        near_its_sla(around=replace(AROUND, kinds_going_out=frozenset({"sla-warning"}), has_rate=True)),
         replace(near_its_sla(), times=TaskTimes(id="task-1", created_at=NOW - DAY, updated_at=NOW - MINUTE)),
     ],
 )
@@ -375,6 +375,19 @@ def test_what_waits_while_texts_go_out_waits_its_turn(case: TaskCase) -> None:
     """A sender that may send one segment a second takes minutes for a hundred tasks, and all is as set."""
     assert is_healthy(verdicts(case)), said(case)
     assert "waits its turn" in said(case)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "has_rate", "healthy"), [(5, False, True), (6, False, False), (40, False, False), (40, True, True)]
+)
+@pytest.mark.parametrize("messages", [[], [a_message(State.QUEUED)], [a_message(State.SCHEDULED, due_at=NOW)]])
+def test_only_the_senders_rate_excuses_a_long_wait(
+    messages: list[Story], minutes: int, *, has_rate: bool, healthy: bool
+) -> None:
+    """At full speed a thousand texts are out in seconds: one that has waited for longer than minutes is stuck."""
+    around = replace(later(minutes * MINUTE), kinds_going_out=frozenset({"task-created"}), has_rate=has_rate)
+    case = a_case(*messages, around=around)
+    assert is_healthy(verdicts(case)) == healthy, said(case)
 
 
 @pytest.mark.parametrize("messages", [[], [a_message(State.SCHEDULED, due_at=NOW)], [a_message(State.SENDING)]])
