@@ -204,8 +204,8 @@ class Outcome:
     provider_sid: str | None
     due_at: datetime | None
     logged: bool
-    is_one_of_many: bool
-    """Whether the claim has more than MANY."""
+    is_one_of_many: bool = False
+    """Whether it was asked about with its claim, and that has more than MANY."""
 
     @property
     def subject(self) -> str:
