@@ -228,10 +228,11 @@ def test_a_mistake_of_ours_is_exit_code_2_with_its_traceback(care: Care, breaks:
 
 
 def test_what_is_not_noticed_yet_waits_its_turn_while_texts_of_its_kind_go_out(
-    care: Care, runs: Runs, phones: Phones
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A minute after the last one somebody must act."""
+    """At the sender's rate; a minute after the last one somebody must act."""
     told(care, runs, phones)
+    monkeypatch.setenv("SEQUORA_SENDER_RATE", "1")
     waiting = a_new_task(care, care.a_nurse("+12025550102"), created_at=NOW - DAY / 24, updated_at=NOW - DAY / 24)
     assert "the task is 1 h old and waits its turn, texts are going out" in shown(waiting)
     care.it_is(NOW + 2 * MINUTE)
