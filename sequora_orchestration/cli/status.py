@@ -29,7 +29,8 @@ from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSetti
 LEDGER_TABLES = ("orchestration.notification", "orchestration.notification_event", "orchestration.operator_action")
 DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
-SLA_SCAN = "check_sla_warnings"
+# The job; `resources/ticks.py` knows the asset that stands for its scans of all tasks.
+SCANNING_JOB = "check_sla_warnings"
 
 # Seconds for which the workers are waited for. They answer within a tenth of one.
 PATIENCE = 0.8
@@ -107,7 +108,7 @@ def _of_dagster() -> tuple[dict[str, Ticks], Scan | None]:
         engine_for(DagsterStorageSettings.load().dagster_pg_url).connect().close()
     with DagsterInstance.get() as instance:
         ticks = last_ticks(instance)
-        records = instance.get_run_records(RunsFilter(job_name=SLA_SCAN), limit=1)
+        records = instance.get_run_records(RunsFilter(job_name=SCANNING_JOB), limit=1)
     scan = next(
         (
             Scan(age=time.time() - record.create_timestamp.timestamp(), status=record.dagster_run.status.value)
