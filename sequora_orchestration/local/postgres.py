@@ -21,10 +21,12 @@ SAMPLE_PEOPLE = Path(__file__).with_name("sample_people.sql")
 class EmbeddedPostgres:
     """A server on a directory; databases are made as they are asked for."""
 
-    def __init__(self, directory: Path) -> None:
-        """Nothing runs yet."""
+    def __init__(self, directory: Path, *, binaries: Path | None = None) -> None:
+        """Nothing runs yet. `binaries` is the directory of another server's programs (`initdb`, `pg_ctl`, …)."""
         directory.parent.mkdir(parents=True, exist_ok=True)
         self._server = get_server(directory, cleanup_mode=None, start=False)
+        if binaries:
+            self._server.bin_path = binaries
 
     def url(self, database: str) -> str:
         """Return the database's URL, over the server's socket."""
@@ -57,9 +59,9 @@ class EmbeddedPostgres:
 
 
 @contextmanager
-def embedded_postgres(directory: Path) -> Iterator[EmbeddedPostgres]:
-    """Run a server on `directory` for as long as the block runs."""
-    postgres = EmbeddedPostgres(directory)
+def embedded_postgres(directory: Path, *, binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
+    """Run a server on `directory` for as long as the block runs, of other `binaries` than those that come along."""
+    postgres = EmbeddedPostgres(directory, binaries=binaries)
     try:
         with _held_back(signal.SIGINT, signal.SIGTERM):
             postgres.start()
