@@ -63,6 +63,7 @@ allowed AS MATERIALIZED (
                 WHEN trial_until > orchestration.clock() OR (SELECT rows FROM on_its_way) > 0 THEN 0
                 ELSE 1 END AS rows
     FROM orchestration.provider
+    LIMIT 1  -- there is no other row, which the planner does not know
 ),
 abandoned AS MATERIALIZED (
     SELECT id, runs, failures, refusals, {message}
@@ -427,6 +428,7 @@ WITH trouble AS MATERIALIZED (
            CASE WHEN {open} THEN opened_at
                 WHEN CAST(:at_once AS boolean) OR troubles + 1 >= :limit THEN orchestration.clock() END AS open_since
     FROM orchestration.provider
+    LIMIT 1  -- as above
     FOR UPDATE
 )
 UPDATE orchestration.provider
@@ -790,38 +792,49 @@ SELECT {open} AS is_open, opened_at, closed_at, reason, code,
 FROM orchestration.provider;
 
 -- part: story
--- A message with its history, each by its own index: the changes in their order, and what operators ordered about it.
-n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason,
-       n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at, n.sent_at,
-       n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.ended_by,
-       (
-           SELECT json_agg(
-               json_build_object('at', e.at, 'from_state', e.from_state, 'to_state', e.to_state, 'attempt', e.attempt,
-                                 'claim_id', e.claim_id, 'run_id', e.run_id, 'reason', e.reason)
-               ORDER BY e.id
-           )
-           FROM orchestration.notification_event e WHERE e.notification_id = n.id
-       ) AS changes,
-       (
-           SELECT json_agg(json_build_object('at', o.at, 'who', o.who, 'verb', o.verb, 'why', o.why) ORDER BY o.id)
-           FROM orchestration.operator_action o WHERE o.notification_id = n.id
-       ) AS orders
+-- Messages with their histories, oldest first: the changes in their order, and what operators ordered about each.
+SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
+       n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at,
+       n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.ended_by,
+       change.history AS changes, given.history AS orders
+FROM message n
+LEFT JOIN (
+    SELECT notification_id,
+           json_agg(
+               json_build_object('at', at, 'from_state', from_state, 'to_state', to_state, 'attempt', attempt,
+                                 'claim_id', claim_id, 'run_id', run_id, 'reason', reason)
+               ORDER BY id
+           ) AS history
+    FROM orchestration.notification_event
+    WHERE notification_id = ANY (ARRAY(SELECT id FROM message))
+    GROUP BY notification_id
+) AS change ON change.notification_id = n.id
+LEFT JOIN (
+    SELECT notification_id,
+           json_agg(json_build_object('at', at, 'who', who, 'verb', verb, 'why', why) ORDER BY id) AS history
+    FROM orchestration.operator_action
+    WHERE notification_id = ANY (ARRAY(SELECT id FROM message))
+    GROUP BY notification_id
+) AS given ON given.notification_id = n.id
+ORDER BY n.created_at, n.id
 
 -- name: stories
--- The messages about these tasks, and the check-ins of these episodes, oldest first. Reading changes nothing.
-SELECT {story}
-FROM orchestration.notification n
-WHERE n.task_id = ANY (CAST(:task_ids AS text[]))
-   OR (n.task_id IS NULL AND n.episode_id = ANY (CAST(:episode_ids AS text[])))
-ORDER BY n.created_at, n.id;
+-- The messages about these tasks, and the check-ins of these episodes. Reading changes nothing.
+WITH message AS MATERIALIZED (
+    SELECT * FROM orchestration.notification
+    WHERE task_id = ANY (CAST(:task_ids AS text[]))
+       OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
+)
+{story};
 
 -- name: stories_of_claim
--- The same of the messages of a claim. Reading changes nothing.
-SELECT {story}
-FROM orchestration.notification n
-WHERE n.claim_id = CAST(:claim_id AS uuid)
-  AND coalesce(CAST(:of AS text) IN (n.id::text, n.task_id), CAST(:of AS text) IS NULL)
-ORDER BY n.created_at, n.id;
+-- The same of the messages of a claim, or of the one that an id names. Reading changes nothing.
+WITH message AS MATERIALIZED (
+    SELECT * FROM orchestration.notification
+    WHERE claim_id = CAST(:claim_id AS uuid)
+      AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
+)
+{story};
 
 -- name: tasks_of_episode
 -- The tasks of an episode that there are messages about. Reading changes nothing.
