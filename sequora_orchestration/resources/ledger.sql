@@ -69,6 +69,7 @@ abandoned AS MATERIALIZED (
     SELECT id, runs, failures, refusals, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
+      AND runs < :most_runs  -- the others are about to be set aside
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
     ORDER BY urgency, owed_since
     LIMIT :most
@@ -210,8 +211,8 @@ claimed_first AS (
 SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 
 -- name: take_up
--- A run takes up what its claim still has to send, and the lease begins anew; what runs have died of before comes last.
--- Twice: the same rows again.
+-- A run takes up what its claim still has to send; what runs have died of before comes last. Each of its steps asks, and
+-- the lease begins anew when a third of it is over. Twice: the same rows again.
 -- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if
 -- it was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
 WITH taken_up AS (
@@ -220,9 +221,13 @@ WITH taken_up AS (
         runs = runs + CAST(CAST(:counts AS boolean) AND run_id IS DISTINCT FROM :run_id AS int),
         lease_until = orchestration.clock() + make_interval(secs => :lease)
     WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
-    RETURNING *
+      AND (
+          run_id IS DISTINCT FROM :run_id
+          OR lease_until < orchestration.clock() + make_interval(secs => :lease * 2.0 / 3)
+      )
 )
-SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
+SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
+       n.owed_since, n.sla_due_at,
        greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
        cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id,
        CASE WHEN cause.state IN ('SENT', 'IN_DOUBT') THEN 'no receipt that the text arrived' ELSE cause.reason END
@@ -233,7 +238,7 @@ SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipien
              AND since.recipient_id = cause.recipient_id AND since.kind IN ('task-created', 'sla-warning', 'sla-breach')
              AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND cause.state <> 'SENT'))
        ) OR cause.state = 'DELIVERED' AS cause_is_settled, cause.state IN ('SENT', 'IN_DOUBT') AS cause_is_uncertain
-FROM taken_up n
+FROM orchestration.notification n
 LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
 LEFT JOIN LATERAL (
     SELECT max(CASE WHEN breach.state IN ('QUEUED', 'SENDING') THEN orchestration.clock()
@@ -242,7 +247,9 @@ LEFT JOIN LATERAL (
     WHERE n.kind = 'sla-escalation' AND breach.kind = 'sla-breach' AND breach.task_id = n.task_id
       AND breach.sla_due_at = n.sla_due_at
 ) AS alert ON true
-ORDER BY n.runs - CAST(CAST(:counts AS boolean) AS int) >= 2, n.urgency, n.owed_since, n.created_at;
+WHERE n.claim_id = CAST(:claim_id AS uuid) AND n.state = 'QUEUED'
+ORDER BY n.runs - CAST(CAST(:counts AS boolean) AND n.run_id IS NOT DISTINCT FROM :run_id AS int) >= 2,
+         n.urgency, n.owed_since, n.created_at;
 
 -- name: take_up_one
 -- The message of the claim that the id names (its own, or its task's), while it is to be sent. Twice: the same again,
@@ -250,8 +257,8 @@ ORDER BY n.runs - CAST(CAST(:counts AS boolean) AS int) >= 2, n.urgency, n.owed_
 UPDATE orchestration.notification n
 SET runs = runs + 1
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
-RETURNING n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
-       n.due_at, false AS has_cause;
+RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id,
+       n.recipient_id, n.owed_since, n.sla_due_at, n.due_at, false AS has_cause;
 
 -- name: end_of_step
 -- A step has failed, but its process lives: its messages (or the one that an id names) are not what processes die of.
@@ -291,6 +298,13 @@ FROM orchestration.notification
 WHERE task_id = ANY (CAST(:task_ids AS text[]))
   AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
 
+-- name: unlogged_of_claim
+-- The same of what a claim has sent about tasks. Reading changes nothing.
+SELECT {outcome}
+FROM orchestration.notification
+WHERE claim_id = CAST(:claim_id AS uuid) AND task_id IS NOT NULL
+  AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
+
 -- name: moment
 -- The time that the rules go by, and which of these numbers have opted out. Reading changes nothing.
 SELECT orchestration.clock() AS now,
@@ -301,16 +315,19 @@ SELECT orchestration.clock() AS now,
 SELECT salt FROM orchestration.opt_out_salt;
 
 -- name: begin_attempt
--- Committed before the phone company is called, and only if its kind is not paused and the phone company takes texts;
--- while it does not, one trial at a time may go out when it is due. Twice, or two at once: only the first finds the row
+-- Committed before the phone company is called, and only if its kind is not paused, the number has not opted out and the
+-- phone company takes texts; while it does not, one trial at a time may go out when it is due. Twice, or two at once: only the first finds the row
 -- QUEUED under its claim, and only one finds no trial under way.
 WITH pause AS MATERIALIZED (
     SELECT kind FROM orchestration.pause WHERE kind IN ('all', :kind) LIMIT 1
 ),
+opt_out AS MATERIALIZED (
+    SELECT digest FROM orchestration.opt_out WHERE digest = :digest
+),
 ours AS MATERIALIZED (
     SELECT id FROM orchestration.notification
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
-      AND NOT EXISTS (SELECT FROM pause)
+      AND NOT EXISTS (SELECT FROM pause) AND NOT EXISTS (SELECT FROM opt_out)
 ),
 trial AS (
     UPDATE orchestration.provider SET trial_until = orchestration.clock() + make_interval(secs => :lease)
@@ -332,6 +349,7 @@ begun AS (
     RETURNING attempts
 )
 SELECT (SELECT attempts FROM begun) AS attempt,
+       EXISTS (SELECT FROM opt_out) AS opted_out,
        coalesce(
            (SELECT 'paused by an operator' FROM pause),
            (SELECT 'the phone company takes no texts: ' || coalesce(reason, 'it wants a pause')
