@@ -15,7 +15,7 @@ from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import QueuePool
 
-from sequora_orchestration.resources.database import ping_idle_connections
+from sequora_orchestration.resources.database import replace_ended_connections
 from sequora_orchestration.settings import postgres_url
 
 CONNECTIONS_PER_PROCESS = 8
@@ -43,7 +43,7 @@ def _engine(url: str, _process: int) -> Engine:
             cursor.execute("SET synchronous_commit TO off")
         connection.commit()
 
-    ping_idle_connections(engine)
+    replace_ended_connections(engine)
     for look_up in ("get_table_names", "get_columns", "has_table"):
         setattr(engine.dialect, look_up, _asked_once(getattr(engine.dialect, look_up)))
     return engine

@@ -1,27 +1,32 @@
 """One pooled engine a process and URL, and the named statements that run on it."""
 
 import logging
-import math
 import os
 import re
-import time
+import select
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import QueuePool
 
 # Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
 CONNECTIONS_PER_PROCESS = 4
 
-# Seconds. Within so little time hardly any connection dies; one that does fails a statement, as any may at any time.
-PINGED_AFTER = 1.0
+# Options of a connection, in seconds and milliseconds: the kernel ends it when the other side has been silent for 25 s.
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 def engine_for(url: str) -> Engine:
@@ -45,38 +50,35 @@ def _engine(url: str, _process: int) -> Engine:
         pool_use_lifo=True,
         pool_recycle=300,
         hide_parameters=True,
-        connect_args={
-            "application_name": "sequora",
-            "connect_timeout": 10,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
+        connect_args={"application_name": "sequora", "connect_timeout": 10, **KEEPALIVES},
     )
-    ping_idle_connections(engine)
+    replace_ended_connections(engine)
     return engine
 
 
-def ping_idle_connections(engine: Engine) -> None:
-    """Let a pooled connection be asked whether it still lives before it is used, if it has rested for PINGED_AFTER.
+def replace_ended_connections(engine: Engine) -> None:
+    """Let a pooled connection that has ended while it rested be replaced before it is used.
 
-    SQLAlchemy's `pool_pre_ping` asks each time: a second round trip for every statement, a quarter of a text's cost.
+    SQLAlchemy's `pool_pre_ping` asks the server each time: a second round trip for every statement, a quarter of a
+    text's cost. Here the connection's own socket is looked at. Of a server that has ended or restarted it knows, of one
+    that is silent for good after KEEPALIVES; until then a statement fails, as any may at any time.
     """
 
-    @event.listens_for(engine, "checkin")
-    def _rests(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info["rests_since"] = time.monotonic()
-
     @event.listens_for(engine, "checkout")
-    def _ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("rests_since", math.inf) < PINGED_AFTER:
-            return
+    def _look(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
         try:
-            with closing(connection.cursor()) as cursor:
-                cursor.execute("SELECT 1")
+            if _has_news(connection):
+                with closing(connection.cursor()) as cursor:
+                    cursor.execute("SELECT 1")
         except psycopg2.Error:
             raise InvalidatePoolError from None  # all others are as old: SQLAlchemy connects anew
+
+
+def _has_news(connection: DBAPIConnection) -> bool:
+    """Whether the server has said something unasked: its end, or for instance that it has read its settings again."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))
 
 
 # The classes of errors whose message is about the server or the statement (appendix A of Postgres' manual); that of

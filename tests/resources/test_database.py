@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import select
 import traceback
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004
 
-from sequora_orchestration.resources import database
 from sequora_orchestration.resources.database import (
     CONNECTIONS_PER_PROCESS,
     NamedStatements,
@@ -133,26 +133,35 @@ def test_an_error_does_not_show_the_parameters(care: Care) -> None:
     assert "2025550123" not in str(error.value) + repr(error.value)
 
 
-def test_a_connection_that_the_server_has_ended_while_it_rested_is_replaced(
-    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A restart of the database costs nothing to a statement that comes after a rest."""
-    monkeypatch.setattr(database, "PINGED_AFTER", 0)
+def test_a_connection_that_the_server_has_ended_is_replaced(care: Care, care_url: str) -> None:
+    """A restart of the database costs nothing to the statement that comes next."""
     care.one("SELECT 1")
     _end_the_connection(care_url)
     assert care.one("SELECT 1") == 1
 
 
-def test_a_connection_that_was_just_used_is_not_asked_whether_it_lives(
-    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Asking would double the round trips; so the statement itself finds out, and the next has a new connection."""
-    monkeypatch.setattr(database, "PINGED_AFTER", 3600)
-    care.one("SELECT 1")
-    _end_the_connection(care_url)
-    with pytest.raises(DBAPIError):
-        care.one("SELECT 1")
-    assert care.one("SELECT 1") == 1
+def test_a_connection_is_not_asked_whether_it_lives(care: Care) -> None:
+    """Asking would double the round trips: between two statements of ours there is no transaction on it."""
+    before, after = (
+        care.one("SELECT virtualtransaction FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'virtualxid'")
+        for _ in range(2)
+    )
+    backend, number = before.split("/")
+    assert after == f"{backend}/{int(number) + 1}"
+
+
+def test_a_connection_on_which_the_server_has_said_something_goes_on(care: Care, care_url: str) -> None:
+    """What it says unasked need not be its end."""
+    backend = care.one("SELECT pg_backend_pid()")
+    other = create_engine(care_url, isolation_level="AUTOCOMMIT")
+    with care.engine.connect() as ours, other.connect() as theirs:
+        ours.execute(text("LISTEN news"))
+        theirs.execute(text("NOTIFY news"))
+        connection = ours.connection.driver_connection
+        assert connection
+        assert select.select([connection.fileno()], [], [], 10)[0]
+    other.dispose()
+    assert care.one("SELECT pg_backend_pid()") == backend
 
 
 def _end_the_connection(care_url: str) -> None:
