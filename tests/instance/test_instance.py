@@ -1,6 +1,5 @@
 """The Dagster instance that `dagster.yaml` describes, on a real Postgres."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +13,8 @@ from phones import Phones
 from sqlalchemy import create_engine, event, text
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.instance import storage
 from sequora_orchestration.instance.home import CODE_PORT, code_port_of, furnish
+from sequora_orchestration.instance.pooled_engine import of_this_process
 from sequora_orchestration.instance.storage import PooledPostgresStorage, make_tables
 from sequora_orchestration.settings import postgres_url
 
@@ -63,7 +62,7 @@ def test_the_structure_of_dagsters_tables_is_looked_up_once(
     """Dagster asks for it before most statements; it fails when Dagster asks in another way than we remember."""
     asked: list[str] = []
 
-    @event.listens_for(storage._engine(postgres_url(dagster_url), os.getpid()), "before_cursor_execute")
+    @event.listens_for(of_this_process(postgres_url(dagster_url)).engine, "before_cursor_execute")
     def _note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         asked.append(statement)
 
