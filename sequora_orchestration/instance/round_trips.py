@@ -151,8 +151,8 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
             "changed": last.run_id,
             "status": status.value,
             "moment": moment,
-            "start_time": last.timestamp if last.dagster_event_type is DagsterEventType.RUN_START else None,
-            "end_time": last.timestamp if status in (DagsterRunStatus.SUCCESS, DagsterRunStatus.CANCELED) else None,
+            "start_time": moment.timestamp() if last.dagster_event_type is DagsterEventType.RUN_START else None,
+            "end_time": moment.timestamp() if status in (DagsterRunStatus.SUCCESS, DagsterRunStatus.CANCELED) else None,
         }
         with self._connect() as connection:
             row = connection.execute(SQL["store_events_and_status"], {**values, **change}).mappings().first()
