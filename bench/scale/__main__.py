@@ -139,7 +139,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m bench.scale",
         description="Fills a Postgres of its own with years of work, which takes some minutes, and measures every "
         "named statement: by the clock, the median and the maximum of several, each rolled back; and by its plan. "
-        "Then new tasks come in, and lanes of sensors ask for them. Tables go to stdout, progress to stderr. Exit "
+        "Then new tasks come in, and the sensor's watch asks for them. Tables go to stdout, progress to stderr. Exit "
         "code 1 if a sensor's question takes longer than it may.",
     )
     parser.add_argument("--tasks", type=int, default=1_000_000, help="rows in the application's table (%(default)s)")
