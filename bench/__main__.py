@@ -27,7 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if load > IDLE:
         say(f"warning: the machine is not idle (load {load:.2f}): figures will be worse than they could be")
     figures = Figures()
-    course = Course(parts=options.only, seconds=options.seconds, burst=options.burst, large_burst=options.large_burst)
+    course = Course(
+        parts=options.only,
+        seconds=options.seconds,
+        burst=options.burst,
+        large_burst=options.large_burst,
+        far_burst=options.far_burst,
+    )
     try:
         with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
             put_ours_through(course, directory, postgres, figures)
@@ -71,6 +77,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--large-burst", type=_positive, default=10_000, metavar="N", help="burst: the same, once (%(default)s)"
+    )
+    parser.add_argument(
+        "--far-burst", type=_positive, default=1000, metavar="N", help="far: tasks in one insert (%(default)s)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures, unrounded, to this file")
     naive = parser.add_argument_group(

@@ -113,6 +113,51 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How often a database is asked something: for one text, and in a second in which nothing is to be done."""
+
+    name: str
+    a_text: float
+    idle: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """All that a database is asked, what a text costs the most of first."""
+
+    database: str
+    questions: Sequence[Question]
+
+    @property
+    def a_text(self) -> float:
+        """Return how many it is asked for one text."""
+        return sum(one.a_text for one in self.questions)
+
+    @property
+    def idle(self) -> float:
+        """Return how many it is asked in a second of idleness."""
+        return sum(one.idle for one in self.questions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How often a database was asked what, by name, in so many seconds."""
+
+    seconds: float
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Far:
+    """How it goes with some of the databases far away."""
+
+    what: str
+    """What is far away, in words."""
+    calm: Calm
+    burst: Burst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """How long things take until they can be used."""
 
@@ -214,6 +259,23 @@ def idle(before: Snapshot, after: Snapshot) -> Idle:
 def memory(at: Snapshot) -> dict[str, float]:
     """Return how many bytes each kind of process holds."""
     return _by_name(at.processes, lambda process: process.memory)
+
+
+def questions(database: str, idle: Asked, calm: Asked, *, texts: int) -> Questions:
+    """Work out what one of so many texts costs: what was asked while they went out, beyond what is asked while idle.
+
+    What is asked less often than while idle, because sensors that launch a run do not ask meanwhile, is no gain.
+    """
+    rates = {name: count / idle.seconds for name, count in idle.counts.items()}
+    rows = [
+        Question(
+            name=name,
+            a_text=max(0.0, calm.counts.get(name, 0) - rates.get(name, 0.0) * calm.seconds) / texts,
+            idle=rates.get(name, 0.0),
+        )
+        for name in sorted({*idle.counts, *calm.counts})
+    ]
+    return Questions(database=database, questions=sorted(rows, key=lambda one: (-one.a_text, -one.idle)))
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

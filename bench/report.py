@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TypeVar
 
+from bench.distance import ROUND_TRIP, Check
 from bench.hosts import ANSWER_AFTER
-from bench.measure import SEVERITIES, Burst, Calm, Idle, Stage, Start
+from bench.measure import SEVERITIES, Burst, Calm, Far, Idle, Questions, Stage, Start
 from bench.processes import POSTGRES, WEB
 
 NOTHING = "-"
 MEGABYTE = 1_000_000
+
+# What is asked less often, for a text or in a second, is not worth a line.
+RARELY = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,16 +29,20 @@ class Figures:
     ways: list[tuple[str, Sequence[Stage]]] = field(default_factory=list)
     """By how the tasks arrived."""
     idle: Idle | None = None
+    questions: list[Questions] = field(default_factory=list)
     bursts: list[tuple[str, Burst]] = field(default_factory=list)
     memory: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
     """After so many texts of the bursts, by kind of process."""
     hosts: list[tuple[str, Burst]] = field(default_factory=list)
+    distance: Check | None = None
+    far: list[Far] = field(default_factory=list)
     naive_calm: Calm | None = None
     naive_burst: Burst | None = None
 
     def of_ours(self) -> list[Calm | Burst]:
         """Return everything in which no text of this project may be missing or doubled."""
-        return [*self.calm, *(burst for _, burst in [*self.bursts, *self.hosts])]
+        far = [part for one in self.far for part in (one.calm, one.burst)]
+        return [*self.calm, *far, *(burst for _, burst in [*self.bursts, *self.hosts])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +96,16 @@ def markdown(figures: Figures, on: Machine) -> str:
             f"**Several hosts: the phone company's answers take {1000 * ANSWER_AFTER:.0f} ms**",
             _hosts_table(figures.hosts),
         ]
+    if figures.far and figures.distance:
+        parts += [
+            f"**Far away: {1000 * ROUND_TRIP:.0f} ms of round trip; Twilio answers after 100 ms**",
+            _far_table(figures.far),
+            _distance(figures.distance),
+        ]
     if figures.idle:
         parts += ["**Idle**", _idle_table(figures.idle), _statements(figures.idle)]
+    for one in figures.questions:
+        parts += [f"**Statements on {one.database}**", _questions_table(one)]
     if figures.start:
         parts += ["**Start**", _start_table(figures.start)]
     return "\n\n".join([*parts, str(on)])
@@ -179,6 +195,31 @@ def _hosts_table(rows: Sequence[tuple[str, Burst]]) -> str:
     )
 
 
+def _far_table(rows: Sequence[Far]) -> str:
+    return table(
+        ["far away", "a task a second, p50", "p95", "tasks in one insert", "texts/s", "missing", "doubled"],
+        [
+            [
+                one.what,
+                _seconds(one.calm.p50),
+                _seconds(one.calm.p95),
+                f"{one.burst.tasks:,}",
+                _rate(one.burst.texts_per_second),
+                f"{one.calm.missing + one.burst.missing}",
+                f"{one.calm.doubled + one.burst.doubled}",
+            ]
+            for one in rows
+        ],
+    )
+
+
+def _distance(check: Check) -> str:
+    return (
+        f"The distance by itself: a `SELECT 1` takes {1000 * check.more:.1f} ms more; a large answer comes at "
+        f"{check.through / MEGABYTE:.0f} MB/s, without it at {check.straight / MEGABYTE:.0f}."
+    )
+
+
 def _idle_table(idle: Idle) -> str:
     ours = [name for name in idle.processor if name not in {POSTGRES, WEB}]
 
@@ -200,6 +241,20 @@ def _idle_table(idle: Idle) -> str:
 def _statements(idle: Idle) -> str:
     counts = (f"{count:,.0f} on {database}" for database, count in idle.statements_a_minute.items())
     return f"Statements a minute, idle: {', '.join(counts)}."
+
+
+def _questions_table(asked: Questions) -> str:
+    shown = [one for one in asked.questions if one.a_text >= RARELY or one.idle >= RARELY]
+    a_text = asked.a_text - sum(one.a_text for one in shown)
+    idle = asked.idle - sum(one.idle for one in shown)
+    return table(
+        ["", "for one text", "a second, idle"],
+        [
+            *([one.name, f"{one.a_text:.1f}", f"{one.idle:.1f}"] for one in shown),
+            [f"{len(asked.questions) - len(shown)} others", f"{a_text:.1f}", f"{idle:.1f}"],
+            ["all", f"{asked.a_text:.1f}", f"{asked.idle:.1f}"],
+        ],
+    )
 
 
 def _start_table(start: Start) -> str:
