@@ -15,6 +15,7 @@ from bench.application import NAME, ids
 from bench.distance import check, far_away
 from bench.hosts import hosts
 from bench.measure import Asked, Far, Snapshot
+from bench.phone import REAL_LIFE
 from bench.processes import snapshot
 from bench.report import Figures
 from bench.stages import STAGES, ways
@@ -36,9 +37,6 @@ FAR = {
 DATABASES = {"care": "the care database", "dagster": "Dagster's"}
 
 OURS, NAIVE = "Sequora", "naive Dagster"
-
-# Seconds that Twilio takes to answer, as a rule.
-REAL_LIFE = 0.1
 
 # At a task a second the naive way would only queue up, and be measured at its worst.
 NAIVE_EVERY = 15
@@ -191,7 +189,7 @@ def _bursts(system: _Running, course: Course, figures: Figures) -> None:
         phone.answer_after(answer_after)
         inserts = application.insert(tasks)
         burst = measure.burst(inserts, phone.texts_about(ids(inserts)))
-        figures.bursts.append((f"{OURS}, Twilio answers {answers}", burst))
+        figures.bursts.append((f"Twilio answers {answers}", burst))
         sent += tasks
         figures.memory.append((sent, measure.memory(system.look())))
 

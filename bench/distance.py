@@ -1,7 +1,7 @@
 """Distance, as a proxy in a process of its own: behind it a database is reached by TCP, and each way takes a while.
 
-What comes in goes out after half of the round trip, whatever else is on its way: a connection's bytes stay in order, and
-wait neither for an answer nor for another connection's. As long as its pipe is open, the process runs.
+What comes in goes out after half of the round trip, whatever else is on its way: a connection's bytes stay in order,
+and wait neither for an answer nor for another connection's. As long as its pipe is open, the process runs.
 """
 
 import asyncio

@@ -35,7 +35,7 @@ _SAME = [
 ]
 
 # Where another statement is put in.
-_SLOT = re.compile(r"\{\w+\}")
+SLOT = re.compile(r"\{\w+\}")
 
 _READS = re.compile(r"SELECT (?P<columns>.+?) FROM \W*(?:SELECT .+? FROM )?(?P<table>\w+)(?P<rest>.*)")
 _UPDATES = re.compile(r"UPDATE (?P<table>\w+) SET (?P<columns>.+?) WHERE (?P<rest>.*)")
@@ -104,4 +104,4 @@ def _pieces() -> Iterator[tuple[str, list[str]]]:
     for path in sorted(PACKAGE.rglob("*.sql")):
         if "-- name: " in path.read_text(encoding="utf-8"):
             for name, sql in NamedStatements(path).all.items():
-                yield f"{path.stem}.{name}", [without_values(piece) for piece in _SLOT.split(sql.text)]
+                yield f"{path.stem}.{name}", [without_values(piece) for piece in SLOT.split(sql.text)]

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 from bench.distance import ROUND_TRIP, Check
 from bench.hosts import ANSWER_AFTER
 from bench.measure import SEVERITIES, Burst, Calm, Far, Idle, Questions, Stage, Start
+from bench.phone import REAL_LIFE
 from bench.processes import POSTGRES, WEB
 
 NOTHING = "-"
@@ -22,8 +23,9 @@ RARELY = 0.05
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """What was measured; what was left out is None or empty."""
+    """What was measured on a server; what was left out is None or empty."""
 
+    server: str
     start: Start | None = None
     calm: list[Calm] = field(default_factory=list)
     ways: list[tuple[str, Sequence[Stage]]] = field(default_factory=list)
@@ -60,7 +62,7 @@ class Machine:
         """Return one sentence."""
         return (
             f"{self.cores} cores, everything on them; Python {self.python}, Dagster {self.dagster}, "
-            f"Postgres {self.postgres}; load before the start: {self.load:.2f}."
+            f"{self.postgres}; load before the start: {self.load:.2f}."
         )
 
 
@@ -75,45 +77,56 @@ def machine(*, postgres: str, load: float) -> Machine:
     )
 
 
-def markdown(figures: Figures, on: Machine) -> str:
-    """Return a table for each part; against the naive way also how many times better ours is, by its first row."""
-    parts: list[str] = []
-    if figures.calm:
-        calm = [("Sequora", one) for one in figures.calm]
-        parts += ["**Calm: insert committed → text accepted**", _calm_table(calm, figures.naive_calm)]
-    for arrivals, way in figures.ways:
-        parts += [f"**The way of a task, stage by stage: {arrivals}**", _way_table(way)]
-    if figures.bursts:
-        parts += ["**Burst: many tasks in one insert**", _burst_table(figures.bursts, figures.naive_burst)]
-        parts += [
-            "**Burst: first and last text of each severity, seconds after the commit**",
-            _severity_table([*figures.bursts, *_naive(figures.naive_burst)]),
-        ]
-    if figures.memory:
-        parts += ["**Memory after each burst, by texts so far**", _memory_table(figures.memory)]
-    if figures.hosts:
-        parts += [
-            f"**Several hosts: the phone company's answers take {1000 * ANSWER_AFTER:.0f} ms**",
-            _hosts_table(figures.hosts),
-        ]
+def markdown(measured: Sequence[Figures], on: Machine) -> str:
+    """Return a table for each part: those of the calm and the burst have a line for each server, others are of one.
+
+    Against the naive way also how many times better ours is, by the first row.
+    """
+    first = measured[0]
+    calm = [(_ours(figures.server), one) for figures in measured for one in figures.calm]
+    bursts = [(f"{_ours(figures.server)}, {name}", one) for figures in measured for name, one in figures.bursts]
+    tables: list[tuple[str, str]] = []
+    if calm:
+        tables.append(("Calm: insert committed → text accepted", _calm_table(calm, first.naive_calm)))
+    if bursts:
+        tables.append(("Burst: many tasks in one insert", _burst_table(bursts, first.naive_burst)))
+        by_severity = _severity_table([*bursts, *_naive(first.naive_burst)])
+        tables.append(("Burst: first and last text of each severity, seconds after the commit", by_severity))
+    for figures in measured:
+        on_it = f"; on {figures.server}" if len(measured) > 1 else ""
+        tables += [(title + on_it, content) for title, content in _of_one_server(figures)]
+    return "\n\n".join([*(f"**{title}**\n\n{content}" for title, content in tables), str(on)])
+
+
+def _of_one_server(figures: Figures) -> Iterator[tuple[str, str]]:
+    """Yield titles and tables."""
     if figures.far and figures.distance:
-        parts += [
-            f"**Far away: {1000 * ROUND_TRIP:.0f} ms of round trip; Twilio answers after 100 ms**",
-            _far_table(figures.far),
-            _distance(figures.distance),
-        ]
+        title = (
+            f"Far away: {1000 * ROUND_TRIP:.0f} ms of round trip, and Twilio answers after {1000 * REAL_LIFE:.0f} ms"
+        )
+        yield title, f"{_far_table(figures.far)}\n\n{_distance(figures.distance)}"
+    for asked in figures.questions:
+        yield f"Statements on {asked.database}", _questions_table(asked)
+    for arrivals, way in figures.ways:
+        yield f"The way of a task, stage by stage: {arrivals}", _way_table(way)
+    if figures.memory:
+        yield "Memory after each burst, by texts so far", _memory_table(figures.memory)
+    if figures.hosts:
+        title = f"Several hosts: the phone company's answers take {1000 * ANSWER_AFTER:.0f} ms"
+        yield title, _hosts_table(figures.hosts)
     if figures.idle:
-        parts += ["**Idle**", _idle_table(figures.idle), _statements(figures.idle)]
-    for one in figures.questions:
-        parts += [f"**Statements on {one.database}**", _questions_table(one)]
+        yield "Idle", f"{_idle_table(figures.idle)}\n\n{_statements(figures.idle)}"
     if figures.start:
-        parts += ["**Start**", _start_table(figures.start)]
-    return "\n\n".join([*parts, str(on)])
+        yield "Start", _start_table(figures.start)
 
 
-def as_json(figures: Figures, on: Machine) -> str:
+def as_json(measured: Sequence[Figures], on: Machine) -> str:
     """Return the same, unrounded; durations in seconds, memory in bytes, processor time in shares of one core."""
-    return json.dumps({"machine": asdict(on), **asdict(figures)}, indent=2) + "\n"
+    return json.dumps({"machine": asdict(on), "servers": [asdict(one) for one in measured]}, indent=2) + "\n"
+
+
+def _ours(server: str) -> str:
+    return f"Sequora on {server}"
 
 
 def _calm_table(rows: Sequence[tuple[str, Calm]], naive: Calm | None) -> str:
