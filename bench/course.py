@@ -14,7 +14,7 @@ from bench import measure, names
 from bench.application import NAME, ids
 from bench.distance import check, far_away
 from bench.hosts import hosts
-from bench.measure import Asked, Far, Snapshot
+from bench.measure import Far, Snapshot
 from bench.phone import REAL_LIFE
 from bench.processes import snapshot
 from bench.report import Figures
@@ -41,7 +41,12 @@ OURS, NAIVE = "Sequora", "naive Dagster"
 # At a task a second the naive way would only queue up, and be measured at its worst.
 NAIVE_EVERY = 15
 
-FOUND = "the sensor's question that found the task"
+# Seconds: every five minutes near SLAs are scanned for, two minutes later figures are measured, and then no schedule runs
+# for three. What these runs ask would be counted with the texts.
+SCHEDULED_EVERY, QUIET_FROM = 300, 130
+
+# Seconds that it takes to count statements, beside those of the calm and of idleness.
+TO_COUNT = 10
 
 # Seconds until everything that was sent must be known to have arrived.
 TO_SETTLE = 180
@@ -149,32 +154,40 @@ def _idle(system: _Running, course: Course, figures: Figures) -> None:
 
 
 def _statements(system: _Running, course: Course, figures: Figures) -> None:
-    say(f"{OURS}: waiting until nothing is left to do")
+    say(f"{OURS}: waiting until nothing is left to do, and no schedule runs")
     care_url, dagster_url = system.databases()
     _wait_until_settled(care_url, dagster_url)
+    _wait_until_no_schedule_runs(2 * course.seconds + TO_COUNT)
     application, phone = system.around.application, system.around.phone
     with logged(system.postgres.url("postgres")):
         say(f"{OURS}: statements are counted, idle for {course.seconds} s")
         idle_from = time.time()
         time.sleep(course.seconds)
-        say(f"{OURS}: statements are counted, one task every 1 s for {course.seconds} s")
+        say(f"{OURS}: statements are counted, one every 1 s for {course.seconds} s")
         calm_from = time.time()
         inserts = list(application.insert_one_by_one(every=1, seconds=course.seconds))
         phone.texts_about(ids(inserts))
         ended = time.time()
     statements = list(read(system.directory / "postgres" / "log"))
-    namers = {"care": names.of_ours, "dagster": names.of_dagster}
     other_runs = frozenset(_column(dagster_url, _RUNS_OF_OTHER_JOBS))
-    idle, calm = (
-        count(statements, between=between, names=namers, runs_of_other_jobs=other_runs)
-        for between in ((idle_from, calm_from), (calm_from, ended))
-    )
-    # The question that finds a task is asked while there is none as well; so it is counted by what it has found.
-    calm["care"][FOUND] = _number(care_url, _CLAIMS, ids(inserts))
-    for database, name in DATABASES.items():
-        of_idleness = Asked(seconds=calm_from - idle_from, counts=idle[database])
-        of_calm = Asked(seconds=ended - calm_from, counts=calm[database])
-        figures.questions.append(measure.questions(name, of_idleness, of_calm, texts=len(inserts)))
+    for database, name, found in (
+        ("care", names.of_ours, _number(care_url, _CLAIMS, ids(inserts))),
+        ("dagster", names.of_dagster, None),
+    ):
+        idle, calm = (
+            count(statements, database, between=between, name=name, runs_of_other_jobs=other_runs)
+            for between in ((idle_from, calm_from), (calm_from, ended))
+        )
+        asked = measure.questions(idle, calm, texts=len(inserts), found=found)
+        figures.questions.append((DATABASES[database], asked))
+
+
+def _wait_until_no_schedule_runs(seconds: float) -> None:
+    """Wait until no schedule will run for so many seconds, if it is ever so long."""
+    latest = SCHEDULED_EVERY - seconds
+    now = time.time() % SCHEDULED_EVERY
+    if QUIET_FROM <= latest and not QUIET_FROM <= now <= latest:
+        time.sleep((QUIET_FROM - now) % SCHEDULED_EVERY)
 
 
 def _bursts(system: _Running, course: Course, figures: Figures) -> None:

@@ -122,24 +122,6 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
-    """All that a database is asked, what a text costs the most of first."""
-
-    database: str
-    questions: Sequence[Question]
-
-    @property
-    def a_text(self) -> float:
-        """Return how many it is asked for one text."""
-        return sum(one.a_text for one in self.questions)
-
-    @property
-    def idle(self) -> float:
-        """Return how many it is asked in a second of idleness."""
-        return sum(one.idle for one in self.questions)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """How often a database was asked what, by name, in so many seconds."""
 
@@ -261,21 +243,22 @@ def memory(at: Snapshot) -> dict[str, float]:
     return _by_name(at.processes, lambda process: process.memory)
 
 
-def questions(database: str, idle: Asked, calm: Asked, *, texts: int) -> Questions:
+def questions(idle: Asked, calm: Asked, *, texts: int, found: int | None = None) -> list[Question]:
     """Work out what one of so many texts costs: what was asked while they went out, beyond what is asked while idle.
 
-    What is asked less often than while idle, because sensors that launch a run do not ask meanwhile, is no gain.
+    What is asked less often than while idle, because a sensor that launches a run does not ask meanwhile, is no gain.
+    With `found` the question asked most often while idle is the one that watches for tasks, and so often it found some:
+    as it is asked all the time, that is what the texts had of it.
     """
     rates = {name: count / idle.seconds for name, count in idle.counts.items()}
-    rows = [
-        Question(
-            name=name,
-            a_text=max(0.0, calm.counts.get(name, 0) - rates.get(name, 0.0) * calm.seconds) / texts,
-            idle=rates.get(name, 0.0),
-        )
+    more = {
+        name: max(0.0, calm.counts.get(name, 0) - rates.get(name, 0.0) * calm.seconds)
         for name in sorted({*idle.counts, *calm.counts})
-    ]
-    return Questions(database=database, questions=sorted(rows, key=lambda one: (-one.a_text, -one.idle)))
+    }
+    if found is not None:
+        more[max(more, key=lambda name: rates.get(name, 0.0))] = found
+    asked = [Question(name=name, a_text=count / texts, idle=rates.get(name, 0.0)) for name, count in more.items()]
+    return sorted(asked, key=lambda one: (-one.a_text, -one.idle))
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bench.distance import ROUND_TRIP, Check
 from bench.hosts import ANSWER_AFTER
-from bench.measure import SEVERITIES, Burst, Calm, Far, Idle, Questions, Stage, Start
+from bench.measure import SEVERITIES, Burst, Calm, Far, Idle, Question, Stage, Start
 from bench.phone import REAL_LIFE
 from bench.processes import POSTGRES, WEB
 
@@ -31,7 +31,8 @@ class Figures:
     ways: list[tuple[str, Sequence[Stage]]] = field(default_factory=list)
     """By how the tasks arrived."""
     idle: Idle | None = None
-    questions: list[Questions] = field(default_factory=list)
+    questions: list[tuple[str, Sequence[Question]]] = field(default_factory=list)
+    """By database."""
     bursts: list[tuple[str, Burst]] = field(default_factory=list)
     memory: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
     """After so many texts of the bursts, by kind of process."""
@@ -105,8 +106,8 @@ def _of_one_server(figures: Figures) -> Iterator[tuple[str, str]]:
             f"Far away: {1000 * ROUND_TRIP:.0f} ms of round trip, and Twilio answers after {1000 * REAL_LIFE:.0f} ms"
         )
         yield title, f"{_far_table(figures.far)}\n\n{_distance(figures.distance)}"
-    for asked in figures.questions:
-        yield f"Statements on {asked.database}", _questions_table(asked)
+    for database, asked in figures.questions:
+        yield f"Statements on {database}", _questions_table(asked)
     for arrivals, way in figures.ways:
         yield f"The way of a task, stage by stage: {arrivals}", _way_table(way)
     if figures.memory:
@@ -256,17 +257,16 @@ def _statements(idle: Idle) -> str:
     return f"Statements a minute, idle: {', '.join(counts)}."
 
 
-def _questions_table(asked: Questions) -> str:
-    shown = [one for one in asked.questions if one.a_text >= RARELY or one.idle >= RARELY]
-    a_text = asked.a_text - sum(one.a_text for one in shown)
-    idle = asked.idle - sum(one.idle for one in shown)
+def _questions_table(asked: Sequence[Question]) -> str:
+    shown = [one for one in asked if one.a_text >= RARELY or one.idle >= RARELY]
+    others = [one for one in asked if one not in shown]
+
+    def row(title: str, questions: Sequence[Question]) -> list[str]:
+        return [title, f"{sum(one.a_text for one in questions):.1f}", f"{sum(one.idle for one in questions):.1f}"]
+
     return table(
         ["", "for one text", "a second, idle"],
-        [
-            *([one.name, f"{one.a_text:.1f}", f"{one.idle:.1f}"] for one in shown),
-            [f"{len(asked.questions) - len(shown)} others", f"{a_text:.1f}", f"{idle:.1f}"],
-            ["all", f"{asked.a_text:.1f}", f"{asked.idle:.1f}"],
-        ],
+        [*(row(one.name, [one]) for one in shown), row(f"{len(others)} others", others), row("all", asked)],
     )
 
 
@@ -305,7 +305,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _milliseconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms"
+    return f"{value * 1000:,.0f} ms"
 
 
 def _megabytes(value: float | None) -> str:

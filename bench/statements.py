@@ -6,7 +6,7 @@ round trips. By what names they go is said in `names`, and what a text costs is 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import psycopg2
 from psycopg2.sql import SQL, Identifier, Literal
 
 from bench.application import NAME
+from bench.measure import Asked
 
 # Of each line: when (seconds since the epoch), on which database, and whose session (its application_name).
 _SETTINGS = {"log_statement": "all", "log_line_prefix": "bench %n %d %a: ", "lc_messages": "C"}
@@ -59,22 +60,22 @@ def read(log: Path) -> Iterator[Statement]:
 
 def count(
     statements: Iterable[Statement],
+    database: str,
     *,
     between: tuple[float, float],
-    names: Mapping[str, Callable[[str], str]],
+    name: Callable[[str], str],
     runs_of_other_jobs: frozenset[str],
-) -> dict[str, Counter[str]]:
-    """Count what was sent between two moments, for each database by the name that its namer gives a statement.
+) -> Asked:
+    """Count what was sent to a database between two moments, each statement by the name that it is given.
 
     What names a run of another job than the one that is measured is left out.
     """
-    counts: dict[str, Counter[str]] = {database: Counter() for database in names}
     began, ended = between
-    for one in statements:
-        if one.database in names and began <= one.moment < ended and not _is_about(runs_of_other_jobs, one.sql):
-            counts[one.database][names[one.database](one.sql)] += 1
-    return counts
-
-
-def _is_about(runs: frozenset[str], sql: str) -> bool:
-    return not runs.isdisjoint(_RUN_ID.findall(sql))
+    counts = Counter(
+        name(one.sql)
+        for one in statements
+        if one.database == database
+        and began <= one.moment < ended
+        and runs_of_other_jobs.isdisjoint(_RUN_ID.findall(one.sql))
+    )
+    return Asked(seconds=ended - began, counts=counts)
