@@ -41,8 +41,8 @@ OURS, NAIVE = "Sequora", "naive Dagster"
 # At a task a second the naive way would only queue up, and be measured at its worst.
 NAIVE_EVERY = 15
 
-# Seconds: every five minutes near SLAs are scanned for, two minutes later figures are measured, and then no schedule runs
-# for three. What these runs ask would be counted with the texts.
+# Seconds: every five minutes near SLAs are scanned for, two minutes later figures are measured, and then no schedule
+# runs for three. What these runs ask would be counted with the texts.
 SCHEDULED_EVERY, QUIET_FROM = 300, 130
 
 # Seconds that it takes to count statements, beside those of the calm and of idleness.
@@ -186,7 +186,7 @@ def _wait_until_no_schedule_runs(seconds: float) -> None:
     """Wait until no schedule will run for so many seconds, if it is ever so long."""
     latest = SCHEDULED_EVERY - seconds
     now = time.time() % SCHEDULED_EVERY
-    if QUIET_FROM <= latest and not QUIET_FROM <= now <= latest:
+    if latest >= QUIET_FROM and not QUIET_FROM <= now <= latest:
         time.sleep((QUIET_FROM - now) % SCHEDULED_EVERY)
 
 
