@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 
 from dagster import SensorEvaluationContext
 
@@ -30,6 +30,10 @@ WATCH_BETWEEN = (7.0, 13.0)
 WATCH_ALONE = 0.25
 
 
+# Set when this process is told to end: whoever watches returns at once, and asks nothing more.
+ENDING = Event()
+
+
 class QuestionLostError(Exception):
     """A question has not been answered for LOST_AFTER: whoever asked it waits for ever, and the next one asks anew."""
 
@@ -47,7 +51,7 @@ class Pace:
     """How much of a core of the database the question may cost while it finds nothing."""
 
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = ENDING.wait
     _turn: Lock = field(default_factory=Lock, init=False)
     _not_before: float = field(default=0.0, init=False)
     _cost_before: float = field(default=0.0, init=False)
@@ -55,6 +59,8 @@ class Pace:
 
     def ask(self, question: Callable[[], Claims], *, until: float) -> Claims | None:
         """Wait for the question's turn and ask it; return None if that does not come until then (by the clock).
+
+        None as well if the process is to end: what was found then might find nobody who launches a run for it.
 
         Raises QuestionLostError if somebody else's question keeps the turn for too long, and gives the turn free.
         """
@@ -68,6 +74,8 @@ class Pace:
             if self._not_before > max(until, self.clock()):
                 return None
             self.sleep(max(self._not_before - self.clock(), 0))
+            if ENDING.is_set():
+                return None
             self._asked_at = self.clock()
             answer = question()
             cost, self._cost_before = min(answer.seconds, self._cost_before), answer.seconds

@@ -1,0 +1,68 @@
+"""Dagster's own processes, with what it has no setting for: `python -m sequora_orchestration.instance.tuned COMMAND …`.
+
+COMMAND is `dagster-daemon` or `dagster`, as one would type it. What is private of Dagster's stands here and nowhere
+else (the storage's engine aside); a test fails when a release moves it. The commands work without this, only slower.
+"""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import NoReturn
+
+from dagster._grpc import server_watcher
+
+# Seconds. The daemon asks the code server every second whether it is there, or is another one than before, and then
+# reads what it serves. If that fails (it was just starting, or just ending), Dagster tries again after 10 s.
+SECOND_TRY = 1
+
+# What the daemon's threads log by.
+_TICKING = ("dagster.daemon.SensorDaemon", "dagster.daemon.SchedulerDaemon")
+
+
+def tune_daemon() -> None:
+    """Let it find the code server soon, whichever of the two starts last, and end without traces."""
+    server_watcher.ERROR_RECOVERY_INTERVAL = SECOND_TRY
+    for name in _TICKING:
+        logging.getLogger(name).addFilter(is_news)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Leave out that a tick could not hand in its runs because the daemon is ending.
+
+    Dagster closes the threads that hand in runs before those that tick. Nothing is lost by it: what a tick requests is
+    stored first, and the next start hands it in.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    # The standard library's words: cannot schedule new futures after (interpreter) shutdown.
+    return not (isinstance(error, RuntimeError) and str(error).endswith("shutdown"))
+
+
+def tune_code_server() -> None:
+    """Let it end within a second or two: sensors that watch return at once, and Dagster waits for them.
+
+    Otherwise nobody is texted for the some 13 s that a tick may watch, each time that the code server is restarted.
+    """
+    from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415  # the daemon needs none of this
+
+    def end(*_: object) -> NoReturn:
+        ENDING.set()
+        raise KeyboardInterrupt  # which Dagster waits for
+
+    signal.signal(signal.SIGINT, end)  # Dagster gives SIGTERM the handler of SIGINT
+
+
+TUNED: Mapping[str, Callable[[], None]] = {"dagster-daemon": tune_daemon, "dagster": tune_code_server}
+
+
+def main() -> None:
+    """Run the command that the arguments are."""
+    del sys.argv[0]
+    TUNED[sys.argv[0]]()
+    (script,) = entry_points(group="console_scripts", name=sys.argv[0])
+    script.load()()
+
+
+if __name__ == "__main__":
+    main()
