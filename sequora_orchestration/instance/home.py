@@ -26,9 +26,9 @@ def furnish(home: Path, *, overwrite: bool = False) -> list[Path]:
 
 
 def code_server_in(home: Path) -> str | None:
-    """Return host and port of the code server that `workspace.yaml` in `home` names, with the settings that it refers to.
+    """Return host and port of the code server that `workspace.yaml` in `home` names, None where it names none.
 
-    None where it names none. Raises yaml.YAMLError and SettingError.
+    What it leaves to our settings is as these say. Raises yaml.YAMLError and SettingError.
     """
     workspace = yaml.safe_load((home / "workspace.yaml").read_text(encoding="utf-8"))
     settings = CodeServerSettings.load()

@@ -4,39 +4,32 @@ COMMAND is `dagster-daemon` or `dagster`, as one would type it. What is private 
 else (the storage's engine aside); a test fails when a release moves it. The commands work without this, only slower.
 """
 
-import logging
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
-from typing import NoReturn
-
-from dagster._grpc import server_watcher
+from typing import Any, NoReturn
 
 # Seconds. The daemon asks the code server every second whether it is there, or is another one than before, and then
 # reads what it serves. If that fails (it was just starting, or just ending), Dagster tries again after 10 s.
 SECOND_TRY = 1
 
-# What the daemon's threads log by.
-_TICKING = ("dagster.daemon.SensorDaemon", "dagster.daemon.SchedulerDaemon")
-
 
 def tune_daemon() -> None:
-    """Let it find the code server soon, whichever of the two starts last, and end without traces."""
+    """Let it find the code server soon, whichever of the two starts last, and end when its ticks have ended."""
+    from dagster._daemon.daemon import SensorDaemon  # noqa: PLC0415  # the code server needs none of these
+    from dagster._grpc import server_watcher  # noqa: PLC0415
+
     server_watcher.ERROR_RECOVERY_INTERVAL = SECOND_TRY
-    for name in _TICKING:
-        logging.getLogger(name).addFilter(is_news)
+    end_as_before = SensorDaemon.__exit__
 
+    def end(daemon: SensorDaemon, *why: Any) -> None:
+        # Dagster closes the threads that hand in runs first: a tick that finds something then could not hand it in.
+        if daemon._threadpool_executor:  # noqa: SLF001
+            daemon._threadpool_executor.shutdown()  # noqa: SLF001
+        end_as_before(daemon, *why)  # type: ignore[no-untyped-call]
 
-def is_news(record: logging.LogRecord) -> bool:
-    """Leave out that a tick could not hand in its runs because the daemon is ending.
-
-    Dagster closes the threads that hand in runs before those that tick. Nothing is lost by it: what a tick requests is
-    stored first, and the next start hands it in.
-    """
-    error = record.exc_info[1] if record.exc_info else None
-    # The standard library's words: cannot schedule new futures after (interpreter) shutdown.
-    return not (isinstance(error, RuntimeError) and str(error).endswith("shutdown"))
+    SensorDaemon.__exit__ = end  # type: ignore[method-assign]
 
 
 def tune_code_server() -> None:
