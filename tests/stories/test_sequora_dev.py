@@ -1,5 +1,6 @@
 """The whole system, as `sequora dev` runs it against a Postgres and a Twilio of one's own."""
 
+import re
 import time
 from collections import Counter
 from uuid import uuid4
@@ -72,7 +73,10 @@ def all_settled(care: Care, tasks: list[str]) -> bool:
 def test_tasks_are_texted_once_whatever_their_row_and_their_time(
     system: RunningSystem, care: Care, care_url: str, phones: Phones
 ) -> None:
-    """One task, then a late row, bad rows, a hundred at once and a reassignment; then it ends when told to."""
+    """One task, then a late row, bad rows, a hundred at once and a reassignment.
+
+    Told to end in the middle of a burst it does so, without a trace.
+    """
     nurse = care.a_nurse()
     task = care.a_task(nurse)
     assert phones(NURSE_PHONE).received_text(containing=["New HIGH task", task])
@@ -118,10 +122,14 @@ def test_tasks_are_texted_once_whatever_their_row_and_their_time(
 
     counts = texts_per_task(phones)
     assert counts == Counter([task, task, late, between, *tasks])
+    more = burst(care, nurse, 300)
+    assert phones.company.wait_for(lambda: len(phones.company.accepted()) > len(counts) + 10, 20)
     began = time.monotonic()
     system.stop()
     assert time.monotonic() - began < 15
     assert system.processes() == []
+    assert not re.search("Traceback|Stack Trace", system.output())
+    assert texts_per_task(phones) <= counts + Counter(more)
 
 
 def test_a_killed_worker_process_is_replaced_and_its_rows_are_sent(
