@@ -12,11 +12,12 @@ wrong must not stop the workers.
 
 import logging
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import requests
 
@@ -90,13 +91,14 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
 
 @dataclass(kw_only=False)
 class Heart:
-    """Beats while all is well, and says when that changes."""
+    """Beats while all is well, and says when that changes, or the reason why not."""
 
     url: str = field(repr=False)
     """Whoever knows it can beat in our place, so it is not logged."""
 
     signs: Callable[[], VitalSigns]
-    _last: Literal["", "beats", "is not sent", "does not arrive"] = field(default="", init=False)
+    _last: str = field(default="", init=False)
+    """What was said last, without its numbers."""
 
     def beat(self) -> None:
         """Look at the signs, and ask for the URL if all is well. Whatever fails, it raises nothing."""
@@ -105,11 +107,11 @@ class Heart:
         except Exception as error:  # noqa: BLE001  # whatever cannot be read, that is no sign of life
             amiss = [f"the signs of life cannot be read ({type(error).__name__})"]
         if amiss:
-            self._turned("is not sent", logging.WARNING, f"no heartbeat: {'; '.join(amiss)}")
+            self._turned(logging.WARNING, f"no heartbeat: {'; '.join(amiss)}")
         elif trouble := self._sent():
-            self._turned("does not arrive", logging.WARNING, f"the heartbeat does not arrive: {trouble}")
+            self._turned(logging.WARNING, f"the heartbeat does not arrive: {trouble}")
         else:
-            self._turned("beats", logging.INFO, "all is well: the heartbeat is sent")
+            self._turned(logging.INFO, "all is well: the heartbeat is sent")
 
     def _sent(self) -> str | None:
         """Ask for the URL; return what was wrong with that, if anything, without the URL."""
@@ -119,7 +121,9 @@ class Heart:
             return type(error).__name__
         return None if answer.ok else f"SEQUORA_HEARTBEAT_URL answers {answer.status_code}"
 
-    def _turned(self, now: Literal["beats", "is not sent", "does not arrive"], level: int, sentence: str) -> None:
+    def _turned(self, level: int, sentence: str) -> None:
+        """Say what is the case now, unless it was said before: also another reason is news, a later age is not."""
+        now = re.sub(r"\d+", "", sentence)
         if now != self._last:
             LOG.log(level, sentence)
         self._last = now

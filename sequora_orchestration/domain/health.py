@@ -25,8 +25,8 @@ OLDEST_TICK = timedelta(seconds=60)
 STANDSTILL_AFTER = timedelta(seconds=30)
 """If no sensor at all has a good tick for so long, none will come by itself: each ticks every 5 to 20 s."""
 
-DAEMON_GONE_AFTER = timedelta(seconds=60)
-"""The daemon says every 30 s that it is there."""
+DAEMON_GONE_AFTER = timedelta(seconds=45)
+"""The daemon says every 30 s that it is there, or at its next turn."""
 
 OLDEST_SCAN = timedelta(minutes=15)
 """The scan for SLAs that are near is made every 5 minutes: three in a row are missing."""
@@ -126,8 +126,8 @@ def _with_all_there(last_tick: float | None) -> tuple[str, str]:
     if last_tick is not None and last_tick <= STANDSTILL_AFTER.total_seconds():
         return "every tick fails", "`sequora status` says with what, and `sequora doctor` what to do"
     return (
-        "code server and daemon are there, but the daemon starts no tick",
-        "if it has just started wait, else see its log and restart the process `daemon`",
+        "the daemon starts none: it is not there, or hangs",
+        "if it has just started wait, else see the log of the process `daemon`, and restart it",
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, NoReturn
 
+from dagster import DagsterExecutionInterruptedError
+
 # Seconds. The daemon asks the code server every second whether it is there, or is another one than before, and then
 # reads what it serves. If that fails (it was just starting, or just ending), Dagster tries again after 10 s.
 SECOND_TRY = 1
@@ -70,7 +72,11 @@ def main() -> None:
     del sys.argv[0]
     TUNED[sys.argv[0]]()
     (script,) = entry_points(group="console_scripts", name=sys.argv[0])
-    script.load()()
+    try:
+        script.load()()
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        # Told to end while it is still loading, where Dagster does not expect it.
+        sys.exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -53,15 +54,17 @@ def test_it_beats_while_all_is_well_and_says_so_once(service: Webhook, caplog: p
 def test_it_does_not_beat_while_anything_is_amiss_and_says_each_change(
     service: Webhook, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the reason; the same state is not told twice."""
-    signs = iter([WELL, ILL, ILL, WELL])
+    """With the reason, and another reason too; the same is not told twice, though it lasts longer."""
+    later, another = replace(ILL, oldest_due=331.0), replace(WELL, last_scan=None)
+    signs = iter([WELL, ILL, later, another, WELL])
     heart = Heart(service.url, lambda: next(signs))
-    for _ in range(4):
+    for _ in range(5):
         heart.beat()
     assert len(service.asked) == 2
     assert caplog.messages == [
         "all is well: the heartbeat is sent",
         "no heartbeat: a message has been due for 301 s",
+        "no heartbeat: no scan for SLAs that are near was made yet",
         "all is well: the heartbeat is sent",
     ]
 

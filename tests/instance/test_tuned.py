@@ -1,16 +1,19 @@
 """What is private of Dagster's daemon, and changed: each fails when a release moves it."""
 
+import signal
 from collections.abc import Iterator
 from threading import Event
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from dagster import DagsterExecutionInterruptedError
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._daemon.daemon import SensorDaemon
 from dagster._grpc import server_watcher
 from dagster._grpc.client import DagsterGrpcClient
 
+from sequora_orchestration.instance import tuned
 from sequora_orchestration.instance.tuned import tune_daemon
 
 
@@ -77,3 +80,20 @@ def test_a_tick_that_is_under_way_when_the_daemon_ends_hands_in_its_runs() -> No
     with daemon:
         pass
     assert under_way.result() == "handed in"
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, DagsterExecutionInterruptedError])
+def test_what_is_told_to_end_while_it_is_loading_ends_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
+) -> None:
+    """Dagster's code server raises the latter while it imports our code."""
+
+    def loading() -> None:
+        raise interrupt
+
+    monkeypatch.setattr(tuned, "TUNED", {"dagster": lambda: None})
+    monkeypatch.setattr(tuned, "entry_points", lambda **_: [SimpleNamespace(load=lambda: loading)])
+    monkeypatch.setattr("sys.argv", ["tuned", "dagster"])
+    with pytest.raises(SystemExit) as ended:
+        tuned.main()
+    assert ended.value.code == 128 + signal.SIGTERM
