@@ -1,14 +1,16 @@
 """What tests share: a real Postgres cloned per test, a real HTTP Twilio with phones, and rows in one line each."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from care import NOW, Care
 from dagster import DagsterInstance
+from left_behind import nothing_stays  # noqa: F401  # a fixture
 from phones import Phones
 from runs import Runs
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import steps
@@ -24,10 +26,55 @@ TEMPLATE = "care_template"
 DAGSTER_TEMPLATE = "dagster_template"
 
 
+# No test pulls the plug: whatever waits for a disk waits in vain.
+WITHOUT_A_DISK = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let one name the Postgres to test on."""
+    parser.addoption(
+        "--postgres",
+        type=Path,
+        metavar="DIR",
+        help="test on the Postgres whose programs (initdb, pg_ctl, ...) are in DIR; default: the embedded one",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a directory without a Postgres."""
+    binaries = config.getoption("--postgres")
+    if binaries and not (binaries / "initdb").is_file():
+        raise pytest.UsageError(
+            f"--postgres {binaries}: there is no initdb in it. It is the directory of a server's programs, "
+            "on Debian /usr/lib/postgresql/<version>/bin."
+        )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what a server's kind may matter to: whatever uses the server of the tests."""
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker("sql")
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres_binaries(pytestconfig: pytest.Config) -> Path | None:
+    """Where the programs of the Postgres are that is tested on; None: it is the embedded one."""
+    binaries: Path | None = pytestconfig.getoption("--postgres")
+    return binaries
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
     """A Postgres server with a template database: the application's tables and our schema, no rows."""
-    with embedded_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+    with embedded_postgres(tmp_path_factory.mktemp("postgres") / "data", binaries=postgres_binaries) as server:
+        administrator = create_engine(postgres_url(server.url("postgres")), isolation_level="AUTOCOMMIT")
+        with administrator.connect() as connection:
+            for setting in WITHOUT_A_DISK:
+                connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        administrator.dispose()
         server.create_database(TEMPLATE)
         make_care_tables(server.url(TEMPLATE), with_sample_people=False)
         engine = create_engine(postgres_url(server.url(TEMPLATE)))
