@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode, as Supabase's port 6543: a statement may come to another connection than the last."""
+"""PgBouncer. In transaction mode, as Supabase's port 6543, a statement may come to another connection than the last."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from running_system import eventually
 from sqlalchemy import make_url
@@ -17,7 +18,9 @@ PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/s
 
 
 @contextmanager
-def transaction_pooler(directory: Path, server_url: str, *, password: str) -> Iterator[str]:
+def pooler(
+    directory: Path, server_url: str, *, password: str, mode: Literal["session", "transaction"] = "transaction"
+) -> Iterator[str]:
     """Run a pooler before `server_url`, which asks that URL's user for a password; yield the URL to use instead."""
     assert PGBOUNCER, "pgbouncer is not installed"
     port, url = free_port(), make_url(server_url)
@@ -36,7 +39,7 @@ def transaction_pooler(directory: Path, server_url: str, *, password: str) -> It
                 "unix_socket_dir =",
                 "auth_type = scram-sha-256",
                 f"auth_file = {directory / 'users'}",
-                "pool_mode = transaction",
+                f"pool_mode = {mode}",
                 "default_pool_size = 5",
                 # It refuses to run as root; the user that the server runs as may connect to the server's socket.
                 f"user = {(socket_directory / '.s.PGSQL.5432').owner()}" if os.getuid() == 0 else "",

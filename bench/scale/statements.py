@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 from sequora_orchestration.domain.message_kind import KINDS
 from sequora_orchestration.resources import care_database, ledger, measurements
 from sequora_orchestration.resources.database import id_array
-from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MANY, MOST, RECENT
+from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MANY, MOST, MOST_RUNS, RECENT
 from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
 
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
@@ -142,6 +142,7 @@ def _asked_with(queue: Queue) -> dict[str, Any]:
         "most": MOST,
         "enough": ENOUGH,
         "most_at_once": None,
+        "most_runs": MOST_RUNS,
         "lease": LEASE,
         "grace": 60.0,
     }

@@ -28,6 +28,9 @@ class Cause:
 class Notification:
     """A message under a claim."""
 
+    read_at: datetime
+    """The database's time when it was read."""
+
     id: str
     kind: str
     claim_id: str

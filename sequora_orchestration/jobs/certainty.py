@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sequora_orchestration.jobs.after_sending import follow, look_up
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.steps import RETRIES, log_sent_texts, retried
+from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
 from sequora_orchestration.resources.sms_sender import LookUpError
 
 
@@ -79,7 +79,9 @@ def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: Reso
         context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
         # For runs that died before they had done so. What is refused still is a line in the run's log.
         with suppress(DBAPIError, PoolTimeout):
-            log_sent_texts(context, delivery, [text.task_id for text in asked if text.task_id])
+            make_up_log_rows(
+                context, delivery, delivery.ledger.unlogged([text.task_id for text in asked if text.task_id])
+            )
 
 
 @job(config=doubtful)

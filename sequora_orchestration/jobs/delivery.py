@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -55,6 +55,10 @@ PUT_BACK_PAUSE = 30
 LATEST_CALL = 10
 STOOD_STILL_PAUSE = 5
 
+# Seconds for which what was read of a task and its nurse counts as read at the moment of sending. A run that goes
+# through many messages reads each anew when its turn comes.
+LOOK_HOLDS = 0.5
+
 # Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
 # record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
 RECORD_WAITS = (1, 2, 4, *([5] * 17))
@@ -87,14 +91,15 @@ class Delivery:
 
     def drop_unwanted(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
         """End (or postpone) what nobody wants (any more, or yet), and return it with the reason."""
-        return self._drop_unwanted(self._facts(notifications, with_recipients=False))
+        return self._drop_unwanted(self._about(notifications))
 
     def _drop_unwanted(self, facts: Sequence[Facts]) -> list[tuple[Notification, Withheld]]:
         return self._drop(facts, lambda kind: kind.unwanted)
 
     def drop_unreachable(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
         """End (or postpone) what cannot reach its recipient (now), and return it with the reason."""
-        return self._drop(self._facts(notifications), lambda kind: kind.unreachable)
+        facts = self._with_recipients(self._about(notifications, with_tasks=False))
+        return self._drop(self._with_opt_outs(facts), lambda kind: kind.unreachable)
 
     def _drop(
         self, facts: Sequence[Facts], rule: Callable[[MessageKind], Callable[[Facts], Withheld | None]]
@@ -111,40 +116,47 @@ class Delivery:
             return self.ledger.postpone(notification, why, self.run_id)
         return self.ledger.suppress(notification, why, self.run_id)
 
-    def _facts(self, notifications: Sequence[Notification], *, with_recipients: bool = True) -> list[Facts]:
-        """Read what the rules need to know of these messages, as it is now."""
-        tasks = self.care.tasks(one.task_id for one in notifications if one.task_id)
+    def _about(self, notifications: Sequence[Notification], *, with_tasks: bool = True) -> list[Facts]:
+        """Read what these messages are about, as it is now: their tasks (or not), or of check-ins the episodes."""
+        of_tasks = [one.task_id for one in notifications if one.task_id] if with_tasks else []
         of_patients = [one.episode_id for one in notifications if one.kind == CHECK_IN.name and one.episode_id]
+        tasks = self.care.tasks(of_tasks) if of_tasks else {}
         episodes = self.care.episodes(of_patients) if of_patients else {}
-        people: dict[str, User | Patient] = {}
-        numbers: dict[str, str] = {}
-        if with_recipients:
-            staff = [one.recipient_id for one in notifications if one.kind != CHECK_IN.name and one.recipient_id]
-            patients = [episode.patient_id for episode in episodes.values() if episode.patient_id]
-            people |= self.care.users(staff) if staff else {}
-            people |= self.care.patients(patients) if patients else {}
-            numbers = {id_: number for id_, person in people.items() if (number := usable(person.primary_phone))}
-        moment = self.ledger.moment(numbers.values())
-        facts = []
-        for one in notifications:
-            episode = episodes.get(one.episode_id or "")
-            person = (episode.patient_id if episode else None) if one.kind == CHECK_IN.name else one.recipient_id
-            facts.append(
-                Facts(
-                    now=moment.now,
-                    message=one,
-                    task=tasks.get(one.task_id or ""),
-                    episode=episode,
-                    recipient=people.get(person or ""),
-                    opted_out=numbers.get(person or "") in moment.opted_out,
-                )
+        return [
+            Facts(
+                now=one.read_at,
+                message=one,
+                task=tasks.get(one.task_id or ""),
+                episode=episodes.get(one.episode_id or "") if one.kind == CHECK_IN.name else None,
             )
-        return facts
+            for one in notifications
+        ]
+
+    def _with_recipients(self, facts: Sequence[Facts]) -> list[Facts]:
+        """Read the recipients: members of staff, or of check-ins the patients."""
+        patients, staff = list[str](), list[str]()
+        for one in facts:
+            if id_ := _recipient_id(one):
+                (patients if one.message.kind == CHECK_IN.name else staff).append(id_)
+        people: dict[str, User | Patient] = {}
+        people |= self.care.users(staff) if staff else {}
+        people |= self.care.patients(patients) if patients else {}
+        return [replace(one, recipient=people.get(_recipient_id(one) or "")) for one in facts]
+
+    def _with_opt_outs(self, facts: Sequence[Facts]) -> list[Facts]:
+        """Read which of the recipients' numbers have opted out, and what time it is by then."""
+        numbers = {
+            one.message.id: number for one in facts if one.recipient and (number := usable(one.recipient.primary_phone))
+        }
+        if not numbers:
+            return list(facts)
+        moment = self.ledger.moment(numbers.values())
+        return [replace(one, opted_out=numbers.get(one.message.id) in moment.opted_out) for one in facts]
 
     def schedule_check_ins(self, notifications: Sequence[Notification]) -> list[tuple[Notification, CheckInTime]]:
         """Let each check-in wait until it is due, and return when that is and why."""
         scheduled = []
-        for facts in self._facts(notifications):
+        for facts in self._with_recipients(self._about(notifications)):
             when = _judged(self._check_in_time, facts)
             if isinstance(when, Suppression):
                 self._withhold(facts.message, when)
@@ -170,7 +182,7 @@ class Delivery:
         unaddressed = [one for one in notifications if one.recipient_id is None]
         if not unaddressed:
             return
-        all_facts = self._facts(unaddressed, with_recipients=False)
+        all_facts = self._about(unaddressed)
         ended = {one.id for one, _ in self._drop_unwanted(all_facts)}
         passed_over = self.ledger.passed_over([one.id for one in unaddressed])
         numbers = on_call(self.care, self.ledger)
@@ -199,8 +211,10 @@ class Delivery:
         Raises SenderUnusableError if it was these texts that the breaker opened on, and the database's errors.
         """
         halt = Halt()
+        looked_at = time.monotonic()
+        facts = self._with_recipients(self._about(notifications))
         with ThreadPoolExecutor(self.sender.texts_at_a_time, thread_name_prefix="send_sms") as pool:
-            sent = [pool.submit(self._send_one, one, halt) for one in notifications]
+            sent = [pool.submit(self._send_one, one, looked_at, halt) for one in facts]
         if halt.reason:
             self.ledger.give_back(notifications, f"waits: {halt.reason}")
         if halt.is_trouble:
@@ -220,21 +234,27 @@ class Delivery:
             self._withhold(notification, Suppression(State.FAILED, f"the database refuses it ({type(error).__name__})"))
             return False
 
-    def _send_one(self, notification: Notification, halt: "Halt") -> bool:
-        """Send one text and record its outcome; return whether it is to be tried again."""
+    def _send_one(self, facts: Facts, looked_at: float, halt: "Halt") -> bool:
+        """Send one text and record its outcome; return whether it is to be tried again.
+
+        The facts were read at that moment of the monotonic clock.
+        """
         if halt.reason:
             return False
-        message = self._prepared(notification)
+        notification, message = facts.message, self._prepared(facts, looked_at)
         if isinstance(message, _Message) and (wait := self.ledger.wait_of(segments(message.body))):
             time.sleep(wait)
-            message = self._prepared(notification)
+            message = self._prepared(facts, looked_at)
         if not isinstance(message, _Message):
             self._withhold(notification, message)
             return False
         began = time.monotonic()
         attempt = self.ledger.begin_attempt(notification, self.run_id, number=message.to, body=message.body)
-        if attempt.number is None:  # another claim has taken the row over, or no text may go out now
-            halt.reason = halt.reason or attempt.halted
+        if attempt.number is None:
+            if attempt.opted_out:
+                self._withhold_opted_out(facts)
+            else:  # another claim has taken the row over, or no text may go out now
+                halt.reason = halt.reason or attempt.halted
             return False
         if time.monotonic() - began > LATEST_CALL:
             stood_still = Refused(Refusal.TRANSIENT, "not called: process or database stood still right before")
@@ -244,10 +264,17 @@ class Delivery:
         answer = self.sender.send(message.to, message.body, message.worth)
         return self._record(notification, attempt.number, answer, message.to, halt)
 
-    def _prepared(self, notification: Notification) -> "_Message | Withheld":
+    def _prepared(self, facts: Facts, looked_at: float) -> "_Message | Withheld":
         """Return what to send, by what is known at this moment: a task closed since is not texted about."""
-        (facts,) = self._facts([notification])
+        if time.monotonic() - looked_at > LOOK_HOLDS:
+            now = self.ledger.moment().now
+            (facts,) = self._with_recipients(self._about([replace(facts.message, read_at=now)]))
         return _judged(lambda known: _prepared(known, self.app_url), facts)
+
+    def _withhold_opted_out(self, facts: Facts) -> None:
+        """End the message of somebody whose number has replied STOP, as its kind says."""
+        if why := _judged(KINDS[facts.message.kind].unreachable, replace(facts, opted_out=True)):
+            self._withhold(facts.message, why)
 
     def _record(self, notification: Notification, attempt: int, answer: Answer, number: str, halt: "Halt") -> bool:
         """Record the answer, however long the database is away for; return whether to try again."""
@@ -319,6 +346,13 @@ class _Message:
     to: str = field(repr=False)
     body: str = field(repr=False)
     worth: timedelta
+
+
+def _recipient_id(facts: Facts) -> str | None:
+    """Return whose a message is: of a check-in the episode's patient, who may have been corrected since."""
+    if facts.message.kind == CHECK_IN.name:
+        return facts.episode.patient_id if facts.episode else None
+    return facts.message.recipient_id
 
 
 def _judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:

@@ -37,7 +37,7 @@ def alert_nurse(context: OpExecutionContext, config: Work, delivery: ResourcePar
         claim_by_name(context, config, delivery)
         report_others(context, config, delivery)
         send_claimed(context, delivery)
-        log_sent_texts(context, delivery, known_ids(config, delivery))
+        log_sent_texts(context, config, delivery)
 
 
 @op(ins={"alerted": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)

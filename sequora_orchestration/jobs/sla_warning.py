@@ -29,7 +29,7 @@ from sequora_orchestration.jobs.steps import (
     RETRIES,
     Work,
     claim_by_name,
-    log_sent_texts,
+    make_up_log_rows,
     report_others,
     report_story,
     retried,
@@ -86,7 +86,7 @@ def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None
             delivery.ledger.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
         waiting = delivery.ledger.take_up_one(context.run_id, name)
         outcomes, waits = send(context, delivery, [waiting] if waiting else [], of=name)
-        log_sent_texts(context, delivery, [one.task_id for one in outcomes if one.task_id])
+        make_up_log_rows(context, delivery, delivery.ledger.unlogged([one.task_id for one in outcomes if one.task_id]))
         if outcomes and not outcomes[0].is_one_of_many:
             report_story(context, [name], delivery, of=name)
         if not outcomes and not waits:

@@ -123,7 +123,7 @@ def reading(name: str, description: str) -> OpDefinition:
         with retried(context, delivery):
             claim_by_name(context, config, delivery)
             taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
-            report_others(context, config, delivery)
+            report_others(context, config, delivery, taken_up)
             report_withheld(context, taken_up, delivery.drop_unwanted(taken_up))
 
     return read
@@ -157,8 +157,7 @@ def log_notification(context: OpExecutionContext, config: Work, delivery: Resour
     """
     with retried(context, delivery):
         if QUEUES[config.queue].ids == "task_ids":
-            log_sent_texts(context, delivery, known_ids(config, delivery))
-        report_outcomes(context, delivery.ledger.outcomes(claim_of(context)))
+            log_sent_texts(context, config, delivery)
         report_story(context, config.ids, delivery)
 
 
@@ -169,7 +168,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
         claim_by_name(context, config, delivery)
         delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
-        log_sent_texts(context, delivery, known_ids(config, delivery))
+        log_sent_texts(context, config, delivery)
         report_story(context, config.ids, delivery)
         if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
             raise Failure(f"{', '.join(nobody)}: {NOBODY}", metadata={CAUSE: "NobodyToTell"}, allow_retries=False)
@@ -249,10 +248,21 @@ def send(
     return outcomes, sent.waits
 
 
-def log_sent_texts(context: OpExecutionContext, delivery: Delivery, task_ids: Sequence[str]) -> None:
-    """Make up for the application's log rows about these tasks that were refused; raises if they still are."""
+def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
+    """Make up for the application's log rows that were refused; raises if they still are.
+
+    Those of the texts that the run's claim has sent; if a person asked for the run, of all about its tasks.
+    """
+    if claim_of(context) == context.run_id:
+        make_up_log_rows(context, delivery, delivery.ledger.unlogged(known_ids(config, delivery)))
+    else:
+        make_up_log_rows(context, delivery, delivery.ledger.unlogged_of_claim(claim_of(context)))
+
+
+def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, unlogged: Sequence[Outcome]) -> None:
+    """Write the application's log rows of these texts; raises if one is refused, after all others were tried."""
     refused = None
-    for one in delivery.ledger.unlogged(task_ids):
+    for one in unlogged:
         try:
             delivery.ledger.log_sent(one)
         except DBAPIError as error:
@@ -286,9 +296,16 @@ def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
     return {name: value for name, value in tags.items() if value}
 
 
-def report_others(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
-    """Say what is in other hands, and which ids name nothing. Raises Failure if none of them does."""
+def report_others(
+    context: OpExecutionContext, config: Work, delivery: Delivery, taken_up: Sequence[Notification] = ()
+) -> None:
+    """Say what is in other hands, and which ids name nothing. Raises Failure if none of them does.
+
+    What was taken up is ours; where that is all, nothing is asked for.
+    """
     queue, claim_id = QUEUES[config.queue], claim_of(context)
+    if set(config.ids) <= {one.task_id or one.episode_id for one in taken_up}:
+        return
     ours = {one.task_id or one.episode_id or "" for one in delivery.ledger.outcomes(claim_id)}
     others = set(config.ids) - ours
     if not others:

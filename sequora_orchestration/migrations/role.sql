@@ -17,10 +17,6 @@ BEGIN
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO sequora', current_database());
 END $$;
 
--- Our statements look up rows one by one, thousands at a time, for milliseconds. The planner takes that for dear enough
--- to compile it first, which takes longer than any of them.
-ALTER ROLE sequora SET jit = off;
-
 -- The application's tables: read four, write into one.
 GRANT USAGE ON SCHEMA public TO sequora;
 GRANT SELECT ON public."EscalationTask", public."User", public."Episode", public."Patient" TO sequora;

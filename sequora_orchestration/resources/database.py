@@ -29,6 +29,8 @@ def engine_for(url: str) -> Engine:
 
     Every statement commits by itself (AUTOCOMMIT): whatever must happen together is one statement. It
     works through a transaction pooler: no prepared statements, no session state.
+
+    Nobody asks a connection whether it still lives before it is used: that costs round trips. `execute` finds out.
     """
     return _engine(url, os.getpid())
 
@@ -36,7 +38,7 @@ def engine_for(url: str) -> Engine:
 @cache
 def _engine(url: str, _process: int) -> Engine:
     """Return a new engine; keyed by process, for a connection must not be shared over a fork."""
-    engine = create_engine(
+    return create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         poolclass=QueuePool,
@@ -54,8 +56,6 @@ def _engine(url: str, _process: int) -> Engine:
             "tcp_user_timeout": 20_000,
         },
     )
-    ping_idle_connections(engine)
-    return engine
 
 
 def ping_idle_connections(engine: Engine) -> None:
@@ -96,12 +96,16 @@ class SchemaMissingError(Exception):
 def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
     """Run a statement; return how many rows it touched, and its rows where it has any.
 
-    Raises SchemaMissingError, and the database's errors.
+    If its connection turns out to be lost it is run again on a new one: every statement of ours says why it is safe to
+    run twice. Raises SchemaMissingError, and the database's errors.
     """
     try:
-        with engine.connect() as connection:
-            result = connection.execute(sql, parameters)
-            return result.rowcount, result.mappings().all() if result.returns_rows else []
+        try:
+            return _executed(engine, sql, parameters)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return _executed(engine, sql, parameters)
     except DBAPIError as error:
         if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
             if re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or ""):
@@ -113,6 +117,27 @@ def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -
             error.orig.args = (sentence,)
             error.args = (f"({type(error.orig).__name__}) {sentence}",)
         raise
+
+
+def _executed(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
+    with engine.connect() as connection:
+        result = connection.execute(_whatever_the_defaults(sql), parameters)
+        return result.rowcount, result.mappings().all() if result.returns_rows else []
+
+
+WHATEVER_THE_DEFAULTS = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; "
+"""What goes before each statement: the server, the database, the role and the pooler may have other defaults.
+
+At another isolation level statements of ours that meet would fail instead of waiting for each other. To compile one
+(JIT) would take seconds, and each runs for milliseconds; the planner cannot know how few rows they find.
+Sent in one message with the statement it costs no round trip, and is one transaction with it: so it holds behind a
+pooler as well, and ends with it.
+"""
+
+
+@cache
+def _whatever_the_defaults(sql: TextClause) -> TextClause:
+    return text(WHATEVER_THE_DEFAULTS + sql.text)
 
 
 def without_values(error: psycopg2.Error) -> str:

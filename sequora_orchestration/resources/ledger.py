@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -131,8 +131,12 @@ class Attempt:
     number: int | None
     """None if it may not."""
 
+    opted_out: bool = False
+    """Whether that is because the number has replied STOP."""
+
     halted: str | None = None
-    """Why no text of this kind, or none at all, may go out now; None if only this row is no longer ours."""
+    """Why no text of this kind, or none at all, may go out now; None if it is about this text alone, or the row is no
+    longer ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +281,7 @@ class Ledger:
             "most": min(MOST, at_that_rate or MOST),
             "enough": ENOUGH,
             "most_at_once": at_that_rate,
+            "most_runs": MOST_RUNS,
         }
 
     @property
@@ -380,10 +385,9 @@ class Ledger:
     def _digest(self, number: str) -> str:
         return hmac.digest(self._salt, number.encode(), "sha256").hex()
 
-    @cached_property
+    @property
     def _salt(self) -> bytes:
-        (row,) = self._rows("opt_out_salt")
-        return str(row["salt"]).encode()
+        return _salt(self._engine)
 
     def outcomes(self, claim_id: str, *, of: str | None = None) -> list[Outcome]:
         """Return every message that the claim has or has settled, or only those that an id names (or its task's)."""
@@ -409,9 +413,12 @@ class Ledger:
             claim_id=notification.claim_id,
             run_id=run_id,
             lease=ATTEMPT_LEASE,
+            digest=self._digest(number),
             fingerprint=self.fingerprint(number, body),
         )
-        return Attempt(number=row["attempt"], halted=row["halted"] if row["attempt"] is None else None)
+        if row["attempt"] is not None:
+            return Attempt(number=row["attempt"])
+        return Attempt(number=None, opted_out=row["opted_out"], halted=row["halted"])
 
     def settle_sent(self, notification: Notification, attempt: int, sid: str) -> None:
         """Record that the phone company has the text, here and in the application's log.
@@ -442,6 +449,10 @@ class Ledger:
     def unlogged(self, task_ids: Sequence[str]) -> list[Outcome]:
         """Return what was sent about these tasks and is not in the application's log, whichever claim sent it."""
         return [_outcome(row) for row in self._rows("unlogged", task_ids=list(task_ids))]
+
+    def unlogged_of_claim(self, claim_id: str) -> list[Outcome]:
+        """Return what the claim has sent about tasks and is not in the application's log."""
+        return [_outcome(row) for row in self._rows("unlogged_of_claim", claim_id=claim_id)]
 
     def log_sent(self, outcome: Outcome) -> None:
         """Write the application's log row of a text that was sent, if it has none yet."""
@@ -733,6 +744,13 @@ class Ledger:
         """Return how it stands with the phone company."""
         (row,) = self._rows("provider")
         return Provider(**row)
+
+
+@cache
+def _salt(engine: Engine) -> bytes:
+    """Return what digests are made with; it is made once, with the schema, and never changes."""
+    _, (row,) = execute(engine, SQL["opt_out_salt"], {})
+    return str(row["salt"]).encode()
 
 
 @cache

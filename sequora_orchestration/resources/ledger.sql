@@ -63,11 +63,13 @@ allowed AS MATERIALIZED (
                 WHEN trial_until > orchestration.clock() OR (SELECT rows FROM on_its_way) > 0 THEN 0
                 ELSE 1 END AS rows
     FROM orchestration.provider
+    LIMIT 1  -- there is no other row, which the planner does not know
 ),
 abandoned AS MATERIALIZED (
     SELECT id, runs, failures, refusals, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
+      AND runs < :most_runs  -- the others are about to be set aside
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
     ORDER BY urgency, owed_since
     LIMIT :most
@@ -209,8 +211,8 @@ claimed_first AS (
 SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 
 -- name: take_up
--- A run takes up what its claim still has to send, and the lease begins anew; what runs have died of before comes last.
--- Twice: the same rows again.
+-- A run takes up what its claim still has to send; what runs have died of before comes last. Each of its steps asks, and
+-- the lease begins anew when a third of it is over. Twice: the same rows again.
 -- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if
 -- it was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
 WITH taken_up AS (
@@ -219,9 +221,13 @@ WITH taken_up AS (
         runs = runs + CAST(CAST(:counts AS boolean) AND run_id IS DISTINCT FROM :run_id AS int),
         lease_until = orchestration.clock() + make_interval(secs => :lease)
     WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
-    RETURNING *
+      AND (
+          run_id IS DISTINCT FROM :run_id
+          OR lease_until < orchestration.clock() + make_interval(secs => :lease * 2.0 / 3)
+      )
 )
-SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
+SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
+       n.owed_since, n.sla_due_at,
        greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
        cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id,
        CASE WHEN cause.state IN ('SENT', 'IN_DOUBT') THEN 'no receipt that the text arrived' ELSE cause.reason END
@@ -232,7 +238,7 @@ SELECT n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipien
              AND since.recipient_id = cause.recipient_id AND since.kind IN ('task-created', 'sla-warning', 'sla-breach')
              AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND cause.state <> 'SENT'))
        ) OR cause.state = 'DELIVERED' AS cause_is_settled, cause.state IN ('SENT', 'IN_DOUBT') AS cause_is_uncertain
-FROM taken_up n
+FROM orchestration.notification n
 LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
 LEFT JOIN LATERAL (
     SELECT max(CASE WHEN breach.state IN ('QUEUED', 'SENDING') THEN orchestration.clock()
@@ -241,7 +247,9 @@ LEFT JOIN LATERAL (
     WHERE n.kind = 'sla-escalation' AND breach.kind = 'sla-breach' AND breach.task_id = n.task_id
       AND breach.sla_due_at = n.sla_due_at
 ) AS alert ON true
-ORDER BY n.runs - CAST(CAST(:counts AS boolean) AS int) >= 2, n.urgency, n.owed_since, n.created_at;
+WHERE n.claim_id = CAST(:claim_id AS uuid) AND n.state = 'QUEUED'
+ORDER BY n.runs - CAST(CAST(:counts AS boolean) AND n.run_id IS NOT DISTINCT FROM :run_id AS int) >= 2,
+         n.urgency, n.owed_since, n.created_at;
 
 -- name: take_up_one
 -- The message of the claim that the id names (its own, or its task's), while it is to be sent. Twice: the same again,
@@ -249,8 +257,8 @@ ORDER BY n.runs - CAST(CAST(:counts AS boolean) AS int) >= 2, n.urgency, n.owed_
 UPDATE orchestration.notification n
 SET runs = runs + 1
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
-RETURNING n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at,
-       n.due_at, false AS has_cause;
+RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id,
+       n.recipient_id, n.owed_since, n.sla_due_at, n.due_at, false AS has_cause;
 
 -- name: end_of_step
 -- A step has failed, but its process lives: its messages (or the one that an id names) are not what processes die of.
@@ -290,6 +298,13 @@ FROM orchestration.notification
 WHERE task_id = ANY (CAST(:task_ids AS text[]))
   AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
 
+-- name: unlogged_of_claim
+-- The same of what a claim has sent about tasks. Reading changes nothing.
+SELECT {outcome}
+FROM orchestration.notification
+WHERE claim_id = CAST(:claim_id AS uuid) AND task_id IS NOT NULL
+  AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
+
 -- name: moment
 -- The time that the rules go by, and which of these numbers have opted out. Reading changes nothing.
 SELECT orchestration.clock() AS now,
@@ -300,16 +315,19 @@ SELECT orchestration.clock() AS now,
 SELECT salt FROM orchestration.opt_out_salt;
 
 -- name: begin_attempt
--- Committed before the phone company is called, and only if its kind is not paused and the phone company takes texts;
--- while it does not, one trial at a time may go out when it is due. Twice, or two at once: only the first finds the row
+-- Committed before the phone company is called, and only if its kind is not paused, the number has not opted out and the
+-- phone company takes texts; while it does not, one trial at a time may go out when it is due. Twice, or two at once: only the first finds the row
 -- QUEUED under its claim, and only one finds no trial under way.
 WITH pause AS MATERIALIZED (
     SELECT kind FROM orchestration.pause WHERE kind IN ('all', :kind) LIMIT 1
 ),
+opt_out AS MATERIALIZED (
+    SELECT digest FROM orchestration.opt_out WHERE digest = :digest
+),
 ours AS MATERIALIZED (
     SELECT id FROM orchestration.notification
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
-      AND NOT EXISTS (SELECT FROM pause)
+      AND NOT EXISTS (SELECT FROM pause) AND NOT EXISTS (SELECT FROM opt_out)
 ),
 trial AS (
     UPDATE orchestration.provider SET trial_until = orchestration.clock() + make_interval(secs => :lease)
@@ -331,6 +349,7 @@ begun AS (
     RETURNING attempts
 )
 SELECT (SELECT attempts FROM begun) AS attempt,
+       EXISTS (SELECT FROM opt_out) AS opted_out,
        coalesce(
            (SELECT 'paused by an operator' FROM pause),
            (SELECT 'the phone company takes no texts: ' || coalesce(reason, 'it wants a pause')
@@ -427,6 +446,7 @@ WITH trouble AS MATERIALIZED (
            CASE WHEN {open} THEN opened_at
                 WHEN CAST(:at_once AS boolean) OR troubles + 1 >= :limit THEN orchestration.clock() END AS open_since
     FROM orchestration.provider
+    LIMIT 1  -- as above
     FOR UPDATE
 )
 UPDATE orchestration.provider
@@ -790,38 +810,49 @@ SELECT {open} AS is_open, opened_at, closed_at, reason, code,
 FROM orchestration.provider;
 
 -- part: story
--- A message with its history, each by its own index: the changes in their order, and what operators ordered about it.
-n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason,
-       n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at, n.sent_at,
-       n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.ended_by,
-       (
-           SELECT json_agg(
-               json_build_object('at', e.at, 'from_state', e.from_state, 'to_state', e.to_state, 'attempt', e.attempt,
-                                 'claim_id', e.claim_id, 'run_id', e.run_id, 'reason', e.reason)
-               ORDER BY e.id
-           )
-           FROM orchestration.notification_event e WHERE e.notification_id = n.id
-       ) AS changes,
-       (
-           SELECT json_agg(json_build_object('at', o.at, 'who', o.who, 'verb', o.verb, 'why', o.why) ORDER BY o.id)
-           FROM orchestration.operator_action o WHERE o.notification_id = n.id
-       ) AS orders
+-- Messages with their histories, oldest first: the changes in their order, and what operators ordered about each.
+SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
+       n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at,
+       n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.ended_by,
+       change.history AS changes, given.history AS orders
+FROM message n
+LEFT JOIN (
+    SELECT notification_id,
+           json_agg(
+               json_build_object('at', at, 'from_state', from_state, 'to_state', to_state, 'attempt', attempt,
+                                 'claim_id', claim_id, 'run_id', run_id, 'reason', reason)
+               ORDER BY id
+           ) AS history
+    FROM orchestration.notification_event
+    WHERE notification_id = ANY (ARRAY(SELECT id FROM message))
+    GROUP BY notification_id
+) AS change ON change.notification_id = n.id
+LEFT JOIN (
+    SELECT notification_id,
+           json_agg(json_build_object('at', at, 'who', who, 'verb', verb, 'why', why) ORDER BY id) AS history
+    FROM orchestration.operator_action
+    WHERE notification_id = ANY (ARRAY(SELECT id FROM message))
+    GROUP BY notification_id
+) AS given ON given.notification_id = n.id
+ORDER BY n.created_at, n.id
 
 -- name: stories
--- The messages about these tasks, and the check-ins of these episodes, oldest first. Reading changes nothing.
-SELECT {story}
-FROM orchestration.notification n
-WHERE n.task_id = ANY (CAST(:task_ids AS text[]))
-   OR (n.task_id IS NULL AND n.episode_id = ANY (CAST(:episode_ids AS text[])))
-ORDER BY n.created_at, n.id;
+-- The messages about these tasks, and the check-ins of these episodes. Reading changes nothing.
+WITH message AS MATERIALIZED (
+    SELECT * FROM orchestration.notification
+    WHERE task_id = ANY (CAST(:task_ids AS text[]))
+       OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
+)
+{story};
 
 -- name: stories_of_claim
--- The same of the messages of a claim. Reading changes nothing.
-SELECT {story}
-FROM orchestration.notification n
-WHERE n.claim_id = CAST(:claim_id AS uuid)
-  AND coalesce(CAST(:of AS text) IN (n.id::text, n.task_id), CAST(:of AS text) IS NULL)
-ORDER BY n.created_at, n.id;
+-- The same of the messages of a claim, or of the one that an id names. Reading changes nothing.
+WITH message AS MATERIALIZED (
+    SELECT * FROM orchestration.notification
+    WHERE claim_id = CAST(:claim_id AS uuid)
+      AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
+)
+{story};
 
 -- name: tasks_of_episode
 -- The tasks of an episode that there are messages about. Reading changes nothing.

@@ -39,12 +39,20 @@ NOT EXISTS (
   )
 
 -- part: with_breach_alert
+-- The newest alert that was not cancelled: the live one (of which a key has one at most), or else the last that failed.
 JOIN LATERAL (
     SELECT n.id, n.state,
            coalesce(n.sent_at, n.attempted_at, n.created_at) + make_interval(secs => :escalation_delay)
                AS escalation_due_at
-    FROM orchestration.notification n
-    WHERE n.business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AND n.state <> 'CANCELLED'
+    FROM (
+        SELECT * FROM orchestration.notification
+        WHERE business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at)
+          AND state NOT IN ('FAILED', 'CANCELLED')
+        UNION ALL
+        SELECT * FROM orchestration.notification
+        WHERE task_id = t.id::text AND kind = 'sla-breach' AND state = 'FAILED'
+          AND business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at)
+    ) AS n
     ORDER BY n.created_at DESC
     LIMIT 1
 ) AS breach ON breach.state NOT IN ('QUEUED', 'SENDING')
@@ -61,8 +69,12 @@ orchestration.notification n
       WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND {told}
         AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
 
--- part: with_suspects
--- What may not have reached the assignee: the rows of the index notification_unreached, in its words.
+-- part: suspects
+-- What may not have reached the assignee: the rows of the index notification_unreached, in its words. What follows is
+-- asked of them alone, and not of every open task.
+SELECT f.*, t.picked_up_at IS NOT NULL OR t.status IS NOT DISTINCT FROM 'IN_PROGRESS' AS is_picked_up,
+       t.severity::text AS task_severity, t.episode_id::text AS task_episode_id
+FROM public."EscalationTask" t
 JOIN LATERAL (
     SELECT *
     FROM orchestration.notification n
@@ -89,7 +101,7 @@ JOIN LATERAL (
           )
       )
       OR (
-          t.picked_up_at IS NULL AND t.status IS DISTINCT FROM 'IN_PROGRESS'
+          NOT f.is_picked_up
           AND CASE f.state WHEN 'SENT' THEN f.attempted_at WHEN 'IN_DOUBT' THEN f.doubtful_since END
               <= orchestration.clock() - make_interval(secs => :receipt_window)
       )
@@ -221,22 +233,27 @@ LIMIT :most
 -- Of which open tasks has a message to the assignee failed, been held, or not been delivered (a critical one: not for
 -- certain), and she has had none since, and no supervisor has been or is being told? A task that nobody is assigned to
 -- has the grace; a critical one has none.
+WITH suspect AS MATERIALIZED (
+{suspects}
+WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+)
 SELECT DISTINCT ON (urgency, business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
-       {task},
+       f.task_id,
+       f.task_episode_id AS episode_id,
+       f.task_severity AS severity,
+       orchestration.urgency(f.task_severity) AS urgency,
        NULL AS recipient_id,
        orchestration.clock() AS owed_since,
        NULL::timestamptz AS sla_due_at,
        NULL::timestamptz AS due_at,
        f.id AS because_of
-FROM public."EscalationTask" t
-{with_suspects}
-WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
-  AND {unreached}
+FROM suspect f
+WHERE {unreached}
   AND f.created_at >= {workflows_live_at}
   AND (
       f.recipient_id IS NOT NULL
-      OR t.severity::text = 'CRITICAL'
+      OR f.task_severity = 'CRITICAL'
       OR least(f.owed_since, f.created_at) + make_interval(secs => :unassigned_grace) <= orchestration.clock()
   )
   AND NOT EXISTS (SELECT FROM {report} OFFSET 0)
@@ -300,17 +317,22 @@ WHERE t.id = ANY (:ids)
 
 -- name: named_unreached
 -- Those of these tasks of which a message to the assignee has failed, without any grace.
+WITH suspect AS MATERIALIZED (
+{suspects}
+WHERE t.id = ANY (:ids)
+)
 SELECT DISTINCT ON (business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
-       {task},
+       f.task_id,
+       f.task_episode_id AS episode_id,
+       f.task_severity AS severity,
+       orchestration.urgency(f.task_severity) AS urgency,
        NULL AS recipient_id,
        orchestration.clock() AS owed_since,
        NULL::timestamptz AS sla_due_at,
        NULL::timestamptz AS due_at,
        f.id AS because_of
-FROM public."EscalationTask" t
-{with_suspects}
-WHERE t.id = ANY (:ids)
-  AND {unreached}
+FROM suspect f
+WHERE {unreached}
   AND NOT EXISTS (SELECT FROM {report} AND n.recipient_id IS NOT NULL)
 ORDER BY business_key, f.created_at DESC

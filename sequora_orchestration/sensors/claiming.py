@@ -82,7 +82,6 @@ def claiming_sensor(
         description=description,
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
-        ledger.set_aside_what_died()
         if lanes:
             claims = lanes.watch(ledger, queue, seconds=length_of_watch(context))
         else:

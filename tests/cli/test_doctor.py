@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 from care import NURSE_PHONE, Care
 from least_rights import ROLE, as_role, make_role
-from pooler import PGBOUNCER, transaction_pooler
+from pooler import PGBOUNCER, pooler
 from psycopg2.errors import ReadOnlySqlTransaction
 from running_system import BIN, ROOT, eventually
 from sqlalchemy import make_url, text
@@ -137,7 +137,7 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 22
+    assert len(lines) == 23
     assert summary == "21 ok, 1 to be improved"
 
 
@@ -552,7 +552,7 @@ def test_a_pooler_in_transaction_mode_is_seen_and_is_fine(
     """Everything can be looked at through it."""
     make_role(care.engine)
     care.rows(f"ALTER ROLE {ROLE} PASSWORD '{SECRET}'")
-    with transaction_pooler(tmp_path / "pooler", as_role(settings["SUPABASE_DB_URL"]), password=SECRET) as url:
+    with pooler(tmp_path / "pooler", as_role(settings["SUPABASE_DB_URL"]), password=SECRET) as url:
         monkeypatch.setenv("SUPABASE_DB_URL", url)
         findings = look(care_area)
     assert levels(findings) == {}

@@ -59,6 +59,7 @@ def facts(
 ) -> Facts:
     """Return what is known of a message: first what it was made with, then what else is known at the moment."""
     message = Notification(
+        read_at=NOW,
         id="1e07df36-f698-41e6-8dd4-cb9ced3df976",
         kind="task-created",
         claim_id="2e07df36-f698-41e6-8dd4-cb9ced3df976",

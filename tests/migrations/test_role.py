@@ -43,11 +43,6 @@ def test_the_role_is_no_more_than_a_login(system: Care) -> None:
     assert not system.rows("SELECT FROM pg_auth_members WHERE member = current_user::regrole")
 
 
-def test_the_roles_statements_are_not_compiled(system: Care) -> None:
-    """It would take longer than any of them; and a role's setting holds behind a pooler, too."""
-    assert system.one("SHOW jit") == "off"
-
-
 @pytest.mark.parametrize(
     "statement",
     [

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004
 
-from sequora_orchestration.resources import database
 from sequora_orchestration.resources.database import (
     CONNECTIONS_PER_PROCESS,
     NamedStatements,
@@ -133,26 +132,19 @@ def test_an_error_does_not_show_the_parameters(care: Care) -> None:
     assert "2025550123" not in str(error.value) + repr(error.value)
 
 
-def test_a_connection_that_the_server_has_ended_while_it_rested_is_replaced(
-    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A restart of the database costs nothing to a statement that comes after a rest."""
-    monkeypatch.setattr(database, "PINGED_AFTER", 0)
-    care.one("SELECT 1")
+def test_a_connection_that_the_server_has_ended_is_replaced(care_url: str) -> None:
+    """A restart of the database costs nothing to the statement that finds out."""
+    engine = engine_for(care_url)
+    execute(engine, text("SELECT 1"), {})
     _end_the_connection(care_url)
-    assert care.one("SELECT 1") == 1
+    _, rows = execute(engine, text("SELECT 1 AS one"), {})
+    assert [row["one"] for row in rows] == [1]
 
 
-def test_a_connection_that_was_just_used_is_not_asked_whether_it_lives(
-    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Asking would double the round trips; so the statement itself finds out, and the next has a new connection."""
-    monkeypatch.setattr(database, "PINGED_AFTER", 3600)
-    care.one("SELECT 1")
-    _end_the_connection(care_url)
-    with pytest.raises(DBAPIError):
-        care.one("SELECT 1")
-    assert care.one("SELECT 1") == 1
+def test_a_statement_that_loses_every_connection_is_an_error(care: Care) -> None:
+    """It is tried on a second one, and not for ever."""
+    with pytest.raises(DBAPIError, match="connection"):
+        execute(care.engine, text("SELECT pg_terminate_backend(pg_backend_pid())"), {})
 
 
 def _end_the_connection(care_url: str) -> None:

@@ -3,7 +3,9 @@
 The database is smaller than one that has grown for years, and large enough for the planner to choose as it does there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -17,21 +19,53 @@ from sequora_orchestration.settings import postgres_url
 
 SIZES = {"tasks": 20_000, "open": 500, "episodes": 10_000, "messages": 40_000}
 
+# What the first day of a busy system leaves before anybody has gathered statistics.
+FIRST_SIZES = {"tasks": 2_000, "open": 500, "episodes": 1_000, "messages": 4_000}
+
+# Half of the estimate above which Postgres compiles a plan, for seconds (`jit_above_cost`).
+DEAR = 50_000
+
+TABLES = text("""
+    SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'orchestration')
+""")
+
+
+@contextmanager
+def database(postgres: EmbeddedPostgres, name: str) -> Iterator[Engine]:
+    """A database with the application's tables and our schema for as long as the block runs."""
+    postgres.create_database(name)
+    url = postgres_url(postgres.url(name))
+    make_care_tables(url, with_sample_people=False)
+    engine = create_engine(url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+    postgres.drop_database(name)
+
 
 @pytest.fixture(scope="module")
 def grown(postgres: EmbeddedPostgres) -> Iterator[Engine]:
     """A database that has been in use for long, with the helpful indexes."""
-    postgres.create_database("grown")
-    url = postgres_url(postgres.url("grown"))
-    make_care_tables(url, with_sample_people=False)
-    engine = create_engine(url)
-    migrate(engine)
-    with engine.connect() as connection:
-        assert list(fill(connection, SIZES))
-    make_app_indexes(engine)
-    yield engine
-    engine.dispose()
-    postgres.drop_database("grown")
+    with database(postgres, "grown") as engine:
+        with engine.connect() as connection:
+            assert list(fill(connection, SIZES))
+        make_app_indexes(engine)
+        yield engine
+
+
+@pytest.fixture(params=["empty", "without statistics"])
+def young(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Iterator[Engine]:
+    """A database that nobody has looked through yet: the planner knows nothing of its tables but their size."""
+    with database(postgres, "young") as engine:
+        with engine.connect() as connection:
+            for table in connection.scalars(TABLES).all():
+                connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
+            connection.commit()
+            if request.param == "without statistics":
+                for step in fill(connection, FIRST_SIZES):
+                    if step == "statistics":
+                        break
+        yield engine
 
 
 @pytest.fixture
@@ -41,11 +75,39 @@ def connection(grown: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def explained(connection: Connection, statement: Statement) -> Mapping[str, Any]:
+    """Return a statement's plan."""
+    explain = text(f"EXPLAIN (FORMAT JSON) {statement.sql.text}")
+    (plan,) = connection.execute(explain, statement.parameters).scalar_one()
+    return dict(plan["Plan"])
+
+
 def read_whole(connection: Connection, statement: Statement) -> set[str]:
     """Return what a statement's plan reads from end to end."""
-    explain = text(f"EXPLAIN (FORMAT JSON) {statement.sql.text}")
-    (explained,) = connection.execute(explain, statement.parameters).scalar_one()
-    return set(reads_whole(explained["Plan"]))
+    return set(reads_whole(explained(connection, statement)))
+
+
+def dear(connection: Connection, asked: Iterable[Statement]) -> dict[str, float]:
+    """Return the estimates of those statements that Postgres might compile."""
+    estimates = {one.name: explained(connection, one)["Total Cost"] for one in asked}
+    assert estimates
+    return {name: estimate for name, estimate in estimates.items() if estimate > DEAR}
+
+
+@pytest.mark.parametrize("has_indexes", [False, True], ids=["", "with the helpful indexes"])
+def test_no_statement_looks_dear_to_a_planner_that_knows_nothing(
+    connection: Connection, young: Engine, *, has_indexes: bool
+) -> None:
+    """A server with LLVM compiles what it estimates at 100,000 units, for seconds; each runs for milliseconds."""
+    if has_indexes:
+        make_app_indexes(young)
+    with young.connect() as unknown:
+        assert dear(unknown, statements(connection)) == {}
+
+
+def test_no_statement_looks_dear_on_a_database_that_has_grown(connection: Connection) -> None:
+    """It finds its rows by an index, and the planner knows how few they are."""
+    assert dear(connection, statements(connection)) == {}
 
 
 def test_no_statement_of_a_sensor_a_run_or_an_operator_reads_a_growing_table_whole(connection: Connection) -> None:

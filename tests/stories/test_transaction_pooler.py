@@ -9,7 +9,7 @@ import psutil
 import pytest
 from care import EPISODE, NURSE_PHONE, Care
 from phones import Phones
-from pooler import PGBOUNCER, transaction_pooler
+from pooler import PGBOUNCER, pooler
 from running_system import RunningSystem, eventually
 
 from sequora_orchestration.local.twilio.server import TEST_AUTH_TOKEN
@@ -32,7 +32,7 @@ def care_url(own_care_url: str) -> str:
 @pytest.fixture
 def supabase_db_url(supabase_db_url: str, tmp_path: Path) -> Iterator[str]:
     """The care database through the pooler."""
-    with transaction_pooler(tmp_path / "pooler", supabase_db_url, password=PASSWORD) as url:
+    with pooler(tmp_path / "pooler", supabase_db_url, password=PASSWORD) as url:
         yield url
 
 

@@ -71,6 +71,7 @@ def checks() -> list[Check]:
         Check(name=reached, find=care.reached),
         Check(name="encryption", find=care.encryption, needs=(reached,)),
         Check(name="clock", find=care.clock, needs=(reached,)),
+        Check(name="compilation", find=care.compilation, needs=(reached,)),
         Check(name="tables", find=care.tables, needs=(reached,)),
         Check(name="columns", find=care.columns, needs=("tables",)),
         Check(name="schema", find=care.schema, needs=(reached,)),
@@ -136,6 +137,17 @@ class _Care:
                 to_do="let both keep their time by NTP",
             )
         return ok("the database's and this machine's agree")
+
+    def compilation(self) -> Finding:
+        with self._engine.connect() as connection:
+            can_compile = connection.scalar(text("SELECT pg_jit_available()"))
+        (ours,) = self._rows("compilation")
+        if ours["jit"] != "off":
+            return fail(
+                "the server would compile our statements (JIT), which takes seconds each: SET LOCAL does not reach it",
+                to_do="ALTER DATABASE … SET jit = off, or give SUPABASE_DB_URL without whatever is between",
+            )
+        return ok("the server compiles statements (JIT), but none of ours" if can_compile else "the server has no JIT")
 
     @cached_property
     def _columns(self) -> Mapping[tuple[str, str], str]:

@@ -10,6 +10,10 @@ SELECT current_setting('server_version') AS version,
            AS is_off_utc,
        clock_timestamp() AS now;
 
+-- name: compilation
+-- As it is for our own statements, whatever the server's default is.
+SELECT current_setting('jit') AS jit;
+
 -- name: columns
 SELECT c.relname AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type_name
 FROM pg_class c
