@@ -10,11 +10,12 @@ from dagster import DagsterInstance
 from left_behind import nothing_stays  # noqa: F401  # a fixture
 from phones import Phones
 from runs import Runs
-from sqlalchemy import create_engine, text
+from servers import a_postgres
+from sqlalchemy import create_engine
 
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import steps
-from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.care_database import CareDatabase
@@ -24,10 +25,6 @@ from sequora_orchestration.settings import postgres_url
 
 TEMPLATE = "care_template"
 DAGSTER_TEMPLATE = "dagster_template"
-
-
-# No test pulls the plug: whatever waits for a disk waits in vain.
-WITHOUT_A_DISK = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,9 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a server's kind may matter to: whatever uses the server of the tests."""
+    """Mark what the kind of server may matter to: whatever uses it. Stories, which take long, say so themselves."""
     for item in items:
-        if "postgres" in getattr(item, "fixturenames", ()):
+        if "postgres" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("story"):
             item.add_marker("sql")
 
 
@@ -66,15 +63,9 @@ def postgres_binaries(pytestconfig: pytest.Config) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory, postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
+def postgres(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
     """A Postgres server with a template database: the application's tables and our schema, no rows."""
-    with embedded_postgres(tmp_path_factory.mktemp("postgres") / "data", binaries=postgres_binaries) as server:
-        administrator = create_engine(postgres_url(server.url("postgres")), isolation_level="AUTOCOMMIT")
-        with administrator.connect() as connection:
-            for setting in WITHOUT_A_DISK:
-                connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
-            connection.execute(text("SELECT pg_reload_conf()"))
-        administrator.dispose()
+    with a_postgres(postgres_binaries) as server:
         server.create_database(TEMPLATE)
         make_care_tables(server.url(TEMPLATE), with_sample_people=False)
         engine = create_engine(postgres_url(server.url(TEMPLATE)))

@@ -4,7 +4,7 @@ import base64
 import os
 import subprocess
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from care import Care
 from leaks import Marks, in_broker, in_files, in_tables
+from least_rights import as_role
 from phones import Phones
 from running_system import BIN, ROOT, RunningSystem, eventually
 from sqlalchemy import NullPool, create_engine
@@ -29,7 +30,10 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
+from sequora_orchestration.local.twilio.server import TwilioServer
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
+from stories.own_servers import own_databases, settings
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
 
@@ -85,24 +89,37 @@ for name, level in {"urllib3": "DEBUG", "twilio": "DEBUG", "celery": "DEBUG", "s
 
 
 @pytest.fixture
-def care_url(own_care_url: str) -> str:
-    """The care database of the story."""
-    return own_care_url
+def databases(own_postgres: EmbeddedPostgres) -> Iterator[tuple[str, str]]:
+    """The care database of the story, and Dagster's."""
+    care_url, dagster_url = own_databases(own_postgres, "leaks")
+    yield care_url, dagster_url
+    engine_for(care_url).dispose()
 
 
 @pytest.fixture
-def delays(tmp_path: Path) -> dict[str, str]:
-    """Seconds instead of hours, and libraries that log all they can."""
+def care_url(databases: tuple[str, str]) -> str:
+    """The care database of the story."""
+    return databases[0]
+
+
+@pytest.fixture
+def system(databases: tuple[str, str], twilio: TwilioServer, tmp_path: Path) -> Iterator[RunningSystem]:
+    """A system of the story's own, with seconds instead of hours, and libraries that log all they can."""
+    care_url, dagster_url = databases
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "sitecustomize.py").write_text(TALKATIVE)
-    return {
+    delays = {
         "SEQUORA_CHECK_IN_DELAY": "1s",
         "SEQUORA_ESCALATION_DELAY": "2s",
         "SEQUORA_UNASSIGNED_GRACE": "1s",
         "SEQUORA_DOUBT_WINDOW": "4s",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(hooks), os.environ.get("PYTHONPATH")])),
     }
+    system = RunningSystem.sequora_dev(tmp_path, settings(as_role(care_url), dagster_url, twilio) | delays)
+    with system.running():
+        system.wait_until_ready()
+        yield system
 
 
 class MarkedRows:
@@ -208,7 +225,7 @@ def tasks_while_the_application_changes(rows: MarkedRows, care: Care, dagster: C
 
 
 def test_names_numbers_and_texts_are_left_nowhere(
-    system: RunningSystem, own_postgres: EmbeddedPostgres, care: Care, phones: Phones, tmp_path: Path
+    system: RunningSystem, databases: tuple[str, str], care: Care, phones: Phones, tmp_path: Path
 ) -> None:
     """Good, bad and failing rows of every kind; and the search finds what is there to be found."""
     rows, company = MarkedRows(care), phones.company
@@ -247,7 +264,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
         sent.append(rows.task(rows.nurse(number := rows.number())))
         phones(number).received_text()
 
-    dagster = Care(create_engine(postgres_url(own_postgres.url("dagster")), poolclass=NullPool))
+    dagster = Care(create_engine(postgres_url(databases[1]), poolclass=NullPool))
     sent += tasks_while_the_application_changes(rows, care, dagster)
 
     # Old ones, which no sensor takes up: a person does.
@@ -285,7 +302,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
         },
     }
     system.stop()
-    left["the files"] = in_files(tmp_path, but=tmp_path / "postgres")
+    left["the files"] = in_files(tmp_path, but=tmp_path / "none")
     for message in company.accepted():
         phones.expect(message)
 
