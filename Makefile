@@ -28,14 +28,17 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## ARGS="--against-naive" for the comparison
-	$(BIN)/python -m bench $(ARGS)
+# The benchmarks' server: POSTGRES=/usr/lib/postgresql/15/bin, for instance, where its programs are.
+ON_SERVER = $(if $(POSTGRES),--postgres $(POSTGRES))
+
+bench: $(READY)  ## ARGS="--against-naive" for the comparison; POSTGRES="embedded /usr/lib/postgresql/15/bin" for both
+	$(BIN)/python -m bench $(ON_SERVER) $(ARGS)
 
 bench-scale: $(READY)  ## what each statement costs with millions of rows; some minutes, 5 GB of disk for as long
-	$(BIN)/python -m bench.scale $(ARGS)
+	$(BIN)/python -m bench.scale $(ON_SERVER) $(ARGS)
 
 storm: $(READY)  ## everything fails at random while tasks arrive; ARGS="--seconds 60 --seed 2" for a short one
-	$(BIN)/python -m bench.storm $(ARGS)
+	$(BIN)/python -m bench.storm $(ON_SERVER) $(ARGS)
 
 pictures: $(READY)  ## the README's, in docs/, of the running system; needs Chromium
 	PYTHONPATH=tests $(BIN)/python -m browser.pictures

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import report
 from bench.course import PARTS, Course, NaiveCourse, put_naive_through, put_ours_through, say
 from bench.report import Figures
-from bench.system import StartError, postgres_version, workplace
+from bench.system import StartError, binaries_in, server_name, workplace
 from sequora_orchestration.local.postgres import embedded_postgres
 
 # Above this load average the machine is busy with something else.
@@ -26,25 +26,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load = os.getloadavg()[0]
     if load > IDLE:
         say(f"warning: the machine is not idle (load {load:.2f}): figures will be worse than they could be")
-    figures = Figures()
-    course = Course(parts=options.only, seconds=options.seconds, burst=options.burst, large_burst=options.large_burst)
+    measured: list[Figures] = []
+    course = Course(
+        parts=options.only,
+        seconds=options.seconds,
+        burst=options.burst,
+        large_burst=options.large_burst,
+        far_burst=options.far_burst,
+    )
+    naive_course = NaiveCourse(
+        seconds=options.naive_seconds if "calm" in options.only else None,
+        burst=options.naive_burst if "burst" in options.only else None,
+    )
     try:
-        with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
-            put_ours_through(course, directory, postgres, figures)
-            if options.against_naive:
-                naive_course = NaiveCourse(
-                    seconds=options.naive_seconds if "calm" in options.only else None,
-                    burst=options.naive_burst if "burst" in options.only else None,
-                )
-                put_naive_through(naive_course, directory, postgres, figures)
-            machine = report.machine(postgres=postgres_version(postgres), load=load)
+        for binaries in options.postgres:
+            with workplace() as directory, embedded_postgres(directory / "postgres", binaries=binaries) as postgres:
+                figures = Figures(server=server_name(postgres, binaries))
+                say(f"on {figures.server}")
+                put_ours_through(course, directory, postgres, figures)
+                if options.against_naive and not measured:
+                    put_naive_through(naive_course, directory, postgres, figures)
+                measured.append(figures)
     except StartError as error:
         say(str(error))
         return 1
-    print(report.markdown(figures, machine))
+    machine = report.machine(postgres=", ".join(figures.server for figures in measured), load=load)
+    print(report.markdown(measured, machine))
     if options.json:
-        options.json.write_text(report.as_json(figures, machine), encoding="utf-8")
-    return int(any(part.missing or part.doubled for part in figures.of_ours()))
+        options.json.write_text(report.as_json(measured, machine), encoding="utf-8")
+    return int(any(part.missing or part.doubled for figures in measured for part in figures.of_ours()))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -60,6 +70,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only", choices=PARTS, nargs="+", default=PARTS, metavar="PART", help=f"some of {', '.join(PARTS)}"
     )
     parser.add_argument(
+        "--postgres",
+        type=binaries_in,
+        nargs="+",
+        default=[None],
+        metavar="DIR",
+        help="servers, by the directories of their programs, with their defaults, one after the other; `embedded` is "
+        "the one that comes along (the default)",
+    )
+    parser.add_argument(
         "--seconds",
         type=_positive,
         default=60,
@@ -72,11 +91,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--large-burst", type=_positive, default=10_000, metavar="N", help="burst: the same, once (%(default)s)"
     )
+    parser.add_argument(
+        "--far-burst", type=_positive, default=1000, metavar="N", help="far: tasks in one insert (%(default)s)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures, unrounded, to this file")
     naive = parser.add_argument_group(
         "the naive way", "the same job with a cursor sensor, a run per row and Dagster's defaults (bench/naive)"
     )
-    naive.add_argument("--against-naive", action="store_true", help="measure it too, afterwards; takes minutes")
+    naive.add_argument(
+        "--against-naive", action="store_true", help="measure it too, on the first server; takes minutes"
+    )
     naive.add_argument(
         "--naive-seconds",
         type=_positive,

@@ -12,6 +12,9 @@ from psycopg2.extras import execute_values
 
 from bench.measure import SEVERITIES, Insert
 
+# What the benchmark's own sessions are called (application_name).
+NAME = "bench"
+
 NURSES = 20
 PRIORITIES = ("LOW", "NORMAL", "HIGH", "URGENT")
 REASONS = ("CHEST_PAIN", "DYSPNEA", "FEVER", "MEDICATION_MISSED", "NO_ANSWER", "WEIGHT_GAIN")
@@ -81,7 +84,7 @@ class Application:
 @contextmanager
 def application(url: str, random: Random) -> Iterator[Application]:
     """Connect to the care database for as long as the block runs."""
-    with closing(psycopg2.connect(url)) as connection:
+    with closing(psycopg2.connect(url, application_name=NAME)) as connection:
         yield Application(connection, random)
 
 

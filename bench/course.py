@@ -3,32 +3,50 @@
 import sys
 import time
 from collections.abc import Collection, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
-from bench import measure
-from bench.application import ids
+from bench import measure, names
+from bench.application import NAME, ids
+from bench.distance import check, far_away
 from bench.hosts import hosts
-from bench.measure import Snapshot
+from bench.measure import Far, Snapshot
+from bench.phone import REAL_LIFE
 from bench.processes import snapshot
 from bench.report import Figures
 from bench.stages import STAGES, ways
 from bench.start import start
+from bench.statements import count, logged, read
 from bench.system import Outside, StartError, naive_dagster, outside, sequora_dev
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 
-PARTS = ("start", "calm", "idle", "burst", "hosts")
+PARTS = ("start", "calm", "idle", "statements", "burst", "hosts", "far")
+
+# What is far away, by the setting that leads there.
+FAR = {
+    "nothing": (),
+    "the care database": ("SUPABASE_DB_URL",),
+    "Dagster's": ("DAGSTER_PG_URL",),
+    "both": ("SUPABASE_DB_URL", "DAGSTER_PG_URL"),
+}
+
+DATABASES = {"care": "the care database", "dagster": "Dagster's"}
 
 OURS, NAIVE = "Sequora", "naive Dagster"
 
-# Seconds that Twilio takes to answer, as a rule.
-REAL_LIFE = 0.1
-
 # At a task a second the naive way would only queue up, and be measured at its worst.
 NAIVE_EVERY = 15
+
+# Seconds: every five minutes near SLAs are scanned for, two minutes later figures are measured, and then no schedule
+# runs for three. What these runs ask would be counted with the texts.
+SCHEDULED_EVERY, QUIET_FROM = 300, 130
+
+# Seconds that it takes to count statements, beside those of the calm and of idleness.
+TO_COUNT = 10
 
 # Seconds until everything that was sent must be known to have arrived.
 TO_SETTLE = 180
@@ -38,6 +56,8 @@ _UNDER_WAY = """
 SELECT count(*) FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT', 'SENT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
 """
+_CLAIMS = "SELECT count(DISTINCT run_id) FROM orchestration.notification WHERE task_id = ANY(%s)"
+_RUNS_OF_OTHER_JOBS = "SELECT run_id FROM runs WHERE pipeline_name <> 'notify_nurse_task'"
 _RUNNING = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 
 
@@ -49,6 +69,7 @@ class Course:
     seconds: int
     burst: int
     large_burst: int
+    far_burst: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +97,7 @@ class _Running:
         return snapshot(
             self.directory,
             administration_url=self.postgres.url("postgres"),
-            databases={"care": "the care database", "dagster": "Dagster's"},
+            databases=DATABASES,
         )
 
 
@@ -86,7 +107,7 @@ def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres
         if "start" in course.parts:
             say(f"{OURS}: starting it twice")
             figures.start = start(directory / "start", _without_databases(around.settings))
-        if {"calm", "idle", "burst"} & set(course.parts):
+        if {"calm", "idle", "statements", "burst"} & set(course.parts):
             postgres.create_database("dagster")
             say(f"{OURS}: starting")
             environment = {**around.settings, "DAGSTER_PG_URL": postgres.url("dagster")}
@@ -98,6 +119,8 @@ def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres
                     _calm(system, course, figures)
                 if "idle" in course.parts:
                     _idle(system, course, figures)
+                if "statements" in course.parts:
+                    _statements(system, course, figures)
                 if "burst" in course.parts:
                     _bursts(system, course, figures)
                 say(f"{OURS}: stopping")
@@ -106,6 +129,8 @@ def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres
         for name, burst in hosts(directory, postgres):
             say(f"{OURS}: {name}: {burst.texts_per_second or 0:.0f} texts/s")
             figures.hosts.append((name, burst))
+    if "far" in course.parts:
+        _far(directory, postgres, course, figures)
 
 
 def _calm(system: _Running, course: Course, figures: Figures) -> None:
@@ -128,6 +153,43 @@ def _idle(system: _Running, course: Course, figures: Figures) -> None:
     figures.idle = measure.idle(before, system.look())
 
 
+def _statements(system: _Running, course: Course, figures: Figures) -> None:
+    say(f"{OURS}: waiting until nothing is left to do, and no schedule runs")
+    care_url, dagster_url = system.databases()
+    _wait_until_settled(care_url, dagster_url)
+    _wait_until_no_schedule_runs(2 * course.seconds + TO_COUNT)
+    application, phone = system.around.application, system.around.phone
+    with logged(system.postgres.url("postgres")):
+        say(f"{OURS}: statements are counted, idle for {course.seconds} s")
+        idle_from = time.time()
+        time.sleep(course.seconds)
+        say(f"{OURS}: statements are counted, one every 1 s for {course.seconds} s")
+        calm_from = time.time()
+        inserts = list(application.insert_one_by_one(every=1, seconds=course.seconds))
+        phone.texts_about(ids(inserts))
+        ended = time.time()
+    statements = list(read(system.directory / "postgres" / "log"))
+    other_runs = frozenset(_column(dagster_url, _RUNS_OF_OTHER_JOBS))
+    for database, name, found in (
+        ("care", names.of_ours, _number(care_url, _CLAIMS, ids(inserts))),
+        ("dagster", names.of_dagster, None),
+    ):
+        idle, calm = (
+            count(statements, database, between=between, name=name, runs_of_other_jobs=other_runs)
+            for between in ((idle_from, calm_from), (calm_from, ended))
+        )
+        asked = measure.questions(idle, calm, texts=len(inserts), found=found)
+        figures.questions.append((DATABASES[database], asked))
+
+
+def _wait_until_no_schedule_runs(seconds: float) -> None:
+    """Wait until no schedule will run for so many seconds, if it is ever so long."""
+    latest = SCHEDULED_EVERY - seconds
+    now = time.time() % SCHEDULED_EVERY
+    if latest >= QUIET_FROM and not QUIET_FROM <= now <= latest:
+        time.sleep((QUIET_FROM - now) % SCHEDULED_EVERY)
+
+
 def _bursts(system: _Running, course: Course, figures: Figures) -> None:
     application, phone = system.around.application, system.around.phone
     # The largest comes twice: what memory a process once needed it keeps, so only then it is seen whether that grows.
@@ -140,9 +202,32 @@ def _bursts(system: _Running, course: Course, figures: Figures) -> None:
         phone.answer_after(answer_after)
         inserts = application.insert(tasks)
         burst = measure.burst(inserts, phone.texts_about(ids(inserts)))
-        figures.bursts.append((f"{OURS}, Twilio answers {answers}", burst))
+        figures.bursts.append((f"Twilio answers {answers}", burst))
         sent += tasks
         figures.memory.append((sent, measure.memory(system.look())))
+
+
+def _far(directory: Path, postgres: EmbeddedPostgres, course: Course, figures: Figures) -> None:
+    with outside(directory, postgres, "far_care") as around:
+        postgres.create_database("far_dagster")
+        near = {"SUPABASE_DB_URL": postgres.url("far_care"), "DAGSTER_PG_URL": postgres.url("far_dagster")}
+        around.phone.answer_after(REAL_LIFE)
+        figures.distance = check(near["SUPABASE_DB_URL"], around.settings)
+        for what, far in FAR.items():
+            say(f"{OURS}: far away: {what}; starting")
+            with ExitStack() as stack:
+                settings = {**around.settings, **near}
+                settings |= {name: stack.enter_context(far_away(near[name], around.settings)) for name in far}
+                stack.enter_context(sequora_dev(directory / "far", settings))
+                _warm_up(around, OURS, tasks=5)
+                say(
+                    f"{OURS}: far away: {what}; one every 1 s for {course.seconds} s, then {course.far_burst:,} at once"
+                )
+                inserts = list(around.application.insert_one_by_one(every=1, seconds=course.seconds))
+                calm = measure.calm(inserts, around.phone.texts_about(ids(inserts)), arrivals="one every 1 s")
+                inserts = around.application.insert(course.far_burst)
+                burst = measure.burst(inserts, around.phone.texts_about(ids(inserts)))
+                figures.far.append(Far(what=what, calm=calm, burst=burst))
 
 
 def put_naive_through(course: NaiveCourse, directory: Path, postgres: EmbeddedPostgres, figures: Figures) -> None:
@@ -188,11 +273,15 @@ def _wait_until_settled(care_url: str, dagster_url: str) -> None:
         time.sleep(1)
 
 
-def _number(url: str, question: str) -> int:
-    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.execute(question)
-        ((number,),) = cursor.fetchall()
-        return int(number)
+def _number(url: str, question: str, *parameters: object) -> int:
+    (number,) = _column(url, question, *parameters)
+    return int(number)
+
+
+def _column(url: str, question: str, *parameters: object) -> list[Any]:
+    with closing(psycopg2.connect(url, application_name=NAME)) as connection, connection.cursor() as cursor:
+        cursor.execute(question, parameters)
+        return [value for (value,) in cursor.fetchall()]
 
 
 def say(sentence: str) -> None:

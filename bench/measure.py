@@ -113,6 +113,33 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How often a database is asked something: for one text, and in a second in which nothing is to be done."""
+
+    name: str
+    a_text: float
+    idle: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How often a database was asked what, by name, in so many seconds."""
+
+    seconds: float
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Far:
+    """How it goes with some of the databases far away."""
+
+    what: str
+    """What is far away, in words."""
+    calm: Calm
+    burst: Burst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """How long things take until they can be used."""
 
@@ -214,6 +241,24 @@ def idle(before: Snapshot, after: Snapshot) -> Idle:
 def memory(at: Snapshot) -> dict[str, float]:
     """Return how many bytes each kind of process holds."""
     return _by_name(at.processes, lambda process: process.memory)
+
+
+def questions(idle: Asked, calm: Asked, *, texts: int, found: int | None = None) -> list[Question]:
+    """Work out what one of so many texts costs: what was asked while they went out, beyond what is asked while idle.
+
+    What is asked less often than while idle, because a sensor that launches a run does not ask meanwhile, is no gain.
+    With `found` the question asked most often while idle is the one that watches for tasks, and so often it found some:
+    as it is asked all the time, that is what the texts had of it.
+    """
+    rates = {name: count / idle.seconds for name, count in idle.counts.items()}
+    more = {
+        name: max(0.0, calm.counts.get(name, 0) - rates.get(name, 0.0) * calm.seconds)
+        for name in sorted({*idle.counts, *calm.counts})
+    }
+    if found is not None:
+        more[max(more, key=lambda name: rates.get(name, 0.0))] = found
+    asked = [Question(name=name, a_text=count / texts, idle=rates.get(name, 0.0)) for name, count in more.items()]
+    return sorted(asked, key=lambda one: (-one.a_text, -one.idle))
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

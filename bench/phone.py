@@ -18,6 +18,9 @@ from sequora_orchestration.local.ports import LOOPBACK
 from sequora_orchestration.local.twilio.phone_company import Hang, Message
 from sequora_orchestration.local.twilio.server import TwilioServer
 
+# Seconds that Twilio takes to answer, as a rule.
+REAL_LIFE = 0.1
+
 # Seconds after which texts that are missing are given up: all in all, and since the last one came.
 LIMIT, STALLED = 600, 120
 

@@ -3,38 +3,49 @@
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TypeVar
 
+from bench.distance import ROUND_TRIP, Check
 from bench.hosts import ANSWER_AFTER
-from bench.measure import SEVERITIES, Burst, Calm, Idle, Stage, Start
+from bench.measure import SEVERITIES, Burst, Calm, Far, Idle, Question, Stage, Start
+from bench.phone import REAL_LIFE
 from bench.processes import POSTGRES, WEB
 
 NOTHING = "-"
 MEGABYTE = 1_000_000
 
+# What is asked less often, for a text or in a second, is not worth a line.
+RARELY = 0.05
+
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """What was measured; what was left out is None or empty."""
+    """What was measured on a server; what was left out is None or empty."""
 
+    server: str
     start: Start | None = None
     calm: list[Calm] = field(default_factory=list)
     ways: list[tuple[str, Sequence[Stage]]] = field(default_factory=list)
     """By how the tasks arrived."""
     idle: Idle | None = None
+    questions: list[tuple[str, Sequence[Question]]] = field(default_factory=list)
+    """By database."""
     bursts: list[tuple[str, Burst]] = field(default_factory=list)
     memory: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
     """After so many texts of the bursts, by kind of process."""
     hosts: list[tuple[str, Burst]] = field(default_factory=list)
+    distance: Check | None = None
+    far: list[Far] = field(default_factory=list)
     naive_calm: Calm | None = None
     naive_burst: Burst | None = None
 
     def of_ours(self) -> list[Calm | Burst]:
         """Return everything in which no text of this project may be missing or doubled."""
-        return [*self.calm, *(burst for _, burst in [*self.bursts, *self.hosts])]
+        far = [part for one in self.far for part in (one.calm, one.burst)]
+        return [*self.calm, *far, *(burst for _, burst in [*self.bursts, *self.hosts])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +63,7 @@ class Machine:
         """Return one sentence."""
         return (
             f"{self.cores} cores, everything on them; Python {self.python}, Dagster {self.dagster}, "
-            f"Postgres {self.postgres}; load before the start: {self.load:.2f}."
+            f"{self.postgres}; load before the start: {self.load:.2f}."
         )
 
 
@@ -67,37 +78,56 @@ def machine(*, postgres: str, load: float) -> Machine:
     )
 
 
-def markdown(figures: Figures, on: Machine) -> str:
-    """Return a table for each part; against the naive way also how many times better ours is, by its first row."""
-    parts: list[str] = []
-    if figures.calm:
-        calm = [("Sequora", one) for one in figures.calm]
-        parts += ["**Calm: insert committed → text accepted**", _calm_table(calm, figures.naive_calm)]
+def markdown(measured: Sequence[Figures], on: Machine) -> str:
+    """Return a table for each part: those of the calm and the burst have a line for each server, others are of one.
+
+    Against the naive way also how many times better ours is, by the first row.
+    """
+    first = measured[0]
+    calm = [(_ours(figures.server), one) for figures in measured for one in figures.calm]
+    bursts = [(f"{_ours(figures.server)}, {name}", one) for figures in measured for name, one in figures.bursts]
+    tables: list[tuple[str, str]] = []
+    if calm:
+        tables.append(("Calm: insert committed → text accepted", _calm_table(calm, first.naive_calm)))
+    if bursts:
+        tables.append(("Burst: many tasks in one insert", _burst_table(bursts, first.naive_burst)))
+        by_severity = _severity_table([*bursts, *_naive(first.naive_burst)])
+        tables.append(("Burst: first and last text of each severity, seconds after the commit", by_severity))
+    for figures in measured:
+        on_it = f"; on {figures.server}" if len(measured) > 1 else ""
+        tables += [(title + on_it, content) for title, content in _of_one_server(figures)]
+    return "\n\n".join([*(f"**{title}**\n\n{content}" for title, content in tables), str(on)])
+
+
+def _of_one_server(figures: Figures) -> Iterator[tuple[str, str]]:
+    """Yield titles and tables."""
+    if figures.far and figures.distance:
+        title = (
+            f"Far away: {1000 * ROUND_TRIP:.0f} ms of round trip, and Twilio answers after {1000 * REAL_LIFE:.0f} ms"
+        )
+        yield title, f"{_far_table(figures.far)}\n\n{_distance(figures.distance)}"
+    for database, asked in figures.questions:
+        yield f"Statements on {database}", _questions_table(asked)
     for arrivals, way in figures.ways:
-        parts += [f"**The way of a task, stage by stage: {arrivals}**", _way_table(way)]
-    if figures.bursts:
-        parts += ["**Burst: many tasks in one insert**", _burst_table(figures.bursts, figures.naive_burst)]
-        parts += [
-            "**Burst: first and last text of each severity, seconds after the commit**",
-            _severity_table([*figures.bursts, *_naive(figures.naive_burst)]),
-        ]
+        yield f"The way of a task, stage by stage: {arrivals}", _way_table(way)
     if figures.memory:
-        parts += ["**Memory after each burst, by texts so far**", _memory_table(figures.memory)]
+        yield "Memory after each burst, by texts so far", _memory_table(figures.memory)
     if figures.hosts:
-        parts += [
-            f"**Several hosts: the phone company's answers take {1000 * ANSWER_AFTER:.0f} ms**",
-            _hosts_table(figures.hosts),
-        ]
+        title = f"Several hosts: the phone company's answers take {1000 * ANSWER_AFTER:.0f} ms"
+        yield title, _hosts_table(figures.hosts)
     if figures.idle:
-        parts += ["**Idle**", _idle_table(figures.idle), _statements(figures.idle)]
+        yield "Idle", f"{_idle_table(figures.idle)}\n\n{_statements(figures.idle)}"
     if figures.start:
-        parts += ["**Start**", _start_table(figures.start)]
-    return "\n\n".join([*parts, str(on)])
+        yield "Start", _start_table(figures.start)
 
 
-def as_json(figures: Figures, on: Machine) -> str:
+def as_json(measured: Sequence[Figures], on: Machine) -> str:
     """Return the same, unrounded; durations in seconds, memory in bytes, processor time in shares of one core."""
-    return json.dumps({"machine": asdict(on), **asdict(figures)}, indent=2) + "\n"
+    return json.dumps({"machine": asdict(on), "servers": [asdict(one) for one in measured]}, indent=2) + "\n"
+
+
+def _ours(server: str) -> str:
+    return f"Sequora on {server}"
 
 
 def _calm_table(rows: Sequence[tuple[str, Calm]], naive: Calm | None) -> str:
@@ -179,6 +209,31 @@ def _hosts_table(rows: Sequence[tuple[str, Burst]]) -> str:
     )
 
 
+def _far_table(rows: Sequence[Far]) -> str:
+    return table(
+        ["far away", "a task a second, p50", "p95", "tasks in one insert", "texts/s", "missing", "doubled"],
+        [
+            [
+                one.what,
+                _seconds(one.calm.p50),
+                _seconds(one.calm.p95),
+                f"{one.burst.tasks:,}",
+                _rate(one.burst.texts_per_second),
+                f"{one.calm.missing + one.burst.missing}",
+                f"{one.calm.doubled + one.burst.doubled}",
+            ]
+            for one in rows
+        ],
+    )
+
+
+def _distance(check: Check) -> str:
+    return (
+        f"The distance by itself: a `SELECT 1` takes {1000 * check.more:.1f} ms more; a large answer comes at "
+        f"{check.through / MEGABYTE:.0f} MB/s, without it at {check.straight / MEGABYTE:.0f}."
+    )
+
+
 def _idle_table(idle: Idle) -> str:
     ours = [name for name in idle.processor if name not in {POSTGRES, WEB}]
 
@@ -200,6 +255,19 @@ def _idle_table(idle: Idle) -> str:
 def _statements(idle: Idle) -> str:
     counts = (f"{count:,.0f} on {database}" for database, count in idle.statements_a_minute.items())
     return f"Statements a minute, idle: {', '.join(counts)}."
+
+
+def _questions_table(asked: Sequence[Question]) -> str:
+    shown = [one for one in asked if one.a_text >= RARELY or one.idle >= RARELY]
+    others = [one for one in asked if one not in shown]
+
+    def row(title: str, questions: Sequence[Question]) -> list[str]:
+        return [title, f"{sum(one.a_text for one in questions):.1f}", f"{sum(one.idle for one in questions):.1f}"]
+
+    return table(
+        ["", "for one text", "a second, idle"],
+        [*(row(one.name, [one]) for one in shown), row(f"{len(others)} others", others), row("all", asked)],
+    )
 
 
 def _start_table(start: Start) -> str:
@@ -237,7 +305,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _milliseconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms"
+    return f"{value * 1000:,.0f} ms"
 
 
 def _megabytes(value: float | None) -> str:

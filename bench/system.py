@@ -4,6 +4,7 @@ Both get a Postgres and a phone company of the benchmark's own, and none of the 
 end up at a real broker, no text at the real Twilio.
 """
 
+import argparse
 import os
 import re
 import signal
@@ -36,6 +37,8 @@ LINES_OF_LOG = 30
 
 # Every run draws the same tasks.
 SEED = 1
+
+EMBEDDED = "embedded"
 
 # Marks every process of a benchmark, with its directory.
 MARK = "BENCH_DIRECTORY"
@@ -113,10 +116,26 @@ def naive_dagster(directory: Path, environment: Mapping[str, str]) -> Iterator[N
         yield
 
 
-def postgres_version(postgres: EmbeddedPostgres) -> str:
-    """Return the server's version, e.g. 18.1."""
-    with closing(psycopg2.connect(postgres.url("postgres"))) as connection:
-        return ".".join(str(part) for part in divmod(connection.server_version, 10_000))
+def binaries_in(directory: str) -> Path | None:
+    """Return where a server's programs are, None for those that come along; an option's type."""
+    if directory == EMBEDDED:
+        return None
+    path = Path(directory).resolve()
+    if not (path / "initdb").exists():
+        raise argparse.ArgumentTypeError(f"{path}: there is no initdb; a server's programs are wanted")
+    return path
+
+
+def server_name(postgres: EmbeddedPostgres, binaries: Path | None) -> str:
+    """Return what server it is: its version, and whether it compiles what looks dear (JIT)."""
+    with (
+        closing(psycopg2.connect(postgres.url("postgres"))) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_jit_available()")
+        ((compiles,),) = cursor.fetchall()
+        version = ".".join(str(part) for part in divmod(connection.server_version, 10_000))
+    return f"{'' if binaries else EMBEDDED + ' '}Postgres {version}{' with JIT' if compiles else ''}"
 
 
 def settings(directory: Path, care_url: str) -> dict[str, str]:

@@ -19,11 +19,11 @@ from sequora_orchestration.sensors.certainty import doubtful_texts, texts_withou
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
 from sequora_orchestration.sensors.claiming import LedgerResource
 from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
-from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS
+from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
 
 SENSORS = [
-    *NEW_ESCALATION_TASKS,
+    new_escalation_tasks,
     new_episodes,
     due_check_ins,
     sla_breaches,

@@ -11,10 +11,8 @@ from bench.__main__ import end
 from bench.growth import cost
 from bench.growth.simulated_days import Load, markdown, simulated
 from bench.report import machine
-from bench.system import StartError, workplace
+from bench.system import StartError, server_name, workplace
 from sequora_orchestration.local.postgres import embedded_postgres
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.settings import postgres_url
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
-    load, failed, parts, version = os.getloadavg()[0], False, [], ""
+    load, failed, parts = os.getloadavg()[0], False, []
     try:
         with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
             if options.only != "days":
@@ -38,12 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     mornings.append(morning)
                 _say(f"{options.days} days took {time.monotonic() - began:.0f} s")
                 parts += [f"**{options.days} simulated days**", markdown(mornings, day)]
-            with engine_for(postgres_url(postgres.url("postgres"))).connect() as connection:
-                version = str(connection.exec_driver_sql("SHOW server_version").scalar())
+            server = server_name(postgres, None)
     except StartError as error:
         _say(str(error))
         return 1
-    print("\n\n".join([*parts, str(machine(postgres=version, load=load))]))
+    print("\n\n".join([*parts, str(machine(postgres=server, load=load))]))
     return int(failed)
 
 

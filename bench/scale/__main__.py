@@ -14,7 +14,7 @@ from bench.scale.database import fill
 from bench.scale.noticing import Noticing, notice
 from bench.scale.plans import Measured, measure
 from bench.scale.statements import statements
-from bench.system import workplace
+from bench.system import binaries_in, server_name, workplace
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.apply import make_app_indexes, migrate
 from sequora_orchestration.resources.database import engine_for
@@ -30,8 +30,9 @@ NEW_TASKS = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return 1 if a sensor's question takes longer than it may."""
     sizes = vars(_options(arguments))
+    binaries = sizes.pop("postgres")
     load = os.getloadavg()[0]
-    with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
+    with workplace() as directory, embedded_postgres(directory / "postgres", binaries=binaries) as postgres:
         young, grown = (_database(postgres, name) for name in ("young", "grown"))
         _fill(young, YOUNG)
         make_app_indexes(young)
@@ -54,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("every statement")
         with _transactions(grown) as connection:
             measured = [measure(connection, one) for one in statements(connection)]
-            version = connection.execute(text("SHOW server_version")).scalar_one()
         for engine in (young, grown):
             engine.dispose()
+        server = server_name(postgres, binaries)
     print(_report(sizes, measured, without, noticed))
-    print(f"\n{machine(postgres=version, load=load)}")
+    print(f"\n{machine(postgres=server, load=load)}")
     too_slow = [one for one in measured if one.is_too_slow]
     for one in too_slow:
         _say(f"too slow: {one.statement.name}, {median(one.times):.1f} ms; it may take {one.statement.limit} ms")
@@ -139,8 +140,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m bench.scale",
         description="Fills a Postgres of its own with years of work, which takes some minutes, and measures every "
         "named statement: by the clock, the median and the maximum of several, each rolled back; and by its plan. "
-        "Then new tasks come in, and lanes of sensors ask for them. Tables go to stdout, progress to stderr. Exit "
+        "Then new tasks come in, and the sensor's watch asks for them. Tables go to stdout, progress to stderr. Exit "
         "code 1 if a sensor's question takes longer than it may.",
+    )
+    parser.add_argument(
+        "--postgres", type=binaries_in, metavar="DIR", help="the server whose programs are there, with its defaults"
     )
     parser.add_argument("--tasks", type=int, default=1_000_000, help="rows in the application's table (%(default)s)")
     parser.add_argument("--open", type=int, default=5_000, help="of them open (%(default)s)")

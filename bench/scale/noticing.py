@@ -1,4 +1,4 @@
-"""How long a new task waits to be claimed, and what asking costs: the lanes of sensors, without Dagster."""
+"""How long a new task waits to be claimed, and what asking costs: the sensor's watch, without Dagster."""
 
 import random
 import time
@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 from sqlalchemy import Engine, text
 
+from sequora_orchestration.instance.daemon import TURN
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.sensors.claiming import Lanes
-from sequora_orchestration.sensors.new_escalation_tasks import LANES
+from sequora_orchestration.sensors.claiming import WatchOfRecent
 from sequora_orchestration.sensors.watch import WATCH_BETWEEN
 
-# Seconds between two turns of Dagster's daemon: a lane that has ended its tick begins the next with one of them.
-TURN = 5.0
+# Seconds from the beginning of a tick until the daemon begins the sensor's next one.
+BETWEEN_TICKS = 1.0
 
 # What is left of it would be found by whoever asks next.
 _FORGET = text("""
@@ -37,42 +37,42 @@ class Noticing:
     """What it came to."""
 
     waits: Sequence[float]
-    """Seconds from each insert's commit until a lane had claimed the task."""
+    """Seconds from each insert's commit until the sensor had claimed the task."""
 
     share: float
     """How much of a core Postgres was busy meanwhile."""
 
 
 def notice(engine: Engine, postgres: Path, *, tasks: int) -> Noticing:
-    """Insert so many tasks, one about every second, while lanes watch; `postgres` is the server's directory.
+    """Insert so many tasks, one about every second, while the sensor watches; `postgres` is the server's directory.
 
     Nothing is done about what is claimed, so it must all be over before the first lease is.
     """
     began, busy = time.monotonic(), _processor_time(postgres)
     end = began + tasks
-    shared = Lanes()
-    with ThreadPoolExecutor(LANES) as pool:
-        lanes = [pool.submit(lambda: list(_lane(Ledger(engine), shared, until=end + TURN))) for _ in range(LANES)]
+    with ThreadPoolExecutor(1) as pool:
+        ticks = pool.submit(lambda: dict(_ticks(Ledger(engine), until=end + 5)))
         inserted = {}
         while time.monotonic() < end:
             time.sleep(random.uniform(0.7, 1.3))
             with engine.connect() as connection:
                 task = connection.execute(_INSERT).scalar_one()
             inserted[task] = time.monotonic()
-        claimed = dict(claim for lane in lanes for claim in lane.result())
+        claimed = ticks.result()
     share = (_processor_time(postgres) - busy) / (time.monotonic() - began)
     with engine.connect() as connection:
         connection.execute(_FORGET, {"ids": list(inserted)})
     return Noticing(waits=[claimed[task] - committed for task, committed in inserted.items()], share=share)
 
 
-def _lane(ledger: Ledger, shared: Lanes, *, until: float) -> Iterator[tuple[str, float]]:
-    """Watch as a lane's ticks do, and yield each task that is claimed, and when."""
+def _ticks(ledger: Ledger, *, until: float) -> Iterator[tuple[str, float]]:
+    """Watch as the sensor's ticks do, and yield each task that is claimed, and when."""
+    watch = WatchOfRecent(NEW_TASKS)
     while (left := until - time.monotonic()) > 0:
-        seconds = min(random.uniform(*WATCH_BETWEEN), left)
-        for claim in shared.watch(ledger, NEW_TASKS, seconds=seconds) or ():
+        began = time.monotonic()
+        for claim in watch.watch(ledger, seconds=min(random.uniform(*WATCH_BETWEEN), left)) or ():
             yield from ((subject.id, time.monotonic()) for subject in claim.subjects)
-        time.sleep(TURN - time.monotonic() % TURN)
+        time.sleep(max(began + BETWEEN_TICKS - time.monotonic(), 0) + random.uniform(0, TURN))
 
 
 def _processor_time(postgres: Path) -> float:

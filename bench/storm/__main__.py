@@ -23,7 +23,7 @@ from bench.storm.phone import StormPhone, storm_phone
 from bench.storm.plan import Person, draw
 from bench.storm.supervisor import NotUpError, Supervisor
 from bench.storm.verdict import Evidence, judge, losses
-from bench.system import settings, workplace
+from bench.system import binaries_in, server_name, settings, workplace
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 
@@ -53,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log = options.log or Path(mkstemp(prefix="sequora-storm-", suffix=".log")[1])
     is_good = False
     try:
-        with workplace() as directory, embedded_postgres(directory / "postgres") as postgres:
+        with (
+            workplace() as directory,
+            embedded_postgres(directory / "postgres", binaries=options.postgres) as postgres,
+        ):
             is_good = _storm(options, directory, postgres, log.absolute())
     except NotUpError as error:
         _say(str(error))
@@ -68,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostgres, log: Path) -> bool:
     """Let it storm; print the verdict and return whether it is good. Raises NotUpError."""
     load = os.getloadavg()[0]
+    server = server_name(postgres, options.postgres)
     plan = draw(options.seed, options.seconds)
     for name in ("care", "dagster"):
         postgres.create_database(name)
@@ -116,7 +120,7 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
         breaker=breaker,
         settled_after=settled_after,
     )
-    machine = machines.machine(postgres=books.postgres_version(), load=load)
+    machine = machines.machine(postgres=server, load=load)
     print(report.markdown(course, evidence, verdict, machine), flush=True)
     if options.json:
         options.json.write_text(report.as_json(course, evidence, verdict, machine), encoding="utf-8")
@@ -148,6 +152,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "at random while processes are killed and the database, the broker and the phone company fail, and then says "
         "whether a text was lost, doubled, sent after its task was resolved, or left unsettled. Everything it needs is "
         "brought along and taken down again. Tables go to stdout, progress to stderr. Exit code 1 if not all is good.",
+    )
+    parser.add_argument(
+        "--postgres", type=binaries_in, metavar="DIR", help="the server whose programs are there, with its defaults"
     )
     parser.add_argument("--seconds", type=float, default=600, metavar="N", help="how long it storms (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws arrivals and faults (%(default)s)")

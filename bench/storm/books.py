@@ -103,10 +103,6 @@ class Books:
         """Return how many messages are on their way, in doubt or overdue."""
         return int(self._read(_UNSETTLED)[0]["unsettled"])
 
-    def postgres_version(self) -> str:
-        """Return the server's version, e.g. 18.1."""
-        return str(self._read("SHOW server_version")[0]["server_version"]).split()[0]
-
     def watch_breaker(self) -> None:
         """Note from now on when the breaker opens and closes."""
         self._watcher.start()

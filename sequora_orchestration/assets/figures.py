@@ -179,7 +179,7 @@ def of_backlog(backlog: Backlog, unanswered: list[str], ticks: dict[str, float |
         _checked(
             EVERY_NEW_TASK_IS_ANSWERED,
             f"{len(unanswered)} open tasks have neither a text nor a reason for none, of them "
-            f"{', '.join(unanswered[:NAMED])}: see whether the sensors `new_escalation_tasks_…` tick, whether runs of "
+            f"{', '.join(unanswered[:NAMED])}: see whether the sensor `new_escalation_tasks` ticks, whether runs of "
             "`notify_nurse_task` wait or fail, and whether workers are up (`sequora doctor`); nurses must be told by "
             "other means until then"
             if unanswered and not backlog.pace.explains_waiting

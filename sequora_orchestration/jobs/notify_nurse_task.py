@@ -19,7 +19,7 @@ fetch_nurse = finding_recipients(
 def notify_nurse_task() -> None:
     """Text the assigned nurse about a new task: fetch task, fetch nurse, send SMS, log.
 
-    Launched by the sensors `new_escalation_tasks_…`. By hand: give `task_ids`; their nurses are texted unless they
+    Launched by the sensor `new_escalation_tasks`. By hand: give `task_ids`; their nurses are texted unless they
     have been told already. Executing a run again texts nobody twice.
     """
     log_notification(send_sms(fetch_nurse(fetch_task())))

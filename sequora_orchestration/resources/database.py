@@ -1,27 +1,32 @@
 """One pooled engine a process and URL, and the named statements that run on it."""
 
 import logging
-import math
 import os
 import re
-import time
+import select
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import QueuePool
 
 # Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
 CONNECTIONS_PER_PROCESS = 4
 
-# Seconds. Within so little time hardly any connection dies; one that does fails a statement, as any may at any time.
-PINGED_AFTER = 1.0
+# Options of a connection, in seconds and milliseconds: the kernel ends it when the other side has been silent for 25 s.
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 def engine_for(url: str) -> Engine:
@@ -29,8 +34,6 @@ def engine_for(url: str) -> Engine:
 
     Every statement commits by itself (AUTOCOMMIT): whatever must happen together is one statement. It
     works through a transaction pooler: no prepared statements, no session state.
-
-    Nobody asks a connection whether it still lives before it is used: that costs round trips. `execute` finds out.
     """
     return _engine(url, os.getpid())
 
@@ -38,7 +41,7 @@ def engine_for(url: str) -> Engine:
 @cache
 def _engine(url: str, _process: int) -> Engine:
     """Return a new engine; keyed by process, for a connection must not be shared over a fork."""
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         poolclass=QueuePool,
@@ -47,36 +50,35 @@ def _engine(url: str, _process: int) -> Engine:
         pool_use_lifo=True,
         pool_recycle=300,
         hide_parameters=True,
-        connect_args={
-            "application_name": "sequora",
-            "connect_timeout": 10,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
+        connect_args={"application_name": "sequora", "connect_timeout": 10, **KEEPALIVES},
     )
+    replace_ended_connections(engine)
+    return engine
 
 
-def ping_idle_connections(engine: Engine) -> None:
-    """Let a pooled connection be asked whether it still lives before it is used, if it has rested for PINGED_AFTER.
+def replace_ended_connections(engine: Engine) -> None:
+    """Let a pooled connection that has ended while it rested be replaced before it is used.
 
-    SQLAlchemy's `pool_pre_ping` asks each time: a second round trip for every statement, a quarter of a text's cost.
+    SQLAlchemy's `pool_pre_ping` asks the server each time: a second round trip for every statement, a quarter of a
+    text's cost. Here the connection's own socket is looked at. Of a server that has ended or restarted it knows, of one
+    that is silent for good after KEEPALIVES; until then a statement fails, as any may at any time.
     """
 
-    @event.listens_for(engine, "checkin")
-    def _rests(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info["rests_since"] = time.monotonic()
-
     @event.listens_for(engine, "checkout")
-    def _ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info.get("rests_since", math.inf) < PINGED_AFTER:
-            return
+    def _look(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
         try:
-            with closing(connection.cursor()) as cursor:
-                cursor.execute("SELECT 1")
+            if _has_news(connection):
+                with closing(connection.cursor()) as cursor:
+                    cursor.execute("SELECT 1")
         except psycopg2.Error:
             raise InvalidatePoolError from None  # all others are as old: SQLAlchemy connects anew
+
+
+def _has_news(connection: DBAPIConnection) -> bool:
+    """Whether the server has said something unasked: its end, or for instance that it has read its settings again."""
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    return bool(socket.poll(0))
 
 
 # The classes of errors whose message is about the server or the statement (appendix A of Postgres' manual); that of
@@ -93,38 +95,6 @@ class SchemaMissingError(Exception):
     """The schema `orchestration` is not there, or older than this code."""
 
 
-def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
-    """Run a statement; return how many rows it touched, and its rows where it has any.
-
-    If its connection turns out to be lost it is run again on a new one: every statement of ours says why it is safe to
-    run twice. Raises SchemaMissingError, and the database's errors.
-    """
-    try:
-        try:
-            return _executed(engine, sql, parameters)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-        return _executed(engine, sql, parameters)
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
-            if re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or ""):
-                raise SchemaMissingError(
-                    "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
-                ) from None
-            # Both keep a sentence of their own, and a traceback shows both.
-            sentence = without_values(error.orig)
-            error.orig.args = (sentence,)
-            error.args = (f"({type(error.orig).__name__}) {sentence}",)
-        raise
-
-
-def _executed(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
-    with engine.connect() as connection:
-        result = connection.execute(_whatever_the_defaults(sql), parameters)
-        return result.rowcount, result.mappings().all() if result.returns_rows else []
-
-
 WHATEVER_THE_DEFAULTS = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; "
 """What goes before each statement: the server, the database, the role and the pooler may have other defaults.
 
@@ -138,6 +108,28 @@ pooler as well, and ends with it.
 @cache
 def _whatever_the_defaults(sql: TextClause) -> TextClause:
     return text(WHATEVER_THE_DEFAULTS + sql.text)
+
+
+def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
+    """Run a statement; return how many rows it touched, and its rows where it has any.
+
+    Raises SchemaMissingError, and the database's errors.
+    """
+    try:
+        with engine.connect() as connection:
+            result = connection.execute(_whatever_the_defaults(sql), parameters)
+            return result.rowcount, result.mappings().all() if result.returns_rows else []
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
+            if re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or ""):
+                raise SchemaMissingError(
+                    "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
+                ) from None
+            # Both keep a sentence of their own, and a traceback shows both.
+            sentence = without_values(error.orig)
+            error.orig.args = (sentence,)
+            error.args = (f"({type(error.orig).__name__}) {sentence}",)
+        raise
 
 
 def without_values(error: psycopg2.Error) -> str:

@@ -108,11 +108,14 @@ class Claim:
 class Claims(list[Claim]):
     """What was claimed, most severe first."""
 
-    seconds: float
-    """For how long that has kept the database busy; the way there and back does not count."""
+    def __init__(self, claims: Iterable[Claim] = (), *, seconds: float = 0.0, more_waits: bool = False) -> None:
+        """`seconds` is for how long that has kept the database busy; the way there and back does not count.
 
-    more_waits: bool = False
-    """Whether more is owed than was claimed, or may be: it waits its turn, or nobody asked, as it may not go out."""
+        `more_waits` if more is owed than was claimed, or may be: it waits its turn, or may not go out now.
+        """
+        super().__init__(claims)
+        self.seconds = seconds
+        self.more_waits = more_waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,9 +315,11 @@ class Ledger:
         for row in rows:
             if row["claim_id"]:
                 subjects[row["claim_id"]].append(_subject(row))
-        claims = Claims(Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items())
-        claims.seconds, claims.more_waits = rows[0]["seconds"], rows[0]["more_waits"]
-        return claims
+        return Claims(
+            (Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items()),
+            seconds=rows[0]["seconds"],
+            more_waits=rows[0]["more_waits"],
+        )
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
         """Claim the same for one run alone, whatever its severity; what is newly claimed is returned."""

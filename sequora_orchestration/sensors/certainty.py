@@ -7,6 +7,7 @@ from dagster import (
     DefaultSensorStatus,
     ResourceParam,
     RunRequest,
+    SensorEvaluationContext,
     SensorResult,
     SkipReason,
     sensor,
@@ -14,6 +15,7 @@ from dagster import (
 
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.sensors.watch import keep_asking, length_of_watch
 
 
 @sensor(
@@ -23,10 +25,14 @@ from sequora_orchestration.resources.ledger import Ledger
     description="Notices texts in doubt and launches `settle_doubtful_texts`, which looks for them at the phone "
     "company.",
 )
-def doubtful_texts(ledger: ResourceParam[Ledger]) -> SensorResult:
-    """Take the texts in doubt that are to be looked up now."""
-    ledger.set_aside_what_died()
-    return _requested(ledger.due_look_ups(), "No text is in doubt.")
+def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
+    """Set aside what processes have died of; take the texts in doubt that are to be looked up now."""
+
+    def look() -> Sequence[Sequence[str]]:
+        ledger.set_aside_what_died()
+        return ledger.due_look_ups()
+
+    return _requested(keep_asking(look, seconds=length_of_watch(context)), "No text is in doubt.")
 
 
 @sensor(

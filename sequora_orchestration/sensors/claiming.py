@@ -17,7 +17,7 @@ from dagster import (
 from sequora_orchestration.jobs.steps import run_tags
 from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_ledger
 from sequora_orchestration.resources.queues import Queue
-from sequora_orchestration.sensors.watch import Pace, length_of_watch
+from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch
 
 # How much of a core of the database a queue's question may cost; and the one about what is recent, for nurses wait.
 SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
@@ -37,55 +37,64 @@ def run_request(queue: Queue, claim: Claim) -> RunRequest:
     return RunRequest(run_key=claim.id, run_config={queue.ids: ids}, tags=run_tags(claim.subjects))
 
 
-class Lanes:
-    """What the sensors of one queue have in common that watch for seconds within their ticks."""
+class Watch:
+    """Asks what is in a queue, again and again within one tick."""
 
-    def __init__(self) -> None:
+    alone = 0.0
+    """Seconds for which a tick may watch where it holds up all other sensors meanwhile."""
+
+    def __init__(self, queue: Queue) -> None:
         """Nothing has been asked yet."""
-        self._everything = Pace(share=SHARE)
+        self._queue = queue
+        self._everything = Pace(share=SHARE, pause=LONG_PAUSE)
+
+    def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
+        """Return what is found, nothing if that is nothing, or None if it was not time to ask."""
+        return self._everything.watch(lambda: ledger.claim(self._queue), seconds=seconds)
+
+
+class WatchOfRecent(Watch):
+    """Asks for what is recent all the time, which costs next to nothing however much is open; for all now and then."""
+
+    alone = 2.0
+
+    def __init__(self, queue: Queue) -> None:
+        """Nothing has been asked yet."""
+        super().__init__(queue)
         self._recent = Pace(share=SHARE_OF_RECENT)
         self._more_waits = False
 
-    def watch(self, ledger: Ledger, queue: Queue, *, seconds: float) -> Claims | None:
-        """Ask for everything, if it is time for that, and then for what is recent as long as nothing is found.
+    def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
+        """Return the same."""
+        return self._recent.watch(lambda: self._ask(ledger), seconds=seconds)
 
-        While there is more than can go out, only for everything: what is older may be more severe.
+    def _ask(self, ledger: Ledger) -> Claims:
+        """Ask for everything, if it is time for that, or else for what is recent.
+
+        Not while there is more than can go out: what is older may be more severe.
         """
-
-        def ask(*, recent: bool) -> Claims:
-            claims = ledger.claim(queue, recent=recent)
-            if not recent:
-                self._more_waits = claims.more_waits
-            return claims
-
-        found = self._everything.watch(lambda: ask(recent=False), seconds=0)
-        if found:
-            return found
-        watched = self._recent.watch(lambda: ask(recent=not self._more_waits), seconds=seconds)
-        return found if watched is None else watched
+        everything = self._everything.watch(lambda: ledger.claim(self._queue), seconds=0)
+        if everything is not None:
+            self._more_waits = everything.more_waits
+            return everything
+        return Claims(more_waits=True) if self._more_waits else ledger.claim(self._queue, recent=True)
 
 
 def claiming_sensor(
-    name: str, *, queue: Queue, job: JobDefinition, description: str, lanes: Lanes | None = None
+    name: str, *, queue: Queue, job: JobDefinition, description: str, watch: Watch | None = None
 ) -> SensorDefinition:
-    """Return a sensor that launches `job` for what it claims from `queue`.
-
-    It asks once a tick, or less often if that is dear. One of several lanes then watches for what is recent.
-    """
-    pace = Pace(share=SHARE)
+    """Return a sensor that launches `job` for what it claims from `queue`."""
+    watch = watch or Watch(queue)
 
     @sensor(
         name=name,
         job=job,
-        minimum_interval_seconds=1,  # the daemon's loop, every 5 s, is what sets the pace
+        minimum_interval_seconds=1,  # the least there is; a tick that finds nothing watches for longer
         default_status=DefaultSensorStatus.RUNNING,
         description=description,
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
-        if lanes:
-            claims = lanes.watch(ledger, queue, seconds=length_of_watch(context))
-        else:
-            claims = pace.watch(lambda: ledger.claim(queue), seconds=0)
+        claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
         if claims is None:
             return SensorResult(skip_reason=SkipReason(f"Not asked for {queue.name}: it is not time for that yet."))
         if not claims:

@@ -1,21 +1,25 @@
 """How a sensor waits: it keeps asking for a while within one tick, and returns as soon as there is something.
 
-The daemon starts ticks every 5 seconds and not more often; a tick that asks once would find a task 2.5 s late on
-average. How often is a matter of what a question costs the database, and stands here, too.
+A tick costs some 15 statements on Dagster's database, a question one on the care database: so ticks are long. How often
+a question is asked hangs on what it costs, and stands here, too.
 """
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TypeVar
 
 from dagster import SensorEvaluationContext
 
 from sequora_orchestration.resources.ledger import Claims
 
-# Seconds between two askings, while the question is cheap.
+T = TypeVar("T")
+
+# Seconds between two askings, while the question is cheap: for new tasks, since their nurses wait, and for all else.
 PAUSE = 0.05
+LONG_PAUSE = 2.0
 
 # Seconds. However dear it is: a question that is not asked finds nobody.
 LONGEST_PAUSE = 60.0
@@ -23,11 +27,8 @@ LONGEST_PAUSE = 60.0
 # Seconds. One that has no answer by then never gets one: its connection is lost, or it waits for a lock.
 LOST_AFTER = 60.0
 
-# Seconds that a tick watches, drawn anew each time so that lanes do not all end at once. Dagster gives a tick 60 s.
+# Seconds that a tick watches, drawn anew each time so that sensors do not all end at once. Dagster gives a tick 60 s.
 WATCH_BETWEEN = (7.0, 13.0)
-
-# The same where the daemon runs one tick after the other (plain `dagster dev`): all other sensors wait meanwhile.
-WATCH_ALONE = 0.25
 
 
 class QuestionLostError(Exception):
@@ -45,6 +46,9 @@ class Pace:
 
     share: float
     """How much of a core of the database the question may cost while it finds nothing."""
+
+    pause: float = PAUSE
+    """Seconds between two askings at least."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -73,8 +77,8 @@ class Pace:
             cost, self._cost_before = min(answer.seconds, self._cost_before), answer.seconds
             if not answer:
                 # What waits its turn must have it as soon as what goes before is sent: that is worth its price.
-                dear = 0 if answer.more_waits else min(cost * (1 / self.share - 1), LONGEST_PAUSE)
-                self._not_before = self.clock() + max(PAUSE, dear)
+                dear = max(self.pause, min(cost * (1 / self.share - 1), LONGEST_PAUSE))
+                self._not_before = self.clock() + (PAUSE if answer.more_waits else dear)
             return answer
         finally:
             if self._turn is turn:
@@ -90,8 +94,16 @@ class Pace:
         return answer
 
 
-def length_of_watch(context: SensorEvaluationContext) -> float:
-    """Return for how many seconds a tick may watch without holding up other sensors."""
+def keep_asking(question: Callable[[], Sequence[T]], *, seconds: float) -> Sequence[T]:
+    """Ask a question that costs next to nothing every LONG_PAUSE, until there is an answer or the time is over."""
+    until = time.monotonic() + seconds
+    while not (answer := question()) and time.monotonic() + LONG_PAUSE <= until:
+        time.sleep(LONG_PAUSE)
+    return answer
+
+
+def length_of_watch(context: SensorEvaluationContext, *, alone: float = 0.0) -> float:
+    """Return for how many seconds a tick may watch; `alone`, where it holds up all other sensors meanwhile."""
     # There is no public way to know whether ticks overlap.
     overlap = (context.instance.get_settings("sensors") or {}).get("use_threads")
-    return random.uniform(*WATCH_BETWEEN) if overlap else WATCH_ALONE  # noqa: S311
+    return random.uniform(*WATCH_BETWEEN) if overlap else alone  # noqa: S311

@@ -1,6 +1,7 @@
 """The Dagster instance that `dagster.yaml` describes, on a real Postgres."""
 
-import os
+import logging
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +11,16 @@ from care import NURSE_PHONE, Care
 from dagster import DagsterInstance
 from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.scheduler.instigation import InstigatorType
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster._daemon.sensor import execute_sensor_iteration_loop
 from phones import Phones
 from sqlalchemy import create_engine, event, text
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.instance import storage
+from sequora_orchestration.instance.daemon import TURN, turn_often
 from sequora_orchestration.instance.home import CODE_PORT, code_port_of, furnish
+from sequora_orchestration.instance.pooled_engine import of_this_process
 from sequora_orchestration.instance.storage import PooledPostgresStorage, make_tables
 from sequora_orchestration.settings import postgres_url
 
@@ -63,7 +68,7 @@ def test_the_structure_of_dagsters_tables_is_looked_up_once(
     """Dagster asks for it before most statements; it fails when Dagster asks in another way than we remember."""
     asked: list[str] = []
 
-    @event.listens_for(storage._engine(postgres_url(dagster_url), os.getpid()), "before_cursor_execute")
+    @event.listens_for(of_this_process(postgres_url(dagster_url)).engine, "before_cursor_execute")
     def _note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         asked.append(statement)
 
@@ -144,3 +149,20 @@ def test_a_home_is_furnished_once(tmp_path: Path) -> None:
     assert (home / "dagster.yaml").read_text(encoding="utf-8") == "mine"
     furnish(home, code_port=1, overwrite=True)
     assert code_port_of(home) == 1
+
+
+def test_the_daemon_turns_to_the_sensors_often(instance: DagsterInstance) -> None:
+    """How long it waits between two turns is a constant of Dagster's; where that moves, this fails."""
+    pauses: list[float] = []
+
+    class Shutdown(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout or 0.0)
+            return False
+
+    turn_often()  # as the instance does when it is the daemon's
+    with WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace:
+        turns = execute_sensor_iteration_loop(workspace, logging.getLogger(), Shutdown())
+        while not pauses:
+            next(turns)
+    assert 0 <= pauses[0] <= TURN

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import select
 import traceback
 from contextlib import ExitStack
 from pathlib import Path
@@ -132,19 +133,35 @@ def test_an_error_does_not_show_the_parameters(care: Care) -> None:
     assert "2025550123" not in str(error.value) + repr(error.value)
 
 
-def test_a_connection_that_the_server_has_ended_is_replaced(care_url: str) -> None:
-    """A restart of the database costs nothing to the statement that finds out."""
-    engine = engine_for(care_url)
-    execute(engine, text("SELECT 1"), {})
+def test_a_connection_that_the_server_has_ended_is_replaced(care: Care, care_url: str) -> None:
+    """A restart of the database costs nothing to the statement that comes next."""
+    care.one("SELECT 1")
     _end_the_connection(care_url)
-    _, rows = execute(engine, text("SELECT 1 AS one"), {})
-    assert [row["one"] for row in rows] == [1]
+    assert care.one("SELECT 1") == 1
 
 
-def test_a_statement_that_loses_every_connection_is_an_error(care: Care) -> None:
-    """It is tried on a second one, and not for ever."""
-    with pytest.raises(DBAPIError, match="connection"):
-        execute(care.engine, text("SELECT pg_terminate_backend(pg_backend_pid())"), {})
+def test_a_connection_is_not_asked_whether_it_lives(care: Care) -> None:
+    """Asking would double the round trips: between two statements of ours there is no transaction on it."""
+    before, after = (
+        care.one("SELECT virtualtransaction FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'virtualxid'")
+        for _ in range(2)
+    )
+    backend, number = before.split("/")
+    assert after == f"{backend}/{int(number) + 1}"
+
+
+def test_a_connection_on_which_the_server_has_said_something_goes_on(care: Care, care_url: str) -> None:
+    """What it says unasked need not be its end."""
+    backend = care.one("SELECT pg_backend_pid()")
+    other = create_engine(care_url, isolation_level="AUTOCOMMIT")
+    with care.engine.connect() as ours, other.connect() as theirs:
+        ours.execute(text("LISTEN news"))
+        theirs.execute(text("NOTIFY news"))
+        connection = ours.connection.driver_connection
+        assert connection
+        assert select.select([connection.fileno()], [], [], 10)[0]
+    other.dispose()
+    assert care.one("SELECT pg_backend_pid()") == backend
 
 
 def _end_the_connection(care_url: str) -> None:

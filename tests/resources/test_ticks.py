@@ -11,17 +11,20 @@ from ticks import a_tick as store_a_tick
 import sequora_orchestration
 from sequora_orchestration.resources.ticks import _ticks, good_tick_ages, last_ticks
 
-SENSOR = "new_escalation_tasks_1"
+SENSOR = "new_escalation_tasks"
 
 
 def test_one_module_alone_knows_how_dagster_keeps_ticks_and_it_reads_them(tmp_path: Path) -> None:
-    """No public way leads there: where a release moves what is private, this fails and one module has to follow."""
+    """No public way leads there: where a release moves what is private, this fails and one module has to follow.
+
+    Beside it only Dagster's instance, which we furnish, rests on what is private.
+    """
     package = Path(sequora_orchestration.__file__).parent
-    private = re.compile(r"dagster\._core|all_instigator_state|get_ticks")
-    knowing = [
+    private = re.compile(r"dagster\._core|dagster\._daemon|all_instigator_state|get_ticks")
+    knowing = {
         path.relative_to(package).as_posix() for path in package.rglob("*.py") if private.search(path.read_text())
-    ]
-    assert knowing == ["resources/ticks.py"]
+    }
+    assert {one for one in knowing if not one.startswith("instance/")} == {"resources/ticks.py"}
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         store_a_tick(instance, SENSOR, seconds_ago=90)
         store_a_tick(instance, SENSOR, seconds_ago=30, status=TickStatus.FAILURE)
@@ -39,7 +42,7 @@ def a_tick(at: int, *causes: tuple[str, str]) -> InstigatorTick:
         error = SerializableErrorInfo(f"{name}: {message}\n", [], name, error)
     data = TickData(
         instigator_origin_id="an-origin",
-        instigator_name="new_escalation_tasks_1",
+        instigator_name="new_escalation_tasks",
         instigator_type=InstigatorType.SENSOR,
         status=TickStatus.FAILURE if causes else TickStatus.SKIPPED,
         timestamp=float(at),

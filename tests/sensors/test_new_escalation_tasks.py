@@ -1,4 +1,4 @@
-"""The sensors' lanes: what they ask runs for."""
+"""The sensor for new tasks: what it asks runs for."""
 
 import time
 
@@ -8,17 +8,14 @@ from dagster import (
     DagsterInstance,
     DagsterResourceFunctionError,
     RunRequest,
-    SensorDefinition,
     build_sensor_context,
     validate_run_config,
 )
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.resources.ledger import BATCH, Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.sensors import watch
+from sequora_orchestration.resources.ledger import BATCH
 from sequora_orchestration.sensors.claiming import LedgerResource
-from sequora_orchestration.sensors.new_escalation_tasks import NEW_ESCALATION_TASKS, SHARED
+from sequora_orchestration.sensors.new_escalation_tasks import WATCH, new_escalation_tasks
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -26,49 +23,58 @@ pytestmark = pytest.mark.usefixtures("environment")
 @pytest.fixture(autouse=True)
 def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a tick ask once instead of for seconds."""
-    monkeypatch.setattr(watch, "WATCH_ALONE", 0)
+    monkeypatch.setattr(WATCH, "alone", 0.0)
 
 
-def tick(lane: SensorDefinition) -> tuple[list[RunRequest], str | None]:
-    """Evaluate a tick as the daemon does, when the lanes' pause is over."""
-    SHARED._everything._not_before = SHARED._recent._not_before = 0
+def tick() -> tuple[list[RunRequest], str | None]:
+    """Evaluate a tick as the daemon does, when the sensor's pause is over."""
+    WATCH._everything._not_before = WATCH._recent._not_before = 0
+    return evaluated_tick()
+
+
+def evaluated_tick() -> tuple[list[RunRequest], str | None]:
     with DagsterInstance.ephemeral() as instance:
         context = build_sensor_context(
             instance, repository_def=defs.get_repository_def(), resources={"ledger": LedgerResource()}
         )
-        execution = lane.evaluate_tick(context)
+        execution = new_escalation_tasks.evaluate_tick(context)
     return list(execution.run_requests or []), execution.skip_message
 
 
 def test_a_tick_that_finds_nothing_says_so(care: Care) -> None:
     """The UI shows why there is no run."""
     care.a_task(care.a_nurse(), status="RESOLVED")
-    assert tick(NEW_ESCALATION_TASKS[0]) == ([], "No new tasks.")
+    assert tick() == ([], "No new tasks.")
 
 
 def test_a_task_that_is_committed_late_is_found(care: Care) -> None:
     """A tick asks for all tasks, and then for recent ones alone."""
     care.rows("UPDATE orchestration.go_live SET go_live_at = '2000-01-01 00:00+00'")
-    tick(NEW_ESCALATION_TASKS[0])
+    tick()
     task = care.a_task(care.a_nurse(), created_at="2026-01-01 00:00+00")
-    ((request,), _) = tick(NEW_ESCALATION_TASKS[0])
+    ((request,), _) = tick()
     assert request.run_config == {"task_ids": [task]}
 
 
 def test_while_a_tick_watches_a_new_task_is_found(care: Care) -> None:
     """It need not wait until it is time to ask for all of them again."""
     nurse = care.a_nurse()
-    tick(NEW_ESCALATION_TASKS[0])
+    tick()
     task = care.a_task(nurse)
-    assert watched(care) == [task]
+    assert watched() == [task]
 
 
-def watched(care: Care) -> list[str]:
-    """Return the tasks that a watch claims, when it is not time yet to ask for all."""
-    SHARED._everything._not_before = time.monotonic() + 3_600
-    SHARED._recent._not_before = 0
-    claims = SHARED.watch(Ledger(care.engine), NEW_TASKS, seconds=0)
-    return [subject.id for claim in claims or [] for subject in claim.subjects]
+def watched() -> list[str]:
+    """Return the tasks that a tick claims when it is not time yet to ask for all."""
+    WATCH._everything._not_before = time.monotonic() + 3_600
+    return found_soon()
+
+
+def found_soon() -> list[str]:
+    """Return the tasks that a tick claims right after another one."""
+    WATCH._recent._not_before = 0
+    requests, _ = evaluated_tick()
+    return [task for request in requests for task in request.run_config["task_ids"]]
 
 
 def test_while_more_waits_than_can_go_out_a_recent_task_goes_before_no_older_and_more_severe_one(care: Care) -> None:
@@ -77,20 +83,20 @@ def test_while_more_waits_than_can_go_out_a_recent_task_goes_before_no_older_and
     nurse = care.a_nurse()
     care.a_task(nurse, severity="CRITICAL")
     older = [care.a_task(nurse, severity=each, created_at="2026-01-01 00:00+00") for each in ("HIGH", "MODERATE")]
-    tick(NEW_ESCALATION_TASKS[0])
+    tick()
     recent = care.a_task(nurse, severity="LOW")
     found = []
     for _ in range(5):
         care.rows("UPDATE orchestration.notification SET claimed_at = claimed_at - interval '3 seconds'")
-        found.append(watched(care))
+        found.append(found_soon())
     assert found == [[older[0]], [older[1]], [recent], [], []]
-    assert not SHARED._more_waits
+    assert not WATCH._more_waits
 
 
 def test_a_task_becomes_a_run_with_ids_and_tags(care: Care) -> None:
     """The job accepts the configuration; the claim is the run's key."""
     task = care.a_task(care.a_nurse())
-    ((request,), _) = tick(NEW_ESCALATION_TASKS[0])
+    ((request,), _) = tick()
     (row,) = care.ledger(task)
     assert request.run_key == str(row["claim_id"])
     assert request.run_config == {"task_ids": [task]}
@@ -105,33 +111,16 @@ def test_many_tasks_become_runs_of_many(care: Care) -> None:
     nurse = care.a_nurse()
     for _ in range(BATCH + 1):
         care.a_task(nurse)
-    requests, _ = tick(NEW_ESCALATION_TASKS[0])
+    requests, _ = tick()
     assert [request.tags["sequora/batch"] for request in requests if "sequora/batch" in request.tags] == [str(BATCH)]
     assert len(requests) == 2
-
-
-def test_what_one_lane_has_claimed_the_others_leave(care: Care) -> None:
-    """They all ask the same question."""
-    care.a_task(care.a_nurse())
-    requests = [request for lane in NEW_ESCALATION_TASKS for request in tick(lane)[0]]
-    assert len(requests) == 1
-
-
-def test_a_tick_sets_aside_what_a_dead_process_was_sending(care: Care) -> None:
-    """Nobody knows whether it went out."""
-    task = care.a_task(care.a_nurse())
-    tick(NEW_ESCALATION_TASKS[0])
-    care.rows("UPDATE orchestration.notification SET state = 'SENDING', attempted_at = now()")
-    care.let_leases_expire()
-    tick(NEW_ESCALATION_TASKS[0])
-    assert care.states(task) == ["IN_DOUBT"]
 
 
 def test_a_database_that_is_away_fails_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     """It never looks like "nothing found"."""
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     with pytest.raises(Exception, match="connection") as failure:
-        tick(NEW_ESCALATION_TASKS[0])
+        tick()
     assert "refused" in str(failure.value)
 
 
@@ -139,6 +128,6 @@ def test_a_missing_setting_fails_the_tick_with_a_sentence(monkeypatch: pytest.Mo
     """It names the variable and what to do."""
     monkeypatch.delenv("SUPABASE_DB_URL")
     with pytest.raises(DagsterResourceFunctionError) as failure:
-        tick(NEW_ESCALATION_TASKS[0])
+        tick()
     assert "SUPABASE_DB_URL is not set" in str(failure.value.__cause__)
     assert "sequora dev" in str(failure.value.__cause__)

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 from care import NOW, Care
-from dagster import SensorResult, build_sensor_context
+from dagster import DagsterInstance, SensorResult, build_sensor_context
 from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.jobs.sla_breach import handle_sla_breach
 from sequora_orchestration.resources.ledger import Claims, Ledger
 from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES, Queue
-from sequora_orchestration.sensors import watch
+from sequora_orchestration.sensors import claiming
 from sequora_orchestration.sensors.claiming import claiming_sensor
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
@@ -44,18 +44,18 @@ def test_less_severe_breaches_do_not_wait_for_more_severe_ones_of_each_tick(
 
 def test_a_tick_that_may_not_ask_yet_says_so(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that costs a minute each time is not asked by every tick; nobody takes that for an answer."""
-    monkeypatch.setattr(watch, "PAUSE", 0.0)  # so that the first tick asks twice: only then it is known to be dear
+    monkeypatch.setattr(
+        claiming, "LONG_PAUSE", 0.0
+    )  # so that the first tick asks twice: only then it is known to be dear
 
     def costs_a_minute(_: Ledger, __: Queue) -> Claims:
-        claims = Claims()
-        claims.seconds = 60
-        return claims
+        return Claims(seconds=60)
 
     monkeypatch.setattr(Ledger, "claim", costs_a_minute)
     sensor = claiming_sensor("breaches", queue=SLA_BREACHES, job=handle_sla_breach, description="as it runs")
     said = []
     for _ in range(2):
-        with build_sensor_context() as context:
+        with DagsterInstance.ephemeral() as instance, build_sensor_context(instance) as context:
             result = sensor(context, ledger=ledger)
         assert isinstance(result, SensorResult)
         assert result.skip_reason

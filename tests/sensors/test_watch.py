@@ -14,7 +14,6 @@ from sequora_orchestration.sensors.watch import (
     LONGEST_PAUSE,
     LOST_AFTER,
     PAUSE,
-    WATCH_ALONE,
     WATCH_BETWEEN,
     Pace,
     QuestionLostError,
@@ -47,9 +46,7 @@ class Time:
         def ask() -> Claims:
             self.asked.append(self.now)
             self.now += takes
-            claims = Claims(claim for claim in (left.pop(0) if left else None,) if claim)
-            claims.seconds = takes
-            return claims
+            return Claims((claim for claim in (left.pop(0) if left else None,) if claim), seconds=takes)
 
         return ask
 
@@ -75,7 +72,7 @@ def test_what_appears_later_is_found_after_a_pause() -> None:
 
 
 def test_what_comes_after_a_find_is_looked_for_at_once() -> None:
-    """Where there is one there may be more, and another lane has its turn."""
+    """Where there is one there may be more, and the next tick begins soon."""
     time = Time()
     pace, question = time.pace(), time.question(A_TASK, ANOTHER, takes=2)
     assert [pace.watch(question, seconds=10), pace.watch(question, seconds=10)] == [[A_TASK], [ANOTHER]]
@@ -153,17 +150,17 @@ def test_a_cheap_question_is_asked_at_the_usual_pace(takes: float) -> None:
 
 
 def test_those_who_share_a_pace_ask_in_turn() -> None:
-    """Six lanes cost no more than one, and none of them asks before the pause is over."""
+    """Six ticks at once cost no more than one, and none of them asks before the pause is over."""
     time = Time()
     pace, question = time.pace(), time.question(takes=0.1)
-    with ThreadPoolExecutor(6) as lanes:
-        for lane in [lanes.submit(pace.watch, question, seconds=10) for _ in range(6)]:
-            assert lane.result() in ([], None)
+    with ThreadPoolExecutor(6) as ticks:
+        for tick in [ticks.submit(pace.watch, question, seconds=10) for _ in range(6)]:
+            assert tick.result() in ([], None)
     assert time.pauses[1:] == pytest.approx([1.0] * (len(time.asked) - 2))
     assert len(time.asked) > 6
 
 
-def test_a_question_that_takes_long_delays_no_other_lane_beyond_its_watch() -> None:
+def test_a_question_that_takes_long_delays_no_other_tick_beyond_its_watch() -> None:
     """It has the turn; the other's tick ends as it should, and says that it has not asked."""
     time = Time()
     pace = time.pace()
@@ -207,7 +204,7 @@ def test_a_watch_asks_once_and_overstays_by_one_question_at_most(seconds: float,
 def test_a_watch_is_short_where_ticks_wait_for_each_other() -> None:
     """Otherwise its length is drawn anew each time, and well under the 60 s that a tick is given."""
     with DagsterInstance.ephemeral() as instance:
-        assert length_of_watch(build_sensor_context(instance)) == WATCH_ALONE
+        assert length_of_watch(build_sensor_context(instance), alone=0.5) == 0.5
     with instance_for_test(overrides={"sensors": {"use_threads": True, "num_workers": 2}}) as instance:
         context = build_sensor_context(instance)
         lengths = {length_of_watch(context) for _ in range(9)}

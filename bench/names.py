@@ -1,0 +1,107 @@
+"""By what name a statement goes that stands in a log with its values put in. Pure text; nothing is asked.
+
+On the care database it is one of the project's named statements, on Dagster's what it does to which table.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from sequora_orchestration.resources.database import NamedStatements
+
+PACKAGE = Path(__file__).parents[1] / "sequora_orchestration"
+
+# What has no name is called by so many of its first words.
+FIRST_WORDS = 8
+
+# Of those that are read or written, so many stand in a name.
+COLUMNS = 2
+
+_STRING_OR_COMMENT = re.compile(r"[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|--[^\n]*", re.DOTALL)
+
+# In this order. A parameter in a file and the value that psycopg 2 puts in for it become the same.
+_SAME = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"(?<![:\\]):[a-z_]\w*", "?"),
+        (r"\\:", ":"),
+        (r"\b(?:NULL|true|false)\b", "?"),
+        (r"(?<![\w.])\d+(?:\.\d+)?\b", "?"),
+        (r"\?::[a-z]\w*(?:\[\])?", "?"),
+        (r"ARRAY\[[?,\s]*\]", "?"),
+        (r"\s+", " "),
+    )
+]
+
+# Where another statement is put in.
+SLOT = re.compile(r"\{\w+\}")
+
+_READS = re.compile(r"SELECT (?P<columns>.+?) FROM \W*(?:SELECT .+? FROM )?(?P<table>\w+)(?P<rest>.*)")
+_UPDATES = re.compile(r"UPDATE (?P<table>\w+) SET (?P<columns>.+?) WHERE (?P<rest>.*)")
+_WRITES = re.compile(r"(?:INSERT INTO|DELETE FROM|NOTIFY) \w+")
+_COMPARED = re.compile(r"(\w+) (?:=|<|>|IN|IS) (?![a-z])")
+
+
+def without_values(sql: str) -> str:
+    """Return a statement on one line, without comments, and with `?` for each value and each parameter."""
+    sql = _STRING_OR_COMMENT.sub(lambda found: "" if found[0].startswith("--") else "?", sql)
+    for pattern, replacement in _SAME:
+        sql = pattern.sub(replacement, sql)
+    return sql.strip().rstrip(";").rstrip()
+
+
+def of_ours(sql: str) -> str:
+    """Return the name of a statement of this project, as `<file>.<name>`; or its first words."""
+    return _of_ours(without_values(sql))
+
+
+@cache
+def _of_ours(sql: str) -> str:
+    # The longest: what is put into a claim is a statement with a name of its own.
+    found = ((name, match) for name, pattern in _patterns() if (match := pattern.search(sql)))
+    name, match = max(found, key=lambda one: len(one[1][0]), default=(_first_words(sql), None))
+    return " of ".join([name, *(_of_ours(slot) for slot in match.groups() if slot)]) if match else name
+
+
+def of_dagster(sql: str) -> str:
+    """Return what a statement does to which table: which columns are read or set, and by which it is found."""
+    return _of_dagster(without_values(sql))
+
+
+@cache
+def _of_dagster(sql: str) -> str:
+    sql = re.sub(r"\b\w+\.(?=\w)", "", sql)
+    if reads := _READS.match(sql):
+        return f"SELECT {_some(reads['columns'].split(', '))} FROM {reads['table']}{_found_by(reads['rest'])}"  # noqa: S608  # a name
+    if updates := _UPDATES.match(sql):
+        columns = [column.partition("=")[0] for column in updates["columns"].split(", ")]
+        return f"UPDATE {updates['table']} SET {_some(columns)}{_found_by(updates['rest'])}"  # noqa: S608  # a name
+    writes = _WRITES.match(sql)
+    return writes[0] if writes else _first_words(sql)
+
+
+def _some(columns: list[str]) -> str:
+    return ", ".join([*columns[:COLUMNS], *(["…"] if len(columns) > COLUMNS else [])])
+
+
+def _found_by(conditions: str) -> str:
+    columns = list(dict.fromkeys(_COMPARED.findall(conditions)))
+    return f" by {_some(columns)}" if columns else ""
+
+
+def _first_words(sql: str) -> str:
+    return " ".join(sql.split(" ")[:FIRST_WORDS])
+
+
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    return [(name, re.compile("(.*)".join(map(re.escape, pieces)))) for name, pieces in _pieces()]
+
+
+def _pieces() -> Iterator[tuple[str, list[str]]]:
+    """Yield each named statement of the package, taken apart where another one is put in."""
+    for path in sorted(PACKAGE.rglob("*.sql")):
+        if "-- name: " in path.read_text(encoding="utf-8"):
+            for name, sql in NamedStatements(path).all.items():
+                yield f"{path.stem}.{name}", [without_values(piece) for piece in SLOT.split(sql.text)]

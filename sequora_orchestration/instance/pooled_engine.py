@@ -1,0 +1,128 @@
+"""The one engine of a process for Dagster's database, and what the process may remember of it.
+
+Dagster's own storages open a connection for each operation, and ask the database's catalog which tables and columns
+there are, before most of them. What they ask and say on this engine stands in `round_trips`.
+"""
+
+import os
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cache
+from threading import local
+from typing import Any
+
+from dagster._core.snap import ExecutionPlanSnapshot
+from dagster_postgres.utils import create_pg_engine
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.pool import QueuePool
+
+from sequora_orchestration.resources.database import KEEPALIVES, WHATEVER_THE_DEFAULTS, replace_ended_connections
+
+CONNECTIONS_PER_PROCESS = 8
+
+# Seconds. Whoever asks again after so long wants to know whether something has changed.
+FRESH_FOR = 1.0
+
+
+class LastAnswer(local):
+    """The row that this thread has just read or written, until its next statement, and for FRESH_FOR at most.
+
+    Dagster reads a row again right after it has read or written it, with nothing but some lines of Python in between.
+    That others change it meanwhile is possible, but no likelier than that they do so right after the second reading.
+    """
+
+    def __init__(self, *, fresh_for: float = FRESH_FOR) -> None:
+        """Know nothing; `fresh_for` is in seconds."""
+        self.fresh_for = fresh_for
+        self.forget()
+
+    def remember(self, key: Hashable, row: Any) -> None:
+        """Keep the row that goes by this key."""
+        self.key: Hashable = key
+        self.row, self.since = row, time.monotonic()
+
+    def recall(self, key: Hashable) -> Any:
+        """Return the row, or None if that was not the last one, or is too long ago."""
+        return self.row if self.key == key and time.monotonic() - self.since < self.fresh_for else None
+
+    def forget(self) -> None:
+        """Forget it: another statement comes."""
+        self.key, self.row, self.since = None, None, 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledEngine:
+    """A process's engine, and what is remembered for all its threads and for every DagsterInstance.
+
+    A snapshot's id is the digest of its content, so it never changes; nor is an index ever unbuilt.
+    """
+
+    engine: Engine
+    last_answer: LastAnswer
+    job_snapshots: set[str] = field(default_factory=set)
+    """Ids of those that are stored."""
+    execution_plans: dict[str, ExecutionPlanSnapshot] = field(default_factory=dict)
+    indexes: set[str] = field(default_factory=set)
+    """Names of those that are built."""
+
+
+@cache
+def pooled_engine(url: str, _process: int) -> PooledEngine:
+    """Return a process's engine; keyed by process, for a connection must not be shared over a fork."""
+    engine = create_pg_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=QueuePool,
+        pool_size=CONNECTIONS_PER_PROCESS,
+        max_overflow=CONNECTIONS_PER_PROCESS,
+        pool_use_lifo=True,
+        pool_recycle=300,
+        hide_parameters=True,
+        connect_args={"application_name": "sequora-dagster", "connect_timeout": 10, **KEEPALIVES},
+    )
+    last_answer = LastAnswer()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _another_statement_comes(*_: object) -> None:
+        last_answer.forget()
+
+    prefix_statements(engine)
+    replace_ended_connections(engine)
+    for look_up in ("get_table_names", "get_columns", "has_table"):
+        setattr(engine.dialect, look_up, _asked_once(getattr(engine.dialect, look_up)))
+    return PooledEngine(engine=engine, last_answer=last_answer)
+
+
+def prefix_statements(engine: Engine) -> None:
+    """Let every statement on the engine run as ours do, whatever the server and a pooler have set.
+
+    And let its commit not wait for the disk: runs and events may lose their last milliseconds in a power cut. What
+    counts is in the ledger, elsewhere.
+    """
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def _prefix(
+        _connection: Connection, _cursor: object, statement: str, parameters: Any, _context: object, _many: object
+    ) -> tuple[str, Any]:
+        return f"{WHATEVER_THE_DEFAULTS}SET LOCAL synchronous_commit = off; {statement}", parameters
+
+
+def of_this_process(url: str) -> PooledEngine:
+    """Return this process's engine for `url`; nothing is connected before the first use."""
+    return pooled_engine(url, os.getpid())
+
+
+def _asked_once(look_up: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a look-up in the database's catalog that remembers what it has found.
+
+    Only `sequora migrate` changes Dagster's tables; a process that runs meanwhile goes on as it was.
+    """
+    found: dict[tuple[object, ...], Any] = {}
+
+    def asked(connection: Connection, *names: object, **options: object) -> Any:
+        if not found.get(names):
+            found[names] = look_up(connection, *names, **options)
+        return found[names]
+
+    return asked
