@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from care import NOW, Care
@@ -10,8 +9,8 @@ from dagster import DagsterInstance
 from left_behind import nothing_stays  # noqa: F401  # a fixture
 from phones import Phones
 from runs import Runs
-from servers import a_postgres
-from sqlalchemy import create_engine
+from servers import a_clone, a_postgres, administrator
+from sqlalchemy import Engine, create_engine
 
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import steps
@@ -35,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="test on the Postgres whose programs (initdb, pg_ctl, ...) are in DIR; default: the embedded one",
     )
+    parser.addoption("--nightly", action="store_true", help="leave nothing out, and try more examples; takes long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,11 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what the kind of server may matter to: whatever uses it. Stories, which take long, say so themselves."""
     for item in items:
         if "postgres" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("story"):
             item.add_marker("sql")
+    if not config.getoption("--nightly"):
+        left_out = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
@@ -74,15 +78,20 @@ def postgres(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_administrator(postgres: EmbeddedPostgres) -> Iterator[Engine]:
+    """The administrator of that server."""
+    with administrator(postgres) as engine:
+        yield engine
+
+
 @pytest.fixture
-def care_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def care_url(postgres: EmbeddedPostgres, postgres_administrator: Engine) -> Iterator[str]:
     """The URL of a database of this test's own."""
-    name = f"care_{uuid4().hex[:12]}"
-    postgres.create_database(name, template=TEMPLATE)
-    url = postgres_url(postgres.url(name))
-    yield url
-    engine_for(url).dispose()
-    postgres.drop_database(name)
+    with a_clone(postgres_administrator, TEMPLATE) as name:
+        url = postgres_url(postgres.url(name))
+        yield url
+        engine_for(url).dispose()
 
 
 @pytest.fixture
@@ -112,12 +121,10 @@ def dagster_template(postgres: EmbeddedPostgres) -> str:
 
 
 @pytest.fixture
-def dagster_url(postgres: EmbeddedPostgres, dagster_template: str) -> Iterator[str]:
+def dagster_url(postgres: EmbeddedPostgres, postgres_administrator: Engine, dagster_template: str) -> Iterator[str]:
     """The URL of a database of this test's own for Dagster, with its tables."""
-    name = f"dagster_{uuid4().hex[:12]}"
-    postgres.create_database(name, template=dagster_template)
-    yield postgres.url(name)
-    postgres.drop_database(name)
+    with a_clone(postgres_administrator, dagster_template) as name:
+        yield postgres.url(name)
 
 
 @pytest.fixture(scope="session")
@@ -153,12 +160,24 @@ def stopped_clock(care: Care) -> None:
     care.it_is(NOW)
 
 
+@pytest.fixture(scope="session")
+def ephemeral_instance() -> Iterator[DagsterInstance]:
+    """A Dagster instance that keeps what it is told in memory."""
+    with DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
 @pytest.fixture
-def runs(ledger: Ledger, environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:  # noqa: ARG001
-    """Runs on a Dagster instance of this test's own, with this test's settings.
+def runs(
+    ledger: Ledger,
+    environment: None,  # noqa: ARG001
+    ephemeral_instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Runs]:
+    """Runs on a Dagster instance that knows of no others, with this test's settings.
 
     The retries' waits pass at once; how long they are has a test of its own.
     """
     monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
-    with DagsterInstance.ephemeral() as instance:
-        yield Runs(instance, ledger)
+    yield Runs(ephemeral_instance, ledger)
+    ephemeral_instance.wipe()

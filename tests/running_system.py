@@ -126,11 +126,11 @@ class RunningSystem:
         """Wait until the command has ended by itself."""
         self.process.wait(timeout=30)
 
-    def stop(self) -> None:
-        """Ask it to end, as a supervisor does."""
+    def stop(self, *, within: float = 30) -> None:
+        """Ask it to end, as a supervisor does. Raises subprocess.TimeoutExpired if that takes longer, in seconds."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=within)
 
     def graphql(self, query: str, **variables: object) -> Any:
         """Ask the web UI."""

@@ -86,5 +86,7 @@ def system(shared_system: RunningSystem, databases: tuple[str, str]) -> Iterator
     )
     for table in APPLICATION:
         care.rows(f"DELETE FROM {table}")
-    eventually(lambda: care.one(UNDER_WAY) + dagster.one(RUNS) == 0, within=60, what="the end of all that was under way")
+    eventually(
+        lambda: care.one(UNDER_WAY) + dagster.one(RUNS) == 0, within=60, what="the end of all that was under way"
+    )
     care.rows("DELETE FROM orchestration.notification")

@@ -50,10 +50,8 @@ def production(
     }
     subprocess.run([BIN / "sequora", "migrate"], env=settings, check=True, capture_output=True)
     honcho = [str(BIN / "honcho"), "-f", str(ROOT / "Procfile"), "start"]
-    system = RunningSystem(tmp_path, honcho, settings, web_port)
-    system.start()
-    yield system
-    system.stop()
+    with RunningSystem(tmp_path, honcho, settings, web_port).running() as system:
+        yield system
     postgres.drop_database(dagster)
 
 

@@ -138,8 +138,11 @@ def test_what_is_killed_or_ended_under_way_is_done_once(system: RunningSystem, c
             zone=zone_where_it_is_noon(datetime.now(UTC)),
         )
         assert phones.company.wait_for(reached(phones, enough), 40)
-        (system.kill_everything if half == 0 else system.stop)()
-        assert system.processes() == []
+        if half == 0:
+            system.kill_everything()
+        else:
+            system.stop(within=15)
+            assert system.processes() == []
         system.start()
         system.wait_until_ready()
         care.let_leases_expire()  # nobody is left who could hold one
