@@ -266,7 +266,7 @@ def _questions_table(asked: Sequence[Question]) -> str:
 
     return table(
         ["", "for one text", "a second, idle"],
-        [*(row(one.name, [one]) for one in shown), row(f"{len(others)} others", others), row("all", asked)],
+        [*(row(one.name, [one]) for one in shown), row(f"others: {len(others)}", others), row("all", asked)],
     )
 
 

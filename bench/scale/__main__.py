@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from bench.report import machine, table
 from bench.scale.database import fill
 from bench.scale.noticing import Noticing, notice
-from bench.scale.plans import Measured, measure
+from bench.scale.plans import DEAR, Measured, measure
 from bench.scale.statements import statements
 from bench.system import binaries_in, server_name, workplace
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
@@ -28,7 +28,7 @@ NEW_TASKS = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; return 1 if a sensor's question takes longer than it may."""
+    """Measure; return 1 if a sensor's question takes longer than it may, or a plan looks dearer."""
     sizes = vars(_options(arguments))
     binaries = sizes.pop("postgres")
     load = os.getloadavg()[0]
@@ -63,7 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     too_slow = [one for one in measured if one.is_too_slow]
     for one in too_slow:
         _say(f"too slow: {one.statement.name}, {median(one.times):.1f} ms; it may take {one.statement.limit} ms")
-    return int(bool(too_slow))
+    dear = [one for one in measured if one.is_dear]
+    for one in dear:
+        _say(f"looks too dear: {one.statement.name}, {one.estimate:,.0f} units; it may be {DEAR:,}")
+    return int(bool(too_slow or dear))
 
 
 def _database(postgres: EmbeddedPostgres, name: str) -> Engine:
@@ -114,7 +117,7 @@ def _report(
         ),
         "**Every statement, with these indexes**",
         table(
-            ["", "whose", "median", "max", "of it planning", "buffers", "reads whole"],
+            ["", "whose", "median", "max", "of it planning", "buffers", "estimate", "reads whole"],
             [
                 [
                     one.statement.name,
@@ -122,6 +125,7 @@ def _report(
                     *_times(one),
                     f"{one.planning:.1f} ms",
                     f"{one.buffers:,}",
+                    f"{one.estimate:,.0f}",
                     ", ".join(one.read_whole),
                 ]
                 for one in measured
@@ -141,7 +145,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Fills a Postgres of its own with years of work, which takes some minutes, and measures every "
         "named statement: by the clock, the median and the maximum of several, each rolled back; and by its plan. "
         "Then new tasks come in, and the sensor's watch asks for them. Tables go to stdout, progress to stderr. Exit "
-        "code 1 if a sensor's question takes longer than it may.",
+        "code 1 if a sensor's question takes longer than it may, or if Postgres might compile a statement.",
     )
     parser.add_argument(
         "--postgres", type=binaries_in, metavar="DIR", help="the server whose programs are there, with its defaults"

@@ -17,6 +17,9 @@ FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
 # Of so many askings the median counts, after one that fills the caches.
 ASKED = 7
 
+# Half of the estimate above which Postgres compiles a plan, for seconds (`jit_above_cost`).
+DEAR = 50_000
+
 # The tables that grow. Nobody should read one of them whole.
 GROWING = frozenset({"EscalationTask", "Episode", "NotificationLog", "notification", "notification_event"})
 
@@ -31,6 +34,9 @@ class Measured:
     buffers: int
     """Pages of 8 kB that it touched."""
 
+    estimate: float
+    """What the planner thinks that it costs, in its own units."""
+
     read_whole: Sequence[str]
     """The growing tables that it read from end to end, and how."""
 
@@ -38,6 +44,11 @@ class Measured:
     def is_too_slow(self) -> bool:
         """Whether it takes longer than it may."""
         return self.statement.limit is not None and median(self.times) > self.statement.limit
+
+    @property
+    def is_dear(self) -> bool:
+        """Whether a server with LLVM might compile it, for a session that lets it."""
+        return self.estimate > DEAR
 
 
 def measure(connection: Connection, statement: Statement) -> Measured:
@@ -49,6 +60,7 @@ def measure(connection: Connection, statement: Statement) -> Measured:
         statement=statement,
         times=[_run(connection, statement, statement.sql)[1] for _ in range(ASKED)],
         planning=explained["Planning Time"],
+        estimate=plan["Total Cost"],
         buffers=plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
         read_whole=sorted(set(reads_whole(plan))),
     )
@@ -57,6 +69,7 @@ def measure(connection: Connection, statement: Statement) -> Measured:
 def _run(connection: Connection, statement: Statement, sql: TextClause) -> tuple[Sequence[Any], float]:
     """Return the rows, and the milliseconds until they were there."""
     try:
+        connection.execute(text("SET LOCAL jit = off"))  # which our statements bring along
         if statement.finds:
             connection.execute(FOUND[statement.finds])
         began = time.perf_counter()

@@ -20,7 +20,7 @@ OLDEST_DUE = timedelta(minutes=5)
 """A claim that nobody takes up is made again after 30 s, 1, 2 and 4 minutes: by then somebody should look."""
 
 OLDEST_TICK = timedelta(seconds=60)
-"""A sensor ticks every 5 to 20 s, and a tick watches for 13 s at most."""
+"""A tick watches for 13 s at most, and the next one begins within 15 s at most."""
 
 OLDEST_SCAN = timedelta(minutes=15)
 """The scan for SLAs that are near is made every 5 minutes: three in a row are missing."""

@@ -32,6 +32,7 @@ from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._time import datetime_from_timestamp
 from phones import Phones
+from pooler import PGBOUNCER, transaction_pooler
 from sqlalchemy import event, text
 from ticks import a_tick
 
@@ -298,8 +299,9 @@ def test_a_change_by_others_is_seen(
         pooled.last_answer.since -= FRESH_FOR
         assert _status(instance, run) is DagsterRunStatus.CANCELED
     else:
-        (found,) = instance.get_runs(RunsFilter(run_ids=[run.run_id], statuses=[DagsterRunStatus.CANCELED]))
-        assert found.status is DagsterRunStatus.CANCELED
+        canceled = RunsFilter(run_ids=[run.run_id], statuses=[DagsterRunStatus.CANCELED])
+        (record,) = instance.get_run_records(canceled)
+        assert record.dagster_run.status is DagsterRunStatus.CANCELED
 
 
 @pytest.mark.parametrize("report", ["report_run_canceled", "report_run_failed"])
@@ -382,6 +384,9 @@ def test_what_waits_is_written_before_anything_is_read(instance: DagsterInstance
     run = instance.create_run_for_job(looks)
     _report(instance, run, DagsterEventType.LOGS_CAPTURED)
     assert len(instance.all_logs(run.run_id)) == 1
+    newest = instance.event_log_storage.get_maximum_record_id()
+    _report(instance, run, DagsterEventType.LOGS_CAPTURED)
+    assert instance.event_log_storage.get_maximum_record_id() != newest
 
 
 def test_what_waits_is_written_at_the_end(home: Path, plain: DagsterInstance) -> None:
@@ -409,6 +414,23 @@ def test_no_commit_waits_for_the_disk_and_nothing_is_left_on_the_connection(
         with closing(connection.connection.cursor()) as cursor:
             cursor.execute("SELECT current_setting('synchronous_commit'), current_setting('jit')")
             assert cursor.fetchone() == ("on", "on")
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="needs PgBouncer: apt-get install pgbouncer")
+def test_a_transaction_pooler_before_dagster_s_database_changes_nothing(
+    home: Path, plain: DagsterInstance, dagster_url: str, tmp_path: Path
+) -> None:
+    """Runs are written as ever, and whoever gets the connection next waits for the disk as ever."""
+    with transaction_pooler(tmp_path / "pooler", dagster_url, password="correct-horse") as url:
+        storage = yaml.safe_load((home / "dagster.yaml").read_text("utf-8"))["storage"]
+        storage["custom"]["config"]["postgres_url"] = url
+        _change(home, storage=storage)
+        with DagsterInstance.from_config(str(home)) as instance:
+            run_id = looks.execute_in_process(instance=instance).run_id
+        assert plain.get_run_by_id(run_id)
+        with closing(psycopg2.connect(url)) as another, another.cursor() as cursor:
+            cursor.execute("SELECT current_setting('synchronous_commit')")
+            assert cursor.fetchone() == ("on",)
 
 
 # --- what the tests share ---------------------------------------------------------------------------------------------

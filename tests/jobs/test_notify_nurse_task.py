@@ -1,5 +1,6 @@
 """The main job, as Dagster runs it: real ops, a real Postgres, a real HTTP Twilio."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from runs import Runs, metadata
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain import phone_number
+from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.jobs import delivery
 from sequora_orchestration.local.twilio.phone_company import (
     ErrorAfterAccepting,
@@ -28,7 +30,8 @@ from sequora_orchestration.local.twilio.phone_company import (
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import BATCH, Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.resources.sms_sender import open_sms_sender
+from sequora_orchestration.resources.sms_sender import SmsSender, open_sms_sender
+from sequora_orchestration.settings import TwilioSettings
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -222,23 +225,67 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
     assert row["reason"]
 
 
+def _delivery(ledger: Ledger, care_database: CareDatabase, sender: SmsSender | None = None) -> delivery.Delivery:
+    return delivery.Delivery(
+        ledger=ledger,
+        care=care_database,
+        sender=sender or open_sms_sender(),
+        app_url="https://app.example.com",
+        run_id="a-run",
+    )
+
+
 @pytest.mark.usefixtures("phones")
 def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger, care_database: CareDatabase) -> None:
     """A task that is resolved when its run has begun already is not texted about either."""
     task = care.a_task(care.a_nurse())
     (claim,) = ledger.claim(NEW_TASKS)
-    sender = delivery.Delivery(
-        ledger=ledger,
-        care=care_database,
-        sender=open_sms_sender(),
-        app_url="https://app.example.com",
-        run_id="a-run",
-    )
+    sender = _delivery(ledger, care_database)
     taken_up = ledger.take_up(claim.id, "a-run")
     assert sender.drop_unwanted(taken_up) == []
     care.change_task(task, status="RESOLVED")
     assert not sender.send(taken_up).some_again
     assert care.states(task) == ["CANCELLED"]
+
+
+def test_of_a_long_run_each_task_is_looked_at_when_its_turn_comes(
+    care: Care, ledger: Ledger, care_database: CareDatabase, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is resolved while the texts before it go out is not texted about."""
+    tasks = [care.a_task(care.a_nurse(NURSE_PHONE)), care.a_task(care.a_nurse("+12025550102"))]
+    taken_up = [one for claim in ledger.claim(NEW_TASKS) for one in ledger.take_up(claim.id, "a-run")]
+
+    class ResolvesTheOther(SmsSender):
+        def send(self, to: str, body: str, worth: timedelta) -> Answer:
+            (other,) = [task for task in tasks if task not in body]
+            care.change_task(other, status="RESOLVED")
+            return super().send(to, body, worth)
+
+    settings = TwilioSettings.load()
+    sender = ResolvesTheOther(settings.model_copy(update={"sequora_texts_at_a_time": 1}))
+    monkeypatch.setattr(delivery, "LOOK_HOLDS", 0)
+    _delivery(ledger, care_database, sender).send(taken_up)
+    assert sorted(care.states()) == ["CANCELLED", "SENT"]
+    (text,) = phones.company.accepted()
+    phones.expect(text)
+
+
+def test_a_number_that_opts_out_right_before_the_call_is_not_texted(
+    care: Care, ledger: Ledger, care_database: CareDatabase, phones: Phones
+) -> None:
+    """Its nurse was found reachable by the step before."""
+    nurse = care.a_nurse()
+    task = care.a_task(nurse)
+    (claim,) = ledger.claim(NEW_TASKS)
+    sender = _delivery(ledger, care_database)
+    taken_up = ledger.take_up(claim.id, "a-run")
+    assert sender.drop_unreachable(taken_up) == []
+    ledger.remember_opt_out(NURSE_PHONE, nurse)
+    assert not sender.send(taken_up).some_again
+    (row,) = care.ledger(task)
+    assert (row["state"], row["attempts"]) == ("FAILED", 0)
+    assert row["reason"].startswith("opted out")
+    assert phones(NURSE_PHONE).attempts == 0
 
 
 @pytest.mark.parametrize(

@@ -472,3 +472,15 @@ def test_while_the_phone_company_takes_no_texts_nothing_is_hopeless(
         looked_up(runs)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
+
+
+def test_the_sensor_sets_aside_what_a_dead_process_was_sending(care: Care, runs: Runs) -> None:
+    """Nobody knows whether it went out: it is looked for at once."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (notification,) = runs.ledger.take_up(claim.id, "a-run")
+    assert begin(runs.ledger, notification) == 1
+    care.let_leases_expire()
+    (result,) = runs.sensor(doubtful_texts)
+    assert metadata(result, "look_up_texts")["state"] == "IN_DOUBT"
+    assert care.states(task) == ["IN_DOUBT"]

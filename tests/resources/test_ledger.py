@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from attempts import begin
-from care import Care
+from care import NOW, Care
 from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -577,3 +577,17 @@ def test_a_missing_schema_is_said_in_a_sentence(postgres: EmbeddedPostgres) -> N
     with pytest.raises(SchemaMissingError, match="sequora migrate"):
         CareDatabase(engine_for(url)).tasks([str(uuid4())])
     engine_for(url).dispose()
+
+
+def test_a_lease_begins_anew_when_a_third_of_it_is_over_and_not_with_each_step(care: Care, ledger: Ledger) -> None:
+    """Each renewal is a row version, and the steps of a run come within milliseconds."""
+    care.it_is(NOW)
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    (claim,) = ledger.claim(NEW_TASKS)
+    leases = []
+    for seconds in (0, 9, 11):
+        care.it_is(NOW + timedelta(seconds=seconds))
+        assert ledger.take_up(claim.id, "a-run")
+        (row,) = care.ledger(task)
+        leases.append(row["lease_until"] - NOW)
+    assert leases == [timedelta(seconds=LEASE), timedelta(seconds=LEASE), timedelta(seconds=LEASE + 11)]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from bench.scale.database import fill
-from bench.scale.plans import reads_whole
+from bench.scale.plans import DEAR, reads_whole
 from bench.scale.statements import STATUS, Statement, statements
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations.apply import APP_INDEXES, make_app_indexes, migrate
@@ -21,9 +21,6 @@ SIZES = {"tasks": 20_000, "open": 500, "episodes": 10_000, "messages": 40_000}
 
 # What the first day of a busy system leaves before anybody has gathered statistics.
 FIRST_SIZES = {"tasks": 2_000, "open": 500, "episodes": 1_000, "messages": 4_000}
-
-# Half of the estimate above which Postgres compiles a plan, for seconds (`jit_above_cost`).
-DEAR = 50_000
 
 TABLES = text("""
     SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'orchestration')
