@@ -9,7 +9,7 @@ from dagster import DagsterInstance
 from left_behind import nothing_stays  # noqa: F401  # a fixture
 from phones import Phones
 from runs import Runs
-from servers import a_clone, a_postgres, administrator
+from servers import a_clone, a_postgres, administrator, programs_of_postgres
 from sqlalchemy import Engine, create_engine
 
 from sequora_orchestration.instance.storage import make_tables
@@ -30,21 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let one name the Postgres to test on."""
     parser.addoption(
         "--postgres",
-        type=Path,
+        type=programs_of_postgres,
         metavar="DIR",
         help="test on the Postgres whose programs (initdb, pg_ctl, ...) are in DIR; default: the embedded one",
     )
     parser.addoption("--nightly", action="store_true", help="leave nothing out, and try more examples; takes long")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a directory without a Postgres."""
-    binaries = config.getoption("--postgres")
-    if binaries and not (binaries / "initdb").is_file():
-        raise pytest.UsageError(
-            f"--postgres {binaries}: there is no initdb in it. It is the directory of a server's programs, "
-            "on Debian /usr/lib/postgresql/<version>/bin."
-        )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,8 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def postgres_binaries(pytestconfig: pytest.Config) -> Path | None:
     """Where the programs of the Postgres are that is tested on; None: it is the embedded one."""
-    binaries: Path | None = pytestconfig.getoption("--postgres")
-    return binaries
+    directory = pytestconfig.getoption("--postgres")
+    return Path(directory) if directory else None
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The Postgres servers that tests start: of the kind that `--postgres` names, each in a directory of its own."""
 
 import shutil
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,16 @@ DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")
 
 # Where files are memory, with so many bytes free: there databases are cloned with a tenth of the effort.
 MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30  # noqa: S108  # what is made there has a name that nobody can guess
+
+
+def programs_of_postgres(directory: str) -> str:
+    """Return the directory. Raises argparse.ArgumentTypeError if a server's programs are not in it."""
+    if not (Path(directory) / "initdb").is_file():
+        raise ArgumentTypeError(
+            f"there is no initdb in {directory}: give the directory of a server's programs, "
+            "on Debian /usr/lib/postgresql/<version>/bin"
+        )
+    return directory
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from sqlalchemy import NullPool, create_engine
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.settings import postgres_url
 from stories.own_servers import PASSWORD, own_databases, settings
 
 # Seconds instead of hours.
@@ -32,7 +31,6 @@ DELAYS = {
 
 APPLICATION = ('"EscalationTask"', '"Episode"', '"Patient"', '"User"', '"NotificationLog"')
 UNDER_WAY = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT')"
-RUNS = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 
 
 @pytest.fixture(scope="package")
@@ -81,12 +79,9 @@ def system(shared_system: RunningSystem, databases: tuple[str, str]) -> Iterator
         shared_system.start()
         shared_system.wait_until_ready()
     yield shared_system
-    care, dagster = (
-        Care(create_engine(postgres_url(url), isolation_level="AUTOCOMMIT", poolclass=NullPool)) for url in databases
-    )
+    care = Care(create_engine(databases[0], isolation_level="AUTOCOMMIT", poolclass=NullPool))
     for table in APPLICATION:
         care.rows(f"DELETE FROM {table}")
-    eventually(
-        lambda: care.one(UNDER_WAY) + dagster.one(RUNS) == 0, within=60, what="the end of all that was under way"
-    )
+    care.let_leases_expire()
+    eventually(lambda: care.one(UNDER_WAY) == 0, within=60, what="the end of all messages under way")
     care.rows("DELETE FROM orchestration.notification")
