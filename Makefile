@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test lint format bench bench-scale storm units settings-page lock audit pictures clean
+.PHONY: demo dev test test-nightly lint format bench bench-scale storm units settings-page lock audit pictures clean
 
 demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
@@ -14,9 +14,15 @@ demo: $(READY)  ## each workflow once, on an embedded system
 dev: $(READY)  ## the whole system until Ctrl-C
 	exec $(BIN)/sequora dev
 
+# The server of the tests and benchmarks: POSTGRES=/usr/lib/postgresql/15/bin, for instance, where its programs are.
+ON_SERVER = $(if $(POSTGRES),--postgres $(POSTGRES))
+
 # Two at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own.
-test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup
+test: $(READY)  ## ARGS="-m 'not story'" leaves the whole-system stories out
+	$(BIN)/pytest -n 2 --dist loadgroup $(ON_SERVER) $(ARGS)
+
+test-nightly: $(READY)  ## leaves nothing out: each fault by itself, and many more examples
+	$(BIN)/pytest -n 2 --dist loadgroup --nightly $(ON_SERVER) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -27,9 +33,6 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-
-# The benchmarks' server: POSTGRES=/usr/lib/postgresql/15/bin, for instance, where its programs are.
-ON_SERVER = $(if $(POSTGRES),--postgres $(POSTGRES))
 
 bench: $(READY)  ## ARGS="--against-naive" for the comparison; POSTGRES="embedded /usr/lib/postgresql/15/bin" for both
 	$(BIN)/python -m bench $(ON_SERVER) $(ARGS)

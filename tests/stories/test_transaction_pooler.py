@@ -68,7 +68,7 @@ def assert_nothing_is_given_away(system: RunningSystem) -> None:
     }
     assert listening == {"127.0.0.1"}
     instance = system.graphql("{ instance { info } }")["instance"]["info"]
-    assert "run_storage: PostgresRunStorage\n" in instance
+    assert "run_storage: PooledRunStorage\n" in instance
     assert "env: SEQUORA_BROKER_URL\n" in instance
     commands = "\n".join(" ".join(process.cmdline()) for process in processes)
     for secret in (PASSWORD, TEST_AUTH_TOKEN, "postgresql://", "postgresql+psycopg2://", "redis://"):
