@@ -14,15 +14,14 @@ demo: $(READY)  ## each workflow once, on an embedded system
 dev: $(READY)  ## the whole system until Ctrl-C
 	exec $(BIN)/sequora dev
 
-# The server of the tests and benchmarks: POSTGRES=/usr/lib/postgresql/15/bin, for instance, where its programs are.
-ON_SERVER = $(if $(POSTGRES),--postgres $(POSTGRES))
-
-# Two at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own.
+# Two at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own. Another server than the
+# embedded one is named by where its programs are: POSTGRES=/usr/lib/postgresql/15/bin, for instance.
+PYTEST = $(BIN)/pytest -n 2 --dist loadgroup $(if $(POSTGRES),--postgres=$(POSTGRES)) $(ARGS)
 test: $(READY)  ## ARGS="-m 'not story'" leaves the whole-system stories out
-	$(BIN)/pytest -n 2 --dist loadgroup $(ON_SERVER) $(ARGS)
+	$(PYTEST)
 
 test-nightly: $(READY)  ## leaves nothing out: each fault by itself, and many more examples
-	$(BIN)/pytest -n 2 --dist loadgroup --nightly $(ON_SERVER) $(ARGS)
+	$(PYTEST) --nightly
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -33,6 +32,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The benchmarks' server: POSTGRES=/usr/lib/postgresql/15/bin, for instance, where its programs are.
+ON_SERVER = $(if $(POSTGRES),--postgres $(POSTGRES))
 
 bench: $(READY)  ## ARGS="--against-naive" for the comparison; POSTGRES="embedded /usr/lib/postgresql/15/bin" for both
 	$(BIN)/python -m bench $(ON_SERVER) $(ARGS)

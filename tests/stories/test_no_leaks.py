@@ -5,7 +5,6 @@ import os
 import subprocess
 import zlib
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -85,6 +84,17 @@ import logging
 for name, level in {"urllib3": "DEBUG", "twilio": "DEBUG", "celery": "DEBUG", "sqlalchemy.engine": "DEBUG"}.items():
     logging.getLogger(name).setLevel(level)
     logging.getLogger(name).addHandler(logging.StreamHandler())
+"""
+
+# `sequora timeline` of each id.
+TIMELINES = """
+import sys
+from contextlib import suppress
+from sequora_orchestration.cli.commands import main
+for id_ in sys.argv[1:]:
+    sys.argv = ["sequora", "timeline", id_]
+    with suppress(SystemExit):
+        main()
 """
 
 
@@ -173,13 +183,13 @@ def runs_end(dagster: Care) -> bool:
     return bool(dagster.one("SELECT count(*) = 0 FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"))
 
 
-def printed(system: RunningSystem, *command: str, may_fail: bool = False) -> str:
+def printed(system: RunningSystem, *command: str) -> str:
     """Return what a command in another terminal prints."""
     done = subprocess.run(
         [BIN / command[0], *command[1:]],
         env={**system._environment, **read_environment(system.directory / "dev")},
         cwd=ROOT,
-        check=not may_fail,
+        check=True,
         capture_output=True,
         text=True,
         timeout=60,
@@ -187,17 +197,10 @@ def printed(system: RunningSystem, *command: str, may_fail: bool = False) -> str
     return done.stdout + done.stderr
 
 
-def timelines(system: RunningSystem, care: Care, tasks: Collection[str]) -> dict[str, str]:
-    """Return what is told of these tasks, and of every episode, with all commands at once."""
+def timelines(system: RunningSystem, care: Care, tasks: Collection[str]) -> str:
+    """Return what is told of these tasks, and of every episode: all in one process, for each has to start first."""
     ids = [*tasks, *(str(row["id"]) for row in care.rows('SELECT id FROM "Episode" ORDER BY id'))]
-    with ThreadPoolExecutor(4) as pool:
-        return dict(
-            zip(
-                (f"sequora timeline {id_}" for id_ in ids),
-                pool.map(lambda id_: printed(system, "sequora", "timeline", id_, may_fail=True), ids),
-                strict=True,
-            )
-        )
+    return printed(system, "python", "-c", TIMELINES, *ids)
 
 
 def tasks_while_the_application_changes(rows: MarkedRows, care: Care, dagster: Care) -> list[str]:
@@ -298,7 +301,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
             "sequora resend": resending,
             "sequora status": printed(system, "sequora", "status"),
             "sequora status --json": printed(system, "sequora", "status", "--json"),
-            **timelines(system, care, [missed, sent[0], not_sent[0], not_sent[-1]]),
+            "sequora timeline": timelines(system, care, [missed, sent[0], not_sent[0], not_sent[-1]]),
         },
     }
     system.stop()
