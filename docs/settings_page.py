@@ -15,7 +15,6 @@ UNITS = {timedelta(days=1): "d", timedelta(hours=1): "h", timedelta(minutes=1): 
 OTHERS = {
     "DAGSTER_HOME": ("the directory with Dagster's configuration; `sequora migrate` furnishes it", "none"),
     "SEQUORA_WEB_PORT": ("port of the web UI, on 127.0.0.1", "`3000`"),
-    "SEQUORA_CODE_PORT": ("port of the code server, on 127.0.0.1, as `workspace.yaml` has it", "`4266`"),
 }
 
 HEAD = """# Settings

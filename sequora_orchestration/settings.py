@@ -286,6 +286,30 @@ class WebSettings(Environment):
         return f"{self.sequora_web_url}/runs/{run_id}"
 
 
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[\w.-]+|\[[\da-fA-F:.]+\]", value):
+        raise ValueError("is not a host")
+    return value
+
+
+class CodeServerSettings(Environment):
+    """Where the code server listens, and web server and daemon find it; it has no login."""
+
+    sequora_code_host: Annotated[str, AfterValidator(_host)] = Field(
+        title="the code server's host; where it listens, `0.0.0.0` is all of that machine's",
+        default="127.0.0.1",
+        description="give a name or an address, 127.0.0.1, without a port; one of IPv6 in brackets, [::1].",
+    )
+    sequora_code_port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        title="the code server's port", default=4266, description="give a port, 1 to 65535."
+    )
+
+    @property
+    def address(self) -> str:
+        """Host and port, `127.0.0.1:4266`."""
+        return f"{self.sequora_code_host}:{self.sequora_code_port}"
+
+
 class WorkerSettings(Environment):
     """Where warm workers take runs from."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import Engine, text
 
-from sequora_orchestration.instance.daemon import TURN
+from sequora_orchestration.instance.tuned import TURN
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.sensors.claiming import WatchOfRecent

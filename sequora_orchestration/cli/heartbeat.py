@@ -72,16 +72,19 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
     """Return what tells whether the system is at work; the error of whichever database cannot be read."""
     from dagster import DagsterInstance
 
+    from sequora_orchestration.cli.standstill import standstill_of
     from sequora_orchestration.resources.measurements import open_measurements
     from sequora_orchestration.resources.ticks import good_tick_ages, last_scan_age
 
     backlog = open_measurements().backlog()
     with DagsterInstance.get() as instance:
+        ticks = good_tick_ages(instance, sensors)
         return VitalSigns(
             oldest_due=backlog.oldest_due,
             pace=backlog.pace,
             last_scan=last_scan_age(instance),
-            ticks=good_tick_ages(instance, sensors),
+            ticks=ticks,
+            standstill=standstill_of(instance, ticks),
         )
 
 

@@ -1,8 +1,8 @@
 """`sequora status`: the ledger, the sensors and the workers at a glance. Ids and states only.
 
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, what is
-set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `workers` (null where not known)
-and `sizes`; ages and latencies are in seconds.
+set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks;
+null where one does), `workers` (null where not known) and `sizes`; ages and latencies are in seconds.
 """
 
 import json
@@ -16,14 +16,16 @@ from datetime import datetime
 from dagster import DagsterInstance, RunsFilter
 from sqlalchemy.exc import OperationalError
 
+from sequora_orchestration.cli.standstill import standstill_of
 from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
+from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
-from sequora_orchestration.resources.ticks import TICKS, Ticks, last_ticks
+from sequora_orchestration.resources.ticks import TICKS, Ticks, good_tick_ages, last_ticks
 from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
 LEDGER_TABLES = ("orchestration.notification", "orchestration.notification_event", "orchestration.operator_action")
@@ -51,6 +53,9 @@ class Status:
     figures: Figures
     ticks: dict[str, Ticks] | None
     sla_scan: Scan | None
+    standstill: Standstill | None
+    """Why no sensor ticks; None where one does, or where it is not known."""
+
     why_not_known: str
     """Why nothing is known of ticks and scan, where that is so."""
 
@@ -61,10 +66,10 @@ class Status:
 def read_status() -> Status:
     """Read everything. Raises SettingError, SchemaMissingError and database errors."""
     figures = open_ledger().figures()
-    ticks, scan, why_not = None, None, "set DAGSTER_HOME to see it"
+    ticks, scan, why_none, why_not = None, None, None, "set DAGSTER_HOME to see it"
     if os.environ.get("DAGSTER_HOME"):
         try:
-            ticks, scan = _of_dagster()
+            ticks, scan, why_none = _of_dagster()
         except OperationalError:  # the ledger is worth a look all the same
             why_not = "Dagster's database cannot be reached; `sequora doctor`"
     url = broker_url() if os.environ.get("SEQUORA_BROKER_URL") else None
@@ -72,6 +77,7 @@ def read_status() -> Status:
         figures=figures,
         ticks=ticks,
         sla_scan=scan,
+        standstill=why_none,
         why_not_known=why_not,
         workers=workers(url, seconds=PATIENCE),
         sizes=sizes(),
@@ -92,6 +98,7 @@ def as_text(status: Status) -> str:
     """Return it for people."""
     return "\n".join(
         [
+            *([f"NOBODY IS TEXTED  {status.standstill.sentence}"] if status.standstill else []),
             *_messages(status.figures),
             f"Workers           {_workers(status.workers)}",
             f"SLA scan          {_scan(status)}",
@@ -101,13 +108,19 @@ def as_text(status: Status) -> str:
     )
 
 
-def _of_dagster() -> tuple[dict[str, Ticks], Scan | None]:
-    """Read what Dagster's instance knows: each sensor's last ticks, and the last SLA scan. Raises OperationalError."""
+def _of_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
+    """Read what Dagster's instance knows: each sensor's last ticks, the last SLA scan, and why no sensor ticks.
+
+    Raises OperationalError.
+    """
+    from sequora_orchestration.definitions import SENSORS
+
     if os.environ.get("DAGSTER_PG_URL"):
         # Dagster itself would try for many seconds.
         engine_for(DagsterStorageSettings.load().dagster_pg_url).connect().close()
     with DagsterInstance.get() as instance:
         ticks = last_ticks(instance)
+        why_none = standstill_of(instance, good_tick_ages(instance, [sensor.name for sensor in SENSORS]))
         records = instance.get_run_records(RunsFilter(job_name=SCANNING_JOB), limit=1)
     scan = next(
         (
@@ -116,7 +129,7 @@ def _of_dagster() -> tuple[dict[str, Ticks], Scan | None]:
         ),
         None,
     )
-    return ticks, scan
+    return ticks, scan, why_none
 
 
 def sizes() -> dict[str, TableSize]:
@@ -186,7 +199,7 @@ def _sensors(status: Status) -> Iterator[str]:
         failed = f"{one.failed} of {one.of} FAILED, last with {one.last_error}" if one.failed else "none"
         yield f"  {name:<28} {one.age:>6.0f}   {failed}"
     if not ticks:
-        yield "  no tick yet: is the daemon running?"
+        yield "  no tick yet"
 
 
 def _provider(provider: Provider) -> str:

@@ -22,6 +22,12 @@ OLDEST_DUE = timedelta(minutes=5)
 OLDEST_TICK = timedelta(seconds=60)
 """A tick watches for 13 s at most, and the next one begins within 15 s at most."""
 
+STANDSTILL_AFTER = timedelta(seconds=30)
+"""If no sensor at all has a good tick for so long, none will come by itself: each ticks every 5 to 20 s."""
+
+DAEMON_GONE_AFTER = timedelta(seconds=60)
+"""The daemon says every 30 s that it is there."""
+
 OLDEST_SCAN = timedelta(minutes=15)
 """The scan for SLAs that are near is made every 5 minutes: three in a row are missing."""
 
@@ -58,6 +64,74 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What sensors need in order to tick, as it is seen while none does. Ages are in seconds."""
+
+    all_stopped: bool
+    """Whether somebody has stopped every sensor."""
+
+    code_server: str | None
+    """What is wrong with the code server; None if it answers where it is looked for."""
+
+    daemon: float | None
+    """Of the daemon's last sign of life; None if it never gave one."""
+
+    last_tick: float | None
+    """Of the last tick of any sensor, also of one that failed; None if there was none yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standstill:
+    """Why no sensor ticks, so that nobody is texted, and what to do about it."""
+
+    why: str
+    to_do: str
+
+    is_running: bool
+    """Whether the daemon is there: else the system may just not have been started."""
+
+    @property
+    def sentence(self) -> str:
+        """Both, for a person."""
+        return f"no sensor ticks: {self.why}; {self.to_do}"
+
+
+def is_at_a_standstill(ticks: Mapping[str, float | None]) -> bool:
+    """Tell whether no sensor at all ticks any more, or yet; `ticks` are the ages of each one's last good tick."""
+    newest = min((age for age in ticks.values() if age is not None), default=None)
+    return newest is None or newest > STANDSTILL_AFTER.total_seconds()
+
+
+def standstill(seen: Surroundings) -> Standstill:
+    """Return why no sensor ticks: everything that keeps them from it."""
+    is_running = seen.daemon is not None and seen.daemon <= DAEMON_GONE_AFTER.total_seconds()
+    found = []
+    if seen.all_stopped:
+        found.append(("somebody has stopped all sensors", "start them (Automation in the web UI)"))
+    if seen.code_server:
+        found.append((seen.code_server, "start the process `code` of the Procfile, or see its log"))
+    if not is_running:
+        since = "" if seen.daemon is None else f" (it last was {seen.daemon:.0f} s ago)"
+        found.append((f"the daemon is not there{since}", "start the process `daemon` of the Procfile, or see its log"))
+    if not found:
+        found.append(_with_all_there(seen.last_tick))
+    return Standstill(
+        why=" and ".join(why for why, _ in found),
+        to_do="; ".join(to_do for _, to_do in found),
+        is_running=is_running,
+    )
+
+
+def _with_all_there(last_tick: float | None) -> tuple[str, str]:
+    if last_tick is not None and last_tick <= STANDSTILL_AFTER.total_seconds():
+        return "every tick fails", "`sequora status` says with what, and `sequora doctor` what to do"
+    return (
+        "code server and daemon are there, but the daemon starts no tick",
+        "if it has just started wait, else see its log and restart the process `daemon`",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VitalSigns:
     """What tells whether the system is at work. Ages are in seconds."""
 
@@ -72,6 +146,9 @@ class VitalSigns:
     ticks: Mapping[str, float | None]
     """Of each sensor's last tick that did not fail; None if there was none yet."""
 
+    standstill: Standstill | None
+    """Why no sensor ticks at all; None if one does."""
+
 
 def complaints(signs: VitalSigns) -> list[str]:
     """Return a sentence for each sign that is out of its bounds."""
@@ -83,7 +160,9 @@ def complaints(signs: VitalSigns) -> list[str]:
         found.append("no scan for SLAs that are near was made yet")
     elif signs.last_scan > OLDEST_SCAN.total_seconds():
         found.append(f"the last scan for SLAs that are near was {signs.last_scan:.0f} s ago")
-    if silent := silent_sensors(signs.ticks):
+    if signs.standstill:
+        found.append(signs.standstill.sentence)
+    elif silent := silent_sensors(signs.ticks):
         found.append(f"no good tick within {OLDEST_TICK.total_seconds():.0f} s of {', '.join(silent)}")
     return found
 

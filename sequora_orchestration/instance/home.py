@@ -4,33 +4,42 @@ from pathlib import Path
 
 import yaml
 
+from sequora_orchestration.settings import CodeServerSettings
+
 TEMPLATES = Path(__file__).parent
 FILES = ("dagster.yaml", "workspace.yaml")
-CODE_PORT = 4266
 
 
-def furnish(home: Path, *, code_port: int = CODE_PORT, overwrite: bool = False) -> list[Path]:
+def furnish(home: Path, *, overwrite: bool = False) -> list[Path]:
     """Put `dagster.yaml` and `workspace.yaml` into `home`, which is made if need be; return what was written.
 
-    What is there already is somebody's and stays, unless told otherwise. `code_port` is where the code server listens.
+    What is there already is somebody's and stays, unless told otherwise.
     """
     home.mkdir(parents=True, exist_ok=True)
     written = []
     for name in FILES:
         target = home / name
         if overwrite or not target.exists():
-            text = (TEMPLATES / name).read_text(encoding="utf-8")
-            target.write_text(text.replace(f"port: {CODE_PORT}", f"port: {code_port}"), encoding="utf-8")
+            target.write_text((TEMPLATES / name).read_text(encoding="utf-8"), encoding="utf-8")
             written.append(target)
     return written
 
 
-def code_port_of(home: Path) -> int | None:
-    """Return the port that `workspace.yaml` in `home` names, or None if there is no such file."""
-    workspace = home / "workspace.yaml"
-    if not workspace.exists():
+def code_server_in(home: Path) -> str | None:
+    """Return host and port of the code server that `workspace.yaml` in `home` names, None where it names none.
+
+    What it leaves to our settings is as these say. Raises yaml.YAMLError and SettingError.
+    """
+    workspace = yaml.safe_load((home / "workspace.yaml").read_text(encoding="utf-8"))
+    settings = CodeServerSettings.load()
+    from_settings = {"SEQUORA_CODE_HOST": settings.sequora_code_host, "SEQUORA_CODE_PORT": settings.sequora_code_port}
+    try:
+        server = workspace["load_from"][0]["grpc_server"]
+        named = [server["host"], server["port"]]
+        host, port = (from_settings[one["env"]] if isinstance(one, dict) else one for one in named)
+    except (IndexError, KeyError, TypeError):
         return None
-    return int(yaml.safe_load(workspace.read_text(encoding="utf-8"))["load_from"][0]["grpc_server"]["port"])
+    return f"{host}:{port}"
 
 
 def of_its_own(home: Path) -> list[str]:

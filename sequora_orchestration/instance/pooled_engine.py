@@ -12,7 +12,6 @@ from functools import cache
 from threading import local
 from typing import Any
 
-from dagster._core.snap import ExecutionPlanSnapshot
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import QueuePool
@@ -62,13 +61,19 @@ class PooledEngine:
     last_answer: LastAnswer
     job_snapshots: set[str] = field(default_factory=set)
     """Ids of those that are stored."""
-    execution_plans: dict[str, ExecutionPlanSnapshot] = field(default_factory=dict)
+    execution_plans: dict[str, Any] = field(default_factory=dict)
+    """Their snapshots, by their ids."""
     indexes: set[str] = field(default_factory=set)
     """Names of those that are built."""
 
 
+def of_this_process(url: str) -> PooledEngine:
+    """Return this process's engine for `url`; nothing is connected before the first use."""
+    return _engine_of(url, os.getpid())
+
+
 @cache
-def pooled_engine(url: str, _process: int) -> PooledEngine:
+def _engine_of(url: str, _process: int) -> PooledEngine:
     """Return a process's engine; keyed by process, for a connection must not be shared over a fork."""
     engine = create_pg_engine(
         url,
@@ -106,11 +111,6 @@ def prefix_statements(engine: Engine) -> None:
         _connection: Connection, _cursor: object, statement: str, parameters: Any, _context: object, _many: object
     ) -> tuple[str, Any]:
         return f"{WHATEVER_THE_DEFAULTS}SET LOCAL synchronous_commit = off; {statement}", parameters
-
-
-def of_this_process(url: str) -> PooledEngine:
-    """Return this process's engine for `url`; nothing is connected before the first use."""
-    return pooled_engine(url, os.getpid())
 
 
 def _asked_once(look_up: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,15 +6,12 @@ With Dagster's own class a run takes 0.52 s instead of 0.10 s; `pooled_engine` a
 from collections.abc import Mapping
 from typing import Any
 
-from dagster._core.storage.event_log import EventLogStorage
-from dagster._core.storage.runs import RunStorage
-from dagster._core.storage.schedules import ScheduleStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
-from sequora_orchestration.instance.daemon import turn_often
 from sequora_orchestration.instance.pooled_engine import of_this_process
 from sequora_orchestration.instance.round_trips import PooledEventLogStorage, PooledRunStorage, PooledScheduleStorage
+from sequora_orchestration.instance.tuned import turn_often
 from sequora_orchestration.settings import postgres_url
 
 
@@ -33,17 +30,17 @@ class PooledPostgresStorage(DagsterPostgresStorage):
         self._pooled_schedule_storage = PooledScheduleStorage(postgres_url, pooled)
 
     @property
-    def run_storage(self) -> RunStorage:
+    def run_storage(self) -> PooledRunStorage:
         """The one of this class's own."""
         return self._pooled_run_storage
 
     @property
-    def event_log_storage(self) -> EventLogStorage:
+    def event_log_storage(self) -> PooledEventLogStorage:
         """The one of this class's own."""
         return self._pooled_event_log_storage
 
     @property
-    def schedule_storage(self) -> ScheduleStorage:
+    def schedule_storage(self) -> PooledScheduleStorage:
         """The one of this class's own."""
         return self._pooled_schedule_storage
 

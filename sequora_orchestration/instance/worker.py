@@ -4,7 +4,11 @@ Everything is imported before the workers fork, and each goes through what a run
 run then costs a tenth of a second instead of the seconds of a new process.
 """
 
+import os
+import signal
+import time
 from multiprocessing import Value
+from threading import Thread
 from typing import Any
 
 from celery import Celery
@@ -46,6 +50,24 @@ def _app() -> Celery:
 def write_our_lines(loglevel: int, **_: object) -> None:
     """Log as our other processes do. Celery would take what runs print for warnings, and date it twice."""
     write_lines(loglevel)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def leave_the_group(**_: object) -> None:
+    """Let only the worker's first process be told to end, which waits until the runs under way have ended.
+
+    Whoever ends a whole group (`honcho`, a terminal) would otherwise break off each run in the middle of its texts. So
+    that no process is left behind, each ends when the first one is gone.
+    """
+    first = os.getppid()
+    os.setpgid(0, 0)
+
+    def end_with_the_first() -> None:
+        while os.getppid() == first:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Thread(target=end_with_the_first, daemon=True).start()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -16,10 +16,10 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Printer
 
-from sequora_orchestration.instance.home import code_port_of, furnish
+from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.instance.storage import make_tables
-from sequora_orchestration.local.environment import write_environment
-from sequora_orchestration.local.ports import free_ports, is_free
+from sequora_orchestration.local.environment import read_environment, write_environment
+from sequora_orchestration.local.ports import LOOPBACK, free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.database import engine_for
@@ -35,12 +35,17 @@ PROCFILE = Path(__file__).parents[1] / "instance" / "Procfile"
 # Marks every process of a system, with its directory: so that what a killed `sequora dev` left behind is found.
 MARK = "SEQUORA_DEV_DIRECTORY"
 
+# What the processes of the Procfile use, beside Postgres.
+SERVICES = {"broker", "twilio"}
+
 _FOR_OTHER_TERMINALS = (
     "SUPABASE_DB_URL",
     "DAGSTER_PG_URL",
     "DAGSTER_HOME",
     "SEQUORA_WEB_URL",
     "SEQUORA_BROKER_URL",
+    "SEQUORA_CODE_HOST",
+    "SEQUORA_CODE_PORT",
     "TWILIO_ACCOUNT_SID",
     "TWILIO_AUTH_TOKEN",
     "TWILIO_FROM_NUMBER",
@@ -66,7 +71,7 @@ def run(directory: Path, web_port: int) -> int:
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
         environment, commands = _surroundings(directory, web_port, stack)
-        manager = _Manager()
+        manager = _Manager(services=SERVICES)
         for name, command in commands.items():
             manager.add_process(name, command, env=environment, quiet=name == "broker")
         started = time.time()
@@ -80,17 +85,36 @@ def run(directory: Path, web_port: int) -> int:
 
 
 class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
-    """Honcho's manager, which cannot end processes that it is still starting: it ends them when they have started."""
+    """Honcho's manager, which ends what others use after those who use it.
 
-    def __init__(self) -> None:
+    Honcho tells all processes to end at once, and cannot end those that it is still starting: here they are ended when
+    all have started. There is no public way to do either.
+    """
+
+    def __init__(self, services: Collection[str]) -> None:
         super().__init__(printer=_Printer(self))
+        self._services = services
+        self._told: set[tuple[str, signal.Signals]] = set()
         self.shall_end = False
 
     def terminate(self) -> None:
-        """End the processes, as soon as all have started. Called by signals, at any moment."""
+        """Tell those to end whose turn it is. Called by signals, at any moment, and for each line that is printed."""
         self.shall_end = True
-        if self._all_started():  # there is no public way to ask
-            super().terminate()
+        if self._all_started():
+            self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill what has not ended within honcho's patience, 5 s; what others use after them, too."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        running = {name: one["pid"] for name, one in self._processes.items() if "returncode" not in one}
+        users = running.keys() - self._services
+        for name in users or running:
+            if (name, how) not in self._told:
+                self._told.add((name, how))
+                with suppress(ProcessLookupError):
+                    os.killpg(running[name], how)
 
 
 class _Printer(Printer):  # type: ignore[misc]  # the same
@@ -111,13 +135,14 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
     home = directory / "dagster_home"
     code_port, broker_port, twilio_port = free_ports(3)
     # Dagster finds the history of a sensor by where its code is served: the same place each time, if it can be had.
-    code_port = next((port for port in [code_port_of(home)] if port and is_free(port)), code_port)
+    code_port = next((port for port in [_code_port_before(directory)] if port and is_free(port)), code_port)
     environment = {
         **os.environ,
         MARK: str(directory),
         "DAGSTER_HOME": str(home),
         "SEQUORA_WEB_PORT": str(web_port),
         "SEQUORA_WEB_URL": f"http://127.0.0.1:{web_port}",
+        "SEQUORA_CODE_HOST": LOOPBACK,
         "SEQUORA_CODE_PORT": str(code_port),
         # The commands of the Procfile are those of this installation.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
@@ -160,12 +185,20 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
     if migrate(engine_for(care_url)) and os.environ.get("SUPABASE_DB_URL"):
         print("made or updated the schema orchestration on SUPABASE_DB_URL; tasks from before it are left alone")
     make_tables(dagster_url)
-    furnish(home, code_port=code_port, overwrite=True)
+    furnish(home, overwrite=True)
     write_environment(
         directory,
         {name: environment[name] for name in _FOR_OTHER_TERMINALS if environment.get(name) != os.environ.get(name)},
     )
     return environment, commands
+
+
+def _code_port_before(directory: Path) -> int | None:
+    """Return where the code was served when a system ran on the directory before, if one did."""
+    try:
+        return int(read_environment(directory)["SEQUORA_CODE_PORT"])
+    except (FileNotFoundError, KeyError):
+        return None
 
 
 def _embedded_databases(postgres: EmbeddedPostgres) -> dict[str, str]:

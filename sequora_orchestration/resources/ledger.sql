@@ -31,9 +31,9 @@ answered AS (
 
 -- name: claim
 -- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
--- come, and those that a run which died left behind, the most severe first. Where they go :in_turn, the most severe are
--- claimed alone: while more severe ones are on their way, less severe ones wait, but not for a run that has been silent
--- for two seconds. A run that claims for itself (:claim_id) takes them all.
+-- come, and those that a run which died left behind, the most severe first. Where they go :in_turn and are more than :few,
+-- the most severe are claimed alone: while more severe ones are on their way, less severe ones wait, but not for a run
+-- that has been silent for two seconds. A run that claims for itself (:claim_id) takes them all.
 -- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
 -- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
 -- A row that two runs in a row have died of is claimed alone, and one that runs have failed with, each time with half as
@@ -99,7 +99,7 @@ turn AS MATERIALIZED (
            ) - 1 AS place,
            count(*) OVER () AS total
     FROM (
-        SELECT *, min(urgency) OVER () AS first_urgency
+        SELECT *, min(urgency) OVER () AS first_urgency, count(*) OVER () AS rows
         FROM (
             SELECT * FROM abandoned
             UNION ALL SELECT * FROM due
@@ -115,6 +115,7 @@ turn AS MATERIALIZED (
            on_its_way.has_room
            AND (
                NOT CAST(:in_turn AS boolean)
+               OR on_its_way.rows + waiting.rows <= :few
                OR (urgency = first_urgency AND urgency <= coalesce(on_its_way.most_urgent, urgency))
            )
        )

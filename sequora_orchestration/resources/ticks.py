@@ -1,4 +1,7 @@
-"""When sensors have ticked and SLAs were scanned, as Dagster's instance knows it. Ages are in seconds."""
+"""When sensors have ticked, who has stopped them and whether the daemon is there, and when SLAs were scanned.
+
+As Dagster's instance knows it. Ages are in seconds.
+"""
 
 import math
 import time
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 
 from dagster import AssetKey, DagsterInstance
 from dagster._core.scheduler.instigation import (  # no public way leads to a sensor's ticks
+    InstigatorStatus,
     InstigatorTick,
     InstigatorType,
     TickStatus,
@@ -23,6 +27,9 @@ TICKS = 20
 
 # What these say is a sentence of ours; the words of any other error may quote a row.
 OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__})
+
+# The part of the daemon that ticks, by Dagster's name.
+SENSOR_DAEMON = "SENSOR"
 
 _GOOD = [TickStatus.SUCCESS, TickStatus.SKIPPED]
 
@@ -60,6 +67,29 @@ def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[
         if name in ages and ticks:
             ages[name] = min(now - ticks[0].timestamp, ages[name] or math.inf)
     return ages
+
+
+def last_tick_age(instance: DagsterInstance) -> float | None:
+    """Return the age of the last tick of any sensor, also of one that failed, None without one."""
+    last = max((ticks[0].timestamp for _, ticks in _ticks_by_sensor(instance, most=1) if ticks), default=None)
+    return None if last is None else time.time() - last
+
+
+def are_all_stopped(instance: DagsterInstance, sensors: Collection[str]) -> bool:
+    """Tell whether somebody has stopped every one of these sensors."""
+    states = [
+        state
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+        if state.instigator_name in sensors
+    ]
+    stopped = {state.instigator_name for state in states if state.status is InstigatorStatus.STOPPED}
+    return bool(sensors) and stopped - {state.instigator_name for state in states if state.is_running} == set(sensors)
+
+
+def daemon_age(instance: DagsterInstance) -> float | None:
+    """Return how long ago the daemon last said that it is there, None if it never did."""
+    heartbeat = instance.get_daemon_heartbeats().get(SENSOR_DAEMON)
+    return time.time() - heartbeat.timestamp if heartbeat else None
 
 
 def last_scan_age(instance: DagsterInstance) -> float | None:

@@ -23,6 +23,10 @@ from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watc
 SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
 
 
+# With 1 a task that comes right after another would wait for up to a second; and Dagster takes 0 for its default, 30.
+NO_INTERVAL = -1
+
+
 class LedgerResource(ConfigurableResource[Ledger]):
     """The ledger in the schema `orchestration` on SUPABASE_DB_URL."""
 
@@ -43,6 +47,9 @@ class Watch:
     alone = 0.0
     """Seconds for which a tick may watch where it holds up all other sensors meanwhile."""
 
+    interval = 1
+    """Whole seconds from the beginning of a tick to that of the next one, at least."""
+
     def __init__(self, queue: Queue) -> None:
         """Nothing has been asked yet."""
         self._queue = queue
@@ -57,6 +64,7 @@ class WatchOfRecent(Watch):
     """Asks for what is recent all the time, which costs next to nothing however much is open; for all now and then."""
 
     alone = 2.0
+    interval = NO_INTERVAL
 
     def __init__(self, queue: Queue) -> None:
         """Nothing has been asked yet."""
@@ -89,7 +97,7 @@ def claiming_sensor(
     @sensor(
         name=name,
         job=job,
-        minimum_interval_seconds=1,  # the least there is; a tick that finds nothing watches for longer
+        minimum_interval_seconds=watch.interval,
         default_status=DefaultSensorStatus.RUNNING,
         description=description,
     )

@@ -1,7 +1,7 @@
 """Notices new tasks, and those whose run died, and launches `notify_nurse_task` for them.
 
 Each tick watches for seconds and returns as soon as it has found something; the next one begins with the daemon's next
-turn (`instance/daemon.py`). It asks for the tasks of the last hour all the time, which costs the same however many are
+turn (`instance/tuned.py`). It asks for the tasks of the last hour all the time, which costs the same however many are
 open, and every other second for all that nobody has been told of, however old they are and however late they were
 committed.
 """

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from typing import TypeVar
 
 from dagster import SensorEvaluationContext
@@ -31,6 +31,10 @@ LOST_AFTER = 60.0
 WATCH_BETWEEN = (7.0, 13.0)
 
 
+# Set when this process is told to end: whoever watches returns at once, and asks nothing more.
+ENDING = Event()
+
+
 class QuestionLostError(Exception):
     """A question has not been answered for LOST_AFTER: whoever asked it waits for ever, and the next one asks anew."""
 
@@ -51,7 +55,7 @@ class Pace:
     """Seconds between two askings at least."""
 
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = ENDING.wait
     _turn: Lock = field(default_factory=Lock, init=False)
     _not_before: float = field(default=0.0, init=False)
     _cost_before: float = field(default=0.0, init=False)
@@ -59,6 +63,8 @@ class Pace:
 
     def ask(self, question: Callable[[], Claims], *, until: float) -> Claims | None:
         """Wait for the question's turn and ask it; return None if that does not come until then (by the clock).
+
+        None as well if the process is to end: what was found then might find nobody who launches a run for it.
 
         Raises QuestionLostError if somebody else's question keeps the turn for too long, and gives the turn free.
         """
@@ -72,6 +78,8 @@ class Pace:
             if self._not_before > max(until, self.clock()):
                 return None
             self.sleep(max(self._not_before - self.clock(), 0))
+            if ENDING.is_set():
+                return None
             self._asked_at = self.clock()
             answer = question()
             cost, self._cost_before = min(answer.seconds, self._cost_before), answer.seconds
@@ -97,8 +105,8 @@ class Pace:
 def keep_asking(question: Callable[[], Sequence[T]], *, seconds: float) -> Sequence[T]:
     """Ask a question that costs next to nothing every LONG_PAUSE, until there is an answer or the time is over."""
     until = time.monotonic() + seconds
-    while not (answer := question()) and time.monotonic() + LONG_PAUSE <= until:
-        time.sleep(LONG_PAUSE)
+    while not (answer := question()) and time.monotonic() + LONG_PAUSE <= until and not ENDING.wait(LONG_PAUSE):
+        pass
     return answer
 
 

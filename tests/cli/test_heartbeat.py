@@ -25,8 +25,8 @@ from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
 
 AT_ONCE = Pace(has_rate=False, last_sent=None, next_slot=None)
-WELL = VitalSigns(oldest_due=None, pace=AT_ONCE, last_scan=1.0, ticks={})
-ILL = VitalSigns(oldest_due=301.0, pace=AT_ONCE, last_scan=1.0, ticks={})
+WELL = VitalSigns(oldest_due=None, pace=AT_ONCE, last_scan=1.0, ticks={}, standstill=None)
+ILL = VitalSigns(oldest_due=301.0, pace=AT_ONCE, last_scan=1.0, ticks={}, standstill=None)
 
 
 @pytest.fixture
@@ -105,9 +105,11 @@ def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
     monkeypatch.setenv("SEQUORA_BROKER_URL", "redis://127.0.0.1:1/0")
-    assert vital_signs(["a_sensor"]) == VitalSigns(
-        oldest_due=None, pace=AT_ONCE, last_scan=None, ticks={"a_sensor": None}
-    )
+    monkeypatch.setenv("SEQUORA_CODE_PORT", str(free_port()))
+    signs = vital_signs(["a_sensor"])
+    assert (signs.oldest_due, signs.pace, signs.last_scan, signs.ticks) == (None, AT_ONCE, None, {"a_sensor": None})
+    assert signs.standstill
+    assert "the daemon is not there" in signs.standstill.why
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
     ledger.claim(NEW_TASKS)
     care.it_is(NOW + OLDEST_DUE + timedelta(seconds=1))
@@ -119,6 +121,7 @@ def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     assert signs.last_scan is not None
     assert signs.last_scan < 60
     assert 7 <= (signs.ticks["a_sensor"] or 0) < 60
+    assert signs.standstill is None
     ledger.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
     assert vital_signs(["a_sensor"]).oldest_due is None
 

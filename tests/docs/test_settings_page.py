@@ -15,8 +15,8 @@ INTERNAL = {
     "SEQUORA_DEV_DIRECTORY",
     "SEQUORA_PHONE_INBOX",
 }
-# The Procfile has a default for them, and one host needs no other.
-PORTS = {"SEQUORA_WEB_PORT", "SEQUORA_CODE_PORT"}
+# The Procfile has a default for it, and one host needs no other.
+PORTS = {"SEQUORA_WEB_PORT"}
 
 
 def variables() -> set[str]:

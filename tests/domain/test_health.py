@@ -10,15 +10,26 @@ from sequora_orchestration.domain.health import (
     OLDEST_DUE,
     OLDEST_SCAN,
     OLDEST_TICK,
+    STANDSTILL_AFTER,
     Pace,
+    Standstill,
+    Surroundings,
     VitalSigns,
     complaints,
+    is_at_a_standstill,
     longest_doubt,
+    standstill,
 )
 
 SECOND = timedelta(seconds=1)
 AT_ONCE = Pace(has_rate=False, last_sent=1.0, next_slot=None)
-WELL: dict[str, Any] = {"oldest_due": None, "pace": AT_ONCE, "last_scan": 1.0, "ticks": {"a_sensor": 1.0}}
+WELL: dict[str, Any] = {
+    "oldest_due": None,
+    "pace": AT_ONCE,
+    "last_scan": 1.0,
+    "ticks": {"a_sensor": 1.0},
+    "standstill": None,
+}
 LATE = {**WELL, "oldest_due": (OLDEST_DUE + SECOND).total_seconds()}
 A_MINUTE = GOING_OUT.total_seconds()
 
@@ -54,7 +65,7 @@ def test_what_is_out_of_bounds_is_named(sign: dict[str, Any], sentence: str) -> 
 
 def test_everything_that_is_out_of_bounds_is_named() -> None:
     """Not only the first."""
-    assert len(complaints(VitalSigns(oldest_due=1e6, pace=AT_ONCE, last_scan=1e6, ticks={"a_sensor": 1e6}))) == 3
+    assert len(complaints(VitalSigns(**{**LATE, "last_scan": 1e6, "ticks": {"a_sensor": 1e6}}))) == 3
 
 
 @pytest.mark.parametrize(("last_sent", "next_slot"), [(0.0, None), (A_MINUTE, -1.0), (A_MINUTE + 1, 0.1), (None, 3.0)])
@@ -83,3 +94,55 @@ def test_a_longer_window_is_a_longer_doubt() -> None:
     """By default ten minutes."""
     assert longest_doubt(timedelta(minutes=1)) == timedelta(minutes=10)
     assert longest_doubt(timedelta(hours=1)) == timedelta(minutes=69)
+
+
+STANDS_STILL = STANDSTILL_AFTER.total_seconds() + 1
+WELL_AROUND: dict[str, Any] = {"all_stopped": False, "code_server": None, "daemon": 1.0, "last_tick": STANDS_STILL}
+
+
+@pytest.mark.parametrize(
+    ("ticks", "stands_still"),
+    [
+        ({}, True),
+        ({"a": None, "b": STANDS_STILL}, True),
+        ({"a": None, "b": STANDSTILL_AFTER.total_seconds()}, False),
+        ({"a": 1e6, "b": 0.0}, False),
+    ],
+)
+def test_a_standstill_is_that_no_sensor_at_all_ticks(ticks: dict[str, float | None], stands_still: bool) -> None:  # noqa: FBT001
+    """One that ticks, whichever it is, shows that the others could."""
+    assert is_at_a_standstill(ticks) is stands_still
+
+
+@pytest.mark.parametrize(
+    ("around", "why", "is_running"),
+    [
+        ({"all_stopped": True}, "somebody has stopped all sensors", True),
+        ({"code_server": "no code server answers at code:1"}, "no code server answers at code:1", True),
+        ({"daemon": None}, "the daemon is not there", False),
+        ({"daemon": 61.0}, "the daemon is not there (it last was 61 s ago)", False),
+        ({"last_tick": 3.0}, "every tick fails", True),
+        ({}, "code server and daemon are there, but the daemon starts no tick", True),
+        (
+            {"code_server": "no code server answers at code:1", "daemon": None},
+            "no code server answers at code:1 and the daemon is not there",
+            False,
+        ),
+    ],
+)
+def test_it_is_said_what_keeps_sensors_from_ticking_at_all_and_what_to_do(
+    around: dict[str, Any],
+    why: str,
+    is_running: bool,  # noqa: FBT001
+) -> None:
+    """Each thing that does."""
+    found = standstill(Surroundings(**{**WELL_AROUND, **around}))
+    assert (found.why, found.is_running) == (why, is_running)
+    assert found.to_do
+
+
+def test_a_standstill_is_one_complaint_and_not_one_of_each_sensor() -> None:
+    """With what to do."""
+    found = Standstill(why="it is night", to_do="wait", is_running=True)
+    signs = VitalSigns(**{**WELL, "ticks": {"a_sensor": 1e6}, "standstill": found})
+    assert complaints(signs) == ["no sensor ticks: it is night; wait"]

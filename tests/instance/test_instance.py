@@ -1,6 +1,7 @@
 """The Dagster instance that `dagster.yaml` describes, on a real Postgres."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,20 +10,21 @@ from pathlib import Path
 import pytest
 from care import NURSE_PHONE, Care
 from dagster import DagsterInstance
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.scheduler.instigation import InstigatorType
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
 from dagster._daemon.sensor import execute_sensor_iteration_loop
 from phones import Phones
 from sqlalchemy import create_engine, event, text
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.instance.daemon import TURN, turn_often
-from sequora_orchestration.instance.home import CODE_PORT, code_port_of, furnish
+from sequora_orchestration.instance.home import TEMPLATES, code_server_in, furnish
 from sequora_orchestration.instance.pooled_engine import of_this_process
 from sequora_orchestration.instance.storage import PooledPostgresStorage, make_tables
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.instance.tuned import TURN, turn_often
+from sequora_orchestration.settings import CodeServerSettings, postgres_url
 
 
 @pytest.fixture
@@ -141,14 +143,48 @@ def test_making_the_tables_again_changes_nothing(dagster_url: str) -> None:
 def test_a_home_is_furnished_once(tmp_path: Path) -> None:
     """What somebody has changed there stays."""
     home = tmp_path / "home"
-    assert code_port_of(home) is None
     assert [path.name for path in furnish(home)] == ["dagster.yaml", "workspace.yaml"]
-    assert code_port_of(home) == CODE_PORT
     (home / "dagster.yaml").write_text("mine", encoding="utf-8")
-    assert furnish(home, code_port=1) == []
+    assert furnish(home) == []
     assert (home / "dagster.yaml").read_text(encoding="utf-8") == "mine"
-    furnish(home, code_port=1, overwrite=True)
-    assert code_port_of(home) == 1
+    furnish(home, overwrite=True)
+    assert (home / "dagster.yaml").read_text(encoding="utf-8") != "mine"
+
+
+def test_web_server_and_daemon_look_for_the_code_server_where_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Dagster reads the file, and as our checks do."""
+    furnish(tmp_path)
+    monkeypatch.setenv("SEQUORA_CODE_HOST", "code.internal")
+    monkeypatch.setenv("SEQUORA_CODE_PORT", "5000")
+    (origin,) = WorkspaceFileTarget([str(tmp_path / "workspace.yaml")]).create_origins()
+    assert isinstance(origin, GrpcServerCodeLocationOrigin)
+    assert (origin.host, origin.port) == ("code.internal", 5000)
+    assert code_server_in(tmp_path) == "code.internal:5000"
+
+
+@pytest.mark.parametrize(
+    ("workspace", "named"),
+    [
+        ("load_from: [{grpc_server: {host: elsewhere, port: 1}}]", "elsewhere:1"),
+        ("load_from: [{grpc_server: {host: {env: SEQUORA_CODE_HOST}, port: 1}}]", "127.0.0.1:1"),
+        ("load_from: [{python_module: my.definitions}]", None),
+        ("load_from: [{grpc_server: {host: {env: MINE}, port: 1}}]", None),
+        ("", None),
+    ],
+)
+def test_a_workspace_of_somebodys_own_is_read(tmp_path: Path, workspace: str, named: str | None) -> None:
+    """Where it names a code server that we can know."""
+    (tmp_path / "workspace.yaml").write_text(workspace, encoding="utf-8")
+    assert code_server_in(tmp_path) == named
+
+
+def test_the_procfile_has_the_defaults_of_the_settings() -> None:
+    """They stand in both: a shell reads the one, our code the other."""
+    procfile = (TEMPLATES / "Procfile").read_text(encoding="utf-8")
+    in_the_shell = dict(re.findall(r"\$\{(SEQUORA_CODE_\w+):-([^}]*)\}", procfile))
+    assert in_the_shell == {name.upper(): str(field.default) for name, field in CodeServerSettings.model_fields.items()}
 
 
 def test_the_daemon_turns_to_the_sensors_often(instance: DagsterInstance) -> None:

@@ -32,7 +32,7 @@ from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._time import datetime_from_timestamp
 from phones import Phones
-from pooler import PGBOUNCER, transaction_pooler
+from pooler import PGBOUNCER, pooler
 from sqlalchemy import event, text
 from ticks import a_tick
 
@@ -421,7 +421,7 @@ def test_a_transaction_pooler_before_dagster_s_database_changes_nothing(
     home: Path, plain: DagsterInstance, dagster_url: str, tmp_path: Path
 ) -> None:
     """Runs are written as ever, and whoever gets the connection next waits for the disk as ever."""
-    with transaction_pooler(tmp_path / "pooler", dagster_url, password="correct-horse") as url:
+    with pooler(tmp_path / "pooler", dagster_url, password="correct-horse") as url:
         storage = yaml.safe_load((home / "dagster.yaml").read_text("utf-8"))["storage"]
         storage["custom"]["config"]["postgres_url"] = url
         _change(home, storage=storage)

@@ -59,17 +59,28 @@ def test_of_recent_tasks_alone_an_older_one_is_left_to_whoever_asks_for_all(care
 
 
 def test_a_claim_says_whether_more_is_owed_than_it_has(care: Care, ledger: Ledger) -> None:
-    """Less severe tasks wait while more severe ones are on their way; that is not the same as nothing."""
+    """Of many, less severe tasks wait while more severe ones are on their way; that is not the same as nothing."""
     nurse = care.a_nurse()
     care.a_task(nurse, severity="CRITICAL")
     assert not ledger.claim(NEW_TASKS).more_waits
     assert not ledger.claim(NEW_TASKS).more_waits
-    care.a_task(nurse, severity="CRITICAL")
+    for _ in range(FEW):
+        care.a_task(nurse, severity="CRITICAL")
     care.a_task(nurse, severity="LOW")
     assert [(len(claims), claims.more_waits) for claims in (ledger.claim(NEW_TASKS), ledger.claim(NEW_TASKS))] == [
-        (1, True),
+        (FEW, True),
         (0, True),
     ]
+
+
+def test_few_tasks_are_claimed_at_once_the_most_severe_first(care: Care, ledger: Ledger) -> None:
+    """None of them waits for a tick of its own; what is on its way counts as well."""
+    nurse = care.a_nurse()
+    by_severity = {severity: care.a_task(nurse, severity=severity) for severity in ("LOW", "CRITICAL", "MODERATE")}
+    assert task_ids(ledger.claim(NEW_TASKS)) == [by_severity[each] for each in ("CRITICAL", "MODERATE", "LOW")]
+    for _ in range(FEW - len(by_severity) + 1):
+        care.a_task(nurse, severity="HIGH")
+    assert ledger.claim(NEW_TASKS) == []  # the critical one is not sent yet
 
 
 def test_while_nothing_may_be_claimed_the_question_is_not_asked(care: Care, ledger: Ledger) -> None:

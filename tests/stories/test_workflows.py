@@ -1,5 +1,6 @@
 """Every workflow but the main one, walked through the running system with short delays, and with killed processes."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -141,8 +142,10 @@ def test_what_is_killed_or_ended_under_way_is_done_once(system: RunningSystem, c
         if half == 0:
             system.kill_everything()
         else:
+            before = len(system.output())
             system.stop(within=15)
             assert system.processes() == []
+            assert not re.search("Traceback|Stack Trace", system.output()[before:])
         system.start()
         system.wait_until_ready()
         care.let_leases_expire()  # nobody is left who could hold one

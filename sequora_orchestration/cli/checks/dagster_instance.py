@@ -1,4 +1,4 @@
-"""Dagster's own: its directory with the configuration, and its database."""
+"""Dagster's own: its directory with the configuration, its database, the code server, and whether sensors tick."""
 
 import os
 from functools import cached_property
@@ -10,8 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import PATIENCE_TO_CONNECT, reading_engine, trouble
+from sequora_orchestration.domain.health import OLDEST_TICK, silent_sensors
+from sequora_orchestration.instance.code_server import looked_for_at, trouble_at
 from sequora_orchestration.instance.home import FILES, of_its_own
-from sequora_orchestration.settings import DagsterStorageSettings
+from sequora_orchestration.settings import CodeServerSettings, DagsterStorageSettings, WorkerSettings
 
 
 def checks() -> list[Check]:
@@ -21,6 +23,8 @@ def checks() -> list[Check]:
         Check(name="DAGSTER_HOME", find=home),
         Check(name="Dagster storage", find=storage.reached),
         Check(name="Dagster tables", find=storage.tables, needs=("Dagster storage",)),
+        Check(name="code server", find=code_server),
+        Check(name="sensors", find=sensors, needs=("DAGSTER_HOME", "Dagster tables", "code server")),
     ]
 
 
@@ -51,6 +55,51 @@ def home() -> Finding:
             to_do="if that is not meant, move it away and run `sequora migrate`, which writes it anew",
         )
     return ok("furnished, with this version's dagster.yaml")
+
+
+def code_server() -> Finding:
+    """See whether it answers, and whether web server and daemon look for it where it is."""
+    address = looked_for_at()
+    meant = CodeServerSettings.load().address
+    if address.replace("localhost", "127.0.0.1") != meant.replace("localhost", "127.0.0.1"):
+        return fail(
+            f"workspace.yaml in DAGSTER_HOME names {address}, and SEQUORA_CODE_HOST and SEQUORA_CODE_PORT say {meant}: "
+            "web server and daemon look for it where it is not, and nobody is texted",
+            to_do="move workspace.yaml away and run `sequora migrate`, which writes one that goes by the settings",
+        )
+    if trouble := trouble_at(address):
+        return warn(
+            f"{trouble}: while none does, no sensor ticks, and no text goes out",
+            to_do="start the processes of the Procfile (`honcho start`), or see the log of the process `code`",
+        )
+    return ok(f"answers at {address}")
+
+
+def sensors() -> Finding:
+    """See whether any ticks, and why not."""
+    from dagster import DagsterInstance  # it takes a second to import
+
+    from sequora_orchestration.cli.standstill import standstill_of
+    from sequora_orchestration.definitions import SENSORS
+    from sequora_orchestration.resources.ticks import good_tick_ages
+
+    WorkerSettings.load()  # without which Dagster's instance cannot be made, and says so in other words
+    with DagsterInstance.get() as instance:
+        ticks = good_tick_ages(instance, [sensor.name for sensor in SENSORS])
+        why_none = standstill_of(instance, ticks)
+    if why_none and why_none.is_running:
+        return fail(f"none ticks, and no text goes out: {why_none.why}", to_do=why_none.to_do)
+    if why_none:
+        return warn(
+            f"none ticks, and no text goes out: {why_none.why}",
+            to_do=f"{why_none.to_do} (`honcho start` starts all)",
+        )
+    if silent := silent_sensors(ticks):
+        return warn(
+            f"no good tick within {OLDEST_TICK.seconds} s of {', '.join(silent)}",
+            to_do="start what is stopped (Automation in the web UI), and see the last errors in `sequora status`",
+        )
+    return ok(f"all {len(ticks)} tick")
 
 
 class _Storage:

@@ -1,0 +1,77 @@
+"""Dagster's own processes, with what it has no setting for: `python -m sequora_orchestration.instance.tuned COMMAND …`.
+
+COMMAND is `dagster-daemon` or `dagster`, as one would type it. What is private of Dagster's stands here and nowhere
+else (the storage's engine aside); a test fails when a release moves it. The commands work without this, only slower.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any, NoReturn
+
+# Seconds. The daemon asks the code server every second whether it is there, or is another one than before, and then
+# reads what it serves. If that fails (it was just starting, or just ending), Dagster tries again after 10 s.
+SECOND_TRY = 1
+
+
+# Seconds between two turns of the daemon to its sensors. One that has found something watches again from the next turn
+# on, so this is what a task waits that comes right after another. Each turn reads the states of all sensors: one
+# statement.
+TURN = 0.1
+
+
+def turn_often() -> None:
+    """Let the daemon of this process, if it is one, turn to its sensors every TURN seconds instead of every 5.
+
+    The storage sees to it: so it holds as well where somebody runs `dagster-daemon` itself on our `dagster.yaml`.
+    """
+    sensor_daemon = sys.modules.get("dagster._daemon.sensor")
+    if sensor_daemon:
+        sensor_daemon.MIN_INTERVAL_LOOP_TIME = TURN  # type: ignore[attr-defined]
+
+
+def tune_daemon() -> None:
+    """Let it find the code server soon, whichever of the two starts last, and end when its ticks have ended."""
+    from dagster._daemon.daemon import SensorDaemon  # noqa: PLC0415  # the code server needs none of these
+    from dagster._grpc import server_watcher  # noqa: PLC0415
+
+    server_watcher.ERROR_RECOVERY_INTERVAL = SECOND_TRY
+    end_as_before = SensorDaemon.__exit__
+
+    def end(daemon: SensorDaemon, *why: Any) -> None:
+        # Dagster closes the threads that hand in runs first: a tick that finds something then could not hand it in.
+        if daemon._threadpool_executor:  # noqa: SLF001
+            daemon._threadpool_executor.shutdown()  # noqa: SLF001
+        end_as_before(daemon, *why)  # type: ignore[no-untyped-call]
+
+    SensorDaemon.__exit__ = end  # type: ignore[method-assign]
+
+
+def tune_code_server() -> None:
+    """Let it end within a second or two: sensors that watch return at once, and Dagster waits for them.
+
+    Otherwise nobody is texted for the some 13 s that a tick may watch, each time that the code server is restarted.
+    """
+    from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415  # the daemon needs none of this
+
+    def end(*_: object) -> NoReturn:
+        ENDING.set()
+        raise KeyboardInterrupt  # which Dagster waits for
+
+    signal.signal(signal.SIGINT, end)  # Dagster gives SIGTERM the handler of SIGINT
+
+
+TUNED: Mapping[str, Callable[[], None]] = {"dagster-daemon": tune_daemon, "dagster": tune_code_server}
+
+
+def main() -> None:
+    """Run the command that the arguments are."""
+    del sys.argv[0]
+    TUNED[sys.argv[0]]()
+    (script,) = entry_points(group="console_scripts", name=sys.argv[0])
+    script.load()()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The processes of the Procfile, each started and ended by itself, as one unit or container for each does."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from honcho.environ import parse_procfile
+from running_system import ROOT
+
+PROCFILE = ROOT / "Procfile"
+
+
+class Processes:
+    """Those that run, and what they have printed."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        """Nothing runs yet."""
+        self._directory = directory
+        self._settings = dict(settings)
+        self._commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *names: str) -> None:
+        """Start these at once."""
+        for name in names:
+            with self._log(name).open("wb") as output:
+                self._running[name] = subprocess.Popen(
+                    ["/bin/sh", "-c", self._commands[name]],
+                    env=self._settings,
+                    cwd=self._directory,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+
+    def stop(self, *names: str, within: float = 10) -> None:
+        """Tell these to end, and wait until they have; a supervisor kills what takes longer."""
+        for name in names:
+            os.killpg(self._running[name].pid, signal.SIGTERM)
+        for name in names:
+            self._running.pop(name).wait(timeout=within)
+
+    def kill_all(self) -> None:
+        """Kill what still runs."""
+        for process in self._running.values():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def output(self, name: str) -> str:
+        """Return what a process has printed since its last start."""
+        return self._log(name).read_text(encoding="utf-8", errors="replace")
+
+    def _log(self, name: str) -> Path:
+        return self._directory / f"{name}.log"
