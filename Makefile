@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test lint format bench bench-scale storm units settings-page lock audit pictures clean
+.PHONY: demo dev test test-nightly lint format bench bench-scale storm units settings-page lock audit pictures clean
 
 demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
@@ -14,9 +14,14 @@ demo: $(READY)  ## each workflow once, on an embedded system
 dev: $(READY)  ## the whole system until Ctrl-C
 	exec $(BIN)/sequora dev
 
-# Two at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own.
-test: $(READY)
-	$(BIN)/pytest -n 2 --dist loadgroup
+# Two at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own. Another server than the
+# embedded one is named by where its programs are: POSTGRES=/usr/lib/postgresql/15/bin, for instance.
+PYTEST = $(BIN)/pytest -n 2 --dist loadgroup $(if $(POSTGRES),--postgres=$(POSTGRES)) $(ARGS)
+test: $(READY)  ## ARGS="-m 'not story'" leaves the whole-system stories out
+	$(PYTEST)
+
+test-nightly: $(READY)  ## leaves nothing out: each fault by itself, and many more examples
+	$(PYTEST) --nightly
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,18 +1,20 @@
 """What tests share: a real Postgres cloned per test, a real HTTP Twilio with phones, and rows in one line each."""
 
 from collections.abc import Iterator
-from uuid import uuid4
+from pathlib import Path
 
 import pytest
 from care import NOW, Care
 from dagster import DagsterInstance
+from left_behind import nothing_stays  # noqa: F401  # a fixture
 from phones import Phones
 from runs import Runs
-from sqlalchemy import create_engine
+from servers import a_clone, a_postgres, administrator, programs_of_postgres
+from sqlalchemy import Engine, create_engine
 
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import steps
-from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.care_database import CareDatabase
@@ -24,10 +26,40 @@ TEMPLATE = "care_template"
 DAGSTER_TEMPLATE = "dagster_template"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let one name the Postgres to test on."""
+    parser.addoption(
+        "--postgres",
+        type=programs_of_postgres,
+        metavar="DIR",
+        help="test on the Postgres whose programs (initdb, pg_ctl, ...) are in DIR; default: the embedded one",
+    )
+    parser.addoption("--nightly", action="store_true", help="leave nothing out, and try more examples; takes long")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what the kind of server may matter to: whatever uses it. Stories, which take long, say so themselves."""
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("story"):
+            item.add_marker("sql")
+    if not config.getoption("--nightly"):
+        left_out = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres_binaries(pytestconfig: pytest.Config) -> Path | None:
+    """Where the programs of the Postgres are that is tested on; None: it is the embedded one."""
+    directory = pytestconfig.getoption("--postgres")
+    return Path(directory) if directory else None
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
     """A Postgres server with a template database: the application's tables and our schema, no rows."""
-    with embedded_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+    with a_postgres(postgres_binaries) as server:
         server.create_database(TEMPLATE)
         make_care_tables(server.url(TEMPLATE), with_sample_people=False)
         engine = create_engine(postgres_url(server.url(TEMPLATE)))
@@ -36,15 +68,20 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_administrator(postgres: EmbeddedPostgres) -> Iterator[Engine]:
+    """The administrator of that server."""
+    with administrator(postgres) as engine:
+        yield engine
+
+
 @pytest.fixture
-def care_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def care_url(postgres: EmbeddedPostgres, postgres_administrator: Engine) -> Iterator[str]:
     """The URL of a database of this test's own."""
-    name = f"care_{uuid4().hex[:12]}"
-    postgres.create_database(name, template=TEMPLATE)
-    url = postgres_url(postgres.url(name))
-    yield url
-    engine_for(url).dispose()
-    postgres.drop_database(name)
+    with a_clone(postgres_administrator, TEMPLATE) as name:
+        url = postgres_url(postgres.url(name))
+        yield url
+        engine_for(url).dispose()
 
 
 @pytest.fixture
@@ -74,12 +111,10 @@ def dagster_template(postgres: EmbeddedPostgres) -> str:
 
 
 @pytest.fixture
-def dagster_url(postgres: EmbeddedPostgres, dagster_template: str) -> Iterator[str]:
+def dagster_url(postgres: EmbeddedPostgres, postgres_administrator: Engine, dagster_template: str) -> Iterator[str]:
     """The URL of a database of this test's own for Dagster, with its tables."""
-    name = f"dagster_{uuid4().hex[:12]}"
-    postgres.create_database(name, template=dagster_template)
-    yield postgres.url(name)
-    postgres.drop_database(name)
+    with a_clone(postgres_administrator, dagster_template) as name:
+        yield postgres.url(name)
 
 
 @pytest.fixture(scope="session")
@@ -115,12 +150,24 @@ def stopped_clock(care: Care) -> None:
     care.it_is(NOW)
 
 
+@pytest.fixture(scope="session")
+def ephemeral_instance() -> Iterator[DagsterInstance]:
+    """A Dagster instance that keeps what it is told in memory."""
+    with DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
 @pytest.fixture
-def runs(ledger: Ledger, environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:  # noqa: ARG001
-    """Runs on a Dagster instance of this test's own, with this test's settings.
+def runs(
+    ledger: Ledger,
+    environment: None,  # noqa: ARG001
+    ephemeral_instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Runs]:
+    """Runs on a Dagster instance that knows of no others, with this test's settings.
 
     The retries' waits pass at once; how long they are has a test of its own.
     """
     monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
-    with DagsterInstance.ephemeral() as instance:
-        yield Runs(instance, ledger)
+    yield Runs(ephemeral_instance, ledger)
+    ephemeral_instance.wipe()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from honcho.environ import parse_procfile
+from left_behind import MARK
 from running_system import ROOT
 
 PROCFILE = ROOT / "Procfile"
@@ -18,7 +19,7 @@ class Processes:
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
         """Nothing runs yet."""
         self._directory = directory
-        self._settings = dict(settings)
+        self._settings = {**settings, MARK: os.environ[MARK]}
         self._commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -5,18 +5,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import requests
+from left_behind import end, marked
 
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.ports import free_port
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
+
+# Stands in the environment of a system's processes, with the system's directory.
+MARK = "SEQUORA_TEST_SYSTEM"
 
 
 def eventually(claim: Callable[[], object], *, within: float, what: str) -> None:
@@ -39,6 +44,7 @@ class RunningSystem:
         self._environment = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             **environment,
+            MARK: str(directory),
         }
 
     @classmethod
@@ -53,6 +59,16 @@ class RunningSystem:
         """Return a `dagster dev` from the repository's root."""
         port = free_port()
         return cls(directory, [str(BIN / "dagster"), "dev", "--port", str(port)], environment, port)
+
+    @contextmanager
+    def running(self) -> Iterator["RunningSystem"]:
+        """Run the command for as long as the block runs. Whatever happens, none of its processes stays."""
+        try:
+            self.start()
+            yield self
+            self.stop()
+        finally:
+            end(marked(MARK, str(self.directory)), within=5)
 
     def start(self) -> None:
         """Run the command."""
@@ -110,11 +126,11 @@ class RunningSystem:
         """Wait until the command has ended by itself."""
         self.process.wait(timeout=30)
 
-    def stop(self) -> None:
-        """Ask it to end, as a supervisor does."""
+    def stop(self, *, within: float = 30) -> None:
+        """Ask it to end, as a supervisor does. Raises subprocess.TimeoutExpired if that takes longer, in seconds."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=within)
 
     def graphql(self, query: str, **variables: object) -> Any:
         """Ask the web UI."""

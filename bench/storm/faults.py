@@ -1,5 +1,6 @@
 """Lets things fail as planned, and ends it again."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import psycopg2
+from honcho.environ import parse_procfile
 from redis import RedisError
 
 from bench.storm.broker import Broker
@@ -19,6 +21,7 @@ from bench.storm.phone import StormPhone
 from bench.storm.plan import Fault
 from bench.storm.supervisor import Supervisor, is_pool_process, is_worker, says
 from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.local.system import PROCFILE
 
 # How often a database that has crashed is started before that is given up; each try takes 10 s at most.
 TRIES = 5
@@ -52,7 +55,8 @@ class Faults:
         self._broker = broker
         self._phone = phone
         self._dagster_url = postgres.url("dagster")
-        self._second_daemon: subprocess.Popen[bytes] | None = None
+        self._commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
+        self._second: dict[str, subprocess.Popen[bytes]] = {}
         self._begin: Mapping[str, Callable[[Fault], str | None]] = {
             "worker killed": lambda _: self._kill(is_worker),
             "pool process killed": lambda fault: self._kill(is_pool_process, fault.number),
@@ -68,14 +72,16 @@ class Faults:
             "broker stands still": lambda _: self._broker.stand_still(),
             "list lags": lambda fault: self._phone.lag(fault.number),
             "runs deleted": lambda _: self._delete_runs(),
-            "second daemon": lambda _: self._start_second_daemon(),
+            "second daemon": lambda _: self._start_second("daemon"),
+            "second worker": lambda _: self._start_second("worker"),
         }
         self._end: Mapping[str, Callable[[], None]] = {
             "Postgres stopped": self._start_postgres,
             "broker killed": self._broker.start,
             "broker stands still": self._broker.go_on,
             "list lags": lambda: self._phone.lag(0),
-            "second daemon": self._end_second_daemon,
+            "second daemon": lambda: self._end_second("daemon"),
+            "second worker": lambda: self._end_second("worker"),
         }
 
     def carry_out(self, faults: Sequence[Fault], began: float, *, until: float) -> None:
@@ -107,7 +113,8 @@ class Faults:
         self._phone.lag(0)
         self._broker.go_on()
         self._broker.start()
-        self._end_second_daemon()
+        for name in list(self._second):
+            self._end_second(name)
         self._start_postgres()
 
     def _begun(self, fault: Fault) -> str | None:
@@ -136,18 +143,18 @@ class Faults:
         victims[int(which * len(victims))].kill()
         return None
 
-    def _start_second_daemon(self) -> str | None:
+    def _start_second(self, name: str) -> str | None:
+        """Run one more of a process of the Procfile."""
         environment = self._supervisor.environment()
         if "DAGSTER_HOME" not in environment:
             return NOTHING
-        home = environment["DAGSTER_HOME"]
-        command = [
-            *(str(Path(sys.executable).with_name("dagster-daemon")), "run"),
-            *("-w", f"{home}/workspace.yaml", "--log-level", "critical"),
-        ]
-        self._second_daemon = subprocess.Popen(
-            command,
-            env={**environment, "PYTHONWARNINGS": "ignore", "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "120"},
+        self._second[name] = subprocess.Popen(
+            ["/bin/sh", "-c", self._commands[name]],
+            env={
+                **environment,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}",
+                "PYTHONWARNINGS": "ignore",
+            },
             cwd=self._supervisor.directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -156,11 +163,12 @@ class Faults:
         )
         return None
 
-    def _end_second_daemon(self) -> None:
-        if self._second_daemon:
-            self._second_daemon.kill()
-            self._second_daemon.wait()
-            self._second_daemon = None
+    def _end_second(self, name: str) -> None:
+        """Kill it, and what it has started."""
+        if process := self._second.pop(name, None):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     # ── The database ────────────────────────────────────────────────────────────────────────────────────
 

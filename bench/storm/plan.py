@@ -185,6 +185,7 @@ KINDS: Mapping[str, _Kind] = {
     "list lags": _Kind(6, "list", (10, 30), (5, 5)),
     "runs deleted": _Kind(3, "runs"),
     "second daemon": _Kind(3, "second daemon", (10, 25)),
+    "second worker": _Kind(3, "second worker", (10, 25)),
 }
 
 

@@ -1,6 +1,5 @@
 """The figures that the UI plots, and the checks on them, of histories that really running jobs have made."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance
 from dagster._core.scheduler.instigation import TickStatus
+from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._utils.schedules import schedule_execution_time_iterator
 from kombu.transport.redis import PRIORITY_STEPS
 from phones import Phones
@@ -20,7 +20,7 @@ from sequora_orchestration.definitions import SENSORS, defs
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import Ledger, Operator
+from sequora_orchestration.resources.ledger import Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
@@ -58,10 +58,13 @@ class Catalog:
 
 
 @pytest.fixture
-def runs(ledger: Ledger, environment: None, tmp_path: Path) -> Iterator[Runs]:  # noqa: ARG001
+def runs(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """Runs on an instance that keeps ticks, too."""
-    with DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield Runs(instance, ledger)
+    ticks = SqliteScheduleStorage.from_local(str(tmp_path))
+    ticks.register_instance(runs.instance)
+    # An instance whose runs are in memory, where they cost a fifth, has no public place for it.
+    monkeypatch.setattr(runs.instance, "_schedule_storage", ticks)
+    return runs
 
 
 @pytest.fixture

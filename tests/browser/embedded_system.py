@@ -45,13 +45,9 @@ class EmbeddedSystem:
 @contextmanager
 def embedded_system(directory: Path) -> Iterator[EmbeddedSystem]:
     """Run it for the length of the block, whatever settings of a system of their own somebody has."""
-    system = RunningSystem.sequora_dev(directory, dict.fromkeys(OUTSIDE, ""))
-    system.start()
-    try:
+    with RunningSystem.sequora_dev(directory, dict.fromkeys(OUTSIDE, "")).running() as system:
         system.wait_until_ready()
         environment = read_environment(directory / "dev")
         engine = engine_for(postgres_url(environment["SUPABASE_DB_URL"]))
         yield EmbeddedSystem(system.web, environment["TWILIO_API_BASE_URL"], Care(engine), system)
         engine.dispose()
-    finally:
-        system.stop()

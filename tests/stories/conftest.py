@@ -1,75 +1,87 @@
-"""What stories of the whole system share: a Postgres of the user's own, and `sequora dev` on it.
+"""What stories share: a Postgres of the user's own, and one system on it that all run on who can.
 
-As in a careful production, the owner migrates and the system runs under the role of `role.sql`.
+As in a careful production, the owner migrates, and the system runs under the role of `role.sql`, behind a pooler in
+transaction mode if there is one on this machine.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from least_rights import as_role, make_role
-from running_system import RunningSystem
+from care import Care
+from least_rights import as_role
+from pooler import PGBOUNCER, pooler
+from running_system import RunningSystem, eventually
+from servers import a_postgres
+from sqlalchemy import NullPool, create_engine
 
-from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
-from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
-from sequora_orchestration.migrations.apply import migrate
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.settings import postgres_url
+from stories.own_servers import PASSWORD, own_databases, settings
+
+# Seconds instead of hours.
+DELAYS = {
+    "SEQUORA_CHECK_IN_DELAY": "2s",
+    "SEQUORA_ESCALATION_DELAY": "5s",
+    "SEQUORA_UNASSIGNED_GRACE": "PT2S",
+    "SEQUORA_DOUBT_WINDOW": "5s",
+}
+
+APPLICATION = ('"EscalationTask"', '"Episode"', '"Patient"', '"User"', '"NotificationLog"')
+UNDER_WAY = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT')"
 
 
-@pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A Postgres of the user's own, with the application's tables and a database for Dagster."""
-    with embedded_postgres(tmp_path / "postgres") as server:
-        server.create_database("care")
-        server.create_database("dagster")
-        make_care_tables(server.url("care"), with_sample_people=False)
+@pytest.fixture(scope="package")
+def own_postgres(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
+    """A Postgres of the user's own."""
+    with a_postgres(postgres_binaries) as server:
         yield server
 
 
-@pytest.fixture
-def own_care_url(own_postgres: EmbeddedPostgres) -> Iterator[str]:
-    """The care database of the user's own, as its owner sees it."""
-    url = postgres_url(own_postgres.url("care"))
-    yield url
-    engine_for(url).dispose()
+@pytest.fixture(scope="package")
+def twilio() -> Iterator[TwilioServer]:
+    """A Twilio of the stories' own: a system that runs on asks it for receipts while other tests count requests."""
+    with TwilioServer() as server:
+        yield server
 
 
-@pytest.fixture
-def supabase_db_url(own_care_url: str) -> str:
-    """The care database as the system sees it: migrated, and under the role with the least rights."""
-    engine = engine_for(own_care_url)
-    migrate(engine)
-    make_role(engine)
-    return as_role(own_care_url)
+@pytest.fixture(scope="package")
+def databases(own_postgres: EmbeddedPostgres) -> Iterator[tuple[str, str]]:
+    """The care database of the shared system, and Dagster's."""
+    care_url, dagster_url = own_databases(own_postgres, "shared")
+    yield care_url, dagster_url
+    engine_for(care_url).dispose()
 
 
-@pytest.fixture
-def delays() -> dict[str, str]:
-    """How long the workflows wait, where that is not as by default."""
-    return {}
-
-
-@pytest.fixture
-def system(
-    own_postgres: EmbeddedPostgres, supabase_db_url: str, twilio: TwilioServer, tmp_path: Path, delays: dict[str, str]
+@pytest.fixture(scope="package")
+def shared_system(
+    databases: tuple[str, str], twilio: TwilioServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningSystem]:
     """A system that is ready."""
-    system = RunningSystem.sequora_dev(
-        tmp_path,
-        {
-            "SUPABASE_DB_URL": supabase_db_url,
-            "DAGSTER_PG_URL": own_postgres.url("dagster"),
-            "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
-            "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
-            "TWILIO_FROM_NUMBER": "+15005550006",
-            "TWILIO_API_BASE_URL": twilio.url,
-            **delays,
-        },
-    )
-    system.start()
-    try:
+    care_url, dagster_url = databases
+    directory = tmp_path_factory.mktemp("shared")
+    with ExitStack() as stack:
+        url = as_role(care_url)
+        if PGBOUNCER:
+            url = stack.enter_context(pooler(directory / "pooler", url, password=PASSWORD))
+        system = RunningSystem.sequora_dev(directory, settings(url, dagster_url, twilio) | DELAYS)
+        stack.enter_context(system.running())
         system.wait_until_ready()
         yield system
-    finally:
-        system.stop()
+
+
+@pytest.fixture
+def system(shared_system: RunningSystem, databases: tuple[str, str]) -> Iterator[RunningSystem]:
+    """The shared system, with nothing to do but what the story brings."""
+    if shared_system.process.poll() is not None:
+        shared_system.start()
+        shared_system.wait_until_ready()
+    yield shared_system
+    care = Care(create_engine(databases[0], isolation_level="AUTOCOMMIT", poolclass=NullPool))
+    for table in APPLICATION:
+        care.rows(f"DELETE FROM {table}")
+    care.let_leases_expire()
+    eventually(lambda: care.one(UNDER_WAY) == 0, within=60, what="the end of all messages under way")
+    care.rows("DELETE FROM orchestration.notification")

@@ -30,10 +30,8 @@ def settings(care_url: str, twilio: TwilioServer) -> dict[str, str]:
 @pytest.fixture
 def dagster_dev(settings: dict[str, str], tmp_path: Path) -> Iterator[RunningSystem]:
     """A running `dagster dev`."""
-    system = RunningSystem.dagster_dev(tmp_path, settings)
-    system.start()
-    yield system
-    system.stop()
+    with RunningSystem.dagster_dev(tmp_path, settings).running() as system:
+        yield system
 
 
 @pytest.mark.usefixtures("dagster_dev")

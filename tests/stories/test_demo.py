@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from running_system import BIN
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
 
 # Of somebody's own, all of them: none may be felt.
 OWN = {

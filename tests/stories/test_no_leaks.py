@@ -4,8 +4,7 @@ import base64
 import os
 import subprocess
 import zlib
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -13,6 +12,7 @@ from uuid import uuid4
 import pytest
 from care import Care
 from leaks import Marks, in_broker, in_files, in_tables
+from least_rights import as_role
 from phones import Phones
 from running_system import BIN, ROOT, RunningSystem, eventually
 from sqlalchemy import NullPool, create_engine
@@ -29,7 +29,10 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
+from sequora_orchestration.local.twilio.server import TwilioServer
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
+from stories.own_servers import own_databases, settings
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
 
@@ -83,26 +86,50 @@ for name, level in {"urllib3": "DEBUG", "twilio": "DEBUG", "celery": "DEBUG", "s
     logging.getLogger(name).addHandler(logging.StreamHandler())
 """
 
+# `sequora timeline` of each id.
+TIMELINES = """
+import sys
+from contextlib import suppress
+from sequora_orchestration.cli.commands import main
+for id_ in sys.argv[1:]:
+    sys.argv = ["sequora", "timeline", id_]
+    with suppress(SystemExit):
+        main()
+"""
+
 
 @pytest.fixture
-def care_url(own_care_url: str) -> str:
+def databases(own_postgres: EmbeddedPostgres) -> Iterator[tuple[str, str]]:
+    """The care database of the story, and Dagster's."""
+    care_url, dagster_url = own_databases(own_postgres, "leaks")
+    yield care_url, dagster_url
+    engine_for(care_url).dispose()
+
+
+@pytest.fixture
+def care_url(databases: tuple[str, str]) -> str:
     """The care database of the story."""
-    return own_care_url
+    return databases[0]
 
 
 @pytest.fixture
-def delays(tmp_path: Path) -> dict[str, str]:
-    """Seconds instead of hours, and libraries that log all they can."""
+def system(databases: tuple[str, str], twilio: TwilioServer, tmp_path: Path) -> Iterator[RunningSystem]:
+    """A system of the story's own, with seconds instead of hours, and libraries that log all they can."""
+    care_url, dagster_url = databases
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "sitecustomize.py").write_text(TALKATIVE)
-    return {
+    delays = {
         "SEQUORA_CHECK_IN_DELAY": "1s",
         "SEQUORA_ESCALATION_DELAY": "2s",
         "SEQUORA_UNASSIGNED_GRACE": "1s",
         "SEQUORA_DOUBT_WINDOW": "4s",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(hooks), os.environ.get("PYTHONPATH")])),
     }
+    system = RunningSystem.sequora_dev(tmp_path, settings(as_role(care_url), dagster_url, twilio) | delays)
+    with system.running():
+        system.wait_until_ready()
+        yield system
 
 
 class MarkedRows:
@@ -156,13 +183,13 @@ def runs_end(dagster: Care) -> bool:
     return bool(dagster.one("SELECT count(*) = 0 FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"))
 
 
-def printed(system: RunningSystem, *command: str, may_fail: bool = False) -> str:
+def printed(system: RunningSystem, *command: str) -> str:
     """Return what a command in another terminal prints."""
     done = subprocess.run(
         [BIN / command[0], *command[1:]],
         env={**system._environment, **read_environment(system.directory / "dev")},
         cwd=ROOT,
-        check=not may_fail,
+        check=True,
         capture_output=True,
         text=True,
         timeout=60,
@@ -170,17 +197,10 @@ def printed(system: RunningSystem, *command: str, may_fail: bool = False) -> str
     return done.stdout + done.stderr
 
 
-def timelines(system: RunningSystem, care: Care, tasks: Collection[str]) -> dict[str, str]:
-    """Return what is told of these tasks, and of every episode, with all commands at once."""
+def timelines(system: RunningSystem, care: Care, tasks: Collection[str]) -> str:
+    """Return what is told of these tasks, and of every episode: all in one process, for each has to start first."""
     ids = [*tasks, *(str(row["id"]) for row in care.rows('SELECT id FROM "Episode" ORDER BY id'))]
-    with ThreadPoolExecutor(4) as pool:
-        return dict(
-            zip(
-                (f"sequora timeline {id_}" for id_ in ids),
-                pool.map(lambda id_: printed(system, "sequora", "timeline", id_, may_fail=True), ids),
-                strict=True,
-            )
-        )
+    return printed(system, "python", "-c", TIMELINES, *ids)
 
 
 def tasks_while_the_application_changes(rows: MarkedRows, care: Care, dagster: Care) -> list[str]:
@@ -208,7 +228,7 @@ def tasks_while_the_application_changes(rows: MarkedRows, care: Care, dagster: C
 
 
 def test_names_numbers_and_texts_are_left_nowhere(
-    system: RunningSystem, own_postgres: EmbeddedPostgres, care: Care, phones: Phones, tmp_path: Path
+    system: RunningSystem, databases: tuple[str, str], care: Care, phones: Phones, tmp_path: Path
 ) -> None:
     """Good, bad and failing rows of every kind; and the search finds what is there to be found."""
     rows, company = MarkedRows(care), phones.company
@@ -247,7 +267,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
         sent.append(rows.task(rows.nurse(number := rows.number())))
         phones(number).received_text()
 
-    dagster = Care(create_engine(postgres_url(own_postgres.url("dagster")), poolclass=NullPool))
+    dagster = Care(create_engine(postgres_url(databases[1]), poolclass=NullPool))
     sent += tasks_while_the_application_changes(rows, care, dagster)
 
     # Old ones, which no sensor takes up: a person does.
@@ -281,11 +301,11 @@ def test_names_numbers_and_texts_are_left_nowhere(
             "sequora resend": resending,
             "sequora status": printed(system, "sequora", "status"),
             "sequora status --json": printed(system, "sequora", "status", "--json"),
-            **timelines(system, care, [missed, sent[0], not_sent[0], not_sent[-1]]),
+            "sequora timeline": timelines(system, care, [missed, sent[0], not_sent[0], not_sent[-1]]),
         },
     }
     system.stop()
-    left["the files"] = in_files(tmp_path, but=tmp_path / "postgres")
+    left["the files"] = in_files(tmp_path, but=tmp_path / "none")
     for message in company.accepted():
         phones.expect(message)
 

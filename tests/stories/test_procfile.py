@@ -60,10 +60,8 @@ def settings(
 def production(settings: dict[str, str], tmp_path: Path) -> Iterator[RunningSystem]:
     """The processes of the Procfile."""
     honcho = [str(BIN / "honcho"), "-f", str(PROCFILE), "start"]
-    system = RunningSystem(tmp_path, honcho, settings, int(settings["SEQUORA_WEB_PORT"]))
-    system.start()
-    yield system
-    system.stop()
+    with RunningSystem(tmp_path, honcho, settings, int(settings["SEQUORA_WEB_PORT"])).running() as system:
+        yield system
 
 
 @pytest.fixture

@@ -1,39 +1,30 @@
 """The system behind a pooler in transaction mode, under the least rights: texts, and nothing given away."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psutil
 import pytest
 from care import EPISODE, NURSE_PHONE, Care
 from phones import Phones
-from pooler import PGBOUNCER, pooler
+from pooler import PGBOUNCER
 from running_system import RunningSystem, eventually
 
 from sequora_orchestration.local.twilio.server import TEST_AUTH_TOKEN
+from stories.own_servers import PASSWORD
 
 pytestmark = [
     pytest.mark.story,
     pytest.mark.timeout(240),
+    pytest.mark.xdist_group("shared system"),
     pytest.mark.skipif(PGBOUNCER is None, reason="needs PgBouncer: apt-get install pgbouncer"),
 ]
 
-PASSWORD = "correct-horse-battery-staple"
-
 
 @pytest.fixture
-def care_url(own_care_url: str) -> str:
+def care_url(databases: tuple[str, str]) -> str:
     """The care database of the story."""
-    return own_care_url
-
-
-@pytest.fixture
-def supabase_db_url(supabase_db_url: str, tmp_path: Path) -> Iterator[str]:
-    """The care database through the pooler."""
-    with pooler(tmp_path / "pooler", supabase_db_url, password=PASSWORD) as url:
-        yield url
+    return databases[0]
 
 
 def test_behind_a_transaction_pooler_everything_is_texted_once(
@@ -41,6 +32,7 @@ def test_behind_a_transaction_pooler_everything_is_texted_once(
 ) -> None:
     """One task, sixty at once, and one whose SLA has passed; and no process gives anything away meanwhile."""
     phones.patience = 20
+    before = len(system.output())
     nurse = care.a_nurse()
     task = care.a_task(nurse)
     phones(NURSE_PHONE).received_text(containing=["New HIGH task", task])
@@ -62,7 +54,7 @@ def test_behind_a_transaction_pooler_everything_is_texted_once(
     assert care.one('SELECT count(*) FROM "NotificationLog"') == 63
 
     assert_nothing_is_given_away(system)
-    assert "Traceback" not in system.output()
+    assert "Traceback" not in system.output()[before:]
 
 
 def assert_nothing_is_given_away(system: RunningSystem) -> None:

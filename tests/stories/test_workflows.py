@@ -1,5 +1,6 @@
 """Every workflow but the main one, walked through the running system with short delays, and with killed processes."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from running_system import RunningSystem, eventually
 
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(400), pytest.mark.xdist_group("shared system")]
 
 RUNS = """query Runs($key: String!, $value: String!) {
   runsOrError(filter: {tags: [{key: $key, value: $value}]}) {
@@ -30,20 +31,9 @@ STEPS = {
 
 
 @pytest.fixture
-def care_url(own_care_url: str) -> str:
+def care_url(databases: tuple[str, str]) -> str:
     """The care database of the story."""
-    return own_care_url
-
-
-@pytest.fixture
-def delays() -> dict[str, str]:
-    """Seconds instead of hours."""
-    return {
-        "SEQUORA_CHECK_IN_DELAY": "2s",
-        "SEQUORA_ESCALATION_DELAY": "5s",
-        "SEQUORA_UNASSIGNED_GRACE": "PT2S",
-        "SEQUORA_DOUBT_WINDOW": "5s",
-    }
+    return databases[0]
 
 
 def runs_about(system: RunningSystem, key: str, value: str) -> dict[str, list[tuple[str, str]]]:
@@ -61,6 +51,7 @@ def succeeded(system: RunningSystem, key: str, value: str, *jobs: str) -> bool:
     return runs_about(system, key, value) == {job: [(step, "SUCCESS") for step in STEPS[job]] for job in jobs}
 
 
+@pytest.mark.sql
 def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, phones: Phones) -> None:
     """Check-in, missed SLA with its escalation, one resolved in time, one whose nurse is not reached, and a warning."""
     phones.patience = 20
@@ -124,8 +115,8 @@ def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, 
     )
 
 
-def test_what_is_killed_under_way_is_done_once(system: RunningSystem, care: Care, phones: Phones) -> None:
-    """Alerts, escalations, check-ins and reports in hundreds, and everything killed in the middle, twice."""
+def test_what_is_killed_or_ended_under_way_is_done_once(system: RunningSystem, care: Care, phones: Phones) -> None:
+    """Alerts, escalations, check-ins and reports in hundreds; in the middle everything is killed, then told to end."""
     care.a_supervisor()
     nurse = care.a_nurse()
     for half in (0, 1):
@@ -148,7 +139,13 @@ def test_what_is_killed_under_way_is_done_once(system: RunningSystem, care: Care
             zone=zone_where_it_is_noon(datetime.now(UTC)),
         )
         assert phones.company.wait_for(reached(phones, enough), 40)
-        system.kill_everything()
+        if half == 0:
+            system.kill_everything()
+        else:
+            before = len(system.output())
+            system.stop(within=15)
+            assert system.processes() == []
+            assert not re.search("Traceback|Stack Trace", system.output()[before:])
         system.start()
         system.wait_until_ready()
         care.let_leases_expire()  # nobody is left who could hold one
@@ -167,7 +164,7 @@ def test_what_is_killed_under_way_is_done_once(system: RunningSystem, care: Care
     # A check-in whose process was killed right before its call is held for a person.
     held = care.one("SELECT count(*) FROM orchestration.notification WHERE state = 'HELD' AND kind = 'check-in'")
     assert sent == expected | {"Hi Ellen": expected["Hi Ellen"] - held}
-    # Eight threads in each of two workers, killed twice.
+    # Eight threads in each of two workers, ended twice.
     assert held <= 2 * 2 * 8
 
 
