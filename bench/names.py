@@ -18,6 +18,9 @@ FIRST_WORDS = 8
 # Of those that are read or written, so many stand in a name.
 COLUMNS = 2
 
+# What goes before every statement of ours, in the same message.
+_SETTINGS = re.compile(r"\A\s*(?:SET [^;]*;\s*)+")
+
 _STRING_OR_COMMENT = re.compile(r"[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|--[^\n]*", re.DOTALL)
 
 # In this order. A parameter in a file and the value that psycopg 2 puts in for it become the same.
@@ -48,7 +51,7 @@ def without_values(sql: str) -> str:
     sql = _STRING_OR_COMMENT.sub(lambda found: "" if found[0].startswith("--") else "?", sql)
     for pattern, replacement in _SAME:
         sql = pattern.sub(replacement, sql)
-    return sql.strip().rstrip(";").rstrip()
+    return _SETTINGS.sub("", sql).strip().rstrip(";").rstrip()
 
 
 def of_ours(sql: str) -> str:

@@ -22,7 +22,8 @@ from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
 
-SENSORS = [
+# Those without which somebody is not told.
+NOTICING = [
     new_escalation_tasks,
     new_episodes,
     due_check_ins,
@@ -31,8 +32,8 @@ SENSORS = [
     unreached_nurses,
     doubtful_texts,
     texts_without_receipt,
-    failed_runs,
 ]
+SENSORS = [*NOTICING, failed_runs]
 
 defs = Definitions(
     jobs=[

@@ -118,9 +118,10 @@ def _of_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
     if os.environ.get("DAGSTER_PG_URL"):
         # Dagster itself would try for many seconds.
         engine_for(DagsterStorageSettings.load().dagster_pg_url).connect().close()
+    names = [sensor.name for sensor in SENSORS]  # the database also knows those of older versions
     with DagsterInstance.get() as instance:
-        ticks = last_ticks(instance)
-        why_none = standstill_of(instance, good_tick_ages(instance, [sensor.name for sensor in SENSORS]))
+        ticks = {name: one for name, one in last_ticks(instance).items() if name in names}
+        why_none = standstill_of(instance, good_tick_ages(instance, names))
         records = instance.get_run_records(RunsFilter(job_name=SCANNING_JOB), limit=1)
     scan = next(
         (

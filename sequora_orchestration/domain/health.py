@@ -23,7 +23,7 @@ OLDEST_TICK = timedelta(seconds=60)
 """A tick watches for 13 s at most, and the next one begins within 15 s at most."""
 
 STANDSTILL_AFTER = timedelta(seconds=30)
-"""If no sensor at all has a good tick for so long, none will come by itself: each ticks every 5 to 20 s."""
+"""If no sensor at all has a good tick for so long, none will come by itself: a tick ends within 15 s."""
 
 DAEMON_GONE_AFTER = timedelta(seconds=45)
 """The daemon says every 30 s that it is there, or at its next turn."""

@@ -5,8 +5,8 @@ where the database is 10 ms away. Now it takes 34, and 16 of them before. What a
 own, and why that comes to the same, stands with it. A run's status, which others may change at any time, is read by the
 worker before it executes the run, as ever.
 
-Beside what is public in Dagster's base classes, these use `_engine`, `_event_to_row` and `_core_add_run`; a test counts
-the statements of a run, and fails when one of them moves.
+Beside what is public in Dagster's base classes, these use `_engine`, `_connect`, `_instance`, `_event_to_row` and
+`_core_add_run`; a test counts the statements of a run, and fails when one of them moves.
 """
 
 from collections import defaultdict
@@ -104,14 +104,14 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
             self._store_what_waits()
             super().store_event(event)
         elif self.handles_run_events_in_store_event and kind is DagsterEventType.RUN_FAILURE:
-            self._store([event])
+            self._store(event.run_id, event)
             # Its reason becomes a tag as well.
             moment = datetime_from_timestamp(event.timestamp)
             self._instance.run_storage.handle_run_event(event.run_id, event.get_dagster_event(), moment)
         elif self.handles_run_events_in_store_event and kind in EVENT_TYPE_TO_PIPELINE_RUN_STATUS:
-            self._store([event], status=EVENT_TYPE_TO_PIPELINE_RUN_STATUS[kind])
+            self._store(event.run_id, event, status=EVENT_TYPE_TO_PIPELINE_RUN_STATUS[kind])
         else:
-            self._store([event])
+            self._store(event.run_id, event)
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
         """Return a connection; what waits is written before."""
@@ -130,16 +130,27 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
 
     def _store_what_waits(self) -> None:
         for run_id in list(self._waiting):
-            with self._lock:
-                events = self._waiting.pop(run_id, [])
-            if events:
-                self._store(events)
+            self._store(run_id)
 
-    def _store(self, events: Sequence[EventLogEntry], *, status: DagsterRunStatus | None = None) -> None:
-        """Store events of one run, after those of it that wait."""
-        last = events[-1]
+    def _store(
+        self, run_id: str, event: EventLogEntry | None = None, *, status: DagsterRunStatus | None = None
+    ) -> None:
+        """Store an event of a run, after those of it that wait. These wait on if they cannot be stored."""
         with self._lock:
-            events = [*self._waiting.pop(last.run_id, []), *events]
+            waiting = self._waiting.pop(run_id, [])
+        events = [*waiting, event] if event else waiting
+        if not events:
+            return
+        try:
+            self._write(events, status)
+        except BaseException:
+            with self._lock:
+                self._waiting[run_id][:0] = waiting
+            raise
+
+    def _write(self, events: Sequence[EventLogEntry], status: DagsterRunStatus | None) -> None:
+        """Write events of one run, and the status that the last of them gives it, if it does."""
+        last = events[-1]
         rows = [self._event_to_row(event) for event in events]
         values = {name: [row[name] for row in rows] for name in rows[0]}
         if status is None:

@@ -1,7 +1,7 @@
 """Dagster's own processes, with what it has no setting for: `python -m sequora_orchestration.instance.tuned COMMAND …`.
 
-COMMAND is `dagster-daemon` or `dagster`, as one would type it. What is private of Dagster's stands here and nowhere
-else (the storage's engine aside); a test fails when a release moves it. The commands work without this, only slower.
+COMMAND is `dagster-daemon` or `dagster`, as one would type it. What is private of Dagster's processes stands here; a
+test fails when a release moves it. The commands work without this, only slower.
 """
 
 import signal

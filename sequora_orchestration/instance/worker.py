@@ -5,10 +5,7 @@ run then costs a tenth of a second instead of the seconds of a new process.
 """
 
 import os
-import signal
-import time
 from multiprocessing import Value
-from threading import Thread
 from typing import Any
 
 from celery import Celery
@@ -56,18 +53,10 @@ def write_our_lines(loglevel: int, **_: object) -> None:
 def leave_the_group(**_: object) -> None:
     """Let only the worker's first process be told to end, which waits until the runs under way have ended.
 
-    Whoever ends a whole group (`honcho`, a terminal) would otherwise break off each run in the middle of its texts. So
-    that no process is left behind, each ends when the first one is gone.
+    Whoever ends a whole group (`honcho`, a terminal) would otherwise break off each run in the middle of its texts.
+    None is left behind: Celery has the kernel kill them when the first one is gone (Linux' PR_SET_PDEATHSIG).
     """
-    first = os.getppid()
     os.setpgid(0, 0)
-
-    def end_with_the_first() -> None:
-        while os.getppid() == first:
-            time.sleep(1)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    Thread(target=end_with_the_first, daemon=True).start()
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -144,7 +144,7 @@ class Delivery:
         return [replace(one, recipient=people.get(_recipient_id(one) or "")) for one in facts]
 
     def _with_opt_outs(self, facts: Sequence[Facts]) -> list[Facts]:
-        """Read which of the recipients' numbers have opted out, and what time it is by then."""
+        """Read which of the recipients' numbers have opted out."""
         numbers = {
             one.message.id: number for one in facts if one.recipient and (number := usable(one.recipient.primary_phone))
         }
@@ -241,10 +241,11 @@ class Delivery:
         """
         if halt.reason:
             return False
-        notification, message = facts.message, self._prepared(facts, looked_at)
+        facts, message = self._prepared(facts, looked_at)
         if isinstance(message, _Message) and (wait := self.ledger.wait_of(segments(message.body))):
             time.sleep(wait)
-            message = self._prepared(facts, looked_at)
+            facts, message = self._prepared(facts, looked_at)
+        notification = facts.message
         if not isinstance(message, _Message):
             self._withhold(notification, message)
             return False
@@ -264,12 +265,12 @@ class Delivery:
         answer = self.sender.send(message.to, message.body, message.worth)
         return self._record(notification, attempt.number, answer, message.to, halt)
 
-    def _prepared(self, facts: Facts, looked_at: float) -> "_Message | Withheld":
-        """Return what to send, by what is known at this moment: a task closed since is not texted about."""
+    def _prepared(self, facts: Facts, looked_at: float) -> tuple[Facts, "_Message | Withheld"]:
+        """Return what is known at this moment, and what to send by it: a task closed since is not texted about."""
         if time.monotonic() - looked_at > LOOK_HOLDS:
             now = self.ledger.moment().now
             (facts,) = self._with_recipients(self._about([replace(facts.message, read_at=now)]))
-        return _judged(lambda known: _prepared(known, self.app_url), facts)
+        return facts, _judged(lambda known: _prepared(known, self.app_url), facts)
 
     def _withhold_opted_out(self, facts: Facts) -> None:
         """End the message of somebody whose number has replied STOP, as its kind says."""

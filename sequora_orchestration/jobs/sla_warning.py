@@ -62,6 +62,7 @@ def find_tasks_near_sla(
 ) -> Iterator[DynamicOutput[None]]:
     """Find the open tasks that come to their SLA and whose nurse has not been warned of it; a step for each follows."""
     with retried(context, delivery):
+        delivery.ledger.set_aside_what_died()  # should the sensor that does so be stopped
         if config.ids:
             claim_by_name(context, config, delivery)
             report_others(context, config, delivery)

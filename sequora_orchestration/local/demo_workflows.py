@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sequora_orchestration.local.demo_stage import Entry, Scene, Stage
 
-# Seconds instead of 24 hours and 30 minutes. An episode's sensor looks every 5 s: its check-in is seen waiting.
+# Seconds instead of 24 hours and 30 minutes. An episode's sensor looks every 2 s: its check-in is seen waiting.
 CHECK_IN_DELAY = 8
 ESCALATION_DELAY = 6
 

@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 # Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
 CONNECTIONS_PER_PROCESS = 4
 
-# Options of a connection, in seconds and milliseconds: the kernel ends it when the other side has been silent for 25 s.
+# Options of a connection, in seconds and milliseconds: the kernel ends it when the other side is silent for 20 to 25 s.
 KEEPALIVES: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,

@@ -108,14 +108,18 @@ class Claim:
 class Claims(list[Claim]):
     """What was claimed, most severe first."""
 
-    def __init__(self, claims: Iterable[Claim] = (), *, seconds: float = 0.0, more_waits: bool = False) -> None:
+    def __init__(
+        self, claims: Iterable[Claim] = (), *, seconds: float = 0.0, more_waits: bool = False, is_halted: bool = False
+    ) -> None:
         """`seconds` is for how long that has kept the database busy; the way there and back does not count.
 
-        `more_waits` if more is owed than was claimed, or may be: it waits its turn, or may not go out now.
+        `more_waits` if more is owed than was claimed, or may be: it waits its turn, or nobody asked, since nothing of
+        the kind may go out (`is_halted`).
         """
         super().__init__(claims)
         self.seconds = seconds
         self.more_waits = more_waits
+        self.is_halted = is_halted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +142,7 @@ class Attempt:
     """Whether that is because the number has replied STOP."""
 
     halted: str | None = None
-    """Why no text of this kind, or none at all, may go out now; None if it is about this text alone, or the row is no
-    longer ours."""
+    """Why no text of this kind, or none at all, may go out now, if that is so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +322,7 @@ class Ledger:
             (Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items()),
             seconds=rows[0]["seconds"],
             more_waits=rows[0]["more_waits"],
+            is_halted=rows[0]["is_halted"],
         )
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
@@ -351,7 +355,7 @@ class Ledger:
         return {row["subject_id"]: InHand(state=State(row["state"]), due_at=row["due_at"]) for row in rows}
 
     def take_up(self, claim_id: str, run_id: str) -> list[Notification]:
-        """Return what the claim still has to send, most urgent first, under a lease that begins anew."""
+        """Return what the claim still has to send, most urgent first, under a lease that is renewed where need be."""
         return self._taken_up(claim_id, run_id, lease=LEASE, counts=True)
 
     def take_up_scan(self, claim_id: str, run_id: str) -> list[Notification]:

@@ -31,9 +31,9 @@ answered AS (
 
 -- name: claim
 -- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
--- come, and those that a run which died left behind, the most severe first. Where they go :in_turn and are more than :few,
--- the most severe are claimed alone: while more severe ones are on their way, less severe ones wait, but not for a run
--- that has been silent for two seconds. A run that claims for itself (:claim_id) takes them all.
+-- come, and those that a run which died left behind, the most severe first. Where they go :in_turn and are more than
+-- :few, the most severe are claimed alone: while more severe ones are on their way, less severe ones wait, but not for a
+-- run that has been silent for two seconds. A run that claims for itself (:claim_id) takes them all.
 -- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
 -- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
 -- A row that two runs in a row have died of is claimed alone, and one that runs have failed with, each time with half as
@@ -65,12 +65,17 @@ allowed AS MATERIALIZED (
     FROM orchestration.provider
     LIMIT 1  -- there is no other row, which the planner does not know
 ),
+may AS MATERIALIZED (
+    SELECT CAST(:claim_id AS uuid) IS NOT NULL OR CASE WHEN rows IS NULL THEN has_room ELSE rows > 0 END AS ask
+    FROM allowed CROSS JOIN (SELECT has_room FROM on_its_way) AS room
+),
 abandoned AS MATERIALIZED (
     SELECT id, runs, failures, refusals, {message}
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
       AND runs < :most_runs  -- the others are about to be set aside
       AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
+      AND (SELECT ask FROM may)
     ORDER BY urgency, owed_since
     LIMIT :most
     FOR NO KEY UPDATE SKIP LOCKED
@@ -80,13 +85,10 @@ due AS MATERIALIZED (
     FROM orchestration.notification
     WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
       AND coalesce(CAST(:scheduled AS boolean), true)
+      AND (SELECT ask FROM may)
     ORDER BY urgency, due_at
     LIMIT :most
     FOR NO KEY UPDATE SKIP LOCKED
-),
-may AS MATERIALIZED (
-    SELECT CAST(:claim_id AS uuid) IS NOT NULL OR CASE WHEN rows IS NULL THEN has_room ELSE rows > 0 END AS ask
-    FROM allowed CROSS JOIN (SELECT has_room FROM on_its_way) AS room
 ),
 owed AS MATERIALIZED (
     -- Where nothing may be claimed the question is not asked.
@@ -161,7 +163,8 @@ claimed_first AS (
 SELECT claim_id::text, task_id, episode_id, severity,
        extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds,
        NOT may.ask OR (SELECT count(*) FROM owed) NOT IN (0, (SELECT count(*) FROM claimed_first))
-           OR (SELECT count(*) FROM owed) >= :most AS more_waits
+           OR (SELECT count(*) FROM owed) >= :most AS more_waits,
+       coalesce((SELECT rows FROM allowed) = 0, false) AS is_halted
 FROM may
 LEFT JOIN (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed ON true
 ORDER BY urgency, owed_since;
@@ -213,7 +216,8 @@ SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
 
 -- name: take_up
 -- A run takes up what its claim still has to send; what runs have died of before comes last. Each of its steps asks, and
--- the lease begins anew when a third of it is over. Twice: the same rows again.
+-- the lease begins anew when a third of it is over. Twice: the same rows again. A row whose lease has run out, and which
+-- another claim takes in the same moment, may be among them: whatever is done with it is guarded by the claim.
 -- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if
 -- it was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
 WITH taken_up AS (
@@ -447,7 +451,7 @@ WITH trouble AS MATERIALIZED (
            CASE WHEN {open} THEN opened_at
                 WHEN CAST(:at_once AS boolean) OR troubles + 1 >= :limit THEN orchestration.clock() END AS open_since
     FROM orchestration.provider
-    LIMIT 1  -- as above
+    LIMIT 1  -- there is no other row
     FOR UPDATE
 )
 UPDATE orchestration.provider

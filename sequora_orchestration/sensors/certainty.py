@@ -15,7 +15,7 @@ from dagster import (
 
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.sensors.watch import keep_asking, length_of_watch
+from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, slow_to_fail
 
 
 @sensor(
@@ -32,7 +32,8 @@ def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledge
         ledger.set_aside_what_died()
         return ledger.due_look_ups()
 
-    return _requested(keep_asking(look, seconds=length_of_watch(context)), "No text is in doubt.")
+    with slow_to_fail():
+        return _requested(keep_asking(look, seconds=length_of_watch(context)), "No text is in doubt.")
 
 
 @sensor(

@@ -17,7 +17,7 @@ from dagster import (
 from sequora_orchestration.jobs.steps import run_tags
 from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_ledger
 from sequora_orchestration.resources.queues import Queue
-from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch
+from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 
 # How much of a core of the database a queue's question may cost; and the one about what is recent, for nurses wait.
 SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
@@ -32,7 +32,8 @@ class LedgerResource(ConfigurableResource[Ledger]):
 
     def create_resource(self, context: InitResourceContext) -> Ledger:  # noqa: ARG002
         """Read the settings; raises SettingError."""
-        return open_ledger()
+        with slow_to_fail():
+            return open_ledger()
 
 
 def run_request(queue: Queue, claim: Claim) -> RunRequest:
@@ -70,7 +71,7 @@ class WatchOfRecent(Watch):
         """Nothing has been asked yet."""
         super().__init__(queue)
         self._recent = Pace(share=SHARE_OF_RECENT)
-        self._more_waits = False
+        self._of_everything = Claims()
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
         """Return the same."""
@@ -83,9 +84,9 @@ class WatchOfRecent(Watch):
         """
         everything = self._everything.watch(lambda: ledger.claim(self._queue), seconds=0)
         if everything is not None:
-            self._more_waits = everything.more_waits
+            self._of_everything = Claims(more_waits=everything.more_waits, is_halted=everything.is_halted)
             return everything
-        return Claims(more_waits=True) if self._more_waits else ledger.claim(self._queue, recent=True)
+        return self._of_everything if self._of_everything.more_waits else ledger.claim(self._queue, recent=True)
 
 
 def claiming_sensor(
@@ -102,7 +103,8 @@ def claiming_sensor(
         description=description,
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
-        claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
+        with slow_to_fail():
+            claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
         if claims is None:
             return SensorResult(skip_reason=SkipReason(f"Not asked for {queue.name}: it is not time for that yet."))
         if not claims:

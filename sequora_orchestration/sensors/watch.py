@@ -6,7 +6,8 @@ a question is asked hangs on what it costs, and stands here, too.
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import TypeVar
@@ -27,9 +28,11 @@ LONGEST_PAUSE = 60.0
 # Seconds. One that has no answer by then never gets one: its connection is lost, or it waits for a lock.
 LOST_AFTER = 60.0
 
+# Seconds that a tick which fails takes at least: another one follows it at once, and each fills a row and a log.
+PAUSE_AFTER_AN_ERROR = 5.0
+
 # Seconds that a tick watches, drawn anew each time so that sensors do not all end at once. Dagster gives a tick 60 s.
 WATCH_BETWEEN = (7.0, 13.0)
-
 
 # Set when this process is told to end: whoever watches returns at once, and asks nothing more.
 ENDING = Event()
@@ -84,9 +87,10 @@ class Pace:
             answer = question()
             cost, self._cost_before = min(answer.seconds, self._cost_before), answer.seconds
             if not answer:
-                # What waits its turn must have it as soon as what goes before is sent: that is worth its price.
                 dear = max(self.pause, min(cost * (1 / self.share - 1), LONGEST_PAUSE))
-                self._not_before = self.clock() + (PAUSE if answer.more_waits else dear)
+                # What waits its turn must have it as soon as what goes before is sent: that is worth its price.
+                waits_its_turn = answer.more_waits and not answer.is_halted
+                self._not_before = self.clock() + (PAUSE if waits_its_turn else dear)
             return answer
         finally:
             if self._turn is turn:
@@ -94,12 +98,27 @@ class Pace:
             turn.release()
 
     def watch(self, question: Callable[[], Claims], *, seconds: float) -> Claims | None:
-        """Ask until there is an answer, or the time is over; return None if it never was the question's turn."""
+        """Ask until there is an answer, or the time is over; return None if it never was the question's turn.
+
+        The time is waited for to its end in any case: another tick follows this one at once.
+        """
         until = self.clock() + seconds
         answer = None
         while not answer and (asked := self.ask(question, until=until)) is not None:
             answer = asked
+        if not answer:
+            self.sleep(max(until - self.clock(), 0))
         return answer
+
+
+@contextmanager
+def slow_to_fail() -> Iterator[None]:
+    """Let an error be raised only after a pause."""
+    try:
+        yield
+    except Exception:
+        ENDING.wait(PAUSE_AFTER_AN_ERROR)
+        raise
 
 
 def keep_asking(question: Callable[[], Sequence[T]], *, seconds: float) -> Sequence[T]:

@@ -99,6 +99,10 @@ def test_a_service_that_does_not_take_it_stops_nothing(
     assert "a-secret" not in line
 
 
+# One that nurses wait for.
+SENSOR = "new_escalation_tasks"
+
+
 @pytest.mark.usefixtures("environment", "stopped_clock")
 def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     care: Care, ledger: Ledger, dagster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -109,24 +113,24 @@ def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
     monkeypatch.setenv("SEQUORA_BROKER_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("SEQUORA_CODE_PORT", str(free_port()))
-    signs = vital_signs(["a_sensor"])
-    assert (signs.oldest_due, signs.pace, signs.last_scan, signs.ticks) == (None, AT_ONCE, None, {"a_sensor": None})
+    signs = vital_signs([SENSOR])
+    assert (signs.oldest_due, signs.pace, signs.last_scan, signs.ticks) == (None, AT_ONCE, None, {SENSOR: None})
     assert signs.standstill
     assert "the daemon is not there" in signs.standstill.why
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
     ledger.claim(NEW_TASKS)
     care.it_is(NOW + OLDEST_DUE + timedelta(seconds=1))
     with DagsterInstance.get() as instance:
-        a_tick(instance, "a_sensor", seconds_ago=7)
+        a_tick(instance, SENSOR, seconds_ago=7)
         instance.report_runless_asset_event(AssetMaterialization(SLA_SCAN))
-    signs = vital_signs(["a_sensor"])
+    signs = vital_signs([SENSOR])
     assert signs.oldest_due == OLDEST_DUE.total_seconds() + 1
     assert signs.last_scan is not None
     assert signs.last_scan < 60
-    assert 7 <= (signs.ticks["a_sensor"] or 0) < 60
+    assert 7 <= (signs.ticks[SENSOR] or 0) < 60
     assert signs.standstill is None
     ledger.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
-    assert vital_signs(["a_sensor"]).oldest_due is None
+    assert vital_signs([SENSOR]).oldest_due is None
 
 
 def heartbeat(**environment: str) -> subprocess.Popen[str]:

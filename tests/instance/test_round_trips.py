@@ -33,7 +33,8 @@ from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
 from dagster._time import datetime_from_timestamp
 from phones import Phones
 from pooler import PGBOUNCER, pooler
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import ProgrammingError
 from ticks import a_tick
 
 from sequora_orchestration.instance import round_trips
@@ -398,13 +399,41 @@ def test_what_waits_is_written_at_the_end(home: Path, plain: DagsterInstance) ->
     assert len(plain.all_logs(run.run_id)) == 1
 
 
+def test_what_waits_is_not_lost_with_a_write_that_fails(
+    instance: DagsterInstance, pooled: PooledEngine, dagster_url: str
+) -> None:
+    """Only the event that could not be written is, as with Dagster's own storage."""
+    run = instance.create_run_for_job(looks)
+    _report(instance, run, DagsterEventType.LOGS_CAPTURED)
+    with closing(psycopg2.connect(dagster_url)) as other, other.cursor() as cursor:
+        cursor.execute("ALTER TABLE event_logs RENAME TO elsewhere")
+        other.commit()
+        pooled.engine.dispose()
+        with pytest.raises(ProgrammingError):
+            _report(instance, run, DagsterEventType.ENGINE_EVENT)
+        cursor.execute("ALTER TABLE elsewhere RENAME TO event_logs")
+        other.commit()
+    _report(instance, run, DagsterEventType.ENGINE_EVENT)
+    kinds = [entry.dagster_event_type for entry in instance.all_logs(run.run_id)]
+    assert kinds[-2:] == [DagsterEventType.LOGS_CAPTURED, DagsterEventType.ENGINE_EVENT]
+
+
 # --- commits ----------------------------------------------------------------------------------------------------------
 
 
+def let_commits_wait_for_the_disk(dagster_url: str) -> None:
+    """Give the database what is the default of every server but the tests' own."""
+    with closing(psycopg2.connect(dagster_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {make_url(dagster_url).database} SET synchronous_commit = on")
+        connection.commit()
+
+
 def test_no_commit_waits_for_the_disk_and_nothing_is_left_on_the_connection(
-    instance: DagsterInstance, pooled: PooledEngine
+    instance: DagsterInstance, pooled: PooledEngine, dagster_url: str
 ) -> None:
     """What a session would be set to, another client of a transaction pooler might get."""
+    let_commits_wait_for_the_disk(dagster_url)
+    pooled.engine.dispose()
     with pooled.engine.connect() as connection:
         connection.execute(
             text("ALTER TABLE run_tags ADD synchronous text DEFAULT current_setting('synchronous_commit')")
@@ -421,6 +450,7 @@ def test_a_transaction_pooler_before_dagster_s_database_changes_nothing(
     home: Path, plain: DagsterInstance, dagster_url: str, tmp_path: Path
 ) -> None:
     """Runs are written as ever, and whoever gets the connection next waits for the disk as ever."""
+    let_commits_wait_for_the_disk(dagster_url)
     with pooler(tmp_path / "pooler", dagster_url, password="correct-horse") as url:
         storage = yaml.safe_load((home / "dagster.yaml").read_text("utf-8"))["storage"]
         storage["custom"]["config"]["postgres_url"] = url

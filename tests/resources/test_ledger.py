@@ -89,7 +89,7 @@ def test_while_nothing_may_be_claimed_the_question_is_not_asked(care: Care, ledg
     ledger.pause(NEW_TASKS.kind, Operator(who="somebody", why="a reason"))
     claims = ledger.claim(NEW_TASKS)
     assert not claims
-    assert claims.more_waits
+    assert (claims.more_waits, claims.is_halted) == (True, True)
 
 
 def test_a_claim_says_for_how_long_it_kept_the_database_busy(care: Care, ledger: Ledger) -> None:

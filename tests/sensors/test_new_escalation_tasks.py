@@ -92,7 +92,7 @@ def test_while_more_waits_than_can_go_out_a_recent_task_goes_before_no_older_and
         care.rows("UPDATE orchestration.notification SET claimed_at = claimed_at - interval '3 seconds'")
         found.append(set(found_soon()))
     assert found == [set(older[:FEW]), set(older[FEW:]), {recent}, set(), set()]
-    assert not WATCH._more_waits
+    assert not WATCH._of_everything.more_waits
 
 
 def test_a_task_becomes_a_run_with_ids_and_tags(care: Care) -> None:

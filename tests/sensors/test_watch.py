@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from sequora_orchestration.resources.ledger import Claim, Claims
 from sequora_orchestration.sensors.watch import (
     ENDING,
+    LONG_PAUSE,
     LONGEST_PAUSE,
     LOST_AFTER,
     PAUSE,
+    PAUSE_AFTER_AN_ERROR,
     WATCH_BETWEEN,
     Pace,
     QuestionLostError,
     length_of_watch,
+    slow_to_fail,
 )
 
 A_TASK = Claim(id="a task", subjects=[])
@@ -36,9 +39,9 @@ class Time:
         """Let the time pass."""
         self.now += seconds
 
-    def pace(self, share: float = 0.1) -> Pace:
+    def pace(self, share: float = 0.1, *, pause: float = PAUSE) -> Pace:
         """Return a pace that goes by this clock."""
-        return Pace(share=share, clock=lambda: self.now, sleep=self.sleep)
+        return Pace(share=share, pause=pause, clock=lambda: self.now, sleep=self.sleep)
 
     def question(self, *answers: Claim | None, takes: float = 0.0) -> Callable[[], Claims]:
         """Return a question that takes so many seconds; after the last of its answers it finds nothing."""
@@ -244,3 +247,37 @@ def test_an_error_of_the_question_is_never_taken_for_nothing_found() -> None:
     with pytest.raises(ConnectionError, match="the database is away"):
         pace.watch(ask, seconds=10)
     assert pace.watch(time.question(A_TASK), seconds=0) == [A_TASK]
+
+
+def test_a_tick_that_has_nothing_to_ask_yet_lasts_as_long_as_any() -> None:
+    """Another one follows it at once: a dear question must not become a storm of ticks."""
+    time = Time()
+    pace, question = time.pace(1 / 20), time.question(takes=7)
+    pace.watch(question, seconds=0)
+    time.sleep(PAUSE)
+    pace.watch(question, seconds=0)
+    began = time.now
+    assert pace.watch(question, seconds=10) is None
+    assert time.now == pytest.approx(began + 10)
+
+
+def test_while_nothing_may_go_out_it_is_asked_no_faster_than_ever() -> None:
+    """For as long as an operator's pause or an outage of the phone company lasts."""
+    time = Time()
+
+    def ask() -> Claims:
+        time.asked.append(time.now)
+        return Claims(more_waits=True, is_halted=True)
+
+    time.pace(pause=LONG_PAUSE).watch(ask, seconds=20)
+    assert time.pauses == pytest.approx([LONG_PAUSE] * (len(time.asked) - 1))
+    assert len(time.asked) > 5
+
+
+def test_a_tick_that_fails_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fills a row and a log, and another one follows at once."""
+    paused: list[float] = []
+    monkeypatch.setattr(ENDING, "wait", paused.append)
+    with pytest.raises(ConnectionError), slow_to_fail():
+        raise ConnectionError("the database is away")
+    assert paused == [PAUSE_AFTER_AN_ERROR]
