@@ -410,12 +410,12 @@ def test_what_waits_is_not_lost_with_a_write_that_fails(
         other.commit()
         pooled.engine.dispose()
         with pytest.raises(ProgrammingError):
-            _report(instance, run, DagsterEventType.ENGINE_EVENT)
+            _report(instance, run, DagsterEventType.STEP_START)
         cursor.execute("ALTER TABLE elsewhere RENAME TO event_logs")
         other.commit()
-    _report(instance, run, DagsterEventType.ENGINE_EVENT)
+    _report(instance, run, DagsterEventType.STEP_START)
     kinds = [entry.dagster_event_type for entry in instance.all_logs(run.run_id)]
-    assert kinds[-2:] == [DagsterEventType.LOGS_CAPTURED, DagsterEventType.ENGINE_EVENT]
+    assert kinds[-2:] == [DagsterEventType.LOGS_CAPTURED, DagsterEventType.STEP_START]
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------
