@@ -13,8 +13,8 @@ from sqlalchemy import Engine, create_engine, text
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres
 from sequora_orchestration.settings import postgres_url
 
-# Nothing of it matters to a server that nobody kills and whose data nobody keeps: whatever waits for a disk, and the tidying
-# of databases that are gone a second later, which would also gather statistics where a test has none.
+# Nothing of it matters to a server that nobody kills and whose data nobody keeps: whatever waits for a disk, and the
+# tidying of databases that are gone a second later, which would also gather statistics where a test has none.
 SPARED = ("fsync", "full_page_writes", "autovacuum")
 
 # Where files are memory, with so many bytes free: there databases are cloned with a tenth of the effort.
