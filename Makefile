@@ -14,9 +14,9 @@ demo: $(READY)  ## each workflow once, on an embedded system
 dev: $(READY)  ## the whole system until Ctrl-C
 	exec $(BIN)/sequora dev
 
-# Two at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own. Another server than the
+# Three at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own. Another server than the
 # embedded one is named by where its programs are: POSTGRES=/usr/lib/postgresql/15/bin, for instance.
-PYTEST = $(BIN)/pytest -n 2 --dist loadgroup $(if $(POSTGRES),--postgres=$(POSTGRES)) $(ARGS)
+PYTEST = $(BIN)/pytest -n 3 --dist loadgroup $(if $(POSTGRES),--postgres=$(POSTGRES)) $(ARGS)
 test: $(READY)  ## ARGS="-m 'not story'" leaves the whole-system stories out
 	$(PYTEST)
 

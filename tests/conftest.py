@@ -37,12 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="leave nothing out, and try more examples; takes long")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what the kind of server may matter to: whatever uses it. Stories, which take long, say so themselves."""
-    for item in items:
-        if "postgres" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("story"):
-            item.add_marker("sql")
+    """Leave out what is for the night."""
     if not config.getoption("--nightly"):
         left_out = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=left_out)

@@ -49,20 +49,16 @@ from sequora_orchestration.settings import postgres_url
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
 
-# Of the database, which is of the kind that is tested on.
-FAULTS_OF_THE_DATABASE: dict[str, Fault] = {
+FAULTS: dict[str, Fault] = {
     "a database that crashes and recovers": database_crashed,
     "a database that takes no writes": database_read_only,
     "a database that cuts all connections and has none left": no_connection_left,
-}
-
-OTHER_FAULTS: dict[str, Fault] = {
     "a phone company that refuses connections": connections_refused,
     "a full disk under Dagster's database": disk_full,
 }
 
-# These are among what the storm draws at random.
-FAULTS_OF_A_STORM: dict[str, Fault] = {
+# These are also among what the storm draws at random.
+NIGHTLY_FAULTS: dict[str, Fault] = {
     "a killed daemon, and a killed code server": killed("dagster-daemon", "api grpc"),
     "a database that is away for half a minute": database_away,
     "a broker that is emptied": broker_emptied,
@@ -147,9 +143,8 @@ def set_aside(status: Any, texts: Texts) -> list[Any]:
 @pytest.mark.parametrize(
     "fault",
     [
-        *(pytest.param(fault, id=name, marks=pytest.mark.sql) for name, fault in FAULTS_OF_THE_DATABASE.items()),
-        *(pytest.param(fault, id=name) for name, fault in OTHER_FAULTS.items()),
-        *(pytest.param(fault, id=name, marks=pytest.mark.nightly) for name, fault in FAULTS_OF_A_STORM.items()),
+        *(pytest.param(fault, id=name) for name, fault in FAULTS.items()),
+        *(pytest.param(fault, id=name, marks=pytest.mark.nightly) for name, fault in NIGHTLY_FAULTS.items()),
     ],
 )
 def test_in_spite_of_it_each_text_goes_out_once(stage: Stage, fault: Fault) -> None:

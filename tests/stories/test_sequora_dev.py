@@ -68,7 +68,6 @@ def all_settled(care: Care, tasks: list[str]) -> bool:
     return bool(settled == len(tasks))
 
 
-@pytest.mark.sql
 def test_tasks_are_texted_once_whatever_their_row_and_their_time(
     system: RunningSystem, care: Care, care_url: str, phones: Phones
 ) -> None:

@@ -51,7 +51,6 @@ def succeeded(system: RunningSystem, key: str, value: str, *jobs: str) -> bool:
     return runs_about(system, key, value) == {job: [(step, "SUCCESS") for step in STEPS[job]] for job in jobs}
 
 
-@pytest.mark.sql
 def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, phones: Phones) -> None:
     """Check-in, missed SLA with its escalation, one resolved in time, one whose nurse is not reached, and a warning."""
     phones.patience = 20
