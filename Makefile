@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test test-nightly lint format bench bench-scale storm units settings-page lock audit pictures clean
+.PHONY: demo dev test test-sql test-nightly lint format bench bench-scale storm units settings-page lock audit pictures clean
 
 demo: $(READY)  ## each workflow once, on an embedded system
 	$(BIN)/sequora demo
@@ -19,6 +19,9 @@ dev: $(READY)  ## the whole system until Ctrl-C
 PYTEST = $(BIN)/pytest -n 3 --dist loadgroup $(if $(POSTGRES),--postgres=$(POSTGRES)) $(ARGS)
 test: $(READY)  ## ARGS="-m 'not story'" leaves the whole-system stories out
 	$(PYTEST)
+
+test-sql: $(READY)  ## those nearest to our SQL, in one process
+	$(BIN)/pytest $(if $(POSTGRES),--postgres=$(POSTGRES)) tests/resources tests/migrations tests/jobs/test_sla_rules.py
 
 test-nightly: $(READY)  ## leaves nothing out: each fault by itself, and many more examples
 	$(PYTEST) --nightly

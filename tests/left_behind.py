@@ -76,23 +76,23 @@ def marked(name: str, value: str) -> list[psutil.Process]:
     return list(found)
 
 
-def end(processes: list[psutil.Process], *, within: float) -> None:
-    """Ask processes to end, and kill those that have not after so many seconds."""
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill processes, and wait until they are gone."""
     for process in processes:
         with suppress(psutil.Error):
-            process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=within)
-    for process in left:
-        with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(left, timeout=within)
+    psutil.wait_procs(processes, timeout=5)
 
 
 def main(mark: str) -> None:
     """Wait until nobody can write to this process any more, then end what has the mark."""
     sys.stdin.read()
     while processes := marked(MARK, mark):
-        end(processes, within=TO_END)
+        # Asked first: a Postgres that is killed leaves shared memory behind.
+        for process in processes:
+            with suppress(psutil.Error):
+                process.terminate()
+        kill(psutil.wait_procs(processes, timeout=TO_END)[1])
 
 
 if __name__ == "__main__":

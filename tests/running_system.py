@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import requests
-from left_behind import end, marked
+from left_behind import kill, marked
 
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.ports import free_port
@@ -62,13 +62,13 @@ class RunningSystem:
 
     @contextmanager
     def running(self) -> Iterator["RunningSystem"]:
-        """Run the command for as long as the block runs. Whatever happens, none of its processes stays."""
+        """Run the command for as long as the block runs; then, whatever has happened, kill all of its processes."""
+        self.start()
         try:
-            self.start()
             yield self
-            self.stop()
         finally:
-            end(marked(MARK, str(self.directory)), within=5)
+            kill(marked(MARK, str(self.directory)))
+            self.process.wait()
 
     def start(self) -> None:
         """Run the command."""

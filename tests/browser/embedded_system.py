@@ -51,3 +51,4 @@ def embedded_system(directory: Path) -> Iterator[EmbeddedSystem]:
         engine = engine_for(postgres_url(environment["SUPABASE_DB_URL"]))
         yield EmbeddedSystem(system.web, environment["TWILIO_API_BASE_URL"], Care(engine), system)
         engine.dispose()
+        system.stop()

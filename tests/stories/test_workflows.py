@@ -114,57 +114,72 @@ def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, 
     )
 
 
-def test_what_is_killed_or_ended_under_way_is_done_once(system: RunningSystem, care: Care, phones: Phones) -> None:
-    """Alerts, escalations, check-ins and reports in hundreds; in the middle everything is killed, then told to end."""
+def test_what_is_killed_under_way_is_done_once(system: RunningSystem, care: Care, phones: Phones) -> None:
+    """Alerts, escalations, check-ins and reports in hundreds, and everything killed in the middle."""
     care.a_supervisor()
     nurse = care.a_nurse()
-    for half in (0, 1):
-        enough = len(phones.company.accepted()) + 100
-        care.rows(
-            """INSERT INTO "EscalationTask" (severity, assigned_to_user_id, sla_due_at, episode_id)
-               SELECT 'HIGH', CASE WHEN number % 5 > 0 THEN CAST(:nurse AS uuid) END, now(), :episode
-               FROM generate_series(1, 60) AS number""",
-            nurse=nurse,
-            episode=EPISODE,
-        )
-        care.rows(
-            """WITH patient AS (
-                   INSERT INTO "Patient" (first_name, primary_phone, timezone)
-                   SELECT 'Ellen', '+1202556' || (1000 + number + 60 * :half), :zone
-                   FROM generate_series(1, 60) AS number RETURNING id
-               )
-               INSERT INTO "Episode" (patient_id) SELECT id FROM patient""",
-            half=half,
-            zone=zone_where_it_is_noon(datetime.now(UTC)),
-        )
-        assert phones.company.wait_for(reached(phones, enough), 40)
-        if half == 0:
-            system.kill_everything()
-        else:
-            before = len(system.output())
-            system.stop(within=15)
-            assert system.processes() == []
-            assert not re.search("Traceback|Stack Trace", system.output()[before:])
-        system.start()
-        system.wait_until_ready()
-        care.let_leases_expire()  # nobody is left who could hold one
+    tasks(care, nurse, 80)
+    care.rows(
+        """WITH patient AS (
+               INSERT INTO "Patient" (first_name, primary_phone, timezone)
+               SELECT 'Ellen', '+1202556' || (1000 + number), :zone
+               FROM generate_series(1, 80) AS number RETURNING id
+           )
+           INSERT INTO "Episode" (patient_id) SELECT id FROM patient""",
+        zone=zone_where_it_is_noon(datetime.now(UTC)),
+    )
+    assert phones.company.wait_for(reached(phones, 130), 40)
+    system.kill_everything()
+    system.start()
+    system.wait_until_ready()
+    care.let_leases_expire()  # nobody is left who could hold one
 
-    # Of 120 tasks 96 have a nurse: she is told of it and of its missed SLA. All are escalated; of the others the
-    # supervisor is told as well that nobody is assigned. And there are 120 check-ins.
-    expected = {"New HIGH": 96, "SLA missed": 96, "ESCALATION": 120, "Nobody is assigned": 24, "Hi Ellen": 120}
+    # Of 80 tasks 64 have a nurse: she is told of it and of its missed SLA. All are escalated; of the others the
+    # supervisor is told as well that nobody is assigned. And there are 80 check-ins.
+    expected = {"New HIGH": 64, "SLA missed": 64, "ESCALATION": 80, "Nobody is assigned": 16, "Hi Ellen": 80}
     settled = "SELECT count(*) FROM orchestration.notification WHERE state IN ('SENT', 'DELIVERED', 'HELD')"
     eventually(lambda: care.one(settled) == sum(expected.values()), within=150, what="everything sent or held")
-    texts = phones.company.accepted()
-    for text in texts:
-        phones.expect(text)
-    told = Counter((text.to, beginning(text.body, expected), text.body.rsplit("/", 1)[-1]) for text in texts)
+    told = told_of(phones, expected)
     assert set(told.values()) == {1}
     sent = Counter(start for _, start, _ in told)
     # A check-in whose process was killed right before its call is held for a person.
     held = care.one("SELECT count(*) FROM orchestration.notification WHERE state = 'HELD' AND kind = 'check-in'")
     assert sent == expected | {"Hi Ellen": expected["Hi Ellen"] - held}
-    # Eight threads in each of two workers, ended twice.
-    assert held <= 2 * 2 * 8
+    # Eight threads in each of two workers.
+    assert held <= 2 * 8
+
+
+def test_told_to_end_under_way_it_does_so_soon_and_without_a_trace(
+    system: RunningSystem, care: Care, phones: Phones
+) -> None:
+    """Nothing that it has started stays, and nobody is texted twice."""
+    tasks(care, care.a_nurse(), 80)
+    assert phones.company.wait_for(reached(phones, 30), 40)
+    before = len(system.output())
+    system.stop(within=15)
+    assert system.processes() == []
+    assert not re.search("Traceback|Stack Trace", system.output()[before:])
+    assert set(told_of(phones, ["New HIGH", "SLA missed"]).values()) == {1}
+
+
+def tasks(care: Care, nurse: str, count: int) -> None:
+    """Insert many tasks whose SLA is missed; each fifth is nobody's."""
+    care.rows(
+        """INSERT INTO "EscalationTask" (severity, assigned_to_user_id, sla_due_at, episode_id)
+           SELECT 'HIGH', CASE WHEN number % 5 > 0 THEN CAST(:nurse AS uuid) END, now(), :episode
+           FROM generate_series(1, :count) AS number""",
+        nurse=nurse,
+        episode=EPISODE,
+        count=count,
+    )
+
+
+def told_of(phones: Phones, beginnings: Iterable[str]) -> Counter[tuple[str, str, str]]:
+    """Count the accepted texts by number, beginning and task, and claim them all."""
+    texts = phones.company.accepted()
+    for text in texts:
+        phones.expect(text)
+    return Counter((text.to, beginning(text.body, beginnings), text.body.rsplit("/", 1)[-1]) for text in texts)
 
 
 def reached(phones: Phones, count: int) -> Callable[[], bool]:
