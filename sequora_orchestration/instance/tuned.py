@@ -35,19 +35,24 @@ def turn_often() -> None:
 
 def tune_daemon() -> None:
     """Let it find the code server soon, whichever of the two starts last, and end when its ticks have ended."""
-    from dagster._daemon.daemon import SensorDaemon  # noqa: PLC0415  # the code server needs none of these
+    from dagster._daemon.controller import (  # noqa: PLC0415  # the code server needs none of these
+        DagsterDaemonController,
+    )
+    from dagster._daemon.daemon import SensorDaemon  # noqa: PLC0415
     from dagster._grpc import server_watcher  # noqa: PLC0415
 
     server_watcher.ERROR_RECOVERY_INTERVAL = SECOND_TRY
-    end_as_before = SensorDaemon.__exit__
+    end_as_before = DagsterDaemonController.__exit__
 
-    def end(daemon: SensorDaemon, *why: Any) -> None:
-        # Dagster closes the threads that hand in runs first: a tick that finds something then could not hand it in.
-        if daemon._threadpool_executor:  # noqa: SLF001
-            daemon._threadpool_executor.shutdown()  # noqa: SLF001
-        end_as_before(daemon, *why)  # type: ignore[no-untyped-call]
+    def end(controller: DagsterDaemonController, *why: Any) -> None:
+        # What comes next in Dagster forgets where the code is, and closes the threads that hand in runs: a tick that
+        # has found something could not hand it in. So the ticks under way are waited for here.
+        end_as_before(controller, *why)
+        for daemon in controller.daemons:
+            if isinstance(daemon, SensorDaemon) and daemon._threadpool_executor:  # noqa: SLF001
+                daemon._threadpool_executor.shutdown()  # noqa: SLF001
 
-    SensorDaemon.__exit__ = end  # type: ignore[method-assign]
+    DagsterDaemonController.__exit__ = end  # type: ignore[method-assign]
 
 
 def tune_code_server() -> None:

@@ -1,14 +1,18 @@
 """What is private of Dagster's daemon, and changed: each fails when a release moves it."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from dagster import DagsterExecutionInterruptedError
+from dagster import DagsterExecutionInterruptedError, DagsterInstance
 from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster._daemon.controller import DagsterDaemonController, daemon_controller_from_instance
 from dagster._daemon.daemon import SensorDaemon
 from dagster._grpc import server_watcher
 from dagster._grpc.client import DagsterGrpcClient
@@ -20,10 +24,10 @@ from sequora_orchestration.instance.tuned import tune_daemon
 @pytest.fixture
 def _tuned() -> Iterator[None]:
     """A daemon as ours, for the length of a test."""
-    before = server_watcher.ERROR_RECOVERY_INTERVAL, SensorDaemon.__exit__
+    before = server_watcher.ERROR_RECOVERY_INTERVAL, DagsterDaemonController.__exit__
     tune_daemon()
     yield
-    server_watcher.ERROR_RECOVERY_INTERVAL, SensorDaemon.__exit__ = before  # type: ignore[method-assign]
+    server_watcher.ERROR_RECOVERY_INTERVAL, DagsterDaemonController.__exit__ = before  # type: ignore[method-assign]
 
 
 @pytest.mark.usefixtures("_tuned")
@@ -57,29 +61,38 @@ class _AlwaysThere(DagsterGrpcClient):
 
 
 @pytest.mark.usefixtures("_tuned")
-def test_a_tick_that_is_under_way_when_the_daemon_ends_hands_in_its_runs() -> None:
-    """Dagster itself closes the threads that hand them in before those that tick, and logs a trace."""
+def test_a_tick_that_is_under_way_when_the_daemon_ends_hands_in_its_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Dagster itself forgets where the code is, and closes the threads that hand them in, and logs a trace."""
     daemon = SensorDaemon({"use_threads": True, "num_workers": 1, "num_submit_workers": 1})
     ticking, submitting = daemon._threadpool_executor, daemon._submit_threadpool_executor
     assert ticking
     assert submitting
-    is_ending = Event()
+    is_ending, is_forgotten = Event(), Event()
 
-    def tick() -> str:
+    def tick() -> tuple[str, bool]:
         is_ending.wait()
-        return str(submitting.submit(lambda: "handed in").result())  # type: ignore[no-untyped-call]
+        handed_in = submitting.submit(lambda: "handed in").result()  # type: ignore[no-untyped-call]
+        return handed_in, is_forgotten.is_set()
 
-    under_way = ticking.submit(tick)  # type: ignore[no-untyped-call]
-    daemon_ends = ticking.shutdown
+    def first(happens: Event, then: Callable[..., None]) -> Callable[..., None]:
+        def both(*arguments: Any, **options: Any) -> None:
+            happens.set()
+            then(*arguments, **options)
 
-    def ends(*arguments: Any, **options: Any) -> None:
-        is_ending.set()
-        daemon_ends(*arguments, **options)
+        return both
 
-    ticking.shutdown = ends  # type: ignore[method-assign]
-    with daemon:
-        pass
-    assert under_way.result() == "handed in"
+    monkeypatch.setattr(WorkspaceProcessContext, "__exit__", first(is_forgotten, WorkspaceProcessContext.__exit__))
+    monkeypatch.setattr(ticking, "shutdown", first(is_ending, ticking.shutdown))
+    with (
+        DagsterInstance.local_temp(str(tmp_path)) as instance,
+        daemon_controller_from_instance(
+            instance, EmptyWorkspaceTarget(), gen_daemons=lambda _: iter([daemon]), error_interval_seconds=1
+        ),
+    ):
+        under_way = ticking.submit(tick)  # type: ignore[no-untyped-call]
+    assert under_way.result() == ("handed in", False)
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, DagsterExecutionInterruptedError])

@@ -14,6 +14,7 @@ from dagster import (
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.resources.ledger import BATCH, FEW
+from sequora_orchestration.sensors import watch
 from sequora_orchestration.sensors.claiming import LedgerResource
 from sequora_orchestration.sensors.new_escalation_tasks import WATCH, new_escalation_tasks
 
@@ -22,8 +23,9 @@ pytestmark = pytest.mark.usefixtures("environment")
 
 @pytest.fixture(autouse=True)
 def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a tick ask once instead of for seconds."""
+    """Let a tick ask once instead of for seconds, and fail at once."""
     monkeypatch.setattr(WATCH, "alone", 0.0)
+    monkeypatch.setattr(watch, "PAUSE_AFTER_AN_ERROR", 0.0)
 
 
 def tick() -> tuple[list[RunRequest], str | None]:

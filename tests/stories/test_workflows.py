@@ -158,7 +158,8 @@ def test_told_to_end_under_way_it_does_so_soon_and_without_a_trace(
     before = len(system.output())
     system.stop(within=15)
     assert system.processes() == []
-    assert not re.search("Traceback|Stack Trace", system.output()[before:])
+    said = system.output()[before:]
+    assert not re.search("Traceback|Stack Trace", said), said
     assert set(told_of(phones, ["New HIGH", "SLA missed"]).values()) == {1}
 
 
