@@ -95,6 +95,10 @@ class RunningSystem:
         """Return what it has printed since its start."""
         return self.log.read_bytes()[self.started_at :].decode(errors="replace")
 
+    def traces_of_the_worker(self, said: str) -> list[str]:
+        """Return the lines of what was said with which the worker begins to show a stack trace."""
+        return [line for line in said.splitlines() if "worker" in line.partition("|")[0] and "Traceback" in line]
+
     def processes(self, word: str = "") -> list[psutil.Process]:
         """Return its processes, or those with a word in their command line."""
         directory = str(self.directory / "dev")
