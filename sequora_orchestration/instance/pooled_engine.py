@@ -14,9 +14,13 @@ from typing import Any
 
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.pool import QueuePool
 
-from sequora_orchestration.resources.database import KEEPALIVES, WHATEVER_THE_DEFAULTS, replace_ended_connections
+from sequora_orchestration.resources.database import (
+    KEEPALIVES,
+    POOLED,
+    WHATEVER_THE_DEFAULTS,
+    replace_ended_connections,
+)
 
 CONNECTIONS_PER_PROCESS = 8
 
@@ -77,14 +81,10 @@ def _engine_of(url: str, _process: int) -> PooledEngine:
     """Return a process's engine; keyed by process, for a connection must not be shared over a fork."""
     engine = create_pg_engine(
         url,
-        isolation_level="AUTOCOMMIT",
-        poolclass=QueuePool,
         pool_size=CONNECTIONS_PER_PROCESS,
         max_overflow=CONNECTIONS_PER_PROCESS,
-        pool_use_lifo=True,
-        pool_recycle=300,
-        hide_parameters=True,
         connect_args={"application_name": "sequora-dagster", "connect_timeout": 10, **KEEPALIVES},
+        **POOLED,
     )
     last_answer = LastAnswer()
 

@@ -29,6 +29,16 @@ KEEPALIVES: dict[str, Any] = {
 }
 
 
+# What every pooled engine of ours is made with.
+POOLED: dict[str, Any] = {
+    "isolation_level": "AUTOCOMMIT",
+    "poolclass": QueuePool,
+    "pool_use_lifo": True,
+    "pool_recycle": 300,
+    "hide_parameters": True,
+}
+
+
 def engine_for(url: str) -> Engine:
     """Return this process's engine for `url`; nothing is connected before the first use.
 
@@ -43,14 +53,10 @@ def _engine(url: str, _process: int) -> Engine:
     """Return a new engine; keyed by process, for a connection must not be shared over a fork."""
     engine = create_engine(
         url,
-        isolation_level="AUTOCOMMIT",
-        poolclass=QueuePool,
         pool_size=CONNECTIONS_PER_PROCESS,
         max_overflow=0,
-        pool_use_lifo=True,
-        pool_recycle=300,
-        hide_parameters=True,
         connect_args={"application_name": "sequora", "connect_timeout": 10, **KEEPALIVES},
+        **POOLED,
     )
     replace_ended_connections(engine)
     return engine
