@@ -22,6 +22,8 @@ from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.settings import postgres_url
 
+pytest_plugins = ["shared_system"]
+
 TEMPLATE = "care_template"
 DAGSTER_TEMPLATE = "dagster_template"
 

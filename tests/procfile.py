@@ -43,6 +43,13 @@ class Processes:
         for name in names:
             self._running.pop(name).wait(timeout=within)
 
+    def stop_all(self) -> str:
+        """Tell all that run to end, and wait until they have; return what they have printed meanwhile."""
+        names = list(self._running)
+        before = {name: len(self.output(name)) for name in names}
+        self.stop(*names)
+        return "".join(self.output(name)[before[name] :] for name in names)
+
     def kill_all(self) -> None:
         """Kill what still runs."""
         for process in self._running.values():

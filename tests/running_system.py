@@ -1,6 +1,7 @@
 """`sequora dev` (or `dagster dev`) as a user runs it, and the hands to be rough with it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,11 @@ def eventually(claim: Callable[[], object], *, within: float, what: str) -> None
     while not claim():
         assert time.monotonic() < deadline, f"not within {within} s: {what}"
         time.sleep(0.05)
+
+
+def traces_in(said: str) -> list[str]:
+    """Return the lines with which stack traces begin, Python's or Dagster's."""
+    return [line for line in said.splitlines() if re.search("Traceback|Stack Trace", line)]
 
 
 class RunningSystem:
@@ -94,10 +100,6 @@ class RunningSystem:
     def output(self) -> str:
         """Return what it has printed since its start."""
         return self.log.read_bytes()[self.started_at :].decode(errors="replace")
-
-    def traces_of_the_worker(self, said: str) -> list[str]:
-        """Return the lines of what was said with which the worker begins to show a stack trace."""
-        return [line for line in said.splitlines() if "worker" in line.partition("|")[0] and "Traceback" in line]
 
     def processes(self, word: str = "") -> list[psutil.Process]:
         """Return its processes, or those with a word in their command line."""

@@ -42,7 +42,7 @@ class Webhook(ThreadingHTTPServer):
 def running_webhook() -> Iterator[Webhook]:
     """Run a webhook for the length of the block."""
     with Webhook() as webhook:
-        thread = threading.Thread(target=webhook.serve_forever)
+        thread = threading.Thread(target=webhook.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield webhook

@@ -22,6 +22,10 @@ SECOND_TRY = 1
 # statement.
 TURN = 0.1
 
+# Seconds for which the code server serves on when it is told to end, while no sensor asks anything any more. The daemon
+# needs it to hand in the runs of what the last ticks have found; mostly it is told to end at the same moment.
+SERVES_ON = 2
+
 
 def turn_often() -> None:
     """Let the daemon of this process, if it is one, turn to its sensors every TURN seconds instead of every 5.
@@ -56,17 +60,24 @@ def tune_daemon() -> None:
 
 
 def tune_code_server() -> None:
-    """Let it end within a second or two: sensors that watch return at once, and Dagster waits for them.
+    """Let sensors that watch return at once when it is told to end, and let it end SERVES_ON later.
 
-    Otherwise nobody is texted for the some 13 s that a tick may watch, each time that the code server is restarted.
+    Dagster would end it when the ticks under way have ended, which may watch for 13 s: nobody would be texted
+    meanwhile, each time that the code server is restarted.
     """
     from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415  # the daemon needs none of this
 
     def end(*_: object) -> NoReturn:
-        ENDING.set()
         raise KeyboardInterrupt  # which Dagster waits for
 
-    signal.signal(signal.SIGINT, end)  # Dagster gives SIGTERM the handler of SIGINT
+    def begin_to_end(*_: object) -> None:
+        if ENDING.is_set():
+            end()
+        ENDING.set()
+        signal.setitimer(signal.ITIMER_REAL, SERVES_ON)
+
+    signal.signal(signal.SIGALRM, end)
+    signal.signal(signal.SIGINT, begin_to_end)  # Dagster gives SIGTERM the handler of SIGINT
 
 
 TUNED: Mapping[str, Callable[[], None]] = {"dagster-daemon": tune_daemon, "dagster": tune_code_server}

@@ -5,10 +5,15 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from care import Care
 from playwright.sync_api import Browser, Page, expect
+from running_system import RunningSystem
+from shared_system import delete_all
 
 from browser.chromium import chromium, executable
-from browser.embedded_system import EmbeddedSystem, embedded_system
+from browser.shown_system import ShownSystem
+from sequora_orchestration.local.twilio.server import TwilioServer
+from sequora_orchestration.resources.database import engine_for
 
 # How long anything on a page may take to show, in ms: the tests run beside others.
 PATIENCE = 20_000
@@ -31,10 +36,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def system(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSystem]:  # noqa: ARG001
-    """The system, started only if there is a browser to look at it."""
-    with embedded_system(tmp_path_factory.mktemp("system")) as system:
-        yield system
+def system(
+    browser: Browser,  # noqa: ARG001  # without one there is nothing to start it for
+    shared_system: RunningSystem,
+    shared_databases: tuple[str, str],
+    shared_twilio: TwilioServer,
+) -> Iterator[ShownSystem]:
+    """The shared system."""
+    yield ShownSystem(shared_system.web, shared_twilio.url, Care(engine_for(shared_databases[0])), shared_system)
+    delete_all(shared_databases[0], shared_system)
 
 
 @pytest.fixture

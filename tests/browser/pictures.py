@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from running_system import ROOT
 
 from browser.chromium import chromium, executable
-from browser.embedded_system import EmbeddedSystem, embedded_system
+from browser.shown_system import ShownSystem, embedded_system
 from sequora_orchestration.definitions import defs
 
 DIRECTORY = ROOT / "docs"
@@ -39,7 +39,7 @@ def main() -> None:
         take_all(system, browser)
 
 
-def take_all(system: EmbeddedSystem, browser: Browser) -> None:
+def take_all(system: ShownSystem, browser: Browser) -> None:
     """Take the phone inbox first: the run that the others show is that of its last text."""
     inbox = browser.new_page(viewport={"width": 1080, "height": 520})
     inbox.set_default_timeout(PATIENCE)

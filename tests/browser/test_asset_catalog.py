@@ -3,12 +3,12 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.embedded_system import EmbeddedSystem
+from browser.shown_system import ShownSystem
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("shared system")]
 
 
-def test_the_asset_catalog_plots_the_backlog(system: EmbeddedSystem, page: Page) -> None:
+def test_the_asset_catalog_plots_the_backlog(system: ShownSystem, page: Page) -> None:
     """Once it is measured, each of its figures has a plot."""
     system.measure()
     page.goto(f"{system.web}/assets/backlog")

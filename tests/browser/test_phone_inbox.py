@@ -3,20 +3,20 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.embedded_system import EmbeddedSystem
+from browser.shown_system import ShownSystem
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("shared system")]
 
 PHONE_WIDTH = 390
 HEIGHT = 800
 
 
-def texted(system: EmbeddedSystem, phone: str, name: str) -> str:
+def texted(system: ShownSystem, phone: str, name: str) -> str:
     """Have a nurse of that first name be owed a text, and return the task's id."""
     return system.care.a_task(system.care.a_nurse(phone, first_name=name, last_name="Quill"))
 
 
-def test_an_arriving_text_appears_without_a_reload(system: EmbeddedSystem, page: Page) -> None:
+def test_an_arriving_text_appears_without_a_reload(system: ShownSystem, page: Page) -> None:
     """With whose phone it is, its segments, and how far it is; a screen reader is told; and nobody else is asked."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -36,7 +36,7 @@ def test_an_arriving_text_appears_without_a_reload(system: EmbeddedSystem, page:
     assert all(url.startswith((system.inbox, "data:")) for url in asked)
 
 
-def test_on_a_phone_one_conversation_is_shown_at_a_time(system: EmbeddedSystem, page: Page) -> None:
+def test_on_a_phone_one_conversation_is_shown_at_a_time(system: ShownSystem, page: Page) -> None:
     """At 390 px the list gives way to the conversation and comes back, and nothing is wider than the screen."""
     page.set_viewport_size({"width": PHONE_WIDTH, "height": HEIGHT})
     texted(system, "+12025550182", "Rose")
@@ -58,7 +58,7 @@ def test_on_a_phone_one_conversation_is_shown_at_a_time(system: EmbeddedSystem, 
     ids=["wide", "phone"],
 )
 def test_everything_can_be_done_by_keyboard(
-    system: EmbeddedSystem, page: Page, width: int, phones: tuple[str, str]
+    system: ShownSystem, page: Page, width: int, phones: tuple[str, str]
 ) -> None:
     """Into the list, down to a conversation, an answer, STOP, and back to the list."""
     page.set_viewport_size({"width": width, "height": HEIGHT})

@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.embedded_system import EmbeddedSystem
+from browser.shown_system import ShownSystem
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("shared system")]
 
 STEPS = ["fetch_task", "fetch_nurse", "send_sms", "log_notification"]
 JOB = "/locations/sequora_orchestration.definitions/jobs/notify_nurse_task"
 
 
-def test_a_runs_page_shows_its_four_steps_and_its_tags(system: EmbeddedSystem, page: Page) -> None:
+def test_a_runs_page_shows_its_four_steps_and_its_tags(system: ShownSystem, page: Page) -> None:
     """Who looks for a task finds its run by the tag, and there each step, what became of the text, and the tags."""
     task = system.care.a_task(system.care.a_nurse("+12025550171"), severity="CRITICAL")
     page.goto(f"{system.web}/runs?q[]=tag:sequora/task_id={task}")
@@ -32,7 +32,7 @@ def test_a_runs_page_shows_its_four_steps_and_its_tags(system: EmbeddedSystem, p
         expect(tags.get_by_text(tag)).to_be_visible()
 
 
-def test_a_job_launched_from_the_launchpad_texts_the_nurse(system: EmbeddedSystem, page: Page) -> None:
+def test_a_job_launched_from_the_launchpad_texts_the_nurse(system: ShownSystem, page: Page) -> None:
     """`task_ids` is all that there is to be typed; the text of an old task, which no sensor takes up, arrives."""
     nurse = system.care.a_nurse("+12025550172", first_name="Lena", last_name="Pad")
     task = system.care.a_task(nurse, created_at="2020-01-01Z")

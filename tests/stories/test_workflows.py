@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from care import EPISODE, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
-from running_system import RunningSystem, eventually
+from running_system import RunningSystem, eventually, traces_in
 
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 
@@ -148,16 +148,16 @@ def test_what_is_killed_under_way_is_done_once(system: RunningSystem, care: Care
     assert held <= 2 * 8
 
 
-def test_told_to_end_under_way_it_does_so_soon_and_breaks_off_no_run(
+def test_told_to_end_under_way_it_does_so_soon_and_shows_no_trace(
     system: RunningSystem, care: Care, phones: Phones
 ) -> None:
-    """Nothing that it has started stays, and nobody is texted twice."""
+    """Nothing that it has started stays, no run is broken off, and nobody is texted twice."""
     tasks(care, care.a_nurse(), 80)
     assert phones.company.wait_for(reached(phones, 30), 40)
     before = len(system.output())
     system.stop(within=15)
     assert system.processes() == []
-    assert system.traces_of_the_worker(system.output()[before:]) == []
+    assert traces_in(system.output()[before:]) == []
     assert set(told_of(phones, ["New HIGH", "SLA missed"]).values()) == {1}
 
 

@@ -1,4 +1,4 @@
-"""`sequora dev` with everything embedded, as somebody has it who tries the project out."""
+"""A running system as somebody looks at it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } 
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedSystem:
+class ShownSystem:
     """Where its pages are, and its application."""
 
     web: str
@@ -43,12 +43,12 @@ class EmbeddedSystem:
 
 
 @contextmanager
-def embedded_system(directory: Path) -> Iterator[EmbeddedSystem]:
-    """Run it for the length of the block, whatever settings of a system of their own somebody has."""
+def embedded_system(directory: Path) -> Iterator[ShownSystem]:
+    """Run one with everything embedded, for the length of the block, whatever settings of their own somebody has."""
     with RunningSystem.sequora_dev(directory, dict.fromkeys(OUTSIDE, "")).running() as system:
         system.wait_until_ready()
         environment = read_environment(directory / "dev")
         engine = engine_for(postgres_url(environment["SUPABASE_DB_URL"]))
-        yield EmbeddedSystem(system.web, environment["TWILIO_API_BASE_URL"], Care(engine), system)
+        yield ShownSystem(system.web, environment["TWILIO_API_BASE_URL"], Care(engine), system)
         engine.dispose()
         system.stop()
