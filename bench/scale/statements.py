@@ -19,7 +19,10 @@ LIMIT, LIMIT_OF_SCAN = 20, 50
 STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "provider", "pauses"})
 TIMELINE = frozenset({"stories", "tasks_of_episode", "subject_of", "lives_since", "orders_about_kinds"})
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
-SENSORS = frozenset({"doubt_abandoned_attempts", "set_poison_aside", "due_look_ups", "due_receipts"})
+SENSORS = frozenset(
+    {"doubt_abandoned_attempts", "set_poison_aside", "due_look_ups", "due_receipts"}
+    | {"claims_not_taken_up", "give_back_claims"}
+)
 DELETION = frozenset(
     {"old_subjects", "open_tasks", "recent_episodes", "delete_what_is_over", "delete_old_pauses", "texts_wait"}
 )
@@ -178,6 +181,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "id": _named_by(name, row),
         "own_id": row["id"] if name == "subject_of" else None,
         "ids": ids,
+        "claim_ids": [row["claim_id"]],
         "of": None,
         "attempt": row["attempts"],
         "task_ids": task_ids,

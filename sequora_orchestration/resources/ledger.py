@@ -36,6 +36,9 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 # them taken over and steps aside. In a full pipeline (MOST and ENOUGH below) a row waits some 5 s for its run.
 LEASE = 30
 
+# Seconds within which the daemon hands in the runs of what a tick has claimed; they are some milliseconds each.
+HANDED_IN_WITHIN = 5
+
 # Seconds until a call without an answer counts as abandoned: longer than its time-outs (3 s to connect, 30 s to read).
 ATTEMPT_LEASE = 60
 
@@ -566,6 +569,14 @@ class Ledger:
         """Put in doubt what a dead process was sending, and set aside what run after run has died of."""
         self._changed("doubt_abandoned_attempts")
         self._changed("set_poison_aside", limit=MOST_RUNS)
+
+    def claims_not_taken_up(self) -> list[str]:
+        """Return the oldest claims that no run has taken up for HANDED_IN_WITHIN; their runs may wait for a worker."""
+        return [row["claim_id"] for row in self._rows("claims_not_taken_up", seconds=HANDED_IN_WITHIN)]
+
+    def give_back_claims(self, claim_ids: Sequence[str]) -> None:
+        """Give back what these claims have, for no run will take it up."""
+        self._changed("give_back_claims", claim_ids=list(claim_ids))
 
     def due_look_ups(self) -> list[list[str]]:
         """Take what is in doubt and is to be looked for now; return the messages' ids, in batches."""

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from dagster import (
+    DagsterInstance,
     DefaultSensorStatus,
     ResourceParam,
     RunRequest,
+    RunsFilter,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
@@ -14,6 +16,7 @@ from dagster import (
 )
 
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
+from sequora_orchestration.jobs.steps import RUN_KEY_TAG
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, slow_to_fail
 
@@ -30,10 +33,24 @@ def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledge
 
     def look() -> Sequence[Sequence[str]]:
         ledger.set_aside_what_died()
+        give_back_what_has_no_run(ledger, context.instance)
         return ledger.due_look_ups()
 
     with slow_to_fail():
         return _requested(keep_asking(look, seconds=length_of_watch(context)), "No text is in doubt.")
+
+
+def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None:
+    """Give back what a tick has claimed and the daemon could not hand in, for its database or itself was away.
+
+    Else it would wait until its lease has run out, which is longer with each time that it was claimed.
+    """
+    claims = ledger.claims_not_taken_up()
+    if claims:
+        runs = [*instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: claims})), *instance.get_runs(RunsFilter(claims))]
+        # A run that a person or the schedule launched claims for itself, by its own id.
+        have_a_run = {run.tags.get(RUN_KEY_TAG) for run in runs} | {run.run_id for run in runs}
+        ledger.give_back_claims([claim for claim in claims if claim not in have_a_run])
 
 
 @sensor(
