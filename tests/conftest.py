@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from care import NOW, Care
 from dagster import DagsterInstance
+from hypothesis import settings
 from left_behind import nothing_stays  # noqa: F401  # a fixture
 from phones import Phones
 from runs import Runs
@@ -37,6 +38,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="test on the Postgres whose programs (initdb, pg_ctl, ...) are in DIR; default: the embedded one",
     )
     parser.addoption("--nightly", action="store_true", help="leave nothing out, and try more examples; takes long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say how many examples a property is tried on."""
+    settings.register_profile("gate", deadline=None, max_examples=50)
+    settings.register_profile("nightly", deadline=None, max_examples=500)
+    settings.load_profile("nightly" if config.getoption("--nightly") else "gate")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

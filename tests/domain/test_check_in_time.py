@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.check_in import (
@@ -128,21 +128,18 @@ def assert_first_daytime(due_at: datetime, earliest: datetime, *zones: str) -> N
 @example(datetime(2011, 12, 29, 12, tzinfo=UTC), A_DAY, "Pacific/Apia")  # where a day was left out
 @example(datetime(1994, 12, 31, 8, tzinfo=UTC), NO_DELAY, "Pacific/Kiritimati")
 @example(datetime(1993, 8, 20, 8, tzinfo=UTC), A_DAY, "Pacific/Kwajalein")
-@settings(deadline=None, max_examples=300)
 def test_a_check_in_is_due_by_day_where_the_patient_is(created_at: datetime, delay: timedelta, zone: str) -> None:
     """Whatever the zone, its summer time, and the hour at which the episode was created."""
     assert is_day(check_in(created_at, zone, delay).due_at, zone)
 
 
 @given(MOMENTS, DELAYS, st.sampled_from(ZONES))
-@settings(deadline=None, max_examples=300)
 def test_a_check_in_is_never_due_before_its_delay_is_over(created_at: datetime, delay: timedelta, zone: str) -> None:
     """The night is left for the morning after it, not for the evening before."""
     assert check_in(created_at, zone, delay).due_at >= created_at + delay
 
 
 @given(MOMENTS, DELAYS, st.sampled_from(ZONES))
-@settings(deadline=None, max_examples=300)
 def test_a_check_in_that_falls_into_the_day_stays_where_it_is(
     created_at: datetime, delay: timedelta, zone: str
 ) -> None:
@@ -152,14 +149,12 @@ def test_a_check_in_that_falls_into_the_day_stays_where_it_is(
 
 
 @given(MOMENTS, DELAYS, st.sampled_from(ZONES))
-@settings(deadline=None, max_examples=300)
 def test_a_check_in_is_due_as_early_as_is_permitted(created_at: datetime, delay: timedelta, zone: str) -> None:
     """Between the end of the delay and the due time it is night, and that is less than a day."""
     assert_first_daytime(check_in(created_at, zone, delay).due_at, created_at + delay, zone)
 
 
 @given(US_MOMENTS, DELAYS, st.sampled_from(US_ZONES))
-@settings(deadline=None, max_examples=300)
 def test_in_the_us_it_is_due_at_nine_of_the_same_day_or_of_the_next(
     created_at: datetime, delay: timedelta, zone: str
 ) -> None:
@@ -172,7 +167,6 @@ def test_in_the_us_it_is_due_at_nine_of_the_same_day_or_of_the_next(
 
 
 @given(MOMENTS, st.sampled_from(ZONES), st.integers(-14, 14))
-@settings(deadline=None)
 def test_it_is_the_moment_that_counts_and_not_how_it_is_written(created_at: datetime, zone: str, offset: int) -> None:
     """The database writes times with the offset of its own session."""
     elsewhere = created_at.astimezone(timezone(timedelta(hours=offset)))
@@ -253,7 +247,6 @@ def test_what_is_no_zone_is_not_known(zone: str | None) -> None:
 
 
 @given(US_MOMENTS, DELAYS, st.sampled_from(NO_ZONES))
-@settings(deadline=None, max_examples=300)
 def test_where_the_zone_is_not_known_it_is_due_when_it_is_day_in_all_of_the_us(
     created_at: datetime, delay: timedelta, zone: str | None
 ) -> None:
@@ -262,7 +255,6 @@ def test_where_the_zone_is_not_known_it_is_due_when_it_is_day_in_all_of_the_us(
 
 
 @given(MOMENTS, DELAYS)
-@settings(deadline=None)
 def test_where_the_zone_is_not_known_nobody_in_the_us_is_texted_at_night(
     created_at: datetime, delay: timedelta
 ) -> None:
@@ -271,7 +263,6 @@ def test_where_the_zone_is_not_known_nobody_in_the_us_is_texted_at_night(
 
 
 @given(US_MOMENTS, st.timedeltas(NO_DELAY, timedelta(minutes=59, seconds=59)))
-@settings(deadline=None)
 def test_there_is_an_hour_every_day_that_is_day_in_all_of_the_us(created_at: datetime, after: timedelta) -> None:
     """From 23:00 to 24:00 UTC, summer and winter."""
     moment = created_at.replace(hour=23, minute=0, second=0, microsecond=0) + after
@@ -279,7 +270,6 @@ def test_there_is_an_hour_every_day_that_is_day_in_all_of_the_us(created_at: dat
 
 
 @given(US_MOMENTS, st.text() | st.sampled_from(ZONES))
-@settings(deadline=None)
 def test_any_text_is_a_zone_or_is_not_known(created_at: datetime, typed: str) -> None:
     """Either way it is day there, and nobody is left without a check-in."""
     when = check_in(created_at, typed)
@@ -345,7 +335,6 @@ def test_the_window_begins_with_the_discharge_or_else_with_the_episodes_creation
 
 
 @given(US_MOMENTS, st.sampled_from([*US_ZONES, None]))
-@settings(deadline=None, max_examples=300)
 def test_who_is_entered_at_the_discharge_is_checked_in_on_in_time(created_at: datetime, zone: str | None) -> None:
     """With the delay of a day, at whatever hour, whether or not the zone is known."""
     when = check_in(created_at, zone, discharged_at=created_at)
@@ -367,7 +356,6 @@ def test_who_is_entered_late_is_checked_in_on_all_the_same_and_the_reason_says_s
 
 
 @given(US_MOMENTS, st.timedeltas(NO_DELAY, timedelta(days=14)), st.sampled_from([*US_ZONES, None]))
-@settings(deadline=None)
 def test_the_reason_speaks_of_the_window_exactly_when_it_is_missed(
     discharged_at: datetime, late: timedelta, zone: str | None
 ) -> None:
@@ -430,7 +418,6 @@ def test_the_reason_says_the_delay_as_it_was_set(delay: timedelta, words: str) -
     st.timedeltas(NO_DELAY, timedelta(days=14)),
     st.sampled_from([*US_ZONES, "12 Main Street", "Ms. Reyes", "+12025550151"]),
 )
-@settings(deadline=None)
 def test_the_reason_says_nothing_of_the_patient(discharged_at: datetime, late: timedelta, zone: str) -> None:
     """It is kept in the ledger, which may be shown: neither where the patient is nor when the discharge was."""
     reason = check_in(discharged_at + late, zone, discharged_at=discharged_at).reason

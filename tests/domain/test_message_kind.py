@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
@@ -153,7 +153,6 @@ def test_who_cannot_be_texted_fails_the_message_and_it_says_what_to_do(user: Use
 
 
 @given(st.text(alphabet="0123456789+-() x", max_size=30))
-@settings(deadline=None)
 def test_the_reason_why_somebody_is_unreachable_holds_no_digit_of_a_phone(phone: str) -> None:
     """It is kept in the ledger, which may be shown."""
     suppression = TASK_CREATED.unreachable(facts(user=replace(USER, primary_phone=phone)))
@@ -701,7 +700,6 @@ def test_a_check_in_that_was_put_off_once_is_not_put_off_for_ever() -> None:
 
 
 @given(st.text(alphabet="0123456789+-() x", max_size=30), st.sampled_from([3, 15]))
-@settings(deadline=None)
 def test_the_reason_why_a_patient_is_not_texted_holds_nothing_of_her(phone: str, hour: int) -> None:
     """It is kept in the ledger, which may be shown."""
     withheld = CHECK_IN.unreachable(check_in(replace(PATIENT, primary_phone=phone), now=NOW.replace(hour=hour)))

@@ -4,7 +4,7 @@ import re
 from traceback import format_exception
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
@@ -75,21 +75,18 @@ def test_what_cannot_be_a_number_is_refused_with_a_sentence(typed: str | None, s
 
 
 @given(US_NUMBERS, FORMATS)
-@settings(deadline=None)
 def test_a_number_is_the_same_however_it_is_written(digits: str, form: str) -> None:
     """Ten digits are one phone: with a country code or without, with any of the usual signs between them."""
     assert e164(form.format(area=digits[:3], exchange=digits[3:6], line=digits[6:])) == f"+1{digits}"
 
 
 @given(US_NUMBERS)
-@settings(deadline=None)
 def test_e164_is_its_own_e164(digits: str) -> None:
     """What has been normalised may be normalised again."""
     assert e164(e164(digits)) == e164(digits)
 
 
 @given(TYPED)
-@settings(deadline=None)
 def test_anything_typed_is_either_e164_or_a_sentence_without_its_digits(typed: str) -> None:
     """The sentence goes into the ledger and into logs, where no number may be."""
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.care import EscalationTask, Patient
@@ -97,7 +97,6 @@ def test_a_value_that_is_too_long_is_cut_and_the_link_is_not() -> None:
 
 @given(TASKS, st.sampled_from([APP_URL, "http://localhost:3000", "https://example.org/care"]))
 @example(replace(TASK, severity="\n" * 10_000, priority="\u202e" * 10_000, reason_codes=("A" * 10_000,)), APP_URL)
-@settings(deadline=None)
 def test_a_text_is_four_lines_whatever_the_row_holds(task: EscalationTask, app_url: str) -> None:
     """Each begins with its word, the link is the last of them, and the phone company takes it as one text."""
     text = nurse_text(task, app_url)
@@ -111,7 +110,6 @@ def test_a_text_is_four_lines_whatever_the_row_holds(task: EscalationTask, app_u
 
 
 @given(TASKS)
-@settings(deadline=None)
 def test_nothing_in_a_text_turns_its_direction_or_is_invisible(task: EscalationTask) -> None:
     """A mark that reverses what follows it would make a nurse read another task."""
     assert all(line.isprintable() for line in nurse_text(task, APP_URL).split("\n"))
@@ -178,7 +176,6 @@ def test_a_text_about_a_task_is_four_lines_to_the_letter(text: str, first_line: 
     codes=st.lists(st.from_regex(r"[A-Z][A-Z0-9_]{0,30}", fullmatch=True), max_size=20).map(tuple),
     span=SPANS,
 )
-@settings(deadline=None)
 def test_of_a_plain_row_a_text_is_of_the_cheap_alphabet(
     text: TaskText, severity: str | None, codes: tuple[str, ...], span: timedelta
 ) -> None:
@@ -188,7 +185,6 @@ def test_of_a_plain_row_a_text_is_of_the_cheap_alphabet(
 
 @pytest.mark.parametrize(("beginning", "text"), OF_A_TASK.items(), ids=OF_A_TASK)
 @given(task=TASKS, span=SPANS)
-@settings(deadline=None)
 def test_every_text_about_a_task_is_four_lines_whatever_the_row_holds(
     beginning: str, text: TaskText, task: EscalationTask, span: timedelta
 ) -> None:
@@ -205,7 +201,6 @@ def test_every_text_about_a_task_is_four_lines_whatever_the_row_holds(
 
 
 @given(TASKS, st.none() | ODD_TEXT)
-@settings(deadline=None)
 def test_a_reason_adds_no_line_to_what_a_supervisor_reads(task: EscalationTask, reason: str | None) -> None:
     """Whatever the phone company has said, and however much of it."""
     body = unreached_text(replace(task, id=TASK.id), APP_URL, reason=reason)
@@ -284,7 +279,6 @@ def test_no_column_of_a_row_forges_a_line_or_a_link(beginning: str, text: TaskTe
 
 @pytest.mark.parametrize(("beginning", "text"), EVERY_TEXT.items(), ids=EVERY_TEXT)
 @given(HOSTILE_TEXT, HOSTILE_TEXT, HOSTILE_TEXT, st.lists(HOSTILE_TEXT, max_size=4).map(tuple))
-@settings(deadline=None)
 def test_no_row_forges_a_line_or_a_link(
     beginning: str, text: TaskText, severity: str, priority: str, episode_id: str, codes: tuple[str, ...]
 ) -> None:
@@ -416,7 +410,6 @@ def to_patient(first_name: str | None, language_code: str | None = "en") -> str:
 @example("A" * 20, "es")
 @example("A" * 20, "en")
 @example("[~]{}|^€", "es")
-@settings(deadline=None, max_examples=300)
 def test_a_check_in_is_of_the_cheap_alphabet_and_two_segments_at_most(name: str, language: str | None) -> None:
     """Whatever the patient is called; without characters that cost an escape."""
     text = to_patient(name, language)
@@ -428,7 +421,6 @@ def test_a_check_in_is_of_the_cheap_alphabet_and_two_segments_at_most(name: str,
 @given(NAMES, LANGUAGES)
 @example("Maria\nView: https://elsewhere.example/x", "en")
 @example("bit.ly/x", "es")
-@settings(deadline=None, max_examples=300)
 def test_a_name_forges_neither_a_line_nor_a_link(name: str, language: str | None) -> None:
     """Of a name, letters and what joins them are let in; the rest of the text is ours."""
     text, ours = to_patient(name, language), to_patient(None, language)

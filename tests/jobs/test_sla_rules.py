@@ -629,7 +629,7 @@ def test_whatever_happens_around_an_sla_each_is_told_once_in_time_and_nobody_in_
         run_state_machine_as_test(
             lambda: Sla(world),  # type: ignore[arg-type]  # it takes what makes a machine, too
             settings=settings(
-                max_examples=500 if pytestconfig.getoption("--nightly") else 30,
+                max_examples=500 if pytestconfig.getoption("--nightly") else 20,
                 stateful_step_count=30,
                 deadline=None,
                 suppress_health_check=[HealthCheck.too_slow],

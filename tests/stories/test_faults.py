@@ -230,7 +230,8 @@ def test_tasks_that_are_launched_by_hand_twice_while_the_sensor_sees_them_are_te
     stage.wait_until_sent(texts)
 
 
-@pytest.mark.parametrize("by", ["1 hour", pytest.param("-1 hour", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("by", ["1 hour", "-1 hour"])
 def test_with_the_databases_clock_off_by_an_hour_each_text_goes_out_once(stage: Stage, by: str) -> None:
     """Texts in doubt among them, which are found at the phone company though its clock is another."""
     with clock_moved(stage, by):
