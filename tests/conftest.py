@@ -48,11 +48,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is for the night."""
+    """Leave out what is for the night, and begin with stories, for they mostly wait: others go on beside them."""
     if not config.getoption("--nightly"):
         left_out = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.get_closest_marker("story") is None)
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +160,8 @@ def stopped_clock(care: Care) -> None:
 @pytest.fixture(scope="session")
 def ephemeral_instance() -> Iterator[DagsterInstance]:
     """A Dagster instance that keeps what it is told in memory."""
-    with DagsterInstance.ephemeral() as instance:
+    # Else each run writes some twenty lines on its events to the console.
+    with DagsterInstance.ephemeral(settings={"python_logs": {"python_log_level": "INFO"}}) as instance:
         yield instance
 
 

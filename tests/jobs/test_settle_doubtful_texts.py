@@ -315,9 +315,9 @@ def test_where_an_account_has_texts_redacted_nothing_is_sent_again(
 def test_trials_during_an_outage_cost_a_text_no_attempt(care: Care, runs: Runs, phones: Phones) -> None:
     """The most severe text is not given up for being tried first; the trials go through those that wait."""
     phones.company.always(Refuse(503, 20503))
-    nurses = {number: care.a_nurse(number) for number in (NURSE_PHONE, *(f"+1202555{1000 + n}" for n in range(6)))}
+    nurses = {number: care.a_nurse(number) for number in (NURSE_PHONE, *(f"+1202555{1000 + n}" for n in range(3)))}
     tasks = [care.a_task(nurse, created_at=NOW) for nurse in nurses.values()]
-    for minutes in range(40):
+    for minutes in range(30):
         care.it_is(NOW + timedelta(minutes=minutes))
         runs.tick(NEW_TASKS)
         looked_up(runs)
@@ -326,7 +326,7 @@ def test_trials_during_an_outage_cost_a_text_no_attempt(care: Care, runs: Runs, 
     assert max(row["attempts"] for row in care.ledger()) <= 2
     assert min(len(phones.company.attempts(number)) for number in nurses) >= 4
     phones.company.always(None)
-    for minutes in range(40, 50):
+    for minutes in range(30, 40):
         care.it_is(NOW + timedelta(minutes=minutes))
         runs.tick(NEW_TASKS)
         looked_up(runs)
