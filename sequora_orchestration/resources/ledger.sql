@@ -957,7 +957,7 @@ changed AS (
     UPDATE orchestration.notification n
     SET state = CASE WHEN n.state = 'IN_DOUBT' THEN n.state ELSE 'CANCELLED' END, ended_by = :who,
         reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END
-    WHERE (n.id IN (SELECT id FROM meant) OR n.because_of IN (SELECT id FROM meant))
+    WHERE (n.id = ANY (ARRAY(SELECT id FROM meant)) OR n.because_of = ANY (ARRAY(SELECT id FROM meant)))
       AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND (n.ended_by IS NULL OR n.state = 'HELD')
     RETURNING n.id, n.kind, n.state
 ),
@@ -1063,14 +1063,14 @@ WITH candidate AS MATERIALIZED (
 deletable AS MATERIALIZED (
     SELECT n.id
     FROM orchestration.notification n
-    JOIN candidate ON candidate.id = n.id AND candidate.all_are_over
-    WHERE n.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
-    FOR UPDATE OF n SKIP LOCKED
+    WHERE n.id = ANY (ARRAY(SELECT id FROM candidate WHERE all_are_over))
+      AND n.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+    FOR UPDATE SKIP LOCKED
 ),
 orders AS (
-    DELETE FROM orchestration.operator_action WHERE notification_id IN (SELECT id FROM deletable)
+    DELETE FROM orchestration.operator_action WHERE notification_id = ANY (ARRAY(SELECT id FROM deletable))
 )
-DELETE FROM orchestration.notification WHERE id IN (SELECT id FROM deletable);
+DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM deletable));
 
 -- name: delete_old_pauses
 -- What operators ordered about no message, but about all of a kind: pause and resume. Twice: nothing is left to delete.
