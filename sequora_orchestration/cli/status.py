@@ -222,6 +222,6 @@ def _time(moment: datetime | None) -> str:
 
 
 def _waiting(one: Waiting) -> str:
-    reason = one.reason or ("sent, but not in the application's log" if one.state == "SENT" else "")
+    reason = one.reason or ("sent, but not in the application's log" if one.state in {"SENT", "DELIVERED"} else "")
     subject = in_words(one.task_id, one.episode_id)
     return f"{one.state} for {spell_seconds(one.age)}   {one.kind}   {subject}   {reason}".rstrip()

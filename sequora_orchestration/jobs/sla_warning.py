@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from dagster import (
@@ -21,6 +22,8 @@ from dagster import (
     op,
 )
 from pydantic import Field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
@@ -63,6 +66,8 @@ def find_tasks_near_sla(
     """Find the open tasks that come to their SLA and whose nurse has not been warned of it; a step for each follows."""
     with retried(context, delivery):
         delivery.ledger.set_aside_what_died()  # should the sensor that does so be stopped
+        with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
+            make_up_log_rows(context, delivery, delivery.ledger.unlogged_lately())
         if config.ids:
             claim_by_name(context, config, delivery)
             report_others(context, config, delivery)

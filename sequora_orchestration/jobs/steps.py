@@ -260,11 +260,15 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
 
 
 def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, unlogged: Sequence[Outcome]) -> None:
-    """Write the application's log rows of these texts; raises if one is refused, after all others were tried."""
+    """Write the application's log rows of these texts; raises if one is refused, after all others were tried.
+
+    One that is locked is left to the next scan for SLAs: a run that waits for it would hold up others' texts.
+    """
     refused = None
     for one in unlogged:
         try:
-            delivery.ledger.log_sent(one)
+            if not delivery.ledger.log_sent(one):
+                context.log.warning(f"{one.subject}: sent; the application's log is locked, its row comes later")
         except DBAPIError as error:
             context.log.warning(f"{one.subject}: sent, but the application's log refuses its row")
             refused = error

@@ -112,18 +112,22 @@ pooler as well, and ends with it.
 
 
 @cache
-def _whatever_the_defaults(sql: TextClause) -> TextClause:
-    return text(WHATEVER_THE_DEFAULTS + sql.text)
+def _whatever_the_defaults(sql: TextClause, lock_timeout: float | None) -> TextClause:
+    patience = "" if lock_timeout is None else f"SET LOCAL lock_timeout = {lock_timeout * 1000:.0f}; "
+    return text(WHATEVER_THE_DEFAULTS + patience + sql.text)
 
 
-def execute(engine: Engine, sql: TextClause, parameters: Mapping[str, object]) -> tuple[int, Sequence[RowMapping]]:
+def execute(
+    engine: Engine, sql: TextClause, parameters: Mapping[str, object], *, lock_timeout: float | None = None
+) -> tuple[int, Sequence[RowMapping]]:
     """Run a statement; return how many rows it touched, and its rows where it has any.
 
-    Raises SchemaMissingError, and the database's errors.
+    Raises SchemaMissingError, and the database's errors: LockNotAvailable where it waits longer than `lock_timeout`
+    seconds for a lock.
     """
     try:
         with engine.connect() as connection:
-            result = connection.execute(_whatever_the_defaults(sql), parameters)
+            result = connection.execute(_whatever_the_defaults(sql, lock_timeout), parameters)
             return result.rowcount, result.mappings().all() if result.returns_rows else []
     except DBAPIError as error:
         if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
@@ -145,6 +149,11 @@ def without_values(error: psycopg2.Error) -> str:
         return f"{error.diag.message_primary} (SQLSTATE {code})"
     where = (error.diag.table_name, error.diag.constraint_name)
     return " ".join(["SQLSTATE", code, *(name for name in where if name)])
+
+
+def is_locked(error: DBAPIError) -> bool:
+    """Whether a statement has waited for a lock for as long as it may."""
+    return isinstance(error.orig, LockNotAvailable)
 
 
 def refuses_a_row(error: DBAPIError) -> bool:

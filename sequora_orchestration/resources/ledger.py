@@ -26,7 +26,14 @@ from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification, in_words
 from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.domain.receipts import Receipt
-from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array, refuses_a_row
+from sequora_orchestration.resources.database import (
+    NamedStatements,
+    engine_for,
+    execute,
+    id_array,
+    is_locked,
+    refuses_a_row,
+)
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
 from sequora_orchestration.settings import LONGEST_DELAY, DatabaseSettings, DeliverySettings, WorkflowSettings
 
@@ -77,6 +84,13 @@ BATCHES_A_TICK = 5
 
 # Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
 RECENT = 3600
+
+# Seconds for which a text waits for the application's log where somebody holds a lock on it, or on the task that its
+# row refers to. A row that cannot be had by then is written later: nobody else's text waits for it.
+LOG_PATIENCE = 0.2
+
+# So many rows of the application's log does a scan make up for: should all of them be locked, it takes 10 s.
+UNLOGGED_A_SCAN = 50
 
 # Of so many events at a time it is looked whether their messages can be deleted: a batch takes some 50 ms.
 EVENTS_A_BATCH = 1000
@@ -304,6 +318,10 @@ class Ledger:
         """Run a (named) statement; return how many rows it touched, and its rows where it has any."""
         return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)
 
+    def _logged(self, statement: str, **parameters: object) -> bool:
+        """Run a statement that also writes a row of the application's log, which somebody may have locked."""
+        return execute(self._engine, SQL[statement], parameters, lock_timeout=LOG_PATIENCE)[0] > 0
+
     def _rows(self, statement: str, **parameters: object) -> Sequence[RowMapping]:
         return self._execute(statement, parameters)[1]
 
@@ -452,7 +470,7 @@ class Ledger:
         if message.task_id is not None:
             log_row = {"task_id": message.task_id, "recipient_id": message.recipient_id}
             try:
-                return self._changed(move, **parameters, **log_row)
+                return self._logged(move, **parameters, **log_row)
             except DBAPIError as error:
                 if not refuses_a_row(error):
                     raise
@@ -466,9 +484,19 @@ class Ledger:
         """Return what the claim has sent about tasks and is not in the application's log."""
         return [_outcome(row) for row in self._rows("unlogged_of_claim", claim_id=claim_id)]
 
-    def log_sent(self, outcome: Outcome) -> None:
-        """Write the application's log row of a text that was sent, if it has none yet."""
-        self._changed("log_sent", id=outcome.id, task_id=outcome.task_id, recipient_id=outcome.recipient_id)
+    def unlogged_lately(self) -> list[Outcome]:
+        """Return what was sent about tasks within a day and is not in the application's log; some of it if much is."""
+        return [_outcome(row) for row in self._rows("unlogged_lately", most=UNLOGGED_A_SCAN)]
+
+    def log_sent(self, outcome: Outcome) -> bool:
+        """Write the application's log row of a text that was sent, if it has none yet; return False if it is locked."""
+        try:
+            self._logged("log_sent", id=outcome.id, task_id=outcome.task_id, recipient_id=outcome.recipient_id)
+        except DBAPIError as error:
+            if not is_locked(error):
+                raise
+            return False
+        return True
 
     def settle_refused(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
         """Record that the text was refused for good."""

@@ -310,6 +310,16 @@ FROM orchestration.notification
 WHERE claim_id = CAST(:claim_id AS uuid) AND task_id IS NOT NULL
   AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
 
+-- name: unlogged_lately
+-- What was sent about tasks within the last day and is not in the application's log, in any order: a row that is refused
+-- again and again stands in no other's way. What is just being sent has its run. Reading changes nothing.
+SELECT {outcome}
+FROM orchestration.notification
+WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL AND task_id IS NOT NULL
+  AND sent_at BETWEEN orchestration.clock() - interval '1 day' AND orchestration.clock() - interval '15 seconds'
+ORDER BY random()
+LIMIT :most;
+
 -- name: moment
 -- The time that the rules go by, and which of these numbers have opted out. Reading changes nothing.
 SELECT orchestration.clock() AS now,
@@ -811,9 +821,13 @@ LIMIT 1;
 -- What a person should look at, newest first. Reading changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - created_at)::float AS age
-FROM orchestration.notification
-WHERE state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED')
-   OR (state = 'SENT' AND logged_at IS NULL AND task_id IS NOT NULL)
+FROM (
+    SELECT * FROM orchestration.notification
+    WHERE state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED')
+    UNION ALL
+    SELECT * FROM orchestration.notification
+    WHERE state IN ('SENT', 'DELIVERED') AND logged_at IS NULL AND task_id IS NOT NULL
+) AS one
 ORDER BY created_at DESC
 LIMIT :most;
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from care import EPISODE, NURSE_PHONE, Care
+from care import EPISODE, NOW, NURSE_PHONE, Care
 from dagster import (
     DagsterInstance,
     ExecuteInProcessResult,
@@ -15,6 +15,7 @@ from dagster import (
 )
 from phones import Phones
 from runs import Runs, metadata
+from sqlalchemy import create_engine
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain import phone_number
@@ -495,6 +496,35 @@ def test_one_refused_log_row_stops_no_other_and_is_made_up_for(care: Care, phone
     for phone in (NURSE_PHONE, "+12025550102"):
         phones(phone).received_text()
         assert phones(phone).attempts == 1
+
+
+@pytest.mark.usefixtures("stopped_clock")
+@pytest.mark.parametrize(
+    "lock", ["SELECT FROM \"EscalationTask\" WHERE id = '{task}' FOR UPDATE", 'LOCK TABLE "NotificationLog"']
+)
+def test_a_lock_on_the_applications_log_holds_up_no_text_and_the_next_scan_writes_the_row(
+    care: Care, care_url: str, phones: Phones, runs: Runs, lock: str
+) -> None:
+    """On the table, or on the task that a row refers to. Until it is written it is shown, receipt or not."""
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    other = care.a_task(care.a_nurse("+12025550102"), created_at=NOW)
+    care.rows('ALTER TABLE "NotificationLog" ADD FOREIGN KEY (task_id) REFERENCES "EscalationTask"')
+    hanging = create_engine(care_url)
+    with hanging.connect() as session:
+        session.exec_driver_sql(lock.format(task=task))
+        assert [run.success for run in runs.tick(NEW_TASKS)] == [True, True]
+        phones(NURSE_PHONE).received_text(containing=[task])
+        phones("+12025550102").received_text(containing=[other])
+        assert care.states() == ["SENT", "SENT"]
+        care.it_is(NOW + timedelta(minutes=1))
+        assert runs.launch("check_sla_warnings").success
+        assert task in {one.task_id for one in runs.ledger.figures().set_aside}
+    hanging.dispose()
+    care.rows("UPDATE orchestration.notification SET state = 'DELIVERED'")
+    assert task in {one.task_id for one in runs.ledger.figures().set_aside}
+    assert runs.launch("check_sla_warnings").success
+    assert [len(care.logged(one)) for one in (task, other)] == [1, 1]
+    assert not runs.ledger.figures().set_aside
 
 
 def test_ids_that_name_nothing_are_said_and_stop_nobody(care: Care, phones: Phones, runs: Runs) -> None:

@@ -16,7 +16,7 @@ from sequora_orchestration.migrations import apply
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
 
 
 @pytest.fixture
