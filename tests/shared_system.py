@@ -52,7 +52,7 @@ def shared_databases(own_postgres: EmbeddedPostgres) -> Iterator[tuple[str, str]
 
 @pytest.fixture(scope="session")
 def shared_twilio(shared_databases: tuple[str, str]) -> Iterator[TwilioServer]:
-    """Its Twilio, with an inbox that names people: it is asked for receipts while other tests count requests."""
+    """Its Twilio, with an inbox that names people. Other tests, which count requests, have another one."""
     with TwilioServer(phone_book=PhoneBook(engine_for(shared_databases[0]))) as server:
         yield server
 
@@ -83,3 +83,10 @@ def delete_all(care_url: str, system: RunningSystem) -> None:
         care.let_leases_expire()
         eventually(lambda: care.one(UNDER_WAY) == 0, within=60, what="the end of all messages under way")
     care.rows("DELETE FROM orchestration.notification")
+
+
+def start_if_ended(system: RunningSystem) -> None:
+    """Start the system if a test has stopped it."""
+    if system.process.poll() is not None:
+        system.start()
+        system.wait_until_ready()

@@ -68,7 +68,8 @@ def tune_code_server() -> None:
     from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415  # the daemon needs none of this
 
     def end(*_: object) -> NoReturn:
-        raise KeyboardInterrupt  # which Dagster waits for
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise KeyboardInterrupt  # upon which Dagster waits for the ticks under way
 
     def begin_to_end(*_: object) -> None:
         if ENDING.is_set():

@@ -97,12 +97,9 @@ class Delivery:
         return self._drop(facts, lambda kind: kind.unwanted)
 
     def drop_unreachable(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
-        """End (or postpone) what cannot reach its recipient (now), and return it with the reason.
-
-        Whether a number has opted out is asked in the statement that begins an attempt.
-        """
+        """End (or postpone) what cannot reach its recipient (now), and return it with the reason."""
         facts = self._with_recipients(self._about(notifications, with_tasks=False))
-        return self._drop(facts, lambda kind: kind.unreachable)
+        return self._drop(self._with_opt_outs(facts), lambda kind: kind.unreachable)
 
     def _drop(
         self, facts: Sequence[Facts], rule: Callable[[MessageKind], Callable[[Facts], Withheld | None]]
@@ -145,6 +142,21 @@ class Delivery:
         people |= self.care.users(staff) if staff else {}
         people |= self.care.patients(patients) if patients else {}
         return [replace(one, recipient=people.get(_recipient_id(one) or "")) for one in facts]
+
+    def _with_opt_outs(self, facts: Sequence[Facts]) -> list[Facts]:
+        """Read which patients have opted out: at night their texts end, and do not wait for the morning.
+
+        Of members of staff that is asked in the statement that begins an attempt.
+        """
+        numbers = {
+            one.message.id: number
+            for one in facts
+            if isinstance(one.recipient, Patient) and (number := usable(one.recipient.primary_phone))
+        }
+        if not numbers:
+            return list(facts)
+        moment = self.ledger.moment(numbers.values())
+        return [replace(one, opted_out=numbers.get(one.message.id) in moment.opted_out) for one in facts]
 
     def schedule_check_ins(self, notifications: Sequence[Notification]) -> list[tuple[Notification, CheckInTime]]:
         """Let each check-in wait until it is due, and return when that is and why."""

@@ -10,8 +10,7 @@ fetch_task = reading(
 )
 fetch_nurse = finding_recipients(
     "fetch_nurse",
-    "Read the assigned nurses. One who is missing, inactive, opted out or without a usable phone ends here, with the "
-    "reason.",
+    "Read the assigned nurses. One who is missing, inactive or without a usable phone ends here, with the reason.",
 )
 
 

@@ -54,6 +54,10 @@ CAUSE = "cause"
 # Where Dagster keeps the run key of a sensor's request.
 RUN_KEY_TAG = "dagster/run_key"
 
+# After so many rows of the application's log that are locked a run tries no more: each costs time, and most probably
+# the whole table is locked.
+LOCKED = 3
+
 
 class TaskIds(Config):
     """Which tasks a run is about."""
@@ -262,12 +266,16 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
 def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, unlogged: Sequence[Outcome]) -> None:
     """Write the application's log rows of these texts; raises if one is refused, after all others were tried.
 
-    One that is locked is left to the next scan for SLAs: a run that waits for it would hold up others' texts.
+    What is locked is left to the next scan for SLAs, and so is all else once LOCKED were: a run that waits for many
+    locks would hold up others' texts.
     """
-    refused = None
+    refused, locked = None, 0
     for one in unlogged:
+        if locked == LOCKED:
+            break
         try:
             if not delivery.ledger.log_sent(one):
+                locked += 1
                 context.log.warning(f"{one.subject}: sent; the application's log is locked, its row comes later")
         except DBAPIError as error:
             context.log.warning(f"{one.subject}: sent, but the application's log refuses its row")

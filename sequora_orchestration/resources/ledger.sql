@@ -540,18 +540,19 @@ SET claim_id = NULL, reason = :reason, runs = 0, lease_until = orchestration.clo
 WHERE id = ANY (CAST(:ids AS uuid[])) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
 
 -- name: claims_not_taken_up
--- The oldest claims that no run has taken up in so many :seconds. Reading changes nothing.
+-- Claims that no run has taken up within :seconds; twice as many with each time that their rows were claimed, for where
+-- runs are handed in later than that, each would find its claim given back. Reading changes nothing.
 SELECT claim_id::text
 FROM orchestration.notification
 WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NULL AND lease_until > orchestration.clock()
-  AND claimed_at <= orchestration.clock() - make_interval(secs => :seconds)
+  AND claimed_at <= orchestration.clock() - make_interval(secs => :seconds * power(2, least(claims, 4) - 1))
 GROUP BY claim_id
 ORDER BY min(claimed_at)
-LIMIT 20;
+LIMIT 200;
 
 -- name: give_back_claims
--- There is no run for these claims: any other may have their rows at once. Should one come after all, it finds nothing.
--- Twice: nothing is left to give.
+-- There is no run for these claims: the next claim may have their rows at once. A run that is handed in later finds
+-- nothing to send. Twice: nothing is left to give back.
 UPDATE orchestration.notification
 SET claim_id = NULL, reason = 'its run was never handed in', lease_until = orchestration.clock()
 WHERE claim_id = ANY (CAST(:claim_ids AS uuid[])) AND state = 'QUEUED' AND run_id IS NULL;

@@ -62,7 +62,7 @@ def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None
 )
 def texts_without_receipt(ledger: ResourceParam[Ledger]) -> SensorResult:
     """Take the texts that are to be asked after now."""
-    return _requested(ledger.due_receipts(), "No receipt is to be asked for.")
+    return _requested(keep_asking(ledger.due_receipts, seconds=0), "No receipt is to be asked for.")
 
 
 def _requested(batches: Sequence[Sequence[str]], nothing: str) -> SensorResult:

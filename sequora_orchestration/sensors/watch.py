@@ -124,8 +124,9 @@ def slow_to_fail() -> Iterator[None]:
 def keep_asking(question: Callable[[], Sequence[T]], *, seconds: float) -> Sequence[T]:
     """Ask a question that costs next to nothing every LONG_PAUSE, until there is an answer or the time is over."""
     until = time.monotonic() + seconds
-    while not (answer := question()) and time.monotonic() + LONG_PAUSE <= until and not ENDING.wait(LONG_PAUSE):
-        pass
+    answer: Sequence[T] = ()
+    while not ENDING.is_set() and not (answer := question()) and time.monotonic() + LONG_PAUSE <= until:
+        ENDING.wait(LONG_PAUSE)
     return answer
 
 

@@ -8,7 +8,7 @@ import pytest
 from care import Care
 from playwright.sync_api import Browser, Page, expect
 from running_system import RunningSystem
-from shared_system import delete_all
+from shared_system import delete_all, start_if_ended
 
 from browser.chromium import chromium, executable
 from browser.shown_system import ShownSystem
@@ -43,6 +43,7 @@ def system(
     shared_twilio: TwilioServer,
 ) -> Iterator[ShownSystem]:
     """The shared system."""
+    start_if_ended(shared_system)
     yield ShownSystem(shared_system.web, shared_twilio.url, Care(engine_for(shared_databases[0])), shared_system)
     delete_all(shared_databases[0], shared_system)
 

@@ -17,6 +17,7 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.resources import care_database, ledger
+from sequora_orchestration.resources.ledger import HANDED_IN_WITHIN
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -81,8 +82,11 @@ UNDER_WAY = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QU
 
 def recover(care: Care, runs: Runs, queues: list[Queue], *, since: Any) -> None:
     """Let time pass, and the sensors tick; whatever becomes of each message, at the end nothing more comes of any."""
-    for minutes in range(12):
-        care.it_is(since + timedelta(minutes=1.1 * minutes))
+    for passed in (
+        timedelta(seconds=HANDED_IN_WITHIN),
+        *(timedelta(minutes=1.1 * minutes) for minutes in range(1, 12)),
+    ):
+        care.it_is(since + passed)
         runs.sensor(doubtful_texts)
         ran = [run for queue in queues for run in runs.tick(queue)]
     assert not ran

