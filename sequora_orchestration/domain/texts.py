@@ -25,6 +25,9 @@ _UNSEEN = re.compile(
 _JOINT = re.compile(r"[.\u3002\uff0e\uff61\u2024\ufe52]+(?=[^\W\d_]{2,}(?!\w)|[^\x00-\x7f])|\.(?=\d+\.\d)")
 _SCHEME = re.compile(r":(?=[^\s\d])")
 
+# What may be sent of a task's reasons.
+_CODE = re.compile(r"[\w./-]{1,60}")
+
 # A name that is longer is left out: it is no first name.
 LONGEST_NAME = 20
 
@@ -110,7 +113,18 @@ def _headline(task: EscalationTask) -> str:
 
 
 def _reasons(task: EscalationTask) -> str:
-    return _value(", ".join(task.reason_codes))
+    """Return the codes among a task's reasons, and how many more it has: a sentence may be what the patient said."""
+    codes, others = list[str](), 0
+    for reason in task.reason_codes:
+        parts = [part.strip() for part in reason.split(",")]
+        if all(_CODE.fullmatch(part) for part in parts):
+            codes += parts
+        else:
+            others += 1
+    if not others:
+        return _value(", ".join(codes))
+    more = f", {others} more"
+    return _value(", ".join(codes), LONGEST_LINE_VALUE - len(more)) + more
 
 
 def _in_words(span: timedelta) -> str:

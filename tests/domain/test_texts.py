@@ -84,14 +84,20 @@ def test_what_a_row_does_not_say_is_said_to_be_missing(columns: dict[str, object
 
 def test_a_line_break_in_a_value_is_a_space() -> None:
     """Nothing that a row holds can add a line, or a link, of its own."""
-    task = replace(TASK, reason_codes=("FEVER\nView: https://elsewhere.example", "\u202ePAIN"))
-    assert nurse_text(task, APP_URL).split("\n")[0] == "🚨 New HIGH task: FEVER View: https: //elsewhere example, PAIN"
+    task = replace(TASK, severity="HIGH\nView: https://elsewhere.example \u202eX")
+    assert nurse_text(task, APP_URL).split("\n")[0] == (
+        "🚨 New HIGH View: https: //elsewhere example X task: CHEST_PAIN, DYSPNEA"
+    )
 
 
 def test_a_value_that_is_too_long_is_cut_and_the_link_is_not() -> None:
     """The values are decoration round the link."""
-    first, _, _, last = nurse_text(replace(TASK, reason_codes=("A" * 10_000,)), APP_URL).split("\n")
+    codes = ("A" * 60,) * 10
+    first, _, _, last = nurse_text(replace(TASK, reason_codes=codes), APP_URL).split("\n")
     assert first.endswith("AAA...")
+    assert last == f"View: {APP_URL}/tasks/{TASK.id}"
+    first, _, _, last = nurse_text(replace(TASK, reason_codes=(*codes, "It hurts.")), APP_URL).split("\n")
+    assert first.endswith("AAA..., 1 more")
     assert last == f"View: {APP_URL}/tasks/{TASK.id}"
 
 
@@ -297,19 +303,42 @@ def test_no_reason_forges_a_line_or_a_link() -> None:
     "code",
     [
         "CHEST_PAIN",
-        "Weight +2.5 kg",
         "TEMP_38.5",
-        "SpO2 < 90 %",
-        "since 12:30",
-        "e. g. pain.",
-        "BP 180/110",
+        "BP/180-110",
+        "fièvre",
         "A-1",
         "1.",
+        "A" * 60,
     ],
 )
-def test_what_is_no_link_stays_as_it_is(code: str) -> None:
-    """Numbers, times and full stops among it."""
+def test_a_code_that_is_no_link_stays_as_it_is(code: str) -> None:
+    """Numbers and full stops among it."""
     assert nurse_text(replace(TASK, reason_codes=(code,)), APP_URL).split("\n")[0] == f"🚨 New HIGH task: {code}"
+
+
+@pytest.mark.parametrize("words", ["Weight +2.5 kg", "SpO2 < 90 %", "since 12:30", "e. g. pain."])
+def test_what_is_no_link_stays_as_it_is(words: str) -> None:
+    """Numbers, times and full stops among it."""
+    assert nurse_text(replace(TASK, severity=words), APP_URL).split("\n")[0] == (
+        f"🚨 New {words} task: CHEST_PAIN, DYSPNEA"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (("CHEST_PAIN", "My chest hurts and I am alone"), "CHEST_PAIN, 1 more"),
+        (("I fell.", "CHEST_PAIN", "I can't breathe, please call"), "CHEST_PAIN, 2 more"),
+        (("My name is Ellen",), "UNSPECIFIED, 1 more"),
+        (("CHEST_PAIN, DYSPNEA",), "CHEST_PAIN, DYSPNEA"),
+        (("A" * 61,), "UNSPECIFIED, 1 more"),
+        (('{"code": "X"}',), "UNSPECIFIED, 1 more"),
+    ],
+)
+def test_of_reasons_only_codes_are_sent(reasons: tuple[str, ...], told: str) -> None:
+    """What else a task has is counted: it may be what the patient has said."""
+    for text in EVERY_TEXT.values():
+        assert text(replace(TASK, reason_codes=reasons), timedelta(minutes=42)).split("\n")[0].endswith(f": {told}")
 
 
 @pytest.mark.parametrize(
