@@ -208,6 +208,12 @@ class TaskCase:
         known = [at for at in (self.times.created_at, self.times.updated_at) if at] if self.times else []
         return max(known, default=None)
 
+    def warned_from(self, sla_due_at: datetime) -> datetime:
+        """Return from when on a scan warns of that SLA: within the window, and when half of the task's time is over."""
+        window_opens = sla_due_at - self.circumstances.delays.sla_warning
+        created_at = self.times.created_at if self.times else None
+        return max(window_opens, created_at + (sla_due_at - created_at) / 2) if created_at else window_opens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeCase:

@@ -313,7 +313,7 @@ def _next_of_task(case: TaskCase) -> Iterator[Entry]:
         yield Entry(at=None, kind=TASK_CREATED.name, what=what)
     if task.sla_due_at and task.sla_due_at > now:
         if not has(case, SLA_WARNING.name):
-            at = max(task.sla_due_at - delays.sla_warning, now)
+            at = max(case.warned_from(task.sla_due_at), now)
             yield Entry(at=at, kind=SLA_WARNING.name, what="the nurse is warned by the next scan, if the task is open")
         yield Entry(at=task.sla_due_at, kind=SLA_BREACH.name, what="the SLA is missed, if the task is still open")
     elif task.sla_due_at and not has(case, SLA_ESCALATION.name):

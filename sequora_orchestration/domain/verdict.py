@@ -340,7 +340,7 @@ def _about_warning(case: TaskCase, sla_due_at: datetime) -> Iterator[Verdict]:
     if nurse is None or not noticed_at or _is_warned(case, nurse):
         return
     begins = max(
-        sla_due_at - around.delays.sla_warning,
+        case.warned_from(sla_due_at),
         around.workflows_live_at,
         min(noticed_at),
         # Whatever was changed last: the SLA may have been moved.

@@ -173,8 +173,8 @@ ORDER BY owed_since
 LIMIT :most
 
 -- name: tasks_near_sla
--- Which open tasks, created since we went live, come to their SLA within the window, and their nurse has not been
--- warned of that SLA?
+-- Which open tasks, created since we went live, come to their SLA within the window, with at least half of their time
+-- over, and their nurse has not been warned of that SLA? A person who names a task need not wait for the half.
 SELECT orchestration.sla_key('sla-warning', t.id::text, t.sla_due_at) AS business_key,
        {task},
        t.assigned_to_user_id::text AS recipient_id,
@@ -186,6 +186,9 @@ FROM public."EscalationTask" t
 WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
   AND t.sla_due_at > orchestration.clock()
   AND t.sla_due_at <= orchestration.clock() + make_interval(secs => :sla_warning_window)
+  AND (
+      orchestration.clock() - orchestration.plausible_time(t.created_at) >= t.sla_due_at - orchestration.clock()
+  ) IS NOT FALSE
   AND {created_since_live}
   AND {nurse_not_told}
 ORDER BY urgency, t.sla_due_at

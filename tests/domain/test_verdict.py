@@ -330,6 +330,14 @@ def near_its_sla(*messages: Story, minutes: int = 20, **fields: Any) -> TaskCase
     return a_case(told, *messages, at=at, **{"sla_due_at": NOW + minutes * MINUTE, **fields})
 
 
+def test_a_warning_is_missing_only_when_half_of_the_tasks_time_is_over() -> None:
+    """Before that no scan makes one."""
+    told = a_message(State.DELIVERED, NOW - 50 * MINUTE)
+    for minutes, is_missing in ((40, False), (10, True)):
+        case = a_case(told, at=NOW - 50 * MINUTE, sla_due_at=NOW + minutes * MINUTE)
+        assert ("has not been warned" in said(case)) is is_missing
+
+
 def test_a_warning_that_no_scan_has_made_needs_somebody() -> None:
     """The schedule may be off."""
     case = near_its_sla()

@@ -78,6 +78,7 @@ class Task:
     id: str
     severity: str
     nurse: str | None
+    created: datetime
     sla: datetime | None
     slas: list[datetime | None]
     """Every SLA time that it has had, the first one first; None if it had none for a while."""
@@ -87,6 +88,12 @@ class Task:
     def open(self) -> bool:
         """Whether somebody needs to act."""
         return self.status in {"OPEN", "IN_PROGRESS"}
+
+
+def warned_from(task: Task) -> datetime:
+    """Return from when on a scan may warn of the SLA that the task has."""
+    assert task.sla
+    return max(task.sla - WINDOW, task.created + (task.sla - task.created) / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +312,7 @@ class Sla(RuleBasedStateMachine):
         moments = {
             *slas,
             *(sla - WINDOW for sla in slas),
+            *(warned_from(task) for task in self.tasks if task.sla),
             *(each.at + DELAY for each in self.tries if each.kind == "alert"),
             *(since + wait for since in self.noticed_at.values() for wait in (DELAY, GRACE)),
         }
@@ -319,7 +327,7 @@ class Sla(RuleBasedStateMachine):
         due_at = None if sla is None else self.now + sla
         columns = {"severity": severity, "sla_due_at": due_at, "created_at": self.now, "updated_at": self.now}
         id_ = self.world.care.a_task(nurse, id=an_id(100 + len(self.tasks)), **columns)
-        self.tasks.append(Task(id=id_, severity=severity, nurse=nurse, sla=due_at, slas=[due_at]))
+        self.tasks.append(Task(id=id_, severity=severity, nurse=nurse, created=self.now, sla=due_at, slas=[due_at]))
 
     @rule(place=PLACES, change=CHANGES)
     def a_task_is_changed(self, place: int, change: Change) -> None:
@@ -531,7 +539,8 @@ class Sla(RuleBasedStateMachine):
     def _judge_warning(self, text: Try) -> None:
         assert text.recipient == text.nurse, f"somebody else is warned: {text}"
         assert text.sla, f"warned of no SLA: {text}"
-        assert text.sla - WINDOW <= text.at < text.sla, f"warned at the wrong time: {text}"
+        (task,) = (task for task in self.tasks if task.id == text.task)
+        assert warned_from(task) <= text.at < text.sla, f"warned at the wrong time: {text}"
         assert not self._told(text), f"warned twice: {text}"
 
     def _judge_alert(self, text: Try) -> None:
@@ -566,7 +575,7 @@ class Sla(RuleBasedStateMachine):
 
     def _judge_what_was_owed_to_the_nurse(self, task: Task) -> None:
         """Fail unless the nurse was told, or it was tried in vain."""
-        if task.sla and task.nurse and self.now >= task.sla - WINDOW:
+        if task.sla and task.nurse and self.now >= warned_from(task):
             kind = "warning" if self.now < task.sla else "alert"
             refused = [one for one in self._tried(kind, task) if one.recipient == task.nurse]
             assert self._accepted(kind, task) or refused, f"the nurse had no {kind} of {task}"

@@ -77,6 +77,23 @@ def test_the_window_is_open_before_the_sla_and_closed_behind_it(
         phones(NURSE_PHONE).received_text()
 
 
+def test_nobody_is_warned_before_half_of_the_tasks_time_is_over(care: Care, runs: Runs, phones: Phones) -> None:
+    """Of an SLA that is shorter than the window she would be warned with the first scan."""
+    task = care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=NOW + timedelta(minutes=30))
+    care.it_is(NOW + timedelta(minutes=15) - SECOND)
+    assert warnings(scan(runs)) == []
+    care.it_is(NOW + timedelta(minutes=15))
+    assert len(warnings(scan(runs))) == 1
+    phones(NURSE_PHONE).received_text(containing=["SLA in 15 min", task])
+
+
+def test_a_person_who_names_a_task_need_not_wait_for_the_half(care: Care, runs: Runs, phones: Phones) -> None:
+    """Only for the window."""
+    task = care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=NOW + timedelta(minutes=30))
+    assert len(warnings(scan(runs, task_ids=[task]))) == 1
+    phones(NURSE_PHONE).received_text(containing=["SLA in 30 min", task])
+
+
 @pytest.mark.parametrize("status", ["RESOLVED", "CANCELLED"])
 def test_nobody_is_warned_of_a_closed_task(care: Care, runs: Runs, status: str) -> None:
     """There is nothing left to do."""

@@ -93,8 +93,14 @@ def test_each_workflow_does_what_must_follow(system: RunningSystem, care: Care, 
 
     near = care.a_task(nurse, sla_due_at=datetime.now(UTC).replace(year=datetime.now(UTC).year + 1))
     phones(NURSE_PHONE).received_text(containing=["New HIGH task", near])
+    # As if it had been there for an hour.
     care.rows(
-        """UPDATE "EscalationTask" SET sla_due_at = now() + interval '42 minutes' WHERE id = :id""",
+        "UPDATE orchestration.go_live SET go_live_at = go_live_at - interval '1 hour', workflows_live_at = go_live_at"
+    )
+    care.rows(
+        """UPDATE "EscalationTask"
+           SET created_at = now() - interval '1 hour', sla_due_at = now() + interval '42 minutes'
+           WHERE id = :id""",
         id=near,
     )
     system.launch("check_sla_warnings", "{}")
