@@ -50,7 +50,7 @@ class OrderRefusedError(Exception):
 
 def operator(who: str | None, why: str) -> Operator:
     """Return who gives the order; without a name, the user who is logged in."""
-    return Operator(who=who or getpass.getuser(), why=why)
+    return Operator(who=_as_text(who or getpass.getuser()), why=_as_text(why))
 
 
 def pause(kind: str, by: Operator) -> str:
@@ -79,7 +79,7 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
     """Cancel, resend or release what an id names; return what to tell the operator. Raises OrderRefusedError."""
     if kind is not None:
         _known(kind)
-    ledger = open_ledger()
+    ledger, id_ = open_ledger(), _as_text(id_)
     changed = VERBS[verb].order(ledger, id_, kind, by)
     ids = {one.id for one in changed}
     there = [f"  {one.kind} {one.id} is {one.state}" for one in ledger.of_subject(id_, kind) if one.id not in ids]
@@ -93,6 +93,11 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
             f"no message in the ledger is about {id_}: give the id of a message, a task or an episode"
         )
     raise OrderRefusedError("\n".join([f"nothing to {verb}: {VERBS[verb].only}", *there]))
+
+
+def _as_text(typed: str) -> str:
+    """Return what was typed as Postgres takes it: a terminal may have another encoding than UTF-8."""
+    return typed.replace("\0", "?").encode(errors="replace").decode()
 
 
 def _known(kind: str) -> str:

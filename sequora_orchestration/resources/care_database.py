@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from psycopg2.errors import InvalidTextRepresentation
+from psycopg2.errors import InvalidTextRepresentation, NumericValueOutOfRange
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import DataError
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
 from sequora_orchestration.domain.case import TaskTimes
-from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array
+from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array, is_text
 from sequora_orchestration.settings import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -54,10 +54,11 @@ class CareDatabase:
 
     def _by_id(self, statement: str, ids: Sequence[str]) -> Sequence[RowMapping]:
         """Return the rows of these ids; one that the column's type does not take names nothing, and stops no other."""
+        ids = [one for one in ids if is_text(one)]
         try:
             return execute(self._engine, SQL[statement], {"ids": id_array(ids)})[1]
         except DataError as error:
-            if not isinstance(error.orig, InvalidTextRepresentation):
+            if not isinstance(error.orig, (InvalidTextRepresentation, NumericValueOutOfRange)):
                 raise
             return [row for one in ids for row in self._by_id(statement, [one])] if len(ids) > 1 else []
 

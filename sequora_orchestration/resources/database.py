@@ -197,6 +197,11 @@ class NamedStatements:
         return text(self.all[name].text.replace("{question}", question.text))
 
 
+def is_text(typed: str) -> bool:
+    """Whether Postgres takes what somebody typed for a text: no NUL, and nothing that UTF-8 does not have."""
+    return "\0" not in typed and typed.encode(errors="replace").decode() == typed
+
+
 def id_array(ids: Iterable[str]) -> str:
     """Return ids as an array literal without a type.
 

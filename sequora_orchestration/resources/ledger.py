@@ -32,6 +32,7 @@ from sequora_orchestration.resources.database import (
     execute,
     id_array,
     is_locked,
+    is_text,
     refuses_a_row,
 )
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
@@ -372,7 +373,8 @@ class Ledger:
 
     def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, InHand]:
         """Return what other claims have or have settled about these ids, the newest of each."""
-        rows = self._rows("in_hand_elsewhere", kind=queue.kind, ids=list(ids), claim_id=claim_id)
+        texts = [one for one in ids if is_text(one)]
+        rows = self._rows("in_hand_elsewhere", kind=queue.kind, ids=texts, claim_id=claim_id)
         return {row["subject_id"]: InHand(state=State(row["state"]), due_at=row["due_at"]) for row in rows}
 
     def take_up(self, claim_id: str, run_id: str) -> list[Notification]:

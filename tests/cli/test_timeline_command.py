@@ -198,7 +198,7 @@ def test_while_all_is_paused_somebody_must_act(care: Care, runs: Runs) -> None:
     assert "NOT told yet: all messages are paused by maya (an exercise) -> `sequora resume`" in text
 
 
-@pytest.mark.parametrize("id_", ["11111111-2222-3333-4444-555555555555", "no-uuid'; DROP TABLE x --", ""])
+@pytest.mark.parametrize("id_", ["11111111-2222-3333-4444-555555555555", "no-uuid'; DROP TABLE x --", "9" * 30, ""])
 def test_an_id_that_nobody_knows_is_a_sentence_and_exit_code_2(id_: str) -> None:
     """Neither the application nor the ledger."""
     done = run(id_)

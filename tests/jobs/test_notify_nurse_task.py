@@ -530,7 +530,7 @@ def test_a_lock_on_the_applications_log_holds_up_no_text_and_the_next_scan_write
 def test_ids_that_name_nothing_are_said_and_stop_nobody(care: Care, phones: Phones, runs: Runs) -> None:
     """Among others; alone, the run fails with the sentence."""
     task, nothing = care.a_task(care.a_nurse()), str(uuid4())
-    assert run_by_hand(runs, task, nothing, "no id at all").success
+    assert run_by_hand(runs, task, nothing, "no id at all", "9" * 30, "a\x00b", "\udcff").success
     phones(NURSE_PHONE).received_text()
     alone = run_by_hand(runs, nothing)
     assert not alone.success

@@ -202,10 +202,11 @@ def test_a_held_text_is_cancelled(care: Care, runs: Runs, phones: Phones) -> Non
     phones(PATIENT_PHONE).received_no_text()
 
 
-def test_an_order_about_nothing_says_so(environment: None) -> None:  # noqa: ARG001
-    """An unknown id, an unknown kind."""
+@pytest.mark.parametrize("id_", ["no-such-thing", "9" * 30, "a\0b", "\udcff"])
+def test_an_order_about_nothing_says_so(environment: None, id_: str) -> None:  # noqa: ARG001
+    """An unknown id, one that is no text, an unknown kind."""
     with pytest.raises(orders.OrderRefusedError, match="no message in the ledger is about"):
-        orders.change("resend", "no-such-thing", None, MAYA)
+        orders.change("resend", id_, None, orders.operator("maya\udcff", "why\0"))
     with pytest.raises(orders.OrderRefusedError, match="no messages of the kind sms; there are task-created"):
         orders.pause("sms", MAYA)
 

@@ -228,6 +228,26 @@ def test_ids_that_name_nothing_are_absent(care: Care, care_database: CareDatabas
     assert care_database.users([]) == {}
 
 
+@pytest.mark.parametrize("type_", ["uuid", "bigint", "smallint", "text"])
+@pytest.mark.parametrize(
+    "odd", ["99999999999999999999", "1" * 5_000, "no id", "", "a\x00b", "\udcff", "{}", '"', "NULL", "\u202e7"]
+)
+def test_an_id_that_the_column_cannot_hold_names_nothing(
+    care: Care, care_database: CareDatabase, type_: str, odd: str
+) -> None:
+    """Whatever a person typed; the others are found."""
+    alter(
+        care,
+        f'ALTER TABLE "Patient" ALTER id DROP DEFAULT, ALTER id TYPE {type_} USING NULL',
+        """INSERT INTO "Patient" (id) VALUES ('7')"""
+        if type_ != "uuid"
+        else """INSERT INTO "Patient" (id) VALUES ('00000000-0000-0000-0000-000000000007')""",
+    )
+    (there,) = care_database.patients(["7", "00000000-0000-0000-0000-000000000007"])
+    assert list(care_database.patients([odd, there])) == [there]
+    assert care_database.patients([odd]) == {}
+
+
 def test_an_id_asked_for_twice_is_one_row(care: Care, care_database: CareDatabase) -> None:
     """Many messages may go to one nurse."""
     nurse = care.a_nurse()
