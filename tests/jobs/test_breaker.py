@@ -231,7 +231,7 @@ def test_a_process_that_stood_still_before_its_call_does_not_call(
 def test_a_scan_takes_everything_whatever_the_senders_rate(care: Care) -> None:
     """It comes every five minutes only, and paces its texts itself."""
     for _ in range(10):
-        care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=NOW + timedelta(minutes=30))
+        care.a_task(care.a_nurse(), created_at=NOW - timedelta(hours=1), sla_due_at=NOW + timedelta(minutes=30))
     ledger = Ledger(care.engine, delivery=DeliverySettings(sequora_sender_rate=1))
     assert len(ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))) == 10
 

@@ -84,8 +84,11 @@ def test_a_fault_that_every_run_meets_sets_nothing_aside(
 def test_of_a_scan_the_neighbours_of_what_kills_it_are_warned(care: Care, runs: Runs, phones: Phones) -> None:
     """The most urgent one kills scan after scan in its own step: from the third on the others come first."""
     sla = NOW + 50 * MINUTE
-    poison = care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=sla, severity="CRITICAL")
-    neighbours = [care.a_task(care.a_nurse(f"+1202555{1000 + n}"), created_at=NOW, sla_due_at=sla) for n in range(8)]
+    created = NOW - 60 * MINUTE
+    poison = care.a_task(care.a_nurse(), created_at=created, sla_due_at=sla, severity="CRITICAL")
+    neighbours = [
+        care.a_task(care.a_nurse(f"+1202555{1000 + n}"), created_at=created, sla_due_at=sla) for n in range(8)
+    ]
     for number in range(3):
         care.it_is(NOW + 5 * number * MINUTE)
         scan = str(uuid4())
