@@ -90,10 +90,10 @@ class Task:
         return self.status in {"OPEN", "IN_PROGRESS"}
 
 
-def warned_from(task: Task) -> datetime:
-    """Return from when on a scan may warn of the SLA that the task has."""
+def half_of_its_time_is_over(task: Task, now: datetime) -> bool:
+    """Tell whether a scan may warn of the SLA that the task has, if it is near."""
     assert task.sla
-    return max(task.sla - WINDOW, task.created + (task.sla - task.created) / 2)
+    return now - task.created >= task.sla - now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +273,8 @@ class Sla(RuleBasedStateMachine):
         self.runs: list[Run] = []
         self.tries: list[Try] = []
         self.noticed_at: dict[tuple[str, datetime | None], datetime] = {}
+        self.by_hand = False
+        """Whether a person has named a task, or executed a step again: a warning need not wait for the half then."""
         """When it was noticed that a task which nobody is assigned to has missed this SLA."""
         self.on_duty: set[str] = set()
         self.forgotten = 0
@@ -312,7 +314,7 @@ class Sla(RuleBasedStateMachine):
         moments = {
             *slas,
             *(sla - WINDOW for sla in slas),
-            *(warned_from(task) for task in self.tasks if task.sla),
+            *(task.created + (task.sla - task.created) / 2 for task in self.tasks if task.sla),
             *(each.at + DELAY for each in self.tries if each.kind == "alert"),
             *(since + wait for since in self.noticed_at.values() for wait in (DELAY, GRACE)),
         }
@@ -431,11 +433,13 @@ class Sla(RuleBasedStateMachine):
     @rule(queue=QUEUES, place=PLACES)
     def a_run_is_launched_by_name(self, queue: Queue, place: int) -> None:
         """By a person, who has named a task; what it does comes later."""
+        self.by_hand = True
         self.runs = [*self.runs, Run(self.world, queue, [self._task(place).id])][-MOST_RUNS:]
 
     @rule(queue=QUEUES, place=PLACES)
     def a_run_is_launched_by_name_and_ends(self, queue: Queue, place: int) -> None:
         """By a person, who has named a task."""
+        self.by_hand = True
         self._finish(Run(self.world, queue, [self._task(place).id]))
 
     @precondition(lambda self: self.runs)
@@ -446,6 +450,7 @@ class Sla(RuleBasedStateMachine):
         if run.steps:
             self._proceed(run)
         if again:
+            self.by_hand = True
             run.steps.appendleft(run.last)
             self._proceed(run)
         if not run.steps:
@@ -540,7 +545,8 @@ class Sla(RuleBasedStateMachine):
         assert text.recipient == text.nurse, f"somebody else is warned: {text}"
         assert text.sla, f"warned of no SLA: {text}"
         (task,) = (task for task in self.tasks if task.id == text.task)
-        assert warned_from(task) <= text.at < text.sla, f"warned at the wrong time: {text}"
+        assert text.sla - WINDOW <= text.at < text.sla, f"warned at the wrong time: {text}"
+        assert self.by_hand or half_of_its_time_is_over(task, text.at), f"warned too early: {text}"
         assert not self._told(text), f"warned twice: {text}"
 
     def _judge_alert(self, text: Try) -> None:
@@ -575,7 +581,7 @@ class Sla(RuleBasedStateMachine):
 
     def _judge_what_was_owed_to_the_nurse(self, task: Task) -> None:
         """Fail unless the nurse was told, or it was tried in vain."""
-        if task.sla and task.nurse and self.now >= warned_from(task):
+        if task.sla and task.nurse and self.now >= task.sla - WINDOW and half_of_its_time_is_over(task, self.now):
             kind = "warning" if self.now < task.sla else "alert"
             refused = [one for one in self._tried(kind, task) if one.recipient == task.nurse]
             assert self._accepted(kind, task) or refused, f"the nurse had no {kind} of {task}"
