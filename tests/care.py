@@ -16,6 +16,9 @@ ADMIN_PHONE = "+12025550131"
 PATIENT_PHONE = "+12025550151"
 EPISODE = "12345678-9abc-4def-8123-456789abcdef"
 
+# How many messages somebody still has to do something about.
+UNDER_WAY = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT')"
+
 
 class Care:
     """Inserts and changes the application's rows; every method returns ids."""

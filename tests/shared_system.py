@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from care import Care
+from care import UNDER_WAY, Care
 from least_rights import as_role
 from own_servers import PASSWORD, own_databases, settings
 from pooler import PGBOUNCER, pooler
@@ -30,9 +30,7 @@ DELAYS = {
     "SEQUORA_DOUBT_WINDOW": "5s",
 }
 
-
 APPLICATION = ('"EscalationTask"', '"Episode"', '"Patient"', '"User"', '"NotificationLog"')
-UNDER_WAY = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT')"
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,14 @@ STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", 
 TIMELINE = frozenset({"stories", "tasks_of_episode", "subject_of", "lives_since", "orders_about_kinds"})
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
 SENSORS = frozenset(
-    {"doubt_abandoned_attempts", "set_poison_aside", "due_look_ups", "due_receipts"}
-    | {"claims_not_taken_up", "give_back_claims"}
+    {
+        "doubt_abandoned_attempts",
+        "set_poison_aside",
+        "claims_not_taken_up",
+        "give_back_claims",
+        "due_look_ups",
+        "due_receipts",
+    }
 )
 DELETION = frozenset(
     {"old_subjects", "open_tasks", "recent_episodes", "delete_what_is_over", "delete_old_pauses", "texts_wait"}

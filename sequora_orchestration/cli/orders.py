@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.resources.database import as_text
 from sequora_orchestration.resources.ledger import Ledger, Operator, OrderedMessage, open_ledger
 
 
@@ -50,7 +51,7 @@ class OrderRefusedError(Exception):
 
 def operator(who: str | None, why: str) -> Operator:
     """Return who gives the order; without a name, the user who is logged in."""
-    return Operator(who=_as_text(who or getpass.getuser()), why=_as_text(why))
+    return Operator(who=as_text(who or getpass.getuser()), why=as_text(why))
 
 
 def pause(kind: str, by: Operator) -> str:
@@ -79,7 +80,7 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
     """Cancel, resend or release what an id names; return what to tell the operator. Raises OrderRefusedError."""
     if kind is not None:
         _known(kind)
-    ledger, id_ = open_ledger(), _as_text(id_)
+    ledger, id_ = open_ledger(), as_text(id_)
     changed = VERBS[verb].order(ledger, id_, kind, by)
     ids = {one.id for one in changed}
     there = [f"  {one.kind} {one.id} is {one.state}" for one in ledger.of_subject(id_, kind) if one.id not in ids]
@@ -93,11 +94,6 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
             f"no message in the ledger is about {id_}: give the id of a message, a task or an episode"
         )
     raise OrderRefusedError("\n".join([f"nothing to {verb}: {VERBS[verb].only}", *there]))
-
-
-def _as_text(typed: str) -> str:
-    """Return what was typed as Postgres takes it: a terminal may have another encoding than UTF-8."""
-    return typed.replace("\0", "?").encode(errors="replace").decode()
 
 
 def _known(kind: str) -> str:

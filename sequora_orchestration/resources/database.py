@@ -197,9 +197,14 @@ class NamedStatements:
         return text(self.all[name].text.replace("{question}", question.text))
 
 
+def as_text(typed: str) -> str:
+    """Return what somebody typed as Postgres takes it: a NUL, and what UTF-8 does not have, become question marks."""
+    return typed.replace("\0", "?").encode(errors="replace").decode()
+
+
 def is_text(typed: str) -> bool:
-    """Whether Postgres takes what somebody typed for a text: no NUL, and nothing that UTF-8 does not have."""
-    return "\0" not in typed and typed.encode(errors="replace").decode() == typed
+    """Whether Postgres takes what somebody typed as it is."""
+    return as_text(typed) == typed
 
 
 def id_array(ids: Iterable[str]) -> str:

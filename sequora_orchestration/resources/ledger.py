@@ -90,7 +90,7 @@ RECENT = 3600
 # row refers to. A row that cannot be had by then is written later: nobody else's text waits for it.
 LOG_PATIENCE = 0.2
 
-# So many rows of the application's log does a scan make up for: should all of them be locked, it takes 10 s.
+# So many rows of the application's log does a scan make up for, some milliseconds each, before it warns anybody.
 UNLOGGED_A_SCAN = 50
 
 # Of so many events at a time it is looked whether their messages can be deleted: a batch takes some 50 ms.

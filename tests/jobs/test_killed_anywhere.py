@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
+from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, UNDER_WAY, Care
 from phones import Phones
 from runs import Runs
 
@@ -75,9 +75,6 @@ def survives(runs: Runs, queues: list[Queue], *, after: int) -> bool:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     return not os.WIFSIGNALED(status)
-
-
-UNDER_WAY = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT')"
 
 
 def recover(care: Care, runs: Runs, queues: list[Queue], *, since: Any) -> None:

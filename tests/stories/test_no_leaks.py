@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from care import Care
+from care import UNDER_WAY, Care
 from click.testing import CliRunner
 from leaks import Marks, in_broker, in_files, in_tables
 from least_rights import as_role
@@ -285,8 +285,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
     phones(spanish).received_text(containing=["Hola Zqmarkellen", "se siente hoy"])
     eventually(lambda: are(care, {"SENT", "DELIVERED"}, sent), within=30, what="all texts sent")
     eventually(lambda: are(care, {"FAILED", "UNDELIVERED"}, not_sent), within=40, what="the rest set aside")
-    under_way = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT')"
-    eventually(lambda: care.one(under_way) == 0, within=20, what="nothing under way")
+    eventually(lambda: care.one(UNDER_WAY) == 0, within=20, what="nothing under way")
     eventually(lambda: runs_end(dagster), within=20, what="no run under way")
 
     left = {
