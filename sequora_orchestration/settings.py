@@ -6,6 +6,7 @@ the variable, says what is wrong and what to do, and never repeats the value: it
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
@@ -139,6 +140,17 @@ class DatabaseSettings(Environment):
         "`sequora migrate`",
         default=None,
         description="give a time with its zone, e.g. 2026-01-31T09:00:00Z; tasks created before it are left alone.",
+    )
+
+
+class ApplicationSettings(Environment):
+    """Where in the application's tables what we need stands."""
+
+    sequora_application_map: Path | None = Field(
+        title="a file that says so, for `sequora migrate` (docs/application.md); by default whichever of the two maps "
+        "that come along fits",
+        default=None,
+        description="give the path of a map; `sequora map` proposes one.",
     )
 
 

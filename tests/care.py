@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, RowMapping, text
 
+from sequora_orchestration.migrations.apply import drop_views, migrate
+
 # A Monday.
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
@@ -18,6 +20,15 @@ EPISODE = "12345678-9abc-4def-8123-456789abcdef"
 
 # How many messages somebody still has to do something about.
 UNDER_WAY = "SELECT count(*) FROM orchestration.notification WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT')"
+
+
+def of_status(status: str | None) -> dict[str, Any]:
+    """Return a task's fields that say the same as a status of the brief's."""
+    return {
+        "status": status,
+        "is_closed": status in {"RESOLVED", "CANCELLED", "EXPIRED"},
+        "is_taken": status == "IN_PROGRESS",
+    }
 
 
 class Care:
@@ -38,6 +49,13 @@ class Care:
         (row,) = self.rows(sql, **parameters)
         (value,) = row.values()
         return value
+
+    def alter(self, *statements: str) -> None:
+        """Change the application's schema, as a migration of its own does between two of ours."""
+        drop_views(self.engine)
+        for statement in statements:
+            self.rows(statement)
+        migrate(self.engine)
 
     def insert(self, table: str, **columns: object) -> str:
         """Insert a row and return its id."""

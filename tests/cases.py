@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from care import NOW
+from care import NOW, of_status
 
 from sequora_orchestration.domain.care import Episode, EscalationTask
 from sequora_orchestration.domain.case import (
@@ -95,7 +95,7 @@ def a_case(*messages: Story, at: datetime = NOW, around: Circumstances = AROUND,
     """Return the case of a task that appeared at that time; give columns to make it another."""
     return TaskCase(
         id=TASK.id,
-        task=replace(TASK, **task),
+        task=replace(TASK, **({**of_status(task["status"]), **task} if "status" in task else task)),
         times=TaskTimes(id=TASK.id, created_at=at, updated_at=at),
         messages=messages,
         circumstances=around,

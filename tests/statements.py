@@ -4,6 +4,8 @@ import re
 
 from sqlalchemy import Connection
 
+from sequora_orchestration.application import catalog
+from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
 from sequora_orchestration.resources import care_database, ledger, measurements, table_sizes
 from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES
@@ -27,7 +29,11 @@ OF_THE_SYSTEM = (
     }
 )
 
-STATEMENTS = OF_THE_SYSTEM | {f"doctor.{name}": sql.text for name, sql in doctor_of_care_database.SQL.all.items()}
+STATEMENTS = OF_THE_SYSTEM | {
+    f"{module.__name__.rsplit('.', 2)[-2]}.{name}": sql.text
+    for module in (doctor_of_care_database, doctor_of_application, catalog)
+    for name, sql in module.SQL.all.items()
+}
 
 
 def prepare(connection: Connection, statement: str) -> None:

@@ -52,13 +52,15 @@ CROSS JOIN nurse CROSS JOIN episode;
 -- Each task's nurse has been told; one in fifty texts has failed, one in fifty was not delivered, and so on.
 INSERT INTO orchestration.notification
     (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, reason, claim_id,
-     claimed_at, claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, created_at)
+     claimed_at, claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, created_at,
+     over_at)
 SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text), 'task-created', t.id::text,
        t.episode_id::text, t.assigned_to_user_id::text, t.severity, orchestration.urgency(t.severity), t.created_at,
        t.state, CASE WHEN t.state IN ('FAILED', 'CANCELLED', 'UNDELIVERED') THEN 'what a person reads of it' END,
        gen_random_uuid(), t.created_at, 0, t.created_at + interval '30 seconds', gen_random_uuid()::text, 1,
        t.created_at, t.sid, CASE WHEN t.sid IS NOT NULL THEN t.created_at END,
-       CASE WHEN t.sid IS NOT NULL THEN t.created_at END, t.created_at
+       CASE WHEN t.sid IS NOT NULL THEN t.created_at END, t.created_at,
+       CASE WHEN t.status IN ('RESOLVED', 'CANCELLED') THEN t.created_at + interval '1 hour' END
 FROM (
     SELECT *, CASE WHEN state IN ('DELIVERED', 'SENT', 'UNDELIVERED') THEN 'SM' || replace(id::text, '-', '') END AS sid
     FROM (

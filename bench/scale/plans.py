@@ -23,6 +23,9 @@ DEAR = 50_000
 # The tables that grow. Nobody should read one of them whole.
 GROWING = frozenset({"EscalationTask", "Episode", "NotificationLog", "notification", "notification_event"})
 
+# An index that holds no more than what is open: to read all of it is what it is for.
+OF_WHAT_IS_OPEN = "notification_not_over"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
@@ -84,7 +87,9 @@ def reads_whole(plan: Mapping[str, Any]) -> Iterator[str]:
     """Yield each node of a plan that reads a growing table, or an index of it, from end to end."""
     node, relation = plan["Node Type"], plan.get("Relation Name")
     if relation in GROWING and (node == "Seq Scan" or (node == "Index Only Scan" and "Index Cond" not in plan)):
-        yield f"{node} {plan.get('Index Name', relation)}"
+        name = plan.get("Index Name", relation)
+        if name != OF_WHAT_IS_OPEN:
+            yield f"{node} {name}"
     for child in plan.get("Plans", ()):
         # The newest or oldest by an index: no more is read than that.
         if not (node == "Limit" and child["Node Type"] == "Index Only Scan"):

@@ -27,6 +27,7 @@ SENSORS = frozenset(
         "give_back_claims",
         "due_look_ups",
         "due_receipts",
+        "note_what_is_over",
     }
 )
 DELETION = frozenset(
@@ -57,8 +58,19 @@ FOUND_IN = {
     **dict.fromkeys(
         ("settle_sent", "settle_sent_unlogged", "settle_refused", "settle_unclear", "try_again", "put_back"), "SENDING"
     ),
-    **dict.fromkeys(("in_doubt", "adopt", "adopt_unlogged", "settle_doubt", "note_looks", "look_later"), "IN_DOUBT"),
-    **dict.fromkeys(("without_receipt", "settle_delivered", "settle_undelivered", "log_sent", "known_sids"), "SENT"),
+    **dict.fromkeys(("in_doubt", "adopt", "settle_doubt", "note_looks", "look_later"), "IN_DOUBT"),
+    **dict.fromkeys(
+        (
+            "without_receipt",
+            "settle_delivered",
+            "settle_undelivered",
+            "bring_log_up_to_date",
+            "as_sent",
+            "log_owed_of",
+            "known_sids",
+        ),
+        "SENT",
+    ),
     "release": "HELD",
     "resend": "DELIVERED",
 }
@@ -179,7 +191,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
     rows = connection.execute(_SAMPLE, {"state": FOUND_IN.get(name, "QUEUED"), "most": BATCH}).mappings().all()
     row = rows[0]
     task_ids = [one["task_id"] for one in rows]
-    ids: Any = task_ids if name == "in_hand_elsewhere" else [one["id"] for one in rows]
+    ids: Any = task_ids if name in {"in_hand_elsewhere", "log_owed"} else [one["id"] for one in rows]
     if name in _TABLES:
         ids = id_array(_newest(connection, _TABLES[name]))
     return {
@@ -226,6 +238,9 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "since": row["attempted_at"],
         "episode_ids": _newest(connection, "Episode"),
         "check_in_delay": 86_400.0,
+        "content": None,
+        "ended_by": None,
+        "on_call": True,
         "who": "somebody",
         "why": "a reason",
         "verb": name,

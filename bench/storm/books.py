@@ -19,7 +19,7 @@ SELECT id::text, business_key, kind, task_id, episode_id, recipient_id, severity
        extract(epoch FROM owed_since)::float AS owed_since,
        state IN ('QUEUED', 'SENDING', 'IN_DOUBT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
            AS is_unsettled,
-       sent_at IS NOT NULL AND task_id IS NOT NULL AND logged_at IS NULL AS is_unlogged
+       log_owes IS NOT NULL AS is_unlogged
 FROM orchestration.notification
 """
 _EVENTS = """

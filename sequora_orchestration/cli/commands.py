@@ -22,7 +22,7 @@ _DIRECTORY = click.option(
 )
 
 # Told by name: their modules are heavy, and absent where the extra `local` is not installed.
-_TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError", "UnknownIdError"}
+_TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError", "UnknownIdError", "MapError"}
 
 
 @sequora.command()
@@ -41,24 +41,35 @@ def dev(port: int, directory: Path) -> None:
 
 @sequora.command()
 @click.option("--app-indexes", is_flag=True, help="Also make the helpful indexes on the application's tables.")
-def migrate(*, app_indexes: bool) -> None:
+@click.option(
+    "--drop-views",
+    is_flag=True,
+    help="Do nothing but drop the views of the application's tables, before a migration of the application's that they "
+    "stand in the way of; the next `sequora migrate` brings them back.",
+)
+def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     """Bring the schema `orchestration` up to date on SUPABASE_DB_URL; safe to run again.
 
-    The first time, it records the moment: tasks created before are left alone. Where DAGSTER_PG_URL is set it also
-    makes Dagster's own tables, and where DAGSTER_HOME is set, the configuration files that are missing there.
+    The first time, it records the moment: tasks created before are left alone. The application's tables are found by
+    the map of SEQUORA_APPLICATION_MAP, or by whichever of the two that come along fits; words in them that the map has
+    no meaning for are listed. Where DAGSTER_PG_URL is set it also makes Dagster's own tables, and where DAGSTER_HOME is
+    set, the configuration files that are missing there.
+
+    Ends with 1 where no map fits, and nothing is changed then; also where the application's log would refuse a row.
     """
     import os
 
-    from sequora_orchestration.migrations import apply
+    from sequora_orchestration.cli import migration
     from sequora_orchestration.resources.database import engine_for
     from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
     engine = engine_for(DatabaseSettings.load().supabase_db_url)
-    applied = apply.migrate(engine)
-    click.echo(f"schema orchestration: {'applied ' + ', '.join(applied) if applied else 'already up to date'}")
+    if drop_views:
+        migration.drop_views(engine)
+        return
+    is_well = migration.migrate(engine)
     if app_indexes:
-        made = apply.make_app_indexes(engine)
-        click.echo(f"indexes on the application's tables: {'made ' + ', '.join(made) if made else 'already there'}")
+        migration.make_app_indexes(engine)
     if os.environ.get("DAGSTER_PG_URL"):
         from sequora_orchestration.instance.storage import make_tables
 
@@ -69,6 +80,7 @@ def migrate(*, app_indexes: bool) -> None:
 
         for path in furnish(Path(home)):
             click.echo(f"wrote {path}")
+    sys.exit(0 if is_well else 1)
 
 
 @sequora.command()

@@ -1,12 +1,10 @@
-"""The rows of the application that our rules look at, reduced to the columns they use.
+"""The rows of the application that our rules look at, as the views show them, reduced to the columns they use.
 
 Every field but `id` may be missing in a row that lives. Names and phone numbers are kept out of `repr`.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
-
-CLOSED_STATUSES = frozenset({"RESOLVED", "CANCELLED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,19 +17,18 @@ class EscalationTask:
     priority: str | None
     reason_codes: tuple[str, ...]
     status: str | None
-    sla_due_at: datetime | None
-    assigned_to_user_id: str | None
+    """In the application's word."""
+
+    is_closed: bool = False
+    """Whether nobody needs to act any more; an unknown status counts as open: silence is worse."""
+
+    is_taken: bool = False
+    """Whether somebody is at it."""
+
+    sla_due_at: datetime | None = None
+    assigned_to_user_id: str | None = None
     picked_up_at: datetime | None = None
-
-    @property
-    def is_picked_up(self) -> bool:
-        """Whether somebody is at it."""
-        return self.picked_up_at is not None or self.status == "IN_PROGRESS"
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nobody needs to act any more; an unknown status counts as open: silence is worse."""
-        return self.status in CLOSED_STATUSES
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +49,8 @@ class Episode:
     patient_id: str | None
     discharge_at: datetime | None
     created_at: datetime | None
+    timezone: str | None = None
+    """An IANA name if all is well; it goes before the patient's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +62,5 @@ class Patient:
     primary_phone: str | None = field(repr=False)
     language_code: str | None
     timezone: str | None
+    may_be_texted: bool | None = True
+    """Whether the patient has consented."""

@@ -74,6 +74,12 @@ class Story:
     look_at: datetime | None = None
     receipt_at: datetime | None = None
     logged_at: datetime | None = None
+    log_owes: str | None = None
+    """What the application's log lacks of it: its `row`, or what its `receipt` says."""
+
+    over_at: datetime | None = None
+    """When it was seen that the task which it tells of is not open any more, if it was seen."""
+
     ended_by: str | None = None
     """The operator who cancelled it."""
 

@@ -7,6 +7,7 @@ message is the kind's question to the database and stands with the ledger's queu
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
 from sequora_orchestration.domain.check_in import (
@@ -36,6 +37,8 @@ class Suppression:
 
     state: State
     reason: str
+    ended_by: str | None = None
+    """Who made it unnecessary, where it is not to be made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,13 @@ class Postponement:
 # of 1,000 texts of three segments to leave through a slow sender's queue.
 WORTH_TO_STAFF = timedelta(hours=1)
 
+# An application assigns tasks seconds after it has inserted them; nobody is alarmed by then.
+GRACE_OF_CRITICAL = timedelta(seconds=10)
+
+# A nurse who takes a task becomes its assignee by the same change that says when she took it.
+ONE_UPDATE = timedelta(seconds=1)
+JUST_NOW = timedelta(minutes=1)
+
 Withheld = Suppression | Postponement
 
 
@@ -69,6 +79,9 @@ class Facts:
     recipient: User | Patient | None = None
     opted_out: bool = False
     """Whether the recipient's number has replied STOP."""
+
+    unassigned_grace: timedelta = timedelta(0)
+    """How long a task may be without an assignee before its supervisors are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +128,49 @@ def _closed(task: EscalationTask | None) -> Suppression | None:
     return None
 
 
-def _unwanted_by_assignee(facts: Facts) -> Suppression | None:
+NOBODY_ASSIGNED = _failed("nobody is assigned to the task; assign a nurse")
+
+
+def _unwanted_by_assignee(facts: Facts) -> Withheld | None:
     task, recipient_id = facts.task, facts.message.recipient_id
     if task is None or task.is_closed:
         return _closed(task)
     if task.assigned_to_user_id == recipient_id:
-        return None if recipient_id else _failed("nobody is assigned to the task; assign a nurse")
+        return None if recipient_id else NOBODY_ASSIGNED
     if recipient_id is None:
         return _cancelled("the task has been assigned meanwhile; the nurse is told by a message of her own")
     return _cancelled("the task has been reassigned meanwhile")
+
+
+def _unassigned(facts: Facts, task: EscalationTask) -> Withheld:
+    """Let a task wait for its nurse as long as it may; then it is told to the supervisors."""
+    grace = facts.unassigned_grace
+    if task.severity == "CRITICAL":
+        grace = min(grace, GRACE_OF_CRITICAL)
+    until = min(facts.message.owed_since, facts.now) + grace
+    if facts.message.due_at is None and facts.now < until:
+        return Postponement(until, "nobody is assigned to the task yet")
+    return NOBODY_ASSIGNED
+
+
+def _unwanted_news(facts: Facts) -> Withheld | None:
+    if withheld := _unwanted_by_assignee(facts):
+        return _unassigned(facts, facts.task) if facts.task and withheld is NOBODY_ASSIGNED else withheld
+    if facts.task and _has_just_taken_it(facts.task, facts.now):
+        return Suppression(State.CANCELLED, "she has just taken the task herself", ended_by="the nurse")
+    return None
+
+
+def _has_just_taken_it(task: EscalationTask, now: datetime) -> bool:
+    """Tell whether a task's last change was that somebody took it, just now: then it was she who took it.
+
+    Whoever gets it from somebody who had taken it changes it later than that; and where the application does not say
+    when it was changed, the time for this is short: a text too many is better than none.
+    """
+    taken_at, updated_at = task.picked_up_at, task.updated_at
+    if taken_at is None or updated_at is None or not task.is_taken:
+        return False
+    return abs(updated_at - taken_at) <= ONE_UPDATE and abs(now - taken_at) <= JUST_NOW
 
 
 def _sla_moved(facts: Facts) -> Suppression | None:
@@ -134,7 +181,7 @@ def _sla_moved(facts: Facts) -> Suppression | None:
     return None
 
 
-def _unwanted_warning(facts: Facts) -> Suppression | None:
+def _unwanted_warning(facts: Facts) -> Withheld | None:
     if ended := _closed(facts.task) or _sla_moved(facts):
         return ended
     if facts.message.sla_due_at and facts.message.sla_due_at <= facts.now:
@@ -142,7 +189,7 @@ def _unwanted_warning(facts: Facts) -> Suppression | None:
     return _unwanted_by_assignee(facts)
 
 
-def _unwanted_breach_alert(facts: Facts) -> Suppression | None:
+def _unwanted_breach_alert(facts: Facts) -> Withheld | None:
     if ended := _closed(facts.task) or _sla_moved(facts):
         return ended
     if facts.message.sla_due_at and facts.message.sla_due_at > facts.now:
@@ -186,7 +233,7 @@ def _overdue(facts: Facts) -> timedelta:
 
 TASK_CREATED = MessageKind(
     name="task-created",
-    unwanted=_unwanted_by_assignee,
+    unwanted=_unwanted_news,
     unreachable=_unreachable_nurse,
     text=lambda facts, app_url: nurse_text(_task(facts), app_url),
     worth=lambda _: WORTH_TO_STAFF,
@@ -234,7 +281,7 @@ def _unwanted_report_of_unreached_nurse(facts: Facts) -> Suppression | None:
         return _cancelled("the task has been assigned or reassigned meanwhile")
     if cause and cause.is_settled:
         return _cancelled("the nurse has been reached meanwhile")
-    if cause and cause.is_uncertain and facts.task and facts.task.is_picked_up:
+    if cause and cause.is_uncertain and facts.task and facts.task.is_taken:
         return _cancelled("the task has been picked up meanwhile")
     return None
 
@@ -292,11 +339,19 @@ def _unreachable_patient(facts: Facts) -> Withheld | None:
         return _failed(f"{error}; correct the patient's phone")
     if facts.opted_out:
         return _cancelled("opted out: the patient's number has replied STOP")
-    return _at_night(facts, patient)
+    if not patient.may_be_texted:
+        return _cancelled("no consent: the application does not say that the patient may be texted")
+    return _at_night(facts)
 
 
-def _at_night(facts: Facts, patient: Patient) -> Withheld | None:
-    day = next_daytime(facts.now, known_zone(patient.timezone))
+def zone_of(facts: Facts) -> ZoneInfo | None:
+    """Return the zone that is known of the episode, or else of the patient."""
+    of_episode = known_zone(facts.episode.timezone) if facts.episode else None
+    return of_episode or (known_zone(facts.recipient.timezone) if isinstance(facts.recipient, Patient) else None)
+
+
+def _at_night(facts: Facts) -> Withheld | None:
+    day = next_daytime(facts.now, zone_of(facts))
     if day <= facts.now:
         return None
     if day - facts.message.owed_since > STALE_AFTER:
@@ -311,8 +366,7 @@ def _check_in_text(facts: Facts, _app_url: str) -> str:
 
 
 def _worth_of_check_in(facts: Facts) -> timedelta:
-    zone = known_zone(facts.recipient.timezone) if isinstance(facts.recipient, Patient) else None
-    return daytime_left(facts.now, zone)
+    return daytime_left(facts.now, zone_of(facts))
 
 
 CHECK_IN = MessageKind(

@@ -351,6 +351,8 @@ def unassigned_until(case: TaskCase) -> datetime | None:
     said = [one for one in case.messages if one.kind == "task-created" and one.recipient_id is None]
     if not said:
         return None
+    if said[-1].due_at:
+        return said[-1].due_at
     since = min(said[-1].owed_since, said[-1].created_at)
     is_critical = case.task is not None and case.task.severity == "CRITICAL"
     return since if is_critical else since + case.circumstances.delays.unassigned

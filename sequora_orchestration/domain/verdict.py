@@ -93,12 +93,29 @@ def _told(case: TaskCase) -> Verdict:
     if not _is_open(case):
         return _of_closed(case)
     nurse = case.task.assigned_to_user_id if case.task else None
-    mine = [one for one in case.messages if one.kind in TO_NURSE and one.recipient_id == nurse]
+    mine = [one for one in _since_assigned(case) if one.kind in TO_NURSE and one.recipient_id == nurse]
     # What was called off leaves the question open; unless a person called it off.
     counting = [one for one in mine if one.state is not State.CANCELLED or one.ended_by]
     if not counting:
         return _not_noticed(case)
     return _of_nobodys(case, counting[-1]) if nurse is None else _of_assigned(case, counting)
+
+
+def _since_assigned(case: TaskCase) -> list[Story]:
+    """Return the messages since the task was last known to be another's, or closed; all if it never was."""
+    nurse, now = case.task.assigned_to_user_id if case.task else None, case.circumstances.now
+    resolved_at = case.times.resolved_at if case.times else None
+    since = list[Story]()
+    for one in case.messages:
+        if resolved_at and one.created_at < resolved_at <= now:
+            continue
+        if one.kind == TASK_CREATED.name and (one.state is not State.CANCELLED or one.ended_by):
+            is_over = one.over_at is not None and one.over_at > one.created_at
+            if one.recipient_id != nurse or is_over:
+                since.clear()
+                continue
+        since.append(one)
+    return since
 
 
 def _of_closed(case: TaskCase) -> Verdict:
@@ -177,7 +194,7 @@ def _is_silent(case: TaskCase, message: Story) -> bool:
     """Tell whether a critical text has been without a receipt for so long that the supervisors are told."""
     if message.state is not State.SENT or message.receipt_at is None or not message.is_critical:
         return False
-    is_picked_up = case.task is not None and case.task.is_picked_up
+    is_picked_up = case.task is not None and case.task.is_taken
     return not is_picked_up and case.circumstances.now > _receipt_wanted_by(case, message)
 
 
@@ -230,7 +247,7 @@ def _of_doubtful(case: TaskCase | EpisodeCase, message: Story, who: str) -> Verd
 
 
 def _of_nobodys(case: TaskCase, message: Story) -> Verdict:
-    if message.state is not State.FAILED:
+    if message.state is State.QUEUED:
         return _of_waiting(case, message, "nobody is assigned; whoever it is")
     until, now = unassigned_until(case), case.circumstances.now
     sentence = "nobody is assigned to the task, so no nurse was told"
@@ -440,7 +457,7 @@ def _how_alerted(case: TaskCase, alert: Story) -> str:
 def _unlogged(case: TaskCase) -> Iterator[Verdict]:
     """Yield what was sent, but stands in no row of the application's log."""
     for one in case.messages:
-        if one.sent_at and one.logged_at is None and case.circumstances.now - one.sent_at > PATIENCE:
+        if one.sent_at and one.log_owes == "row" and case.circumstances.now - one.sent_at > PATIENCE:
             yield Verdict(
                 sentence=f'the {one.kind} was sent, but "NotificationLog" has no row of it: it refused that',
                 to_do="mend that table; the next receipt of the text, or the next run about the task, makes up for it",

@@ -9,6 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy.exc import DBAPIError
+
 from sequora_orchestration.domain.doubt import (
     CLOCKS_DIFFER_BY,
     TRIAL_PREFIX,
@@ -25,7 +27,8 @@ from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS, Suppressi
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
 from sequora_orchestration.jobs.delivery import ATTEMPTS, Delivery
-from sequora_orchestration.resources.ledger import SentText
+from sequora_orchestration.resources.database import refuses_a_row
+from sequora_orchestration.resources.ledger import Outcome, SentText
 from sequora_orchestration.resources.sms_sender import LookUpError
 
 LOG = logging.getLogger(__name__)
@@ -134,3 +137,20 @@ def follow(delivery: Delivery, texts: Sequence[SentText]) -> list[tuple[SentText
             again_after = KINDS[text.kind].second_try_after if receipt.code in WORTH_A_SECOND_TRY else None
             delivery.ledger.settle_undelivered(text, receipt, again_after=again_after)
     return receipts
+
+
+def log_owed_after(delivery: Delivery, ids: Sequence[str]) -> list[Outcome]:
+    """Tell the application's log what became of these texts, all at once; return of which it still lacks something.
+
+    One row that it refuses, or somebody has locked, would keep all others from it: those are left to be told singly.
+    """
+    owed = delivery.ledger.log_owed_of(ids)
+    receipts = [one.id for one in owed if one.log_owes == "receipt"]
+    try:
+        if not receipts or not delivery.ledger.bring_log_up_to_date(receipts):
+            return owed
+    except DBAPIError as error:
+        if not refuses_a_row(error):
+            raise
+        return owed
+    return [one for one in owed if one.log_owes != "receipt"]

@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sequora_orchestration.jobs.after_sending import follow, look_up
+from sequora_orchestration.jobs.after_sending import follow, log_owed_after, look_up
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
@@ -57,6 +57,8 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
             for one, outcome in outcomes
         ]
         context.add_output_metadata({"looked up": len(outcomes), **each(records)})
+        with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
+            make_up_log_rows(context, delivery, delivery.ledger.log_owed_of([one.id for one, _ in outcomes]))
 
 
 @op(out=Out(Nothing), retry_policy=RETRIES)
@@ -79,9 +81,7 @@ def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: Reso
         context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
         # For runs that died before they had done so. What is refused still is a line in the run's log.
         with suppress(DBAPIError, PoolTimeout):
-            make_up_log_rows(
-                context, delivery, delivery.ledger.unlogged([text.task_id for text in asked if text.task_id])
-            )
+            make_up_log_rows(context, delivery, log_owed_after(delivery, [text.id for text in asked]))
 
 
 @job(config=doubtful)

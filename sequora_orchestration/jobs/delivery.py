@@ -30,12 +30,13 @@ from sequora_orchestration.domain.message_kind import (
     Postponement,
     Suppression,
     Withheld,
+    zone_of,
 )
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import TRIAL_PAUSE, Ledger
+from sequora_orchestration.resources.ledger import TRIAL_PAUSE, Attempt, Ledger, Outcome
 from sequora_orchestration.resources.sms_sender import SmsSender
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMI
 
 def on_call(care: CareDatabase, ledger: Ledger) -> dict[User, str]:
     """Return the active supervisors and admins who can be texted, with their numbers."""
-    users = care.users_of_roles(ROLES_IN_ORDER)
+    users = care.users_of_roles(ROLES_IN_ORDER, on_call=True)
     numbers = {user: number for user in users if user.active is not False and (number := usable(user.primary_phone))}
     opted_out = ledger.moment(numbers.values()).opted_out
     return {user: number for user, number in numbers.items() if number not in opted_out}
@@ -127,6 +128,7 @@ class Delivery:
                 now=one.read_at,
                 message=one,
                 task=tasks.get(one.task_id or ""),
+                unassigned_grace=self.ledger.unassigned_grace,
                 episode=episodes.get(one.episode_id or "") if one.kind == CHECK_IN.name else None,
             )
             for one in notifications
@@ -175,7 +177,7 @@ class Delivery:
         return check_in_time(
             created_at=facts.episode.created_at or facts.message.owed_since,
             discharged_at=facts.episode.discharge_at,
-            timezone=facts.recipient.timezone if isinstance(facts.recipient, Patient) else None,
+            timezone=zone.key if (zone := zone_of(facts)) else None,
             delay=self.ledger.check_in_delay,
         )
 
@@ -268,7 +270,7 @@ class Delivery:
             self.ledger.put_back(notification, attempt.number, stood_still, pause=STOOD_STILL_PAUSE)
             return False
         answer = self.sender.send(message.to, message.body, message.worth)
-        return self._record(notification, attempt.number, answer, message.to, halt)
+        return self._record(notification, attempt, answer, message, halt)
 
     def _prepared(self, facts: Facts, looked_at: float) -> tuple[Facts, "_Message | Withheld"]:
         """Return what is known at this moment, and what to send by it: a task closed since is not texted about."""
@@ -282,23 +284,28 @@ class Delivery:
         if why := _judged(KINDS[facts.message.kind].unreachable, replace(facts, opted_out=True)):
             self._withhold(facts.message, why)
 
-    def _record(self, notification: Notification, attempt: int, answer: Answer, number: str, halt: "Halt") -> bool:
+    def _record(
+        self, notification: Notification, attempt: Attempt, answer: Answer, message: "_Message", halt: "Halt"
+    ) -> bool:
         """Record the answer, however long the database is away for; return whether to try again."""
         for wait in (*RECORD_WAITS, None):
             try:
                 if isinstance(answer, Refused) and answer.code == OPTED_OUT:
-                    self.ledger.remember_opt_out(number, notification.recipient_id)
-                return self._settle(notification, attempt, answer, halt)
+                    self.ledger.remember_opt_out(message.to, notification.recipient_id)
+                content = message.body if attempt.is_content_logged else None
+                return self._settle(notification, attempt.number or 0, answer, content, halt)
             except (DBAPIError, PoolTimeout):
                 if wait is None:
                     raise
                 time.sleep(wait)
         raise AssertionError("the last wait is none")
 
-    def _settle(self, notification: Notification, attempt: int, answer: Answer, halt: "Halt") -> bool:
+    def _settle(
+        self, notification: Notification, attempt: int, answer: Answer, content: str | None, halt: "Halt"
+    ) -> bool:
         match answer:
             case Accepted(sid):
-                self.ledger.settle_sent(notification, attempt, sid)
+                self.ledger.settle_sent(notification, attempt, sid, content=content)
                 return False
             case Refused(Refusal.PERMANENT, reason, code):
                 self.ledger.settle_refused(notification, attempt, reason, code)
@@ -325,6 +332,22 @@ class Delivery:
             return True
         self.ledger.settle_refused(notification, attempt, f"{answer.reason}; {attempt} attempts used up", answer.code)
         return False
+
+    def bring_log_up_to_date(self, owed: Outcome) -> bool:
+        """Write what the application's log lacks of a text; return False if somebody has locked it.
+
+        Where that log wants to know what the text said, it is told what it would say by now. Raises the database's
+        errors, that of a refused row among them.
+        """
+        content = None
+        if owed.log_owes == "row" and (notification := self.ledger.as_sent(owed.id)):
+            content = self._content(notification)
+        return self.ledger.bring_log_up_to_date([owed.id], content=content)
+
+    def _content(self, notification: Notification) -> str | None:
+        (facts,) = self._with_recipients(self._about([notification]))
+        said = _judged(lambda known: KINDS[notification.kind].text(known, self.app_url), facts)
+        return said if isinstance(said, str) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

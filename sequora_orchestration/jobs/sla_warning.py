@@ -67,7 +67,7 @@ def find_tasks_near_sla(
     with retried(context, delivery):
         delivery.ledger.set_aside_what_died()  # should the sensor that does so be stopped
         with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
-            make_up_log_rows(context, delivery, delivery.ledger.unlogged_lately())
+            make_up_log_rows(context, delivery, delivery.ledger.log_owed_lately())
         if config.ids:
             claim_by_name(context, config, delivery)
             report_others(context, config, delivery)
@@ -92,7 +92,7 @@ def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None
             delivery.ledger.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
         waiting = delivery.ledger.take_up_one(context.run_id, name)
         outcomes, waits = send(context, delivery, [waiting] if waiting else [], of=name)
-        make_up_log_rows(context, delivery, delivery.ledger.unlogged([one.task_id for one in outcomes if one.task_id]))
+        make_up_log_rows(context, delivery, delivery.ledger.log_owed([one.task_id for one in outcomes if one.task_id]))
         if outcomes and not outcomes[0].is_one_of_many:
             report_story(context, [name], delivery, of=name)
         if not outcomes and not waits:

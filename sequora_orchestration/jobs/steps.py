@@ -155,13 +155,12 @@ def send_sms(context: OpExecutionContext, config: Work, delivery: ResourceParam[
 
 @op(ins={"sent": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def log_notification(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
-    """See that every text about a task stands in "NotificationLog"; most rows came with the send, the rest are made up.
+    """See that every text stands in the application's log; most rows came with the send, the rest are made up.
 
-    A check-in is no text about a task: the ledger alone has it.
+    Which texts that log is about is said by the map: the brief's has none of check-ins.
     """
     with retried(context, delivery):
-        if QUEUES[config.queue].ids == "task_ids":
-            log_sent_texts(context, config, delivery)
+        log_sent_texts(context, config, delivery)
         report_story(context, config.ids, delivery)
 
 
@@ -258,27 +257,29 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
     Those of the texts that the run's claim has sent; if a person asked for the run, of all about its tasks.
     """
     if claim_of(context) == context.run_id:
-        make_up_log_rows(context, delivery, delivery.ledger.unlogged(known_ids(config, delivery)))
+        make_up_log_rows(context, delivery, delivery.ledger.log_owed(known_ids(config, delivery)))
     else:
-        make_up_log_rows(context, delivery, delivery.ledger.unlogged_of_claim(claim_of(context)))
+        make_up_log_rows(context, delivery, delivery.ledger.log_owed_of_claim(claim_of(context)))
 
 
-def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, unlogged: Sequence[Outcome]) -> None:
-    """Write the application's log rows of these texts; raises if one is refused, after all others were tried.
+def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequence[Outcome]) -> None:
+    """Write what the application's log lacks of these texts; raises if it is refused, after all others were tried.
 
     What is locked is left to the next scan for SLAs, and so is all else once LOCKED were: a run that waits for many
     locks would hold up others' texts.
     """
     refused, locked = None, 0
-    for one in unlogged:
+    for one in owed:
         if locked == LOCKED:
             break
         try:
-            if not delivery.ledger.log_sent(one):
+            if not delivery.bring_log_up_to_date(one):
                 locked += 1
-                context.log.warning(f"{one.subject}: sent; the application's log is locked, its row comes later")
+                context.log.warning(
+                    f"{one.subject}: sent; the application's log is locked, its {one.log_owes} comes later"
+                )
         except DBAPIError as error:
-            context.log.warning(f"{one.subject}: sent, but the application's log refuses its row")
+            context.log.warning(f"{one.subject}: sent, but the application's log refuses its {one.log_owes}")
             refused = error
     if refused:
         raise refused

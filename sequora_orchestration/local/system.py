@@ -182,8 +182,11 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
         dagster_url = DagsterStorageSettings.load().dagster_pg_url
         WorkerSettings.load()
         TwilioSettings.load()
-    if migrate(engine_for(care_url)) and os.environ.get("SUPABASE_DB_URL"):
+    migrated = migrate(engine_for(care_url))
+    if migrated.revisions and os.environ.get("SUPABASE_DB_URL"):
         print("made or updated the schema orchestration on SUPABASE_DB_URL; tasks from before it are left alone")
+    for problem in migrated.map.problems:
+        print(f"the application's log will lack rows: {problem}")
     make_tables(dagster_url)
     furnish(home, overwrite=True)
     write_environment(

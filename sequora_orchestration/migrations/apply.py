@@ -1,5 +1,7 @@
-"""Bringing the schema `orchestration` up to date, and the helpful indexes on the application's tables."""
+"""Bringing the schema `orchestration` up to date, with the views of the application's tables."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -10,23 +12,15 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
+from sequora_orchestration.application import seam
+from sequora_orchestration.application.seam import InForce
 from sequora_orchestration.resources.database import SchemaMissingError
+from sequora_orchestration.settings import ApplicationSettings
 
 SCHEMA = "orchestration"
 
 # Any number that nobody else locks on: it spells "sequora" in ASCII.
 _LOCK = int.from_bytes(b"sequora", "big")
-
-# What our sensors ask of the application's tables, answered by an index. The one on tasks is partial, on what is open,
-# so it stays small and serves every question about tasks: reading it from end to end is cheap. `sequora migrate
-# --app-indexes` makes them; nothing else depends on them.
-APP_INDEXES = {
-    "sequora_open_task": """
-        ON public."EscalationTask" (created_at)
-        WHERE (status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE""",
-    "sequora_recent_episode": """
-        ON public."Episode" (created_at)""",
-}
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -37,15 +31,30 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def migrate(engine: Engine) -> list[str]:
-    """Apply what is missing and return its revisions, oldest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """What `migrate` has done."""
+
+    revisions: Sequence[str]
+    """That were applied, oldest first."""
+
+    map: InForce
+    """The map that is in force now."""
+
+    has_new_views: bool
+
+
+def migrate(engine: Engine) -> Migrated:
+    """Apply what is missing, and make the views of the application's tables anew if anything about those has changed.
+
+    The map is SEQUORA_APPLICATION_MAP, or the first of those that come along which fits.
 
     Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do. Where there
     is nothing to do, a role that may only read the schema is enough; where there is, and the role may not do it, raises
-    SchemaMissingError.
+    SchemaMissingError. Raises MapError where no map fits; then nothing is changed.
     """
     try:
-        return _migrate(engine)
+        return _migrate(engine, ApplicationSettings.load().sequora_application_map)
     except ProgrammingError as error:
         if isinstance(error.orig, InsufficientPrivilege):
             raise SchemaMissingError(
@@ -55,7 +64,7 @@ def migrate(engine: Engine) -> list[str]:
         raise
 
 
-def _migrate(engine: Engine) -> list[str]:
+def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
     # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -66,8 +75,23 @@ def _migrate(engine: Engine) -> list[str]:
         config = alembic_config(connection)
         before = _applied(connection)
         command.upgrade(config, "head")
+        made = seam.bring_up_to_date(connection, map_file)
+        in_force = made or seam.in_force(connection)
+        if in_force is None:
+            raise AssertionError("a map that is up to date is there")
         script = ScriptDirectory.from_config(config)
-        return [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
+        applied = [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
+        return Migrated(revisions=applied, map=in_force, has_new_views=made is not None)
+
+
+def drop_views(engine: Engine) -> None:
+    """Take the views of the application's tables away, while they stand in the way of a migration of its own.
+
+    Until `migrate` brings them back nothing is read, and nothing is texted; nothing is lost either.
+    """
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        seam.drop_views(connection)
 
 
 def revisions(engine: Engine) -> tuple[str | None, list[str]]:
@@ -82,24 +106,3 @@ def _applied(connection: Connection) -> str | None:
         connection, opts={"version_table": "migration", "version_table_schema": SCHEMA}
     )
     return context.get_current_revision()
-
-
-def make_app_indexes(engine: Engine) -> list[str]:
-    """Make the helpful indexes that are missing, without blocking writers, and return their names.
-
-    An index that an interrupted run left invalid is dropped and made anew.
-    """
-    made = []
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for name, definition in APP_INDEXES.items():
-            valid = connection.execute(
-                text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"),
-                {"name": f"public.{name}"},
-            ).scalar()
-            if valid:
-                continue
-            if valid is False:
-                connection.execute(text(f"DROP INDEX CONCURRENTLY public.{name}"))
-            connection.execute(text(f"CREATE INDEX CONCURRENTLY {name} {definition}"))
-            made.append(name)
-    return made

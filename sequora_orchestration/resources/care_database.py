@@ -1,7 +1,8 @@
-"""The application's tables, as far as we read them."""
+"""The application, as far as we read it: through the views of the map in force."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,15 @@ from sequora_orchestration.resources.database import NamedStatements, engine_for
 from sequora_orchestration.settings import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownWord:
+    """A word of the application's that the map in force has no meaning for, and how many open tasks have it."""
+
+    column_name: str
+    word: str
+    tasks: int
 
 
 class CareDatabase:
@@ -40,9 +50,14 @@ class CareDatabase:
         """Return the users that exist, by id."""
         return {row["id"]: User(**row) for row in self._by_id("users", list(ids))}
 
-    def users_of_roles(self, roles: Iterable[str]) -> list[User]:
-        """Return everybody who has one of these roles."""
-        return [User(**row) for row in execute(self._engine, SQL["users_of_roles"], {"roles": list(roles)})[1]]
+    def users_of_roles(self, roles: Iterable[str], *, on_call: bool = False) -> list[User]:
+        """Return everybody who has one of these roles; or only those whom the map says are told of what goes wrong."""
+        parameters = {"roles": list(roles), "on_call": on_call}
+        return [User(**row) for row in execute(self._engine, SQL["users_of_roles"], parameters)[1]]
+
+    def unknown_words(self) -> list[UnknownWord]:
+        """Return what stands in columns of open tasks that the map has no meaning for."""
+        return [UnknownWord(**row) for row in execute(self._engine, SQL["unknown_words"], {})[1]]
 
     def episodes(self, ids: Iterable[str]) -> dict[str, Episode]:
         """Return the episodes that exist, by id."""

@@ -1,63 +1,63 @@
--- The application's tables, read only. Enums are read as text, `reason_codes` as JSON, whatever their types; a time
--- that nobody can have meant is read as none. Reading changes nothing: each is safe to run twice.
+-- The application's tables, read only, through the views that the map in force has made. An id is looked up as the
+-- application has it (key), so that its own indexes serve; a time that nobody can have meant is read as none. Reading
+-- changes nothing: each is safe to run twice.
 
 -- name: tasks
-SELECT t.id::text AS id,
-       t.episode_id::text AS episode_id,
-       t.severity::text AS severity,
-       t.priority::text AS priority,
-       to_json(t.reason_codes) AS reason_codes,
-       t.status::text AS status,
+SELECT t.id, t.episode_id, t.severity, t.priority, t.reason_codes, t.status, t.is_closed, t.is_taken,
        orchestration.plausible_time(t.sla_due_at) AS sla_due_at,
-       t.assigned_to_user_id::text AS assigned_to_user_id,
-       orchestration.plausible_time(t.picked_up_at) AS picked_up_at
-FROM public."EscalationTask" t
-WHERE t.id = ANY (:ids);
+       t.assigned_to_user_id,
+       orchestration.plausible_time(t.picked_up_at) AS picked_up_at,
+       orchestration.plausible_time(t.updated_at) AS updated_at
+FROM orchestration.care_task t
+WHERE t.key = ANY (:ids);
 
 -- name: task_times
-SELECT t.id::text AS id,
+SELECT t.id,
        orchestration.plausible_time(t.created_at) AS created_at,
        orchestration.plausible_time(t.updated_at) AS updated_at,
        orchestration.plausible_time(t.picked_up_at) AS picked_up_at,
        orchestration.plausible_time(t.resolved_at) AS resolved_at
-FROM public."EscalationTask" t
-WHERE t.id = ANY (:ids);
+FROM orchestration.care_task t
+WHERE t.key = ANY (:ids);
 
 -- name: open_tasks_of_episodes
 -- What is open is found by the helpful index; the ledger knows the others.
-SELECT t.id::text AS id
-FROM public."EscalationTask" t
-WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE AND t.episode_id = ANY (:ids);
+SELECT t.id
+FROM orchestration.care_task t
+WHERE NOT t.is_closed AND t.episode_key = ANY (:ids);
 
 -- name: users
-SELECT u.id::text AS id,
-       u.primary_phone::text AS primary_phone,
-       u.role::text AS role,
-       u.active AS active
-FROM public."User" u
-WHERE u.id = ANY (:ids);
+SELECT p.id, p.primary_phone, p.role, p.active
+FROM orchestration.care_person p
+WHERE p.key = ANY (:ids);
 
 -- name: users_of_roles
-SELECT u.id::text AS id,
-       u.primary_phone::text AS primary_phone,
-       u.role::text AS role,
-       u.active AS active
-FROM public."User" u
-WHERE u.role::text = ANY (CAST(:roles AS text[]));
+SELECT p.id, p.primary_phone, p.role, p.active
+FROM orchestration.care_person p
+WHERE p.role = ANY (CAST(:roles AS text[])) AND (p.is_on_call IS TRUE OR NOT :on_call);
 
 -- name: episodes
-SELECT e.id::text AS id,
-       e.patient_id::text AS patient_id,
+SELECT e.id, e.patient_id,
        orchestration.plausible_time(e.discharge_at) AS discharge_at,
-       orchestration.plausible_time(e.created_at) AS created_at
-FROM public."Episode" e
-WHERE e.id = ANY (:ids);
+       orchestration.plausible_time(e.created_at) AS created_at,
+       e.timezone
+FROM orchestration.care_episode e
+WHERE e.key = ANY (:ids);
 
 -- name: patients
-SELECT p.id::text AS id,
-       p.first_name::text AS first_name,
-       p.primary_phone::text AS primary_phone,
-       p.language_code::text AS language_code,
-       p.timezone::text AS timezone
-FROM public."Patient" p
-WHERE p.id = ANY (:ids);
+SELECT p.id, p.first_name, p.primary_phone, p.language_code, p.timezone, p.may_be_texted
+FROM orchestration.care_patient p
+WHERE p.key = ANY (:ids);
+
+-- name: unknown_words
+-- What stands in the columns of open tasks that the map has no meaning for, and in how many.
+SELECT 'status' AS column_name, t.unknown_status AS word, count(*) AS tasks
+FROM orchestration.care_task t
+WHERE NOT t.is_closed AND t.unknown_status IS NOT NULL
+GROUP BY t.unknown_status
+UNION ALL
+SELECT 'severity', t.unknown_severity, count(*)
+FROM orchestration.care_task t
+WHERE NOT t.is_closed AND t.unknown_severity IS NOT NULL
+GROUP BY t.unknown_severity
+ORDER BY column_name, tasks DESC, word;

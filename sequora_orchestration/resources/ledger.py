@@ -86,6 +86,9 @@ BATCHES_A_TICK = 5
 # Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
 RECENT = 3600
 
+# So many tasks at a time are noted as not open any more.
+MOST_NOTED = 1000
+
 # Seconds for which a text waits for the application's log where somebody holds a lock on it, or on the task that its
 # row refers to. A row that cannot be had by then is written later: nobody else's text waits for it.
 LOG_PATIENCE = 0.2
@@ -158,6 +161,9 @@ class Attempt:
 
     opted_out: bool = False
     """Whether that is because the number has replied STOP."""
+
+    is_content_logged: bool = False
+    """Whether the application's log wants to know what the text says."""
 
     halted: str | None = None
     """Why no text of this kind, or none at all, may go out now, if that is so."""
@@ -232,6 +238,9 @@ class Outcome:
     provider_sid: str | None
     due_at: datetime | None
     logged: bool
+    log_owes: str | None
+    """What the application's log lacks of it: its `row`, or what its `receipt` says."""
+
     is_one_of_many: bool = False
     """Whether it was asked about with its claim, and that has more than MANY."""
 
@@ -309,6 +318,11 @@ class Ledger:
         }
 
     @property
+    def unassigned_grace(self) -> timedelta:
+        """How long a task may be without an assignee before the supervisors are told."""
+        return self._workflows.sequora_unassigned_grace
+
+    @property
     def check_in_delay(self) -> timedelta:
         """How long after an episode's creation its patient is texted."""
         return self._workflows.sequora_check_in_delay
@@ -346,6 +360,11 @@ class Ledger:
             more_waits=rows[0]["more_waits"],
             is_halted=rows[0]["is_halted"],
         )
+
+    def note_what_is_over(self) -> float:
+        """Note which tasks that nurses were told of are not open any more; return the seconds that it took."""
+        (row,) = self._rows("note_what_is_over", most=MOST_NOTED)
+        return float(row["seconds"])
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
         """Claim the same for one run alone, whatever its severity; what is newly claimed is returned."""
@@ -449,51 +468,58 @@ class Ledger:
             fingerprint=self.fingerprint(number, body),
         )
         if row["attempt"] is not None:
-            return Attempt(number=row["attempt"])
+            return Attempt(number=row["attempt"], is_content_logged=row["is_content_logged"])
         return Attempt(number=None, opted_out=row["opted_out"], halted=row["halted"])
 
-    def settle_sent(self, notification: Notification, attempt: int, sid: str) -> None:
+    def settle_sent(self, notification: Notification, attempt: int, sid: str, *, content: str | None) -> None:
         """Record that the phone company has the text, here and in the application's log.
 
-        The application's log may refuse its row, or be locked (its table is not ours): then the ledger alone knows,
-        and `log_sent` makes up for it.
+        That log is told the `content` where it wants it. It may refuse its row, or be locked (its table is not ours):
+        then the ledger alone knows, and `bring_log_up_to_date` makes up for it.
         """
-        self._sent("settle_sent", notification, {**_attempt(notification, attempt), "sid": sid})
+        parameters = {**_attempt(notification, attempt), "sid": sid}
+        try:
+            self._logged("settle_sent", **parameters, content=content)
+        except DBAPIError as error:
+            if not refuses_a_row(error):
+                raise
+            self._changed("settle_sent_unlogged", **parameters)
 
     def adopt(self, doubtful: Doubtful, sid: str) -> bool:
         """Record that a text in doubt was found; return False if it is settled, or the text is another message's."""
         try:
-            return self._sent("adopt", doubtful, {**_doubtful_attempt(doubtful), "sid": sid})
+            return self._changed("adopt", **_doubtful_attempt(doubtful), sid=sid)
         except IntegrityError:
             return False
 
-    def _sent(self, move: str, message: Notification | Doubtful, parameters: Mapping[str, object]) -> bool:
-        """Record that a text was sent, in the application's log as well if that takes it."""
-        if message.task_id is not None:
-            log_row = {"task_id": message.task_id, "recipient_id": message.recipient_id}
-            try:
-                return self._logged(move, **parameters, **log_row)
-            except DBAPIError as error:
-                if not refuses_a_row(error):
-                    raise
-        return self._changed(f"{move}_unlogged", **parameters)
+    def log_owed(self, ids: Sequence[str]) -> list[Outcome]:
+        """Return of which texts about these tasks or episodes the application's log lacks something."""
+        return [_outcome(row) for row in self._rows("log_owed", ids=list(ids))]
 
-    def unlogged(self, task_ids: Sequence[str]) -> list[Outcome]:
-        """Return what was sent about these tasks and is not in the application's log, whichever claim sent it."""
-        return [_outcome(row) for row in self._rows("unlogged", task_ids=list(task_ids))]
+    def log_owed_of_claim(self, claim_id: str) -> list[Outcome]:
+        """Return the same of what the claim has sent."""
+        return [_outcome(row) for row in self._rows("log_owed_of_claim", claim_id=claim_id)]
 
-    def unlogged_of_claim(self, claim_id: str) -> list[Outcome]:
-        """Return what the claim has sent about tasks and is not in the application's log."""
-        return [_outcome(row) for row in self._rows("unlogged_of_claim", claim_id=claim_id)]
+    def log_owed_of(self, ids: Sequence[str]) -> list[Outcome]:
+        """Return the same of these messages."""
+        return [_outcome(row) for row in self._rows("log_owed_of", ids=list(ids))]
 
-    def unlogged_lately(self) -> list[Outcome]:
-        """Return what was sent about tasks within a day and is not in the application's log; some of it if much is."""
-        return [_outcome(row) for row in self._rows("unlogged_lately", most=UNLOGGED_A_SCAN)]
+    def log_owed_lately(self) -> list[Outcome]:
+        """Return the same of what was sent within a day; some of it if it is much."""
+        return [_outcome(row) for row in self._rows("log_owed_lately", most=UNLOGGED_A_SCAN)]
 
-    def log_sent(self, outcome: Outcome) -> bool:
-        """Write the application's log row of a text that was sent, if it has none yet; return False if it is locked."""
+    def as_sent(self, id_: str) -> Notification | None:
+        """Return a message as it was when it was sent, or None if the application's log does not want its content."""
+        rows = self._rows("as_sent", id=id_)
+        return _notification(rows[0]) if rows else None
+
+    def bring_log_up_to_date(self, ids: Sequence[str], *, content: str | None = None) -> bool:
+        """Write what the application's log lacks of these texts; return False if somebody has locked it.
+
+        The `content` is of the one whose row is missing. Raises the database's errors: all of them, or none.
+        """
         try:
-            self._logged("log_sent", id=outcome.id, task_id=outcome.task_id, recipient_id=outcome.recipient_id)
+            self._logged("bring_log_up_to_date", ids=list(ids), content=content)
         except DBAPIError as error:
             if not is_locked(error):
                 raise
@@ -560,6 +586,7 @@ class Ledger:
             run_id=run_id,
             state=suppression.state,
             reason=suppression.reason,
+            ended_by=suppression.ended_by,
         )
 
     def postpone(self, notification: Notification, postponement: Postponement, run_id: str) -> bool:

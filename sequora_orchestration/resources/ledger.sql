@@ -7,16 +7,11 @@ business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, 
 
 -- part: outcome
 id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at,
-       logged_at IS NOT NULL AS logged
+       logged_at IS NOT NULL AS logged, log_owes
 
 -- part: attempt
 id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
-
--- part: log_row
--- The ids are literals: Postgres gives them the columns' types, whether those are uuid or text.
-INSERT INTO public."NotificationLog" (task_id, nurse_id, method, status, sent_at)
-SELECT :task_id, :recipient_id, 'SMS', 'SENT', sent_at FROM sent
 
 -- part: open
 opened_at IS NOT NULL AND closed_at IS NULL
@@ -296,29 +291,48 @@ WHERE kind = :kind
   AND claim_id IS DISTINCT FROM CAST(:claim_id AS uuid)
 ORDER BY subject_id, created_at DESC;
 
--- name: unlogged
--- What was sent about these tasks and is not in the application's log. Reading changes nothing.
+-- name: log_owed
+-- What the application's log lacks of the texts about these tasks or episodes. Reading changes nothing.
 SELECT {outcome}
 FROM orchestration.notification
-WHERE task_id = ANY (CAST(:task_ids AS text[]))
-  AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
+WHERE (
+      task_id = ANY (CAST(:ids AS text[]))
+      OR (task_id IS NULL AND episode_id = ANY (CAST(:ids AS text[])))
+  )
+  AND log_owes IS NOT NULL;
 
--- name: unlogged_of_claim
--- The same of what a claim has sent about tasks. Reading changes nothing.
+-- name: log_owed_of_claim
+-- The same of what a claim has sent. Reading changes nothing.
 SELECT {outcome}
 FROM orchestration.notification
-WHERE claim_id = CAST(:claim_id AS uuid) AND task_id IS NOT NULL
-  AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL;
+WHERE claim_id = CAST(:claim_id AS uuid) AND log_owes IS NOT NULL;
 
--- name: unlogged_lately
--- What was sent about tasks within the last day and is not in the application's log, in any order: a row that is refused
--- again and again stands in no other's way. What is just being sent has its run. Reading changes nothing.
+-- name: log_owed_of
+-- The same of these messages. Reading changes nothing.
 SELECT {outcome}
 FROM orchestration.notification
-WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL AND task_id IS NOT NULL
+WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL;
+
+-- name: log_owed_lately
+-- The same of what was sent within the last day, in any order: a row that is refused again and again stands in no
+-- other's way. What is just being sent has its run. Reading changes nothing.
+SELECT {outcome}
+FROM orchestration.notification
+WHERE log_owes IS NOT NULL
   AND sent_at BETWEEN orchestration.clock() - interval '1 day' AND orchestration.clock() - interval '15 seconds'
 ORDER BY random()
 LIMIT :most;
+
+-- name: as_sent
+-- A message as it was when it was sent, and whether the application's log wants to know what it said. Reading changes
+-- nothing.
+SELECT n.sent_at AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
+       n.owed_since, n.sla_due_at, n.due_at,
+       cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id, cause.reason AS cause_reason,
+       false AS cause_is_settled, false AS cause_is_uncertain
+FROM orchestration.notification n
+LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
+WHERE n.id = CAST(:id AS uuid) AND orchestration.log_takes_content();
 
 -- name: moment
 -- The time that the rules go by, and which of these numbers have opted out. Reading changes nothing.
@@ -364,6 +378,7 @@ begun AS (
     RETURNING attempts
 )
 SELECT (SELECT attempts FROM begun) AS attempt,
+       orchestration.log_takes_content() AS is_content_logged,
        EXISTS (SELECT FROM opt_out) AS opted_out,
        coalesce(
            (SELECT 'paused by an operator' FROM pause),
@@ -384,61 +399,58 @@ CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END
 -- name: settle_sent
 -- An answer settles the attempt that it belongs to: of this claim, with this number. It may come after the attempt was
 -- taken for abandoned: IN_DOUBT is no obstacle.
--- The text was accepted: the ledger and the application's log say so together, and the breaker closes. Twice: the
--- second finds this attempt settled, and logs nothing.
+-- The text was accepted: the ledger and the application's log say so together (if that log is about such texts), and the
+-- breaker closes. Twice: the second finds this attempt settled, and logs nothing.
 WITH sent AS (
-    UPDATE orchestration.notification SET {now_sent}, logged_at = orchestration.clock()
+    UPDATE orchestration.notification AS n
+    SET {now_sent}, logged_at = CASE WHEN orchestration.log_takes(kind) THEN orchestration.clock() END
     WHERE {attempt}
-    RETURNING sent_at
+    RETURNING n
 ),
 {answered}
-{log_row};
+SELECT orchestration.log_notification(sent.n, :content, true) FROM sent;
 
 -- name: settle_sent_unlogged
--- The same without the application's log: it refuses its row, and that the text went out must be known all the same;
--- or the text is to a patient, which that log is not about.
+-- The same without the application's log: it refuses its row, and that the text went out must be known all the same.
 WITH {answered}
-UPDATE orchestration.notification SET {now_sent}
+UPDATE orchestration.notification
+SET {now_sent}, log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
 WHERE {attempt};
 
--- part: now_adopted
-state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
-        reason = 'in doubt, then found at the phone company', fingerprints = '{}',
-        receipt_at = orchestration.clock() + interval '15 seconds'
-
--- part: adoptable
-n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
-      AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
-      AND NOT EXISTS (
-          SELECT FROM orchestration.notification o
-          WHERE o.state = 'SENDING' AND o.id <> n.id AND o.fingerprints && n.fingerprints
-      )
-
 -- name: adopt
--- A text in doubt was found under this SID. Twice: the second finds it settled. One text is one message's alone: a SID
--- that another message has, or may be about to get, is not taken; of two that adopt it at once the second breaks the
--- unique index.
-WITH sent AS (
-    UPDATE orchestration.notification n SET {now_adopted}, logged_at = orchestration.clock()
-    WHERE {adoptable}
-    RETURNING sent_at
-)
-{log_row};
+-- A text in doubt was found under this SID; the application's log is brought up to date afterwards. Twice: the second
+-- finds it settled. One text is one message's alone: a SID that another message has, or may be about to get, is not
+-- taken; of two that adopt it at once the second breaks the unique index.
+UPDATE orchestration.notification n
+SET state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
+    reason = 'in doubt, then found at the phone company', fingerprints = '{}',
+    receipt_at = orchestration.clock() + interval '15 seconds',
+    log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
+WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
+  AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification o
+      WHERE o.state = 'SENDING' AND o.id <> n.id AND o.fingerprints && n.fingerprints
+  );
 
--- name: adopt_unlogged
--- The same without the application's log, as above.
-UPDATE orchestration.notification n SET {now_adopted}
-WHERE {adoptable};
-
--- name: log_sent
--- Writes the application's log row that was refused before. Twice, or two at once: the row is locked by the first,
--- and logged_at is then set.
-WITH sent AS (
-    UPDATE orchestration.notification SET logged_at = orchestration.clock()
-    WHERE id = CAST(:id AS uuid) AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED') AND logged_at IS NULL
-    RETURNING sent_at
+-- name: bring_log_up_to_date
+-- Writes what the application's log lacks of these texts: their rows, or what their receipts say. Twice, or two at once:
+-- a row is locked by the first, and then lacks nothing.
+WITH owed AS MATERIALIZED (
+    SELECT id, log_owes = 'row' AS is_new
+    FROM orchestration.notification
+    WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL
+    ORDER BY id
+    FOR NO KEY UPDATE
+),
+logged AS (
+    UPDATE orchestration.notification n
+    SET log_owes = NULL, logged_at = coalesce(n.logged_at, orchestration.clock())
+    FROM owed
+    WHERE n.id = owed.id
+    RETURNING n, owed.is_new
 )
-{log_row};
+SELECT orchestration.log_notification(logged.n, :content, logged.is_new) FROM logged;
 
 -- name: settle_refused
 -- Certainly not sent, and not tried again. Twice: the second finds this attempt settled.
@@ -557,10 +569,33 @@ UPDATE orchestration.notification
 SET claim_id = NULL, reason = 'its run was never handed in', lease_until = orchestration.clock()
 WHERE claim_id = ANY (CAST(:claim_ids AS uuid[])) AND state = 'QUEUED' AND run_id IS NULL;
 
+-- name: note_what_is_over
+-- A task that its nurse was told of is not open any more, or one that nobody was assigned to has somebody: should it be
+-- opened again, or lose her, that is told anew. Twice: nothing is left to note. The time that it took the database is
+-- returned, in seconds.
+WITH noted AS (
+    UPDATE orchestration.notification n
+    SET over_at = orchestration.clock()
+    WHERE n.id = ANY (ARRAY(
+        SELECT told.id
+        FROM orchestration.notification told
+        WHERE told.kind = 'task-created' AND told.over_at IS NULL
+          AND NOT EXISTS (
+              SELECT FROM orchestration.care_task t
+              WHERE NOT t.is_closed AND t.id = told.task_id
+                AND (told.recipient_id IS NOT NULL OR t.assigned_to_user_id IS NULL)
+          )
+        LIMIT :most
+    ))
+    RETURNING n.id
+)
+SELECT extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds, count(*) AS noted FROM noted;
+
 -- name: suppress
--- Not sent, for a reason; :state is CANCELLED or FAILED. Twice: the second finds the row no longer QUEUED.
+-- Not sent, for a reason; :state is CANCELLED or FAILED. With :ended_by it is not made again. Twice: the second finds
+-- the row no longer QUEUED.
 UPDATE orchestration.notification
-SET state = :state, reason = :reason, run_id = :run_id
+SET state = :state, reason = :reason, run_id = :run_id, ended_by = coalesce(:ended_by, ended_by)
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND recipient_id IS NOT DISTINCT FROM :recipient_id;
 
@@ -762,10 +797,13 @@ FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
 ORDER BY sent_at;
 
+-- part: receipt_owed
+CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
+
 -- name: settle_delivered
 -- Twice: the second finds them settled.
 UPDATE orchestration.notification
-SET state = 'DELIVERED', receipt_at = NULL
+SET state = 'DELIVERED', receipt_at = NULL, log_owes = {receipt_owed}
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
 
 -- name: settle_undelivered
@@ -773,7 +811,7 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
 -- There is no third. Twice: the second finds it settled.
 WITH undelivered AS (
     UPDATE orchestration.notification
-    SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, provider_code = :code
+    SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, provider_code = :code, log_owes = {receipt_owed}
     WHERE id = CAST(:id AS uuid) AND state = 'SENT'
     RETURNING *
 ),
@@ -819,16 +857,12 @@ ORDER BY coalesce(due_at, owed_since)
 LIMIT 1;
 
 -- name: set_aside
--- What a person should look at, newest first. Reading changes nothing.
+-- What a person should look at, newest first: not of a task that is not open any more. Reading changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - created_at)::float AS age
-FROM (
-    SELECT * FROM orchestration.notification
-    WHERE state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED')
-    UNION ALL
-    SELECT * FROM orchestration.notification
-    WHERE state IN ('SENT', 'DELIVERED') AND logged_at IS NULL AND task_id IS NOT NULL
-) AS one
+FROM orchestration.notification
+WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row')
+  AND (over_at > created_at) IS NOT TRUE
 ORDER BY created_at DESC
 LIMIT :most;
 
@@ -850,7 +884,8 @@ FROM orchestration.provider;
 -- Messages with their histories, oldest first: the changes in their order, and what operators ordered about each.
 SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
        n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at,
-       n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.ended_by,
+       n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
+       n.over_at, n.ended_by,
        change.history AS changes, given.history AS orders
 FROM message n
 LEFT JOIN (
@@ -1045,17 +1080,17 @@ FROM walked;
 -- name: open_tasks
 -- Those of these tasks that a sensor's question can be about: without their messages they would count as new. Reading
 -- changes nothing.
-SELECT t.id::text
-FROM public."EscalationTask" t
-WHERE t.id = ANY (:ids) AND (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE;
+SELECT t.id
+FROM orchestration.care_task t
+WHERE t.key = ANY (:ids) AND NOT t.is_closed;
 
 -- name: recent_episodes
 -- Those of these episodes that the question for new ones reaches, now or with another delay (:check_in_delay is the
 -- longest): without their messages they would count as new. One may say that it was created in the future. Reading
 -- changes nothing.
-SELECT e.id::text
-FROM public."Episode" e
-WHERE e.id = ANY (:ids)
+SELECT e.id
+FROM orchestration.care_episode e
+WHERE e.key = ANY (:ids)
   AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at))
       >= orchestration.clock() - make_interval(days => 7, secs => :check_in_delay);
 

@@ -5,17 +5,17 @@
 -- each up in the ledger. Where OFFSET 0 stands the planner may not do it the other way round, whatever it estimates.
 
 -- part: task
-t.id::text AS task_id,
-       t.episode_id::text AS episode_id,
-       t.severity::text AS severity,
-       orchestration.urgency(t.severity::text) AS urgency
+t.id AS task_id,
+       t.episode_id,
+       t.severity,
+       orchestration.urgency(t.severity) AS urgency
 
 -- part: episode
 NULL AS task_id,
-       e.id::text AS episode_id,
+       e.id AS episode_id,
        NULL AS severity,
        orchestration.urgency('LOW') AS urgency,
-       e.patient_id::text AS recipient_id
+       e.patient_id AS recipient_id
 
 -- part: no_more
 NULL::timestamptz AS sla_due_at,
@@ -32,9 +32,9 @@ coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orches
 -- part: nurse_not_told
 NOT EXISTS (
       SELECT FROM orchestration.notification n
-      WHERE n.business_key = orchestration.sla_key(:kind, t.id::text, t.sla_due_at)
+      WHERE n.business_key = orchestration.sla_key(:kind, t.id, t.sla_due_at)
         AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
-        AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text)
+        AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id)
       OFFSET 0
   )
 
@@ -46,12 +46,12 @@ JOIN LATERAL (
                AS escalation_due_at
     FROM (
         SELECT * FROM orchestration.notification
-        WHERE business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at)
+        WHERE business_key = orchestration.sla_key('sla-breach', t.id, t.sla_due_at)
           AND state NOT IN ('FAILED', 'CANCELLED')
         UNION ALL
         SELECT * FROM orchestration.notification
-        WHERE task_id = t.id::text AND kind = 'sla-breach' AND state = 'FAILED'
-          AND business_key = orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at)
+        WHERE task_id = t.id AND kind = 'sla-breach' AND state = 'FAILED'
+          AND business_key = orchestration.sla_key('sla-breach', t.id, t.sla_due_at)
     ) AS n
     ORDER BY n.created_at DESC
     LIMIT 1
@@ -66,26 +66,26 @@ JOIN LATERAL (
 
 -- part: escalation
 orchestration.notification n
-      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id::text AND {told}
-        AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) || ':')
+      WHERE n.kind = 'sla-escalation' AND n.task_id = t.id AND {told}
+        AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', t.id, t.sla_due_at) || ':')
 
 -- part: suspects
 -- What may not have reached the assignee: the rows of the index notification_unreached, in its words. What follows is
 -- asked of them alone, and not of every open task.
-SELECT f.*, t.picked_up_at IS NOT NULL OR t.status IS NOT DISTINCT FROM 'IN_PROGRESS' AS is_picked_up,
-       t.severity::text AS task_severity, t.episode_id::text AS task_episode_id
-FROM public."EscalationTask" t
+SELECT f.*, t.is_taken AS is_picked_up,
+       t.severity AS task_severity, t.episode_id AS task_episode_id
+FROM orchestration.care_task t
 JOIN LATERAL (
     SELECT *
     FROM orchestration.notification n
-    WHERE n.task_id = t.id::text
+    WHERE n.task_id = t.id
       AND n.kind IN ('task-created', 'sla-warning', 'sla-breach')
       AND (
           n.state IN ('FAILED', 'HELD', 'UNDELIVERED')
           OR (n.urgency = 0 AND (n.state = 'IN_DOUBT' OR (n.state = 'SENT' AND n.receipt_at IS NOT NULL)))
       )
     OFFSET 0
-) AS f ON f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id::text
+) AS f ON f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
 
 -- part: unreached
 (
@@ -119,29 +119,58 @@ orchestration.notification n
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
+-- part: told_last
+-- The last telling of a task, which is about whoever had it then; NULL if there has been none. What was called off tells
+-- nobody, unless a person called it off.
+LEFT JOIN LATERAL (
+    SELECT n.business_key, n.recipient_id, n.created_at, n.over_at
+    FROM orchestration.notification n
+    WHERE n.task_id = t.id AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+    ORDER BY n.created_at DESC
+    LIMIT 1
+    OFFSET 0
+) AS told ON true
+
+-- part: is_told
+-- Whether the last telling was to the assignee, of a task that has not been closed since.
+(
+          told.created_at IS NOT NULL
+          AND told.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+          AND (told.over_at > told.created_at) IS NOT TRUE
+          AND (t.resolved_at > told.created_at AND t.resolved_at <= orchestration.clock()) IS NOT TRUE
+      )
+
+-- part: tellings
+-- How often the assignee was told of the task, so far.
+SELECT count(*) FROM orchestration.notification n
+        WHERE n.task_id = t.id AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+          AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+
+-- part: next_key
+orchestration.task_created_key(t.id, t.assigned_to_user_id)
+           || coalesce('\:' || CAST(nullif(({tellings}), 0) + 1 AS text), '')
+
 -- name: new_tasks
--- Which open tasks, created since we went live, have an assignee who has no row in the ledger (or no assignee, and no
--- row saying so)? Or only of those created within so many seconds: a shortcut that costs next to nothing, for whoever
--- asks for all of them too.
-SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text) AS business_key,
+-- Which open tasks, created since we went live, have an assignee who is not told (or no assignee, and nobody is told of
+-- that)? She is told once for each time that a task becomes hers, three times an hour at most: of one that is given back
+-- to her, or opened again. Or only of those created within so many seconds: a shortcut that costs next to nothing, for
+-- whoever asks for all of them too.
+SELECT {next_key} AS business_key,
        {task},
-       t.assigned_to_user_id::text AS recipient_id,
+       t.assigned_to_user_id AS recipient_id,
        coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock())
            AS owed_since,
        {no_more}
-FROM public."EscalationTask" t
-WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+FROM orchestration.care_task t
+{told_last}
+WHERE NOT t.is_closed
   AND {created_since_live}
   AND (
       CAST(:created_within AS float) IS NULL
       OR t.created_at >= orchestration.clock() - make_interval(secs => CAST(:created_within AS float))
   )
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification n
-      WHERE n.business_key = orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
-        AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
-      OFFSET 0
-  )
+  AND NOT {is_told}
+  AND ({tellings} AND n.created_at > orchestration.clock() - interval '1 hour') < 3
 ORDER BY urgency, owed_since
 LIMIT :most
 
@@ -149,12 +178,12 @@ LIMIT :most
 -- Which episodes, created since we went live, have no row in the ledger? One that is older than a week and the delay
 -- would be stale by now; leaving those out keeps the question as cheap as it is with few. One that does not say when it
 -- was created counts from the discharge.
-SELECT orchestration.check_in_key(e.id::text) AS business_key,
+SELECT orchestration.check_in_key(e.id) AS business_key,
        {episode},
        coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at))
            AS owed_since,
        {no_more}
-FROM public."Episode" e
+FROM orchestration.care_episode e
 CROSS JOIN LATERAL (
     SELECT greatest(
         {workflows_live_at},
@@ -166,7 +195,7 @@ CROSS JOIN LATERAL (
 WHERE ((e.created_at >= live.since AND e.created_at <= (SELECT timestamptz 'infinity')) OR e.created_at IS NULL)
   AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)) >= live.since
   AND NOT EXISTS (
-      SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id::text)
+      SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id)
       OFFSET 0
   )
 ORDER BY owed_since
@@ -175,15 +204,15 @@ LIMIT :most
 -- name: tasks_near_sla
 -- Which open tasks, created since we went live, come to their SLA within the window, with at least half of their time
 -- over, and their nurse has not been warned of that SLA? A person who names a task need not wait for the half.
-SELECT orchestration.sla_key('sla-warning', t.id::text, t.sla_due_at) AS business_key,
+SELECT orchestration.sla_key('sla-warning', t.id, t.sla_due_at) AS business_key,
        {task},
-       t.assigned_to_user_id::text AS recipient_id,
+       t.assigned_to_user_id AS recipient_id,
        orchestration.clock() AS owed_since,
        t.sla_due_at,
        NULL::timestamptz AS due_at,
        NULL::uuid AS because_of
-FROM public."EscalationTask" t
-WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+FROM orchestration.care_task t
+WHERE NOT t.is_closed
   AND t.sla_due_at > orchestration.clock()
   AND t.sla_due_at <= orchestration.clock() + make_interval(secs => :sla_warning_window)
   AND (
@@ -196,15 +225,15 @@ LIMIT :most
 
 -- name: sla_breaches
 -- Which open tasks, created since we went live, have passed their SLA, and their nurse has not been alerted?
-SELECT orchestration.sla_key('sla-breach', t.id::text, t.sla_due_at) AS business_key,
+SELECT orchestration.sla_key('sla-breach', t.id, t.sla_due_at) AS business_key,
        {task},
-       t.assigned_to_user_id::text AS recipient_id,
+       t.assigned_to_user_id AS recipient_id,
        greatest(t.sla_due_at, orchestration.plausible_time(t.created_at)) AS owed_since,
        t.sla_due_at,
        NULL::timestamptz AS due_at,
        NULL::uuid AS because_of
-FROM public."EscalationTask" t
-WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+FROM orchestration.care_task t
+WHERE NOT t.is_closed
   AND t.sla_due_at <= orchestration.clock()
   AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
   AND {created_since_live}
@@ -220,12 +249,12 @@ LIMIT :most
 -- escalations that reached nobody.
 WITH breached AS MATERIALIZED (
     SELECT *
-    FROM public."EscalationTask" t
-    WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+    FROM orchestration.care_task t
+    WHERE NOT t.is_closed
       AND t.sla_due_at <= orchestration.clock()
       AND t.sla_due_at >= (SELECT timestamptz '-infinity')  -- always true, as with new episodes
 )
-SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS business_key,
+SELECT orchestration.sla_key('sla-escalation', t.id, t.sla_due_at) AS business_key,
        {task},
        NULL AS recipient_id,
        breach.escalation_due_at AS owed_since,
@@ -245,7 +274,7 @@ LIMIT :most
 -- has the grace; a critical one has none.
 WITH suspect AS MATERIALIZED (
 {suspects}
-WHERE (t.status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+WHERE NOT t.is_closed
 )
 SELECT DISTINCT ON (urgency, business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
@@ -280,18 +309,19 @@ WHERE false
 -- name: named_tasks
 -- These tasks, whatever their state: whether a text is wanted is asked before it is sent. Only a warning has its time:
 -- given early, it would be missing when it is due.
-SELECT CASE WHEN :kind = 'task-created'
-            THEN orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text)
-            ELSE orchestration.sla_key(:kind, t.id::text, orchestration.plausible_time(t.sla_due_at))
+SELECT CASE WHEN :kind = 'task-created' AND {is_told} THEN told.business_key
+            WHEN :kind = 'task-created' THEN {next_key}
+            ELSE orchestration.sla_key(:kind, t.id, orchestration.plausible_time(t.sla_due_at))
        END AS business_key,
        {task},
-       t.assigned_to_user_id::text AS recipient_id,
+       t.assigned_to_user_id AS recipient_id,
        orchestration.clock() AS owed_since,
        CASE WHEN :kind <> 'task-created' THEN orchestration.plausible_time(t.sla_due_at) END AS sla_due_at,
        NULL::timestamptz AS due_at,
        NULL::uuid AS because_of
-FROM public."EscalationTask" t
-WHERE t.id = ANY (:ids)
+FROM orchestration.care_task t
+{told_last}
+WHERE t.key = ANY (:ids)
   AND (
       :kind <> 'sla-warning'
       OR (
@@ -302,34 +332,34 @@ WHERE t.id = ANY (:ids)
 
 -- name: named_episodes
 -- These episodes; one that is to be sent, and not only scheduled, is due now.
-SELECT orchestration.check_in_key(e.id::text) AS business_key,
+SELECT orchestration.check_in_key(e.id) AS business_key,
        {episode},
        orchestration.clock() AS owed_since,
        NULL::timestamptz AS sla_due_at,
        CASE WHEN CAST(:scheduled AS boolean) THEN orchestration.clock() END AS due_at,
        NULL::uuid AS because_of
-FROM public."Episode" e
-WHERE e.id = ANY (:ids)
+FROM orchestration.care_episode e
+WHERE e.key = ANY (:ids)
 
 -- name: named_breaches
 -- Those of these tasks whose breach of the SLA has been handled; an escalation is not made before its time by asking.
-SELECT orchestration.sla_key('sla-escalation', t.id::text, t.sla_due_at) AS business_key,
+SELECT orchestration.sla_key('sla-escalation', t.id, t.sla_due_at) AS business_key,
        {task},
        NULL AS recipient_id,
        orchestration.clock() AS owed_since,
        t.sla_due_at,
        breach.escalation_due_at AS due_at,
        breach.id AS because_of
-FROM public."EscalationTask" t
+FROM orchestration.care_task t
 {with_breach_alert}
-WHERE t.id = ANY (:ids)
+WHERE t.key = ANY (:ids)
   AND NOT EXISTS (SELECT FROM {escalation} AND n.recipient_id IS NOT NULL)
 
 -- name: named_unreached
 -- Those of these tasks of which a message to the assignee has failed, without any grace.
 WITH suspect AS MATERIALIZED (
 {suspects}
-WHERE t.id = ANY (:ids)
+WHERE t.key = ANY (:ids)
 )
 SELECT DISTINCT ON (business_key)
        orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,

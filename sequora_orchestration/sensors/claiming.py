@@ -82,11 +82,18 @@ class WatchOfRecent(Watch):
 
         Not while there is more than can go out: what is older may be more severe.
         """
-        everything = self._everything.watch(lambda: ledger.claim(self._queue), seconds=0)
+        everything = self._everything.watch(lambda: self._ask_for_everything(ledger), seconds=0)
         if everything is not None:
             self._of_everything = Claims(more_waits=everything.more_waits, is_halted=everything.is_halted)
             return everything
         return self._of_everything if self._of_everything.more_waits else ledger.claim(self._queue, recent=True)
+
+    def _ask_for_everything(self, ledger: Ledger) -> Claims:
+        """Ask for everything, by what is known to be over at this moment."""
+        seconds = ledger.note_what_is_over()
+        claims = ledger.claim(self._queue)
+        claims.seconds += seconds
+        return claims
 
 
 def claiming_sensor(

@@ -162,7 +162,7 @@ def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, ca
             continue
         attempt = begin(ledger, notification, "a-run") or 0
         if notification.task_id == sent:
-            ledger.settle_sent(notification, attempt, "SM1")
+            ledger.settle_sent(notification, attempt, "SM1", content=None)
         else:
             ledger.settle_unclear(notification, attempt, "the connection broke", None)
     waiting = care.a_task(nurse)

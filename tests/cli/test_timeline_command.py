@@ -216,7 +216,7 @@ def test_a_database_that_is_away_is_exit_code_2(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    "breaks", ['ALTER TABLE "EscalationTask" RENAME severity TO urgency', "DELETE FROM orchestration.go_live"]
+    "breaks", ["ALTER VIEW orchestration.care_task RENAME severity TO urgency", "DELETE FROM orchestration.go_live"]
 )
 def test_a_mistake_of_ours_is_exit_code_2_with_its_traceback(care: Care, breaks: str) -> None:
     """Exit code 1 would say that somebody must act for the case."""
@@ -265,9 +265,11 @@ def test_a_task_is_found_by_its_id_in_capitals_and_by_its_messages_and_when_it_i
 
 def test_ids_that_are_texts_are_as_good(care: Care, runs: Runs, phones: Phones) -> None:
     """An application may have made its own."""
-    care.rows('ALTER TABLE "EscalationTask" ALTER id TYPE text, ALTER episode_id TYPE text')
-    care.rows('ALTER TABLE "NotificationLog" ALTER task_id TYPE text')
-    care.rows('ALTER TABLE "Episode" ALTER id TYPE text')
+    care.alter(
+        'ALTER TABLE "EscalationTask" ALTER id TYPE text, ALTER episode_id TYPE text',
+        'ALTER TABLE "NotificationLog" ALTER task_id TYPE text',
+        'ALTER TABLE "Episode" ALTER id TYPE text',
+    )
     task = told(care, runs, phones, id="task/7 ä", episode_id="episode 7")
     assert "was told at" in shown(task)
     care.an_episode(None, id="episode 7", created_at=NOW - 30 * DAY)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from care import of_status
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,7 +78,7 @@ def facts(
 @pytest.mark.parametrize("status", ["OPEN", "IN_PROGRESS", None, "", "WHATEVER"])
 def test_the_assigned_nurse_is_told_of_a_task_that_is_not_closed(status: str | None) -> None:
     """An unknown or missing status counts as open: silence is worse."""
-    assert TASK_CREATED.unwanted(facts(replace(TASK, status=status))) is None
+    assert TASK_CREATED.unwanted(facts(replace(TASK, **of_status(status)))) is None
 
 
 @pytest.mark.parametrize("status", ["RESOLVED", "CANCELLED"])
@@ -85,7 +86,7 @@ def test_the_assigned_nurse_is_told_of_a_task_that_is_not_closed(status: str | N
 @pytest.mark.parametrize("assignee", [NURSE, None])
 def test_nobody_is_told_of_a_closed_task(status: str, recipient: str | None, assignee: str | None) -> None:
     """Whoever it is assigned to, nobody needs to act any more."""
-    task = replace(TASK, status=status, assigned_to_user_id=assignee)
+    task = replace(TASK, **of_status(status), assigned_to_user_id=assignee)
     assert TASK_CREATED.unwanted(facts(task, recipient)) == Suppression(
         State.CANCELLED, f"the task is {status}: nobody needs to act"
     )
@@ -239,7 +240,7 @@ def test_nobody_is_told_of_the_sla_of_a_closed_task(
     kind: MessageKind, status: str, until: timedelta, assignee: str | None
 ) -> None:
     """Before the SLA or after it, and whoever it is assigned to: that it is closed is what is said."""
-    task = replace(TASK, status=status, sla_due_at=NOW + until, assigned_to_user_id=assignee)
+    task = replace(TASK, **of_status(status), sla_due_at=NOW + until, assigned_to_user_id=assignee)
     assert kind.unwanted(facts(task, sla_due_at=NOW + until)) == Suppression(
         State.CANCELLED, f"the task is {status}: nobody needs to act"
     )
@@ -257,7 +258,7 @@ def test_nobody_is_told_of_the_sla_of_a_task_that_was_deleted(kind: MessageKind)
 @pytest.mark.parametrize("status", ["OPEN", "IN_PROGRESS", None, "WHATEVER"])
 def test_a_nurse_is_told_of_the_sla_of_a_task_that_is_not_closed(kind: MessageKind, status: str | None) -> None:
     """That she has begun does not make the SLA."""
-    assert kind.unwanted(of_sla(kind, replace(TASK, status=status))) is None
+    assert kind.unwanted(of_sla(kind, replace(TASK, **of_status(status)))) is None
 
 
 @OF_AN_SLA
@@ -387,7 +388,7 @@ def test_no_supervisor_is_told_of_a_closed_task(kind: MessageKind, status: str, 
     """The nurse has acted, at last: neither text nor wait is left."""
     known = escalation(due_at=due_at) if kind is SLA_ESCALATION else report()
     assert known.task
-    assert kind.unwanted(replace(known, task=replace(known.task, status=status))) == Suppression(
+    assert kind.unwanted(replace(known, task=replace(known.task, **of_status(status)))) == Suppression(
         State.CANCELLED, f"the task is {status}: nobody needs to act"
     )
 
@@ -402,7 +403,7 @@ def test_no_supervisor_is_told_of_a_task_that_was_deleted(kind: MessageKind) -> 
 @pytest.mark.parametrize("status", ["OPEN", "IN_PROGRESS", None, "WHATEVER"])
 def test_a_supervisor_is_told_of_a_breach_whose_task_is_not_closed(status: str | None) -> None:
     """To have begun is not to have ended."""
-    assert SLA_ESCALATION.unwanted(escalation(replace(BREACHED, status=status))) is None
+    assert SLA_ESCALATION.unwanted(escalation(replace(BREACHED, **of_status(status)))) is None
 
 
 @pytest.mark.parametrize("assignee", [NURSE, OTHER_NURSE, None])

@@ -109,13 +109,13 @@ def test_a_run_that_fails_is_told_in_two_lines(
     monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
     write_lines()
     task = care.a_task(care.a_nurse())
-    care.rows('ALTER TABLE public."User" RENAME TO "Users"')
+    care.rows("ALTER VIEW orchestration.care_person RENAME primary_phone TO phone")
     (result,) = runs.tick(NEW_TASKS)
     assert not result.success
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     step, run = [line for line in lines if line["level"] == "error"]
     assert step["event"] == 'Execution of step "fetch_nurse" failed.'
-    assert "UndefinedTable" in step["exception"]
+    assert "UndefinedColumn" in step["exception"]
     assert run["event"].startswith('Execution of run for "notify_nurse_task" failed.')
     assert "exception" not in run
     assert {line["run"] for line in (step, run)} == {result.run_id}

@@ -59,7 +59,7 @@ def sent(ledger: Ledger, queue: Queue) -> None:
     """Let everything that the queue finds be sent and delivered."""
     for claim in ledger.claim(queue):
         for notification in ledger.take_up(claim.id, "a-run"):
-            ledger.settle_sent(notification, begin(ledger, notification) or 0, f"SM{notification.id}")
+            ledger.settle_sent(notification, begin(ledger, notification) or 0, f"SM{notification.id}", content=None)
             ledger.settle_delivered(ledger.without_receipt([notification.id]))
 
 
@@ -162,7 +162,7 @@ def test_every_settled_state_goes(care: Care, ledger: Ledger, runs: Runs) -> Non
         if state in {"FAILED", "CANCELLED"}:
             ledger.suppress(notification, Suppression(State(state), "a test"), "a-run")
             continue
-        ledger.settle_sent(notification, begin(ledger, notification) or 0, f"SM{notification.id}")
+        ledger.settle_sent(notification, begin(ledger, notification) or 0, f"SM{notification.id}", content=None)
         if not state:
             ledger.settle_delivered(ledger.without_receipt([notification.id]))
         elif state == "UNDELIVERED":

@@ -197,7 +197,7 @@ def test_a_task_without_a_nurse_ends_in_a_sentence_and_goes_out_when_it_has_one(
     (claim,) = ledger.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, claim).success
     (row,) = care.ledger(task)
-    assert row["state"] == "FAILED"
+    assert row["state"] == ("FAILED" if assignee else "SCHEDULED")
     assert "assign" in row["reason"]
     care.change_task(task, assigned_to_user_id=care.a_nurse())
     (claim,) = ledger.claim(NEW_TASKS)
@@ -319,7 +319,7 @@ def test_text_ids_enums_and_json_reason_codes_are_served(
     care: Care, ledger: Ledger, phones: Phones, runs: Runs
 ) -> None:
     """Schemas differ; the whole way works on another one."""
-    for statement in (
+    care.alter(
         'ALTER TABLE "EscalationTask" ALTER id TYPE text, ALTER id DROP DEFAULT, ALTER episode_id TYPE text,'
         " ALTER assigned_to_user_id TYPE text, ALTER reason_codes TYPE jsonb USING to_jsonb(reason_codes)",
         'ALTER TABLE "User" ALTER id TYPE text, ALTER id DROP DEFAULT',
@@ -329,8 +329,7 @@ def test_text_ids_enums_and_json_reason_codes_are_served(
         "CREATE TYPE status AS ENUM ('OPEN', 'IN_PROGRESS', 'RESOLVED', 'CANCELLED')",
         'ALTER TABLE "EscalationTask" ALTER status DROP DEFAULT, ALTER severity TYPE severity USING severity::severity,'
         " ALTER priority TYPE priority USING priority::priority, ALTER status TYPE status USING status::status",
-    ):
-        care.rows(statement)
+    )
     nurse = care.a_nurse(id='nurse "7", {x}')
     care.rows(
         """INSERT INTO "EscalationTask" VALUES

@@ -385,6 +385,7 @@ def test_two_look_ups_at_once_settle_a_text_once(care: Care, ledger: Ledger, run
     (one,) = ledger.in_doubt()
     assert ledger.adopt(one, text.sid)
     assert not ledger.adopt(one, text.sid)
+    assert [ledger.bring_log_up_to_date([one.id]) for _ in range(2)] == [True, True]
     assert len(care.logged(task)) == 1
 
 

@@ -123,7 +123,7 @@ def test_making_the_role_again_changes_nothing(care: Care, system: Care) -> None
 
 def test_where_nothing_is_to_migrate_the_role_is_enough(system: Care) -> None:
     """`sequora dev` and a careful operator migrate at every start."""
-    assert apply.migrate(system.engine) == []
+    assert apply.migrate(system.engine).revisions == []
 
 
 def test_a_migration_that_the_role_may_not_make_is_a_sentence(care: Care, system: Care) -> None:

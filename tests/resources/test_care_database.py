@@ -6,7 +6,6 @@ import pytest
 from care import EPISODE, NURSE_PHONE, Care
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from sequora_orchestration.domain.care import EscalationTask, User
@@ -15,24 +14,16 @@ from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import SettingError
 
 
-def alter(care: Care, *statements: str) -> None:
-    """Change the application's schema."""
-    with care.engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-
-
 @pytest.fixture
 def jsonb_reason_codes(care: Care) -> None:
     """The reason codes are `jsonb`."""
-    alter(care, 'ALTER TABLE "EscalationTask" ALTER reason_codes TYPE jsonb USING to_jsonb(reason_codes)')
+    care.alter('ALTER TABLE "EscalationTask" ALTER reason_codes TYPE jsonb USING to_jsonb(reason_codes)')
 
 
 @pytest.fixture
 def enums(care: Care) -> None:
     """Severity, priority and status are enums, as Prisma makes them."""
-    alter(
-        care,
+    care.alter(
         """CREATE TYPE "Severity" AS ENUM ('LOW', 'MODERATE', 'HIGH', 'CRITICAL')""",
         """CREATE TYPE "Priority" AS ENUM ('LOW', 'NORMAL', 'HIGH', 'URGENT')""",
         """CREATE TYPE "Status" AS ENUM ('OPEN', 'IN_PROGRESS', 'RESOLVED', 'CANCELLED')""",
@@ -48,8 +39,7 @@ def enums(care: Care) -> None:
 @pytest.fixture
 def text_ids(care: Care) -> None:
     """Ids are `text`, whatever the application puts there."""
-    alter(
-        care,
+    care.alter(
         'ALTER TABLE "User" ALTER id DROP DEFAULT, ALTER id TYPE text',
         'ALTER TABLE "EscalationTask" ALTER id DROP DEFAULT, ALTER id TYPE text, ALTER episode_id TYPE text,'
         " ALTER assigned_to_user_id TYPE text",
@@ -76,6 +66,7 @@ def test_a_task_is_read_with_every_column_its_rules_use(care: Care, care_databas
             status="OPEN",
             sla_due_at=None,
             assigned_to_user_id=nurse,
+            updated_at=care.one('SELECT updated_at FROM "EscalationTask"'),
         )
     }
 
@@ -102,6 +93,7 @@ def test_a_row_of_nothing_but_nulls_is_read(care: Care, care_database: CareDatab
         status=None,
         sla_due_at=None,
         assigned_to_user_id=None,
+        updated_at=care.one('SELECT updated_at FROM "EscalationTask"'),
     )
     assert care_database.users([user])[user] == User(id=user, primary_phone=None, role=None, active=None)
 
@@ -158,14 +150,13 @@ def test_reason_codes_are_read_whatever_the_type_of_their_column(
     care: Care, care_database: CareDatabase, type_name: str, literal: str, expected: tuple[str, ...]
 ) -> None:
     """The table is not ours, and may be another than the one we know."""
-    alter(care, f'ALTER TABLE "EscalationTask" ALTER reason_codes TYPE {type_name} USING NULL')
+    care.alter(f'ALTER TABLE "EscalationTask" ALTER reason_codes TYPE {type_name} USING NULL')
     assert codes(care, care_database, literal) == expected
 
 
 def test_reason_codes_may_be_an_array_of_an_enum(care: Care, care_database: CareDatabase) -> None:
     """The driver alone would return it as one string in braces."""
-    alter(
-        care,
+    care.alter(
         """CREATE TYPE "Reason" AS ENUM ('FEVER', 'PAIN')""",
         'ALTER TABLE "EscalationTask" ALTER reason_codes TYPE "Reason"[] USING NULL',
     )
@@ -211,8 +202,9 @@ def test_a_schema_that_differs_in_everything_is_read_all_the_same(care: Care, ca
             priority="LOW",
             reason_codes=("FEVER",),
             status="IN_PROGRESS",
-            sla_due_at=None,
+            is_taken=True,
             assigned_to_user_id="u1",
+            updated_at=care.one('SELECT updated_at FROM "EscalationTask"'),
         )
     }
 
@@ -236,8 +228,7 @@ def test_an_id_that_the_column_cannot_hold_names_nothing(
     care: Care, care_database: CareDatabase, type_: str, odd: str
 ) -> None:
     """Whatever a person typed; the others are found."""
-    alter(
-        care,
+    care.alter(
         f'ALTER TABLE "Patient" ALTER id DROP DEFAULT, ALTER id TYPE {type_} USING NULL',
         """INSERT INTO "Patient" (id) VALUES ('7')"""
         if type_ != "uuid"
@@ -263,7 +254,7 @@ def test_any_uuids_may_be_asked_for(care_database: CareDatabase, ids: list[UUID]
 
 def test_a_json_column_may_hold_what_jsonb_could_not(care: Care, care_database: CareDatabase) -> None:
     """A row with an escaped NUL in it is read like any other, and stops no neighbour."""
-    care.rows('ALTER TABLE "EscalationTask" ALTER reason_codes TYPE json USING to_json(reason_codes)')
+    care.alter('ALTER TABLE "EscalationTask" ALTER reason_codes TYPE json USING to_json(reason_codes)')
     task = care.a_task(care.a_nurse(), reason_codes='["PAIN\\u0000"]')
     assert care_database.tasks([task])[task].reason_codes == ("PAIN\x00",)
 

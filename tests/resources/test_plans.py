@@ -14,8 +14,11 @@ from bench.scale.database import fill
 from bench.scale.plans import DEAR, reads_whole
 from bench.scale.statements import STATUS, Statement, statements
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
-from sequora_orchestration.migrations.apply import APP_INDEXES, make_app_indexes, migrate
+from sequora_orchestration.migrations.app_indexes import make_app_indexes
+from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.settings import postgres_url
+
+APP_INDEXES = ("sequora_open_task", "sequora_recent_episode")
 
 SIZES = {"tasks": 20_000, "open": 500, "episodes": 10_000, "messages": 40_000}
 

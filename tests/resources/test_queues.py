@@ -6,7 +6,7 @@ import pytest
 from care import Care
 from sqlalchemy import text
 
-from sequora_orchestration.migrations.apply import make_app_indexes
+from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import QUESTIONS, QUEUES, Queue
 
@@ -51,13 +51,15 @@ def test_the_question_takes_ids_that_are_text_and_statuses_that_are_enums(
     care: Care, ledger: Ledger, queue: Queue
 ) -> None:
     """Not every application has uuids and text."""
-    care.rows("""CREATE TYPE status AS ENUM ('OPEN', 'IN_PROGRESS', 'RESOLVED', 'CANCELLED')""")
-    care.rows("""CREATE TYPE severity AS ENUM ('LOW', 'MODERATE', 'HIGH', 'CRITICAL')""")
-    care.rows("""ALTER TABLE "EscalationTask" ALTER id DROP DEFAULT, ALTER id TYPE text, ALTER episode_id TYPE text,
+    care.alter(
+        "CREATE TYPE status AS ENUM ('OPEN', 'IN_PROGRESS', 'RESOLVED', 'CANCELLED')",
+        "CREATE TYPE severity AS ENUM ('LOW', 'MODERATE', 'HIGH', 'CRITICAL')",
+        """ALTER TABLE "EscalationTask" ALTER id DROP DEFAULT, ALTER id TYPE text, ALTER episode_id TYPE text,
                  ALTER assigned_to_user_id TYPE text, ALTER status DROP DEFAULT,
                  ALTER status TYPE status USING status::status,
-                 ALTER severity TYPE severity USING severity::severity""")
-    care.rows('ALTER TABLE "Episode" ALTER id DROP DEFAULT, ALTER id TYPE text, ALTER patient_id TYPE text')
+                 ALTER severity TYPE severity USING severity::severity""",
+        'ALTER TABLE "Episode" ALTER id DROP DEFAULT, ALTER id TYPE text, ALTER patient_id TYPE text',
+    )
     care.a_task(None, id="task-1", sla_due_at="2026-01-01 00:00+00")
     care.an_episode(None, id="episode-1")
     claimed = [subject.id for claim in ledger.claim(queue) for subject in claim.subjects]

@@ -93,9 +93,9 @@ def silence() -> Iterator[str]:
 def failing_run(care: Care, runs: Runs) -> ExecuteInProcessResult:
     """Return a run that died of something unheard of."""
     task = care.a_task(care.a_nurse())
-    care.rows('ALTER TABLE public."User" RENAME TO "Users"')
+    care.rows("ALTER VIEW orchestration.care_person RENAME primary_phone TO phone")
     (result,) = launched_by_sensor(runs, NEW_TASKS)
-    care.rows('ALTER TABLE public."Users" RENAME TO "User"')
+    care.rows("ALTER VIEW orchestration.care_person RENAME phone TO primary_phone")
     care.change_task(task, status="RESOLVED")
     care.rows("DELETE FROM orchestration.notification")
     assert not result.success
@@ -133,7 +133,7 @@ def test_what_another_run_may_do_better_is_told_when_it_fails_the_third_time(
         noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
     (told,) = webhook.told
     assert told["text"].startswith("Sequora: 3 runs failed since ")
-    assert "now of notify_nurse_task (UndefinedTable)" in told["text"]
+    assert "now of notify_nurse_task (UndefinedColumn)" in told["text"]
 
 
 def test_a_run_that_the_sensor_sees_twice_counts_once(care: Care, runs: Runs, webhook: Webhook) -> None:
@@ -383,7 +383,7 @@ def test_a_run_of_another_job_with_the_same_error_is_another_matter(care: Care, 
     """An error of which nothing is known belongs to its job."""
     for _ in range(2):
         noticed(runs, failing_run(care, runs), Alarm(webhook.url, None))
-    care.rows('ALTER TABLE public."Patient" RENAME TO "Patients"')
+    care.rows("ALTER VIEW orchestration.care_patient RENAME primary_phone TO phone")
     care.an_episode(None)
     care.an_episode("00000000-0000-4000-8000-000000000000")
     failed = [result for result in launched_by_sensor(runs, NEW_EPISODES) if not result.success]

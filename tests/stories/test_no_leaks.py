@@ -220,10 +220,10 @@ def tasks_while_the_application_changes(rows: MarkedRows, care: Care, dagster: C
     rows.task(rows.nurse(rows.number()), id=unlogged)
     eventually(lambda: are(care, {"SENT"}, [unlogged]), within=10, what="sent, though it cannot be logged")
     nurse = rows.nurse(rows.number())
-    care.rows("""ALTER TABLE "User" RENAME primary_phone TO phone""")
+    care.rows("ALTER VIEW orchestration.care_person RENAME primary_phone TO phone")
     task = rows.task(nurse)
     eventually(lambda: runs_fail(dagster, "UndefinedColumn"), within=10, what="a step that fails")
-    care.rows("""ALTER TABLE "User" RENAME phone TO primary_phone""")
+    care.rows("ALTER VIEW orchestration.care_person RENAME phone TO primary_phone")
     return [unlogged, task]
 
 

@@ -1,7 +1,6 @@
 """The care database: reached, with the application's tables as we need them, our own schema, and people to text."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +8,13 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
+from sequora_orchestration.cli.checks.application import ApplicationChecks
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.domain.care import User
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, whom_to_tell
 from sequora_orchestration.domain.phone_number import usable
-from sequora_orchestration.migrations.apply import APP_INDEXES, revisions
+from sequora_orchestration.migrations.apply import revisions
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.database import NamedStatements, execute
 from sequora_orchestration.resources.ledger import Ledger
@@ -27,57 +27,27 @@ OLDEST_POSTGRES = 14
 
 MOST_SKEW = timedelta(seconds=5)
 
-ROLE_SQL = "as the owner of the tables, run sequora_orchestration/migrations/role.sql"
-
-
-@dataclass(frozen=True, slots=True)
-class NeededTable:
-    """A table of the application: what we do with it, and the columns that our statements name."""
-
-    right: str
-    columns: tuple[str, ...]
-
-
-NEEDED_TABLES: Mapping[str, NeededTable] = {
-    "EscalationTask": NeededTable(
-        "SELECT",
-        (
-            "id",
-            "episode_id",
-            "severity",
-            "priority",
-            "reason_codes",
-            "status",
-            "sla_due_at",
-            "assigned_to_user_id",
-            "picked_up_at",
-            "resolved_at",
-            "created_at",
-            "updated_at",
-        ),
-    ),
-    "Episode": NeededTable("SELECT", ("id", "patient_id", "discharge_at", "created_at")),
-    "User": NeededTable("SELECT", ("id", "primary_phone", "role", "active")),
-    "Patient": NeededTable("SELECT", ("id", "first_name", "primary_phone", "language_code", "timezone")),
-    "NotificationLog": NeededTable("INSERT", ("task_id", "nurse_id", "method", "status", "sent_at")),
-}
-
 
 def checks() -> list[Check]:
     """Return the checks of this area, in order."""
     care = _Care()
-    reached, readable = "care database", ("columns", "schema", "rights", "row security")
+    application = ApplicationChecks(lambda: care.engine)
+    reached, readable = "care database", ("map", "schema", "rights", "row security")
+    tables, columns, in_force, words, log = application.checks(reached)
     return [
         Check(name=reached, find=care.reached),
         Check(name="encryption", find=care.encryption, needs=(reached,)),
         Check(name="clock", find=care.clock, needs=(reached,)),
         Check(name="compilation", find=care.compilation, needs=(reached,)),
-        Check(name="tables", find=care.tables, needs=(reached,)),
-        Check(name="columns", find=care.columns, needs=("tables",)),
+        tables,
+        columns,
         Check(name="schema", find=care.schema, needs=(reached,)),
-        Check(name="rights", find=care.rights, needs=("tables",)),
-        Check(name="row security", find=care.row_security, needs=("tables",)),
-        Check(name="helpful indexes", find=care.helpful_indexes, needs=("tables",)),
+        in_force,
+        Check(name="rights", find=application.rights, needs=("tables",)),
+        Check(name="row security", find=application.row_security, needs=("tables",)),
+        words,
+        log,
+        Check(name="helpful indexes", find=application.helpful_indexes, needs=("map",)),
         Check(name="going live", find=care.going_live, needs=("schema", "rights")),
         Check(name="nurses", find=care.nurses, needs=readable),
         Check(name="supervisors", find=care.supervisors, needs=readable),
@@ -90,11 +60,11 @@ class _Care:
     """Looks at the database of SUPABASE_DB_URL."""
 
     @cached_property
-    def _engine(self) -> Engine:
+    def engine(self) -> Engine:
         return reading_engine(DatabaseSettings.load().supabase_db_url)
 
     def _rows(self, statement: str, **parameters: object) -> list[RowMapping]:
-        return list(execute(self._engine, SQL[statement], parameters)[1])
+        return list(execute(self.engine, SQL[statement], parameters)[1])
 
     def reached(self) -> Finding:
         try:
@@ -114,7 +84,7 @@ class _Care:
         return ok(f"reached, PostgreSQL {server['version']}")
 
     def encryption(self) -> Finding:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]  # it is connected
             if info.ssl_in_use:
                 return ok("the connection is encrypted")
@@ -139,7 +109,7 @@ class _Care:
         return ok("the database's and this machine's agree")
 
     def compilation(self) -> Finding:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             can_compile = connection.scalar(text("SELECT pg_jit_available()"))
         (ours,) = self._rows("compilation")
         if ours["jit"] != "off":
@@ -149,37 +119,8 @@ class _Care:
             )
         return ok("the server compiles statements (JIT), but none of ours" if can_compile else "the server has no JIT")
 
-    @cached_property
-    def _columns(self) -> Mapping[tuple[str, str], str]:
-        """The type of each column that is there, by table and name."""
-        rows = self._rows("columns", tables=list(NEEDED_TABLES))
-        return {(row["table_name"], row["column_name"]): row["type_name"] for row in rows}
-
-    def tables(self) -> Finding:
-        there = {table for table, _ in self._columns}
-        if missing := [table for table in NEEDED_TABLES if table not in there]:
-            return fail(
-                f"missing in the schema public: {_quoted(missing)}",
-                to_do="is SUPABASE_DB_URL the application's database? If so, apply the application's own migrations",
-            )
-        return ok(f"the application's {len(NEEDED_TABLES)} tables are there")
-
-    def columns(self) -> Finding:
-        needed = [(name, column) for name, table in NEEDED_TABLES.items() for column in table.columns]
-        if missing := [one for one in needed if one not in self._columns]:
-            return fail(f"missing: {_listed(missing)}", to_do="apply the application's own migrations")
-        (server,) = self._rows("server")
-        zoneless = [one for one in needed if self._columns[one] == "timestamp without time zone"]
-        if zoneless and server["is_off_utc"]:
-            return warn(
-                f"times without a zone in {_listed(zoneless)}, which this role's sessions do not take for UTC: what is "
-                "due would come hours off",
-                to_do="if the application writes UTC there, ALTER ROLE … SET timezone TO 'UTC' for this role",
-            )
-        return ok(f"the {len(needed)} columns that are used are there")
-
     def schema(self) -> Finding:
-        applied, known = revisions(self._engine)
+        applied, known = revisions(self.engine)
         if applied is None:
             return fail("the schema orchestration is not there", to_do="run `sequora migrate`")
         if applied not in known:
@@ -190,48 +131,6 @@ class _Care:
         if behind := len(known) - 1 - known.index(applied):
             return fail(f"the schema orchestration lacks {_count(behind, 'migration')}", to_do="run `sequora migrate`")
         return ok(f"the schema orchestration is up to date ({applied})")
-
-    def rights(self) -> Finding:
-        needed = [
-            (name, column, table.right)
-            for name, table in NEEDED_TABLES.items()
-            for column in table.columns
-            if (name, column) in self._columns
-        ]
-        tables, columns, privileges = zip(*needed, strict=True)
-        missing = self._rows("missing_rights", tables=list(tables), columns=list(columns), privileges=list(privileges))
-        if missing:
-            return fail(
-                f"the role of SUPABASE_DB_URL lacks {', '.join(row['lacking'] for row in missing)}", to_do=ROLE_SQL
-            )
-        return ok("the role may do what the system does")
-
-    def row_security(self) -> Finding:
-        tables = {name: table.right for name, table in NEEDED_TABLES.items()}
-        rows = self._rows("row_security", tables=list(tables), commands=list(tables.values()))
-        if hidden := [row["table_name"] for row in rows if not row["policies"]]:
-            return fail(
-                f"row level security lets the role of SUPABASE_DB_URL see and write nothing in {_quoted(hidden)}: no "
-                "policy is for it",
-                to_do=f"{ROLE_SQL}, which makes policies",
-            )
-        if conditional := [row["table_name"] for row in rows if not row["all_rows"]]:
-            return warn(
-                f"policies with a condition decide which rows of {_quoted(conditional)} the role of SUPABASE_DB_URL "
-                "sees or writes; who is hidden is not texted",
-                to_do=f"make sure that it sees all of them, or {ROLE_SQL}, which makes policies",
-            )
-        return ok("hides nothing from the role" if rows else "none that applies to the role")
-
-    def helpful_indexes(self) -> Finding:
-        there = {row["name"] for row in self._rows("indexes", names=list(APP_INDEXES))}
-        if missing := [name for name in APP_INDEXES if name not in there]:
-            return warn(
-                f"{len(missing)} of {len(APP_INDEXES)} are not there ({', '.join(missing)}): each question reads the "
-                "whole table, and the larger it is the less often the sensors ask, so texts go out later",
-                to_do="as the owner of the tables, run `sequora migrate --app-indexes`, which does not block writers",
-            )
-        return ok(f"all {len(APP_INDEXES)} are there")
 
     def going_live(self) -> Finding:
         (live,) = self._rows("go_live")
@@ -246,29 +145,30 @@ class _Care:
             return ok(f"all since {_time(tasks)} (SEQUORA_GO_LIVE_AT)")
         return ok(f"tasks since {_time(tasks)}, the other workflows since {_time(live['workflows_live_at'])}")
 
-    def _active_users(self, roles: Iterable[str]) -> list[User]:
-        return [user for user in CareDatabase(self._engine).users_of_roles(roles) if user.active is not False]
+    def _active_users(self, roles: Iterable[str], *, on_call: bool = False) -> list[User]:
+        users = CareDatabase(self.engine).users_of_roles(roles, on_call=on_call)
+        return [user for user in users if user.active is not False]
 
     def nurses(self) -> Finding:
         nurses = self._active_users(["NURSE"])
         if not nurses:
             return warn(
                 "no active user has the role NURSE",
-                to_do='see whether "User".role says NURSE in this database; tasks go to whom they are assigned',
+                to_do="see what the map says under [person.roles]; tasks go to whom they are assigned",
             )
         unusable = sum(usable(nurse.primary_phone) is None for nurse in nurses)
         if unusable:
             return warn(
                 f"{unusable} of {_count(len(nurses), 'active nurse')} cannot be texted, for want of a usable phone "
                 "number: the supervisors are told of their tasks",
-                to_do='correct "User".primary_phone, in international or US national format',
+                to_do="correct their phones in the application, in international or US national format",
             )
         return ok(f"{_count(len(nurses), 'active nurse')}, each with a usable phone number")
 
     def supervisors(self) -> Finding:
-        users = self._active_users(ROLES_IN_ORDER)
+        users = self._active_users(ROLES_IN_ORDER, on_call=True)
         numbers = {user: number for user in users if (number := usable(user.primary_phone))}
-        opted_out = Ledger(self._engine).moment(numbers.values()).opted_out
+        opted_out = Ledger(self.engine).moment(numbers.values()).opted_out
         told = whom_to_tell({user: number for user, number in numbers.items() if number not in opted_out})
         if not told:
             return fail(
@@ -284,7 +184,7 @@ class _Care:
         return ok(f"{_count(len(told), 'supervisor')} can be texted")
 
     def pooler(self) -> Finding:
-        with self._engine.connect() as one, self._engine.connect() as other:
+        with self.engine.connect() as one, self.engine.connect() as other:
             backend = _backend(one)
             if backend == one.connection.dbapi_connection.get_backend_pid():  # type: ignore[union-attr]
                 return ok("none: connected to Postgres itself")
@@ -298,14 +198,6 @@ class _Care:
 
 def _backend(connection: Connection) -> int:
     return int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
-
-
-def _quoted(tables: Collection[str]) -> str:
-    return ", ".join(f'"{table}"' for table in tables)
-
-
-def _listed(columns: Collection[tuple[str, str]]) -> str:
-    return ", ".join(f'"{table}".{column}' for table, column in columns)
 
 
 def _count(count: int, noun: str) -> str:

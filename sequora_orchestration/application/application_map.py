@@ -1,0 +1,230 @@
+"""A map: a TOML file that says where in the application's tables our views find what they show.
+
+Here it is read, and refused where it is not what a map is. Whether a database fits it stands in `catalog.py`.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sequora_orchestration.application.contract import AUDIENCES, ROLES, SEVERITIES, STATUSES, VIEWS
+
+PACKAGED = ("brief", "sequora")
+
+Alternatives = Sequence[str]
+"""Expressions of which the first that the database understands is taken."""
+
+
+class MapError(Exception):
+    """A map cannot be used; the sentences say where and what to write."""
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        """`problems` are sentences, one for each mistake."""
+        super().__init__("\n".join([f"the map {name} cannot be used:", *(f"  - {one}" for one in problems)]))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The part of a map that makes a view."""
+
+    table: str
+    columns: Mapping[str, Alternatives]
+    is_optional: bool = False
+    """Whether the application may lack the table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """How a row of the application's log is written and brought up to date: expressions by column."""
+
+    table: str
+    audiences: Sequence[str]
+    """Of texts to whom it has rows."""
+
+    row: Mapping[str, str]
+    key: str | None = None
+    """The column by which a row is found again; it must be in `row`."""
+
+    delivered: Mapping[str, str] = field(default_factory=dict)
+    undelivered: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationMap:
+    """A map, as it was read."""
+
+    name: str
+    source: str = field(repr=False)
+    """The file's text."""
+
+    sections: Mapping[str, Section]
+    """By `task`, `person`, `episode`, `patient` and `shift`; a map may lack the last."""
+
+    statuses: Mapping[str, Sequence[str]]
+    """The application's words, by ours: open, taken, closed."""
+
+    severities: Mapping[str, Sequence[str]]
+    roles: Mapping[str, Sequence[str]]
+    log: Log | None
+    assignment: Mapping[str, str]
+    """What is written into a task's columns when it is given to somebody; empty if nothing may be."""
+
+
+def packaged_maps() -> list[ApplicationMap]:
+    """Return the maps that come along, in the order in which they are tried."""
+    return [read_map(name, Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8")) for name in PACKAGED]
+
+
+def map_of_file(path: Path) -> ApplicationMap:
+    """Return the map of a file. Raises MapError."""
+    try:
+        return read_map(str(path), path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise MapError(str(path), [f"the file cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
+
+
+def read_map(name: str, source: str) -> ApplicationMap:
+    """Return the map that a TOML text is. Raises MapError."""
+    try:
+        content = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise MapError(name, [f"it is no TOML: {error}"]) from None
+    reader = _Reader()
+    found = reader.application_map(name, source, content)
+    if reader.problems:
+        raise MapError(name, reader.problems)
+    return found
+
+
+class _Reader:
+    """Reads the parts of a map, and gathers what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def application_map(self, name: str, source: str, content: Mapping[str, Any]) -> ApplicationMap:
+        self._keys("the map", content, {*VIEWS, "log", "assignment"}, needed=[one for one in VIEWS if one != "shift"])
+        task, person = self._table(content, "task"), self._table(content, "person")
+        sections = {one: self._section(one, self._table(content, one)) for one in VIEWS if one in content}
+        return ApplicationMap(
+            name=name,
+            source=source,
+            sections=sections,
+            statuses=self._words("task.statuses", task.get("statuses"), STATUSES, needed=["closed"]),
+            severities=self._words("task.severities", task.get("severities"), SEVERITIES),
+            roles=self._words("person.roles", person.get("roles"), ROLES, needed=["SUPERVISOR"]),
+            log=self._log(self._table(content, "log")) if "log" in content else None,
+            assignment=self._expressions("assignment", content.get("assignment", {})),
+        )
+
+    def _table(self, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        value = content.get(name, {})
+        if isinstance(value, dict):
+            return value
+        self.problems.append(f"[{name}] is to be a table of TOML")
+        return {}
+
+    def _keys(self, where: str, content: Mapping[str, Any], known: Iterable[str], needed: Iterable[str]) -> None:
+        known = set(known)
+        for key in content:
+            if key not in known:
+                self.problems.append(f"{where} has {key}, which nobody knows; known: {', '.join(sorted(known))}")
+        self.problems += [f"{where} lacks {key}" for key in needed if key not in content]
+
+    def _section(self, name: str, content: Mapping[str, Any]) -> Section:
+        columns = VIEWS[name].columns
+        words = {"task": {"statuses", "severities"}, "person": {"roles"}}.get(name, set())
+        self._keys(
+            f"[{name}]",
+            content,
+            {"table", "optional", *columns, *words},
+            needed=["table", *(one for one, column in columns.items() if column.default is None)],
+        )
+        return Section(
+            table=self._text(f"{name}.table", content.get("table", "")),
+            columns={
+                one: self._alternatives(f"{name}.{one}", content[one]) if one in content else [column.default or "NULL"]
+                for one, column in columns.items()
+            },
+            is_optional=content.get("optional") is True,
+        )
+
+    def _text(self, where: str, value: object) -> str:
+        if isinstance(value, str) and (value.strip() or not value):
+            return value.strip()
+        self.problems.append(f"{where} is to be an SQL expression in quotes")
+        return "NULL"
+
+    def _alternatives(self, where: str, value: object) -> Alternatives:
+        return [self._text(where, one) for one in value] if isinstance(value, list) else [self._text(where, value)]
+
+    def _words(
+        self, where: str, content: object, ours: Sequence[str], *, needed: Iterable[str] = ()
+    ) -> Mapping[str, Sequence[str]]:
+        if not isinstance(content, dict):
+            self.problems.append(f"[{where}] is missing: it says what the application's words mean")
+            return {}
+        self._keys(f"[{where}]", content, ours, needed)
+        words: dict[str, Sequence[str]] = {}
+        said: dict[str, str] = {}
+        for one in ours:
+            value = content.get(one, [])
+            if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+                self.problems.append(f"{where}.{one} is to be a list of words in quotes")
+                continue
+            words[one] = value
+            for word in value:
+                if said.setdefault(plain(word), one) != one:
+                    self.problems.append(f"{where}: {word} stands under {said[plain(word)]} and under {one}")
+        return words
+
+    def _expressions(self, where: str, content: object) -> Mapping[str, str]:
+        if not isinstance(content, dict):
+            self.problems.append(f"[{where}] is to be a table of TOML")
+            return {}
+        return {column: self._text(f"{where}.{column}", value) for column, value in content.items()}
+
+    def _log(self, content: Mapping[str, Any]) -> Log:
+        self._keys(
+            "[log]", content, {"table", "about", "key", "row", "delivered", "undelivered"}, needed=["table", "row"]
+        )
+        about = content.get("about", list(AUDIENCES))
+        if not isinstance(about, list) or not set(about) <= set(AUDIENCES):
+            self.problems.append(f"log.about is to be a list of {' and '.join(AUDIENCES)}")
+            about = []
+        log = Log(
+            table=self._text("log.table", content.get("table", "")),
+            audiences=about,
+            row=self._expressions("log.row", content.get("row", {})),
+            key=content.get("key"),
+            delivered=self._expressions("log.delivered", content.get("delivered", {})),
+            undelivered=self._expressions("log.undelivered", content.get("undelivered", {})),
+        )
+        if (log.delivered or log.undelivered) and log.key not in log.row:
+            self.problems.append(
+                "log.key is to name a column of [log.row] by which a row is found again when its receipt comes"
+            )
+        return log
+
+
+def plain(word: str) -> str:
+    """Return a word without what spellings differ in: case, and what stands between its parts."""
+    return re.sub(r"[\W_]+", "", word).lower()
+
+
+def spellings(word: str) -> list[str]:
+    """Return how a column of texts may spell a word: `IN_PROGRESS`, `in-progress`, `In Progress`, `inProgress`."""
+    parts = [part for part in re.split(r"[\W_]+", word) if part]
+    cased = [
+        [part.upper() for part in parts],
+        [part.lower() for part in parts],
+        [part.capitalize() for part in parts],
+        [parts[0].capitalize(), *(part.lower() for part in parts[1:])] if parts else [],
+    ]
+    camel = [parts[0].lower(), *(part.capitalize() for part in parts[1:])] if parts else []
+    joined = [between.join(one) for between in ("_", " ", "-", "") for one in cased]
+    return list(dict.fromkeys([word, *joined, "".join(camel)]))

@@ -1,0 +1,266 @@
+"""What a database says of a map: whether it understands each expression, and of what type it is. It changes nothing."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg2
+from psycopg2.errors import InvalidTextRepresentation
+from sqlalchemy import Connection, RowMapping, TextClause, text
+from sqlalchemy.exc import DBAPIError
+
+from sequora_orchestration.application.application_map import ApplicationMap, Section, plain
+from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS, Column, Form
+from sequora_orchestration.resources.database import NamedStatements
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+# What cannot fail, for whatever row: a column, or a constant.
+_COLUMN = r'{name}\.(?P<column>[a-z_]\w*|"[^"]+")'
+_CONSTANT = re.compile(r"(?i)null|true|false|-?\d+|'[^']*'")
+
+# Classes of errors (appendix A of Postgres' manual): of syntax and names, of values, of constraints, of what a function
+# raises.
+_ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "42", "P0"})
+
+_HINTS = {
+    ("S", Form.TIME): "orchestration.time_of({expression})",
+    ("N", Form.TIME): "to_timestamp({expression})  # or {expression} / 1000.0, if it counts milliseconds",
+    ("N", Form.FLAG): "{expression} <> 0",
+    ("S", Form.FLAG): "lower({expression}) IN ('true', 'yes', 'y', 't', '1')",
+    ("S", Form.COUNT): "nullif({expression}, '')::integer",
+}
+
+_CATEGORIES = {Form.TIME: "D", Form.FLAG: "B", Form.COUNT: "N"}
+
+_IN_WORDS = {Form.TIME: "a time", Form.FLAG: "true or false", Form.COUNT: "a number"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Type:
+    """A type of the database's."""
+
+    id: int
+    category: str
+    """As `pg_type.typcategory`: S for texts, D for times, N for numbers, B for booleans, E for enums."""
+
+    kind: str
+    name: str
+    words: Sequence[str]
+    """Of an enum."""
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether it is an enum."""
+        return self.kind == "e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """An expression that the database understands."""
+
+    sql: str
+    type: Type
+    column: str | None
+    """The name, quoted where need be, if it is a column and nothing else."""
+
+    is_constant: bool
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it is nothing at all, of any type."""
+        return self.sql.upper() == "NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedSection:
+    """A view's table, and an expression for each of its columns."""
+
+    table: str
+    columns: Mapping[str, Expression]
+
+
+@dataclass(slots=True, kw_only=True)
+class Fit:
+    """A map as a database understands it."""
+
+    map: ApplicationMap
+    sections: dict[str, FittedSection] = field(default_factory=dict)
+    """One that the application has no table for is missing."""
+
+    log_types: Mapping[str, str] = field(default_factory=dict)
+    """The types of the log's columns."""
+
+    task_types: Mapping[str, str] = field(default_factory=dict)
+    """The types of the task's columns."""
+
+    problems: list[str] = field(default_factory=list)
+    """Why the map cannot be used, in sentences; empty if it can."""
+
+
+def verbatim(sql: str) -> TextClause:
+    """Return SQL in which no colon begins a parameter."""
+    return text(sql.replace(":", r"\:"))
+
+
+def rows(connection: Connection, statement: str, **parameters: object) -> Sequence[RowMapping]:
+    """Return the rows of a statement of this module."""
+    return connection.execute(SQL[statement], parameters).mappings().all()
+
+
+def facts(connection: Connection, application_map: ApplicationMap) -> str:
+    """Return what the catalog says of the map's tables: the same as long as nothing about them has changed."""
+    tables = [section.table for section in application_map.sections.values()]
+    if application_map.log:
+        tables.append(application_map.log.table)
+    found = attempt(connection, SQL["facts"], tables=sorted(set(tables)))
+    return str(found[0]["facts"]) if isinstance(found, list) else ""
+
+
+def attempt(connection: Connection, sql: TextClause, **parameters: object) -> list[RowMapping] | psycopg2.Error:
+    """Run a statement; return its rows, or the error, after which the transaction goes on as if nothing had been."""
+    try:
+        with connection.begin_nested():
+            result = connection.execute(sql, parameters)
+            return list(result.mappings().all()) if result.returns_rows else []
+    except DBAPIError as error:
+        return _about_the_statement(error)
+
+
+def _about_the_statement(error: DBAPIError) -> psycopg2.Error:
+    """Return the database's error; raise it where it is about a lock, a time-out or the server."""
+    if isinstance(error.orig, psycopg2.Error) and (error.orig.pgcode or "")[:2] in _ABOUT_THE_STATEMENT:
+        return error.orig
+    raise error
+
+
+def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
+    """Hold a map against the database."""
+    found = Fit(map=application_map)
+    for name, section in application_map.sections.items():
+        if section.is_optional and not rows(connection, "kind_of_table", table=section.table):
+            continue
+        fitted = _section(connection, found.problems, name, section)
+        if fitted:
+            found.sections[name] = fitted
+    if "task" in found.sections:
+        found.task_types = _columns(connection, application_map.sections["task"].table)
+    _log(connection, found)
+    _assignment(connection, found)
+    return found
+
+
+def _columns(connection: Connection, table: str) -> dict[str, str]:
+    return {row["name"]: row["type_name"] for row in rows(connection, "columns_of_table", table=table)}
+
+
+def _section(connection: Connection, problems: list[str], name: str, section: Section) -> FittedSection | None:
+    if problem := _missing_table(connection, section.table):
+        problems.append(f"{name}.table: {problem}")
+        return None
+    columns: dict[str, Expression] = {}
+    for column, alternatives in section.columns.items():
+        found = [_expression(connection, name, section.table, one) for one in alternatives]
+        understood = next((one for one in found if isinstance(one, Expression)), None)
+        if understood is None:
+            problems.append(f"{name}.{column} = {alternatives[0]!r}: {found[0]}")
+        elif problem := _unfit(VIEWS[name].columns[column], understood):
+            problems.append(f"{name}.{column} = {understood.sql!r} {problem}")
+        else:
+            columns[column] = understood
+    return FittedSection(table=section.table, columns=columns) if len(columns) == len(section.columns) else None
+
+
+def _missing_table(connection: Connection, table: str) -> str | None:
+    found = attempt(connection, SQL["kind_of_table"], table=table)
+    if isinstance(found, psycopg2.Error):
+        return _sentence(found)
+    if not found:
+        return f"there is no table {table}; is SUPABASE_DB_URL the application's database?"
+    if found[0]["kind"] not in {"r", "p", "v", "m", "f"}:
+        return f"{table} is no table"
+    return None
+
+
+def _expression(connection: Connection, name: str, table: str, sql: str) -> Expression | str:
+    """Return what an expression over a table's row is, or why the database does not understand it."""
+    try:
+        with connection.begin_nested():
+            result = connection.execute(verbatim(f"SELECT ({sql}) AS it FROM {table} AS {name} LIMIT 0"))
+            type_id = result.cursor.description[0][1]
+    except DBAPIError as error:
+        return _sentence(_about_the_statement(error))
+    (row,) = rows(connection, "types", ids=[type_id])
+    column = re.fullmatch(_COLUMN.format(name=name), sql)
+    return Expression(
+        sql=sql,
+        type=Type(**row),
+        column=column["column"] if column else None,
+        is_constant=_CONSTANT.fullmatch(sql) is not None,
+    )
+
+
+def _unfit(column: Column, expression: Expression) -> str | None:
+    """Return why a view's column cannot be made of an expression, and what to write."""
+    if expression.is_null:
+        return None
+    if column.form is Form.ID and column.default is None and expression.column is None:
+        return "is to be a column: rows are found by it"
+    wanted = _CATEGORIES.get(column.form)
+    if wanted is None or expression.type.category == wanted:
+        return "is a time of the day, without a date" if expression.type.name.startswith("time ") else None
+    hint = _HINTS.get((expression.type.category, column.form))
+    said = f"is of the type {expression.type.name}, which is not {_IN_WORDS[column.form]}"
+    return said + (f"; write {hint.format(expression=expression.sql)!r}" if hint else "; write an expression that is")
+
+
+def _log(connection: Connection, found: Fit) -> None:
+    log = found.map.log
+    if log is None:
+        return
+    if problem := _missing_table(connection, log.table):
+        found.problems.append(f"log.table: {problem}")
+        return
+    found.log_types = _columns(connection, log.table)
+    message = _nothing("message", MESSAGE)
+    for part, columns in (("row", log.row), ("delivered", log.delivered), ("undelivered", log.undelivered)):
+        found.problems += _assigned(connection, f"log.{part}", columns, found.log_types, message)
+
+
+def _assignment(connection: Connection, found: Fit) -> None:
+    if found.task_types:
+        assignment = _nothing("assignment", ASSIGNMENT)
+        found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+
+
+def _nothing(name: str, types: Mapping[str, str]) -> str:
+    """Return a row of NULLs, as it stands after FROM."""
+    columns = ", ".join(f"CAST(NULL AS {type_name}) AS {column}" for column, type_name in types.items())
+    return f"(SELECT {columns}) AS {name}"
+
+
+def _assigned(
+    connection: Connection, where: str, columns: Mapping[str, str], types: Mapping[str, str], row: str
+) -> Iterator[str]:
+    """Yield which columns are not there, and what is written into others that the database does not understand."""
+    for column, sql in columns.items():
+        if column not in types:
+            yield f"{where}.{column}: there is no such column; there are {', '.join(types)}"
+            continue
+        error = attempt(connection, verbatim(f"SELECT CAST(({sql}) AS {types[column]}) FROM {row} LIMIT 0"))
+        if isinstance(error, psycopg2.Error) and not isinstance(error, InvalidTextRepresentation):
+            yield f"{where}.{column} = {sql!r}: {_sentence(error)}"
+        # A word that an enum lacks keeps no text from being sent: it is found by a trial.
+
+
+def _sentence(error: psycopg2.Error) -> str:
+    """Return what the database says of an expression of the map's: there is no row's value in it."""
+    said = [error.diag.message_primary, error.diag.message_hint]
+    return "; ".join(one for one in said if one) or str(error).strip()
+
+
+def words_among(labels: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return those of an enum's labels that are one of these words, however it is spelt."""
+    meant = {plain(word) for word in words}
+    return [label for label in labels if plain(label) in meant]

@@ -1,0 +1,65 @@
+-- What a database's catalog says of the tables that a map names. Reading changes nothing: each is safe to run twice.
+
+-- name: kind_of_table
+SELECT c.relkind::text AS kind
+FROM pg_class c
+WHERE c.oid = to_regclass(:table);
+
+-- name: columns_of_table
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type_name,
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
+       a.attidentity <> '' OR coalesce(strpos(pg_get_expr(d.adbin, d.adrelid), 'nextval(') > 0, false) AS is_counted
+FROM pg_attribute a
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum;
+
+-- name: types
+-- Of an enum, its words in their order.
+SELECT t.oid::bigint AS id, t.typcategory::text AS category, t.typtype::text AS kind, format_type(t.oid, NULL) AS name,
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS words
+FROM pg_type t
+WHERE t.oid = ANY (CAST(:ids AS oid[]));
+
+-- name: facts
+-- Everything about these tables that the views and the log's function hang on, as one text.
+SELECT coalesce(string_agg(fact, E'\n' ORDER BY fact), '') AS facts
+FROM (
+    SELECT concat_ws(' ', c.oid::regclass, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                     a.atthasdef, a.attidentity,
+                     ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = a.atttypid ORDER BY e.enumsortorder))
+               AS fact
+    FROM unnest(CAST(:tables AS text[])) AS named (name)
+    JOIN pg_class c ON c.oid = to_regclass(named.name)
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT concat_ws(' ', con.conrelid::regclass, con.conname, pg_get_constraintdef(con.oid))
+    FROM unnest(CAST(:tables AS text[])) AS named (name)
+    JOIN pg_constraint con ON con.conrelid = to_regclass(named.name) AND con.contype = 'c'
+) AS one;
+
+-- name: uses
+-- The tables and columns that a view of ours is made of.
+SELECT DISTINCT c.relnamespace::regnamespace || '.' || quote_ident(c.relname) AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type_name,
+       d.refobjid = to_regclass(:table) AS is_of_table
+FROM pg_rewrite r
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_class c ON c.oid = d.refobjid AND c.oid <> r.ev_class
+LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND d.refobjsubid > 0
+WHERE r.ev_class = to_regclass(:view)
+ORDER BY table_name, column_name;
+
+-- name: seam_is_there
+-- Whether all views of the seam are there, and the log's function: the application's migrations may have dropped one.
+SELECT (
+           SELECT count(*) FROM pg_class
+           WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v' AND starts_with(relname, 'care_')
+       ) = 5
+       AND EXISTS (
+           SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('orchestration') AND proname = 'log_notification'
+       ) AS it_is;
+
+-- name: functions_of_the_map
+SELECT oid::regprocedure::text AS name
+FROM pg_proc
+WHERE pronamespace = to_regnamespace('orchestration') AND starts_with(proname, 'map_');

@@ -1,0 +1,475 @@
+"""Making the seam: the views and functions through which our statements see the application, from a map that fits.
+
+All of it happens in the transaction of `sequora migrate`, or nothing does. What was made, and of which map, is recorded
+in `orchestration.application_map`, so that it is made anew only when the map or the application's tables have changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psycopg2
+from sqlalchemy import Connection, text
+
+from sequora_orchestration.application.application_map import (
+    ApplicationMap,
+    Log,
+    MapError,
+    map_of_file,
+    packaged_maps,
+    read_map,
+    spellings,
+)
+from sequora_orchestration.application.catalog import (
+    Expression,
+    Fit,
+    FittedSection,
+    attempt,
+    facts,
+    fit,
+    rows,
+    verbatim,
+    words_among,
+)
+from sequora_orchestration.application.contract import MESSAGE, VIEWS, Form, View
+from sequora_orchestration.application.trial import log_problems
+
+# From this version on a view can read with the rights of whoever asks, and not of whoever made it.
+_SECURITY_INVOKER = 150000
+
+_TEXTS = "S"
+
+_TYPES = {Form.TIME: "timestamptz", Form.FLAG: "boolean", Form.COUNT: "integer", Form.CODES: "json"}
+
+# Of what an expression may run into for one row: a value that cannot be converted, a sub-select of two rows.
+_FAILS_FOR_A_ROW = "data_exception OR cardinality_violation OR raise_exception"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A helpful index on a table of the application's."""
+
+    name: str
+    table: str
+    definition: str | None
+    """What follows ON and the table; None if there can be none."""
+
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """The map that the views were made of."""
+
+    name: str
+    source: str
+    digest: str
+    since: datetime
+    tables: Sequence[str]
+    """What the role of the running system reads."""
+
+    indexes: Sequence[Index]
+    problems: Sequence[str]
+    """Why the application's log would refuse a row; sentences."""
+
+
+def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | None:
+    """Make the seam of the map that is asked for, or else of the first that fits; return it if it was made anew.
+
+    Raises MapError where no map fits, and the database's errors.
+    """
+    before = in_force(connection)
+    candidates = [map_of_file(file)] if file else packaged_maps()
+    if before and before.source in {one.source for one in candidates} and is_up_to_date(connection, before):
+        return None
+    return _make(connection, _fitting(connection, candidates))
+
+
+def in_force(connection: Connection) -> InForce | None:
+    """Return the map that the views were made of, if they have been made."""
+    if connection.scalar(text("SELECT to_regclass('orchestration.application_map')")) is None:
+        return None
+    found = connection.execute(text("SELECT * FROM orchestration.application_map")).mappings().first()
+    if found is None:
+        return None
+    return InForce(
+        name=found["name"],
+        source=found["source"],
+        digest=found["digest"],
+        since=found["since"],
+        tables=found["tables"],
+        indexes=[Index(**one) for one in found["indexes"]],
+        problems=found["problems"],
+    )
+
+
+def is_up_to_date(connection: Connection, made: InForce) -> bool:
+    """Whether the seam is all there, made by this code of the application's tables as they are."""
+    is_there = rows(connection, "seam_is_there")[0]["it_is"]
+    return bool(is_there) and made.digest == _digest(connection, read_map(made.name, made.source))
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop the views, for as long as they are in the way of a change."""
+    for view in VIEWS.values():
+        connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
+
+
+def _fitting(connection: Connection, candidates: Sequence[ApplicationMap]) -> Fit:
+    fits = [fit(connection, one) for one in candidates]
+    if found := next((one for one in fits if not one.problems), None):
+        return found
+    closest = min(fits, key=lambda one: len(one.problems))
+    advice = [] if len(fits) == 1 else ["no other map fits either: `sequora map` proposes one for this database"]
+    raise MapError(closest.map.name, [*closest.problems, *advice])
+
+
+def _digest(connection: Connection, application_map: ApplicationMap) -> str:
+    """Return what tells whether the seam is to be made anew: the map, the catalog, and the code that makes it."""
+    code = (path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    parts = [application_map.source.encode(), facts(connection, application_map).encode(), *code]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _make(connection: Connection, fitted: Fit) -> InForce:
+    drop_views(connection)
+    for row in rows(connection, "functions_of_the_map"):
+        connection.execute(text(f"DROP FUNCTION {row['name']}"))
+    maker = _Maker(connection, fitted)
+    for name, view in VIEWS.items():
+        maker.make_view(name, view)
+    for statement in (*_functions_of_log(fitted), _function_of_assignment(fitted)):
+        connection.execute(verbatim(statement))
+    problems = log_problems(connection, fitted)
+    connection.execute(
+        text("""
+            INSERT INTO orchestration.application_map AS m (name, source, digest, tables, indexes, problems)
+            VALUES (:name, :source, :digest, :tables, CAST(:indexes AS jsonb), :problems)
+            ON CONFLICT (only_row) DO UPDATE
+            SET name = excluded.name, source = excluded.source, digest = excluded.digest, tables = excluded.tables,
+                indexes = excluded.indexes, problems = excluded.problems,
+                since = CASE WHEN m.source = excluded.source THEN m.since ELSE excluded.since END
+        """),
+        {
+            "name": fitted.map.name,
+            "source": fitted.map.source,
+            "digest": _digest(connection, fitted.map),
+            "tables": sorted(maker.tables),
+            "indexes": json.dumps([_as_json(one) for one in _indexes(fitted)]),
+            "problems": problems,
+        },
+    )
+    made = in_force(connection)
+    if made is None:
+        raise AssertionError("what was just recorded is there")
+    return made
+
+
+def _as_json(index: Index) -> Mapping[str, str | None]:
+    return {
+        "name": index.name,
+        "table": index.table,
+        "definition": index.definition,
+        "why_not": index.why_not,
+    }
+
+
+class _Maker:
+    """Makes views; remembers which tables they read."""
+
+    def __init__(self, connection: Connection, fitted: Fit) -> None:
+        self.connection, self.fitted = connection, fitted
+        self.tables: set[str] = set()
+        version = int(connection.scalar(text("SHOW server_version_num")) or 0)
+        self._options = " WITH (security_invoker = true)" if version >= _SECURITY_INVOKER else ""
+
+    def make_view(self, name: str, view: View) -> None:
+        section = self.fitted.sections.get(name)
+        if section is None:
+            columns = ", ".join(_nothing(one, column.form) for one, column in view.columns.items())
+            self.connection.execute(text(f"CREATE VIEW orchestration.{view.name} AS SELECT {columns} WHERE false"))
+            return
+        shown: list[str] = []
+        values: dict[str, str] = {}
+        for column, expression in section.columns.items():
+            values[column] = self._guarded(name, column, section, expression)
+            shown += _shown(column, view.columns[column].form, values[column], expression, self._meanings(column))
+        if name == "task":
+            shown += _meaning_of_statuses(self.fitted, section, values) + _unknown_severity(
+                self.fitted, section, values
+            )
+        self.connection.execute(
+            verbatim(
+                f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
+                + ",\n       ".join(shown)
+                + f"\nFROM {section.table} AS {name}"
+            )
+        )
+        self.tables |= {
+            row["table_name"]
+            for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table)
+        }
+
+    def _meanings(self, column: str) -> Mapping[str, Sequence[str]]:
+        return {"severity": self.fitted.map.severities, "role": self.fitted.map.roles}.get(column, {})
+
+    def _guarded(self, name: str, column: str, section: FittedSection, expression: Expression) -> str:
+        """Return SQL that yields an expression's value, or NULL for a row that it fails for: no other's text ends."""
+        if expression.column or expression.is_constant:
+            return expression.sql
+        probe = f"CREATE VIEW orchestration.map_probe AS SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
+        self.connection.execute(verbatim(probe))
+        uses = rows(self.connection, "uses", view="orchestration.map_probe", table=section.table)
+        self.connection.execute(text("DROP VIEW orchestration.map_probe"))
+        self.tables |= {row["table_name"] for row in uses}
+        needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
+        function = f"orchestration.map_{name}_{column}"
+        types = ", ".join(row["type_name"] for row in needed)
+        row = ", ".join(f"${n} AS {_quoted(one['column_name'])}" for n, one in enumerate(needed, 1)) or "1 AS nothing"
+        self.connection.execute(
+            verbatim(f"""
+                CREATE FUNCTION {function}({types}) RETURNS {expression.type.name} LANGUAGE plpgsql STABLE AS $function$
+                BEGIN
+                    RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
+                EXCEPTION WHEN {_FAILS_FOR_A_ROW} THEN
+                    RETURN NULL;
+                END $function$
+            """)
+        )
+        empty = ", ".join(f"CAST(NULL AS {row['type_name']})" for row in needed)
+        tried = attempt(self.connection, verbatim(f"SELECT {function}({empty})"))
+        if isinstance(tried, psycopg2.Error):
+            said = f"{name}.{column} = {expression.sql!r}: {tried.diag.message_primary}"
+            raise MapError(self.fitted.map.name, [f"{said}; name the columns that it needs, and not the whole row"])
+        given = ", ".join(f"{name}.{_quoted(row['column_name'])}" for row in needed)
+        return f"{function}({given})"
+
+
+def key_of(column: str) -> str:
+    """Return the name under which a view shows an id as the application has it."""
+    return f"{column.removesuffix('id')}key"
+
+
+def _nothing(column: str, form: Form) -> str:
+    """Return a column of a view that shows no rows."""
+    shown = f"CAST(NULL AS {_TYPES.get(form, 'text')}) AS {column}"
+    return f"CAST(NULL AS text) AS {key_of(column)}, {shown}" if form is Form.ID else shown
+
+
+def _shown(
+    column: str, form: Form, value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Return a view's column (of an id two)."""
+    if form is Form.ID:
+        own = "CAST(NULL AS text)" if expression.is_null else value
+        return [f"{own} AS {key_of(column)}", f"CAST({value} AS text) AS {column}"]
+    return [f"{_converted(form, value, expression, meanings)} AS {column}"]
+
+
+def _converted(form: Form, value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:
+    if expression.is_null:
+        return f"CAST(NULL AS {_TYPES.get(form, 'text')})"
+    match form:
+        case Form.TIME:
+            return _with_zone(value, expression)
+        case Form.WORD:
+            return _word(value, expression, meanings)
+        case Form.CODES:
+            return f"to_json({value})"
+        case _:
+            return f"CAST({value} AS {_TYPES.get(form, 'text')})"
+
+
+def _with_zone(value: str, expression: Expression) -> str:
+    """Return a time as `timestamptz`, a `timestamptz` as it is: one without a zone is UTC, whatever the session's."""
+    if expression.type.name == "date":
+        return f"(CAST({value} AS timestamp) AT TIME ZONE 'UTC')"
+    is_without = expression.type.name.startswith("timestamp without")
+    return f"({value} AT TIME ZONE 'UTC')" if is_without else value
+
+
+def _word(value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:
+    """Return our word for the application's, or its own if the map has no meaning for it."""
+    cases = " ".join(
+        f"WHEN {_is_among(value, expression, words)} THEN '{ours}'" for ours, words in meanings.items() if words
+    )
+    own = f"CAST({value} AS text)"
+    return f"CASE {cases} ELSE {own} END" if cases else own
+
+
+def _is_among(value: str, expression: Expression, words: Iterable[str]) -> str:
+    """Return SQL for whether a value is one of the application's words, in any spelling.
+
+    Literals of the column's own type, so that a partial index serves and the planner knows how many rows there are.
+    """
+    words = list(words)
+    if expression.type.is_enum:
+        spelt = words_among(expression.type.words, words)
+    else:
+        spelt = list(dict.fromkeys(spelling for word in words for spelling in spellings(word)))
+    if not spelt:
+        return "false"
+    own = value if expression.type.is_enum or expression.type.category == _TEXTS else f"CAST({value} AS text)"
+    type_name = f"::{expression.type.name}" if expression.type.is_enum else ""
+    return f"{own} IN ({', '.join(_literal(word) + type_name for word in spelt)})"
+
+
+def _meaning_of_statuses(fitted: Fit, section: FittedSection, values: Mapping[str, str]) -> list[str]:
+    status, statuses = section.columns["status"], fitted.map.statuses
+    value = values["status"]
+    taken = _is_among(value, status, statuses.get("taken", []))
+    known = _is_among(value, status, [word for words in statuses.values() for word in words])
+    picked_up_at = "" if section.columns["picked_up_at"].is_null else f" OR {values['picked_up_at']} IS NOT NULL"
+    return [
+        f"({_is_closed(fitted, status, value)}) AS is_closed",
+        f"(({taken}) IS TRUE{picked_up_at}) AS is_taken",
+        f"CASE WHEN ({known}) IS FALSE THEN CAST({value} AS text) END AS unknown_status",
+    ]
+
+
+def _is_closed(fitted: Fit, status: Expression, value: str) -> str:
+    return f"({_is_among(value, status, fitted.map.statuses['closed'])}) IS TRUE"
+
+
+def _unknown_severity(fitted: Fit, section: FittedSection, values: Mapping[str, str]) -> list[str]:
+    words = [word for words in fitted.map.severities.values() for word in words]
+    known = _is_among(values["severity"], section.columns["severity"], words)
+    return [f"CASE WHEN ({known}) IS FALSE THEN CAST({values['severity']} AS text) END AS unknown_severity"]
+
+
+def _functions_of_log(fitted: Fit) -> list[str]:
+    log = fitted.map.log
+    row = ", ".join(f"{_OF_LEDGER[one]} AS {one}" for one in MESSAGE)
+    body = _body_of_log(log, fitted.log_types, f"(SELECT {row}) AS message") if log else "NULL;"
+    audiences = log.audiences if log else ()
+    wanted = {"staff": "kind <> 'check-in'", "patients": "kind = 'check-in'"}
+    takes = " OR ".join(wanted[one] for one in audiences) or "false"
+    has_receipts = bool(log and (log.delivered or log.undelivered))
+    wants_content = bool(log and any("message.content" in sql for sql in log.row.values()))
+    return [
+        f"""CREATE OR REPLACE FUNCTION orchestration.log_takes(kind text) RETURNS boolean
+            LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN {takes}""",
+        f"""CREATE OR REPLACE FUNCTION orchestration.log_takes_receipts() RETURNS boolean
+            LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN {has_receipts}""",
+        f"""CREATE OR REPLACE FUNCTION orchestration.log_takes_content() RETURNS boolean
+            LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN {wants_content}""",
+        f"""CREATE OR REPLACE FUNCTION orchestration.log_notification(
+                sent orchestration.notification, texted text, is_new boolean
+            ) RETURNS void LANGUAGE plpgsql AS $function$
+            BEGIN
+                IF orchestration.log_takes(sent.kind) THEN
+                    {body}
+                END IF;
+            END $function$""",
+    ]
+
+
+# What a message of the ledger (`sent`, a row of it) tells the log. The time of its receipt is the time of the call.
+_OF_LEDGER: Mapping[str, str] = {
+    "id": "sent.id",
+    "kind": "sent.kind",
+    "state": "sent.state",
+    "task_id": "sent.task_id",
+    "episode_id": "sent.episode_id",
+    "user_id": "CASE WHEN sent.kind <> 'check-in' THEN sent.recipient_id END",
+    "patient_id": "CASE WHEN sent.kind = 'check-in' THEN sent.recipient_id END",
+    "content": "texted",
+    "provider_id": "sent.provider_sid",
+    "provider_code": "sent.provider_code",
+    "reason": "sent.reason",
+    "attempts": "CAST(sent.attempts AS integer)",
+    "sent_at": "sent.sent_at",
+    "settled_at": "greatest(orchestration.clock(), sent.sent_at)",
+}
+
+
+def _body_of_log(log: Log, types: Mapping[str, str], message: str) -> str:
+    def written(columns: Mapping[str, str]) -> list[str]:
+        return [f"CAST(({sql}) AS {types[column]})" for column, sql in columns.items()]
+
+    def assigned(columns: Mapping[str, str]) -> str:
+        pairs = zip(columns, written(columns), strict=True)
+        return ", ".join(f"{_quoted(column)} = {sql}" for column, sql in pairs)
+
+    lines = [
+        "IF is_new THEN",
+        f"INSERT INTO {log.table} ({', '.join(_quoted(column) for column in log.row)})",
+        f"SELECT {', '.join(written(log.row))} FROM {message};",
+        "END IF;",
+    ]
+    for state, columns in (("DELIVERED", log.delivered), ("UNDELIVERED", log.undelivered)):
+        if columns and log.key:
+            key = f"CAST(({log.row[log.key]}) AS {types[log.key]})"
+            lines += [
+                f"IF sent.state = '{state}' THEN",
+                f"UPDATE {log.table} AS logged SET {assigned(columns)} FROM {message}",
+                f"WHERE logged.{_quoted(log.key)} = {key};",
+                "END IF;",
+            ]
+    return "\n".join(lines)
+
+
+def _function_of_assignment(fitted: Fit) -> str:
+    """Return the function that gives a task to somebody, if nobody has it and it is open, and says whether it did."""
+    columns = fitted.map.assignment
+    task = fitted.sections["task"]
+    if not columns:
+        body = "RETURN false;"
+    else:
+        assigned = ", ".join(
+            f"{_quoted(column)} = CAST(({sql}) AS {fitted.task_types[column]})" for column, sql in columns.items()
+        )
+        status = task.columns["status"]
+        body = f"""
+            UPDATE {task.table} AS task SET {assigned}
+            FROM (SELECT of_person AS person_id, orchestration.clock() AS at) AS assignment
+            WHERE {task.columns["id"].sql} = CAST(of_task AS {task.columns["id"].type.name})
+              AND {task.columns["assigned_to_user_id"].sql} IS NULL
+              AND NOT ({_is_closed(fitted, status, status.sql)});
+            RETURN FOUND;"""
+    return f"""CREATE OR REPLACE FUNCTION orchestration.assign_task(of_task text, of_person text) RETURNS boolean
+        LANGUAGE plpgsql AS $function$ BEGIN {body} END $function$"""
+
+
+def _indexes(fitted: Fit) -> list[Index]:
+    """Return the indexes that answer our questions about what is open, and about recent episodes."""
+    return [_index_of_open_tasks(fitted), _index_of_episodes(fitted)]
+
+
+def _index_of_open_tasks(fitted: Fit) -> Index:
+    section = fitted.sections["task"]
+    created_at, status = section.columns["created_at"], section.columns["status"]
+    name = "sequora_open_task"
+    if status.column is None or created_at.column is None:
+        return Index(name=name, table=section.table, definition=None, why_not="the status or the creation is no column")
+    closed = _is_among(status.column, status, fitted.map.statuses["closed"])
+    return Index(
+        name=name, table=section.table, definition=f"({_indexed_time(created_at)}) WHERE ({closed}) IS NOT TRUE"
+    )
+
+
+def _index_of_episodes(fitted: Fit) -> Index:
+    section = fitted.sections["episode"]
+    created_at = section.columns["created_at"]
+    name = "sequora_recent_episode"
+    if created_at.column is None:
+        return Index(name=name, table=section.table, definition=None, why_not="the creation is no column")
+    return Index(name=name, table=section.table, definition=f"({_indexed_time(created_at)})")
+
+
+def _indexed_time(expression: Expression) -> str:
+    converted = _converted(Form.TIME, expression.column or "", expression, {})
+    return converted if converted == expression.column else f"({converted})"
+
+
+def _literal(word: str) -> str:
+    quoted = word.replace("'", "''")
+    return f"'{quoted}'"
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'

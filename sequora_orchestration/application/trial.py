@@ -1,0 +1,131 @@
+"""A trial of the application's log: whether it would take what a map writes, before a text depends on it.
+
+It is made on an empty copy of the table, with its types, defaults, NOT NULLs and CHECKs, in the transaction of
+`sequora migrate`; the application's own table is not touched, and its triggers do not fire.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import psycopg2
+from psycopg2.errors import CheckViolation, ForeignKeyViolation, InvalidTextRepresentation, NotNullViolation
+from sqlalchemy import Connection, text
+
+from sequora_orchestration.application.application_map import Log
+from sequora_orchestration.application.catalog import Fit, attempt, rows, verbatim
+from sequora_orchestration.application.contract import MESSAGE
+from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS
+
+_COPY = "orchestration.map_trial"
+
+# A text that was in doubt is logged when it is found, as sent back then.
+_AGES = (timedelta(0), timedelta(hours=1))
+
+
+def log_problems(connection: Connection, fitted: Fit) -> list[str]:
+    """Return why the log would refuse a row, or its receipt, in sentences; empty if it takes them."""
+    log = fitted.map.log
+    if log is None:
+        return []
+    with connection.begin_nested() as trial:
+        connection.execute(
+            verbatim(f"CREATE TABLE {_COPY} (LIKE {log.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+        )
+        problems = _missing_columns(connection, log)
+        for kind in KINDS:
+            if ("patients" if kind == CHECK_IN.name else "staff") in log.audiences:
+                for age in _AGES:
+                    problems |= _tried(connection, log, fitted.log_types, kind, age)
+        trial.rollback()
+    return list(problems)
+
+
+def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
+    """Return which columns must have a value and get none; in the copy they may lack it from now on."""
+    problems: dict[str, None] = {}
+    for row in rows(connection, "columns_of_table", table=log.table):
+        name = row["name"]
+        if name in log.row:
+            continue
+        if row["must_be_given"]:
+            problems[f"log.row lacks {name}, which is NOT NULL and has no default: write an expression for it"] = None
+        if row["must_be_given"] or row["is_counted"]:  # a sequence of the application's is left alone
+            quoted = name.replace('"', '""')
+            connection.execute(
+                verbatim(f'ALTER TABLE {_COPY} ALTER "{quoted}" DROP DEFAULT, ALTER "{quoted}" DROP NOT NULL')
+            )
+    return problems
+
+
+def _tried(connection: Connection, log: Log, types: Mapping[str, str], kind: str, age: timedelta) -> dict[str, None]:
+    """Write a row of a kind, and its receipts, one after the other; return what was refused."""
+    is_to_patient = kind == CHECK_IN.name
+    one_id = "00000000-0000-4000-8000-000000000000"
+    values = {
+        "id": one_id,
+        "kind": kind,
+        "state": "SENT",
+        "task_id": None if is_to_patient else _sample(types, log, "message.task_id"),
+        "episode_id": _sample(types, log, "message.episode_id"),
+        "user_id": None if is_to_patient else _sample(types, log, "message.user_id"),
+        "patient_id": _sample(types, log, "message.patient_id") if is_to_patient else None,
+        "content": "a text",
+        "provider_id": "SM" + "0" * 32,
+        "provider_code": 30003,
+        "reason": "not delivered",
+        "attempts": 1,
+    }
+    row = ", ".join(
+        f"CAST(:{one} AS {type_name}) AS {one}" if one in values else f"{_TIMES[one]} AS {one}"
+        for one, type_name in MESSAGE.items()
+    )
+    problems: dict[str, None] = {}
+    parameters = {**values, "age": age}
+
+    def written(columns: Mapping[str, str], column: str) -> str:
+        return f"CAST(({_bound(columns[column])}) AS {_bound(types[column])})"
+
+    names = ", ".join(_quoted(one) for one in log.row)
+    insert = f"INSERT INTO {_COPY} ({names}) SELECT {', '.join(written(log.row, one) for one in log.row)}"
+    problems |= _refused(connection, f"{insert} FROM (SELECT {row}) AS message", parameters, f"a row of {kind}")
+    for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
+        if columns and not problems:
+            changes = ", ".join(f"{_quoted(one)} = {written(columns, one)}" for one in columns)
+            update = f"UPDATE {_COPY} SET {changes} FROM (SELECT {row}) AS message"
+            problems |= _refused(connection, update, parameters, f"the receipt ({part}) of {kind}")
+    connection.execute(text(f"DELETE FROM {_COPY}"))
+    return problems
+
+
+_TIMES = {"sent_at": "orchestration.clock() - CAST(:age AS interval)", "settled_at": "orchestration.clock()"}
+
+
+def _sample(types: Mapping[str, str], log: Log, expression: str) -> str:
+    """Return an id as the column has it that an expression is written into."""
+    written_to = [types[column] for column, sql in log.row.items() if sql == expression]
+    return (
+        "1" if any("int" in one or one == "numeric" for one in written_to) else "00000000-0000-4000-8000-000000000001"
+    )
+
+
+def _refused(connection: Connection, statement: str, parameters: Mapping[str, object], what: str) -> dict[str, None]:
+    error = attempt(connection, text(statement), **parameters)
+    if not isinstance(error, psycopg2.Error) or isinstance(error, ForeignKeyViolation):
+        return {}
+    said = error.diag
+    if isinstance(error, NotNullViolation):
+        return {f"log: {what} has nothing for {said.column_name}, which is NOT NULL": None}
+    if isinstance(error, CheckViolation):
+        return {f"log: {what} breaks its CHECK {said.constraint_name}": None}
+    if isinstance(error, InvalidTextRepresentation):
+        return {f"log: {what}: {said.message_primary}": None}
+    return {f"log: {what}: {said.message_primary} (SQLSTATE {error.pgcode})": None}
+
+
+def _bound(sql: str) -> str:
+    return sql.replace(":", r"\:")
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'

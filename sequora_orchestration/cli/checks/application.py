@@ -1,0 +1,229 @@
+"""The application's tables: whether the map fits them, the views are made, and the role may do what it must."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from psycopg2.errors import InsufficientPrivilege
+from sqlalchemy import Engine, RowMapping
+from sqlalchemy.exc import ProgrammingError
+
+from sequora_orchestration.application import seam
+from sequora_orchestration.application.application_map import ApplicationMap, map_of_file, packaged_maps, read_map
+from sequora_orchestration.application.catalog import Fit, fit, rows
+from sequora_orchestration.application.contract import VIEWS
+from sequora_orchestration.application.seam import InForce
+from sequora_orchestration.application.words import open_questions
+from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
+from sequora_orchestration.migrations.app_indexes import index_states
+from sequora_orchestration.resources.database import NamedStatements, execute
+from sequora_orchestration.settings import ApplicationSettings
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+ROLE_SQL = "as the owner of the tables, run sequora_orchestration/migrations/role.sql"
+MIGRATE = "run `sequora migrate`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A right on a column of the application's; without a column, on any of the table's."""
+
+    table: str
+    column: str | None
+    right: str
+
+
+class ApplicationChecks:
+    """Looks at the application's tables, by the map in force or else by the one that would be."""
+
+    def __init__(self, engine: Callable[[], Engine]) -> None:
+        """Nothing is looked at yet."""
+        self._connect = engine
+
+    def checks(self, reached: str) -> list[Check]:
+        """Return the checks, in order; `reached` is the one that they all need."""
+        return [
+            Check(name="tables", find=self.tables, needs=(reached,)),
+            Check(name="columns", find=self.columns, needs=("tables",)),
+            Check(name="map", find=self.map, needs=("columns",)),
+            Check(name="words", find=self.words, needs=("map", "rights", "row security")),
+            Check(name="log", find=self.log, needs=("map",)),
+        ]
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self._connect()
+
+    def _rows(self, statement: str, **parameters: object) -> list[RowMapping]:
+        return list(execute(self._engine, SQL[statement], parameters)[1])
+
+    @cached_property
+    def _in_force(self) -> InForce | None:
+        try:
+            with self._engine.connect() as connection:
+                return seam.in_force(connection)
+        except ProgrammingError as error:
+            if isinstance(error.orig, InsufficientPrivilege):  # which is told as a right that is lacking
+                return None
+            raise
+
+    @cached_property
+    def _fit(self) -> Fit:
+        """The map that counts, held against the database: that of the setting, the one in force, or the closest."""
+        file = ApplicationSettings.load().sequora_application_map
+        if file:
+            candidates = [map_of_file(file)]
+        elif self._in_force:
+            candidates = [read_map(self._in_force.name, self._in_force.source)]
+        else:
+            candidates = packaged_maps()
+        with self._engine.connect() as connection:
+            return min((fit(connection, one) for one in candidates), key=lambda one: len(one.problems))
+
+    def tables(self) -> Finding:
+        """Look whether the tables are there."""
+        tables = _tables(self._fit.map)
+        with self._engine.connect() as connection:
+            missing = [table for table in tables if not rows(connection, "kind_of_table", table=table)]
+        if missing:
+            return fail(
+                f"missing: {', '.join(_bare(table) for table in missing)}, by the map {self._fit.map.name}",
+                to_do="is SUPABASE_DB_URL the application's database? If so, apply its own migrations, or write a map "
+                "(`sequora map`)",
+            )
+        return ok(f"the application's {len(tables)} tables are there")
+
+    def columns(self) -> Finding:
+        """Look whether the database understands the map."""
+        found = self._fit
+        if found.problems:
+            return fail(
+                f"the map {found.map.name} does not fit: {'; '.join(found.problems)}",
+                to_do="apply the application's own migrations, or write a map (`sequora map`)",
+            )
+        count = sum(len(section.columns) for section in found.sections.values())
+        return ok(f"the {count} columns that are used are there")
+
+    def map(self) -> Finding:
+        """Look whether the views are made of it, and of the tables as they are."""
+        made = self._in_force
+        if made is None:
+            return fail(f"the map {self._fit.map.name} fits, but its views are not made", to_do=MIGRATE)
+        if made.source != self._fit.map.source:
+            return fail(
+                f"the map {made.name} is in force, and not {self._fit.map.name} of SEQUORA_APPLICATION_MAP",
+                to_do=MIGRATE,
+            )
+        with self._engine.connect() as connection:
+            if not seam.is_up_to_date(connection, made):
+                return fail(
+                    "the application's tables, or the program, have changed since the views of them were made",
+                    to_do=MIGRATE,
+                )
+        return ok(f"{made.name} is in force, since {made.since:%Y-%m-%d %H:%M:%S %Z}")
+
+    def words(self) -> Finding:
+        """Look whether the map knows the words that are used."""
+        questions = open_questions(self._engine)
+        if questions:
+            return warn("; ".join(one.sentence for one in questions), to_do=questions[0].to_do)
+        return ok("the map knows every status and severity of open tasks")
+
+    def log(self) -> Finding:
+        """Tell whether the log takes what the map writes."""
+        made = self._in_force
+        if made and made.problems:
+            return fail(
+                f"the application's log would refuse rows, which holds up no text: {'; '.join(made.problems)}",
+                to_do=f"write a map (`sequora map`), and {MIGRATE}",
+            )
+        log = self._fit.map.log
+        return ok(f"takes a row of each text to {' and '.join(log.audiences)}") if log else ok("the map has none")
+
+    @cached_property
+    def _needs(self) -> Sequence[Need]:
+        """Every right on the application's tables that the views, the log and the assignment need."""
+        found, made = self._fit, self._in_force
+        if made is None:
+            return [Need(table=table, column=None, right="SELECT") for table in _tables(found.map)]
+        with self._engine.connect() as connection:
+            read = [
+                Need(table=row["table_name"], column=row["column_name"], right="SELECT")
+                for view in VIEWS.values()
+                for row in rows(connection, "uses", view=f"orchestration.{view.name}", table=None)
+                if row["column_name"] and not row["table_name"].startswith("orchestration.")
+            ]
+        named = {need.table for need in read}
+        read += [Need(table=table, column=None, right="SELECT") for table in made.tables if table not in named]
+        log = found.map.log
+        if log is None:
+            return read
+        updated = [*log.delivered, *log.undelivered]
+        written = [Need(table=log.table, column=column, right="INSERT") for column in log.row]
+        written += [Need(table=log.table, column=column, right="UPDATE") for column in updated]
+        if updated:
+            written += [Need(table=log.table, column=log.key, right="SELECT")]
+        return [*read, *written]
+
+    def rights(self) -> Finding:
+        """Look whether the role may read and write what it must."""
+        needs = self._needs
+        missing = self._rows(
+            "missing_rights",
+            tables=[one.table for one in needs],
+            columns=[one.column for one in needs],
+            privileges=[one.right for one in needs],
+        )
+        if missing:
+            return fail(
+                f"the role of SUPABASE_DB_URL lacks {', '.join(row['lacking'] for row in missing)}", to_do=ROLE_SQL
+            )
+        return ok("the role may do what the system does")
+
+    def row_security(self) -> Finding:
+        """Look whether policies hide rows from the role."""
+        needs = sorted({(one.table, one.right) for one in self._needs})
+        found = self._rows("row_security", tables=[table for table, _ in needs], commands=[right for _, right in needs])
+        if hidden := [row["table_name"] for row in found if not row["policies"]]:
+            return fail(
+                f"row level security lets the role of SUPABASE_DB_URL see and write nothing in {_quoted(hidden)}: no "
+                "policy is for it",
+                to_do=f"{ROLE_SQL}, which makes policies",
+            )
+        if conditional := [row["table_name"] for row in found if not row["all_rows"]]:
+            return warn(
+                f"policies with a condition decide which rows of {_quoted(conditional)} the role of SUPABASE_DB_URL "
+                "sees or writes; who is hidden is not texted",
+                to_do=f"make sure that it sees all of them, or {ROLE_SQL}, which makes policies",
+            )
+        return ok("hides nothing from the role" if found else "none that applies to the role")
+
+    def helpful_indexes(self) -> Finding:
+        """Look whether the helpful indexes are there."""
+        with self._engine.connect() as connection:
+            states = index_states(connection)
+        possible = [state for state in states if not state.why_not]
+        missing = [state.index.name for state in possible if not state.is_there]
+        if missing:
+            return warn(
+                f"{len(missing)} of {len(possible)} are not there ({', '.join(missing)}): each question reads the "
+                "whole table, and the larger it is the less often the sensors ask, so texts go out later",
+                to_do="as the owner of the tables, run `sequora migrate --app-indexes`, which does not block writers",
+            )
+        impossible = [f"{state.index.name} cannot be made: {state.why_not}" for state in states if state.why_not]
+        return ok("; ".join([f"all {len(possible)} are there", *impossible]))
+
+
+def _tables(application_map: ApplicationMap) -> list[str]:
+    tables = [section.table for section in application_map.sections.values() if not section.is_optional]
+    return [*tables, *([application_map.log.table] if application_map.log else [])]
+
+
+def _bare(table: str) -> str:
+    return table.removeprefix("public.")
+
+
+def _quoted(tables: Collection[str]) -> str:
+    return ", ".join(f'"{table}"' for table in dict.fromkeys(tables))

@@ -1,0 +1,57 @@
+-- What `sequora doctor` asks of the catalog about the application's tables. Reading changes nothing: each is safe to run
+-- twice.
+
+-- name: missing_rights
+-- The role's own, those of roles that it is a member of, and those of everybody.
+SELECT 'USAGE on the schema ' || nspname AS lacking
+FROM pg_namespace
+WHERE NOT has_schema_privilege(oid, 'USAGE')
+  AND oid IN (
+      SELECT to_regnamespace('orchestration')
+      UNION ALL
+      SELECT c.relnamespace FROM pg_class c WHERE c.oid = ANY (ARRAY(
+          SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS name
+      ))
+  )
+UNION ALL
+SELECT DISTINCT needed.privilege || ' on "' || c.relname || '"'
+FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[]), CAST(:privileges AS text[]))
+    AS needed (table_name, column_name, privilege)
+JOIN pg_class c ON c.oid = to_regclass(needed.table_name)
+WHERE NOT CASE WHEN needed.column_name IS NULL THEN has_any_column_privilege(c.oid, needed.privilege)
+               ELSE has_column_privilege(c.oid, needed.column_name, needed.privilege) END
+UNION ALL
+SELECT DISTINCT privilege || ' on tables of the schema orchestration'
+FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+WHERE c.relnamespace = to_regnamespace('orchestration') AND c.relkind IN ('r', 'p')
+  AND NOT has_table_privilege(c.oid, privilege)
+UNION ALL
+SELECT DISTINCT 'EXECUTE on functions of the schema orchestration'
+FROM pg_proc
+WHERE pronamespace = to_regnamespace('orchestration') AND NOT has_function_privilege(oid, 'EXECUTE');
+
+-- name: row_security
+-- The tables on which it applies to this role; how many policies let the role see or write rows, and whether those let
+-- it do so with all rows: at least one permissive policy without a condition, and no restrictive one with a condition.
+SELECT c.relname AS table_name,
+       count(*) FILTER (WHERE policy.polpermissive) AS policies,
+       coalesce(bool_or(policy.polpermissive AND policy.condition = 'true'), false)
+           AND NOT coalesce(bool_or(NOT policy.polpermissive AND policy.condition <> 'true'), false) AS all_rows
+FROM unnest(CAST(:tables AS text[]), CAST(:commands AS text[])) AS needed (table_name, command)
+JOIN pg_class c ON c.oid = to_regclass(needed.table_name)
+LEFT JOIN LATERAL (
+    SELECT p.polpermissive,
+           pg_get_expr(
+               CASE WHEN needed.command = 'INSERT' THEN coalesce(p.polwithcheck, p.polqual) ELSE p.polqual END,
+               p.polrelid
+           ) AS condition
+    FROM pg_policy p
+    WHERE p.polrelid = c.oid
+      AND p.polcmd IN ('*', CASE needed.command WHEN 'INSERT' THEN 'a' WHEN 'UPDATE' THEN 'w' ELSE 'r' END)
+      AND EXISTS (
+          SELECT FROM unnest(p.polroles) AS grantee
+          WHERE CASE WHEN grantee = 0 THEN true ELSE pg_has_role(grantee, 'USAGE') END
+      )
+) AS policy ON true
+WHERE row_security_active(c.oid)
+GROUP BY c.relname, needed.command;

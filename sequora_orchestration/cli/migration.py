@@ -1,0 +1,38 @@
+"""What `sequora migrate` says of what it does."""
+
+import click
+from sqlalchemy import Engine
+
+from sequora_orchestration.application.words import open_questions
+from sequora_orchestration.migrations import app_indexes, apply
+
+
+def migrate(engine: Engine) -> bool:
+    """Migrate, and say what was done; return whether the application's log takes what the map writes.
+
+    Raises MapError, SchemaMissingError and the database's errors.
+    """
+    migrated = apply.migrate(engine)
+    applied = migrated.revisions
+    click.echo(f"schema orchestration: {'applied ' + ', '.join(applied) if applied else 'already up to date'}")
+    views = "its views are made" if migrated.has_new_views else "its views are up to date"
+    click.echo(f"application: the map {migrated.map.name} is in force, {views}")
+    for question in open_questions(engine):
+        click.echo(f"application: {question.sentence}; {question.to_do}")
+    for problem in migrated.map.problems:
+        click.echo(f"the application's log would refuse rows, which holds up no text: {problem}", err=True)
+    return not migrated.map.problems
+
+
+def drop_views(engine: Engine) -> None:
+    """Drop the views of the application's tables, and say what that means."""
+    apply.drop_views(engine)
+    click.echo("the views of the application's tables are dropped: nothing is texted until `sequora migrate` is run")
+
+
+def make_app_indexes(engine: Engine) -> None:
+    """Make the helpful indexes, and say which."""
+    for state in app_indexes.make_app_indexes(engine):
+        index = state.index
+        said = f"cannot be made: {state.why_not}" if state.why_not else "already there" if state.is_there else "made"
+        click.echo(f"index {index.name} on {index.table}: {said}")
