@@ -8,11 +8,14 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo dev test test-sql test-nightly lint format bench bench-scale storm units settings-page lock audit pictures clean
 
+# Whose tables the embedded database has: APPLICATION=sequora for those of Sequora's own application.
+ON_TABLES = $(if $(APPLICATION),--application $(APPLICATION))
+
 demo: $(READY)  ## each workflow once, on an embedded system
-	$(BIN)/sequora demo
+	$(BIN)/sequora demo $(ON_TABLES)
 
 dev: $(READY)  ## the whole system until Ctrl-C
-	exec $(BIN)/sequora dev
+	exec $(BIN)/sequora dev $(ON_TABLES)
 
 # Three at a time: stories mostly wait. Each process has a Postgres, a Twilio and systems of its own. Another server than the
 # embedded one is named by where its programs are: POSTGRES=/usr/lib/postgresql/15/bin, for instance.

@@ -10,11 +10,13 @@ from hypothesis import settings
 from left_behind import nothing_stays  # noqa: F401  # a fixture
 from phones import Phones
 from runs import Runs
+from sequora_care import SequoraCare
 from servers import a_clone, a_postgres, administrator, programs_of_postgres
 from sqlalchemy import Engine, create_engine
 
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import steps
+from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.migrations.apply import migrate
@@ -26,6 +28,7 @@ from sequora_orchestration.settings import postgres_url
 pytest_plugins = ["shared_system"]
 
 TEMPLATE = "care_template"
+SEQUORA_TEMPLATE = "sequora_template"
 DAGSTER_TEMPLATE = "dagster_template"
 
 
@@ -69,10 +72,15 @@ def postgres(postgres_binaries: Path | None) -> Iterator[EmbeddedPostgres]:
     with a_postgres(postgres_binaries) as server:
         server.create_database(TEMPLATE)
         make_care_tables(server.url(TEMPLATE), with_sample_people=False)
-        engine = create_engine(postgres_url(server.url(TEMPLATE)))
-        migrate(engine)
-        engine.dispose()
+        migrate_database(server.url(TEMPLATE))
         yield server
+
+
+def migrate_database(url: str) -> None:
+    """Make our schema in a database, and close the connections: it is to be cloned."""
+    engine = create_engine(postgres_url(url))
+    migrate(engine)
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +103,32 @@ def care_url(postgres: EmbeddedPostgres, postgres_administrator: Engine) -> Iter
 def care(care_url: str) -> Care:
     """The application: it inserts and changes rows."""
     return Care(engine_for(care_url))
+
+
+@pytest.fixture(scope="session")
+def sequora_template(postgres: EmbeddedPostgres) -> str:
+    """The name of a database with the tables of Sequora's own application and our schema, no rows, to be cloned."""
+    postgres.create_database(SEQUORA_TEMPLATE)
+    make_care_tables(postgres.url(SEQUORA_TEMPLATE), application=Application.SEQUORA, with_sample_people=False)
+    migrate_database(postgres.url(SEQUORA_TEMPLATE))
+    return SEQUORA_TEMPLATE
+
+
+@pytest.fixture
+def sequora_care_url(
+    postgres: EmbeddedPostgres, postgres_administrator: Engine, sequora_template: str
+) -> Iterator[str]:
+    """The URL of a database of this test's own, with the tables of Sequora's own application."""
+    with a_clone(postgres_administrator, sequora_template) as name:
+        url = postgres_url(postgres.url(name))
+        yield url
+        engine_for(url).dispose()
+
+
+@pytest.fixture
+def sequora_care(sequora_care_url: str) -> SequoraCare:
+    """Sequora's own application: it inserts and changes rows."""
+    return SequoraCare(engine_for(sequora_care_url))
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sequora_orchestration.local.applications import DEFAULT, Application
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def sequora() -> None:
@@ -21,6 +23,14 @@ _DIRECTORY = click.option(
     help="Where the embedded databases live.",
 )
 
+_APPLICATION = click.option(
+    "--application",
+    type=click.Choice([one.value for one in Application]),
+    default=DEFAULT.value,
+    show_default=True,
+    help="Whose tables an embedded care database has; each application has a database of its own.",
+)
+
 # Told by name: their modules are heavy, and absent where the extra `local` is not installed.
 _TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError", "UnknownIdError", "MapError"}
 
@@ -28,7 +38,8 @@ _TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError", "Unk
 @sequora.command()
 @click.option("--port", default=3000, show_default=True, help="Port of the web UI, on 127.0.0.1.")
 @_DIRECTORY
-def dev(port: int, directory: Path) -> None:
+@_APPLICATION
+def dev(port: int, directory: Path, application: str) -> None:
     """Run the whole system until Ctrl-C.
 
     Web UI, daemon, code server and warm workers, and an embedded Postgres, broker and phone company for whatever of
@@ -36,7 +47,7 @@ def dev(port: int, directory: Path) -> None:
     """
     from sequora_orchestration.local.system import run
 
-    sys.exit(run(directory, port))
+    sys.exit(run(directory, port, Application(application)))
 
 
 @sequora.command()
@@ -102,7 +113,8 @@ def doctor(*, as_json: bool) -> None:
 
 @sequora.command()
 @_DIRECTORY
-def demo(directory: Path) -> None:
+@_APPLICATION
+def demo(directory: Path, application: str) -> None:
     """Show each workflow once on an embedded system, and end.
 
     A task is inserted, the daemon notices it, a run goes through its four steps, and the text arrives on a local
@@ -112,7 +124,7 @@ def demo(directory: Path) -> None:
     """
     from sequora_orchestration.local.demo import demo
 
-    demo(directory)
+    demo(directory, Application(application))
 
 
 @sequora.command()

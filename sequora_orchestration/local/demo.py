@@ -12,6 +12,7 @@ from pathlib import Path
 import requests
 from sqlalchemy.exc import SQLAlchemyError
 
+from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.demo_report import report
 from sequora_orchestration.local.demo_stage import DemoFailedError, Narrator, Stage, tail
 from sequora_orchestration.local.demo_workflows import (
@@ -48,18 +49,18 @@ DELAYS = {
 PATIENCE_TO_START = 150
 
 
-def demo(directory: Path) -> None:
-    """Run the demo. Raises DemoFailedError."""
+def demo(directory: Path, application: Application = DEFAULT) -> None:
+    """Run the demo on an application's tables. Raises DemoFailedError."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     directory = directory.expanduser().resolve()
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "demo.log"
     narrator = Narrator()
     narrator.say("starting the whole system: Postgres, broker, phone company, daemon, web UI, workers …")
-    with _system(directory, log) as web_url:
+    with _system(directory, log, application) as web_url:
         environment = read_environment(directory)
         narrator.say(f"up. The web UI is {web_url}, the phone inbox {environment['TWILIO_API_BASE_URL']}")
-        stage = Stage(web_url, environment, log, narrator)
+        stage = Stage(web_url, environment, log, narrator, application)
         try:
             with stage.connected(), own_tasks(stage):
                 run_id = main_job(stage)
@@ -67,19 +68,20 @@ def demo(directory: Path) -> None:
                 report(stage, began=narrator.began)
         except (SQLAlchemyError, requests.RequestException) as error:
             raise stage.failed(f"the system does not answer any more ({type(error).__name__})") from error
-    narrator.say(f"to look around: `sequora dev --dir {_short(directory)}`, then")
+    narrator.say(f"to look around: `sequora dev --dir {_short(directory)}{_option(application)}`, then")
     print(f"    the run     http://127.0.0.1:3000/runs/{run_id}")
     print("    all runs    http://127.0.0.1:3000/runs")
     print(f"    the ledger  `source {_short(directory)}/environment && sequora status`")
 
 
 @contextmanager
-def _system(directory: Path, log: Path) -> Iterator[str]:
+def _system(directory: Path, log: Path, application: Application) -> Iterator[str]:
     """Run `sequora dev` for the length of the block; yield the web UI's address."""
     port = free_port()
     # The demo inserts tasks: never into a database, and never to a phone, of somebody's own.
     environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE} | DELAYS
     command = [sys.executable, "-m", "sequora_orchestration.cli", "dev", "--dir", str(directory), "--port", str(port)]
+    command += ["--application", application]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
     try:
@@ -94,6 +96,10 @@ def _system(directory: Path, log: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
+
+
+def _option(application: Application) -> str:
+    return "" if application is DEFAULT else f" --application {application}"
 
 
 def _short(directory: Path) -> str:

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import requests
 from sqlalchemy import RowMapping, create_engine, text
 
+from sequora_orchestration.local.applications import DEFAULT, Application
+from sequora_orchestration.resources.database import NamedStatements
 from sequora_orchestration.settings import postgres_url
 
 T = TypeVar("T")
@@ -29,17 +31,21 @@ BETWEEN_LOOKS = 0.05
 # A terminal may be so wide.
 WIDTH = 100
 
-# One row a message. The run is the one that had it last; who scheduled it stands in its history.
+# One row a message. The run is the one that had it last; who scheduled it stands in its history. Of an escalation that
+# nobody has been told of the role is that of those who would be.
 LEDGER = text("""
 SELECT n.kind, coalesce(n.task_id, n.episode_id) AS subject, n.state, n.reason, n.run_id, n.provider_sid AS sid,
        n.due_at, coalesce(n.sent_at, last.at) AS at, scheduled.run_id AS scheduled_by,
        CASE WHEN n.kind = 'check-in' THEN 'patient'
             WHEN u.role IS NOT NULL THEN lower(u.role)
-            WHEN n.kind IN ('sla-escalation', 'nurse-unreached') THEN 'supervisor'
+            WHEN n.kind IN ('sla-escalation', 'nurse-unreached') THEN on_call.role
             ELSE 'nurse'
        END AS role
 FROM orchestration.notification n
 LEFT JOIN public."User" u ON u.id::text = n.recipient_id
+CROSS JOIN (
+    SELECT CASE WHEN bool_or(role = 'SUPERVISOR') THEN 'supervisor' ELSE 'admin' END AS role FROM public."User"
+) AS on_call
 JOIN LATERAL (
     SELECT at FROM orchestration.notification_event WHERE notification_id = n.id ORDER BY id DESC LIMIT 1
 ) AS last ON true
@@ -51,6 +57,8 @@ WHERE n.task_id = ANY (CAST(:subjects AS text[]))
    OR (n.task_id IS NULL AND n.episode_id = ANY (CAST(:subjects AS text[])))
 ORDER BY at
 """)
+
+CARE_CLOCK = text("SELECT now() AS now")
 
 RUNS = """query Runs($ids: [String!]) {
   runsOrError(filter: {runIds: $ids}) {
@@ -121,7 +129,14 @@ class Narrator:
 class Stage:
     """A running system, and what the demo has put into it."""
 
-    def __init__(self, web_url: str, environment: dict[str, str], log: Path, narrator: Narrator) -> None:
+    def __init__(
+        self,
+        web_url: str,
+        environment: dict[str, str],
+        log: Path,
+        narrator: Narrator,
+        application: Application = DEFAULT,
+    ) -> None:
         """Nothing is connected yet."""
         self.say, self.told_at = narrator.say, narrator.told_at
         self.subjects: list[str] = []
@@ -131,6 +146,7 @@ class Stage:
         self._inbox = f"{environment['TWILIO_API_BASE_URL']}/inbox.json"
         self._engine = create_engine(postgres_url(environment["SUPABASE_DB_URL"]))
         self._log = log
+        self._statements = NamedStatements(application.sql("demo"))
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -140,11 +156,17 @@ class Stage:
         finally:
             self._engine.dispose()
 
-    def execute(self, statement: str, **values: object) -> Sequence[RowMapping]:
-        """Run a statement on the care database, as the application would; return its rows."""
+    def execute(self, name: str, **values: object) -> Sequence[RowMapping]:
+        """Run a statement of the application's on its tables; return its rows."""
         with self._engine.begin() as connection:
-            result = connection.execute(text(statement), values)
+            result = connection.execute(self._statements[name], values)
             return result.mappings().all() if result.returns_rows else []
+
+    def clock(self) -> datetime:
+        """Return what time it is for the care database."""
+        with self._engine.connect() as connection:
+            now: datetime = connection.execute(CARE_CLOCK).scalar_one()
+        return now
 
     def play(self, *scenes: Scene[None]) -> None:
         """Watch all of the scenes at the same time, until each has ended. Raises DemoFailedError."""

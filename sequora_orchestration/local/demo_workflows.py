@@ -23,62 +23,22 @@ PATIENTS = {
     "Spanish": "b0000000-0000-4000-8000-0000000000df",
 }
 
-CARE_CLOCK = "SELECT now() AS now"
-
-# Invented, with numbers reserved for fiction. The zone is another one in every hour.
-PUT_PATIENTS = """
-INSERT INTO "Patient" (id, first_name, last_name, primary_phone, language_code, timezone) VALUES
-    (:english, 'Emma', 'Doyle', '+12025550161', 'EN', :zone),
-    (:spanish, 'Marisol', 'Vega', '+12025550162', 'ES', :zone)
-ON CONFLICT (id) DO UPDATE SET timezone = excluded.timezone
-"""
-PUT_UNREACHED_NURSE = """
-INSERT INTO "User" (id, first_name, last_name, primary_phone, role, active)
-VALUES (:nurse, 'Nils', 'Ward', '555-CALL-ME', 'NURSE', true)
-ON CONFLICT (id) DO NOTHING
-"""
-# An old one: nobody is checked in on for it.
-PUT_EPISODE = """
-INSERT INTO "Episode" (id, patient_id, condition_code, risk_level, discharge_at, created_at)
-VALUES (:episode, :patient, 'CHF', 'HIGH', now() - interval '60 days', now() - interval '60 days')
-ON CONFLICT (id) DO NOTHING
-"""
-
-INSERT_TASK = """
-INSERT INTO "EscalationTask" (episode_id, severity, priority, reason_codes, assigned_to_user_id, sla_due_at)
-VALUES (:episode, :severity, :priority, CAST(:reasons AS text[]), :nurse, now() + make_interval(secs => :sla))
-RETURNING id::text
-"""
-INSERT_EPISODE = """
-INSERT INTO "Episode" (patient_id, condition_code, risk_level, discharge_at)
-VALUES (:patient, 'CHF', 'HIGH', now())
-RETURNING id::text
-"""
-RESOLVE = """
-UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now(), updated_at = now()
-WHERE id = :task
-"""
-RESOLVE_ALL = """
-UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now(), updated_at = now()
-WHERE episode_id = :episode AND status IN ('OPEN', 'IN_PROGRESS')
-"""
-
 
 @contextmanager
 def own_tasks(stage: Stage) -> Iterator[None]:
     """Resolve the demo's tasks, those of earlier runs before the block and those of this one after it."""
-    stage.execute(RESOLVE_ALL, episode=EPISODE)
+    stage.execute("resolve_tasks_of_episode", episode=EPISODE)
     try:
         yield
     finally:
         with suppress(SQLAlchemyError):  # the next run's first act
-            stage.execute(RESOLVE_ALL, episode=EPISODE)
+            stage.execute("resolve_tasks_of_episode", episode=EPISODE)
 
 
 def main_job(stage: Stage) -> str:
     """Show what becomes of a new task, step by step; return the id of its run."""
-    stage.execute(PUT_PATIENTS, **_patients(stage))
-    stage.execute(PUT_EPISODE, episode=EPISODE, patient=PATIENTS["English"])
+    _put_patients(stage)
+    stage.execute("put_episode", episode=EPISODE, patient=PATIENTS["English"])
     task = _insert_task(stage, severity="CRITICAL", reasons=["CHEST_PAIN", "SHORTNESS_OF_BREATH"])
     stage.say(f'inserted a row into "EscalationTask": {task}')
     stage.play(_new_task(stage, task, time.monotonic()))
@@ -88,9 +48,8 @@ def main_job(stage: Stage) -> str:
 
 def other_workflows(stage: Stage) -> None:
     """Show the others, all at the same time."""
-    patients = _patients(stage)
-    stage.execute(PUT_PATIENTS, **patients)
-    stage.execute(PUT_UNREACHED_NURSE, nurse=UNREACHED_NURSE)
+    zone = _put_patients(stage)
+    stage.execute("put_unreached_nurse", nurse=UNREACHED_NURSE)
     stage.say(
         f"now the others, at once; check-ins wait {CHECK_IN_DELAY} s (24 h by default), "
         f"escalations {ESCALATION_DELAY} s (30 min)"
@@ -103,8 +62,10 @@ def other_workflows(stage: Stage) -> None:
     stage.say(f"inserted another, which will be resolved in time: {resolved}")
     unreached = _insert_task(stage, nurse=UNREACHED_NURSE)
     stage.say(f"inserted a task whose nurse has no usable phone: {unreached}")
-    episodes = {language: _insert(stage, INSERT_EPISODE, patient=patient) for language, patient in PATIENTS.items()}
-    stage.say(f"inserted two episodes in zone {patients['zone']}, where it is noon: no patient is texted at night")
+    episodes = {
+        language: _insert(stage, "insert_episode", patient=patient, zone=zone) for language, patient in PATIENTS.items()
+    }
+    stage.say(f"inserted two episodes in zone {zone}, where it is noon: no patient is texted at night")
     stage.play(
         _warning(stage, near),
         _missed_sla(stage, missed),
@@ -162,7 +123,7 @@ def _missed_sla(stage: Stage, task: str) -> Scene[None]:
     stage.say(f"handle_sla_breach: the escalation of {task[:8]} waits until {stage.told_at(waiting.due_at)}")
     entry, received = yield from stage.sent("sla-escalation", task)
     stage.say(
-        f"escalate_sla_breach{_run(entry.run_id)}: still open, the supervisor's phone {received.to} has:",
+        f"escalate_sla_breach{_run(entry.run_id)}: still open, the {entry.role}'s phone {received.to} has:",
         quotation=received.body,
     )
 
@@ -170,7 +131,7 @@ def _missed_sla(stage: Stage, task: str) -> Scene[None]:
 def _resolved_in_time(stage: Stage, task: str) -> Scene[None]:
     entry, _ = yield from stage.sent("sla-breach", task)
     waiting = yield from _waiting(stage, "sla-escalation", task)
-    stage.execute(RESOLVE, task=task)
+    stage.execute("resolve_task", task=task)
     stage.say(
         f"handle_sla_breach{_run(entry.run_id)}: {task[:8]} waits until {stage.told_at(waiting.due_at)}; "
         "now it is set to RESOLVED"
@@ -196,18 +157,16 @@ def _unreached_nurse(stage: Stage, task: str) -> Scene[None]:
     stage.say(f"notify_nurse_task{_run(failed.run_id)}: {task[:8]} has FAILED: {failed.reason}")
     entry, received = yield from stage.sent("nurse-unreached", task)
     stage.say(
-        f"report_unreached_nurse{_run(entry.run_id)}: the supervisor's phone {received.to} has:",
+        f"report_unreached_nurse{_run(entry.run_id)}: the {entry.role}'s phone {received.to} has:",
         quotation=received.body,
     )
 
 
-def _patients(stage: Stage) -> dict[str, str]:
-    (row,) = stage.execute(CARE_CLOCK)
-    return {
-        "english": PATIENTS["English"],
-        "spanish": PATIENTS["Spanish"],
-        "zone": zone_where_it_is_noon(row["now"]),
-    }
+def _put_patients(stage: Stage) -> str:
+    """See to it that the patients are there, and where it is noon; return their zone."""
+    zone = zone_where_it_is_noon(stage.clock())
+    stage.execute("put_patients", english=PATIENTS["English"], spanish=PATIENTS["Spanish"], zone=zone)
+    return zone
 
 
 def _insert_task(
@@ -221,18 +180,17 @@ def _insert_task(
     """Insert a task whose SLA is in so many seconds."""
     return _insert(
         stage,
-        INSERT_TASK,
+        "insert_task",
         episode=EPISODE,
         severity=severity,
-        priority="URGENT",
         reasons=reasons or ["MISSED_MEDICATION"],
         nurse=nurse,
         sla=sla,
     )
 
 
-def _insert(stage: Stage, statement: str, **values: object) -> str:
-    (row,) = stage.execute(statement, **values)
+def _insert(stage: Stage, name: str, **values: object) -> str:
+    (row,) = stage.execute(name, **values)
     stage.subjects.append(row["id"])
     return str(row["id"])
 

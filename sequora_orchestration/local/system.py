@@ -18,6 +18,7 @@ from honcho.printer import Printer
 
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.instance.storage import make_tables
+from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.environment import read_environment, write_environment
 from sequora_orchestration.local.ports import LOOPBACK, free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
@@ -26,6 +27,7 @@ from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import (
     DagsterStorageSettings,
     DatabaseSettings,
+    SettingError,
     TwilioSettings,
     WorkerSettings,
 )
@@ -57,11 +59,16 @@ class SystemBusyError(Exception):
     """The directory or the port is in use."""
 
 
-def run(directory: Path, web_port: int) -> int:
+def run(directory: Path, web_port: int, application: Application = DEFAULT) -> int:
     """Run the system until SIGINT or SIGTERM, or until one of its processes ends; return the exit code.
 
-    Raises SettingError and SystemBusyError.
+    An embedded care database has the application's tables. Raises SettingError and SystemBusyError.
     """
+    if application is not DEFAULT and os.environ.get("SUPABASE_DB_URL"):
+        raise SettingError(
+            f"--application {application} is about the embedded database, but SUPABASE_DB_URL names one of your own, "
+            "which has its tables already: leave one of the two out"
+        )
     directory = directory.expanduser().resolve()
     directory.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -70,7 +77,7 @@ def run(directory: Path, web_port: int) -> int:
         if not is_free(web_port):
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
-        environment, commands = _surroundings(directory, web_port, stack)
+        environment, commands = _surroundings(directory, web_port, application, stack)
         manager = _Manager(services=SERVICES)
         for name, command in commands.items():
             manager.add_process(name, command, env=environment, quiet=name == "broker")
@@ -130,7 +137,9 @@ class _Printer(Printer):  # type: ignore[misc]  # the same
             self._manager.terminate()
 
 
-def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dict[str, str], dict[str, str]]:
+def _surroundings(
+    directory: Path, web_port: int, application: Application, stack: ExitStack
+) -> tuple[dict[str, str], dict[str, str]]:
     """Bring up what is not configured from outside; return the environment and the commands of the processes."""
     home = directory / "dagster_home"
     code_port, broker_port, twilio_port = free_ports(3)
@@ -158,7 +167,7 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
 
     if not os.environ.get("SUPABASE_DB_URL") or not os.environ.get("DAGSTER_PG_URL"):
         postgres = stack.enter_context(embedded_postgres(directory / "postgres"))
-        environment.update(_embedded_databases(postgres))
+        environment.update(_embedded_databases(postgres, application))
     if not os.environ.get("SEQUORA_BROKER_URL"):
         environment["SEQUORA_BROKER_URL"] = f"redis://127.0.0.1:{broker_port}/0"
         commands["broker"] = (
@@ -174,7 +183,7 @@ def _surroundings(directory: Path, web_port: int, stack: ExitStack) -> tuple[dic
             SEQUORA_PHONE_INBOX=f"http://127.0.0.1:{twilio_port}",
         )
         # The people of a database of somebody's own are real: their names are shown nowhere.
-        names = "" if os.environ.get("SUPABASE_DB_URL") else " --with-names"
+        names = "" if os.environ.get("SUPABASE_DB_URL") else f" --names-of {application}"
         commands["twilio"] = f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}{names}"
 
     with _environment(environment):
@@ -204,12 +213,12 @@ def _code_port_before(directory: Path) -> int | None:
         return None
 
 
-def _embedded_databases(postgres: EmbeddedPostgres) -> dict[str, str]:
+def _embedded_databases(postgres: EmbeddedPostgres, application: Application) -> dict[str, str]:
     urls = {}
     if not os.environ.get("SUPABASE_DB_URL"):
-        postgres.create_database("care")
-        urls["SUPABASE_DB_URL"] = postgres.url("care")
-        make_care_tables(urls["SUPABASE_DB_URL"], with_sample_people=True)
+        postgres.create_database(application.database)
+        urls["SUPABASE_DB_URL"] = postgres.url(application.database)
+        make_care_tables(urls["SUPABASE_DB_URL"], application=application, with_sample_people=True)
     if not os.environ.get("DAGSTER_PG_URL"):
         postgres.create_database("dagster")
         urls["DAGSTER_PG_URL"] = postgres.url("dagster")

@@ -117,6 +117,27 @@ def test_dev_on_a_directory_in_use_says_so(tmp_path: Path) -> None:
     assert "already runs" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["dev", "demo"])
+def test_an_application_that_nobody_knows_is_refused(command: str) -> None:
+    """With those that there are."""
+    done = sequora_here(command, "--application", "another", environment={})
+    assert done.returncode == 2
+    assert "'brief', 'sequora'" in done.stderr
+
+
+def test_the_tables_of_a_database_of_ones_own_are_not_chosen(tmp_path: Path) -> None:
+    """Before anything is made: the database has what it has."""
+    directory = tmp_path / "dev"
+    own = {"SUPABASE_DB_URL": "postgresql://me:secret@127.0.0.1:1/mine"}
+    done = sequora_here("dev", "--dir", str(directory), "--application", "sequora", environment=own)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "--application sequora is about the embedded database, but SUPABASE_DB_URL names one of your own, "
+        "which has its tables already: leave one of the two out\n",
+    )
+    assert not directory.exists()
+
+
 def test_migrate_makes_everything_a_start_needs(postgres: EmbeddedPostgres, tmp_path: object) -> None:
     """Our schema, Dagster's tables, the configuration; again it finds all of it there."""
     care_name, dagster_name = f"care_{uuid4().hex[:8]}", f"dagster_{uuid4().hex[:8]}"

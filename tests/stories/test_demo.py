@@ -19,15 +19,20 @@ OWN = {
     "SEQUORA_SLA_WARNING_WINDOW": "1s",
 }
 
-NURSE, SUPERVISOR, ENGLISH, SPANISH = "+12025550111", "+12025550121", "+12025550161", "+12025550162"
+NURSE, ENGLISH, SPANISH = "+12025550111", "+12025550161", "+12025550162"
 
-# What stands on which phone, from its first words on.
+# Who is told of what a nurse did not act on, by application: role and phone.
+ON_CALL = {"brief": ("supervisor", "+12025550121"), "sequora": ("admin", "+12025550131")}
+
+# What stands on whose phone, from its first words on.
+TO_ON_CALL = [
+    "ESCALATION: SLA missed less than 1 min ago, please take over.",
+    "Nurse not reached: the phone number on file has letters in it.",
+]
 TEXTS = [
     (NURSE, "🚨 New CRITICAL task: CHEST_PAIN, SHORTNESS_OF_BREATH"),
     (NURSE, "SLA in 42 min, please act. HIGH task: MISSED_MEDICATION"),
     (NURSE, "SLA missed less than 1 min ago, please act now. HIGH task: MISSED_MEDICATION"),
-    (SUPERVISOR, "ESCALATION: SLA missed less than 1 min ago, please take over."),
-    (SUPERVISOR, "Nurse not reached: the phone number on file has letters in it."),
     (ENGLISH, "Hi Emma, this is your care team at Sequora. How are you feeling today?"),
     (SPANISH, "Hola Marisol, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy?"),
 ]
@@ -37,11 +42,11 @@ BECAME = Counter(
     {
         ("task-created", "nurse", "SENT", "notify_nurse_task"): 4,
         ("task-created", "nurse", "FAILED", "notify_nurse_task"): 1,
-        ("nurse-unreached", "supervisor", "SENT", "report_unreached_nurse"): 1,
+        ("nurse-unreached", "on call", "SENT", "report_unreached_nurse"): 1,
         ("sla-warning", "nurse", "SENT", "check_sla_warnings"): 1,
         ("sla-breach", "nurse", "SENT", "handle_sla_breach"): 2,
-        ("sla-escalation", "supervisor", "SENT", "escalate_sla_breach"): 1,
-        ("sla-escalation", "supervisor", "CANCELLED", "escalate_sla_breach"): 1,
+        ("sla-escalation", "on call", "SENT", "escalate_sla_breach"): 1,
+        ("sla-escalation", "on call", "CANCELLED", "escalate_sla_breach"): 1,
         ("check-in", "patient", "SENT", "send_check_in"): 2,
     }
 )
@@ -53,11 +58,20 @@ REASONS = {
 }
 
 
+@pytest.fixture(
+    scope="module",
+    params=["brief", pytest.param("sequora", marks=pytest.mark.skip(reason="its tables cannot be read yet"))],
+)
+def application(request: pytest.FixtureRequest) -> str:
+    """Whose tables the demo is shown on."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> str:
+def said(application: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What one demo printed, in the environment of a person who has a system of their own."""
     done = subprocess.run(
-        [BIN / "sequora", "demo", "--dir", str(tmp_path_factory.mktemp("demo"))],
+        [BIN / "sequora", "demo", "--dir", str(tmp_path_factory.mktemp("demo")), "--application", application],
         env={**os.environ, **OWN},
         capture_output=True,
         text=True,
@@ -83,10 +97,12 @@ def test_the_demo_shows_the_text_the_steps_and_where_to_look(said: str) -> None:
     assert "http://127.0.0.1:3000/runs/" in said
 
 
-def test_the_demo_shows_the_text_of_each_workflow(said: str) -> None:
+def test_the_demo_shows_the_text_of_each_workflow(said: str, application: str) -> None:
     """A new task, a warning, a missed SLA, its escalation, an unreached nurse, and a check-in in two languages."""
     flowing = " ".join(said.split())
-    for phone, beginning in TEXTS:
+    role, phone_on_call = ON_CALL[application]
+    assert f"the {role}'s phone {phone_on_call} has" in flowing
+    for phone, beginning in [*TEXTS, *((phone_on_call, beginning) for beginning in TO_ON_CALL)]:
         assert re.search(rf"phone {re.escape(phone)} has[^+]*? {re.escape(beginning)}", flowing), beginning
 
 
@@ -104,12 +120,15 @@ def test_the_demo_shows_the_waits_and_the_task_that_is_resolved_in_time(said: st
     assert "noon" in flowing
 
 
-def test_the_demo_ends_with_a_table_of_what_was_sent_and_what_was_not(said: str) -> None:
+def test_the_demo_ends_with_a_table_of_what_was_sent_and_what_was_not(said: str, application: str) -> None:
     """To which role, by which run, and why not; a name or a number stands in none of its lines."""
     _, _, end = said.partition("from the ledger:")
     rows = [re.split(r"\s{2,}", line.strip()) for line in end.splitlines() if re.match(r" +\d+\.\d s  ", line)]
     # A scan of the schedule may come at any moment, and warn of what is missed a second later.
-    became = Counter((message, role, RECEIVED.get(state, state), job) for _, message, role, _, state, job, _ in rows)
+    roles = {ON_CALL[application][0]: "on call"}
+    became = Counter(
+        (message, roles.get(role, role), RECEIVED.get(state, state), job) for _, message, role, _, state, job, _ in rows
+    )
     assert became >= BECAME
     assert all(re.fullmatch(r"[0-9a-f]{8}", one) for _, _, _, about, _, _, run in rows for one in (about, run))
     assert {line.split("└ ")[1] for line in end.splitlines() if "└" in line} >= REASONS

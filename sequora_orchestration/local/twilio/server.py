@@ -17,6 +17,7 @@ from typing import Self
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.twilio.app import RESET_CONNECTION, create_app
 from sequora_orchestration.local.twilio.phone_book import PhoneBook
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
@@ -145,9 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
     parser.add_argument(
-        "--with-names",
-        action="store_true",
-        help="show whose numbers they are, from SUPABASE_DB_URL: for a database of invented people",
+        "--names-of",
+        type=Application,
+        choices=list(Application),
+        help="show whose numbers they are, from this application's tables on SUPABASE_DB_URL: for invented people",
     )
     options = parser.parse_args(arguments)
 
@@ -166,7 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     sys.stdout.write(f"local Twilio, and its phone inbox: {_url(listener)}/\n")
     sys.stdout.flush()
-    phone_book = PhoneBook(engine_for(DatabaseSettings.load().supabase_db_url) if options.with_names else None)
+    engine = engine_for(DatabaseSettings.load().supabase_db_url) if options.names_of else None
+    phone_book = PhoneBook(engine, options.names_of or DEFAULT)
     _Server(PhoneCompany(*account.values()), phone_book).run([listener])
 
 
