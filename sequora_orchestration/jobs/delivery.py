@@ -35,6 +35,7 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.resources.care_database import CareDatabase
+from sequora_orchestration.resources.check_in_link import LinkAsker, NoLinkError
 from sequora_orchestration.resources.ledger import TRIAL_PAUSE, Ledger
 from sequora_orchestration.resources.sms_sender import SmsSender
 
@@ -88,6 +89,8 @@ class Delivery:
     sender: SmsSender
     app_url: str
     run_id: str
+    link_asker: LinkAsker | None = None
+    """Whom to ask for the links in the texts of kinds that carry one; None if they are to have none."""
 
     def drop_unwanted(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
         """End (or postpone) what nobody wants (any more, or yet), and return it with the reason."""
@@ -247,6 +250,8 @@ class Delivery:
         if halt.reason:
             return False
         facts, message = self._prepared(facts, looked_at)
+        if isinstance(message, _Message) and self.link_asker and KINDS[facts.message.kind].carries_link:
+            facts, message = self._prepared(self._with_link(facts, self.link_asker), looked_at)
         if isinstance(message, _Message) and (wait := self.ledger.wait_of(segments(message.body))):
             time.sleep(wait)
             facts, message = self._prepared(facts, looked_at)
@@ -274,8 +279,27 @@ class Delivery:
         """Return what is known at this moment, and what to send by it: a task closed since is not texted about."""
         if time.monotonic() - looked_at > LOOK_HOLDS:
             now = self.ledger.moment().now
-            (facts,) = self._with_recipients(self._about([replace(facts.message, read_at=now)]))
+            (read_again,) = self._with_recipients(self._about([replace(facts.message, read_at=now)]))
+            # A link is for one patient: should the episode be another's by now, the text goes out without it.
+            is_for_the_same = _recipient_id(read_again) == _recipient_id(facts)
+            facts = replace(read_again, link=facts.link if is_for_the_same else None)
         return facts, _judged(lambda known: _prepared(known, self.app_url), facts)
+
+    def _with_link(self, facts: Facts, asker: LinkAsker) -> Facts:
+        """Ask for the link in a text that may go out; without one it goes out all the same.
+
+        Whether the patient has opted out is asked once more, for a run may consist of this step alone.
+        """
+        (facts,) = self._with_opt_outs([facts])
+        patient_id, episode_id = _recipient_id(facts), facts.message.episode_id
+        if facts.opted_out or not patient_id or not episode_id:
+            return facts
+        try:
+            return replace(facts, link=asker.link_for(patient_id=patient_id, episode_id=episode_id, now=facts.now))
+        except NoLinkError as error:
+            subject, why = facts.message.subject, str(error)
+            LOG.warning("%s: texted without a link: %s", subject, why, extra={"notification": facts.message.id})
+            return facts
 
     def _withhold_opted_out(self, facts: Facts) -> None:
         """End the message of somebody whose number has replied STOP, as its kind says."""
