@@ -8,8 +8,9 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -64,6 +65,32 @@ def _any_http_url(value: str) -> str:
     return value
 
 
+# Where nobody else listens: what is sent there need not be encrypted.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def secure_url(value: str) -> str:
+    """Return a URL of https, or of http on loopback, as it is. Raises ValueError, which does not repeat it."""
+    if not value.isprintable() or not re.fullmatch(r"https?://[^\s\\/?#]+([/?#][^\s\\]*)?", value, re.IGNORECASE):
+        raise ValueError("is not an address, https://…")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is not an address, https://…") from None
+    if not host or parts.username is not None:
+        raise ValueError("must have a host, and no user or password")
+    if parts.scheme != "https" and host not in LOOPBACK:
+        raise ValueError("must begin with https://, or with http:// on localhost, 127.0.0.1 or ::1")
+    return value
+
+
+def _bearer_token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("must be of letters, digits and signs of ASCII alone, without spaces")
+    return value
+
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 LONGEST_DELAY = timedelta(days=365)
@@ -101,6 +128,8 @@ RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 AnyHttpUrl = Annotated[str, AfterValidator(_any_http_url)]
 HttpOrigin = Annotated[str, AfterValidator(_http_origin)]
+SecureUrl = Annotated[str, AfterValidator(secure_url)]
+BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
 
 
 class Environment(BaseSettings):
@@ -281,6 +310,25 @@ class AppSettings(Environment):
         title="the application; a text's link is `<app>/tasks/<task id>`",
         default="https://app.sequora.com",
         description="give the application's address, https://…",
+    )
+
+
+class CheckInLinkSettings(Environment):
+    """The link in a check-in text, which the application makes."""
+
+    sequora_check_in_link_url: SecureUrl | None = Field(
+        title="the address that is asked (POST) for a check-in's link right before its text goes out; by default texts "
+        "have none",
+        default=None,
+        repr=False,
+        description="give the application's address for it, https://…, or http:// on this machine (localhost, "
+        "127.0.0.1, ::1), or leave it out.",
+    )
+    sequora_check_in_link_token: BearerToken | None = Field(
+        title="the bearer token that this address is asked with, if it wants one",
+        default=None,
+        repr=False,
+        description="give the token that the address wants, without `Bearer`, or leave it out.",
     )
 
 

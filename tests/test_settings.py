@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from sequora_orchestration.settings import (
     AppSettings,
+    CheckInLinkSettings,
     DagsterStorageSettings,
     DatabaseSettings,
     DeliverySettings,
@@ -53,6 +54,8 @@ OPTIONAL = (
     "SEQUORA_KEEP_RUNS",
     "SEQUORA_KEEP_MESSAGES",
     "SEQUORA_WEB_URL",
+    "SEQUORA_CHECK_IN_LINK_URL",
+    "SEQUORA_CHECK_IN_LINK_TOKEN",
 )
 
 
@@ -220,7 +223,14 @@ def test_what_need_not_be_set_has_the_contracts_default() -> None:
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The default holds, as if the line were not there."""
-    classes: list[type[Loaded]] = [DatabaseSettings, AppSettings, WebSettings, TwilioSettings, WorkflowSettings]
+    classes: list[type[Loaded]] = [
+        DatabaseSettings,
+        AppSettings,
+        CheckInLinkSettings,
+        WebSettings,
+        TwilioSettings,
+        WorkflowSettings,
+    ]
     without = [settings.load() for settings in classes]
     monkeypatch.setenv(name, "")
     assert [settings.load() for settings in classes] == without
@@ -451,3 +461,72 @@ def test_runs_are_not_kept_longer_than_what_they_have_sent(monkeypatch: pytest.M
     assert sentence(RetentionSettings).startswith("SEQUORA_KEEP_RUNS is longer than SEQUORA_KEEP_MESSAGES: ")
     monkeypatch.setenv("SEQUORA_KEEP_RUNS", "30d")
     assert RetentionSettings.load()
+
+
+# --- the link in a check-in -------------------------------------------------------------------------------------------
+
+
+def test_by_default_nobody_is_asked_for_a_link() -> None:
+    """Neither an address nor a token."""
+    loaded = CheckInLinkSettings.load()
+    assert (loaded.sequora_check_in_link_url, loaded.sequora_check_in_link_token) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.example.com/api/check-in-links?v=1",
+        "https://app.example.com",
+        "http://localhost:3000/links",
+        "http://127.0.0.1:3000/links",
+        "http://[::1]:3000/links",
+    ],
+)
+def test_links_are_asked_for_by_https_or_on_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The address is left as it is."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_URL", url)
+    assert CheckInLinkSettings.load().sequora_check_in_link_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://app.example.com/{SECRET}",
+        f"http://127.0.0.1.example.com/{SECRET}",
+        f"http://localhost@example.com/{SECRET}",
+        f"http://10.0.0.1/{SECRET}",
+        f"http://0.0.0.0/{SECRET}",
+        f"https://user:{SECRET}@app.example.com/",
+        f"https://app.example.com:{SECRET}/",
+        f"https:///{SECRET}",
+        f"https://app.example.com/ {SECRET}",
+        f"ftp://localhost/{SECRET}",
+        SECRET,
+    ],
+)
+def test_an_address_that_others_can_listen_to_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """So is what is no address; the sentence says what to give, and repeats nothing."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_URL", url)
+    said = sentence(CheckInLinkSettings)
+    assert said.startswith("SEQUORA_CHECK_IN_LINK_URL ")
+    assert "give the application's address for it, https://" in said
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize("token", [f"{SECRET} ", f"Bearer {SECRET}", f"{SECRET}\n", f"{SECRET}é", f"{SECRET}\x7f"])
+def test_a_token_that_no_header_can_have_is_refused(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    """Else every check-in would go without its link."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_TOKEN", token)
+    said = sentence(CheckInLinkSettings)
+    assert said.startswith("SEQUORA_CHECK_IN_LINK_TOKEN must be of ")
+    assert SECRET not in said
+
+
+def test_neither_the_address_nor_the_token_of_a_link_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever prints the settings."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_URL", f"https://app.example.com/{SECRET}")
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_TOKEN", SECRET)
+    loaded = CheckInLinkSettings.load()
+    assert loaded.sequora_check_in_link_token
+    assert loaded.sequora_check_in_link_token.get_secret_value() == SECRET
+    assert SECRET not in f"{loaded!r} {loaded} {loaded.model_dump()['sequora_check_in_link_token']}"

@@ -41,11 +41,17 @@ class Webhook(ThreadingHTTPServer):
 @contextmanager
 def running_webhook() -> Iterator[Webhook]:
     """Run a webhook for the length of the block."""
-    with Webhook() as webhook:
-        thread = threading.Thread(target=webhook.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield webhook
-        finally:
-            webhook.shutdown()
-            thread.join()
+    with Webhook() as webhook, serving(webhook):
+        yield webhook
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Let a server answer for the length of the block."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

@@ -39,6 +39,11 @@ def is_gsm_7(body: str) -> bool:
     return _BOTH.issuperset(body)
 
 
+def septets(body: str) -> int:
+    """Return how much room a body of the alphabet takes: one for each character, two for one that is escaped."""
+    return len(body) + sum(character in GSM_7_EXTENSION for character in body)
+
+
 def to_gsm_7(word: str) -> str | None:
     """Return a word with the accents taken off that the alphabet does not have (`María` becomes `Maria`).
 

@@ -5,7 +5,7 @@ message is the kind's question to the database and stands with the ledger's queu
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -83,6 +83,9 @@ class Facts:
     unassigned_grace: timedelta = timedelta(0)
     """How long a task may be without an assignee before its supervisors are told."""
 
+    link: str | None = field(default=None, repr=False)
+    """Made by the application for this text. Whoever has it may pass for the patient, so it is kept nowhere."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageKind:
@@ -107,6 +110,13 @@ class MessageKind:
 
     second_try_after: timedelta = timedelta(minutes=5)
     """When it is tried once more, if the recipient's phone was off or the reason is not known."""
+
+    carries_link: bool = False
+    """Whether its text may have a link that the application makes for it."""
+
+    def text_to_keep(self, facts: Facts, app_url: str) -> str:
+        """Return the text as a log may keep it: without its link."""
+        return self.text(replace(facts, link=None), app_url)
 
 
 def _cancelled(reason: str) -> Suppression:
@@ -362,7 +372,7 @@ def _at_night(facts: Facts) -> Withheld | None:
 def _check_in_text(facts: Facts, _app_url: str) -> str:
     if not isinstance(facts.recipient, Patient):
         raise TypeError("a check-in needs the patient")
-    return check_in_text(facts.recipient)
+    return check_in_text(facts.recipient, facts.link)
 
 
 def _worth_of_check_in(facts: Facts) -> timedelta:
@@ -377,6 +387,7 @@ CHECK_IN = MessageKind(
     worth=_worth_of_check_in,
     if_not_found=State.HELD,
     second_try_after=timedelta(minutes=30),
+    carries_link=True,
 )
 
 

@@ -31,16 +31,24 @@ _CODE = re.compile(r"[\w./-]{1,60}")
 # A name that is longer is left out: it is no first name.
 LONGEST_NAME = 20
 
+# The longest link of a check-in, in septets: with it the text has three segments, whatever the patient is called.
+LONGEST_LINK = 200
+
 # Written without the accents that GSM-7 does not have (á, í, ó, ú): one of them would more than double the segments.
 CHECK_IN = {
     "en": (
         "Hi{name}, this is your care team at Sequora. How are you feeling today? You can answer this text and we will "
-        "read it. In an emergency call 911. Reply STOP to end these texts."
+        "read it.{link}In an emergency call 911. Reply STOP to end these texts."
     ),
     "es": (
         "Hola{name}, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este "
-        "mensaje y lo leeremos. En una emergencia llame al 911. Responda STOP para dejar de recibir mensajes."
+        "mensaje y lo leeremos.{link}En una emergencia llame al 911. Responda STOP para dejar de recibir mensajes."
     ),
+}
+# The link is a line of its own: a full stop behind it would become part of it on some phones.
+CHECK_IN_LINK = {
+    "en": " You can also use this link:\n{link}\n",
+    "es": " También puede usar este enlace:\n{link}\n",
 }
 _LANGUAGES = {"en": "en", "eng": "en", "es": "es", "spa": "es"}
 
@@ -78,11 +86,17 @@ def unassigned_text(task: EscalationTask, app_url: str) -> str:
     return _about(task, app_url, f"Nobody is assigned, please assign a nurse. {_headline(task)}")
 
 
-def check_in_text(patient: Patient) -> str:
-    """Return the friendly question to a patient, in Spanish or English; of GSM-7 and two segments at most."""
+def check_in_text(patient: Patient, link: str | None = None) -> str:
+    """Return the friendly question to a patient, in Spanish or English; of GSM-7 and two segments at most.
+
+    A link must be of GSM-7 and no longer than LONGEST_LINK: with it the text has three segments at most.
+    """
     name = _first_name(patient.first_name)
-    language = (patient.language_code or "").strip().lower().replace("_", "-").split("-")[0]
-    return CHECK_IN[_LANGUAGES.get(language, "en")].format(name=f" {name}" if name else "")
+    code = (patient.language_code or "").strip().lower().replace("_", "-").split("-")[0]
+    language = _LANGUAGES.get(code, "en")
+    return CHECK_IN[language].format(
+        name=f" {name}" if name else "", link=CHECK_IN_LINK[language].format(link=link) if link else " "
+    )
 
 
 def _first_name(typed: str | None) -> str:

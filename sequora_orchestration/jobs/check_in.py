@@ -9,6 +9,7 @@ from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,
+    DeliveryResource,
     Work,
     claim_by_name,
     claim_of,
@@ -66,7 +67,10 @@ def schedule_check_in() -> None:
     schedule_check_in_text(fetch_patient(fetch_episode()))
 
 
-@job(config=work_on(DUE_CHECK_INS, fetch_check_in, send_sms, log_notification))
+@job(
+    config=work_on(DUE_CHECK_INS, fetch_check_in, send_sms, log_notification),
+    resource_defs={"delivery": DeliveryResource(carries_links=True)},
+)
 def send_check_in() -> None:
     """Text a patient whose check-in is due: fetch check-in, fetch patient, send SMS, log.
 

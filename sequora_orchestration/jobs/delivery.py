@@ -36,6 +36,7 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.resources.care_database import CareDatabase
+from sequora_orchestration.resources.check_in_link import LinkAsker, NoLinkError
 from sequora_orchestration.resources.ledger import TRIAL_PAUSE, Attempt, Ledger, Outcome
 from sequora_orchestration.resources.sms_sender import SmsSender
 
@@ -89,6 +90,8 @@ class Delivery:
     sender: SmsSender
     app_url: str
     run_id: str
+    link_asker: LinkAsker | None = None
+    """Whom to ask for the links in the texts of kinds that carry one; None if they are to have none."""
 
     def drop_unwanted(self, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
         """End (or postpone) what nobody wants (any more, or yet), and return it with the reason."""
@@ -249,6 +252,8 @@ class Delivery:
         if halt.reason:
             return False
         facts, message = self._prepared(facts, looked_at)
+        if isinstance(message, _Message) and self.link_asker and KINDS[facts.message.kind].carries_link:
+            facts, message = self._prepared(self._with_link(facts, self.link_asker), looked_at)
         if isinstance(message, _Message) and (wait := self.ledger.wait_of(segments(message.body))):
             time.sleep(wait)
             facts, message = self._prepared(facts, looked_at)
@@ -276,8 +281,27 @@ class Delivery:
         """Return what is known at this moment, and what to send by it: a task closed since is not texted about."""
         if time.monotonic() - looked_at > LOOK_HOLDS:
             now = self.ledger.moment().now
-            (facts,) = self._with_recipients(self._about([replace(facts.message, read_at=now)]))
+            (read_again,) = self._with_recipients(self._about([replace(facts.message, read_at=now)]))
+            # A link is for one patient: should the episode be another's by now, the text goes out without it.
+            is_for_the_same = _recipient_id(read_again) == _recipient_id(facts)
+            facts = replace(read_again, link=facts.link if is_for_the_same else None)
         return facts, _judged(lambda known: _prepared(known, self.app_url), facts)
+
+    def _with_link(self, facts: Facts, asker: LinkAsker) -> Facts:
+        """Ask for the link in a text that may go out; without one it goes out all the same.
+
+        Whether the patient has opted out is asked once more, for a run may consist of this step alone.
+        """
+        (facts,) = self._with_opt_outs([facts])
+        patient_id, episode_id = _recipient_id(facts), facts.message.episode_id
+        if facts.opted_out or not patient_id or not episode_id:
+            return facts
+        try:
+            return replace(facts, link=asker.link_for(patient_id=patient_id, episode_id=episode_id, now=facts.now))
+        except NoLinkError as error:
+            subject, why = facts.message.subject, str(error)
+            LOG.warning("%s: texted without a link: %s", subject, why, extra={"notification": facts.message.id})
+            return facts
 
     def _withhold_opted_out(self, facts: Facts) -> None:
         """End the message of somebody whose number has replied STOP, as its kind says."""
@@ -292,7 +316,7 @@ class Delivery:
             try:
                 if isinstance(answer, Refused) and answer.code == OPTED_OUT:
                     self.ledger.remember_opt_out(message.to, notification.recipient_id)
-                content = message.body if attempt.is_content_logged else None
+                content = message.content if attempt.is_content_logged else None
                 return self._settle(notification, attempt.number or 0, answer, content, halt)
             except (DBAPIError, PoolTimeout):
                 if wait is None:
@@ -346,7 +370,7 @@ class Delivery:
 
     def _content(self, notification: Notification) -> str | None:
         (facts,) = self._with_recipients(self._about([notification]))
-        said = _judged(lambda known: KINDS[notification.kind].text(known, self.app_url), facts)
+        said = _judged(lambda known: KINDS[notification.kind].text_to_keep(known, self.app_url), facts)
         return said if isinstance(said, str) else None
 
 
@@ -374,6 +398,9 @@ class Halt:
 class _Message:
     to: str = field(repr=False)
     body: str = field(repr=False)
+    content: str = field(repr=False)
+    """What the application's log is told that it says: the same without its link."""
+
     worth: timedelta
 
 
@@ -399,4 +426,6 @@ def _prepared(facts: Facts, app_url: str) -> _Message | Withheld:
         return withheld
     if facts.recipient is None:
         return Suppression(State.FAILED, "the recipient could not be read")
-    return _Message(e164(facts.recipient.primary_phone), kind.text(facts, app_url), kind.worth(facts))
+    body = kind.text(facts, app_url)
+    content = kind.text_to_keep(facts, app_url) if facts.link else body
+    return _Message(e164(facts.recipient.primary_phone), body, content, kind.worth(facts))

@@ -38,6 +38,7 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderUnusableError
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
 from sequora_orchestration.resources.care_database import open_care_database
+from sequora_orchestration.resources.check_in_link import open_link_asker
 from sequora_orchestration.resources.database import SchemaMissingError
 from sequora_orchestration.resources.ledger import MANY, InHand, Outcome, Subject, open_ledger
 from sequora_orchestration.resources.queues import QUEUES, Queue
@@ -87,6 +88,9 @@ class Work(Config):
 class DeliveryResource(ConfigurableResource[Delivery]):
     """What a run sends with: the ledger, the application's tables, the phone company."""
 
+    carries_links: bool = False
+    """Whether its texts may have a link. A mistake in the link's settings stops no job without."""
+
     def create_resource(self, context: InitResourceContext) -> Delivery:
         """Read the settings; raises SettingError."""
         return Delivery(
@@ -95,6 +99,7 @@ class DeliveryResource(ConfigurableResource[Delivery]):
             sender=open_sms_sender(),
             app_url=AppSettings.load().sequora_app_url,
             run_id=context.run.run_id if context.run else "",
+            link_asker=open_link_asker(WAITS) if self.carries_links else None,
         )
 
 

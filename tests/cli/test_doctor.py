@@ -151,8 +151,8 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 28
-    assert summary == "25 ok, 3 to be improved"
+    assert len(lines) == 29
+    assert summary == "26 ok, 3 to be improved"
 
 
 @pytest.mark.usefixtures("settings")
@@ -295,6 +295,36 @@ def test_settings_of_the_alarm_the_heartbeat_the_web_ui_and_the_log_are_looked_a
     finding = look(environment_area)["settings"]
     assert finding.level is Level.FAIL
     assert [name for name in names if name not in finding.said] == []
+    assert SECRET not in repr(finding)
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "level", "said"),
+    [
+        (None, None, Level.OK, "off: check-in texts have none"),
+        (None, SECRET, Level.WARN, "off, though SEQUORA_CHECK_IN_LINK_TOKEN is set"),
+        (f"https://app.example.com/{SECRET}?{SECRET}", None, Level.OK, "asked for at app.example.com, without a token"),
+        (f"https://app.example.com:8443/{SECRET}", SECRET, Level.OK, "asked for at app.example.com:8443, with a token"),
+        ("http://localhost:1", None, Level.OK, "asked for at localhost:1, without a token"),
+    ],
+)
+def test_whom_check_ins_ask_for_their_link_is_said(
+    monkeypatch: pytest.MonkeyPatch, url: str | None, token: str | None, level: Level, said: str
+) -> None:
+    """By its host alone; nobody is asked, for a link would be somebody's."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_URL", url or "")
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_TOKEN", token or "")
+    finding = look(environment_area)["check-in link"]
+    assert (finding.level, finding.said) == (level, said)
+    assert SECRET not in repr(finding)
+
+
+def test_a_link_that_others_could_read_on_the_way_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to give instead."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_URL", f"http://app.example.com/{SECRET}")
+    finding = look(environment_area)["check-in link"]
+    assert finding.level is Level.FAIL
+    assert finding.said.startswith("SEQUORA_CHECK_IN_LINK_URL must begin with https://")
     assert SECRET not in repr(finding)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, to_gsm_7
+from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, to_gsm_7
 
 
 @given(st.text())
@@ -63,3 +63,9 @@ def test_a_name_that_would_lose_a_letter_is_not_written(name: str) -> None:
     """What is left of it would be somebody else's name."""
     assert to_gsm_7(name) is None
     assert to_gsm_7(f"Ana {name}") is None
+
+
+@given(st.text(alphabet=sorted(GSM_7 | GSM_7_EXTENSION), max_size=170))
+def test_what_has_room_in_one_segment_is_one(body: str) -> None:
+    """160 characters, of which those that are escaped count twice."""
+    assert (segments(body) == 1) is (septets(body) <= 160)

@@ -706,3 +706,18 @@ def test_the_reason_why_a_patient_is_not_texted_holds_nothing_of_her(phone: str,
     withheld = CHECK_IN.unreachable(check_in(replace(PATIENT, primary_phone=phone), now=NOW.replace(hour=hour)))
     assert withheld is None or not any(character.isdigit() for character in withheld.reason)
     assert withheld is None or "Maria" not in withheld.reason
+
+
+def test_a_check_in_has_the_link_that_is_known_and_no_other_kind_has_one() -> None:
+    """The text that a log may keep has none, and the facts do not show it."""
+    known = check_in(due_at=NOW, now=NOW)
+    linked = replace(known, link="https://care.example/Zqlink")
+    assert "\nhttps://care.example/Zqlink\n" in CHECK_IN.text(linked, APP_URL)
+    assert CHECK_IN.text_to_keep(linked, APP_URL) == CHECK_IN.text(known, APP_URL)
+    assert "Zqlink" not in repr(linked)
+    assert [kind.name for kind in KINDS.values() if kind.carries_link] == ["check-in"]
+
+
+def test_a_text_without_a_link_is_kept_as_it_is() -> None:
+    """A nurse's, whose link leads to the application's own login."""
+    assert TASK_CREATED.text_to_keep(facts(), APP_URL) == TASK_CREATED.text(facts(), APP_URL)

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.care import EscalationTask, Patient
-from sequora_orchestration.domain.gsm_7 import GSM_7_EXTENSION, is_gsm_7, segments
+from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets
 from sequora_orchestration.domain.texts import (
+    LONGEST_LINK,
     breach_text,
     check_in_text,
     escalation_text,
@@ -539,6 +540,50 @@ def test_a_check_in_is_the_question_to_the_letter() -> None:
         "Hola, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este mensaje y "
         "lo leeremos. En una emergencia llame al 911. Responda STOP para dejar de recibir mensajes."
     )
+
+
+A_LINK = "https://care.example/c/0123456789"
+
+
+def test_a_check_in_with_a_link_is_the_question_to_the_letter() -> None:
+    """The link is a line of its own; whom to call in an emergency and how to stop it are still there."""
+    assert check_in_text(PATIENT, A_LINK) == (
+        "Hi Maria, this is your care team at Sequora. How are you feeling today? You can answer this text and we will "
+        f"read it. You can also use this link:\n{A_LINK}\nIn an emergency call 911. Reply STOP to end these texts."
+    )
+    assert check_in_text(replace(PATIENT, first_name=None, language_code="es"), A_LINK) == (
+        "Hola, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este mensaje y "
+        f"lo leeremos. También puede usar este enlace:\n{A_LINK}\nEn una emergencia llame al 911. Responda STOP para "
+        "dejar de recibir mensajes."
+    )
+
+
+LINKS = (
+    st.text(alphabet=sorted((GSM_7 | GSM_7_EXTENSION) - set(" \n\r\f")), max_size=LONGEST_LINK)
+    .map(lambda path: f"https://a/{path}")
+    .filter(lambda link: septets(link) <= LONGEST_LINK)
+)
+
+
+@given(NAMES, LANGUAGES, LINKS)
+@example("A" * 20, "es", "https://a/" + "a" * 190)
+@example("A" * 20, "en", "https://a/" + "~" * 95)
+@example("A" * 20, "es", "https://a/" + "~" * 95)
+@example("A" * 20, "es", "https://a/{link}{name}{0}%s")
+def test_a_check_in_with_a_link_is_of_the_cheap_alphabet_and_three_segments_at_most(
+    name: str, language: str | None, link: str
+) -> None:
+    """Whatever the patient is called, and however long the link is; and the link is what a phone finds in it."""
+    text = check_in_text(replace(PATIENT, first_name=name, language_code=language), link)
+    assert is_gsm_7(text)
+    assert segments(text) <= 3
+    assert link in text.split("\n")
+    without = to_patient(name, language)
+    begins, _, ends = text.split("\n")
+    assert without.startswith(begins[: begins.rindex(".") + 1])
+    assert without.endswith(f" {ends}")
+    assert "911" in ends
+    assert "STOP" in ends
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

@@ -1,10 +1,7 @@
 """The phone company over real HTTP: one text, one answer, whatever happens on the way."""
 
 import logging
-import shutil
 import socket
-import ssl
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from certificates import certified, needs_openssl
 from phones import Phones
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped, unused-ignore]
 from twilio.http.response import Response  # type: ignore[import-untyped, unused-ignore]
@@ -235,20 +233,10 @@ def test_a_phone_company_that_does_not_take_the_connection_certainly_has_nothing
         assert send() == Refused(Refusal.UNREACHABLE, NO_WAY_TO_CONNECT)
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="the certificate is made by openssl, which is not installed")
+@needs_openssl
 def test_a_certificate_that_is_not_trusted_is_for_an_engineer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing was sent, and no later try will change that."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, _ = certified(tmp_path)
 
     def refused_by_the_client(listener: socket.socket) -> None:
         connection, _ = listener.accept()

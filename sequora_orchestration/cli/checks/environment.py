@@ -1,9 +1,12 @@
 """The settings that only have to make sense: nothing has to be reached for them."""
 
-from sequora_orchestration.cli.checks.finding import Check, Finding, ok
+from urllib.parse import urlsplit
+
+from sequora_orchestration.cli.checks.finding import Check, Finding, ok, warn
 from sequora_orchestration.settings import (
     AlarmSettings,
     AppSettings,
+    CheckInLinkSettings,
     DeliverySettings,
     HeartbeatSettings,
     LogSettings,
@@ -28,7 +31,7 @@ READ_HERE = (
 
 def checks() -> list[Check]:
     """Return the checks of this area."""
-    return [Check(name="settings", find=settings)]
+    return [Check(name="settings", find=settings), Check(name="check-in link", find=check_in_link)]
 
 
 def settings() -> Finding:
@@ -45,3 +48,18 @@ def settings() -> Finding:
         "the workflows' times, the sender's rate, what is kept, the log's format, and the addresses of the "
         "application, the web UI, the heartbeat and the alarm make sense"
     )
+
+
+def check_in_link() -> Finding:
+    """Say whom check-ins ask for their link. Nobody is asked here: each link is made for a patient."""
+    settings = CheckInLinkSettings.load()
+    has_token = settings.sequora_check_in_link_token is not None
+    if url := settings.sequora_check_in_link_url:
+        host = urlsplit(url).netloc
+        return ok(f"asked for at {host}, with a token" if has_token else f"asked for at {host}, without a token")
+    if has_token:
+        return warn(
+            "off, though SEQUORA_CHECK_IN_LINK_TOKEN is set",
+            to_do="give SEQUORA_CHECK_IN_LINK_URL the address that it is for, or leave the token out",
+        )
+    return ok("off: check-in texts have none")
