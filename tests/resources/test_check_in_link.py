@@ -28,6 +28,7 @@ from pydantic import SecretStr
 
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.resources.check_in_link import (
+    GIVEN_UP_FOR,
     LONGEST_ANSWER,
     LinkAsker,
     NoLinkError,
