@@ -10,9 +10,10 @@ ROLE = "sequora"
 ROLE_SQL = files(migrations) / "role.sql"
 
 
-def make_role(owner: Engine) -> None:
+def make_role(owner: Engine, *, assigns: bool = False) -> None:
     """Run `role.sql` as the owner of the tables."""
     with owner.connect() as connection:
+        connection.execute(text(f"SET sequora.assign = '{'on' if assigns else 'off'}'"))
         connection.execute(text(ROLE_SQL.read_text(encoding="utf-8")))
 
 

@@ -6,8 +6,8 @@ in `orchestration.application_map`, so that it is made anew only when the map or
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -61,6 +61,21 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """What the role of the running system must be allowed to do with a table of the application's."""
+
+    table: str
+    column: str | None
+    """None for the table as a whole."""
+
+    command: str
+    """SELECT, INSERT or UPDATE."""
+
+    is_to_assign: bool = False
+    """Whether it is needed with SEQUORA_ASSIGN alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
     """The map that the views were made of."""
 
@@ -68,9 +83,7 @@ class InForce:
     source: str
     digest: str
     since: datetime
-    tables: Sequence[str]
-    """What the role of the running system reads."""
-
+    rights: Sequence[Right]
     indexes: Sequence[Index]
     problems: Sequence[str]
     """Why the application's log would refuse a row; sentences."""
@@ -100,7 +113,7 @@ def in_force(connection: Connection) -> InForce | None:
         source=found["source"],
         digest=found["digest"],
         since=found["since"],
-        tables=found["tables"],
+        rights=[Right(**one) for one in found["rights"]],
         indexes=[Index(**one) for one in found["indexes"]],
         problems=found["problems"],
     )
@@ -146,10 +159,10 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
     problems = log_problems(connection, fitted)
     connection.execute(
         text("""
-            INSERT INTO orchestration.application_map AS m (name, source, digest, tables, indexes, problems)
-            VALUES (:name, :source, :digest, :tables, CAST(:indexes AS jsonb), :problems)
+            INSERT INTO orchestration.application_map AS m (name, source, digest, rights, indexes, problems)
+            VALUES (:name, :source, :digest, CAST(:rights AS jsonb), CAST(:indexes AS jsonb), :problems)
             ON CONFLICT (only_row) DO UPDATE
-            SET name = excluded.name, source = excluded.source, digest = excluded.digest, tables = excluded.tables,
+            SET name = excluded.name, source = excluded.source, digest = excluded.digest, rights = excluded.rights,
                 indexes = excluded.indexes, problems = excluded.problems,
                 since = CASE WHEN m.source = excluded.source THEN m.since ELSE excluded.since END
         """),
@@ -157,8 +170,8 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
             "name": fitted.map.name,
             "source": fitted.map.source,
             "digest": _digest(connection, fitted.map),
-            "tables": sorted(maker.tables),
-            "indexes": json.dumps([_as_json(one) for one in _indexes(fitted)]),
+            "rights": json.dumps([asdict(one) for one in [*maker.rights(), *_rights_to_write(fitted)]]),
+            "indexes": json.dumps([asdict(one) for one in _indexes(fitted)]),
             "problems": problems,
         },
     )
@@ -168,13 +181,17 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
     return made
 
 
-def _as_json(index: Index) -> Mapping[str, str | None]:
-    return {
-        "name": index.name,
-        "table": index.table,
-        "definition": index.definition,
-        "why_not": index.why_not,
-    }
+def _rights_to_write(fitted: Fit) -> Iterator[Right]:
+    """Yield what the log's function and that of the assignment need, beside what the views read."""
+    log, task = fitted.map.log, fitted.sections["task"]
+    if log:
+        yield Right(table=log.table, column=None, command="INSERT")
+        for column in {**log.delivered, **log.undelivered}:
+            yield Right(table=log.table, column=column, command="UPDATE")
+        if log.key and (log.delivered or log.undelivered):
+            yield Right(table=log.table, column=log.key, command="SELECT")
+    for column in fitted.map.assignment:
+        yield Right(table=task.table, column=column, command="UPDATE", is_to_assign=True)
 
 
 class _Maker:
@@ -182,7 +199,8 @@ class _Maker:
 
     def __init__(self, connection: Connection, fitted: Fit) -> None:
         self.connection, self.fitted = connection, fitted
-        self.tables: set[str] = set()
+        self._columns: set[tuple[str, str]] = set()
+        self._tables: set[str] = set()
         version = int(connection.scalar(text("SHOW server_version_num")) or 0)
         self._options = " WITH (security_invoker = true)" if version >= _SECURITY_INVOKER else ""
 
@@ -208,10 +226,15 @@ class _Maker:
                 + f"\nFROM {section.table} AS {name}"
             )
         )
-        self.tables |= {
-            row["table_name"]
-            for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table)
-        }
+        for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table):
+            if row["column_name"]:
+                self._columns.add((row["table_name"], row["column_name"]))
+
+    def rights(self) -> list[Right]:
+        """Return what the views need to be read: columns, and of tables that only an expression reads, the whole."""
+        read = [Right(table=table, column=column, command="SELECT") for table, column in sorted(self._columns)]
+        others = sorted(self._tables - {table for table, _ in self._columns})
+        return [*read, *(Right(table=table, column=None, command="SELECT") for table in others)]
 
     def _meanings(self, column: str) -> Mapping[str, Sequence[str]]:
         return {"severity": self.fitted.map.severities, "role": self.fitted.map.roles}.get(column, {})
@@ -224,7 +247,7 @@ class _Maker:
         self.connection.execute(verbatim(probe))
         uses = rows(self.connection, "uses", view="orchestration.map_probe", table=section.table)
         self.connection.execute(text("DROP VIEW orchestration.map_probe"))
-        self.tables |= {row["table_name"] for row in uses}
+        self._tables |= {row["table_name"] for row in uses}
         needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
         function = f"orchestration.map_{name}_{column}"
         types = ", ".join(row["type_name"] for row in needed)

@@ -17,11 +17,6 @@ BEGIN
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO sequora', current_database());
 END $$;
 
--- The application's tables: read four, write into one.
-GRANT USAGE ON SCHEMA public TO sequora;
-GRANT SELECT ON public."EscalationTask", public."User", public."Episode", public."Patient" TO sequora;
-GRANT INSERT ON public."NotificationLog" TO sequora;
-
 -- Our own schema: everything in it that is there, and everything that later migrations by this same owner will make.
 GRANT USAGE ON SCHEMA orchestration TO sequora;
 GRANT ALL ON ALL TABLES IN SCHEMA orchestration TO sequora;
@@ -31,15 +26,48 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON TABLES TO sequora;
 ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON SEQUENCES TO sequora;
 ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON FUNCTIONS TO sequora;
 
--- Under row level security a role without a policy sees no row, and nobody would be texted. Where a table does not have
--- it switched on, its policy does nothing.
-DROP POLICY IF EXISTS sequora_reads ON public."EscalationTask";
-DROP POLICY IF EXISTS sequora_reads ON public."User";
-DROP POLICY IF EXISTS sequora_reads ON public."Episode";
-DROP POLICY IF EXISTS sequora_reads ON public."Patient";
-DROP POLICY IF EXISTS sequora_logs ON public."NotificationLog";
-CREATE POLICY sequora_reads ON public."EscalationTask" FOR SELECT TO sequora USING (true);
-CREATE POLICY sequora_reads ON public."User" FOR SELECT TO sequora USING (true);
-CREATE POLICY sequora_reads ON public."Episode" FOR SELECT TO sequora USING (true);
-CREATE POLICY sequora_reads ON public."Patient" FOR SELECT TO sequora USING (true);
-CREATE POLICY sequora_logs ON public."NotificationLog" FOR INSERT TO sequora WITH CHECK (true);
+-- The application's tables, as the map in force names them: what its views read, and the log that it writes into. Under
+-- row level security a role without a policy sees no row, and nobody would be texted; where a table does not have it
+-- switched on, its policy does nothing. A view of the application's has no policies: it hides what its owner lets it hide.
+--
+-- With SEQUORA_ASSIGN=on tasks are given to nurses: for that, say so before (the rest is as it is without):
+--
+--     SET sequora.assign = 'on';
+DO $$
+DECLARE
+    needed record;
+BEGIN
+    FOR needed IN
+        SELECT right_.command, c.relkind IN ('r', 'p', 'f') AS is_table,
+               quote_ident(c.relnamespace::regnamespace::text) AS schema_name, c.oid::regclass AS table_name,
+               CASE WHEN right_.command = 'UPDATE' OR c.oid = ANY (written.ids) AND right_.command = 'SELECT'
+                    THEN format('(%s)', string_agg(quote_ident(right_."column"), ', ')) ELSE '' END AS columns,
+               CASE right_.command WHEN 'SELECT' THEN 'sequora_reads' WHEN 'INSERT' THEN 'sequora_logs'
+                                   ELSE 'sequora_updates' END AS policy,
+               CASE right_.command WHEN 'INSERT' THEN 'WITH CHECK (true)' ELSE 'USING (true)' END AS condition
+        FROM orchestration.application_map m
+        CROSS JOIN jsonb_to_recordset(m.rights)
+            AS right_ ("table" text, "column" text, command text, is_to_assign boolean)
+        JOIN pg_class c ON c.oid = to_regclass(right_."table")
+        -- Of what is written into, no more is read than what finds a row again.
+        CROSS JOIN LATERAL (
+            SELECT ARRAY(
+                SELECT to_regclass(log."table")::oid
+                FROM jsonb_to_recordset(m.rights) AS log ("table" text, command text)
+                WHERE log.command = 'INSERT'
+            ) AS ids
+        ) AS written
+        WHERE NOT right_.is_to_assign OR coalesce(current_setting('sequora.assign', true), '') = 'on'
+        GROUP BY right_.command, c.oid, c.relkind, c.relnamespace, written.ids
+    LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO sequora', needed.schema_name);
+        EXECUTE format('GRANT %s %s ON %s TO sequora', needed.command, needed.columns, needed.table_name);
+        IF needed.is_table THEN
+            EXECUTE format('DROP POLICY IF EXISTS %s ON %s', needed.policy, needed.table_name);
+            EXECUTE format(
+                'CREATE POLICY %s ON %s FOR %s TO sequora %s', needed.policy, needed.table_name, needed.command,
+                needed.condition
+            );
+        END IF;
+    END LOOP;
+END $$;

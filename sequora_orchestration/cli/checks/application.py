@@ -1,7 +1,6 @@
 """The application's tables: whether the map fits them, the views are made, and the role may do what it must."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.application_map import ApplicationMap, map_of_file, packaged_maps, read_map
 from sequora_orchestration.application.catalog import Fit, fit, rows
-from sequora_orchestration.application.contract import VIEWS
-from sequora_orchestration.application.seam import InForce
+from sequora_orchestration.application.seam import InForce, Right
 from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.migrations.app_indexes import index_states
@@ -24,15 +22,6 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 ROLE_SQL = "as the owner of the tables, run sequora_orchestration/migrations/role.sql"
 MIGRATE = "run `sequora migrate`"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
-    """A right on a column of the application's; without a column, on any of the table's."""
-
-    table: str
-    column: str | None
-    right: str
 
 
 class ApplicationChecks:
@@ -143,38 +132,21 @@ class ApplicationChecks:
         return ok(f"takes a row of each text to {' and '.join(log.audiences)}") if log else ok("the map has none")
 
     @cached_property
-    def _needs(self) -> Sequence[Need]:
-        """Every right on the application's tables that the views, the log and the assignment need."""
-        found, made = self._fit, self._in_force
+    def _rights(self) -> Sequence[Right]:
+        """What the role needs, as it was recorded when the views were made; before that, what any map needs."""
+        made = self._in_force
         if made is None:
-            return [Need(table=table, column=None, right="SELECT") for table in _tables(found.map)]
-        with self._engine.connect() as connection:
-            read = [
-                Need(table=row["table_name"], column=row["column_name"], right="SELECT")
-                for view in VIEWS.values()
-                for row in rows(connection, "uses", view=f"orchestration.{view.name}", table=None)
-                if row["column_name"] and not row["table_name"].startswith("orchestration.")
-            ]
-        named = {need.table for need in read}
-        read += [Need(table=table, column=None, right="SELECT") for table in made.tables if table not in named]
-        log = found.map.log
-        if log is None:
-            return read
-        updated = [*log.delivered, *log.undelivered]
-        written = [Need(table=log.table, column=column, right="INSERT") for column in log.row]
-        written += [Need(table=log.table, column=column, right="UPDATE") for column in updated]
-        if updated:
-            written += [Need(table=log.table, column=log.key, right="SELECT")]
-        return [*read, *written]
+            return [Right(table=table, column=None, command="SELECT") for table in _tables(self._fit.map)]
+        return [one for one in made.rights if not one.is_to_assign]
 
     def rights(self) -> Finding:
         """Look whether the role may read and write what it must."""
-        needs = self._needs
+        rights = self._rights
         missing = self._rows(
             "missing_rights",
-            tables=[one.table for one in needs],
-            columns=[one.column for one in needs],
-            privileges=[one.right for one in needs],
+            tables=[one.table for one in rights],
+            columns=[one.column for one in rights],
+            privileges=[one.command for one in rights],
         )
         if missing:
             return fail(
@@ -184,8 +156,10 @@ class ApplicationChecks:
 
     def row_security(self) -> Finding:
         """Look whether policies hide rows from the role."""
-        needs = sorted({(one.table, one.right) for one in self._needs})
-        found = self._rows("row_security", tables=[table for table, _ in needs], commands=[right for _, right in needs])
+        needs = sorted({(one.table, one.command) for one in self._rights})
+        found = self._rows(
+            "row_security", tables=[table for table, _ in needs], commands=[command for _, command in needs]
+        )
         if hidden := [row["table_name"] for row in found if not row["policies"]]:
             return fail(
                 f"row level security lets the role of SUPABASE_DB_URL see and write nothing in {_quoted(hidden)}: no "

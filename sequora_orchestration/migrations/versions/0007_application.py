@@ -16,7 +16,7 @@ def upgrade() -> None:
             source   text NOT NULL,
             digest   text NOT NULL,
             since    timestamptz NOT NULL DEFAULT orchestration.clock(),
-            tables   text[] NOT NULL,
+            rights   jsonb NOT NULL,
             indexes  jsonb NOT NULL,
             problems text[] NOT NULL
         );
@@ -25,7 +25,8 @@ def upgrade() -> None:
         COMMENT ON COLUMN orchestration.application_map.source IS 'the map''s TOML';
         COMMENT ON COLUMN orchestration.application_map.digest IS
             'of the map, the catalog and the code: where it differs, `sequora migrate` makes the views anew';
-        COMMENT ON COLUMN orchestration.application_map.tables IS 'what the running system reads';
+        COMMENT ON COLUMN orchestration.application_map.rights IS
+            'what the role of the running system must be allowed to do with the application''s tables';
         COMMENT ON COLUMN orchestration.application_map.problems IS 'why the application''s log would refuse a row';
 
         CREATE FUNCTION orchestration.time_of(typed text) RETURNS timestamptz LANGUAGE plpgsql STABLE
