@@ -5,19 +5,21 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.resources.database import NamedStatements
 
-FILL = NamedStatements(Path(__file__).with_name("fill.sql"))
+LEDGER = NamedStatements(Path(__file__).with_name("fill.sql"))
 
 
-def fill(connection: Connection, sizes: Mapping[str, int]) -> Iterator[str]:
-    """Fill the tables, and yield what comes next; no trigger of ours runs meanwhile.
+def fill(connection: Connection, sizes: Mapping[str, int], application: Application = DEFAULT) -> Iterator[str]:
+    """Fill the tables of an application and ours, and yield what comes next; no trigger runs meanwhile.
 
     The sizes are the numbers of `tasks`, how many of them are `open`, `episodes`, and `messages` in the ledger.
     """
     connection = connection.execution_options(isolation_level="AUTOCOMMIT")
     connection.execute(text("SET session_replication_role = replica"))
-    for name, sql in FILL.all.items():
+    tables = NamedStatements(Path(__file__).with_name(f"{application}.sql"))
+    for name, sql in {**tables.all, **LEDGER.all}.items():
         yield name.replace("_", " ")
         connection.execute(sql, {size: sizes[size] for size in sql.compile().params})
     connection.execute(text("SET session_replication_role = origin"))

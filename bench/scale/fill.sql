@@ -1,52 +1,9 @@
--- A care database that has been in use for two years, and our ledger of it. Each statement is given :tasks, :open,
--- :episodes or :messages, and is run once, one after the other, on tables that are empty.
-
--- name: people
-INSERT INTO "User" (first_name, last_name, primary_phone, role, active)
-SELECT 'Nora', 'Reyes ' || number, '+1202555' || lpad(number::text, 4, '0'),
-       CASE WHEN number % 20 = 0 THEN 'SUPERVISOR' ELSE 'NURSE' END, true
-FROM generate_series(1, 400) AS number;
+-- Our ledger of a care database that has been in use for two years. Each statement is given :messages or nothing, and is
+-- run once, one after the other, on tables that are empty.
 
 -- name: long_ago
 -- Live since before the first row.
 UPDATE orchestration.go_live SET go_live_at = now() - interval '3 years', workflows_live_at = now() - interval '3 years';
-
--- name: episodes
-INSERT INTO "Episode" (patient_id, condition_code, risk_level, discharge_at, created_at)
-SELECT gen_random_uuid(), 'CHF', 'HIGH', at, at
-FROM (
-    SELECT now() - interval '2 years' * (1 - number::float / :episodes) AS at
-    FROM generate_series(1, CAST(:episodes AS int)) AS number
-) AS each;
-
--- name: tasks
--- The oldest first. Every eighth of the newest is open, all others are closed.
-WITH nurse AS MATERIALIZED (SELECT array_agg(id) AS ids FROM "User" WHERE role = 'NURSE'),
-episode AS MATERIALIZED (
-    SELECT array_agg(id) AS ids FROM (SELECT id FROM "Episode" ORDER BY created_at DESC LIMIT 1000) AS newest
-)
-INSERT INTO "EscalationTask"
-    (episode_id, severity, priority, reason_codes, status, sla_due_at, assigned_to_user_id, picked_up_at, resolved_at,
-     created_at, updated_at)
-SELECT episode.ids[1 + number % 1000],
-       (ARRAY['CRITICAL', 'HIGH', 'HIGH', 'MODERATE', 'MODERATE', 'LOW'])[1 + number % 6], 'HIGH',
-       ARRAY['CHEST_PAIN', 'DYSPNEA'],
-       CASE WHEN is_open THEN CASE WHEN number % 4 = 0 THEN 'IN_PROGRESS' ELSE 'OPEN' END
-            WHEN number % 20 = 0 THEN 'CANCELLED' ELSE 'RESOLVED' END,
-       CASE WHEN number % 3 = 0 THEN at + interval '4 hours' ELSE at + interval '60 days' END,
-       CASE WHEN number % 25 <> 0 THEN nurse.ids[1 + number % cardinality(nurse.ids)] END,
-       CASE WHEN number % 4 = 0 THEN at + interval '1 hour' END,
-       CASE WHEN NOT is_open THEN at + interval '3 hours' END,
-       at, at
-FROM (
-    SELECT is_open, CASE WHEN is_open THEN place / 8 ELSE place END AS number,
-           now() - interval '2 hours' - interval '2 years' * (1 - place::float / :tasks) AS at
-    FROM (
-        SELECT place, place > :tasks - 8 * :open AND place % 8 = 0 AS is_open
-        FROM generate_series(1, CAST(:tasks AS int)) AS place
-    ) AS each
-) AS each
-CROSS JOIN nurse CROSS JOIN episode;
 
 -- name: told_of_tasks
 -- Each task's nurse has been told; one in fifty texts has failed, one in fifty was not delivered, and so on.
@@ -55,7 +12,7 @@ INSERT INTO orchestration.notification
      claimed_at, claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, created_at,
      over_at)
 SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text), 'task-created', t.id::text,
-       t.episode_id::text, t.assigned_to_user_id::text, t.severity, orchestration.urgency(t.severity), t.created_at,
+       t.episode_id::text, t.assigned_to_user_id::text, t.severity::text, orchestration.urgency(t.severity::text), t.created_at,
        t.state, CASE WHEN t.state IN ('FAILED', 'CANCELLED', 'UNDELIVERED') THEN 'what a person reads of it' END,
        gen_random_uuid(), t.created_at, 0, t.created_at + interval '30 seconds', gen_random_uuid()::text, 1,
        t.created_at, t.sid, CASE WHEN t.sid IS NOT NULL THEN t.created_at END,
@@ -105,7 +62,7 @@ SELECT orchestration.unreached_key(f.task_id, f.recipient_id) || ':' || supervis
        f.created_at, 0, f.created_at, gen_random_uuid()::text, 1, f.created_at,
        'SM' || replace(gen_random_uuid()::text, '-', ''), f.created_at, f.created_at, f.id, f.created_at
 FROM orchestration.notification f
-CROSS JOIN (SELECT min(id::text) AS id FROM "User" WHERE role = 'SUPERVISOR') AS supervisor
+CROSS JOIN (SELECT min(id::text) AS id FROM "User" WHERE role IN ('SUPERVISOR', 'ADMIN')) AS supervisor
 WHERE f.kind = 'task-created' AND f.state IN ('FAILED', 'UNDELIVERED')
 ORDER BY f.created_at;
 
@@ -115,8 +72,8 @@ INSERT INTO orchestration.notification
     (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id, claimed_at,
      claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, sla_due_at, created_at)
 SELECT orchestration.sla_key(kind.name, t.id::text, t.sla_due_at) || kind.suffix, kind.name, t.id::text,
-       t.episode_id::text, coalesce(kind.recipient, t.assigned_to_user_id::text), t.severity,
-       orchestration.urgency(t.severity), t.sla_due_at,
+       t.episode_id::text, coalesce(kind.recipient, t.assigned_to_user_id::text), t.severity::text,
+       orchestration.urgency(t.severity::text), t.sla_due_at,
        CASE WHEN t.assigned_to_user_id IS NULL THEN 'SENT' ELSE 'DELIVERED' END, gen_random_uuid(), t.sla_due_at, 0,
        t.sla_due_at, gen_random_uuid()::text, 1, t.sla_due_at, 'SM' || replace(gen_random_uuid()::text, '-', ''),
        t.sla_due_at, t.sla_due_at, t.sla_due_at, t.sla_due_at
@@ -127,7 +84,7 @@ FROM (
     LIMIT greatest((:messages - (SELECT count(*) FROM orchestration.notification)) / 3, 0)
 ) AS t
 CROSS JOIN LATERAL (
-    SELECT min(id::text) AS supervisor FROM "User" WHERE role = 'SUPERVISOR'
+    SELECT min(id::text) AS supervisor FROM "User" WHERE role IN ('SUPERVISOR', 'ADMIN')
 ) AS people
 CROSS JOIN LATERAL (
     VALUES ('sla-warning', '', NULL), ('sla-breach', '', NULL), ('sla-escalation', ':' || supervisor, supervisor)

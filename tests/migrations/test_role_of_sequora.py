@@ -19,20 +19,18 @@ def system(sequora_care: SequoraCare, sequora_care_url: str) -> Care:
 
 def granted(system: Care) -> set[tuple[str, str]]:
     """Return the rights on whole tables, and on columns (`table.column`) where there is none on the whole."""
-    tables = system.rows(
-        """SELECT c.relname AS name, p AS privilege FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
-           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND has_table_privilege(:role, c.oid, p)""",
+    rows = system.rows(
+        """SELECT c.relname || coalesce('.' || a.attname, '') AS name, p AS privilege
+           FROM pg_class c
+           CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p
+           LEFT JOIN pg_attribute a
+               ON a.attrelid = c.oid AND a.attnum > 0 AND p <> 'DELETE' AND NOT has_table_privilege(:role, c.oid, p)
+           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+             AND CASE WHEN a.attnum IS NULL THEN has_table_privilege(:role, c.oid, p)
+                      ELSE has_column_privilege(:role, c.oid, a.attnum, p) END""",
         role=ROLE,
     )
-    columns = system.rows(
-        """SELECT c.relname || '.' || a.attname AS name, p AS privilege
-           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0,
-                unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p
-           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT has_table_privilege(:role, c.oid, p)
-             AND has_column_privilege(:role, c.oid, a.attnum, p)""",
-        role=ROLE,
-    )
-    return {(row["name"], row["privilege"]) for row in [*tables, *columns]}
+    return {(row["name"], row["privilege"]) for row in rows}
 
 
 def test_the_role_reads_what_the_views_read_and_brings_the_log_up_to_date(system: Care) -> None:

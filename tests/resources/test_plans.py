@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from bench.scale.database import fill
 from bench.scale.plans import DEAR, reads_whole
 from bench.scale.statements import STATUS, Statement, statements
+from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
@@ -31,11 +32,11 @@ TABLES = text("""
 
 
 @contextmanager
-def database(postgres: EmbeddedPostgres, name: str) -> Iterator[Engine]:
-    """A database with the application's tables and our schema for as long as the block runs."""
+def database(postgres: EmbeddedPostgres, name: str, application: Application) -> Iterator[Engine]:
+    """A database with an application's tables and our schema for as long as the block runs."""
     postgres.create_database(name)
     url = postgres_url(postgres.url(name))
-    make_care_tables(url, with_sample_people=False)
+    make_care_tables(url, application=application, with_sample_people=False)
     engine = create_engine(url)
     migrate(engine)
     yield engine
@@ -43,26 +44,32 @@ def database(postgres: EmbeddedPostgres, name: str) -> Iterator[Engine]:
     postgres.drop_database(name)
 
 
+@pytest.fixture(scope="module", params=list(Application))
+def application(request: pytest.FixtureRequest) -> Application:
+    """Whose tables are read, by its map."""
+    return Application(request.param)
+
+
 @pytest.fixture(scope="module")
-def grown(postgres: EmbeddedPostgres) -> Iterator[Engine]:
+def grown(postgres: EmbeddedPostgres, application: Application) -> Iterator[Engine]:
     """A database that has been in use for long, with the helpful indexes."""
-    with database(postgres, "grown") as engine:
+    with database(postgres, "grown", application) as engine:
         with engine.connect() as connection:
-            assert list(fill(connection, SIZES))
+            assert list(fill(connection, SIZES, application))
         make_app_indexes(engine)
         yield engine
 
 
 @pytest.fixture(params=["empty", "without statistics"])
-def young(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Iterator[Engine]:
+def young(request: pytest.FixtureRequest, postgres: EmbeddedPostgres, application: Application) -> Iterator[Engine]:
     """A database that nobody has looked through yet: the planner knows nothing of its tables but their size."""
-    with database(postgres, "young") as engine:
+    with database(postgres, "young", application) as engine:
         with engine.connect() as connection:
             for table in connection.scalars(TABLES).all():
                 connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
             connection.commit()
             if request.param == "without statistics":
-                for step in fill(connection, FIRST_SIZES):
+                for step in fill(connection, FIRST_SIZES, application):
                     if step == "statistics":
                         break
         yield engine
