@@ -2,13 +2,14 @@
 
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, what is
 set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks;
-null where one does), `workers` (null where not known) and `sizes`; ages and latencies are in seconds.
+null where one does), `workers` (null where not known), `unknown_words` (of open tasks, which the map has no meaning
+for) and `sizes`; ages and latencies are in seconds.
 """
 
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
+from sequora_orchestration.resources.care_database import UnknownWord, open_care_database
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
@@ -60,6 +62,7 @@ class Status:
     """Why nothing is known of ticks and scan, where that is so."""
 
     workers: Workers | None
+    unknown_words: list[UnknownWord]
     sizes: dict[str, TableSize]
 
 
@@ -80,6 +83,7 @@ def read_status() -> Status:
         standstill=why_none,
         why_not_known=why_not,
         workers=workers(url, seconds=PATIENCE),
+        unknown_words=open_care_database().unknown_words(),
         sizes=sizes(),
     )
 
@@ -100,6 +104,7 @@ def as_text(status: Status) -> str:
         [
             *([f"NOBODY IS TEXTED  {status.standstill.sentence}"] if status.standstill else []),
             *_messages(status.figures),
+            *_words(status.unknown_words),
             f"Workers           {_workers(status.workers)}",
             f"SLA scan          {_scan(status)}",
             *_sensors(status),
@@ -172,6 +177,12 @@ def _messages(figures: Figures) -> Iterator[str]:
         yield "To be looked at, newest first (`sequora timeline ID` tells the whole story)"
         for one in figures.set_aside:
             yield f"  {_waiting(one)}"
+
+
+def _words(unknown: Sequence[UnknownWord]) -> Iterator[str]:
+    for one in unknown:
+        meant = "open" if one.column_name == "status" else "HIGH"
+        yield f"Not in the map    the {one.column_name} {one.word!r} of {one.tasks} open tasks, taken for {meant}"
 
 
 def _workers(found: Workers | None) -> str:

@@ -41,3 +41,15 @@ def test_the_ledger_is_shown_though_dagsters_database_is_away(
     assert "nothing waits" in done.stdout
     assert "Dagster's database cannot be reached" in done.stdout
     assert "secret" not in done.output
+
+
+@pytest.mark.usefixtures("environment")
+def test_words_that_the_map_has_no_meaning_for_are_shown(care: Care) -> None:
+    """Each with how many open tasks have it, and what it is taken for until somebody says."""
+    care.a_task(None, status="TRIAGED", severity="P1")
+    care.a_task(None, status="TRIAGED")
+    care.a_task(None, status="RESOLVED", severity="P9")
+    done = CliRunner().invoke(sequora, ["status"])
+    assert "the status 'TRIAGED' of 2 open tasks, taken for open" in done.stdout
+    assert "the severity 'P1' of 1 open tasks, taken for HIGH" in done.stdout
+    assert "P9" not in done.stdout
