@@ -367,7 +367,7 @@ trial AS (
 begun AS (
     UPDATE orchestration.notification n
     SET state = 'SENDING', attempts = attempts + 1, attempted_at = orchestration.clock(), run_id = :run_id,
-        reason = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
+        reason = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease), over_at = NULL,
         fingerprints = array_append(array_remove(fingerprints, :fingerprint), :fingerprint)
     FROM ours, orchestration.provider p
     WHERE n.id = ours.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.state = 'QUEUED'

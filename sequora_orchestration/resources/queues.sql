@@ -120,24 +120,34 @@ orchestration.notification n
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
 -- part: told_last
--- The last telling of a task, which is about whoever had it then; NULL if there has been none. What was called off tells
--- nobody, unless a person called it off.
+-- Who was told of a task last, and when; NULL if nobody was. What was called off tells nobody, unless a person called it
+-- off; nor does what is only about to go out, unless it is to the assignee: then it goes before all others.
 LEFT JOIN LATERAL (
-    SELECT n.business_key, n.recipient_id, n.created_at, n.over_at
+    SELECT n.business_key, n.recipient_id, n.over_at, coalesce(n.attempted_at, n.claimed_at, n.created_at) AS at,
+           n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD') AS is_under_way
     FROM orchestration.notification n
     WHERE n.task_id = t.id AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
-    ORDER BY n.created_at DESC
+      AND (n.state NOT IN ('QUEUED', 'SCHEDULED') OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id)
+    ORDER BY n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
+                 AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id DESC,
+             coalesce(n.attempted_at, n.claimed_at, n.created_at) DESC
     LIMIT 1
     OFFSET 0
 ) AS told ON true
 
 -- part: is_told
--- Whether the last telling was to the assignee, of a task that has not been closed since.
-(
-          told.created_at IS NOT NULL
-          AND told.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
-          AND (told.over_at > told.created_at) IS NOT TRUE
-          AND (t.resolved_at > told.created_at AND t.resolved_at <= orchestration.clock()) IS NOT TRUE
+-- Whether that was the assignee, and the task has not been closed since.
+coalesce(
+          told.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+          AND (
+              told.is_under_way
+              OR (
+                  (told.over_at > told.at) IS NOT TRUE
+                  AND (t.resolved_at > told.at AND t.resolved_at <= orchestration.clock()) IS NOT TRUE
+              )
+          )
+          AND told.at IS NOT NULL,
+          false
       )
 
 -- part: tellings

@@ -300,3 +300,42 @@ def test_a_nurse_is_told_three_times_an_hour_of_a_task_that_goes_to_and_fro(
     care.it_is(NOW + HOUR + MINUTE)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
+
+
+def test_a_task_that_goes_to_and_fro_before_anybody_was_told_is_told_once(
+    care: SequoraCare, runs: Runs, phones: Phones
+) -> None:
+    """Messages wait for a worker meanwhile; whichever of them is sent first, she has one text."""
+    first, second = care.a_nurse(), care.a_nurse(OTHER_PHONE)
+    task = care.a_task(first, created_at=NOW)
+    claims = []
+    for number, nurse in enumerate((first, second, first, second, first)):
+        care.it_is(NOW + number * SECOND)
+        care.change_task(task, assigned_to_user_id=nurse)
+        claims += runs.ledger.claim(NEW_TASKS)
+    assert len(claims) == 2
+    for claim in claims:
+        assert runs.run(NEW_TASKS, claim).success
+        assert runs.tick(NEW_TASKS) == []
+    phones(NURSE_PHONE).received_text()
+    assert sorted(care.states(task)) == ["CANCELLED", "SENT"]
+
+
+def test_a_task_that_is_closed_and_opened_while_its_text_waits_is_told_once(
+    care: SequoraCare, runs: Runs, phones: Phones, ledger: Ledger
+) -> None:
+    """And once more after it has been closed again."""
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    (claim,) = ledger.claim(NEW_TASKS)
+    for texted in range(2):
+        care.it_is(NOW + (2 * texted + 1) * MINUTE / 6)
+        care.change_task(task, status="RESOLVED")
+        ledger.note_what_is_over()
+        care.change_task(task, status="OPEN")
+        if not texted:
+            assert ledger.claim(NEW_TASKS) == []
+            care.it_is(NOW + MINUTE / 3)
+            assert runs.run(NEW_TASKS, claim).success
+        runs.tick(NEW_TASKS)
+        phones(NURSE_PHONE).received_text()
+    assert runs.tick(NEW_TASKS) == []
