@@ -110,9 +110,8 @@ def _since_assigned(case: TaskCase) -> list[Story]:
         if resolved_at and (one.attempted_at or one.created_at) < resolved_at <= now:
             continue
         if one.kind == TASK_CREATED.name and (one.state is not State.CANCELLED or one.ended_by):
-            is_over = one.over_at is not None and one.over_at > (one.attempted_at or one.created_at)
             is_of_another = one.recipient_id != nurse and one.state not in {State.SCHEDULED, State.QUEUED}
-            if is_of_another or is_over:
+            if is_of_another or one.over_at:
                 since.clear()
                 continue
         since.append(one)

@@ -119,35 +119,20 @@ orchestration.notification n
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
--- part: told_last
--- Who was told of a task last, and when; NULL if nobody was. What was called off tells nobody, unless a person called it
--- off; nor does what is only about to go out, unless it is to the assignee: then it goes before all others.
-LEFT JOIN LATERAL (
-    SELECT n.business_key, n.recipient_id, n.over_at, coalesce(n.attempted_at, n.claimed_at, n.created_at) AS at,
-           n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD') AS is_under_way
-    FROM orchestration.notification n
-    WHERE n.task_id = t.id AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
-      AND (n.state NOT IN ('QUEUED', 'SCHEDULED') OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id)
-    ORDER BY n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
-                 AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id DESC,
-             coalesce(n.attempted_at, n.claimed_at, n.created_at) DESC
-    LIMIT 1
-    OFFSET 0
-) AS told ON true
-
 -- part: is_told
--- Whether that was the assignee, and the task has not been closed since.
-coalesce(
-          told.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
-          AND (
-              told.is_under_way
-              OR (
-                  (told.over_at > told.at) IS NOT TRUE
-                  AND (t.resolved_at > told.at AND t.resolved_at <= orchestration.clock()) IS NOT TRUE
-              )
-          )
-          AND told.at IS NOT NULL,
-          false
+-- Whether the assignee is or is about to be told of the task, and nobody else since, and it has not been closed since
+-- (over_at, in the words of the index notification_not_over). A task that was opened again may say when it was closed.
+EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+            AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+            AND (
+                n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
+                OR (
+                    t.resolved_at > coalesce(n.attempted_at, n.created_at) AND t.resolved_at <= orchestration.clock()
+                ) IS NOT TRUE
+            )
+          OFFSET 0
       )
 
 -- part: tellings
@@ -172,7 +157,6 @@ SELECT {next_key} AS business_key,
            AS owed_since,
        {no_more}
 FROM orchestration.care_task t
-{told_last}
 WHERE NOT t.is_closed
   AND {created_since_live}
   AND (
@@ -319,8 +303,7 @@ WHERE false
 -- name: named_tasks
 -- These tasks, whatever their state: whether a text is wanted is asked before it is sent. Only a warning has its time:
 -- given early, it would be missing when it is due.
-SELECT CASE WHEN :kind = 'task-created' AND {is_told} THEN told.business_key
-            WHEN :kind = 'task-created' THEN {next_key}
+SELECT CASE WHEN :kind = 'task-created' THEN coalesce(told.business_key, {next_key})
             ELSE orchestration.sla_key(:kind, t.id, orchestration.plausible_time(t.sla_due_at))
        END AS business_key,
        {task},
@@ -330,7 +313,14 @@ SELECT CASE WHEN :kind = 'task-created' AND {is_told} THEN told.business_key
        NULL::timestamptz AS due_at,
        NULL::uuid AS because_of
 FROM orchestration.care_task t
-{told_last}
+-- By name she is told again of what failed, by a message of the same key.
+LEFT JOIN LATERAL (
+    SELECT n.business_key FROM orchestration.notification n
+    WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+      AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+    ORDER BY n.created_at DESC
+    LIMIT 1
+) AS told ON true
 WHERE t.key = ANY (:ids)
   AND (
       :kind <> 'sla-warning'

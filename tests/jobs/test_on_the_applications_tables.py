@@ -223,8 +223,6 @@ def test_a_task_that_was_nobodys_for_too_long_is_no_longer_to_be_looked_at_when_
     care.change_task(task, assigned_to_user_id=care.a_nurse())
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
-    care.it_is(NOW + SECOND)
-    ledger.note_what_is_over()
     assert ledger.figures().set_aside == []
 
 
