@@ -119,11 +119,12 @@ orchestration.notification n
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
--- part: is_told
--- Whether the assignee is or is about to be told of the task, and nobody else since, and it has not been closed since
--- (over_at, in the words of the index notification_not_over). A task that was opened again may say when it was closed.
-EXISTS (
-          SELECT FROM orchestration.notification n
+-- part: times_told
+-- How often the assignee is or is about to be told of the task, with nobody told and the task not closed since (over_at,
+-- in the words of the index notification_not_over). A task that was opened again may say when it was closed.
+-- Counted, for of a count that is compared with 0 the planner expects few rows, and of EXISTS half of them.
+(
+          SELECT count(*) FROM orchestration.notification n
           WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
             AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
             AND (
@@ -132,7 +133,6 @@ EXISTS (
                     t.resolved_at > coalesce(n.attempted_at, n.created_at) AND t.resolved_at <= orchestration.clock()
                 ) IS NOT TRUE
             )
-          OFFSET 0
       )
 
 -- part: tellings
@@ -156,15 +156,19 @@ SELECT {next_key} AS business_key,
        coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock())
            AS owed_since,
        {no_more}
-FROM orchestration.care_task t
-WHERE NOT t.is_closed
-  AND {created_since_live}
-  AND (
-      CAST(:created_within AS float) IS NULL
-      OR t.created_at >= orchestration.clock() - make_interval(secs => CAST(:created_within AS float))
-  )
-  AND NOT {is_told}
-  AND ({tellings} AND n.created_at > orchestration.clock() - interval '1 hour') < 3
+FROM (
+    SELECT t.id, t.episode_id, t.severity, t.assigned_to_user_id, t.created_at, t.updated_at
+    FROM orchestration.care_task t
+    WHERE NOT t.is_closed
+      AND {created_since_live}
+      AND (
+          CAST(:created_within AS float) IS NULL
+          OR t.created_at >= orchestration.clock() - make_interval(secs => CAST(:created_within AS float))
+      )
+      AND {times_told} = 0
+    OFFSET 0  -- only of those that are left is it counted how often they were told
+) AS t
+WHERE ({tellings} AND n.created_at > orchestration.clock() - interval '1 hour') < 3
 ORDER BY urgency, owed_since
 LIMIT :most
 
@@ -242,7 +246,7 @@ LIMIT :most
 -- its way or sent? Usually the breach's own run has scheduled it; this is for those whose run died first, and for
 -- escalations that reached nobody.
 WITH breached AS MATERIALIZED (
-    SELECT *
+    SELECT t.id, t.episode_id, t.severity, t.sla_due_at
     FROM orchestration.care_task t
     WHERE NOT t.is_closed
       AND t.sla_due_at <= orchestration.clock()
