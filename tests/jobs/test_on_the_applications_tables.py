@@ -10,7 +10,7 @@ from runs import Runs
 from sequora_care import SequoraCare
 
 from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
-from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.ledger import Claim, Ledger
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -306,7 +306,7 @@ def test_a_task_that_goes_to_and_fro_before_anybody_was_told_is_told_once(
     """Messages wait for a worker meanwhile; whichever of them is sent first, she has one text."""
     first, second = care.a_nurse(), care.a_nurse(OTHER_PHONE)
     task = care.a_task(first, created_at=NOW)
-    claims = []
+    claims = list[Claim]()
     for number, nurse in enumerate((first, second, first, second, first)):
         care.it_is(NOW + number * SECOND)
         care.change_task(task, assigned_to_user_id=nurse)
