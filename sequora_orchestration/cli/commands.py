@@ -32,7 +32,14 @@ _APPLICATION = click.option(
 )
 
 # Told by name: their modules are heavy, and absent where the extra `local` is not installed.
-_TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError", "UnknownIdError", "MapError"}
+_TOLD_BY_NAME = {
+    "SystemBusyError",
+    "DemoFailedError",
+    "OrderRefusedError",
+    "UnknownIdError",
+    "MapError",
+    "FileIsThereError",
+}
 
 
 @sequora.command()
@@ -92,6 +99,28 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
         for path in furnish(Path(home)):
             click.echo(f"wrote {path}")
     sys.exit(0 if is_well else 1)
+
+
+@sequora.command(name="map")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file to write it into, in place of printing it; one that is there already is left as it is.",
+)
+def propose_map(output: Path | None) -> None:
+    """Propose a map: where in the tables of SUPABASE_DB_URL stands what the system needs.
+
+    A map is a TOML file that tells `sequora migrate` what the application calls its tasks, staff, stays, patients,
+    shifts and log, and what its words mean. This one is made of the names and types that the database has, with a
+    comment behind each line; what is a guess says so, and what could not be placed stands there as a comment that asks.
+    Read it, complete it, and name it by SEQUORA_APPLICATION_MAP. If a map that comes along fits, that one is shown.
+
+    It changes nothing, and needs no schema of ours. No row's values are shown but the words of statuses, severities and
+    roles. Ends with 1 where something that must be there is missing; what is, stands at the top of the map.
+    """
+    from sequora_orchestration.cli import proposal
+
+    sys.exit(0 if proposal.propose(output) else 1)
 
 
 @sequora.command()
