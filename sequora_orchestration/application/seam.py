@@ -89,7 +89,7 @@ def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | Non
     candidates = [map_of_file(file)] if file else packaged_maps()
     if before and before.source in {one.source for one in candidates} and is_up_to_date(connection, before):
         return None
-    return _make(connection, _fitting(connection, candidates))
+    return _make(connection, _fitting(connection, candidates, before))
 
 
 def in_force(connection: Connection) -> InForce | None:
@@ -122,12 +122,14 @@ def drop_views(connection: Connection) -> None:
         connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
 
 
-def _fitting(connection: Connection, candidates: Sequence[ApplicationMap]) -> Fit:
+def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], before: InForce | None) -> Fit:
     fits = [fit(connection, one) for one in candidates]
     if found := next((one for one in fits if not one.problems), None):
         return found
     closest = min(fits, key=lambda one: len(one.problems))
     advice = [] if len(fits) == 1 else ["no other map fits either: `sequora map` proposes one for this database"]
+    if before and before.name not in {one.name for one in candidates}:
+        advice = [f"the map {before.name} is in force: SEQUORA_APPLICATION_MAP is to name it, or the one after it"]
     raise MapError(closest.map.name, [*closest.problems, *advice])
 
 

@@ -70,6 +70,17 @@ def test_a_schema_that_is_not_there_is_a_sentence(care: Care, monkeypatch: pytes
         migrate(care.engine)
 
 
+def test_a_setting_that_was_forgotten_is_told_of(care: Care, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where a map of a file is in force, and no other one fits."""
+    file = tmp_path / "map.toml"
+    file.write_text(BRIEF.replace("EscalationTask", "Task"), encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
+    care.alter('ALTER TABLE "EscalationTask" RENAME TO "Task"')
+    monkeypatch.delenv("SEQUORA_APPLICATION_MAP")
+    with pytest.raises(MapError, match=re.escape(f"the map {file} is in force: SEQUORA_APPLICATION_MAP is to name it")):
+        migrate(care.engine)
+
+
 def test_a_column_may_be_written_in_any_case(care: Care, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As in SQL, where no quotes are: rows are found by it all the same."""
     (tmp_path / "map.toml").write_text(BRIEF.replace('"task.id"', '"task.ID"'), encoding="utf-8")
