@@ -1,4 +1,4 @@
-"""What a database's catalog says of its tables, as far as a proposal of a map goes by it. There is no row in it."""
+"""A database's tables as its catalog describes them, as far as a proposal of a map goes by that; no rows."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 TEXT, TIME, NUMBER, FLAG, ENUM, ARRAY, OTHER = "S", "D", "N", "B", "E", "A", "U"
 """Categories of types, as `pg_type.typcategory`; OTHER are uuid and JSON, among others."""
 
-# What a CHECK of one column compares it with: `role = ANY (ARRAY['NURSE'::text, …])`, or with one word alone.
+# The words that a CHECK of one column compares it with: `role = ANY (ARRAY['NURSE'::text, …])`, or with one word alone.
 _COMPARISON = re.compile(r"(?<![<>!])= (?:ANY \()?.*")
 _LITERAL = re.compile(r"'((?:[^']|'')*)'::(?:text|character varying|bpchar)")
 
@@ -22,7 +22,7 @@ class DescribedColumn:
 
     type_name: str
     base_name: str
-    """The type, without its length; of a domain, what it is made of."""
+    """The type, without its length; of a domain, the one under it."""
 
     category: str
     must_be_given: bool = False
@@ -38,7 +38,7 @@ class DescribedColumn:
     """The id of the table that a foreign key of this column alone refers to."""
 
     words: Sequence[str] = ()
-    """All that can stand in it: an enum's labels, or what a CHECK allows."""
+    """All that can stand in it: an enum's labels, or those that a CHECK allows."""
 
     @property
     def is_time(self) -> bool:
@@ -80,10 +80,10 @@ class DescribedTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What some thousand rows at most say of a column."""
+    """A look at some thousand rows of a column, at most."""
 
     words: Sequence[str] | None = None
-    """What stands in it; None if it does not look like words, or cannot be read."""
+    """The words in it; None if these are no words, or cannot be read."""
 
     unit: str | None = None
     """Of a number that is a time: `s`, `ms` or `us`; None if there is no row."""

@@ -1,6 +1,6 @@
-"""What the words of an application's columns mean, where they can mean nothing else.
+"""The meanings of an application's words, where they can have no other.
 
-Pure. What is not obvious is left for a person to say: a wrong meaning keeps somebody from being told.
+Pure. All others are left for a person to say: a wrong meaning keeps somebody from being told.
 """
 
 import re
@@ -21,7 +21,7 @@ class Meanings:
 
 
 def meanings(column: str, words: Sequence[str]) -> Meanings:
-    """Return what the words of a status, a severity or a role mean."""
+    """Return the meanings of the words of a status, a severity or a role."""
     match column:
         case "status":
             return _by_names(words, STATUSES, synonyms.STATUSES)

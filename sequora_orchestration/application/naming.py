@@ -1,4 +1,4 @@
-"""Names of an application's tables and columns, freed from what conventions add to them."""
+"""Names of an application's tables and columns, freed from the additions of conventions."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ _AFTER = {
 
 
 def name_of_table(name: str) -> str:
-    """Return a table's name in the singular, without what conventions put before it: `tbl_care_tasks` is `caretask`."""
+    """Return a table's name in the singular and without a prefix: `tbl_care_tasks` is `caretask`."""
     return singular(plain(_PREFIXES_OF_TABLES.sub("", name)))
 
 
@@ -40,7 +40,7 @@ def singular(word: str) -> str:
 
 
 def variants(column: str, table: str, form: Form) -> set[str]:
-    """Return what a column may be called without its table's name, and without what its type is said by.
+    """Return the names of a column without its table's, and without the words that tell its type.
 
     `task_due_date` of `tasks` is `taskduedate`, `duedate`, `taskdue`, and `due`.
     """

@@ -1,6 +1,6 @@
-"""Which of an application's tables and columns is which of ours: by names, types and foreign keys, without a row.
+"""Choosing among an application's tables and columns: by names, types and foreign keys, without a look at rows.
 
-Pure: from a description of the catalog to a choice. What is written of it into a map stands in `proposed_map.py`.
+Pure: from a description of the catalog to a choice. The map is written of it in `proposed_map.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ _RIVAL_WITHIN = 4.0
 
 
 class Sense(StrEnum):
-    """How a column says what one of ours does."""
+    """How a column yields the value of one of ours."""
 
     ITSELF = "itself"
     OPPOSITE = "opposite"
@@ -102,7 +102,7 @@ class ChosenTable:
     table: DescribedTable
     placed: Mapping[str, Placed]
     unfit: Mapping[str, DescribedColumn]
-    """By our columns that have no place: what has the name, but not the type."""
+    """By our columns without a place: a column with the name, but not the type."""
 
     rivals: Sequence[str] = ()
     """The SQL of other tables that might be meant."""
@@ -110,7 +110,7 @@ class ChosenTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What was found in a database."""
+    """The tables that were found in a database."""
 
     sections: Mapping[str, ChosenTable]
     log: ChosenTable | None
@@ -125,11 +125,11 @@ class _Chooser:
     rivals: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def choose(self) -> Choice:
-        """Choose what refers to others first: its foreign keys say what they are."""
+        """Choose tables that refer to others first: their foreign keys tell which those are."""
         for view in ("task", "episode", "person", "patient", "shift"):
-            self._take(view, _best({one.id: self._points(view, one) for one in self.tables}))
+            self._choose_table(view, _best({one.id: self._points(view, one) for one in self.tables}))
         sections = {view: self._section(view, self.chosen[view]) for view in VIEWS if view in self.chosen}
-        self._take("log", _best({one.id: self._points_of_log(one) for one in self.tables}))
+        self._choose_table("log", _best({one.id: self._points_of_log(one) for one in self.tables}))
         log = self.chosen.get("log")
         return Choice(
             sections=sections,
@@ -137,19 +137,19 @@ class _Chooser:
             consents=[one.sql for one in self.tables if _is_about_consent(one)],
         )
 
-    def _take(self, view: str, ids: Sequence[int]) -> None:
+    def _choose_table(self, view: str, ids: Sequence[int]) -> None:
         by_id = {one.id: one for one in self.tables}
         if ids:
             self.chosen[view] = by_id[ids[0]]
             self.rivals[view] = [by_id[one].sql for one in ids[1:]]
 
     def _points(self, view: str, table: DescribedTable) -> float:
-        if table in self.chosen.values() and not (view == "patient" and self._keys_to("patient", table)):
+        if table in self.chosen.values() and not (view == "patient" and self._points_by_keys("patient", table)):
             return 0
         columns = VIEWS[view].columns
         placed = self._placed(view, table)
         needed = [name for name, column in columns.items() if column.default is None]
-        by_name, by_key = _points_of_name(view, table), self._keys_to(view, table)
+        by_name, by_key = _points_of_name(view, table), self._points_by_keys(view, table)
         if not by_name and not by_key and not (view == "task" and set(needed) <= placed.keys()):
             return 0
         points = sum(_NEEDED if name in placed else _LACKS_NEEDED for name in needed)
@@ -158,15 +158,15 @@ class _Chooser:
     def _points_of_log(self, table: DescribedTable) -> float:
         by_name = _points_of_name("log", table)
         placed = self._placed_in_log(table)
-        is_to_somebody = {"task_id", "user_id", "patient_id", "recipient_id", "phone"} & placed.keys()
-        if table in self.chosen.values() or not by_name or not is_to_somebody or table.is_view:
+        recipients = {"task_id", "user_id", "patient_id", "recipient_id", "phone"} & placed.keys()
+        if table in self.chosen.values() or not by_name or not recipients or table.is_view:
             return 0
-        if not {"channel", "provider_id", "phone", "sent_at"} & placed.keys():  # it is what is shown in the application
+        if not {"channel", "provider_id", "phone", "sent_at"} & placed.keys():  # shown in the application, and not sent
             return 0
         return by_name + sum(_OF_LOG.get(name, 0.25) for name in placed) + _points_of_kind(table)
 
-    def _keys_to(self, view: str, table: DescribedTable) -> float:
-        """Return points for being what a chosen table's column refers to, or is named after."""
+    def _points_by_keys(self, view: str, table: DescribedTable) -> float:
+        """Return points for a table that a column of a chosen one refers to, or is named after."""
         points = 0.0
         for (referring, column), referred in KEYS.items():
             placed = self._placed(referring, self.chosen[referring]) if referring in self.chosen else {}
@@ -225,7 +225,7 @@ class _Chooser:
         if found:
             return found[0]
         if form is Form.FLAG:
-            return _by_opposite(name, table, candidates) or _by_state(name, table, candidates)
+            return _opposite_of(name, table, candidates) or _state_of(name, table, candidates)
         return None
 
     def _matching(
@@ -342,7 +342,7 @@ def _may_refer(column: DescribedColumn, referred: DescribedTable | None) -> bool
     )
 
 
-def _by_opposite(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
+def _opposite_of(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
     names = OPPOSITES.get(name, ())
     found = [
         one
@@ -353,7 +353,7 @@ def _by_opposite(name: str, table: DescribedTable, candidates: Sequence[Describe
     return Placed(column=found[0], sense=Sense.OPPOSITE) if found else None
 
 
-def _by_state(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
+def _state_of(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
     names, _ = STATES_OF_A_FLAG.get(name, ((), ()))
     found = [
         one for one in candidates if one.words and rank(variants(one.name, table.name, Form.TEXT), names) is not None
@@ -362,7 +362,7 @@ def _by_state(name: str, table: DescribedTable, candidates: Sequence[DescribedCo
 
 
 def _is_written(name: str, column: DescribedColumn) -> bool:
-    """Whether something of a message can be written into a column of the log."""
+    """Whether a column of the log has the type for its purpose."""
     match name:
         case "content" | "phone" | "provider_id":
             return column.category == TEXT

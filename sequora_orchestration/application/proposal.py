@@ -1,7 +1,7 @@
-"""A proposal of a map for a database: what we need of its tables, found by names, types and a look at words.
+"""A proposal of a map for a database, made of names, types and a look at words.
 
-Here the database is read, and changed in nothing: its catalog, the words of a few columns, and in which unit a time is
-counted; no other value of a row. What is found is chosen from in `placement.py` and written in `proposed_map.py`.
+Here the database is read, and nothing is changed: its catalog, the words of a few columns, and the unit of times that
+are numbers; no other value of a row. Tables are chosen in `placement.py`, and the map is written in `proposed_map.py`.
 """
 
 import re
@@ -32,7 +32,7 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 MOST_ROWS = 5_000
 """So many rows of a table are looked at; of one with many more, a sample from all over it."""
 
-# A column with longer ones, or with other signs in them, holds no words, but what somebody has typed.
+# A column with longer ones, or with other signs in them, holds sentences that somebody has typed.
 _WORD = re.compile(r"[\w .:/+&-]{1,40}")
 
 # Of more different ones than these each must stand in several rows.
@@ -49,14 +49,14 @@ class Proposal:
     """TOML; a map that can be read unless something is missing."""
 
     missing: Sequence[str]
-    """What must be written before it can be used; sentences."""
+    """Sentences: these must be written before it can be used."""
 
     questions: Sequence[str]
-    """What should be decided; sentences."""
+    """Sentences: these should be decided."""
 
 
 def propose(connection: Connection) -> Proposal:
-    """Return a map for a database: one that comes along if it fits, or else one that is made of what is found there."""
+    """Return a map for a database: one that comes along if it fits, or else one that is made of its catalog."""
     for one in packaged_maps():
         if not fit(connection, one).problems:
             return Proposal(text=f"{_of_packaged(one.name)}\n{one.source}", missing=[], questions=[])
@@ -65,7 +65,7 @@ def propose(connection: Connection) -> Proposal:
     missing = [*written.missing]
     body = "\n".join(written.lines).strip() + "\n"
     if not missing:
-        missing += _refused(connection, body)
+        missing += _problems_of(connection, body)
     database = str(connection.scalar(text("SELECT current_database()")))
     head = "\n".join(f"# {line}".rstrip() for line in _head(database, missing, written.questions))
     return Proposal(text=f"{head}\n\n{body}", missing=missing, questions=written.questions)
@@ -93,8 +93,8 @@ def _head(database: str, missing: Sequence[str], questions: Sequence[str]) -> It
             yield from (f"  - {printable(sentence)}" for sentence in sentences)
 
 
-def _refused(connection: Connection, source: str) -> list[str]:
-    """Return what the database does not understand of a map, or what this role may not read.
+def _problems_of(connection: Connection, source: str) -> list[str]:
+    """Return the problems that the database has with a map, rights of this role among them.
 
     Where our schema is not there yet, its functions are not missed.
     """
@@ -150,14 +150,14 @@ def _sample_of_words(
         SELECT CAST(word AS text) AS word, count(*) AS rows FROM ({_some_rows(table, column, "word")}) AS sampled
         WHERE trim(CAST(word AS text)) <> '' GROUP BY word ORDER BY word LIMIT {MOST_WORDS + 1}
     """
-    found = _looked_at(connection, sql)
+    found = _answer(connection, sql)
     counts = None if found is None else {str(row["word"]): int(row["rows"]) for row in found}
     words = list(counts) if counts is not None and (looked_up or _are_words(counts)) else None
     yield words_of(placed) or (table.sql, column.sql), Sample(words=words)
 
 
 def _are_words(counts: Mapping[str, int]) -> bool:
-    """Whether what stands in a column are words that come again, and not what somebody has typed, or a name."""
+    """Whether these are words that come again, and not names, or sentences that somebody has typed."""
     if len(counts) > MOST_WORDS or not all(map(_WORD.fullmatch, counts)):
         return False
     return len(counts) <= FEW_WORDS or sum(counts.values()) >= OFTEN * len(counts)
@@ -182,7 +182,7 @@ def _unit(connection: Connection, table: DescribedTable, column: DescribedColumn
                     WHEN max(abs(number)) IS NOT NULL THEN 's' END AS unit
         FROM ({_some_rows(table, column, "number")}) AS sampled
     """
-    found = _looked_at(connection, sql)
+    found = _answer(connection, sql)
     return found[0]["unit"] if found else None
 
 
@@ -192,7 +192,7 @@ def _some_rows(table: DescribedTable, column: DescribedColumn, name: str) -> str
     return f"SELECT {column.sql} AS {name} FROM {table.sql}{from_all_over} LIMIT {MOST_ROWS}"
 
 
-def _looked_at(connection: Connection, sql: str) -> Sequence[RowMapping] | None:
+def _answer(connection: Connection, sql: str) -> Sequence[RowMapping] | None:
     """Return the rows of a question; None where the role may not ask it, or it takes too long."""
     try:
         found = attempt(connection, verbatim(sql))

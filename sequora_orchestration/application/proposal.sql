@@ -1,5 +1,4 @@
--- What a database's catalog says of all its tables, for a proposal of a map. Reading changes nothing: each
--- is safe to run twice.
+-- The catalog of a database, for a proposal of a map. Reading changes nothing: each is safe to run twice.
 
 -- name: tables
 -- Of every schema but the server's own and ours; of a partitioned table the whole, and not its parts.
@@ -13,7 +12,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
 ORDER BY n.nspname <> 'public', n.nspname, c.relname;
 
 -- name: columns
--- A domain counts as what it is made of. Of an enum, its words in their order; of a key of one column, that it is one, and
+-- A domain counts as the type under it. Of an enum, its words in their order; of a key of one column, that it is one, and
 -- which table it refers to.
 SELECT a.attrelid::bigint AS table_id, a.attname::text AS name, quote_ident(a.attname) AS sql,
        format_type(a.atttypid, a.atttypmod) AS type_name, format_type(base.oid, NULL) AS base_name,

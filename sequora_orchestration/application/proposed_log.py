@@ -1,4 +1,4 @@
-"""The part of a proposed map about the application's log: what is written into which of its columns. Pure."""
+"""The part of a proposed map about the application's log, column by column. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from sequora_orchestration.application.written_map import WrittenMap, block, tex
 
 _CHECK_IN = "check-in"
 
-# What is written once and for all, by what a column is for: the log's word for it, and ours where any text is taken.
+# The same in each row, by a column's purpose: names of the log's word for it, and ours where any text is taken.
 _CONSTANTS = {
     "channel": (BY_SMS, "SMS"),
     "status": (SENT, "SENT"),
@@ -54,7 +54,7 @@ _TIMES = {"sent_at": "message.sent_at", "created_at": "message.sent_at", "update
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:
-    """What is written into a column of the log."""
+    """The value of a column of the log."""
 
     toml: str
     sql: str
@@ -111,7 +111,7 @@ class _Log:
     def _write_lack(self, column: DescribedColumn) -> None:
         self.written.open_entry(column.name, f"{column.type_name}, NOT NULL without a default; an expression is needed")
         self.written.missing.append(
-            f"log.row.{column.name}: the column is NOT NULL without a default, and what is to be written is not known"
+            f"log.row.{column.name}: the column is NOT NULL without a default, and no value for it is known"
         )
 
     def _write_rest(self, in_receipts: set[str]) -> None:
@@ -153,7 +153,7 @@ class _Log:
                 yield column.name, value
 
     def _value(self, purpose: str, column: DescribedColumn) -> _Value | None:
-        """Return what is written into a column of that purpose, if anything can be."""
+        """Return the value for a column of that purpose, if there is one."""
         if purpose in _CONSTANTS:
             return self._word(column, *_CONSTANTS[purpose])
         if purpose in _TIMES:
@@ -223,7 +223,7 @@ class _Log:
         return _value(sql, column.type_name)
 
     def _phone(self, column: DescribedColumn) -> _Value | None:
-        """Return a look-up of the number, where the log must have one: what a message tells it has none."""
+        """Return a look-up of the number, where the log must have one: a message does not tell it."""
         if not column.must_be_given:
             return None
         found = []

@@ -1,4 +1,4 @@
-"""A map, written of what was chosen in a database and of what its words look like. Pure.
+"""A map, written of the tables that were chosen in a database, and of a look at their words. Pure.
 
 The part about the application's log stands in `proposed_log.py`.
 """
@@ -49,7 +49,7 @@ MOST_WORDS = 40
 
 
 def write_map(choice: Choice, samples: Samples) -> WrittenMap:
-    """Write a map of what was chosen."""
+    """Write a map of the tables that were chosen."""
     written = WrittenMap()
     for view in VIEWS:
         chosen = choice.sections.get(view)
@@ -105,20 +105,24 @@ def _write_open_section(written: WrittenMap, view: str) -> None:
         written.lines += ["", f"# [{view}]  No table of {_NAMES[view]} was found; without one {_LACKING[view]}."]
     written.open_entry("table", "its name, with its schema's")
     for name, column in VIEWS[view].columns.items():
-        written.open_entry(name, f"{_needed(column)}{IN_WORDS[column.form]}: {column.comment}")
+        _write_open_key(written, name, column)
 
 
 def _write_open_line(written: WrittenMap, view: str, name: str, column: Column, chosen: ChosenTable) -> None:
-    found = "no column found"
-    if unfit := chosen.unfit.get(name):
-        found = f"{unfit.sql} is {unfit.type_name}, which is not {IN_WORDS[column.form]}"
-    written.open_entry(name, f"{found}; {_needed(column)}{IN_WORDS[column.form]}: {column.comment}")
+    unfit = chosen.unfit.get(name)
+    if unfit:
+        found = sentence = f"{unfit.sql} is of the type {unfit.type_name}, which is not {IN_WORDS[column.form]}"
+    else:
+        found, sentence = "no column found", f"no column of {chosen.table.sql} was found"
+    _write_open_key(written, name, column, f"{found}; ")
     if column.default is None:
-        written.missing.append(f"{view}.{name}: {found} in {chosen.table.sql} ({column.comment})")
+        written.missing.append(f"{view}.{name}: {sentence} ({column.comment})")
 
 
-def _needed(column: Column) -> str:
-    return "it must be there; " if column.default is None else ""
+def _write_open_key(written: WrittenMap, name: str, column: Column, found: str = "") -> None:
+    needed = "it must be there; " if column.default is None else ""
+    form = IN_WORDS[column.form].removeprefix("an ").removeprefix("a ")
+    written.open_entry(name, f"{found}{needed}{form}: {column.comment}")
 
 
 def _comment(remark: str, placed: Placed, choice: Choice) -> str:
@@ -136,7 +140,7 @@ def _comment(remark: str, placed: Placed, choice: Choice) -> str:
 
 
 def _expression(view: str, name: str, column: Column, placed: Placed, sample: Sample) -> tuple[str, str]:
-    """Return what one of our columns is made of, and what is to be said of it."""
+    """Return the expression for one of our columns, and a remark on it."""
     found = placed.column
     own = f"{view}.{found.sql}"
     if placed.words_of:
@@ -227,7 +231,7 @@ def _found_words(
         return column.words, None
     words = samples.get(where, Sample()).words
     if words is None:
-        return None, f"What stands in {where[1]} could not be read, or does not look like words."
+        return None, f"The words in {where[1]} could not be read, or do not look like words."
     if not words:
         return None, f"There is no row yet with a word in {where[1]}."
     return words, "The words of the rows that were looked at; there may be others."
@@ -240,7 +244,7 @@ def _write_assignment(written: WrittenMap, task: ChosenTable, samples: Samples) 
     assigned = task.placed.get("assigned_to_user_id")
     if assigned is None or assigned.column.is_generated:
         return
-    written.section("assignment", "What is written into a task that is given to somebody, with SEQUORA_ASSIGN=on.")
+    written.section("assignment", "Written into a task when it is given to somebody, with SEQUORA_ASSIGN=on.")
     written.entry(assigned.column.name, text("assignment.person_id"), assigned.column.type_name)
     for column in _times_of_assignment(task):
         sample = samples.get((task.table.sql, column.sql), Sample())

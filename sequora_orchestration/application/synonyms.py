@@ -1,6 +1,6 @@
-"""What applications call what we need: their usual names for tables, columns and words, the best of each first.
+"""Usual names of tables, columns and words in applications, the best of each first.
 
-All are spelt without what spellings differ in (`assignedtouserid`), and without what `naming.py` takes off: a column's
+All are spelt in small letters alone (`assignedtouser`), and without the parts that `naming.py` takes off: a column's
 `is`, `at`, `date` or `id`, and the name of its table.
 """
 
@@ -86,8 +86,8 @@ COLUMNS: Mapping[str, Mapping[str, Names]] = {
         "id": _names("id key guid"),
         "primary_phone": _PHONES,
         "role": _names(
-            "role userrole staffrole rolename jobrole persontype usertype stafftype type kind profession discipline "
-            "position"
+            "role userrole staffrole roles rolename jobrole persontype usertype stafftype type kind profession "
+            "discipline position"
         ),
         "active": _names("active enabled employed"),
         "is_on_call": _names("oncall currentlyoncall oncallnow"),
@@ -133,7 +133,7 @@ OPPOSITES: Mapping[str, Names] = {
     ),
     "is_active": _names("cancelled canceled deleted archived"),
 }
-"""Of a flag: what it is called where it, or its time, says the opposite."""
+"""Of a flag: the names of its opposite, which may also be a time."""
 
 STATES_OF_A_FLAG: Mapping[str, tuple[Names, Names]] = {
     "active": (_names("status state accountstatus employmentstatus userstatus"), _names("active enabled employed")),
@@ -180,7 +180,7 @@ LOG: Mapping[str, Names] = {
     "created_at": _CREATED,
     "updated_at": _UPDATED,
 }
-"""Of a log's columns, by what is written into them."""
+"""Of a log's columns, by their purpose."""
 
 ASSIGNED_AT = _names("assigned assignment")
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class WrittenMap:
-    """The lines of a map, and what a person has yet to say."""
+    """The lines of a map, and the questions that it leaves to a person."""
 
     lines: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    """What must be written before the map can be used; sentences."""
+    """Sentences: these must be written before the map can be used."""
 
     questions: list[str] = field(default_factory=list)
-    """What should be decided, with what is so until then; sentences."""
+    """Sentences: these should be decided."""
 
     def section(self, name: str, *remarks: str) -> None:
         """Begin a table of TOML."""

@@ -1,4 +1,4 @@
-"""`sequora map`: what it prints, and where."""
+"""`sequora map`: printing the proposal, or writing it into a file."""
 
 from pathlib import Path
 

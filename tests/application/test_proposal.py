@@ -144,7 +144,7 @@ def test_nothing_of_a_row_is_told_but_words_of_statuses_severities_and_roles(
     care.rows("UPDATE tbl_alert SET sev = 'Marked-Name said: it hurts (a lot)'")
     proposed = proposed_for(care)
     assert "Marked" not in proposed.text
-    assert "What stands in sev could not be read, or does not look like words." in proposed.text
+    assert "The words in sev could not be read, or do not look like words." in proposed.text
     care.rows(
         "INSERT INTO tbl_alert (alert_id, sev, created_ts)"
         " SELECT gen_random_uuid(), 'Marked' || n, 0 FROM generate_series(1, 30) AS n"
@@ -261,7 +261,7 @@ def test_what_the_role_may_not_read_is_said(application: Callable[[str], Care], 
     url = _url(care).set(username=role).render_as_string(hide_password=False)
     done = sequora_here("map", environment={"SUPABASE_DB_URL": url})
     assert done.returncode == 1
-    assert "What stands in status_name could not be read" in done.stdout
+    assert "The words in status_name could not be read" in done.stdout
     assert "[task.statuses] closed" in done.stderr
 
 
