@@ -17,12 +17,12 @@ from sequora_orchestration.resources.database import NamedStatements
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 # What cannot fail, for whatever row: a column, or a constant.
-_COLUMN = r'{name}\.(?P<column>(?i:[a-z_]\w*)|"[^"]+")'
-_CONSTANT = re.compile(r"(?i)null|true|false|-?\d+|'[^']*'")
+_COLUMN = r'{name}\.(?P<column>(?i:[a-z_]\w*)|"(?:[^"]|"")+")'
+_CONSTANT = re.compile(r"(?i)null|true|false|-?\d+|'(?:[^']|'')*'")
 
 # Classes of errors (appendix A of Postgres' manual): of syntax and names, of values, of constraints, of what a function
-# raises.
-_ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "3F", "42", "P0"})
+# raises, of what is too much.
+_ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "2F", "38", "39", "3F", "42", "44", "54", "P0"})
 
 _HINTS = {
     ("S", Form.TIME): "orchestration.time_of({expression})",
