@@ -244,7 +244,7 @@ def _write_assignment(written: WrittenMap, task: ChosenTable, samples: Samples) 
     assigned = task.placed.get("assigned_to_user_id")
     if assigned is None or assigned.column.is_generated:
         return
-    written.section("assignment", "Written into a task when it is given to somebody, with SEQUORA_ASSIGN=on.")
+    written.section("assignment", "Written into a task when the system gives it to somebody.")
     written.entry(assigned.column.name, text("assignment.person_id"), assigned.column.type_name)
     for column in _times_of_assignment(task):
         sample = samples.get((task.table.sql, column.sql), Sample())
