@@ -14,6 +14,9 @@ from sequora_orchestration.application.contract import AUDIENCES, ROLES, SEVERIT
 
 PACKAGED = ("brief", "sequora")
 
+NEEDED = ("task", "person")
+"""The sections without which there is nothing to do; without the others nobody is checked in on, or on shift."""
+
 Alternatives = Sequence[str]
 """Expressions of which the first that the database understands is taken."""
 
@@ -62,7 +65,7 @@ class ApplicationMap:
     """The file's text."""
 
     sections: Mapping[str, Section]
-    """By `task`, `person`, `episode`, `patient` and `shift`; a map may lack the last."""
+    """By `task`, `person`, `episode`, `patient` and `shift`; a map may lack the last three."""
 
     statuses: Mapping[str, Sequence[str]]
     """The application's words, by ours: open, taken, closed."""
@@ -107,14 +110,14 @@ class _Reader:
         self.problems: list[str] = []
 
     def application_map(self, name: str, source: str, content: Mapping[str, Any]) -> ApplicationMap:
-        self._keys("the map", content, {*VIEWS, "log", "assignment"}, needed=[one for one in VIEWS if one != "shift"])
+        self._keys("the map", content, {*VIEWS, "log", "assignment"}, needed=NEEDED)
         task, person = self._table(content, "task"), self._table(content, "person")
         sections = {one: self._section(one, self._table(content, one)) for one in VIEWS if one in content}
         return ApplicationMap(
             name=name,
             source=source,
             sections=sections,
-            statuses=self._words("task.statuses", task.get("statuses"), STATUSES, needed=["closed"]),
+            statuses=self._statuses(task.get("statuses")),
             severities=self._words("task.severities", task.get("severities"), SEVERITIES),
             roles=self._words("person.roles", person.get("roles"), ROLES, needed=["SUPERVISOR"]),
             log=self._log(self._table(content, "log")) if "log" in content else None,
@@ -144,13 +147,16 @@ class _Reader:
             {"table", "optional", *columns, *words},
             needed=["table", *(one for one, column in columns.items() if column.default is None)],
         )
+        is_optional = content.get("optional", False)
+        if not isinstance(is_optional, bool) or (is_optional and name in NEEDED):
+            self.problems.append(f"{name}.optional is to be true or false, and tasks and people must be there")
         return Section(
             table=self._text(f"{name}.table", content.get("table", "")),
             columns={
                 one: self._alternatives(f"{name}.{one}", content[one]) if one in content else [column.default or "NULL"]
                 for one, column in columns.items()
             },
-            is_optional=content.get("optional") is True,
+            is_optional=is_optional is True,
         )
 
     def _text(self, where: str, value: object) -> str:
@@ -161,6 +167,12 @@ class _Reader:
 
     def _alternatives(self, where: str, value: object) -> Alternatives:
         return [self._text(where, one) for one in value] if isinstance(value, list) else [self._text(where, value)]
+
+    def _statuses(self, content: object) -> Mapping[str, Sequence[str]]:
+        found = self._words("task.statuses", content, STATUSES, needed=["closed"])
+        if "closed" in found and isinstance(content, dict) and content.get("closed") == []:
+            self.problems.append("task.statuses.closed has no word: no task would ever be closed")
+        return found
 
     def _words(
         self, where: str, content: object, ours: Sequence[str], *, needed: Iterable[str] = ()
@@ -193,7 +205,7 @@ class _Reader:
             "[log]", content, {"table", "about", "key", "row", "delivered", "undelivered"}, needed=["table", "row"]
         )
         about = content.get("about", list(AUDIENCES))
-        if not isinstance(about, list) or not set(about) <= set(AUDIENCES):
+        if not isinstance(about, list) or not all(one in AUDIENCES for one in about):
             self.problems.append(f"log.about is to be a list of {' and '.join(AUDIENCES)}")
             about = []
         log = Log(

@@ -17,12 +17,12 @@ from sequora_orchestration.resources.database import NamedStatements
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 # What cannot fail, for whatever row: a column, or a constant.
-_COLUMN = r'{name}\.(?P<column>[a-z_]\w*|"[^"]+")'
-_CONSTANT = re.compile(r"(?i)null|true|false|-?\d+|'[^']*'")
+_COLUMN = r'{name}\.(?P<column>(?i:[a-z_]\w*)|"(?:[^"]|"")+")'
+_CONSTANT = re.compile(r"(?i)null|true|false|-?\d+|'(?:[^']|'')*'")
 
 # Classes of errors (appendix A of Postgres' manual): of syntax and names, of values, of constraints, of what a function
-# raises.
-_ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "42", "P0"})
+# raises, of what is too much.
+_ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "2F", "38", "39", "3F", "42", "44", "54", "P0"})
 
 _HINTS = {
     ("S", Form.TIME): "orchestration.time_of({expression})",
@@ -114,8 +114,15 @@ def facts(connection: Connection, application_map: ApplicationMap) -> str:
     tables = [section.table for section in application_map.sections.values()]
     if application_map.log:
         tables.append(application_map.log.table)
-    found = attempt(connection, SQL["facts"], tables=sorted(set(tables)))
-    return str(found[0]["facts"]) if isinstance(found, list) else ""
+    found = attempt(connection, SQL["ids_of_tables"], tables=sorted(set(tables)))
+    if isinstance(found, psycopg2.Error):
+        return ""
+    with connection.begin_nested() as with_full_names:
+        # Else the catalog leaves out the schemas that this role, and not the next one, need not name.
+        connection.execute(text("SET LOCAL search_path TO pg_catalog"))
+        (row,) = rows(connection, "facts", ids=[one["id"] for one in found])
+        with_full_names.rollback()
+    return str(row["facts"])
 
 
 def attempt(connection: Connection, sql: TextClause, **parameters: object) -> list[RowMapping] | psycopg2.Error:

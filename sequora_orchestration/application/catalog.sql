@@ -21,6 +21,12 @@ SELECT t.oid::bigint AS id, t.typcategory::text AS category, t.typtype::text AS 
 FROM pg_type t
 WHERE t.oid = ANY (CAST(:ids AS oid[]));
 
+-- name: ids_of_tables
+-- Of those that are there.
+SELECT to_regclass(named.name)::oid::bigint AS id
+FROM unnest(CAST(:tables AS text[])) AS named (name)
+WHERE to_regclass(named.name) IS NOT NULL;
+
 -- name: facts
 -- Everything about these tables that the views and the log's function hang on, as one text.
 SELECT coalesce(string_agg(fact, E'\n' ORDER BY fact), '') AS facts
@@ -29,13 +35,13 @@ FROM (
                      a.atthasdef, a.attidentity,
                      ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = a.atttypid ORDER BY e.enumsortorder))
                AS fact
-    FROM unnest(CAST(:tables AS text[])) AS named (name)
-    JOIN pg_class c ON c.oid = to_regclass(named.name)
+    FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.oid = ANY (CAST(:ids AS oid[]))
     UNION ALL
     SELECT concat_ws(' ', con.conrelid::regclass, con.conname, pg_get_constraintdef(con.oid))
-    FROM unnest(CAST(:tables AS text[])) AS named (name)
-    JOIN pg_constraint con ON con.conrelid = to_regclass(named.name) AND con.contype = 'c'
+    FROM pg_constraint con
+    WHERE con.conrelid = ANY (CAST(:ids AS oid[])) AND con.contype = 'c'
 ) AS one;
 
 -- name: uses

@@ -47,6 +47,10 @@ _TYPES = {Form.TIME: "timestamptz", Form.FLAG: "boolean", Form.COUNT: "integer",
 # Of what an expression may run into for one row: a value that cannot be converted, a sub-select of two rows.
 _FAILS_FOR_A_ROW = "data_exception OR cardinality_violation OR raise_exception"
 
+# What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
+# is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
+_WRITES = "SET timezone TO 'UTC' SET search_path FROM CURRENT"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
@@ -98,7 +102,7 @@ def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | Non
     candidates = [map_of_file(file)] if file else packaged_maps()
     if before and before.source in {one.source for one in candidates} and is_up_to_date(connection, before):
         return None
-    return _make(connection, _fitting(connection, candidates))
+    return _make(connection, _fitting(connection, candidates, before))
 
 
 def in_force(connection: Connection) -> InForce | None:
@@ -131,12 +135,14 @@ def drop_views(connection: Connection) -> None:
         connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
 
 
-def _fitting(connection: Connection, candidates: Sequence[ApplicationMap]) -> Fit:
+def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], before: InForce | None) -> Fit:
     fits = [fit(connection, one) for one in candidates]
     if found := next((one for one in fits if not one.problems), None):
         return found
     closest = min(fits, key=lambda one: len(one.problems))
     advice = [] if len(fits) == 1 else ["no other map fits either: `sequora map` proposes one for this database"]
+    if before and before.name not in {one.name for one in candidates}:
+        advice = [f"the map {before.name} is in force: SEQUORA_APPLICATION_MAP is to name it, or the one after it"]
     raise MapError(closest.map.name, [*closest.problems, *advice])
 
 
@@ -390,7 +396,7 @@ def _functions_of_log(fitted: Fit) -> list[str]:
             LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN {wants_content}""",
         f"""CREATE OR REPLACE FUNCTION orchestration.log_notification(
                 sent orchestration.notification, texted text, is_new boolean
-            ) RETURNS void LANGUAGE plpgsql AS $function$
+            ) RETURNS void LANGUAGE plpgsql {_WRITES} AS $function$
             BEGIN
                 IF orchestration.log_takes(sent.kind) THEN
                     {body}
@@ -463,12 +469,13 @@ def _function_of_assignment(fitted: Fit) -> str:
               AND NOT ({_is_closed(fitted, status, status.sql)});
             RETURN FOUND;"""
     return f"""CREATE OR REPLACE FUNCTION orchestration.assign_task(of_task text, of_person text) RETURNS boolean
-        LANGUAGE plpgsql AS $function$ BEGIN {body} END $function$"""
+        LANGUAGE plpgsql {_WRITES} AS $function$ BEGIN {body} END $function$"""
 
 
 def _indexes(fitted: Fit) -> list[Index]:
-    """Return the indexes that answer our questions about what is open, and about recent episodes."""
-    return [_index_of_open_tasks(fitted), _index_of_episodes(fitted)]
+    """Return the indexes that answer our questions about what is open, and about recent episodes if there are any."""
+    of_episodes = [_index_of_episodes(fitted)] if "episode" in fitted.sections else []
+    return [_index_of_open_tasks(fitted), *of_episodes]
 
 
 def _index_of_open_tasks(fitted: Fit) -> Index:

@@ -28,6 +28,7 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
     if log is None:
         return []
     with connection.begin_nested() as trial:
+        connection.execute(text("SET LOCAL timezone TO 'UTC'"))  # as the function that writes the rows has it
         connection.execute(
             verbatim(f"CREATE TABLE {_COPY} (LIKE {log.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
         )
