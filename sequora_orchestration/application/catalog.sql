@@ -1,14 +1,16 @@
 -- What a database's catalog says of the tables that a map names. Reading changes nothing: each is safe to run twice.
 
 -- name: kind_of_table
-SELECT c.relkind::text AS kind
+SELECT c.relkind::text AS kind, cardinality(parse_ident(:table)) > 1 AS has_schema,
+       c.relnamespace::regnamespace || '.' || quote_ident(c.relname) AS full_name
 FROM pg_class c
 WHERE c.oid = to_regclass(:table);
 
 -- name: columns_of_table
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type_name,
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
-       a.attidentity <> '' OR coalesce(strpos(pg_get_expr(d.adbin, d.adrelid), 'nextval(') > 0, false) AS is_counted
+       a.attidentity <> '' OR coalesce(strpos(pg_get_expr(d.adbin, d.adrelid), 'nextval(') > 0, false) AS is_counted,
+       a.attidentity = 'a' AS is_always_counted
 FROM pg_attribute a
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
@@ -21,6 +23,12 @@ SELECT t.oid::bigint AS id, t.typcategory::text AS category, t.typtype::text AS 
 FROM pg_type t
 WHERE t.oid = ANY (CAST(:ids AS oid[]));
 
+-- name: ids_of_tables
+-- Of those that are there.
+SELECT to_regclass(named.name)::oid::bigint AS id
+FROM unnest(CAST(:tables AS text[])) AS named (name)
+WHERE to_regclass(named.name) IS NOT NULL;
+
 -- name: facts
 -- Everything about these tables that the views and the log's function hang on, as one text.
 SELECT coalesce(string_agg(fact, E'\n' ORDER BY fact), '') AS facts
@@ -29,13 +37,13 @@ FROM (
                      a.atthasdef, a.attidentity,
                      ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = a.atttypid ORDER BY e.enumsortorder))
                AS fact
-    FROM unnest(CAST(:tables AS text[])) AS named (name)
-    JOIN pg_class c ON c.oid = to_regclass(named.name)
+    FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.oid = ANY (CAST(:ids AS oid[]))
     UNION ALL
     SELECT concat_ws(' ', con.conrelid::regclass, con.conname, pg_get_constraintdef(con.oid))
-    FROM unnest(CAST(:tables AS text[])) AS named (name)
-    JOIN pg_constraint con ON con.conrelid = to_regclass(named.name) AND con.contype = 'c'
+    FROM pg_constraint con
+    WHERE con.conrelid = ANY (CAST(:ids AS oid[])) AND con.contype = 'c'
 ) AS one;
 
 -- name: uses

@@ -30,7 +30,9 @@ from sequora_orchestration.application.catalog import (
     attempt,
     facts,
     fit,
+    in_toml,
     rows,
+    sentence,
     verbatim,
     words_among,
 )
@@ -44,8 +46,15 @@ _TEXTS = "S"
 
 _TYPES = {Form.TIME: "timestamptz", Form.FLAG: "boolean", Form.COUNT: "integer", Form.CODES: "json"}
 
-# Of what an expression may run into for one row: a value that cannot be converted, a sub-select of two rows.
-_FAILS_FOR_A_ROW = "data_exception OR cardinality_violation OR raise_exception"
+# Classes of errors (appendix A of Postgres' manual) that are not about a row: about what a statement says and who may
+# run it, or about the server.
+_NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "XX")
+
+_MOST_COUNTED = 2**31 - 1
+
+# What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
+# is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
+_WRITES = "SET timezone TO 'UTC' SET search_path FROM CURRENT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +159,7 @@ def _digest(connection: Connection, application_map: ApplicationMap) -> str:
 def _make(connection: Connection, fitted: Fit) -> InForce:
     drop_views(connection)
     for row in rows(connection, "functions_of_the_map"):
-        connection.execute(text(f"DROP FUNCTION {row['name']}"))
+        connection.execute(verbatim(f"DROP FUNCTION {row['name']}"))
     maker = _Maker(connection, fitted)
     for name, view in VIEWS.items():
         maker.make_view(name, view)
@@ -219,12 +228,11 @@ class _Maker:
             shown += _meaning_of_statuses(self.fitted, section, values) + _unknown_severity(
                 self.fitted, section, values
             )
-        self.connection.execute(
-            verbatim(
-                f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
-                + ",\n       ".join(shown)
-                + f"\nFROM {section.table} AS {name}"
-            )
+        self._create(
+            name,
+            f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
+            + ",\n       ".join(shown)
+            + f"\nFROM {section.table} AS {name}",
         )
         for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table):
             if row["column_name"]:
@@ -243,32 +251,47 @@ class _Maker:
         """Return SQL that yields an expression's value, or NULL for a row that it fails for: no other's text ends."""
         if expression.column or expression.is_constant:
             return expression.sql
+        where = f"{name}.{column} = {in_toml(expression.sql)}"
         probe = f"CREATE VIEW orchestration.map_probe AS SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
-        self.connection.execute(verbatim(probe))
+        self._create(where, probe)
         uses = rows(self.connection, "uses", view="orchestration.map_probe", table=section.table)
+        shown = self.connection.scalar(text("SELECT pg_get_viewdef('orchestration.map_probe')"))
         self.connection.execute(text("DROP VIEW orchestration.map_probe"))
+        if f"{name}.*" in str(shown):
+            raise self._error(f"{where}: name the columns that it needs, and not the whole row")
         self._tables |= {row["table_name"] for row in uses}
         needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
         function = f"orchestration.map_{name}_{column}"
         types = ", ".join(row["type_name"] for row in needed)
         row = ", ".join(f"${n} AS {_quoted(one['column_name'])}" for n, one in enumerate(needed, 1)) or "1 AS nothing"
-        self.connection.execute(
-            verbatim(f"""
-                CREATE FUNCTION {function}({types}) RETURNS {expression.type.name} LANGUAGE plpgsql STABLE AS $function$
-                BEGIN
-                    RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
-                EXCEPTION WHEN {_FAILS_FOR_A_ROW} THEN
-                    RETURN NULL;
-                END $function$
-            """)
+        # What an expression means must not hang on who asks: a name is found where it is found now, and a time without
+        # a zone is UTC.
+        self._create(
+            where,
+            f"""CREATE FUNCTION {function}({types}) RETURNS {expression.type.name} LANGUAGE plpgsql STABLE
+                SET search_path FROM CURRENT SET timezone TO 'UTC' AS $function$
+            BEGIN
+                RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
+            EXCEPTION WHEN OTHERS THEN
+                IF left(SQLSTATE, 2) IN ({", ".join(map(_literal, _NOT_ABOUT_A_ROW))}) THEN
+                    RAISE;
+                END IF;
+                RETURN NULL;
+            END $function$""",
         )
         empty = ", ".join(f"CAST(NULL AS {row['type_name']})" for row in needed)
-        tried = attempt(self.connection, verbatim(f"SELECT {function}({empty})"))
-        if isinstance(tried, psycopg2.Error):
-            said = f"{name}.{column} = {expression.sql!r}: {tried.diag.message_primary}"
-            raise MapError(self.fitted.map.name, [f"{said}; name the columns that it needs, and not the whole row"])
+        self._create(where, f"SELECT {function}({empty})")
         given = ", ".join(f"{name}.{_quoted(row['column_name'])}" for row in needed)
         return f"{function}({given})"
+
+    def _create(self, where: str, statement: str) -> None:
+        """Run a statement that is made of the map. Raises MapError where the database does not understand it."""
+        error = attempt(self.connection, verbatim(statement))
+        if isinstance(error, psycopg2.Error):
+            raise self._error(f"{where}: {sentence(error)}")
+
+    def _error(self, problem: str) -> MapError:
+        return MapError(self.fitted.map.name, [problem])
 
 
 def key_of(column: str) -> str:
@@ -302,6 +325,9 @@ def _converted(form: Form, value: str, expression: Expression, meanings: Mapping
             return _word(value, expression, meanings)
         case Form.CODES:
             return f"to_json({value})"
+        case Form.COUNT if expression.type.name != "integer":
+            within = f"CAST(greatest(least(CAST({value} AS numeric), {_MOST_COUNTED}), 0) AS integer)"
+            return f"CASE WHEN {value} IS NOT NULL THEN {within} END"
         case _:
             return f"CAST({value} AS {_TYPES.get(form, 'text')})"
 
@@ -309,7 +335,8 @@ def _converted(form: Form, value: str, expression: Expression, meanings: Mapping
 def _with_zone(value: str, expression: Expression) -> str:
     """Return a time as `timestamptz`, a `timestamptz` as it is: one without a zone is UTC, whatever the session's."""
     if expression.type.name == "date":
-        return f"(CAST({value} AS timestamp) AT TIME ZONE 'UTC')"
+        # Dates go on for longer than times do.
+        return f"CASE WHEN {value} <= date '9999-12-31' THEN CAST({value} AS timestamp) AT TIME ZONE 'UTC' END"
     is_without = expression.type.name.startswith("timestamp without")
     return f"({value} AT TIME ZONE 'UTC')" if is_without else value
 
@@ -381,7 +408,7 @@ def _functions_of_log(fitted: Fit) -> list[str]:
             LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN {wants_content}""",
         f"""CREATE OR REPLACE FUNCTION orchestration.log_notification(
                 sent orchestration.notification, texted text, is_new boolean
-            ) RETURNS void LANGUAGE plpgsql AS $function$
+            ) RETURNS void LANGUAGE plpgsql {_WRITES} AS $function$
             BEGIN
                 IF orchestration.log_takes(sent.kind) THEN
                     {body}
@@ -454,12 +481,13 @@ def _function_of_assignment(fitted: Fit) -> str:
               AND NOT ({_is_closed(fitted, status, status.sql)});
             RETURN FOUND;"""
     return f"""CREATE OR REPLACE FUNCTION orchestration.assign_task(of_task text, of_person text) RETURNS boolean
-        LANGUAGE plpgsql AS $function$ BEGIN {body} END $function$"""
+        LANGUAGE plpgsql {_WRITES} AS $function$ BEGIN {body} END $function$"""
 
 
 def _indexes(fitted: Fit) -> list[Index]:
-    """Return the indexes that answer our questions about what is open, and about recent episodes."""
-    return [_index_of_open_tasks(fitted), _index_of_episodes(fitted)]
+    """Return the indexes that answer our questions about what is open, and about recent episodes if there are any."""
+    of_episodes = [_index_of_episodes(fitted)] if "episode" in fitted.sections else []
+    return [_index_of_open_tasks(fitted), *of_episodes]
 
 
 def _index_of_open_tasks(fitted: Fit) -> Index:
