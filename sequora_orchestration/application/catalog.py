@@ -166,8 +166,9 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
         fitted = _section(connection, found.problems, name, section)
         if fitted:
             found.sections[name] = fitted
-    if "task" in found.sections:
-        found.task_types = _columns(connection, application_map.sections["task"].table)
+    task = application_map.sections["task"]
+    if _missing_table(connection, task.table) is None:
+        found.task_types = _columns(connection, task.table)
     _log(connection, found)
     _assignment(connection, found)
     return found

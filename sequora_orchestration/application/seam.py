@@ -362,9 +362,12 @@ def _is_among(value: str, expression: Expression, words: Iterable[str]) -> str:
         spelt = list(dict.fromkeys(spelling for word in words for spelling in spellings(word)))
     if not spelt:
         return "false"
-    own = value if expression.type.is_enum or expression.type.category == _TEXTS else f"CAST({value} AS text)"
-    type_name = f"::{expression.type.name}" if expression.type.is_enum else ""
-    return f"{own} IN ({', '.join(_literal(word) + type_name for word in spelt)})"
+    if expression.type.is_enum:
+        type_name = expression.type.name
+        among = ", ".join(f"{_literal(word)}::{type_name}" for word in spelt)
+        return f"CAST({value} AS {type_name}) IN ({among})"  # of a domain there would be no such operator
+    own = value if expression.type.category == _TEXTS else f"CAST({value} AS text)"
+    return f"{own} IN ({', '.join(_literal(word) for word in spelt)})"
 
 
 def _meaning_of_statuses(fitted: Fit, section: FittedSection, values: Mapping[str, str]) -> list[str]:

@@ -287,7 +287,7 @@ def test_every_spelling_of_a_word_is_the_same_word(word: str) -> None:
     assert word in spellings(word)
 
 
-@given(st.text(alphabet="aBß İıéΣς_- 1", max_size=8))
+@given(st.text(alphabet="aBß İ\N{LATIN SMALL LETTER DOTLESS I}éΣς_- 1", max_size=8))
 def test_letters_that_have_no_partner_in_the_other_case_make_no_difference(word: str) -> None:
     """A Turkish i, a sharp s and a final sigma are in words of applications, too."""
     assert {plain(one) for one in spellings(word)} == {plain(word)}
@@ -299,7 +299,7 @@ def test_letters_that_have_no_partner_in_the_other_case_make_no_difference(word:
         ("IN_PROGRESS", ["in_progress", "In Progress", "in-progress", "inProgress", "InProgress", "In progress"]),
         ("in progress", ["IN_PROGRESS", "IN PROGRESS", "In-Progress", "INPROGRESS", "inprogress"]),
         ("abgeschloßen", ["ABGESCHLOSSEN", "Abgeschloßen"]),
-        ("açık", ["AÇIK", "Açık"]),
+        ("aç\N{LATIN SMALL LETTER DOTLESS I}k", ["AÇIK", "Aç\N{LATIN SMALL LETTER DOTLESS I}k"]),
         ("fermé", ["FERMÉ", "Fermé"]),
     ],
 )
