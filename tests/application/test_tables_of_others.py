@@ -191,7 +191,7 @@ def test_what_is_owed_is_found_by_the_helpful_indexes(clinic: Care, ledger: Ledg
     make_app_indexes(clinic.engine)
     with clinic.engine.connect() as connection:
         assert all(state.is_there for state in index_states(connection))
-    about = task(clinic, nurse(clinic), **{"fälligBis": "2026-01-01"})
+    about = task(clinic, nurse(clinic), fälligBis="2026-01-01")
     clinic.rows("UPDATE orchestration.go_live SET go_live_at = '2020-01-01', workflows_live_at = '2020-01-01'")
     assert claimed(ledger) == [about]
     assert [one.id for claim in ledger.claim(SLA_BREACHES) for one in claim.subjects] == [about]
@@ -207,16 +207,15 @@ def test_the_least_role_does_all_of_it(clinic: Care, care_url: str, monkeypatch:
     assert claimed(Ledger(system.engine)) == [about]
     monkeypatch.setenv("SUPABASE_DB_URL", as_role(care_url))
     found = diagnose([care_area.checks()], patience=20)
-    assert {name: found[name].level for name in ("tables", "columns", "map", "log", "rights", "row security")} == {
-        name: Level.OK for name in ("tables", "columns", "map", "log", "rights", "row security")
-    }, found["rights"]
+    for name in ("tables", "columns", "map", "log", "rights", "row security"):
+        assert found[name].level is Level.OK, found[name]
     system.rows(
         """INSERT INTO "Klinik"."SMS-Protokoll" (aufgabe, "Empfänger", "Text", gesendet, "zustand (SMS)")
            VALUES (1, 1, 'x', now(), 'SENT')"""
     )
     clinic.rows('REVOKE USAGE ON ALL SEQUENCES IN SCHEMA "Klinik" FROM sequora')
-    (lacking,) = [one.said for name, one in diagnose([care_area.checks()], patience=20).items() if name == "rights"]
-    assert lacking == 'the role of SUPABASE_DB_URL lacks USAGE on the sequence "Klinik"."SMS-Protokoll_nr_seq"'
+    lacking = diagnose([care_area.checks()], patience=20)["rights"]
+    assert lacking.said == 'the role of SUPABASE_DB_URL lacks USAGE on the sequence "Klinik"."SMS-Protokoll_nr_seq"'
 
 
 # --- types ------------------------------------------------------------------------------------------------------------
@@ -340,13 +339,11 @@ def test_ids_are_text_whatever_they_are_and_their_own_index_serves(tables: Table
     tables.make()
     value = "17" if type_name in {"bigint", "numeric"} else "00000000-0000-4000-8000-000000000017"
     tables.rows(f'INSERT INTO "EscalationTask" (id) VALUES (CAST(:value AS {type_name}))', value=value)
-    assert tables.one("SELECT id FROM orchestration.care_task WHERE key = ANY ('{%s}')" % value) == value
+    by_key = f"FROM orchestration.care_task WHERE key = ANY ('{{{value}}}')"
+    assert tables.one(f"SELECT id {by_key}") == value
     assert tables.one("SELECT pg_typeof(id)::text FROM orchestration.care_task") == "text"
     tables.rows("SET LOCAL enable_seqscan = off")
-    plan = [
-        row["QUERY PLAN"]
-        for row in tables.rows(f"EXPLAIN SELECT FROM orchestration.care_task WHERE key = ANY ('{{{value}}}')")
-    ]
+    plan = [row["QUERY PLAN"] for row in tables.rows(f"EXPLAIN SELECT {by_key}")]
     assert any("EscalationTask_pkey" in line for line in plan), plan
 
 
