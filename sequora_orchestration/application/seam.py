@@ -272,7 +272,7 @@ class _Maker:
                 SET search_path FROM CURRENT SET timezone TO 'UTC' AS $function$
             BEGIN
                 RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
-            EXCEPTION WHEN OTHERS THEN
+            EXCEPTION WHEN assert_failure OR OTHERS THEN
                 IF left(SQLSTATE, 2) IN ({", ".join(map(_literal, _NOT_ABOUT_A_ROW))}) THEN
                     RAISE;
                 END IF;
