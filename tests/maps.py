@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from importlib.resources import files
 from typing import Any
 
@@ -23,7 +24,7 @@ def a_source(changes: Changes | None = None, *, of: str = "brief") -> str:
         if value is None:
             inner.pop(key, None)
         else:
-            inner[key] = value
+            inner[key] = deepcopy(value)
     return "\n".join(_in_toml(content))
 
 

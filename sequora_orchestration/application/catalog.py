@@ -147,10 +147,10 @@ def attempt(connection: Connection, sql: TextClause, **parameters: object) -> li
             result = connection.execute(sql, parameters)
             return list(result.mappings().all()) if result.returns_rows else []
     except DBAPIError as error:
-        return _about_the_statement(error)
+        return about_the_statement(error)
 
 
-def _about_the_statement(error: DBAPIError) -> psycopg2.Error:
+def about_the_statement(error: DBAPIError) -> psycopg2.Error:
     """Return the database's error; raise it where it is about a lock, a time-out or the server."""
     if isinstance(error.orig, psycopg2.Error) and (error.orig.pgcode or "")[:2] in _ABOUT_THE_STATEMENT:
         return error.orig
@@ -214,7 +214,7 @@ def _expression(connection: Connection, name: str, table: str, sql: str) -> Expr
             result = connection.execute(verbatim(f"SELECT ({sql}) AS it FROM {table} AS {name} LIMIT 0"))
             type_id = result.cursor.description[0][1]
     except DBAPIError as error:
-        return sentence(_about_the_statement(error))
+        return sentence(about_the_statement(error))
     (row,) = rows(connection, "types", ids=[type_id])
     if row["kind"] == "p":
         return f"it is of the type {row['name']}, which no column can be of; write an expression that is one value"

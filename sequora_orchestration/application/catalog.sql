@@ -58,14 +58,16 @@ WHERE r.ev_class = to_regclass(:view)
 ORDER BY table_name, column_name;
 
 -- name: seam_is_there
--- Whether all views of the seam are there, and the log's function: the application's migrations may have dropped one.
+-- Whether all views and functions of the seam are there: the application's migrations may have dropped one.
 SELECT (
            SELECT count(*) FROM pg_class
            WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v' AND starts_with(relname, 'care_')
        ) = 5
-       AND EXISTS (
-           SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('orchestration') AND proname = 'log_notification'
-       ) AS it_is;
+       AND (
+           SELECT count(DISTINCT proname) FROM pg_proc
+           WHERE pronamespace = to_regnamespace('orchestration')
+             AND proname IN ('log_notification', 'log_takes', 'log_takes_content', 'log_takes_receipts', 'assign_task')
+       ) = 5 AS it_is;
 
 -- name: functions_of_the_map
 SELECT oid::regprocedure::text AS name

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import psycopg2
+from psycopg2.errors import DependentObjectsStillExist, InsufficientPrivilege
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import (
     ApplicationMap,
@@ -27,7 +28,7 @@ from sequora_orchestration.application.catalog import (
     Expression,
     Fit,
     FittedSection,
-    attempt,
+    about_the_statement,
     facts,
     fit,
     in_toml,
@@ -55,6 +56,10 @@ _MOST_COUNTED = 2**31 - 1
 # What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
 # is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
 _WRITES = "SET timezone TO 'UTC' SET search_path FROM CURRENT"
+
+
+class ViewsInUseError(Exception):
+    """Somebody has made something of our views, which they cannot be dropped without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,7 @@ class InForce:
 def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | None:
     """Make the seam of the map that is asked for, or else of the first that fits; return it if it was made anew.
 
-    Raises MapError where no map fits, and the database's errors.
+    Raises MapError where no map fits, ViewsInUseError, and the database's errors.
     """
     before = in_force(connection)
     candidates = [map_of_file(file)] if file else packaged_maps()
@@ -135,9 +140,17 @@ def is_up_to_date(connection: Connection, made: InForce) -> bool:
 
 
 def drop_views(connection: Connection) -> None:
-    """Drop the views, for as long as they are in the way of a change."""
-    for view in VIEWS.values():
-        connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
+    """Drop the views, for as long as they are in the way of a change. Raises ViewsInUseError."""
+    try:
+        for view in VIEWS.values():
+            connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
+    except DBAPIError as error:
+        if not isinstance(error.orig, DependentObjectsStillExist):
+            raise
+        raise ViewsInUseError(
+            "the views of the application's tables cannot be made anew while something that is not ours reads them "
+            f"({error.orig.diag.message_detail}): drop it, and make it again afterwards"
+        ) from None
 
 
 def _fitting(connection: Connection, candidates: Sequence[ApplicationMap]) -> Fit:
@@ -286,9 +299,13 @@ class _Maker:
 
     def _create(self, where: str, statement: str) -> None:
         """Run a statement that is made of the map. Raises MapError where the database does not understand it."""
-        error = attempt(self.connection, verbatim(statement))
-        if isinstance(error, psycopg2.Error):
-            raise self._error(f"{where}: {sentence(error)}")
+        try:
+            with self.connection.begin_nested():
+                self.connection.execute(verbatim(statement))
+        except DBAPIError as error:
+            if isinstance(error.orig, InsufficientPrivilege):
+                raise  # it is no fault of the map's
+            raise self._error(f"{where}: {sentence(about_the_statement(error))}") from None
 
     def _error(self, problem: str) -> MapError:
         return MapError(self.fitted.map.name, [problem])

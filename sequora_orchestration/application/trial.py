@@ -122,7 +122,7 @@ def _refused(connection: Connection, statement: str, parameters: Mapping[str, ob
         return {}
     said = error.diag
     if isinstance(error, NotNullViolation):
-        return {f"log: {what} has nothing for {said.column_name}, which is NOT NULL": None}
+        return {f"log: {what} has nothing for {said.column_name or said.datatype_name}, which is NOT NULL": None}
     if isinstance(error, CheckViolation):
         return {f"log: {what} breaks its CHECK {said.constraint_name}": None}
     if isinstance(error, InvalidTextRepresentation):

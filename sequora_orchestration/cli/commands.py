@@ -32,7 +32,14 @@ _APPLICATION = click.option(
 )
 
 # Told by name: their modules are heavy, and absent where the extra `local` is not installed.
-_TOLD_BY_NAME = {"SystemBusyError", "DemoFailedError", "OrderRefusedError", "UnknownIdError", "MapError"}
+_TOLD_BY_NAME = {
+    "SystemBusyError",
+    "DemoFailedError",
+    "OrderRefusedError",
+    "UnknownIdError",
+    "MapError",
+    "ViewsInUseError",
+}
 
 
 @sequora.command()
