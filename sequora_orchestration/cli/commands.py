@@ -39,6 +39,7 @@ _TOLD_BY_NAME = {
     "UnknownIdError",
     "MapError",
     "ViewsInUseError",
+    "IndexRefusedError",
 }
 
 
