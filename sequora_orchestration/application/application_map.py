@@ -5,6 +5,7 @@ Here it is read, and refused where it is not what a map is. Whether a database f
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,18 @@ NEEDED = ("task", "person")
 
 Alternatives = Sequence[str]
 """Expressions of which the first that the database understands is taken."""
+
+# Parts of SQL in which a parenthesis or a semicolon means nothing.
+_WHOLE = re.compile(
+    r"""(?P<comment> --[^\n]* | /\* (?: (?!/\*|\*/) . )* \*/ )
+      | \b[eE]' (?: [^'\\] | \\. | '' )* ' | (?<!\b[eE])' (?: [^'] | '' )* ' | " (?: [^"] | "" )* "
+      | \$ (?P<tag> \w* ) \$ .*? \$ (?P=tag) \$""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+# What our functions, which a map's expressions and words are put into, stand between.
+_QUOTES_OF_FUNCTIONS = "$function$"
 
 
 class MapError(Exception):
@@ -85,7 +98,7 @@ def packaged_maps() -> list[ApplicationMap]:
 def map_of_file(path: Path) -> ApplicationMap:
     """Return the map of a file. Raises MapError."""
     try:
-        return read_map(str(path), path.read_text(encoding="utf-8"))
+        return read_map(str(path), path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise MapError(str(path), [f"the file cannot be read: {getattr(error, 'strerror', None) or error}"]) from None
 
@@ -99,7 +112,7 @@ def read_map(name: str, source: str) -> ApplicationMap:
     reader = _Reader()
     found = reader.application_map(name, source, content)
     if reader.problems:
-        raise MapError(name, reader.problems)
+        raise MapError(name, list(dict.fromkeys(reader.problems)))
     return found
 
 
@@ -151,7 +164,7 @@ class _Reader:
         if not isinstance(is_optional, bool) or (is_optional and name in NEEDED):
             self.problems.append(f"{name}.optional is to be true or false, and tasks and people must be there")
         return Section(
-            table=self._text(f"{name}.table", content.get("table", "")),
+            table=self._name(f"{name}.table", content.get("table", "nothing")),
             columns={
                 one: self._alternatives(f"{name}.{one}", content[one]) if one in content else [column.default or "NULL"]
                 for one, column in columns.items()
@@ -159,14 +172,26 @@ class _Reader:
             is_optional=is_optional is True,
         )
 
-    def _text(self, where: str, value: object) -> str:
-        if isinstance(value, str) and (value.strip() or not value):
+    def _name(self, where: str, value: object) -> str:
+        if isinstance(value, str) and value.strip() and "\0" not in value and _QUOTES_OF_FUNCTIONS not in value:
             return value.strip()
-        self.problems.append(f"{where} is to be an SQL expression in quotes")
-        return "NULL"
+        self.problems.append(f"{where} is to be a name in quotes")
+        return "nothing"
+
+    def _expression(self, where: str, value: object) -> str:
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            self.problems.append(f"{where} is to be an SQL expression in quotes")
+            return "NULL"
+        sql = without_comments(value)
+        if problem := _what_breaks_out(sql):
+            self.problems.append(f"{where} is to be one SQL expression, and {problem}")
+            return "NULL"
+        return sql
 
     def _alternatives(self, where: str, value: object) -> Alternatives:
-        return [self._text(where, one) for one in value] if isinstance(value, list) else [self._text(where, value)]
+        if value == []:
+            self.problems.append(f"{where} is a list without an expression in it")
+        return [self._expression(where, one) for one in (value if isinstance(value, list) else [value])] or ["NULL"]
 
     def _statuses(self, content: object) -> Mapping[str, Sequence[str]]:
         found = self._words("task.statuses", content, STATUSES, needed=["closed"])
@@ -190,6 +215,8 @@ class _Reader:
                 continue
             words[one] = value
             for word in value:
+                if not plain(word) or "\0" in word or _QUOTES_OF_FUNCTIONS in word:
+                    self.problems.append(f"{where}.{one} has {word!r}, which is no word")
                 if said.setdefault(plain(word), one) != one:
                     self.problems.append(f"{where}: {word} stands under {said[plain(word)]} and under {one}")
         return words
@@ -198,7 +225,7 @@ class _Reader:
         if not isinstance(content, dict):
             self.problems.append(f"[{where}] is to be a table of TOML")
             return {}
-        return {column: self._text(f"{where}.{column}", value) for column, value in content.items()}
+        return {column: self._expression(f"{where}.{column}", value) for column, value in content.items()}
 
     def _log(self, content: Mapping[str, Any]) -> Log:
         self._keys(
@@ -209,28 +236,60 @@ class _Reader:
             self.problems.append(f"log.about is to be a list of {' and '.join(AUDIENCES)}")
             about = []
         log = Log(
-            table=self._text("log.table", content.get("table", "")),
+            table=self._name("log.table", content.get("table", "nothing")),
             audiences=about,
             row=self._expressions("log.row", content.get("row", {})),
-            key=content.get("key"),
+            key=self._name("log.key", content["key"]) if "key" in content else None,
             delivered=self._expressions("log.delivered", content.get("delivered", {})),
             undelivered=self._expressions("log.undelivered", content.get("undelivered", {})),
         )
-        if (log.delivered or log.undelivered) and log.key not in log.row:
+        if content.get("row") == {}:
+            self.problems.append("[log.row] is empty: it says what is written into which column")
+        if (log.delivered or log.undelivered or log.key) and log.key not in log.row:
             self.problems.append(
                 "log.key is to name a column of [log.row] by which a row is found again when its receipt comes"
             )
         return log
 
 
+def without_comments(sql: str) -> str:
+    """Return an expression without its comments: what follows one that ends with its line would be lost."""
+    return _WHOLE.sub(lambda whole: " " if whole["comment"] else whole[0], sql).strip()
+
+
+def _what_breaks_out(sql: str) -> str | None:
+    """Return why something is not one expression that stays within the parentheses it is put into."""
+    if _QUOTES_OF_FUNCTIONS in sql:
+        return f"{_QUOTES_OF_FUNCTIONS} ends it: write other quotes"
+    bare = _WHOLE.sub(" ", sql)
+    if "'" in bare or '"' in bare:
+        return "a quote of it is not closed"
+    if "/*" in bare or "*/" in bare:
+        return "a comment of it is not closed"
+    if ";" in bare:
+        return "a semicolon ends it"
+    depth = 0
+    for bracket in re.findall(r"[()]", bare):
+        depth += 1 if bracket == "(" else -1
+        if depth < 0:
+            break
+    return "its parentheses do not match" if depth else None
+
+
 def plain(word: str) -> str:
     """Return a word without what spellings differ in: case, and what stands between its parts."""
-    return re.sub(r"[\W_]+", "", word).lower()
+    # By lower case alone ß would not be the same as SS, nor a Turkish i without its dot the same as I.
+    return unicodedata.normalize("NFKC", "".join(_parts(word)).upper().casefold())
+
+
+def _parts(word: str) -> list[str]:
+    """Return what a word consists of: letters with their marks, and numbers, without what stands between."""
+    return "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in word).split()
 
 
 def spellings(word: str) -> list[str]:
     """Return how a column of texts may spell a word: `IN_PROGRESS`, `in-progress`, `In Progress`, `inProgress`."""
-    parts = [part for part in re.split(r"[\W_]+", word) if part]
+    parts = _parts(word)
     cased = [
         [part.upper() for part in parts],
         [part.lower() for part in parts],

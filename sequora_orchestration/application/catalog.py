@@ -1,5 +1,6 @@
 """What a database says of a map: whether it understands each expression, and of what type it is. It changes nothing."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,11 +27,14 @@ _ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "2F", "38", "39", "3F"
 
 _HINTS = {
     ("S", Form.TIME): "orchestration.time_of({expression})",
-    ("N", Form.TIME): "to_timestamp({expression})  # or {expression} / 1000.0, if it counts milliseconds",
+    ("N", Form.TIME): "to_timestamp({expression})",
     ("N", Form.FLAG): "{expression} <> 0",
     ("S", Form.FLAG): "lower({expression}) IN ('true', 'yes', 'y', 't', '1')",
     ("S", Form.COUNT): "nullif({expression}, '')::integer",
 }
+
+# What else may be meant.
+_OTHER_HINTS = {("N", Form.TIME): ("to_timestamp({expression} / 1000.0)", "if it counts milliseconds")}
 
 _CATEGORIES = {Form.TIME: "D", Form.FLAG: "B", Form.COUNT: "N"}
 
@@ -46,6 +50,8 @@ class Type:
     """As `pg_type.typcategory`: S for texts, D for times, N for numbers, B for booleans, E for enums."""
 
     kind: str
+    """As `pg_type.typtype`: e for enums, p for what no column can be of."""
+
     name: str
     words: Sequence[str]
     """Of an enum."""
@@ -122,7 +128,16 @@ def facts(connection: Connection, application_map: ApplicationMap) -> str:
         connection.execute(text("SET LOCAL search_path TO pg_catalog"))
         (row,) = rows(connection, "facts", ids=[one["id"] for one in found])
         with_full_names.rollback()
-    return str(row["facts"])
+    return "\n".join([str(row["facts"]), *_alternatives_taken(connection, application_map)])
+
+
+def _alternatives_taken(connection: Connection, application_map: ApplicationMap) -> Iterator[str]:
+    """Yield which alternative the database understands first: it may have got the table that another one reads."""
+    for name, section in application_map.sections.items():
+        for column, alternatives in section.columns.items():
+            if len(alternatives) > 1:
+                tried = enumerate(_expression(connection, name, section.table, one) for one in alternatives)
+                yield f"{name}.{column} {next((n for n, one in tried if isinstance(one, Expression)), None)}"
 
 
 def attempt(connection: Connection, sql: TextClause, **parameters: object) -> list[RowMapping] | psycopg2.Error:
@@ -132,10 +147,10 @@ def attempt(connection: Connection, sql: TextClause, **parameters: object) -> li
             result = connection.execute(sql, parameters)
             return list(result.mappings().all()) if result.returns_rows else []
     except DBAPIError as error:
-        return _about_the_statement(error)
+        return about_the_statement(error)
 
 
-def _about_the_statement(error: DBAPIError) -> psycopg2.Error:
+def about_the_statement(error: DBAPIError) -> psycopg2.Error:
     """Return the database's error; raise it where it is about a lock, a time-out or the server."""
     if isinstance(error.orig, psycopg2.Error) and (error.orig.pgcode or "")[:2] in _ABOUT_THE_STATEMENT:
         return error.orig
@@ -146,13 +161,14 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
     """Hold a map against the database."""
     found = Fit(map=application_map)
     for name, section in application_map.sections.items():
-        if section.is_optional and not rows(connection, "kind_of_table", table=section.table):
+        if section.is_optional and attempt(connection, SQL["kind_of_table"], table=section.table) == []:
             continue
         fitted = _section(connection, found.problems, name, section)
         if fitted:
             found.sections[name] = fitted
-    if "task" in found.sections:
-        found.task_types = _columns(connection, application_map.sections["task"].table)
+    task = application_map.sections["task"]
+    if _missing_table(connection, task.table) is None:
+        found.task_types = _columns(connection, task.table)
     _log(connection, found)
     _assignment(connection, found)
     return found
@@ -171,9 +187,9 @@ def _section(connection: Connection, problems: list[str], name: str, section: Se
         found = [_expression(connection, name, section.table, one) for one in alternatives]
         understood = next((one for one in found if isinstance(one, Expression)), None)
         if understood is None:
-            problems.append(f"{name}.{column} = {alternatives[0]!r}: {found[0]}")
+            problems.append(f"{name}.{column} = {in_toml(alternatives[0])}: {found[0]}")
         elif problem := _unfit(VIEWS[name].columns[column], understood):
-            problems.append(f"{name}.{column} = {understood.sql!r} {problem}")
+            problems.append(f"{name}.{column} = {in_toml(understood.sql)} {problem}")
         else:
             columns[column] = understood
     return FittedSection(table=section.table, columns=columns) if len(columns) == len(section.columns) else None
@@ -182,12 +198,13 @@ def _section(connection: Connection, problems: list[str], name: str, section: Se
 def _missing_table(connection: Connection, table: str) -> str | None:
     found = attempt(connection, SQL["kind_of_table"], table=table)
     if isinstance(found, psycopg2.Error):
-        return _sentence(found)
+        return sentence(found)
     if not found:
         return f"there is no table {table}; is SUPABASE_DB_URL the application's database?"
     if found[0]["kind"] not in {"r", "p", "v", "m", "f"}:
         return f"{table} is no table"
-    return None
+    # Who asks for it without gets another one where the search path is another.
+    return None if found[0]["has_schema"] else f"say in which schema it is: {in_toml(found[0]['full_name'])}"
 
 
 def _expression(connection: Connection, name: str, table: str, sql: str) -> Expression | str:
@@ -197,8 +214,10 @@ def _expression(connection: Connection, name: str, table: str, sql: str) -> Expr
             result = connection.execute(verbatim(f"SELECT ({sql}) AS it FROM {table} AS {name} LIMIT 0"))
             type_id = result.cursor.description[0][1]
     except DBAPIError as error:
-        return _sentence(_about_the_statement(error))
+        return sentence(about_the_statement(error))
     (row,) = rows(connection, "types", ids=[type_id])
+    if row["kind"] == "p":
+        return f"it is of the type {row['name']}, which no column can be of; write an expression that is one value"
     column = re.fullmatch(_COLUMN.format(name=name), sql)
     return Expression(
         sql=sql,
@@ -210,16 +229,22 @@ def _expression(connection: Connection, name: str, table: str, sql: str) -> Expr
 
 def _unfit(column: Column, expression: Expression) -> str | None:
     """Return why a view's column cannot be made of an expression, and what to write."""
-    if expression.is_null:
-        return None
     if column.form is Form.ID and column.default is None and expression.column is None:
         return "is to be a column: rows are found by it"
+    if expression.is_null:
+        return None
     wanted = _CATEGORIES.get(column.form)
     if wanted is None or expression.type.category == wanted:
         return "is a time of the day, without a date" if expression.type.name.startswith("time ") else None
-    hint = _HINTS.get((expression.type.category, column.form))
-    said = f"is of the type {expression.type.name}, which is not {_IN_WORDS[column.form]}"
-    return said + (f"; write {hint.format(expression=expression.sql)!r}" if hint else "; write an expression that is")
+    said = f"is of the type {expression.type.name}, which is not {_IN_WORDS[column.form]}; write "
+    case = expression.type.category, column.form
+    if case not in _HINTS:
+        return said + "an expression that is"
+    said += in_toml(_HINTS[case].format(expression=expression.sql))
+    if case in _OTHER_HINTS:
+        other, condition = _OTHER_HINTS[case]
+        said += f", or {in_toml(other.format(expression=expression.sql))} {condition}"
+    return said
 
 
 def _log(connection: Connection, found: Fit) -> None:
@@ -257,14 +282,19 @@ def _assigned(
             continue
         error = attempt(connection, verbatim(f"SELECT CAST(({sql}) AS {types[column]}) FROM {row} LIMIT 0"))
         if isinstance(error, psycopg2.Error) and not isinstance(error, InvalidTextRepresentation):
-            yield f"{where}.{column} = {sql!r}: {_sentence(error)}"
+            yield f"{where}.{column} = {in_toml(sql)}: {sentence(error)}"
         # A word that an enum lacks keeps no text from being sent: it is found by a trial.
 
 
-def _sentence(error: psycopg2.Error) -> str:
+def sentence(error: psycopg2.Error) -> str:
     """Return what the database says of an expression of the map's: there is no row's value in it."""
     said = [error.diag.message_primary, error.diag.message_hint]
     return "; ".join(one for one in said if one) or str(error).strip()
+
+
+def in_toml(expression: str) -> str:
+    """Return an expression as it stands in a map."""
+    return json.dumps(expression, ensure_ascii=False)
 
 
 def words_among(labels: Sequence[str], words: Sequence[str]) -> list[str]:

@@ -1,14 +1,16 @@
 -- What a database's catalog says of the tables that a map names. Reading changes nothing: each is safe to run twice.
 
 -- name: kind_of_table
-SELECT c.relkind::text AS kind
+SELECT c.relkind::text AS kind, cardinality(parse_ident(:table)) > 1 AS has_schema,
+       c.relnamespace::regnamespace || '.' || quote_ident(c.relname) AS full_name
 FROM pg_class c
 WHERE c.oid = to_regclass(:table);
 
 -- name: columns_of_table
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type_name,
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
-       a.attidentity <> '' OR coalesce(strpos(pg_get_expr(d.adbin, d.adrelid), 'nextval(') > 0, false) AS is_counted
+       a.attidentity <> '' OR coalesce(strpos(pg_get_expr(d.adbin, d.adrelid), 'nextval(') > 0, false) AS is_counted,
+       a.attidentity = 'a' AS is_always_counted
 FROM pg_attribute a
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
@@ -56,14 +58,16 @@ WHERE r.ev_class = to_regclass(:view)
 ORDER BY table_name, column_name;
 
 -- name: seam_is_there
--- Whether all views of the seam are there, and the log's function: the application's migrations may have dropped one.
+-- Whether all views and functions of the seam are there: the application's migrations may have dropped one.
 SELECT (
            SELECT count(*) FROM pg_class
            WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v' AND starts_with(relname, 'care_')
        ) = 5
-       AND EXISTS (
-           SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('orchestration') AND proname = 'log_notification'
-       ) AS it_is;
+       AND (
+           SELECT count(DISTINCT proname) FROM pg_proc
+           WHERE pronamespace = to_regnamespace('orchestration')
+             AND proname IN ('log_notification', 'log_takes', 'log_takes_content', 'log_takes_receipts', 'assign_task')
+       ) = 5 AS it_is;
 
 -- name: functions_of_the_map
 SELECT oid::regprocedure::text AS name

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import psycopg2
+from psycopg2.errors import DependentObjectsStillExist, InsufficientPrivilege
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import (
     ApplicationMap,
@@ -27,10 +28,12 @@ from sequora_orchestration.application.catalog import (
     Expression,
     Fit,
     FittedSection,
-    attempt,
+    about_the_statement,
     facts,
     fit,
+    in_toml,
     rows,
+    sentence,
     verbatim,
     words_among,
 )
@@ -40,12 +43,27 @@ from sequora_orchestration.application.trial import log_problems
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000
 
+# The modules whose code decides what is made of a map.
+_MAKERS = ("application_map.py", "catalog.py", "contract.py", "seam.py", "trial.py")
+
 _TEXTS = "S"
 
 _TYPES = {Form.TIME: "timestamptz", Form.FLAG: "boolean", Form.COUNT: "integer", Form.CODES: "json"}
 
-# Of what an expression may run into for one row: a value that cannot be converted, a sub-select of two rows.
-_FAILS_FOR_A_ROW = "data_exception OR cardinality_violation OR raise_exception"
+# Classes of errors (appendix A of Postgres' manual) that are not about a row: about what a statement says and who may
+# run it, or about the server.
+_NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "XX")
+
+_MOST_COUNTED = 2**31 - 1
+
+# What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
+# is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
+_WRITES = "SET timezone TO 'UTC' SET search_path FROM CURRENT"
+
+
+class ViewsInUseError(Exception):
+    """Somebody has made something of our views, which they cannot be dropped without."""
+
 
 # What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
 # is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
@@ -96,7 +114,7 @@ class InForce:
 def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | None:
     """Make the seam of the map that is asked for, or else of the first that fits; return it if it was made anew.
 
-    Raises MapError where no map fits, and the database's errors.
+    Raises MapError where no map fits, ViewsInUseError, and the database's errors.
     """
     before = in_force(connection)
     candidates = [map_of_file(file)] if file else packaged_maps()
@@ -130,9 +148,17 @@ def is_up_to_date(connection: Connection, made: InForce) -> bool:
 
 
 def drop_views(connection: Connection) -> None:
-    """Drop the views, for as long as they are in the way of a change."""
-    for view in VIEWS.values():
-        connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
+    """Drop the views, for as long as they are in the way of a change. Raises ViewsInUseError."""
+    try:
+        for view in VIEWS.values():
+            connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
+    except DBAPIError as error:
+        if not isinstance(error.orig, DependentObjectsStillExist):
+            raise
+        raise ViewsInUseError(
+            "the views of the application's tables cannot be made anew while something that is not ours reads them "
+            f"({error.orig.diag.message_detail}): drop it, and make it again afterwards"
+        ) from None
 
 
 def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], before: InForce | None) -> Fit:
@@ -148,7 +174,7 @@ def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], befor
 
 def _digest(connection: Connection, application_map: ApplicationMap) -> str:
     """Return what tells whether the seam is to be made anew: the map, the catalog, and the code that makes it."""
-    code = (path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    code = (Path(__file__).with_name(name).read_bytes() for name in _MAKERS)
     parts = [application_map.source.encode(), facts(connection, application_map).encode(), *code]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
@@ -156,7 +182,7 @@ def _digest(connection: Connection, application_map: ApplicationMap) -> str:
 def _make(connection: Connection, fitted: Fit) -> InForce:
     drop_views(connection)
     for row in rows(connection, "functions_of_the_map"):
-        connection.execute(text(f"DROP FUNCTION {row['name']}"))
+        connection.execute(verbatim(f"DROP FUNCTION {row['name']}"))
     maker = _Maker(connection, fitted)
     for name, view in VIEWS.items():
         maker.make_view(name, view)
@@ -234,12 +260,11 @@ class _Maker:
             shown += _meaning_of_statuses(self.fitted, section, values) + _unknown_severity(
                 self.fitted, section, values
             )
-        self.connection.execute(
-            verbatim(
-                f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
-                + ",\n       ".join(shown)
-                + f"\nFROM {section.table} AS {name}"
-            )
+        self._create(
+            name,
+            f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
+            + ",\n       ".join(shown)
+            + f"\nFROM {section.table} AS {name}",
         )
         for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table):
             if row["column_name"]:
@@ -258,32 +283,51 @@ class _Maker:
         """Return SQL that yields an expression's value, or NULL for a row that it fails for: no other's text ends."""
         if expression.column or expression.is_constant:
             return expression.sql
+        where = f"{name}.{column} = {in_toml(expression.sql)}"
         probe = f"CREATE VIEW orchestration.map_probe AS SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
-        self.connection.execute(verbatim(probe))
+        self._create(where, probe)
         uses = rows(self.connection, "uses", view="orchestration.map_probe", table=section.table)
+        shown = self.connection.scalar(text("SELECT pg_get_viewdef('orchestration.map_probe')"))
         self.connection.execute(text("DROP VIEW orchestration.map_probe"))
+        if f"{name}.*" in str(shown):
+            raise self._error(f"{where}: name the columns that it needs, and not the whole row")
         self._tables |= {row["table_name"] for row in uses}
         needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
         function = f"orchestration.map_{name}_{column}"
         types = ", ".join(row["type_name"] for row in needed)
         row = ", ".join(f"${n} AS {_quoted(one['column_name'])}" for n, one in enumerate(needed, 1)) or "1 AS nothing"
-        self.connection.execute(
-            verbatim(f"""
-                CREATE FUNCTION {function}({types}) RETURNS {expression.type.name} LANGUAGE plpgsql STABLE AS $function$
-                BEGIN
-                    RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
-                EXCEPTION WHEN {_FAILS_FOR_A_ROW} THEN
-                    RETURN NULL;
-                END $function$
-            """)
+        # What an expression means must not hang on who asks: a name is found where it is found now, and a time without
+        # a zone is UTC.
+        self._create(
+            where,
+            f"""CREATE FUNCTION {function}({types}) RETURNS {expression.type.name} LANGUAGE plpgsql STABLE
+                SET search_path FROM CURRENT SET timezone TO 'UTC' AS $function$
+            BEGIN
+                RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
+            EXCEPTION WHEN assert_failure OR OTHERS THEN
+                IF left(SQLSTATE, 2) IN ({", ".join(map(_literal, _NOT_ABOUT_A_ROW))}) THEN
+                    RAISE;
+                END IF;
+                RETURN NULL;
+            END $function$""",
         )
         empty = ", ".join(f"CAST(NULL AS {row['type_name']})" for row in needed)
-        tried = attempt(self.connection, verbatim(f"SELECT {function}({empty})"))
-        if isinstance(tried, psycopg2.Error):
-            said = f"{name}.{column} = {expression.sql!r}: {tried.diag.message_primary}"
-            raise MapError(self.fitted.map.name, [f"{said}; name the columns that it needs, and not the whole row"])
+        self._create(where, f"SELECT {function}({empty})")
         given = ", ".join(f"{name}.{_quoted(row['column_name'])}" for row in needed)
         return f"{function}({given})"
+
+    def _create(self, where: str, statement: str) -> None:
+        """Run a statement that is made of the map. Raises MapError where the database does not understand it."""
+        try:
+            with self.connection.begin_nested():
+                self.connection.execute(verbatim(statement))
+        except DBAPIError as error:
+            if isinstance(error.orig, InsufficientPrivilege):
+                raise  # it is no fault of the map's
+            raise self._error(f"{where}: {sentence(about_the_statement(error))}") from None
+
+    def _error(self, problem: str) -> MapError:
+        return MapError(self.fitted.map.name, [problem])
 
 
 def key_of(column: str) -> str:
@@ -317,6 +361,9 @@ def _converted(form: Form, value: str, expression: Expression, meanings: Mapping
             return _word(value, expression, meanings)
         case Form.CODES:
             return f"to_json({value})"
+        case Form.COUNT if expression.type.name != "integer":
+            within = f"CAST(greatest(least(CAST({value} AS numeric), {_MOST_COUNTED}), 0) AS integer)"
+            return f"CASE WHEN {value} IS NOT NULL THEN {within} END"
         case _:
             return f"CAST({value} AS {_TYPES.get(form, 'text')})"
 
@@ -324,7 +371,8 @@ def _converted(form: Form, value: str, expression: Expression, meanings: Mapping
 def _with_zone(value: str, expression: Expression) -> str:
     """Return a time as `timestamptz`, a `timestamptz` as it is: one without a zone is UTC, whatever the session's."""
     if expression.type.name == "date":
-        return f"(CAST({value} AS timestamp) AT TIME ZONE 'UTC')"
+        # Dates go on for longer than times do.
+        return f"CASE WHEN {value} <= date '9999-12-31' THEN CAST({value} AS timestamp) AT TIME ZONE 'UTC' END"
     is_without = expression.type.name.startswith("timestamp without")
     return f"({value} AT TIME ZONE 'UTC')" if is_without else value
 
@@ -350,9 +398,12 @@ def _is_among(value: str, expression: Expression, words: Iterable[str]) -> str:
         spelt = list(dict.fromkeys(spelling for word in words for spelling in spellings(word)))
     if not spelt:
         return "false"
-    own = value if expression.type.is_enum or expression.type.category == _TEXTS else f"CAST({value} AS text)"
-    type_name = f"::{expression.type.name}" if expression.type.is_enum else ""
-    return f"{own} IN ({', '.join(_literal(word) + type_name for word in spelt)})"
+    if expression.type.is_enum:
+        type_name = expression.type.name
+        among = ", ".join(f"{_literal(word)}::{type_name}" for word in spelt)
+        return f"CAST({value} AS {type_name}) IN ({among})"  # of a domain there would be no such operator
+    own = value if expression.type.category == _TEXTS else f"CAST({value} AS text)"
+    return f"{own} IN ({', '.join(_literal(word) for word in spelt)})"
 
 
 def _meaning_of_statuses(fitted: Fit, section: FittedSection, values: Mapping[str, str]) -> list[str]:

@@ -18,6 +18,8 @@ from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS
 
 _COPY = "orchestration.map_trial"
 
+_NUMBERS = "N"
+
 # A text that was in doubt is logged when it is found, as sent back then.
 _AGES = (timedelta(0), timedelta(hours=1))
 
@@ -30,13 +32,15 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
     with connection.begin_nested() as trial:
         connection.execute(text("SET LOCAL timezone TO 'UTC'"))  # as the function that writes the rows has it
         connection.execute(
-            verbatim(f"CREATE TABLE {_COPY} (LIKE {log.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+            verbatim(
+                f"CREATE TABLE {_COPY} (LIKE {log.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)"
+            )
         )
         problems = _missing_columns(connection, log)
         for kind in KINDS:
             if ("patients" if kind == CHECK_IN.name else "staff") in log.audiences:
                 for age in _AGES:
-                    problems |= _tried(connection, log, fitted.log_types, kind, age)
+                    problems |= _tried(connection, fitted, log, kind, age)
         trial.rollback()
     return list(problems)
 
@@ -47,29 +51,31 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
     for row in rows(connection, "columns_of_table", table=log.table):
         name = row["name"]
         if name in log.row:
+            if row["is_always_counted"]:
+                problems[f"log.row has {name}, which the database alone counts: leave it out"] = None
             continue
         if row["must_be_given"]:
             problems[f"log.row lacks {name}, which is NOT NULL and has no default: write an expression for it"] = None
         if row["must_be_given"] or row["is_counted"]:  # a sequence of the application's is left alone
-            quoted = name.replace('"', '""')
+            quoted = _quoted(name)
             connection.execute(
-                verbatim(f'ALTER TABLE {_COPY} ALTER "{quoted}" DROP DEFAULT, ALTER "{quoted}" DROP NOT NULL')
+                verbatim(f"ALTER TABLE {_COPY} ALTER {quoted} DROP DEFAULT, ALTER {quoted} DROP NOT NULL")
             )
     return problems
 
 
-def _tried(connection: Connection, log: Log, types: Mapping[str, str], kind: str, age: timedelta) -> dict[str, None]:
+def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> dict[str, None]:
     """Write a row of a kind, and its receipts, one after the other; return what was refused."""
     is_to_patient = kind == CHECK_IN.name
-    one_id = "00000000-0000-4000-8000-000000000000"
+    types = fitted.log_types
     values = {
-        "id": one_id,
+        "id": _SOME_UUID,
         "kind": kind,
         "state": "SENT",
-        "task_id": None if is_to_patient else _sample(types, log, "message.task_id"),
-        "episode_id": _sample(types, log, "message.episode_id"),
-        "user_id": None if is_to_patient else _sample(types, log, "message.user_id"),
-        "patient_id": _sample(types, log, "message.patient_id") if is_to_patient else None,
+        "task_id": None if is_to_patient else _sample(fitted, "task"),
+        "episode_id": _sample(fitted, "episode"),
+        "user_id": None if is_to_patient else _sample(fitted, "person"),
+        "patient_id": _sample(fitted, "patient") if is_to_patient else None,
         "content": "a text",
         "provider_id": "SM" + "0" * 32,
         "provider_code": 30003,
@@ -86,12 +92,12 @@ def _tried(connection: Connection, log: Log, types: Mapping[str, str], kind: str
     def written(columns: Mapping[str, str], column: str) -> str:
         return f"CAST(({_bound(columns[column])}) AS {_bound(types[column])})"
 
-    names = ", ".join(_quoted(one) for one in log.row)
+    names = ", ".join(_bound(_quoted(one)) for one in log.row)
     insert = f"INSERT INTO {_COPY} ({names}) SELECT {', '.join(written(log.row, one) for one in log.row)}"
     problems |= _refused(connection, f"{insert} FROM (SELECT {row}) AS message", parameters, f"a row of {kind}")
     for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
         if columns and not problems:
-            changes = ", ".join(f"{_quoted(one)} = {written(columns, one)}" for one in columns)
+            changes = ", ".join(f"{_bound(_quoted(one))} = {written(columns, one)}" for one in columns)
             update = f"UPDATE {_COPY} SET {changes} FROM (SELECT {row}) AS message"
             problems |= _refused(connection, update, parameters, f"the receipt ({part}) of {kind}")
     connection.execute(text(f"DELETE FROM {_COPY}"))
@@ -101,12 +107,13 @@ def _tried(connection: Connection, log: Log, types: Mapping[str, str], kind: str
 _TIMES = {"sent_at": "orchestration.clock() - CAST(:age AS interval)", "settled_at": "orchestration.clock()"}
 
 
-def _sample(types: Mapping[str, str], log: Log, expression: str) -> str:
-    """Return an id as the column has it that an expression is written into."""
-    written_to = [types[column] for column, sql in log.row.items() if sql == expression]
-    return (
-        "1" if any("int" in one or one == "numeric" for one in written_to) else "00000000-0000-4000-8000-000000000001"
-    )
+_SOME_UUID = "00000000-0000-4000-8000-000000000000"
+
+
+def _sample(fitted: Fit, section: str) -> str:
+    """Return an id as that table's own are."""
+    found = fitted.sections.get(section)
+    return "1" if found and found.columns["id"].type.category == _NUMBERS else _SOME_UUID
 
 
 def _refused(connection: Connection, statement: str, parameters: Mapping[str, object], what: str) -> dict[str, None]:
@@ -115,7 +122,7 @@ def _refused(connection: Connection, statement: str, parameters: Mapping[str, ob
         return {}
     said = error.diag
     if isinstance(error, NotNullViolation):
-        return {f"log: {what} has nothing for {said.column_name}, which is NOT NULL": None}
+        return {f"log: {what} has nothing for {said.column_name or said.datatype_name}, which is NOT NULL": None}
     if isinstance(error, CheckViolation):
         return {f"log: {what} breaks its CHECK {said.constraint_name}": None}
     if isinstance(error, InvalidTextRepresentation):

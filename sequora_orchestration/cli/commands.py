@@ -39,6 +39,8 @@ _TOLD_BY_NAME = {
     "UnknownIdError",
     "MapError",
     "FileIsThereError",
+    "ViewsInUseError",
+    "IndexRefusedError",
 }
 
 

@@ -8,14 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application import seam
-from sequora_orchestration.application.catalog import rows, verbatim
+from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
 from sequora_orchestration.application.seam import Index
 from sequora_orchestration.resources.database import SchemaMissingError
 
 _PARTITIONED = "p"
 _TABLE = "r"
+
+# What is done to a partitioned table as a whole is done in a moment, but waits for whoever uses it, and everybody else
+# behind it: better to give up soon.
+_SOON = "SET LOCAL lock_timeout = '10s'; "
+
+
+class IndexRefusedError(Exception):
+    """The database does not make an index; the sentence says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,8 @@ def _state(connection: Connection, index: Index) -> IndexState:
         return IndexState(index=index, why_not=index.why_not)
     if kind not in {_TABLE, _PARTITIONED}:
         return IndexState(index=index, why_not=f"{index.table} is no table, but a view: index the tables under it")
+    if elsewhere := _partitions_elsewhere(connection, index.table):
+        return IndexState(index=index, why_not=f"parts of it are in another database: {', '.join(elsewhere)}")
     return IndexState(index=index, is_there=_is_there(connection, index.name, index.table, index.definition))
 
 
@@ -65,13 +76,21 @@ def _is_there(connection: Connection, name: str, table: str, definition: str) ->
 def make_app_indexes(engine: Engine) -> list[IndexState]:
     """Make the helpful indexes that are missing, without blocking writers; return how it stood with each before.
 
-    One that an interrupted run left invalid, or that was made for another map, is dropped and made anew.
+    One that an interrupted run left invalid, or that was made for another map, is dropped and made anew. Raises
+    IndexRefusedError, and SchemaMissingError.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         before = index_states(connection)
         for state in before:
             if not state.is_there and not state.why_not and state.index.definition:
-                _make(connection, state.index.name, state.index.table, state.index.definition)
+                try:
+                    _make(connection, state.index.name, state.index.table, state.index.definition)
+                except DBAPIError as error:
+                    said = sentence(about_the_statement(error))
+                    raise IndexRefusedError(
+                        f"index {state.index.name} on {state.index.table} cannot be made: {said}; whoever owns the "
+                        "table may make it"
+                    ) from None
         return before
 
 
@@ -87,21 +106,38 @@ def _make(connection: Connection, name: str, table: str, definition: str) -> Non
 
 def _make_on_partitions(connection: Connection, name: str, table: str, definition: str) -> None:
     """Make an index for each partition, which blocks nobody, and attach it: the whole becomes valid with the last."""
-    connection.execute(verbatim(f"CREATE INDEX {name} ON ONLY {table} {definition}"))
-    for number, partition in enumerate(_partitions(connection, table), 1):
-        of_partition = f"{name}_{number}"
+    connection.execute(verbatim(f"{_SOON}CREATE INDEX {name} ON ONLY {table} {definition}"))
+    for number, partition in _partitions(connection, table):
+        of_partition = f"{name}_{number}"  # by whatever other partitions come between: it may be there from before
         _make(connection, of_partition, partition, definition)
         connection.execute(
             verbatim(
-                f"ALTER INDEX {_in_schema_of(connection, table, name)} ATTACH PARTITION "
+                f"{_SOON}ALTER INDEX {_in_schema_of(connection, table, name)} ATTACH PARTITION "
                 f"{_in_schema_of(connection, partition, of_partition)}"
             )
         )
 
 
-def _partitions(connection: Connection, table: str) -> Sequence[str]:
+def _partitions(connection: Connection, table: str) -> Sequence[tuple[int, str]]:
+    """Return a number and the name of each partition."""
+    found = connection.execute(
+        text("""
+            SELECT inhrelid::bigint AS number, inhrelid::regclass::text AS name
+            FROM pg_inherits WHERE inhparent = to_regclass(:table) ORDER BY 2
+        """),
+        {"table": table},
+    )
+    return [(row.number, row.name) for row in found]
+
+
+def _partitions_elsewhere(connection: Connection, table: str) -> Sequence[str]:
+    """Return the partitions that are foreign tables: none of them can have an index."""
     return connection.scalars(
-        text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(:table) ORDER BY 1"),
+        text("""
+            SELECT part.relid::text
+            FROM pg_partition_tree(to_regclass(:table)) AS part JOIN pg_class c ON c.oid = part.relid
+            WHERE c.relkind = 'f' ORDER BY 1
+        """),
         {"table": table},
     ).all()
 
@@ -116,8 +152,8 @@ def _drop(connection: Connection, name: str, table: str) -> None:
         {"name": name, "table": table},
     ).first()
     if found:  # one on a partitioned table cannot be dropped concurrently, and takes those of the partitions along
-        concurrently = "" if found.kind == "I" else "CONCURRENTLY "
-        connection.execute(verbatim(f"DROP INDEX {concurrently}{found.name}"))
+        drop = f"{_SOON}DROP INDEX" if found.kind == "I" else "DROP INDEX CONCURRENTLY"
+        connection.execute(verbatim(f"{drop} {found.name}"))
 
 
 def _comment(connection: Connection, name: str, table: str, definition: str) -> None:

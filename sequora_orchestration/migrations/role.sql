@@ -36,10 +36,11 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON FUNCTIONS TO sequo
 DO $$
 DECLARE
     needed record;
+    counter regclass;
 BEGIN
     FOR needed IN
         SELECT right_.command, c.relkind IN ('r', 'p', 'f') AS is_table,
-               quote_ident(c.relnamespace::regnamespace::text) AS schema_name, c.oid::regclass AS table_name,
+               c.relnamespace::regnamespace AS schema_name, c.oid::regclass AS table_name,
                CASE WHEN right_.command = 'UPDATE' OR c.oid = ANY (written.ids) AND right_.command = 'SELECT'
                     THEN format('(%s)', string_agg(quote_ident(right_."column"), ', ')) ELSE '' END AS columns,
                CASE right_.command WHEN 'SELECT' THEN 'sequora_reads' WHEN 'INSERT' THEN 'sequora_logs'
@@ -62,6 +63,18 @@ BEGIN
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO sequora', needed.schema_name);
         EXECUTE format('GRANT %s %s ON %s TO sequora', needed.command, needed.columns, needed.table_name);
+        IF needed.command = 'INSERT' THEN
+            -- A column that counts by a sequence of its own (serial) asks for it in the name of whoever inserts.
+            FOR counter IN
+                SELECT d.refobjid::regclass
+                FROM pg_attrdef a
+                JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+                JOIN pg_class c ON d.refclassid = 'pg_class'::regclass AND c.oid = d.refobjid AND c.relkind = 'S'
+                WHERE a.adrelid = needed.table_name
+            LOOP
+                EXECUTE format('GRANT USAGE ON SEQUENCE %s TO sequora', counter);
+            END LOOP;
+        END IF;
         IF needed.is_table THEN
             EXECUTE format('DROP POLICY IF EXISTS %s ON %s', needed.policy, needed.table_name);
             EXECUTE format(

@@ -9,7 +9,13 @@ from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import ProgrammingError
 
 from sequora_orchestration.application import seam
-from sequora_orchestration.application.application_map import ApplicationMap, map_of_file, packaged_maps, read_map
+from sequora_orchestration.application.application_map import (
+    ApplicationMap,
+    MapError,
+    map_of_file,
+    packaged_maps,
+    read_map,
+)
 from sequora_orchestration.application.catalog import Fit, fit, rows
 from sequora_orchestration.application.seam import InForce, Right
 from sequora_orchestration.application.words import open_questions
@@ -73,7 +79,13 @@ class ApplicationChecks:
 
     def tables(self) -> Finding:
         """Look whether the tables are there."""
-        tables = _tables(self._fit.map)
+        try:
+            tables = _tables(self._fit.map)
+        except MapError as error:
+            return fail(
+                f"the map of SEQUORA_APPLICATION_MAP cannot be used: {'; '.join(error.problems)}",
+                to_do="correct it, or leave SEQUORA_APPLICATION_MAP out",
+            )
         with self._engine.connect() as connection:
             missing = [table for table in tables if not rows(connection, "kind_of_table", table=table)]
         if missing:

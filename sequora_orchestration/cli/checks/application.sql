@@ -21,6 +21,14 @@ JOIN pg_class c ON c.oid = to_regclass(needed.table_name)
 WHERE NOT CASE WHEN needed.column_name IS NULL THEN has_any_column_privilege(c.oid, needed.privilege)
                ELSE has_column_privilege(c.oid, needed.column_name, needed.privilege) END
 UNION ALL
+-- A column that counts by a sequence (serial) asks for it in the name of whoever inserts.
+SELECT DISTINCT 'USAGE on the sequence ' || c.oid::regclass
+FROM unnest(CAST(:tables AS text[]), CAST(:privileges AS text[])) AS needed (table_name, privilege)
+JOIN pg_attrdef a ON a.adrelid = to_regclass(needed.table_name)
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_class c ON c.oid = d.refobjid
+WHERE needed.privilege = 'INSERT' AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'USAGE') END
+UNION ALL
 SELECT DISTINCT privilege || ' on tables of the schema orchestration'
 FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
 WHERE c.relnamespace = to_regnamespace('orchestration') AND c.relkind IN ('r', 'p')

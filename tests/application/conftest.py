@@ -1,0 +1,153 @@
+"""What tests of the seam share: an application's tables that can be altered at will, and maps in one line."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from care import Care
+from maps import Changes, a_source
+from servers import a_clone
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, text
+
+from sequora_orchestration.application import seam
+from sequora_orchestration.application.application_map import read_map
+from sequora_orchestration.application.catalog import Fit, fit
+from sequora_orchestration.application.seam import InForce
+from sequora_orchestration.cli.checks import care_database as care_area
+from sequora_orchestration.cli.checks.finding import Finding
+from sequora_orchestration.cli.commands import main
+from sequora_orchestration.cli.doctor import diagnose
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.migrations.apply import Migrated, migrate
+from sequora_orchestration.settings import postgres_url
+
+
+class Tables:
+    """An application's tables in a transaction that never ends: whatever is done with them is undone."""
+
+    def __init__(self, connection: Connection, directory: Path) -> None:
+        """Use the connection; maps are written into the directory."""
+        self.connection = connection
+        self._directory = directory
+
+    def alter(self, *statements: str) -> None:
+        """Change the tables, without our views in the way."""
+        seam.drop_views(self.connection)
+        for statement in statements:
+            self.connection.exec_driver_sql(statement.replace("%", "%%"))
+
+    def rows(self, sql: str, **parameters: object) -> Sequence[RowMapping]:
+        """Run any statement and return its rows."""
+        result = self.connection.execute(text(sql), parameters)
+        return result.mappings().all() if result.returns_rows else []
+
+    def one(self, sql: str, **parameters: object) -> Any:
+        """Return the one value that a statement yields."""
+        (row,) = self.rows(sql, **parameters)
+        (value,) = row.values()
+        return value
+
+    def fit(self, changes: Changes | None = None, *, of: str = "brief") -> Fit:
+        """Hold a map that comes along, with these changes, against the tables."""
+        return fit(self.connection, read_map("a map", a_source(changes, of=of)))
+
+    def problems(self, changes: Changes | None = None, *, of: str = "brief") -> Sequence[str]:
+        """Return why such a map cannot be used."""
+        return self.fit(changes, of=of).problems
+
+    def make(self, changes: Changes | None = None, *, of: str = "brief") -> InForce:
+        """Make the views by such a map."""
+        file = self._directory / f"{uuid4()}.toml"
+        file.write_text(a_source(changes, of=of), encoding="utf-8")
+        made = seam.bring_up_to_date(self.connection, file) or seam.in_force(self.connection)
+        assert made
+        return made
+
+
+@pytest.fixture(scope="package")
+def brief_engine(postgres: EmbeddedPostgres, postgres_administrator: Engine) -> Iterator[Engine]:
+    """A database with the brief's tables, in which nothing is ever committed."""
+    with a_clone(postgres_administrator, "care_template") as name:
+        engine = create_engine(postgres_url(postgres.url(name)))
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(scope="package")
+def sequora_engine(
+    postgres: EmbeddedPostgres, postgres_administrator: Engine, sequora_template: str
+) -> Iterator[Engine]:
+    """One with the tables of Sequora's own application."""
+    with a_clone(postgres_administrator, sequora_template) as name:
+        engine = create_engine(postgres_url(postgres.url(name)))
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def tables(brief_engine: Engine, tmp_path: Path) -> Iterator[Tables]:
+    """The brief's tables, with views."""
+    with brief_engine.connect() as connection:
+        yield Tables(connection, tmp_path)
+        connection.rollback()
+
+
+@pytest.fixture
+def sequora_tables(sequora_engine: Engine, tmp_path: Path) -> Iterator[Tables]:
+    """The tables of Sequora's own application, with views."""
+    with sequora_engine.connect() as connection:
+        yield Tables(connection, tmp_path)
+        connection.rollback()
+
+
+@pytest.fixture
+def put_in_force(care: Care, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Migrated]:
+    """Migrate by a map that comes along, with the changes that are given."""
+
+    def put_in_force(changes: Changes | None = None, *, of: str = "brief") -> Migrated:
+        file = tmp_path / "map.toml"
+        file.write_text(a_source(changes, of=of), encoding="utf-8")
+        monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
+        return migrate(care.engine)
+
+    return put_in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command has said, and with what it ended."""
+
+    exit_code: int
+    said: str
+    complained: str
+
+
+@pytest.fixture
+def sequora(care_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """The command `sequora` on this test's database, run in this process."""
+    monkeypatch.setenv("SUPABASE_DB_URL", care_url)
+
+    def sequora(*arguments: str) -> Done:
+        stdout, stderr = StringIO(), StringIO()
+        monkeypatch.setattr(sys, "argv", ["sequora", *arguments])
+        with redirect_stdout(stdout), redirect_stderr(stderr):
+            try:
+                main()
+            except SystemExit as end:
+                return Done(int(end.code or 0), stdout.getvalue(), stderr.getvalue())
+        return Done(0, stdout.getvalue(), stderr.getvalue())
+
+    return sequora
+
+
+@pytest.fixture
+def doctor(care_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Mapping[str, Finding]]:
+    """What `sequora doctor` finds on this test's database."""
+    monkeypatch.setenv("SUPABASE_DB_URL", care_url)
+    return lambda: diagnose([care_area.checks()], patience=20)

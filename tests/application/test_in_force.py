@@ -1,0 +1,267 @@
+"""The map in force: when the views are made anew, when they are not, and what is so until then."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from care import Care
+from least_rights import as_role, make_role
+from maps import a_source
+from servers import a_clone
+from sqlalchemy import Engine
+
+from sequora_orchestration.cli.checks.finding import Finding, Level
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
+from sequora_orchestration.resources.database import SchemaMissingError, engine_for
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.queues import NEW_TASKS
+from sequora_orchestration.settings import postgres_url
+
+from .conftest import Done
+
+VIEWS = """
+    SELECT relname, oid FROM pg_class WHERE relnamespace = 'orchestration'::regnamespace AND relkind = 'v' ORDER BY 1
+"""
+
+Doctor = Callable[[], Mapping[str, Finding]]
+
+
+def recorded(care: Care) -> tuple[object, ...]:
+    """Return the name, the source and the moment of the map in force."""
+    (row,) = care.rows("SELECT name, source, since FROM orchestration.application_map")
+    return tuple(row.values())
+
+
+@pytest.fixture
+def empty(
+    postgres: EmbeddedPostgres, postgres_administrator: Engine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Care]:
+    """A database with no table at all."""
+    with a_clone(postgres_administrator, "template1") as name:
+        url = postgres_url(postgres.url(name))
+        monkeypatch.setenv("SUPABASE_DB_URL", url)
+        yield Care(engine_for(url))
+        engine_for(url).dispose()
+
+
+def test_a_map_is_in_force_since_it_was_first(
+    care: Care, put_in_force: Callable[..., Migrated], tmp_path: Path
+) -> None:
+    """The moment changes with the map, and not with the tables."""
+    put_in_force()
+    name, source, since = recorded(care)
+    assert (name, source) == (str(tmp_path / "map.toml"), a_source())
+    care.alter('ALTER TABLE "EscalationTask" ADD another text')
+    assert recorded(care) == (name, source, since)
+    put_in_force({"task.priority": "upper(task.priority)"})
+    _, other_source, later = recorded(care)
+    assert other_source != source
+    assert later > since  # type: ignore[operator]
+
+
+def test_migrating_again_makes_no_view_anew(care: Care, sequora: Callable[..., Done]) -> None:
+    """Nobody who reads waits for it."""
+    before, map_before = care.rows(VIEWS), recorded(care)
+    done = sequora("migrate")
+    assert (done.exit_code, done.complained) == (0, "")
+    assert "the map brief is in force, its views are up to date" in done.said
+    assert (care.rows(VIEWS), recorded(care)) == (before, map_before)
+
+
+CHANGES = [
+    'ALTER TABLE "EscalationTask" ADD another text',
+    'ALTER TABLE "EscalationTask" ALTER created_at SET NOT NULL',
+    "ALTER TABLE \"NotificationLog\" ADD channel text NOT NULL DEFAULT 'SMS'",
+    """ALTER TABLE "NotificationLog" ADD CHECK (status = 'SENT')""",
+    """ALTER TYPE kind_of_user ADD VALUE 'OTHER'""",
+    "ALTER TYPE kind_of_user RENAME VALUE 'ADMIN' TO 'ADMINISTRATOR'",
+    "DROP VIEW orchestration.care_task",
+    "DROP VIEW orchestration.care_shift",
+    'ALTER TABLE "User" DROP COLUMN active CASCADE; ALTER TABLE "User" ADD active boolean',
+    "DROP FUNCTION orchestration.log_notification",
+    "DROP FUNCTION orchestration.log_takes",
+    "DROP FUNCTION orchestration.assign_task",
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_has_changed_about_the_tables_is_noticed_and_mended(
+    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger, change: str
+) -> None:
+    """By `sequora doctor`, and by the next `sequora migrate`."""
+    care.alter(
+        "CREATE TYPE kind_of_user AS ENUM ('NURSE', 'SUPERVISOR', 'ADMIN')",
+        'ALTER TABLE "User" ALTER role TYPE kind_of_user USING NULL',
+    )
+    care.a_supervisor()
+    assert doctor()["map"].level is Level.OK
+    care.rows(change)
+    found = doctor()["map"]
+    assert found.level is Level.FAIL
+    assert "have changed since the views of them were made" in found.said
+    assert found.to_do == "run `sequora migrate`"
+    done = sequora("migrate")
+    assert "the map brief is in force, its views are made" in done.said
+    assert doctor()["map"].level is Level.OK
+    task = care.a_task(care.a_nurse())
+    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+
+
+def test_views_are_dropped_for_a_migration_of_the_applications_and_nothing_is_lost(
+    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger
+) -> None:
+    """Until they are back whoever asks is told, and what came meanwhile is noticed then."""
+    nurse = care.a_nurse()
+    done = sequora("migrate", "--drop-views")
+    assert (done.exit_code, done.complained) == (0, "")
+    assert "nothing is texted until `sequora migrate` is run" in done.said
+    assert care.rows(VIEWS) == []
+    task = care.a_task(nurse)
+    with pytest.raises(SchemaMissingError, match="run `sequora migrate`"):
+        ledger.claim(NEW_TASKS)
+    found = doctor()
+    assert found["map"].level is Level.FAIL
+    assert "Traceback" not in str(found)
+    assert sequora("status").exit_code == 1
+    care.rows('ALTER TABLE "EscalationTask" ALTER severity TYPE varchar(20)')
+    assert sequora("migrate", "--drop-views").exit_code == 0  # there is nothing to drop any more
+    assert sequora("migrate").exit_code == 0
+    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+
+
+def test_another_map_than_the_one_in_force_is_told(
+    care: Care, doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the next `sequora migrate` texts go by the one of before."""
+    file = tmp_path / "mine.toml"
+    file.write_text(a_source({"task.priority": "'NORMAL'"}), encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
+    found = doctor()["map"]
+    assert found.level is Level.FAIL
+    assert found.said == f"the map brief is in force, and not {file} of SEQUORA_APPLICATION_MAP"
+    assert migrate(care.engine).has_new_views
+    assert doctor()["map"].said.startswith(f"{file} is in force, since ")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "the file cannot be read: No such file or directory"),
+        ("[task", "it is no TOML: "),
+        ("", "the map lacks task"),
+        (a_source({"task.severity": "task.how_bad"}), "column task.how_bad does not exist"),
+    ],
+)
+def test_a_map_that_cannot_be_used_is_told_by_whoever_reads_it(
+    care: Care,
+    sequora: Callable[..., Done],
+    doctor: Doctor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
+    said: str,
+) -> None:
+    """And the map of before stays in force."""
+    file = tmp_path / "mine.toml"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
+    before, map_before = care.rows(VIEWS), recorded(care)
+    done = sequora("migrate")
+    assert (done.exit_code, done.said) == (1, "")
+    assert done.complained.startswith(f"the map {file} cannot be used:\n  - ")
+    assert said in done.complained
+    assert "Traceback" not in done.complained
+    assert (care.rows(VIEWS), recorded(care)) == (before, map_before)
+    failed = [one for one in doctor().values() if one.level is Level.FAIL and said in one.said]
+    assert failed
+
+
+def test_where_no_map_fits_nothing_is_made(
+    empty: Care, sequora: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even our schema: somebody may have given another database's URL."""
+    monkeypatch.setenv("SUPABASE_DB_URL", empty.engine.url.render_as_string(hide_password=False))
+    done = sequora("migrate")
+    assert (done.exit_code, done.said) == (1, "")
+    assert (
+        'there is no table public."EscalationTask"; is SUPABASE_DB_URL the application\'s database?' in done.complained
+    )
+    assert "`sequora map` proposes one for this database" in done.complained
+    assert empty.one("SELECT to_regnamespace('orchestration')") is None
+
+
+def test_a_map_that_fits_no_more_leaves_the_views_at_work(
+    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger
+) -> None:
+    """A column that was renamed is read on under its old name, until somebody has written a map."""
+    care.rows('ALTER TABLE "EscalationTask" RENAME severity TO how_bad')
+    before = care.rows(VIEWS)
+    done = sequora("migrate")
+    assert done.exit_code == 1
+    assert 'task.severity = "task.severity": column task.severity does not exist' in done.complained
+    assert care.rows(VIEWS) == before
+    assert doctor()["columns"].level is Level.FAIL
+    nurse = care.a_nurse()
+    task = str(
+        care.one(
+            """INSERT INTO "EscalationTask" (assigned_to_user_id, how_bad) VALUES (:nurse, 'LOW') RETURNING id""",
+            nurse=nurse,
+        )
+    )
+    (claim,) = ledger.claim(NEW_TASKS)
+    assert [(subject.id, subject.severity) for subject in claim.subjects] == [(task, "LOW")]
+
+
+def test_without_the_setting_a_map_that_comes_along_is_taken_again(
+    care: Care, put_in_force: Callable[..., Migrated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it fits."""
+    put_in_force({"task.priority": "'NORMAL'"})
+    monkeypatch.delenv("SEQUORA_APPLICATION_MAP")
+    migrated = migrate(care.engine)
+    assert (migrated.map.name, migrated.has_new_views) == ("brief", True)
+
+
+def test_the_least_role_may_migrate_where_there_is_nothing_to_do(
+    care: Care, care_url: str, sequora: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its search path; where there is something, it is told who may."""
+    make_role(care.engine)
+    url = as_role(care_url)
+    care.rows("ALTER ROLE sequora SET search_path TO pg_catalog")
+    try:
+        monkeypatch.setenv("SUPABASE_DB_URL", url)
+        assert (sequora("migrate").exit_code, sequora("migrate").complained) == (0, "")
+        drop_views(care.engine)
+        done = sequora("migrate")
+        assert done.exit_code == 1
+        assert "run `sequora migrate` as the role that owns it" in done.complained
+        assert migrate(care.engine).has_new_views
+        assert (sequora("migrate").exit_code, sequora("migrate").complained) == (0, "")
+    finally:
+        care.rows("ALTER ROLE sequora RESET search_path")
+        engine_for(url).dispose()
+
+
+def test_of_two_who_migrate_at_once_one_makes_the_views(care: Care) -> None:
+    """The other one waits, and finds them made."""
+    for _ in range(3):
+        drop_views(care.engine)
+        with ThreadPoolExecutor(3) as pool:
+            made = [one.has_new_views for one in pool.map(lambda _: migrate(care.engine), range(3))]
+        assert sorted(made) == [False, False, True]
+
+
+def test_a_view_of_somebody_elses_that_reads_ours_is_told(care: Care, sequora: Callable[..., Done]) -> None:
+    """It stands in the way, and is not dropped with them."""
+    care.rows("CREATE VIEW public.report AS SELECT severity, count(*) FROM orchestration.care_task GROUP BY 1")
+    care.rows('ALTER TABLE "EscalationTask" ADD another text')
+    for arguments in (["migrate"], ["migrate", "--drop-views"]):
+        done = sequora(*arguments)
+        assert done.exit_code == 1
+        assert "view report depends on view orchestration.care_task" in done.complained
+        assert "Traceback" not in done.complained
+    assert care.rows("SELECT * FROM public.report") == []

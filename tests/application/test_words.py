@@ -1,0 +1,165 @@
+"""The application's words: what they mean however they are spelt, and what is done about those that nobody knows."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from care import ADMIN_PHONE, NURSE_PHONE, SUPERVISOR_PHONE, Care
+from phones import Phones
+from runs import Runs
+
+from sequora_orchestration.application.application_map import spellings
+from sequora_orchestration.cli.checks.finding import Finding, Level
+from sequora_orchestration.migrations.apply import Migrated
+from sequora_orchestration.resources.care_database import CareDatabase
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.queues import NEW_TASKS
+
+from .conftest import Done, Tables
+
+OPEN, TAKEN, CLOSED = (False, False), (False, True), (True, False)
+
+
+def meaning(tables: Tables, status: str | None) -> tuple[bool, bool]:
+    """Return whether a task with this status is closed, and whether somebody has it."""
+    tables.rows('DELETE FROM "EscalationTask"')
+    tables.rows('INSERT INTO "EscalationTask" (status) VALUES (:status)', status=status)
+    (row,) = tables.rows("SELECT is_closed, is_taken FROM orchestration.care_task")
+    return row["is_closed"], row["is_taken"]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("OPEN", OPEN), ("IN_PROGRESS", TAKEN), ("RESOLVED", CLOSED), ("CANCELLED", CLOSED), ("EXPIRED", CLOSED)],
+)
+def test_a_status_means_the_same_however_it_is_spelt(tables: Tables, word: str, expected: tuple[bool, bool]) -> None:
+    """In capitals, in small letters, with blanks or hyphens."""
+    assert {spelling: meaning(tables, spelling) for spelling in spellings(word)} == dict.fromkeys(
+        spellings(word), expected
+    )
+
+
+@pytest.mark.parametrize("status", [None, "", " ", "PENDING", "re-opened", "RESOLVED?", "NOT RESOLVED", "100%", "':x"])
+def test_a_status_that_the_map_does_not_know_is_open(tables: Tables, status: str | None) -> None:
+    """Silence would be worse."""
+    assert meaning(tables, status) == OPEN
+
+
+def test_a_task_that_was_picked_up_is_taken_whatever_its_status(tables: Tables) -> None:
+    """Some applications say no more than when."""
+    tables.rows("""INSERT INTO "EscalationTask" (status, picked_up_at) VALUES ('whatever', now())""")
+    assert tables.one("SELECT is_taken FROM orchestration.care_task")
+
+
+@pytest.mark.parametrize("severity", ["CRITICAL", "HIGH", "MODERATE", "LOW"])
+def test_a_severity_is_one_of_ours_however_it_is_spelt(tables: Tables, severity: str) -> None:
+    """Its urgency hangs on it."""
+    for spelling in spellings(severity):
+        tables.rows('INSERT INTO "EscalationTask" (severity) VALUES (:spelling)', spelling=spelling)
+    assert [row["severity"] for row in tables.rows("SELECT DISTINCT severity FROM orchestration.care_task")] == [
+        severity
+    ]
+
+
+@pytest.mark.parametrize(
+    ("a_nurses", "a_supervisors"), [("NURSE", "SUPERVISOR"), ("nurse", "supervisor"), ("Nurse", "Supervisor")]
+)
+def test_staff_are_found_by_their_role_however_it_is_spelt(
+    care: Care, care_database: CareDatabase, a_nurses: str, a_supervisors: str
+) -> None:
+    """A supervisor is told, and a nurse is not taken for one."""
+    nurse, supervisor = care.a_nurse(role=a_nurses), care.a_supervisor(role=a_supervisors)
+    assert [one.id for one in care_database.users_of_roles(["NURSE"])] == [nurse]
+    assert [one.id for one in care_database.users_of_roles(["SUPERVISOR"])] == [supervisor]
+
+
+def test_a_word_of_another_language_is_told_from_ours(
+    care: Care, put_in_force: Callable[..., Migrated], runs: Runs, phones: Phones
+) -> None:
+    """A text to a nurse says our word for the severity."""
+    put_in_force(
+        {
+            "task.severities": {"CRITICAL": ["sehr dringend"], "HIGH": ["dringend"]},
+            "task.statuses": {"open": ["offen"], "closed": ["erledigt"]},
+        }
+    )
+    nurse = care.a_nurse()
+    care.a_task(nurse, severity="dringend", status="Erledigt")
+    care.a_task(nurse, severity="Sehr Dringend", status="offen")
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text(containing=["New CRITICAL task"])
+
+
+def test_a_severity_that_the_map_does_not_know_is_texted_as_it_stands_and_counts_as_high(
+    care: Care, ledger: Ledger, runs: Runs, phones: Phones
+) -> None:
+    """It comes after what is critical and before what is moderate."""
+    nurse = care.a_nurse()
+    of = {one: care.a_task(nurse, severity=one) for one in ("MODERATE", "SEVERE", "CRITICAL")}
+    claims = ledger.claim(NEW_TASKS)
+    assert [subject.id for claim in claims for subject in claim.subjects] == [
+        of["CRITICAL"],
+        of["SEVERE"],
+        of["MODERATE"],
+    ]
+    for claim in claims:
+        runs.run(NEW_TASKS, claim)
+    for severity in ("CRITICAL", "SEVERE", "MODERATE"):
+        phones(NURSE_PHONE).received_text(containing=[f"New {severity} task"])
+
+
+def test_words_that_the_map_does_not_know_are_asked_about(
+    care: Care, sequora: Callable[..., Done], doctor: Callable[[], Mapping[str, Finding]]
+) -> None:
+    """By `sequora migrate` and `sequora doctor`, with how many open tasks have them; neither ends badly for it."""
+    nurse = care.a_nurse()
+    care.a_supervisor()
+    for severity, status in (("SEVERE", "PENDING"), ("SEVERE", "OPEN"), ("MINOR", "RESOLVED"), (None, None)):
+        care.a_task(nurse, severity=severity, status=status)
+    done = sequora("migrate")
+    assert (done.exit_code, done.complained) == (0, "")
+    asked = [line for line in done.said.splitlines() if "is not in the map" in line]
+    assert [line.partition("; ")[0] for line in asked] == [
+        "application: the severity 'SEVERE' is not in the map (2 open tasks have it) and counts as HIGH",
+        "application: the status 'PENDING' is not in the map (1 open task has it) and counts as open",
+    ]
+    assert "say under [task.severities] of a map what it means" in asked[0]
+    found = doctor()["words"]
+    assert found.level is Level.WARN
+    assert "'SEVERE' is not in the map (2 open tasks have it)" in found.said
+    assert "'PENDING' is not in the map (1 open task has it)" in found.said
+
+
+def test_words_of_an_enum_are_asked_about_before_a_task_has_them(
+    care: Care, sequora: Callable[..., Done], doctor: Callable[[], Mapping[str, Finding]]
+) -> None:
+    """The database says what will come."""
+    care.alter(
+        "CREATE TYPE task_status AS ENUM ('OPEN', 'RESOLVED', 'ON_HOLD', 'it''s')",
+        'ALTER TABLE "EscalationTask" ALTER status DROP DEFAULT, ALTER status TYPE task_status USING NULL',
+    )
+    said = sequora("migrate").said
+    assert "the status 'ON_HOLD' is not in the map (0 open tasks have it) and counts as open" in said
+    assert "it's" in said
+    assert "'ON_HOLD'" in doctor()["words"].said
+
+
+def test_where_all_words_are_known_nothing_is_asked(
+    care: Care, sequora: Callable[..., Done], doctor: Callable[[], Mapping[str, Finding]]
+) -> None:
+    """Nor about a task without any, or one that is closed."""
+    nurse = care.a_nurse()
+    care.a_task(nurse)
+    care.a_task(nurse, severity=None, status=None)
+    care.a_task(nurse, severity="whatever", status="expired")
+    assert "is not in the map" not in sequora("migrate").said
+    assert doctor()["words"].level is Level.OK
+
+
+def test_a_supervisor_by_another_name_is_told(
+    care: Care, put_in_force: Callable[..., Migrated], care_database: CareDatabase
+) -> None:
+    """An application without supervisors may name who else that is."""
+    put_in_force({"person.roles": {"SUPERVISOR": ["charge nurse", "ADMIN"]}})
+    one = care.a_supervisor(SUPERVISOR_PHONE, role="Charge-Nurse")
+    other = care.a_supervisor(ADMIN_PHONE, role="admin")
+    assert {user.id for user in care_database.users_of_roles(["SUPERVISOR"])} == {one, other}

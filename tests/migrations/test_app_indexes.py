@@ -1,0 +1,258 @@
+"""`sequora migrate --app-indexes`: on tables of every kind, finished when it was interrupted, and made but once."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from care import Care
+from least_rights import as_role, make_role
+from maps import Changes, a_source
+from sqlalchemy import Connection
+
+from sequora_orchestration.cli.commands import main
+from sequora_orchestration.migrations import app_indexes
+from sequora_orchestration.migrations.app_indexes import index_states, make_app_indexes
+from sequora_orchestration.migrations.apply import migrate
+from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.resources.queues import NEW_TASKS
+
+OF_TASKS = 'index sequora_open_task on public."EscalationTask"'
+
+NAMES = ["sequora_open_task", "sequora_recent_episode"]
+
+
+def made(care: Care) -> list[str]:
+    """Make the indexes that are missing, and return their names."""
+    return [one.index.name for one in make_app_indexes(care.engine) if not one.is_there and not one.why_not]
+
+
+def are_there(care: Care) -> list[str]:
+    with care.engine.connect() as connection:
+        return [state.index.name for state in index_states(connection) if state.is_there]
+
+
+def whole(care: Care) -> Sequence[str]:
+    """Return the tables that have an index of ours which is valid, partitions and all."""
+    rows = care.rows(
+        "SELECT i.indrelid::regclass::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE i.indisvalid AND obj_description(c.oid, 'pg_class') LIKE '(%' ORDER BY 1"
+    )
+    return [row["name"] for row in rows]
+
+
+def migrate_by(care: Care, directory: Path, monkeypatch: pytest.MonkeyPatch, changes: Changes) -> None:
+    file = directory / "map.toml"
+    file.write_text(a_source(changes), encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
+    migrate(care.engine)
+
+
+def a_command(care: Care, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Run `sequora migrate --app-indexes` and return with what it ended."""
+    monkeypatch.setenv("SUPABASE_DB_URL", care.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setattr(sys, "argv", ["sequora", "migrate", "--app-indexes"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def partitioned(care: Care) -> Care:
+    """An application whose tasks are kept by the month, with two of last year in a table of parts of its own."""
+    care.alter(
+        'ALTER TABLE "EscalationTask" RENAME TO whole',
+        'CREATE TABLE "EscalationTask" (LIKE whole INCLUDING DEFAULTS) PARTITION BY RANGE (created_at)',
+        "CREATE SCHEMA parts",
+        """CREATE TABLE parts."of 2025" PARTITION OF "EscalationTask" FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')
+           PARTITION BY HASH (id)""",
+        *(
+            f"""CREATE TABLE parts."of 2025, {n}" PARTITION OF parts."of 2025"
+                FOR VALUES WITH (MODULUS 2, REMAINDER {n})"""
+            for n in range(2)
+        ),
+        """CREATE TABLE task_later PARTITION OF "EscalationTask" DEFAULT""",
+        """CREATE TABLE task_2026_02 PARTITION OF "EscalationTask" FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')""",
+        "DROP TABLE whole",
+    )
+    return care
+
+
+PARTS = [
+    '"EscalationTask"',
+    'parts."of 2025"',
+    'parts."of 2025, 0"',
+    'parts."of 2025, 1"',
+    "task_2026_02",
+    "task_later",
+]
+
+
+@pytest.mark.parametrize("has_rows", [False, True])
+def test_each_part_of_a_partitioned_table_gets_its_index(partitioned: Care, *, has_rows: bool) -> None:
+    """The whole is valid then, a second run does nothing, and a part that comes later has its index at once."""
+    if has_rows:
+        for month in ("2025-03-01", "2025-04-01", "2026-02-01", "2026-03-01"):
+            partitioned.a_task(None, created_at=month)
+    assert made(partitioned) == NAMES
+    assert are_there(partitioned) == NAMES
+    assert set(PARTS) <= set(whole(partitioned))
+    before = partitioned.rows("SELECT indexrelid FROM pg_index ORDER BY 1")
+    assert made(partitioned) == []
+    assert partitioned.rows("SELECT indexrelid FROM pg_index ORDER BY 1") == before
+    partitioned.rows("""CREATE TABLE task_2024 PARTITION OF "EscalationTask" FOR VALUES FROM ('2024-01-01')
+                        TO ('2025-01-01')""")
+    assert are_there(partitioned) == NAMES
+    assert partitioned.one("SELECT count(*) FROM pg_index WHERE indrelid = 'task_2024'::regclass AND indisvalid") == 1
+
+
+def test_a_partitioned_table_without_parts_gets_its_index(care: Care) -> None:
+    """And with it every part that comes."""
+    care.alter(
+        'ALTER TABLE "EscalationTask" RENAME TO whole',
+        'CREATE TABLE "EscalationTask" (LIKE whole INCLUDING DEFAULTS) PARTITION BY RANGE (created_at)',
+    )
+    assert made(care) == NAMES
+    assert are_there(care) == NAMES
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+def test_what_an_interrupted_run_has_begun_is_finished(
+    partitioned: Care, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Wherever it was; also where a part has come between since then."""
+    comments = 0
+    comment = app_indexes._comment
+
+    def interrupted(connection: Connection, name: str, table: str, definition: str) -> None:
+        nonlocal comments
+        comments += 1
+        if comments == after:
+            raise KeyboardInterrupt
+        comment(connection, name, table, definition)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app_indexes, "_comment", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make_app_indexes(partitioned.engine)
+    assert are_there(partitioned) == []
+    partitioned.rows(
+        """CREATE TABLE task_2026_01 PARTITION OF "EscalationTask" FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')"""
+    )
+    assert made(partitioned) == NAMES
+    assert are_there(partitioned) == NAMES
+    assert set(PARTS) <= set(whole(partitioned))
+    indexes = "SELECT count(*) FROM pg_class WHERE starts_with(relname, 'sequora_open_task')"
+    assert partitioned.one(indexes) == len(PARTS) + 1
+    assert made(partitioned) == []
+
+
+def test_the_questions_use_the_index_of_a_partitioned_table(partitioned: Care, ledger: Ledger) -> None:
+    """They are the same as ever."""
+    make_app_indexes(partitioned.engine)
+    task = partitioned.a_task(partitioned.a_nurse())
+    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+    with partitioned.engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = connection.exec_driver_sql(
+            "EXPLAIN SELECT FROM orchestration.care_task WHERE NOT is_closed AND created_at > now()"
+        ).scalars()
+        assert not [line for line in plan if "Seq Scan" in line]
+        connection.exec_driver_sql("RESET enable_seqscan")
+
+
+def test_the_index_is_made_anew_for_other_words(care: Care, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is on what was open by the words of before serves no question of today's."""
+    assert made(care) == NAMES
+    of_before = care.one("SELECT 'sequora_open_task'::regclass::oid")
+    migrate_by(care, tmp_path, monkeypatch, {"task.statuses.closed": ["RESOLVED", "it's done: 100%"]})
+    assert are_there(care) == ["sequora_recent_episode"]
+    assert made(care) == ["sequora_open_task"]
+    assert care.one("SELECT 'sequora_open_task'::regclass::oid") != of_before
+    assert made(care) == []
+
+
+def test_the_index_of_a_partitioned_table_is_made_anew_for_other_words(
+    partitioned: Care, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With those of all its parts."""
+    make_app_indexes(partitioned.engine)
+    migrate_by(partitioned, tmp_path, monkeypatch, {"task.statuses.closed": ["RESOLVED"]})
+    assert made(partitioned) == ["sequora_open_task"]
+    assert are_there(partitioned) == NAMES
+    definitions = partitioned.rows(
+        "SELECT pg_get_indexdef(oid) AS it FROM pg_class WHERE starts_with(relname, 'sequora_open_task')"
+    )
+    assert len(definitions) == len(PARTS)
+    assert not [row["it"] for row in definitions if "CANCELLED" in row["it"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"task.status": "upper(task.status)"},
+            f"{OF_TASKS}: cannot be made: the status or the creation is no column",
+        ),
+        (
+            {"task.created_at": "coalesce(task.created_at, now())"},
+            f"{OF_TASKS}: cannot be made: the status or the creation is no column",
+        ),
+        (
+            {"episode.created_at": "coalesce(episode.created_at, now())"},
+            'index sequora_recent_episode on public."Episode": cannot be made: the creation is no column',
+        ),
+    ],
+)
+def test_where_there_can_be_no_index_it_is_said(
+    care: Care,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changes: Changes,
+    said: str,
+) -> None:
+    """That is no failure: everything works without."""
+    migrate_by(care, tmp_path, monkeypatch, changes)
+    assert a_command(care, monkeypatch) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert said in lines
+    assert len([line for line in lines if line.endswith(": made")]) == 1
+
+
+def test_of_a_view_it_is_said_what_to_index(
+    care: Care, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the other index is made."""
+    care.alter('ALTER TABLE "Episode" RENAME TO stays', 'CREATE VIEW "Episode" AS SELECT * FROM stays')
+    assert a_command(care, monkeypatch) == 0
+    said = capsys.readouterr().out
+    assert (
+        'index sequora_recent_episode on public."Episode": cannot be made: public."Episode" is no table, but a view: '
+        "index the tables under it"
+    ) in said
+    assert f"{OF_TASKS}: made" in said
+
+
+def test_who_may_not_make_an_index_is_told_who_may(
+    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The least role owns no table."""
+    make_role(care.engine)
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(care_url))
+    monkeypatch.setattr(sys, "argv", ["sequora", "migrate", "--app-indexes"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert capsys.readouterr().err == (
+        f"{OF_TASKS} cannot be made: must be owner of table EscalationTask; whoever owns the table may make it\n"
+    )
+
+
+def test_an_index_of_the_same_name_on_another_table_is_not_touched(care: Care) -> None:
+    """It is somebody else's."""
+    care.rows("CREATE SCHEMA elsewhere")
+    care.rows("CREATE TABLE elsewhere.tasks (id integer)")
+    care.rows("CREATE INDEX sequora_open_task ON elsewhere.tasks (id)")
+    assert made(care) == NAMES
+    assert care.one("SELECT count(*) FROM pg_class WHERE relname = 'sequora_open_task'") == 2
