@@ -65,11 +65,6 @@ class ViewsInUseError(Exception):
     """Somebody has made something of our views, which they cannot be dropped without."""
 
 
-# What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
-# is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
-_WRITES = "SET timezone TO 'UTC' SET search_path FROM CURRENT"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """A helpful index on a table of the application's."""
