@@ -18,7 +18,7 @@ from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.migrations.app_indexes import index_states
 from sequora_orchestration.resources.database import NamedStatements, execute
-from sequora_orchestration.settings import ApplicationSettings
+from sequora_orchestration.settings import ApplicationSettings, AssignmentSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -81,6 +81,11 @@ class ApplicationChecks:
             candidates = packaged_maps()
         with self._engine.connect() as connection:
             return min((fit(connection, one) for one in candidates), key=lambda one: len(one.problems))
+
+    @property
+    def map_that_counts(self) -> ApplicationMap:
+        """The map that all of this is looked at by."""
+        return self._fit.map
 
     def tables(self) -> Finding:
         """Look whether the tables are there."""
@@ -157,6 +162,9 @@ class ApplicationChecks:
             ]
         named = {need.table for need in read}
         read += [Need(table=table, column=None, right="SELECT") for table in made.tables if table not in named]
+        if AssignmentSettings.load().assigns:
+            table = found.map.sections["task"].table
+            read += [Need(table=table, column=column, right="UPDATE") for column in found.map.assignment]
         log = found.map.log
         if log is None:
             return read
