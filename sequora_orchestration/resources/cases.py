@@ -9,6 +9,7 @@ from sequora_orchestration.domain.case import Case, Circumstances, EpisodeCase, 
 from sequora_orchestration.domain.message_kind import CHECK_IN
 from sequora_orchestration.domain.phone_number import masked
 from sequora_orchestration.resources.care_database import CareDatabase
+from sequora_orchestration.resources.database import as_text
 from sequora_orchestration.resources.ledger import Ledger
 
 
@@ -21,7 +22,7 @@ def read_case(id_: str, *, ledger: Ledger, care: CareDatabase, zone: tzinfo | No
 
     Raises UnknownIdError, SchemaMissingError and the database's errors.
     """
-    return _Reader(ledger, care, zone).read(id_)
+    return _Reader(ledger, care, zone).read(as_text(id_))
 
 
 class _Reader:
