@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from care import NOW, NURSE_PHONE, PATIENT_PHONE, Care
@@ -170,7 +171,7 @@ def test_a_message_about_a_task_that_is_not_there_any_more_is_sent_to_nobody(
 ODD = ["99999999999999999999", "-1", "1e3", "no id", "a\x00b", "\udcff", "{}", "1; DROP TABLE x", "7" * 5_000]
 
 
-@pytest.fixture(params=["uuid", "bigint", "smallint", "text", "varchar(8)", "numeric(4)"])
+@pytest.fixture(params=["uuid", "smallint", "text", "numeric(4)"])
 def ids(request: pytest.FixtureRequest, care: Care) -> str:
     """The type of the application's ids."""
     type_name = str(request.param)
@@ -201,10 +202,9 @@ def test_an_id_that_cannot_be_is_told_in_a_sentence() -> None:
 
 
 @pytest.mark.usefixtures("ids")
-@pytest.mark.parametrize("verb", ["cancel", "resend", "release"])
-def test_an_order_about_an_id_that_cannot_be_is_a_sentence(verb: str) -> None:
+def test_an_order_about_an_id_that_cannot_be_is_a_sentence() -> None:
     """Nothing is changed by it."""
-    for odd in ODD:
+    for verb, odd in product(("cancel", "resend", "release"), ODD):
         done = CliRunner().invoke(sequora, [verb, "--", odd])
         assert done.exit_code == 1
         assert "SQL" not in f"{done.output} {done.exception}"
@@ -212,7 +212,7 @@ def test_an_order_about_an_id_that_cannot_be_is_a_sentence(verb: str) -> None:
 
 
 @pytest.mark.usefixtures("ids")
-@pytest.mark.parametrize("job", ["notify_nurse_task", "handle_sla_breach", "escalate_sla_breach", "schedule_check_in"])
+@pytest.mark.parametrize("job", ["notify_nurse_task", "schedule_check_in"])
 def test_a_run_about_an_id_that_cannot_be_says_that_there_is_no_such_row(runs: Runs, job: str) -> None:
     """It does not come again, and there is no SQL in what it says."""
     ids = "episode_ids" if job == "schedule_check_in" else "task_ids"
