@@ -11,6 +11,8 @@ from bench import report
 from bench.course import PARTS, Course, NaiveCourse, put_naive_through, put_ours_through, say
 from bench.report import Figures
 from bench.system import StartError, binaries_in, server_name, workplace
+from sequora_orchestration.local.applications import DEFAULT
+from sequora_orchestration.local.applications import Application as Tables
 from sequora_orchestration.local.postgres import embedded_postgres
 
 # Above this load average the machine is busy with something else.
@@ -33,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         burst=options.burst,
         large_burst=options.large_burst,
         far_burst=options.far_burst,
+        tables=Tables(options.application),
     )
     naive_course = NaiveCourse(
         seconds=options.naive_seconds if "calm" in options.only else None,
@@ -93,6 +96,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--far-burst", type=_positive, default=1000, metavar="N", help="far: tasks in one insert (%(default)s)"
+    )
+    parser.add_argument(
+        "--application",
+        choices=list(Tables),
+        default=DEFAULT,
+        help="whose tables the tasks are inserted into, but for the parts far and hosts (%(default)s)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures, unrounded, to this file")
     naive = parser.add_argument_group(

@@ -22,6 +22,7 @@ from bench.stages import STAGES, ways
 from bench.start import start
 from bench.statements import count, logged, read
 from bench.system import Outside, StartError, naive_dagster, outside, sequora_dev
+from sequora_orchestration.local.applications import Application as Tables
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 
 PARTS = ("start", "calm", "idle", "statements", "burst", "hosts", "far")
@@ -70,6 +71,8 @@ class Course:
     burst: int
     large_burst: int
     far_burst: int
+    tables: Tables
+    """Whose tables the tasks are inserted into, but for what is far away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ class _Running:
 
 def put_ours_through(course: Course, directory: Path, postgres: EmbeddedPostgres, figures: Figures) -> None:
     """Measure this project. Raises StartError."""
-    with outside(directory, postgres, "care") as around:
+    with outside(directory, postgres, "care", tables=course.tables) as around:
         if "start" in course.parts:
             say(f"{OURS}: starting it twice")
             figures.start = start(directory / "start", _without_databases(around.settings))

@@ -23,6 +23,8 @@ import psycopg2
 
 from bench.application import Application, application
 from bench.phone import Phone, phone_company
+from sequora_orchestration.local.applications import DEFAULT
+from sequora_orchestration.local.applications import Application as Tables
 from sequora_orchestration.local.ports import LOOPBACK, free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN
@@ -71,13 +73,15 @@ def workplace() -> Iterator[Path]:
 
 
 @contextmanager
-def outside(directory: Path, postgres: EmbeddedPostgres, database: str, *, host: str = LOOPBACK) -> Iterator[Outside]:
+def outside(
+    directory: Path, postgres: EmbeddedPostgres, database: str, *, host: str = LOOPBACK, tables: Tables = DEFAULT
+) -> Iterator[Outside]:
     """Make a care database, and a phone company that listens on `host`, for a system that is to be measured."""
     postgres.create_database(database)
     care_url = postgres.url(database)
-    make_care_tables(care_url, with_sample_people=False)
+    make_care_tables(care_url, application=tables, with_sample_people=False)
     environment = settings(directory, care_url)
-    with phone_company(environment, host=host) as phone, application(care_url, Random(SEED)) as hospital:
+    with phone_company(environment, host=host) as phone, application(care_url, Random(SEED), tables) as hospital:
         environment["TWILIO_API_BASE_URL"] = phone.url
         yield Outside(application=hospital, phone=phone, settings=environment)
 

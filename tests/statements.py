@@ -4,7 +4,7 @@ import re
 
 from sqlalchemy import Connection
 
-from sequora_orchestration.application import catalog
+from sequora_orchestration.application import catalog, proposal
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
 from sequora_orchestration.resources import care_database, ledger, measurements, table_sizes
@@ -31,7 +31,7 @@ OF_THE_SYSTEM = (
 
 STATEMENTS = OF_THE_SYSTEM | {
     f"{module.__name__.rsplit('.', 2)[-2]}.{name}": sql.text
-    for module in (doctor_of_care_database, doctor_of_application, catalog)
+    for module in (doctor_of_care_database, doctor_of_application, catalog, proposal)
     for name, sql in module.SQL.all.items()
 }
 

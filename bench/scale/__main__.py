@@ -15,6 +15,7 @@ from bench.scale.noticing import Noticing, notice
 from bench.scale.plans import DEAR, Measured, measure
 from bench.scale.statements import statements
 from bench.system import binaries_in, server_name, workplace
+from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
@@ -31,13 +32,13 @@ NEW_TASKS = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return 1 if a sensor's question takes longer than it may, or a plan looks dearer."""
     sizes = vars(_options(arguments))
-    binaries = sizes.pop("postgres")
+    binaries, application = sizes.pop("postgres"), Application(sizes.pop("application"))
     load = os.getloadavg()[0]
     with workplace() as directory, embedded_postgres(directory / "postgres", binaries=binaries) as postgres:
-        young, grown = (_database(postgres, name) for name in ("young", "grown"))
-        _fill(young, YOUNG)
+        young, grown = (_database(postgres, name, application) for name in ("young", "grown"))
+        _fill(young, YOUNG, application)
         make_app_indexes(young)
-        _fill(grown, sizes)
+        _fill(grown, sizes, application)
         noticed = {}
 
         def notice_tasks(engine: Engine, name: str) -> None:
@@ -70,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(bool(too_slow or dear))
 
 
-def _database(postgres: EmbeddedPostgres, name: str) -> Engine:
+def _database(postgres: EmbeddedPostgres, name: str, application: Application) -> Engine:
     postgres.create_database(name)
     url = postgres_url(postgres.url(name))
-    make_care_tables(url, with_sample_people=False)
+    make_care_tables(url, application=application, with_sample_people=False)
     engine = engine_for(url)
     migrate(engine)
     return engine
@@ -84,10 +85,10 @@ def _transactions(engine: Engine) -> Connection:
     return engine.connect().execution_options(isolation_level="READ COMMITTED")
 
 
-def _fill(engine: Engine, sizes: Mapping[str, int]) -> None:
+def _fill(engine: Engine, sizes: Mapping[str, int], application: Application) -> None:
     began = time.monotonic()
     with engine.connect() as connection:
-        for name in fill(connection, sizes):
+        for name in fill(connection, sizes, application):
             _say(f"{time.monotonic() - began:4.0f} s  filling: {name}")
 
 
@@ -150,6 +151,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--postgres", type=binaries_in, metavar="DIR", help="the server whose programs are there, with its defaults"
+    )
+    parser.add_argument(
+        "--application", choices=list(Application), default=DEFAULT, help="whose tables they are (%(default)s)"
     )
     parser.add_argument("--tasks", type=int, default=1_000_000, help="rows in the application's table (%(default)s)")
     parser.add_argument("--open", type=int, default=5_000, help="of them open (%(default)s)")

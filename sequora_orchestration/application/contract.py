@@ -59,10 +59,14 @@ VIEWS: Mapping[str, View] = {
         columns={
             "id": _id("the task's id"),
             "episode_id": _may_lack(Form.ID, "the episode that it is about"),
-            "severity": Column(form=Form.WORD, comment="CRITICAL, HIGH, MODERATE or LOW; another word counts as HIGH"),
+            "severity": Column(
+                form=Form.WORD, comment="a word with a meaning under [task.severities]; another counts as HIGH"
+            ),
             "priority": _may_lack(Form.TEXT, "shown in texts as it is"),
             "reason_codes": _may_lack(Form.CODES, "an array, JSON or a text; of it only codes are texted"),
-            "status": Column(form=Form.TEXT, comment="as it is; what it means is said under [task.statuses]"),
+            "status": Column(
+                form=Form.TEXT, comment="a word with a meaning under [task.statuses]; another counts as open"
+            ),
             "sla_due_at": _may_lack(Form.TIME, "by when somebody must have acted"),
             "assigned_to_user_id": _id("the nurse"),
             "picked_up_at": _may_lack(Form.TIME, "when the nurse took it"),
@@ -76,7 +80,9 @@ VIEWS: Mapping[str, View] = {
         columns={
             "id": _id("a member of staff"),
             "primary_phone": Column(form=Form.TEXT, comment="in international or US national format"),
-            "role": Column(form=Form.WORD, comment="what the words mean is said under [person.roles]"),
+            "role": Column(
+                form=Form.WORD, comment="a word with a meaning under [person.roles]; another counts as none of these"
+            ),
             "active": _may_lack(Form.FLAG, "false for those who are not texted", default="true"),
             "is_on_call": _may_lack(Form.FLAG, "which of the supervisors are told", default="true"),
         },

@@ -44,6 +44,9 @@ from sequora_orchestration.application.trial import log_problems
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000
 
+# The modules whose code decides what is made of a map.
+_MAKERS = ("application_map.py", "catalog.py", "contract.py", "seam.py", "trial.py")
+
 _TEXTS = "S"
 
 _TYPES = {Form.TIME: "timestamptz", Form.FLAG: "boolean", Form.COUNT: "integer", Form.CODES: "json"}
@@ -113,7 +116,7 @@ def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | Non
     candidates = [map_of_file(file)] if file else packaged_maps()
     if before and before.source in {one.source for one in candidates} and is_up_to_date(connection, before):
         return None
-    return _make(connection, _fitting(connection, candidates))
+    return _make(connection, _fitting(connection, candidates, before))
 
 
 def in_force(connection: Connection) -> InForce | None:
@@ -154,18 +157,20 @@ def drop_views(connection: Connection) -> None:
         ) from None
 
 
-def _fitting(connection: Connection, candidates: Sequence[ApplicationMap]) -> Fit:
+def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], before: InForce | None) -> Fit:
     fits = [fit(connection, one) for one in candidates]
     if found := next((one for one in fits if not one.problems), None):
         return found
     closest = min(fits, key=lambda one: len(one.problems))
     advice = [] if len(fits) == 1 else ["no other map fits either: `sequora map` proposes one for this database"]
+    if before and before.name not in {one.name for one in candidates}:
+        advice = [f"the map {before.name} is in force: SEQUORA_APPLICATION_MAP is to name it, or the one after it"]
     raise MapError(closest.map.name, [*closest.problems, *advice])
 
 
 def _digest(connection: Connection, application_map: ApplicationMap) -> str:
     """Return what tells whether the seam is to be made anew: the map, the catalog, and the code that makes it."""
-    code = (path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    code = (Path(__file__).with_name(name).read_bytes() for name in _MAKERS)
     parts = [application_map.source.encode(), facts(connection, application_map).encode(), *code]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
@@ -181,6 +186,7 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
         maker.read_for_the_log(fitted.map.log)
     for statement in (*_functions_of_log(fitted), _function_of_assignment(fitted)):
         connection.execute(verbatim(statement))
+    connection.execute(text(_OPEN_TASKS_WERE_TOLD))
     problems = log_problems(connection, fitted)
     connection.execute(
         text("""
@@ -204,6 +210,14 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
     if made is None:
         raise AssertionError("what was just recorded is there")
     return made
+
+
+# Of what the ledger held before it noted who counts as told, open tasks' nurses do. Twice: nothing is left to change.
+_OPEN_TASKS_WERE_TOLD = """
+    UPDATE orchestration.notification n SET over_at = NULL
+    FROM orchestration.care_task t
+    WHERE NOT t.is_closed AND n.task_id = t.id AND n.kind = 'task-created' AND n.over_at = '-infinity'
+"""
 
 
 def _rights_to_write(fitted: Fit) -> Iterator[Right]:

@@ -38,6 +38,7 @@ _TOLD_BY_NAME = {
     "OrderRefusedError",
     "UnknownIdError",
     "MapError",
+    "FileIsThereError",
     "ViewsInUseError",
     "IndexRefusedError",
 }
@@ -100,6 +101,29 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
         for path in furnish(Path(home)):
             click.echo(f"wrote {path}")
     sys.exit(0 if is_well else 1)
+
+
+@sequora.command(name="map")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file to write it into, in place of printing it; one that is there already is left as it is.",
+)
+def propose_map(output: Path | None) -> None:
+    """Propose a map of the tables of SUPABASE_DB_URL, to start from.
+
+    A map is a TOML file that tells `sequora migrate` where the application keeps its tasks, staff, stays, patients,
+    shifts and log, and what its words mean (docs/application.md). This one is made of the names and types in the
+    database, with a comment behind each line: a guess says so, and whatever could not be placed stands there as a
+    comment that asks. Read it, complete it, and name it by SEQUORA_APPLICATION_MAP. If a map that comes along fits,
+    that one is shown.
+
+    It changes nothing, and needs no schema of ours. No values of rows are shown but the words of statuses, severities
+    and roles. Ends with 1 if something is missing that must be there; the top of the map says which.
+    """
+    from sequora_orchestration.cli import proposal
+
+    sys.exit(0 if proposal.propose(output) else 1)
 
 
 @sequora.command()

@@ -28,6 +28,13 @@ def drop_views(engine: Engine) -> None:
     """Drop the views of the application's tables, and say what that means."""
     apply.drop_views(engine)
     click.echo("the views of the application's tables are dropped: nothing is texted until `sequora migrate` is run")
+    with engine.connect() as connection:
+        stay = [one.index for one in app_indexes.index_states(connection) if one.is_there]
+    for index in stay:
+        click.echo(
+            f"the index {index.name} on {index.table} stays: where it is in the way as well, drop it; "
+            "`sequora migrate --app-indexes` makes it again"
+        )
 
 
 def make_app_indexes(engine: Engine) -> None:

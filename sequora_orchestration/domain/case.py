@@ -78,7 +78,7 @@ class Story:
     """What the application's log lacks of it: its `row`, or what its `receipt` says."""
 
     over_at: datetime | None = None
-    """When it was seen that the task which it tells of is not open any more, if it was seen."""
+    """Since when its nurse counts as not told of her task: it was closed, or told to another."""
 
     ended_by: str | None = None
     """The operator who cancelled it."""

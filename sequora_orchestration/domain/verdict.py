@@ -107,11 +107,11 @@ def _since_assigned(case: TaskCase) -> list[Story]:
     resolved_at = case.times.resolved_at if case.times else None
     since = list[Story]()
     for one in case.messages:
-        if resolved_at and one.created_at < resolved_at <= now:
+        if resolved_at and (one.attempted_at or one.created_at) < resolved_at <= now:
             continue
         if one.kind == TASK_CREATED.name and (one.state is not State.CANCELLED or one.ended_by):
-            is_over = one.over_at is not None and one.over_at > one.created_at
-            if one.recipient_id != nurse or is_over:
+            is_of_another = one.recipient_id != nurse and one.state not in {State.SCHEDULED, State.QUEUED}
+            if is_of_another or one.over_at:
                 since.clear()
                 continue
         since.append(one)
@@ -459,7 +459,7 @@ def _unlogged(case: TaskCase) -> Iterator[Verdict]:
     for one in case.messages:
         if one.sent_at and one.log_owes == "row" and case.circumstances.now - one.sent_at > PATIENCE:
             yield Verdict(
-                sentence=f'the {one.kind} was sent, but "NotificationLog" has no row of it: it refused that',
+                sentence=f"the {one.kind} was sent, but the application's log has no row of it: it refused that",
                 to_do="mend that table; the next receipt of the text, or the next run about the task, makes up for it",
             )
 

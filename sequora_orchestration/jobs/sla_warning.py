@@ -48,7 +48,7 @@ class Scan(Config):
 
     task_ids: list[str] = Field(
         default=[],
-        description='Ids of rows in "EscalationTask" to look at alone; leave them out to look at every open task.',
+        description="Ids of tasks to look at alone; leave them out to look at every open task.",
     )
 
 

@@ -64,7 +64,7 @@ class TaskIds(Config):
     """Which tasks a run is about."""
 
     task_ids: list[str] = Field(
-        description='Ids of rows in "EscalationTask". What has been done for one of them is not done again.',
+        description="Ids of tasks. What has been done for one of them is not done again.",
         min_length=1,
     )
 
@@ -73,7 +73,7 @@ class EpisodeIds(Config):
     """Which episodes a run is about."""
 
     episode_ids: list[str] = Field(
-        description='Ids of rows in "Episode". What has been done for one of them is not done again.',
+        description="Ids of episodes. What has been done for one of them is not done again.",
         min_length=1,
     )
 
@@ -338,8 +338,8 @@ def report_others(
     # An id that is spelt in another way than the database does still names its row.
     unknown = sorted(one for one in others - found if not known_ids(Work(queue=config.queue, ids=[one]), delivery))
     if unknown:
-        table = '"EscalationTask"' if queue.ids == "task_ids" else '"Episode"'
-        sentence = f"no row in {table} has the id {', '.join(unknown)}"
+        subject = "task" if queue.ids == "task_ids" else "episode"
+        sentence = f"no {subject} has the id {', '.join(unknown)}"
         if len(unknown) == len(set(config.ids)):
             raise Failure(sentence, allow_retries=False)
         context.log.warning(sentence)

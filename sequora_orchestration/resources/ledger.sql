@@ -571,8 +571,8 @@ WHERE claim_id = ANY (CAST(:claim_ids AS uuid[])) AND state = 'QUEUED' AND run_i
 
 -- name: note_what_is_over
 -- A task that its nurse was told of is not open any more, or one that nobody was assigned to has somebody: should it be
--- opened again, or lose her, that is told anew. Twice: nothing is left to note. The time that it took the database is
--- returned, in seconds.
+-- opened again, or lose her, that is told anew. What is under way tells her yet, or is called off. Twice: nothing is left
+-- to note. The time that it took the database is returned, in seconds.
 WITH noted AS (
     UPDATE orchestration.notification n
     SET over_at = orchestration.clock()
@@ -580,6 +580,7 @@ WITH noted AS (
         SELECT told.id
         FROM orchestration.notification told
         WHERE told.kind = 'task-created' AND told.over_at IS NULL
+          AND told.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
           AND NOT EXISTS (
               SELECT FROM orchestration.care_task t
               WHERE NOT t.is_closed AND t.id = told.task_id
@@ -862,7 +863,7 @@ SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - created_at)::float AS age
 FROM orchestration.notification
 WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row')
-  AND (over_at > created_at) IS NOT TRUE
+  AND (over_at >= created_at) IS NOT TRUE
 ORDER BY created_at DESC
 LIMIT :most;
 
@@ -885,7 +886,7 @@ FROM orchestration.provider;
 SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
        n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at,
        n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
-       n.over_at, n.ended_by,
+       CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
        change.history AS changes, given.history AS orders
 FROM message n
 LEFT JOIN (

@@ -119,25 +119,20 @@ orchestration.notification n
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
--- part: told_last
--- The last telling of a task, which is about whoever had it then; NULL if there has been none. What was called off tells
--- nobody, unless a person called it off.
-LEFT JOIN LATERAL (
-    SELECT n.business_key, n.recipient_id, n.created_at, n.over_at
-    FROM orchestration.notification n
-    WHERE n.task_id = t.id AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
-    ORDER BY n.created_at DESC
-    LIMIT 1
-    OFFSET 0
-) AS told ON true
-
--- part: is_told
--- Whether the last telling was to the assignee, of a task that has not been closed since.
+-- part: times_told
+-- How often the assignee is or is about to be told of the task, with nobody told and the task not closed since (over_at,
+-- in the words of the index notification_not_over). A task that was opened again may say when it was closed.
+-- Counted, for of a count that is compared with 0 the planner expects few rows, and of EXISTS half of them.
 (
-          told.created_at IS NOT NULL
-          AND told.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
-          AND (told.over_at > told.created_at) IS NOT TRUE
-          AND (t.resolved_at > told.created_at AND t.resolved_at <= orchestration.clock()) IS NOT TRUE
+          SELECT count(*) FROM orchestration.notification n
+          WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+            AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+            AND (
+                n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
+                OR (
+                    t.resolved_at > coalesce(n.attempted_at, n.created_at) AND t.resolved_at <= orchestration.clock()
+                ) IS NOT TRUE
+            )
       )
 
 -- part: tellings
@@ -161,16 +156,19 @@ SELECT {next_key} AS business_key,
        coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock())
            AS owed_since,
        {no_more}
-FROM orchestration.care_task t
-{told_last}
-WHERE NOT t.is_closed
-  AND {created_since_live}
-  AND (
-      CAST(:created_within AS float) IS NULL
-      OR t.created_at >= orchestration.clock() - make_interval(secs => CAST(:created_within AS float))
-  )
-  AND NOT {is_told}
-  AND ({tellings} AND n.created_at > orchestration.clock() - interval '1 hour') < 3
+FROM (
+    SELECT t.id, t.episode_id, t.severity, t.assigned_to_user_id, t.created_at, t.updated_at
+    FROM orchestration.care_task t
+    WHERE NOT t.is_closed
+      AND {created_since_live}
+      AND (
+          CAST(:created_within AS float) IS NULL
+          OR t.created_at >= orchestration.clock() - make_interval(secs => CAST(:created_within AS float))
+      )
+      AND {times_told} = 0
+    OFFSET 0  -- only of those that are left is it counted how often they were told
+) AS t
+WHERE ({tellings} AND n.created_at > orchestration.clock() - interval '1 hour') < 3
 ORDER BY urgency, owed_since
 LIMIT :most
 
@@ -248,7 +246,7 @@ LIMIT :most
 -- its way or sent? Usually the breach's own run has scheduled it; this is for those whose run died first, and for
 -- escalations that reached nobody.
 WITH breached AS MATERIALIZED (
-    SELECT *
+    SELECT t.id, t.episode_id, t.severity, t.sla_due_at
     FROM orchestration.care_task t
     WHERE NOT t.is_closed
       AND t.sla_due_at <= orchestration.clock()
@@ -309,8 +307,7 @@ WHERE false
 -- name: named_tasks
 -- These tasks, whatever their state: whether a text is wanted is asked before it is sent. Only a warning has its time:
 -- given early, it would be missing when it is due.
-SELECT CASE WHEN :kind = 'task-created' AND {is_told} THEN told.business_key
-            WHEN :kind = 'task-created' THEN {next_key}
+SELECT CASE WHEN :kind = 'task-created' THEN coalesce(told.business_key, {next_key})
             ELSE orchestration.sla_key(:kind, t.id, orchestration.plausible_time(t.sla_due_at))
        END AS business_key,
        {task},
@@ -320,7 +317,14 @@ SELECT CASE WHEN :kind = 'task-created' AND {is_told} THEN told.business_key
        NULL::timestamptz AS due_at,
        NULL::uuid AS because_of
 FROM orchestration.care_task t
-{told_last}
+-- By name she is told again of what failed, by a message of the same key.
+LEFT JOIN LATERAL (
+    SELECT n.business_key FROM orchestration.notification n
+    WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+      AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+    ORDER BY n.created_at DESC
+    LIMIT 1
+) AS told ON true
 WHERE t.key = ANY (:ids)
   AND (
       :kind <> 'sla-warning'

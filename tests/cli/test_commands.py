@@ -2,25 +2,21 @@
 
 import fcntl
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
-from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
 from attempts import begin
 from care import Care
+from command_line import sequora_here
 from running_system import BIN, eventually
 from sqlalchemy import create_engine, inspect
 
-from sequora_orchestration.cli.commands import main
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.local.ports import free_port
@@ -37,22 +33,6 @@ def sequora(*arguments: str, environment: Mapping[str, str] | None = None) -> su
     )
 
 
-def sequora_here(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process, which has imported already what another takes a second for."""
-    stdout, stderr = StringIO(), StringIO()
-    with (
-        patch.dict(os.environ, environment, clear=True),
-        patch.object(sys, "argv", ["sequora", *arguments]),
-        redirect_stdout(stdout),
-        redirect_stderr(stderr),
-        pytest.raises(SystemExit) as end,
-    ):
-        main()
-    code = end.value.code
-    assert isinstance(code, int)
-    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
-
-
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     """The commands import what they need when they run."""
     check = (
@@ -61,7 +41,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["dev", "demo", "migrate", "status", "timeline", "doctor", "heartbeat"])
+@pytest.mark.parametrize("command", ["dev", "demo", "migrate", "map", "status", "timeline", "doctor", "heartbeat"])
 def test_every_command_explains_itself(command: str) -> None:
     """`--help` says what it does."""
     help_text = sequora(command, "--help").stdout
@@ -69,7 +49,7 @@ def test_every_command_explains_itself(command: str) -> None:
     assert len(help_text.splitlines()) > 5
 
 
-@pytest.mark.parametrize("command", ["migrate", "status"])
+@pytest.mark.parametrize("command", ["migrate", "map", "status"])
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [

@@ -357,9 +357,9 @@ def test_a_missing_column_is_named(care: Care) -> None:
     finding = look(care_area)["columns"]
     assert finding.level is Level.FAIL
     assert (
-        "patient.language_code = 'patient.language_code': column patient.language_code does not exist" in finding.said
+        'patient.language_code = "patient.language_code": column patient.language_code does not exist' in finding.said
     )
-    assert "patient.timezone = 'patient.timezone'" in finding.said
+    assert 'patient.timezone = "patient.timezone"' in finding.said
 
 
 @pytest.mark.parametrize(

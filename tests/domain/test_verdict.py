@@ -147,7 +147,7 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
         (a_case(a_message(State.FAILED), around=IN_TWO_MINUTES), ["no supervisor was told", "-> tell a supervisor"]),
         (
             a_case(a_message(logged_at=None, log_owes="row"), around=IN_TWO_MINUTES),
-            ["was told at", '"NotificationLog" has no row of it'],
+            ["was told at", "the application's log has no row of it"],
         ),
         (
             a_case(a_message(State.FAILED), a_report(State.FAILED, reason="landline"), around=IN_TWO_MINUTES),

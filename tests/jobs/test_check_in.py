@@ -331,7 +331,7 @@ def test_an_id_that_names_no_episode_fails_the_run_with_a_sentence(care: Care, r
     nothing = str(uuid4())
     result = runs.launch(job, episode_ids=[nothing])
     assert not result.success
-    assert f'no row in "Episode" has the id {nothing}' in failure(result)
+    assert f"no episode has the id {nothing}" in failure(result)
 
 
 def test_a_check_in_in_doubt_is_not_sent_again(care: Care, runs: Runs, phones: Phones) -> None:

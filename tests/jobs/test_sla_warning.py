@@ -251,7 +251,7 @@ def test_an_id_that_names_no_task_fails_the_run_with_a_sentence(care: Care, runs
     nothing = str(uuid4())
     result = runs.launch("check_sla_warnings", task_ids=[nothing])
     assert not result.success
-    assert f'no row in "EscalationTask" has the id {nothing}' in failure(result)
+    assert f"no task has the id {nothing}" in failure(result)
 
 
 def test_a_task_whose_sla_was_moved_while_its_warning_waited_stops_no_other(

@@ -6,7 +6,7 @@ import pytest
 from care import Care
 from statements import STATEMENTS, prepare
 
-from sequora_orchestration.application import catalog
+from sequora_orchestration.application import catalog, proposal
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
 from sequora_orchestration.resources import care_database, ledger, measurements, table_sizes
@@ -21,7 +21,16 @@ def test_the_statement_can_be_prepared(care: Care, name: str) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [care_database, ledger, measurements, table_sizes, doctor_of_care_database, doctor_of_application, catalog],
+    [
+        care_database,
+        ledger,
+        measurements,
+        table_sizes,
+        doctor_of_care_database,
+        doctor_of_application,
+        catalog,
+        proposal,
+    ],
 )
 def test_every_statement_says_why_it_is_safe(module: object) -> None:
     """What stands under a name begins with a comment, or the file's head covers all."""

@@ -60,7 +60,7 @@ REASONS = {
 
 @pytest.fixture(
     scope="module",
-    params=["brief", pytest.param("sequora", marks=pytest.mark.skip(reason="its tables cannot be read yet"))],
+    params=["brief", "sequora"],
 )
 def application(request: pytest.FixtureRequest) -> str:
     """Whose tables the demo is shown on."""

@@ -49,17 +49,48 @@ def upgrade() -> None:
         COMMENT ON COLUMN orchestration.notification.log_owes IS
             'what the application''s log lacks: the row of a text that was sent, or what its receipt says';
         COMMENT ON COLUMN orchestration.notification.over_at IS
-            'when it was seen that the task is not open any more which it tells of; -infinity: it was not looked';
+            'since when a nurse counts as not told of her task: it was closed, or told to another; -infinity: for ever';
         UPDATE orchestration.notification SET log_owes = 'row'
         WHERE logged_at IS NULL AND task_id IS NOT NULL AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED');
         DROP INDEX orchestration.notification_unlogged;
         CREATE INDEX notification_log_owes ON orchestration.notification (sent_at) WHERE log_owes IS NOT NULL;
-        CREATE INDEX notification_not_over ON orchestration.notification (task_id) INCLUDE (id, recipient_id)
+        CREATE INDEX notification_not_over ON orchestration.notification (task_id, recipient_id) INCLUDE (id, state)
             WHERE kind = 'task-created' AND over_at IS NULL;
+
+        CREATE FUNCTION orchestration.note_who_was_told() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.task_id = NEW.task_id AND o.kind = NEW.kind AND o.over_at IS NULL
+                  AND o.recipient_id IS DISTINCT FROM NEW.recipient_id
+                  AND o.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED')
+                  AND coalesce(o.attempted_at, o.claimed_at) > coalesce(NEW.attempted_at, NEW.claimed_at)
+            ) THEN
+                NEW.over_at := orchestration.clock();
+            ELSE
+                UPDATE orchestration.notification o SET over_at = orchestration.clock()
+                WHERE o.task_id = NEW.task_id AND o.kind = NEW.kind AND o.over_at IS NULL
+                  AND o.recipient_id IS DISTINCT FROM NEW.recipient_id
+                  AND (o.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED')
+                       OR (o.state = 'CANCELLED' AND o.ended_by IS NOT NULL));
+            END IF;
+            RETURN NEW;
+        END $$;
+        COMMENT ON FUNCTION orchestration.note_who_was_told IS
+            'Of those who are told of a task only the last one counts as told: whoever gets it back is told again';
+        -- That nobody is assigned is seen when the message about that begins to wait.
+        CREATE TRIGGER note_who_was_told BEFORE UPDATE OF state ON orchestration.notification
+            FOR EACH ROW WHEN (
+                NEW.kind = 'task-created' AND OLD.state IS DISTINCT FROM NEW.state
+                AND (NEW.state IN ('SENT', 'FAILED') OR (NEW.state = 'SCHEDULED' AND NEW.recipient_id IS NULL)
+                     OR (NEW.state = 'CANCELLED' AND NEW.ended_by IS NOT NULL))
+            )
+            EXECUTE FUNCTION orchestration.note_who_was_told();
+
         DROP INDEX orchestration.notification_set_aside;
         CREATE INDEX notification_set_aside ON orchestration.notification (created_at)
             WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row')
-              AND (over_at > created_at) IS NOT TRUE;
+              AND (over_at >= created_at) IS NOT TRUE;
     """)
 
 
@@ -79,6 +110,8 @@ def downgrade() -> None:
         END $$;
         DROP FUNCTION orchestration.time_of;
         DROP TABLE orchestration.application_map;
+        DROP TRIGGER note_who_was_told ON orchestration.notification;
+        DROP FUNCTION orchestration.note_who_was_told;
         DROP INDEX orchestration.notification_log_owes, orchestration.notification_set_aside,
             orchestration.notification_not_over;
         ALTER TABLE orchestration.notification DROP log_owes, DROP over_at;
