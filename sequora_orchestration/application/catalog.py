@@ -232,7 +232,7 @@ def _unfit(column: Column, expression: Expression) -> str | None:
     if column.form is Form.ID and column.default is None and expression.column is None:
         return "is to be a column: rows are found by it"
     if expression.is_null:
-        return None
+        return "is nothing, and the system cannot do without it" if column.default is None else None
     wanted = _CATEGORIES.get(column.form)
     if wanted is None or expression.type.category == wanted:
         return "is a time of the day, without a date" if expression.type.name.startswith("time ") else None
@@ -255,18 +255,18 @@ def _log(connection: Connection, found: Fit) -> None:
         found.problems.append(f"log.table: {problem}")
         return
     found.log_types = _columns(connection, log.table)
-    message = _nothing("message", MESSAGE)
+    message = nothing("message", MESSAGE)
     for part, columns in (("row", log.row), ("delivered", log.delivered), ("undelivered", log.undelivered)):
         found.problems += _assigned(connection, f"log.{part}", columns, found.log_types, message)
 
 
 def _assignment(connection: Connection, found: Fit) -> None:
     if found.task_types:
-        assignment = _nothing("assignment", ASSIGNMENT)
+        assignment = nothing("assignment", ASSIGNMENT)
         found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
 
 
-def _nothing(name: str, types: Mapping[str, str]) -> str:
+def nothing(name: str, types: Mapping[str, str]) -> str:
     """Return a row of NULLs, as it stands after FROM."""
     columns = ", ".join(f"CAST(NULL AS {type_name}) AS {column}" for column, type_name in types.items())
     return f"(SELECT {columns}) AS {name}"

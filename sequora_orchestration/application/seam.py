@@ -32,6 +32,7 @@ from sequora_orchestration.application.catalog import (
     facts,
     fit,
     in_toml,
+    nothing,
     rows,
     sentence,
     verbatim,
@@ -181,6 +182,8 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
     maker = _Maker(connection, fitted)
     for name, view in VIEWS.items():
         maker.make_view(name, view)
+    if fitted.map.log:
+        maker.read_for_the_log(fitted.map.log)
     for statement in (*_functions_of_log(fitted), _function_of_assignment(fitted)):
         connection.execute(verbatim(statement))
     connection.execute(text(_OPEN_TASKS_WERE_TOLD))
@@ -264,6 +267,15 @@ class _Maker:
         for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table):
             if row["column_name"]:
                 self._columns.add((row["table_name"], row["column_name"]))
+
+    def read_for_the_log(self, log: Log) -> None:
+        """Remember which tables are read by what is written into the log."""
+        written = enumerate([*log.row.values(), *log.delivered.values(), *log.undelivered.values()])
+        shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in written)
+        self._create("log", f"CREATE VIEW orchestration.map_probe AS SELECT {shown} FROM {nothing('message', MESSAGE)}")
+        uses = rows(self.connection, "uses", view="orchestration.map_probe", table=log.table)
+        self.connection.execute(text("DROP VIEW orchestration.map_probe"))
+        self._tables |= {row["table_name"] for row in uses}
 
     def rights(self) -> list[Right]:
         """Return what the views need to be read: columns, and of tables that only an expression reads, the whole."""

@@ -7,6 +7,7 @@ every question about tasks: reading it from end to end is cheap. Nothing else de
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -87,9 +88,10 @@ def make_app_indexes(engine: Engine) -> list[IndexState]:
                     _make(connection, state.index.name, state.index.table, state.index.definition)
                 except DBAPIError as error:
                     said = sentence(about_the_statement(error))
+                    if isinstance(error.orig, InsufficientPrivilege):
+                        said += "; run `sequora migrate --app-indexes` as the owner"
                     raise IndexRefusedError(
-                        f"index {state.index.name} on {state.index.table} cannot be made: {said}; whoever owns the "
-                        "table may make it"
+                        f"index {state.index.name} on {state.index.table} cannot be made: {said}"
                     ) from None
         return before
 

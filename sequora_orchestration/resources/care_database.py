@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from psycopg2.errors import InvalidTextRepresentation, NumericValueOutOfRange
 from sqlalchemy import Engine, RowMapping
-from sqlalchemy.exc import DataError
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
 from sequora_orchestration.domain.case import TaskTimes
-from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, id_array, is_text
+from sequora_orchestration.resources.database import NamedStatements, engine_for, execute, rows_by_id
 from sequora_orchestration.settings import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -36,11 +34,11 @@ class CareDatabase:
 
     def tasks(self, ids: Iterable[str]) -> dict[str, EscalationTask]:
         """Return the tasks that exist, by id."""
-        return {row["id"]: _task(dict(row)) for row in self._by_id("tasks", list(ids))}
+        return {row["id"]: _task(dict(row)) for row in self._by_id("tasks", ids)}
 
     def task_times(self, ids: Iterable[str]) -> dict[str, TaskTimes]:
         """Return when what happened to these tasks, by id."""
-        return {row["id"]: TaskTimes(**row) for row in self._by_id("task_times", list(ids))}
+        return {row["id"]: TaskTimes(**row) for row in self._by_id("task_times", ids)}
 
     def open_tasks_of_episode(self, episode_id: str) -> list[str]:
         """Return the ids of an episode's tasks that are open."""
@@ -48,7 +46,7 @@ class CareDatabase:
 
     def users(self, ids: Iterable[str]) -> dict[str, User]:
         """Return the users that exist, by id."""
-        return {row["id"]: User(**row) for row in self._by_id("users", list(ids))}
+        return {row["id"]: User(**row) for row in self._by_id("users", ids)}
 
     def users_of_roles(self, roles: Iterable[str], *, on_call: bool = False) -> list[User]:
         """Return everybody who has one of these roles; or only those whom the map says are told of what goes wrong."""
@@ -61,21 +59,14 @@ class CareDatabase:
 
     def episodes(self, ids: Iterable[str]) -> dict[str, Episode]:
         """Return the episodes that exist, by id."""
-        return {row["id"]: Episode(**row) for row in self._by_id("episodes", list(ids))}
+        return {row["id"]: Episode(**row) for row in self._by_id("episodes", ids)}
 
     def patients(self, ids: Iterable[str]) -> dict[str, Patient]:
         """Return the patients that exist, by id."""
-        return {row["id"]: Patient(**row) for row in self._by_id("patients", list(ids))}
+        return {row["id"]: Patient(**row) for row in self._by_id("patients", ids)}
 
-    def _by_id(self, statement: str, ids: Sequence[str]) -> Sequence[RowMapping]:
-        """Return the rows of these ids; one that the column's type does not take names nothing, and stops no other."""
-        ids = [one for one in ids if is_text(one)]
-        try:
-            return execute(self._engine, SQL[statement], {"ids": id_array(ids)})[1]
-        except DataError as error:
-            if not isinstance(error.orig, (InvalidTextRepresentation, NumericValueOutOfRange)):
-                raise
-            return [row for one in ids for row in self._by_id(statement, [one])] if len(ids) > 1 else []
+    def _by_id(self, statement: str, ids: Iterable[str]) -> Sequence[RowMapping]:
+        return rows_by_id(self._engine, SQL[statement], ids)
 
 
 def _task(row: Mapping[str, Any]) -> EscalationTask:

@@ -10,6 +10,7 @@ from sequora_orchestration.domain.message_kind import CHECK_IN
 from sequora_orchestration.domain.phone_number import masked
 from sequora_orchestration.resources.assignments import Assignments
 from sequora_orchestration.resources.care_database import CareDatabase
+from sequora_orchestration.resources.database import as_text
 from sequora_orchestration.resources.ledger import Ledger
 
 
@@ -24,7 +25,7 @@ def read_case(
 
     Raises UnknownIdError, SchemaMissingError and the database's errors.
     """
-    return _Reader(ledger, care, assignments, zone).read(id_)
+    return _Reader(ledger, care, assignments, zone).read(as_text(id_))
 
 
 class _Reader:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import LockNotAvailable, QueryCanceled
+from psycopg2.errors import InvalidTextRepresentation, LockNotAvailable, NumericValueOutOfRange, QueryCanceled
 from sqlalchemy import Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 # Small plans of Supabase allow 15 clients; two workers and the code server together stay under that.
@@ -140,6 +140,24 @@ def execute(
             error.orig.args = (sentence,)
             error.args = (f"({type(error.orig).__name__}) {sentence}",)
         raise
+
+
+def rows_by_id(
+    engine: Engine, sql: TextClause, ids: Iterable[str], parameters: Mapping[str, object] | None = None
+) -> Sequence[RowMapping]:
+    """Return the rows that a statement finds by :ids of the application's, of whatever type its column is.
+
+    An id that the type does not take names nothing, and stops no other. Raises as `execute` does.
+    """
+    typed = [one for one in ids if is_text(one)]
+    try:
+        return execute(engine, sql, {**(parameters or {}), "ids": id_array(typed)})[1]
+    except DataError as error:
+        if not isinstance(error.orig, (InvalidTextRepresentation, NumericValueOutOfRange)):
+            raise
+        half = len(typed) // 2
+        parts = [typed[:half], typed[half:]] if half else []
+        return [row for part in parts for row in rows_by_id(engine, sql, part, parameters)]
 
 
 def without_values(error: psycopg2.Error) -> str:

@@ -34,6 +34,7 @@ from sequora_orchestration.resources.database import (
     is_locked,
     is_text,
     refuses_a_row,
+    rows_by_id,
 )
 from sequora_orchestration.resources.queues import QUESTIONS, Queue
 from sequora_orchestration.settings import LONGEST_DELAY, DatabaseSettings, DeliverySettings, WorkflowSettings
@@ -731,11 +732,12 @@ class Ledger:
         while goes_on:
             (old,) = self._rows("old_subjects", kept=seconds, after=after, most=EVENTS_A_BATCH)
             after, goes_on = old["last"], old["goes_on"]
-            still_open = self._rows("open_tasks", ids=id_array(old["task_ids"]))
-            recent = self._rows(
-                "recent_episodes",
-                ids=id_array(old["episode_ids"]),
-                check_in_delay=LONGEST_DELAY.total_seconds(),
+            still_open = rows_by_id(self._engine, SQL["open_tasks"], old["task_ids"])
+            recent = rows_by_id(
+                self._engine,
+                SQL["recent_episodes"],
+                old["episode_ids"],
+                {"check_in_delay": LONGEST_DELAY.total_seconds()},
             )
             deleted, _ = self._execute(
                 "delete_what_is_over",

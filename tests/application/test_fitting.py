@@ -163,6 +163,13 @@ def test_an_id_is_to_be_a_column(tables: Tables, sql: str) -> None:
     assert problem.endswith("is to be a column: rows are found by it")
 
 
+@pytest.mark.parametrize("column", ["severity", "status", "created_at"])
+def test_what_the_system_cannot_do_without_is_not_to_be_nothing(tables: Tables, column: str) -> None:
+    """Of tasks that were created nobody knows when each would count as new."""
+    (problem,) = tables.problems({f"task.{column}": "NULL"})
+    assert problem == f'task.{column} = "NULL" is nothing, and the system cannot do without it'
+
+
 @pytest.mark.parametrize(
     ("column", "type_name", "said", "written"),
     [

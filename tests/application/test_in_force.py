@@ -11,6 +11,7 @@ from maps import a_source
 from servers import a_clone
 from sqlalchemy import Engine
 
+from sequora_orchestration.application.seam import in_force, is_up_to_date
 from sequora_orchestration.cli.checks.finding import Finding, Level
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
@@ -19,7 +20,7 @@ from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
-from .conftest import Done
+from .conftest import Done, Tables
 
 VIEWS = """
     SELECT relname, oid FROM pg_class WHERE relnamespace = 'orchestration'::regnamespace AND relkind = 'v' ORDER BY 1
@@ -87,23 +88,33 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_has_changed_about_the_tables_is_noticed_and_mended(
-    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger, change: str
-) -> None:
-    """By `sequora doctor`, and by the next `sequora migrate`."""
-    care.alter(
+def test_what_has_changed_about_the_tables_is_noticed_and_mended(tables: Tables, change: str) -> None:
+    """A column, a rule, a word, or something of the seam that went with what the application dropped."""
+    tables.alter(
         "CREATE TYPE kind_of_user AS ENUM ('NURSE', 'SUPERVISOR', 'ADMIN')",
         'ALTER TABLE "User" ALTER role TYPE kind_of_user USING NULL',
     )
-    care.a_supervisor()
+    assert is_up_to_date(tables.connection, tables.make())
+    tables.rows(change)
+    found = in_force(tables.connection)
+    assert found
+    assert not is_up_to_date(tables.connection, found)
+    assert is_up_to_date(tables.connection, tables.make())
+    for view in ("care_task", "care_person", "care_episode", "care_patient", "care_shift"):
+        assert tables.rows(f"SELECT * FROM orchestration.{view}") == []
+
+
+def test_a_change_is_told_by_doctor_and_mended_by_migrate(
+    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger
+) -> None:
+    """What the application dropped took a view along."""
     assert doctor()["map"].level is Level.OK
-    care.rows(change)
+    care.rows('ALTER TABLE "User" DROP COLUMN active CASCADE; ALTER TABLE "User" ADD active boolean')
     found = doctor()["map"]
     assert found.level is Level.FAIL
     assert "have changed since the views of them were made" in found.said
     assert found.to_do == "run `sequora migrate`"
-    done = sequora("migrate")
-    assert "the map brief is in force, its views are made" in done.said
+    assert "the map brief is in force, its views are made" in sequora("migrate").said
     assert doctor()["map"].level is Level.OK
     task = care.a_task(care.a_nurse())
     assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]

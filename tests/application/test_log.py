@@ -310,6 +310,18 @@ def test_a_number_that_the_log_counts_by_itself_begins_with_one(care: Care, ledg
     assert [row["nr"] for row in care.logged(task)] == [1]
 
 
+def test_what_is_written_into_the_log_may_be_looked_up_elsewhere(
+    care: Care, care_url: str, put_in_force: Callable[..., Migrated], doctor: Callable[[], Mapping[str, Finding]]
+) -> None:
+    """The least role may read that, too, and doctor says so where it may not."""
+    care.rows("CREATE TABLE channels AS SELECT 'SMS' AS name")
+    put_in_force({"log.row.method": "(SELECT name FROM public.channels WHERE message.kind = 'task-created')"})
+    assert doctor()["rights"].level is Level.OK
+    make_role(care.engine)
+    task, _ = a_sent_text(care, Ledger(engine_for(as_role(care_url))))
+    assert [row["method"] for row in care.logged(task)] == ["SMS"]
+
+
 def test_a_log_may_be_a_view_that_writes_elsewhere(
     care: Care, care_url: str, put_in_force: Callable[..., Migrated]
 ) -> None:

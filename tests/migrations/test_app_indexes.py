@@ -234,6 +234,31 @@ def test_of_a_view_it_is_said_what_to_index(
     assert f"{OF_TASKS}: made" in said
 
 
+def test_of_a_table_with_parts_elsewhere_it_is_said_which(partitioned: Care) -> None:
+    """They can have no index from here, and without theirs the whole would never be valid."""
+    partitioned.rows("CREATE FOREIGN DATA WRAPPER elsewhere")
+    partitioned.rows("CREATE SERVER archive FOREIGN DATA WRAPPER elsewhere")
+    partitioned.rows(
+        """CREATE FOREIGN TABLE task_2020 PARTITION OF "EscalationTask" FOR VALUES FROM ('2020-01-01')
+           TO ('2021-01-01') SERVER archive"""
+    )
+    (tasks, _) = make_app_indexes(partitioned.engine)
+    assert tasks.why_not == "parts of it are in another database: task_2020"
+
+
+def test_a_name_that_is_taken_is_a_sentence(
+    care: Care, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table that the application has set aside took its index along."""
+    make_app_indexes(care.engine)
+    care.alter(
+        'ALTER TABLE "EscalationTask" RENAME TO of_before',
+        'CREATE TABLE "EscalationTask" (LIKE of_before INCLUDING DEFAULTS)',
+    )
+    assert a_command(care, monkeypatch) == 1
+    assert capsys.readouterr().err == f'{OF_TASKS} cannot be made: relation "sequora_open_task" already exists\n'
+
+
 def test_who_may_not_make_an_index_is_told_who_may(
     care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,7 +270,8 @@ def test_who_may_not_make_an_index_is_told_who_may(
         main()
     assert end.value.code == 1
     assert capsys.readouterr().err == (
-        f"{OF_TASKS} cannot be made: must be owner of table EscalationTask; whoever owns the table may make it\n"
+        f"{OF_TASKS} cannot be made: must be owner of table EscalationTask; run `sequora migrate --app-indexes` as the "
+        "owner\n"
     )
 
 
