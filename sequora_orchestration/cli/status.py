@@ -186,8 +186,7 @@ def _messages(figures: Figures) -> Iterator[str]:
 
 def _words(unknown: Sequence[UnknownWord]) -> Iterator[str]:
     for one in unknown:
-        meant = "open" if one.column_name == "status" else "HIGH"
-        yield f"Not in the map    the {one.column_name} {one.word!r} of {one.tasks} open tasks, taken for {meant}"
+        yield f"Not in the map    {one.sentence}"
 
 
 def _workers(found: Workers | None) -> str:

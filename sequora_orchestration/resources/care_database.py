@@ -21,8 +21,18 @@ class UnknownWord:
     """A word of the application's that the map in force has no meaning for, and how many open tasks have it."""
 
     column_name: str
-    word: str
+    word: str | None
+    """None for all that is no single word: it may be anything that somebody typed."""
+
     tasks: int
+
+    @property
+    def sentence(self) -> str:
+        """What is so until the map says what the word means."""
+        counts_as = "open" if self.column_name == "status" else "HIGH"
+        what = repr(self.word) if self.word else "that is no single word"
+        have = f"{self.tasks} open task{'s have' if self.tasks != 1 else ' has'} it"
+        return f"the {self.column_name} {what} is not in the map ({have}) and counts as {counts_as}"
 
 
 class CareDatabase:

@@ -50,14 +50,13 @@ FROM orchestration.care_patient p
 WHERE p.key = ANY (:ids);
 
 -- name: unknown_words
--- What stands in the columns of open tasks that the map has no meaning for, and in how many.
-SELECT 'status' AS column_name, t.unknown_status AS word, count(*) AS tasks
+-- What stands in the columns of open tasks that the map has no meaning for, and in how many. What is no single word may be
+-- anything that somebody typed, and is counted.
+SELECT unknown.column_name,
+       CASE WHEN unknown.word ~ '^[\w./-]{1,60}$' THEN unknown.word END AS word,
+       count(*) AS tasks
 FROM orchestration.care_task t
-WHERE NOT t.is_closed AND t.unknown_status IS NOT NULL
-GROUP BY t.unknown_status
-UNION ALL
-SELECT 'severity', t.unknown_severity, count(*)
-FROM orchestration.care_task t
-WHERE NOT t.is_closed AND t.unknown_severity IS NOT NULL
-GROUP BY t.unknown_severity
-ORDER BY column_name, tasks DESC, word;
+CROSS JOIN LATERAL (VALUES ('status', t.unknown_status), ('severity', t.unknown_severity)) AS unknown (column_name, word)
+WHERE NOT t.is_closed AND unknown.word IS NOT NULL
+GROUP BY 1, 2
+ORDER BY 1, 3 DESC, 2;

@@ -50,6 +50,16 @@ def test_words_that_the_map_has_no_meaning_for_are_shown(care: Care) -> None:
     care.a_task(None, status="TRIAGED")
     care.a_task(None, status="RESOLVED", severity="P9")
     done = CliRunner().invoke(sequora, ["status"])
-    assert "the status 'TRIAGED' of 2 open tasks, taken for open" in done.stdout
-    assert "the severity 'P1' of 1 open tasks, taken for HIGH" in done.stdout
+    assert "the status 'TRIAGED' is not in the map (2 open tasks have it) and counts as open" in done.stdout
+    assert "the severity 'P1' is not in the map (1 open task has it) and counts as HIGH" in done.stdout
     assert "P9" not in done.stdout
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_status_that_is_a_sentence_is_counted_and_not_shown(care: Care) -> None:
+    """Somebody may have typed a name into it."""
+    for status in ("Ellen called", "Ellen called back"):
+        care.a_task(None, status=status)
+    shown = CliRunner().invoke(sequora, ["status"]).stdout
+    assert "the status that is no single word is not in the map (2 open tasks have it) and counts as open" in shown
+    assert "Ellen" not in shown

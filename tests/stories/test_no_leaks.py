@@ -236,7 +236,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
     supervisor = rows.number()
     care.a_supervisor(supervisor, first_name="Zqmarksofia", last_name="Zqmarklopez")
 
-    missed = rows.task(rows.nurse(rows.number()), sla_due_at=datetime.now(UTC), status="ZQMARKSTATUS")
+    missed = rows.task(rows.nurse(rows.number()), sla_due_at=datetime.now(UTC), status="Zqmarkstatus typed here")
     sent = [rows.task(rows.nurse(typed)) for typed in (rows.number(), " (617) 555-7190 ", "1-617-555.7191")]
     company.undeliverable[(absent := rows.number())] = 30006
     not_sent = [
