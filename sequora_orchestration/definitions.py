@@ -4,6 +4,7 @@ from dagster import Definitions, in_process_executor
 
 from sequora_orchestration.assets.catalog import SLA_SCANS
 from sequora_orchestration.assets.figures import InstrumentsResource, figures, measure_figures
+from sequora_orchestration.jobs.assign_tasks import AssignerResource, assign_tasks
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
@@ -21,6 +22,7 @@ from sequora_orchestration.sensors.claiming import LedgerResource
 from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
+from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 
 # Those without which somebody is not told.
 NOTICING = [
@@ -30,6 +32,7 @@ NOTICING = [
     sla_breaches,
     unanswered_breaches,
     unreached_nurses,
+    unassigned_tasks,
     doubtful_texts,
     texts_without_receipt,
 ]
@@ -44,6 +47,7 @@ defs = Definitions(
         handle_sla_breach,
         escalate_sla_breach,
         report_unreached_nurse,
+        assign_tasks,
         settle_doubtful_texts,
         follow_receipts,
         delete_what_is_over,
@@ -55,6 +59,7 @@ defs = Definitions(
     resources={
         "ledger": LedgerResource(),
         "delivery": DeliveryResource(),
+        "assigner": AssignerResource(),
         "alarm": AlarmResource(),
         "instruments": InstrumentsResource(sensors=[sensor.name for sensor in SENSORS]),
     },

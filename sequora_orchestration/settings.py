@@ -209,6 +209,23 @@ class WorkflowSettings(Environment):
     )
 
 
+class AssignmentSettings(Environment):
+    """Who assigns tasks that come without an assignee."""
+
+    sequora_assign: Literal["off", "on"] = Field(
+        title="`on` gives each to a nurse: on shift, below her limit, with the lightest load of open tasks; with `off` "
+        "that is the application's business (docs/production.md)",
+        default="off",
+        description="give on, if tasks without an assignee are to be given to nurses here, or off, if the application "
+        "does so.",
+    )
+
+    @property
+    def assigns(self) -> bool:
+        """Whether it is done here."""
+        return self.sequora_assign == "on"
+
+
 class DeliverySettings(Environment):
     """How sure we make that a text arrives, and how fast they may go out."""
 

@@ -20,3 +20,16 @@ def make_role(owner: Engine, *, assigns: bool = False) -> None:
 def as_role(owner_url: str, *, password: str | None = None) -> str:
     """Return the URL with which the role logs in where the owner does with `owner_url`."""
     return make_url(owner_url).set(username=ROLE, password=password).render_as_string(hide_password=False)
+
+
+def forbid_assigning(owner: Engine) -> None:
+    """Take from the role what it needs to assign tasks, whether it has it or not: rights and policies."""
+    with owner.connect() as connection:
+        connection.execute(text(f'REVOKE UPDATE ON "EscalationTask" FROM {ROLE}'))
+        policies = connection.scalars(
+            text(
+                "SELECT polname FROM pg_policy WHERE polrelid = '\"EscalationTask\"'::regclass AND polcmd IN ('w', '*')"
+            )
+        )
+        for policy in policies.all():
+            connection.execute(text(f'DROP POLICY {policy} ON "EscalationTask"'))

@@ -11,6 +11,7 @@ from dagster import (
 )
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.jobs.assign_tasks import AssignerResource
 from sequora_orchestration.resources.ledger import Claim, Ledger
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
@@ -21,6 +22,7 @@ from sequora_orchestration.resources.queues import (
     UNREACHED_NURSES,
     Queue,
 )
+from sequora_orchestration.sensors import unassigned_tasks
 from sequora_orchestration.sensors.claiming import run_request
 
 JOB_OF = {
@@ -54,6 +56,17 @@ class Runs:
         """Let a sensor of its own kind tick, and run what it asks for."""
         with build_sensor_context(instance=self.instance) as context:
             asked = sensor(context, ledger=self.ledger)
+        return self._asked(sensor, asked)
+
+    def assign(self) -> list[ExecuteInProcessResult]:
+        """Let the sensor for tasks without an assignee tick, as if its pause were over, and run what it asks for."""
+        unassigned_tasks.PACE._not_before = 0
+        sensor = unassigned_tasks.unassigned_tasks
+        resources = {"assigner": AssignerResource()}
+        with build_sensor_context(instance=self.instance, resources=resources) as context:
+            return self._asked(sensor, sensor(context))
+
+    def _asked(self, sensor: SensorDefinition, asked: object) -> list[ExecuteInProcessResult]:
         assert isinstance(asked, SensorResult)
         return [self._run(sensor.job.name, dict(one.run_config), dict(one.tags)) for one in asked.run_requests or []]
 

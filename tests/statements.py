@@ -7,13 +7,13 @@ from sqlalchemy import Connection
 from sequora_orchestration.application import catalog, proposal
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
-from sequora_orchestration.resources import care_database, ledger, measurements, table_sizes
+from sequora_orchestration.resources import assignments, care_database, ledger, measurements, table_sizes
 from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES
 
 OF_THE_SYSTEM = (
     {
         f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
-        for module in (care_database, ledger, measurements, table_sizes)
+        for module in (assignments, care_database, ledger, measurements, table_sizes)
         for name, sql in module.SQL.all.items()
         if "{question}" not in sql.text
     }
@@ -21,6 +21,10 @@ OF_THE_SYSTEM = (
         f"ledger.{statement} of {queue.name}": ledger.SQL.with_question(statement, QUESTIONS[question]).text
         for queue in QUEUES.values()
         for statement, question in (("claim", queue.question), ("claim_named", queue.named))
+    }
+    | {
+        f"assignments.{statement}": assignments.SQL.with_question(statement, QUESTIONS[question]).text
+        for statement, question in (("lease", "unassigned_tasks"), ("take_up", "named_unassigned"))
     }
     | {
         "measurements.unanswered_tasks": measurements.SQL.with_question(

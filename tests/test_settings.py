@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from sequora_orchestration.settings import (
     AppSettings,
+    AssignmentSettings,
     CheckInLinkSettings,
     DagsterStorageSettings,
     DatabaseSettings,
@@ -47,6 +48,7 @@ OPTIONAL = (
     "TWILIO_API_BASE_URL",
     "TWILIO_MESSAGING_SERVICE_SID",
     *DURATIONS,
+    "SEQUORA_ASSIGN",
     "SEQUORA_DOUBT_WINDOW",
     "SEQUORA_RECEIPT_WINDOW",
     "SEQUORA_SENDER_RATE",
@@ -128,6 +130,7 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (AppSettings, "SEQUORA_APP_URL", f"app.example.com/{SECRET}", "https://", "the application's address"),
         (WebSettings, "SEQUORA_WEB_URL", f"127.0.0.1:3000/{SECRET}", "http://", "the address of Dagster's web UI"),
         (TwilioSettings, "TWILIO_API_BASE_URL", f"ftp://{SECRET}", "https://", "leave it out to use the real Twilio"),
+        (AssignmentSettings, "SEQUORA_ASSIGN", SECRET, "should be 'off' or 'on'", "give on, if tasks"),
         (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
         (WorkflowSettings, "SEQUORA_ESCALATION_DELAY", f"P{SECRET}", "valid timedelta", "ISO-8601 (PT30M)"),
     ],
@@ -300,6 +303,13 @@ def test_every_variable_in_an_error_is_spelt_as_it_is_set(monkeypatch: pytest.Mo
 
 
 # --- lengths of time --------------------------------------------------------------------------------------------------
+
+
+def test_assigning_tasks_is_the_applications_business_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is done here where somebody says so."""
+    assert not AssignmentSettings.load().assigns
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    assert AssignmentSettings.load().assigns
 
 
 def test_what_is_waited_for_by_default() -> None:

@@ -38,3 +38,12 @@ WHERE kind = 'nurse-unreached'
       WHERE t.status NOT IN ('RESOLVED', 'CANCELLED')
       LIMIT 50
   );
+
+-- name: no_unassigned_tasks
+INSERT INTO orchestration.assignment (task_id, next_try_at)
+SELECT id::text, now() + interval '1 hour' FROM "EscalationTask"
+WHERE status NOT IN ('RESOLVED', 'CANCELLED') AND assigned_to_user_id IS NULL;
+
+-- name: unassigned_tasks
+UPDATE "EscalationTask" SET assigned_to_user_id = NULL
+WHERE id IN (SELECT id FROM "EscalationTask" WHERE status NOT IN ('RESOLVED', 'CANCELLED') LIMIT 50);

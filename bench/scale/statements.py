@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from sequora_orchestration.domain.message_kind import KINDS
-from sequora_orchestration.resources import care_database, ledger, measurements
+from sequora_orchestration.resources import assignments, care_database, ledger, measurements
 from sequora_orchestration.resources.database import id_array
 from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MANY, MOST, MOST_RUNS, RECENT
 from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
@@ -31,11 +31,19 @@ SENSORS = frozenset(
     }
 )
 DELETION = frozenset(
-    {"old_subjects", "open_tasks", "recent_episodes", "delete_what_is_over", "delete_old_pauses", "texts_wait"}
+    {
+        "old_subjects",
+        "open_tasks",
+        "recent_episodes",
+        "delete_what_is_over",
+        "delete_old_pauses",
+        "delete_old_assignments",
+        "texts_wait",
+    }
 )
 _WHOSE = {
     **dict.fromkeys(STATUS, "status"),
-    **dict.fromkeys(TIMELINE | {"task_times", "open_tasks_of_episodes"}, "a timeline"),
+    **dict.fromkeys(TIMELINE | {"task_times", "open_tasks_of_episodes", "of_tasks"}, "a timeline"),
     **dict.fromkeys(OPERATORS, "an operator"),
     **dict.fromkeys(SENSORS, "a sensor"),
     **dict.fromkeys(DELETION, "the nightly deletion"),
@@ -116,8 +124,10 @@ def statements(connection: Connection) -> Iterator[Statement]:
         sql=unanswered,
         parameters=_given(unanswered, _asked_with(NEW_TASKS)),
     )
+    yield from _assignment(connection)
     for module, whose in (
         (ledger, "a run"),
+        (assignments, "a run that assigns"),
         (care_database, "a run, of the app's tables"),
         (measurements, "the figures"),
     ):
@@ -140,6 +150,30 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     yield Statement(name=name, whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit)
     finds = queue.name.lower().replace(" ", "_").replace("-", "_")
     yield Statement(name=name, whose=f"{who}, 50 found", sql=sql, parameters=parameters, finds=finds)
+
+
+def _assignment(connection: Connection) -> Iterator[Statement]:
+    values = {
+        "go_live_at": None,
+        "most": assignments.MOST_TASKS,
+        "lease": assignments.LEASE,
+        "ids": id_array(_newest(connection, "EscalationTask")),
+        "run_id": str(uuid4()),
+    }
+    lease = assignments.SQL.with_question("lease", QUESTIONS["unassigned_tasks"])
+    parameters = _given(lease, values)
+    name = "lease of unassigned tasks"
+    yield Statement(
+        name=name, whose="a sensor, idle", sql=lease, parameters=parameters, limit=LIMIT, finds="no_unassigned_tasks"
+    )
+    yield Statement(name=name, whose="a sensor, 50 found", sql=lease, parameters=parameters, finds="unassigned_tasks")
+    take_up = assignments.SQL.with_question("take_up", QUESTIONS["named_unassigned"])
+    yield Statement(
+        name="take_up of unassigned tasks",
+        whose="a run that assigns",
+        sql=take_up,
+        parameters=_given(take_up, values),
+    )
 
 
 def _given(sql: TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,6 +238,10 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "attempt": row["attempts"],
         "task_ids": task_ids,
         "recipient_ids": [row["recipient_id"]],
+        "people": [one["recipient_id"] for one in rows],
+        "person_ids": id_array([row["recipient_id"]]),
+        "turn": 0,
+        "reasons": ["a reason"] * len(task_ids),
         "sids": [str(uuid4())],
         "sid": str(uuid4()),
         "digests": ["a digest"],

@@ -30,7 +30,12 @@ from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
 from sequora_orchestration.resources.ticks import TICKS, Ticks, good_tick_ages, last_ticks
 from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
-LEDGER_TABLES = ("orchestration.notification", "orchestration.notification_event", "orchestration.operator_action")
+LEDGER_TABLES = (
+    "orchestration.notification",
+    "orchestration.notification_event",
+    "orchestration.operator_action",
+    "orchestration.assignment",
+)
 DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
 # The job; `resources/ticks.py` knows the asset that stands for its scans of all tasks.

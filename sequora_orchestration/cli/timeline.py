@@ -28,6 +28,7 @@ from sequora_orchestration.domain.case import Case, Story, TaskCase
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline import Entry, Timeline, short, timeline
 from sequora_orchestration.domain.verdict import Verdict, is_healthy, verdicts
+from sequora_orchestration.resources.assignments import open_assignments
 from sequora_orchestration.resources.care_database import open_care_database
 from sequora_orchestration.resources.cases import read_case
 from sequora_orchestration.resources.ledger import open_ledger
@@ -48,7 +49,8 @@ def show(id_: str, *, as_json: bool) -> tuple[str, bool]:
 
     Raises UnknownIdError, SettingError, SchemaMissingError and database errors.
     """
-    case = read_case(id_, ledger=open_ledger(), care=open_care_database(), zone=UTC if as_json else None)
+    zone = UTC if as_json else None
+    case = read_case(id_, ledger=open_ledger(), care=open_care_database(), assignments=open_assignments(), zone=zone)
     found, line, web = verdicts(case), timeline(case), WebSettings.load()
     shown = _json(case, found, line, web) if as_json else "\n".join(_lines(case, found, line, web))
     return shown, is_healthy(found)

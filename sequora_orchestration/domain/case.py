@@ -109,6 +109,32 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What is known of a task that came without an assignee and was to be given to a nurse."""
+
+    task_id: str
+    person_id: str | None
+    """To whom it was given; None if to nobody yet."""
+
+    assigned_at: datetime | None
+    reason: str | None
+    """Why to her."""
+
+    nobody_since: datetime | None
+    """When it was first tried and there was nobody to give it to."""
+
+    nobody_because: str | None
+    """Why there was nobody at the last try."""
+
+    next_try_at: datetime
+    run_id: str | None
+    """The run that has tried last."""
+
+    has_no_taker: bool = False
+    """Whether there was nobody to give it to just now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimes:
     """When what happened to a task in the application."""
 
@@ -199,6 +225,9 @@ class TaskCase:
     times: TaskTimes | None = None
     messages: Sequence[Story] = ()
     """Oldest first."""
+
+    assignment: Assignment | None = None
+    """None if it came with an assignee, or nobody has tried to give it to somebody."""
 
     phones: Mapping[str, str | None] = field(default_factory=dict)
     """Of recipients, by id, as they may be shown; None of those without a usable one."""

@@ -43,6 +43,8 @@ class Notification:
     sla_due_at: datetime | None = None
     due_at: datetime | None = None
     cause: Cause | None = None
+    has_no_taker: bool = False
+    """Whether it tells that nobody is assigned to the task, and there is nobody to give it to."""
 
     @property
     def subject(self) -> str:

@@ -100,8 +100,19 @@ def _of_task(case: TaskCase) -> Iterator[Entry]:
         yield Entry(at=times.created_at, what="the task appears")
         yield Entry(at=times.picked_up_at, what="somebody picks the task up")
         yield Entry(at=times.resolved_at, what="the task is closed")
+    yield from _of_assignment(case)
     if task and task.sla_due_at and task.sla_due_at <= now and not task.is_closed:
         yield Entry(at=task.sla_due_at, what="the SLA is missed")
+
+
+def _of_assignment(case: TaskCase) -> Iterator[Entry]:
+    known = case.assignment
+    if known and known.nobody_since:
+        what = f"the task could not be given to a nurse; at the last try: {known.nobody_because}"
+        yield Entry(at=known.nobody_since, what=what, run_id=None if known.person_id else known.run_id)
+    if known and known.person_id:
+        what = f"assigned to nurse {known.person_id}: {known.reason}"
+        yield Entry(at=known.assigned_at, what=what, recipient_id=known.person_id, run_id=known.run_id)
 
 
 def _of_episode(case: EpisodeCase) -> Iterator[Entry]:
@@ -318,6 +329,8 @@ def _next_of_task(case: TaskCase) -> Iterator[Entry]:
         yield Entry(at=task.sla_due_at, kind=SLA_BREACH.name, what="the SLA is missed, if the task is still open")
     elif task.sla_due_at and not has(case, SLA_ESCALATION.name):
         yield from _escalation(case, delays.escalation)
+    if task.assigned_to_user_id is None and case.assignment and case.assignment.next_try_at > now:
+        yield Entry(at=case.assignment.next_try_at, what="it is tried again to give the task to a nurse")
     if task.assigned_to_user_id is None and (told_at := unassigned_until(case)) and told_at > now:
         yield Entry(
             at=told_at, kind="nurse-unreached", what="the supervisors are told, if the task is nobody's by then"
@@ -354,6 +367,8 @@ def unassigned_until(case: TaskCase) -> datetime | None:
     if said[-1].due_at:
         return said[-1].due_at
     since = min(said[-1].owed_since, said[-1].created_at)
+    if case.assignment and case.assignment.nobody_since and case.assignment.has_no_taker:
+        return max(since, case.assignment.nobody_since)
     is_critical = case.task is not None and case.task.severity == "CRITICAL"
     return since if is_critical else since + case.circumstances.delays.unassigned
 

@@ -251,6 +251,8 @@ def _of_nobodys(case: TaskCase, message: Story) -> Verdict:
         return _of_waiting(case, message, "nobody is assigned; whoever it is")
     until, now = unassigned_until(case), case.circumstances.now
     sentence = "nobody is assigned to the task, so no nurse was told"
+    if case.assignment and case.assignment.has_no_taker:
+        sentence += f" (it could not be given to one; {case.assignment.nobody_because})"
     if until and now <= until:
         at = case.circumstances.told(until)
         return Verdict(sentence=f"{sentence}; the supervisors are told at {at}, if it is nobody's by then")

@@ -131,7 +131,7 @@ class Delivery:
                 now=one.read_at,
                 message=one,
                 task=tasks.get(one.task_id or ""),
-                unassigned_grace=self.ledger.unassigned_grace,
+                unassigned_grace=timedelta(0) if one.has_no_taker else self.ledger.unassigned_grace,
                 episode=episodes.get(one.episode_id or "") if one.kind == CHECK_IN.name else None,
             )
             for one in notifications

@@ -8,6 +8,7 @@ from uuid import UUID
 from sequora_orchestration.domain.case import Case, Circumstances, EpisodeCase, Story, TaskCase
 from sequora_orchestration.domain.message_kind import CHECK_IN
 from sequora_orchestration.domain.phone_number import masked
+from sequora_orchestration.resources.assignments import Assignments
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.database import as_text
 from sequora_orchestration.resources.ledger import Ledger
@@ -17,17 +18,19 @@ class UnknownIdError(Exception):
     """Neither the application nor the ledger knows an id."""
 
 
-def read_case(id_: str, *, ledger: Ledger, care: CareDatabase, zone: tzinfo | None = UTC) -> Case:
+def read_case(
+    id_: str, *, ledger: Ledger, care: CareDatabase, assignments: Assignments, zone: tzinfo | None = UTC
+) -> Case:
     """Return the case that the id of a task, an episode or a message is about; `zone` is what its times are told in.
 
     Raises UnknownIdError, SchemaMissingError and the database's errors.
     """
-    return _Reader(ledger, care, zone).read(as_text(id_))
+    return _Reader(ledger, care, assignments, zone).read(as_text(id_))
 
 
 class _Reader:
-    def __init__(self, ledger: Ledger, care: CareDatabase, zone: tzinfo | None) -> None:
-        self.ledger, self.care, self.zone = ledger, care, zone
+    def __init__(self, ledger: Ledger, care: CareDatabase, assignments: Assignments, zone: tzinfo | None) -> None:
+        self.ledger, self.care, self.assignments, self.zone = ledger, care, assignments, zone
 
     def read(self, id_: str) -> Case:
         for one in dict.fromkeys((id_, _usual_form(id_))):
@@ -55,14 +58,22 @@ class _Reader:
 
     def _tasks(self, ids: Sequence[str]) -> list[TaskCase]:
         tasks, times, messages = self.care.tasks(ids), self.care.task_times(ids), self.ledger.stories(task_ids=ids)
-        phones = self._phones(messages)
+        phones, assignments = self._phones(messages), self.assignments.of_tasks(ids)
         cases = []
         for id_ in ids:
             about = [one for one in messages if one.task_id == id_]
             when = times.get(id_)
             around = self._circumstances([one.created_at for one in about] + [when.created_at if when else None])
             cases.append(
-                TaskCase(id=id_, task=tasks.get(id_), times=when, messages=about, phones=phones, circumstances=around)
+                TaskCase(
+                    id=id_,
+                    task=tasks.get(id_),
+                    times=when,
+                    messages=about,
+                    assignment=assignments.get(id_),
+                    phones=phones,
+                    circumstances=around,
+                )
             )
         return cases
 

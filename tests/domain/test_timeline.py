@@ -21,7 +21,7 @@ from cases import (
     later,
 )
 
-from sequora_orchestration.domain.case import Case, Change, Order, Story
+from sequora_orchestration.domain.case import Assignment, Case, Change, Order, Story
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.ledger_state import MOVES, State
 from sequora_orchestration.domain.timeline import Entry, history, timeline
@@ -29,6 +29,26 @@ from sequora_orchestration.domain.timeline import Entry, history, timeline
 S = State
 CLAIMED = a_change(NOW + SECOND, None, S.QUEUED)
 BEGUN = a_change(NOW + 2 * SECOND, S.QUEUED, S.SENDING, attempt=1, run_id="run-1-and-more")
+
+
+NO_TAKER = Assignment(
+    task_id="task-1",
+    person_id=None,
+    assigned_at=None,
+    reason=None,
+    nobody_since=NOW + SECOND,
+    nobody_because="there is no active nurse",
+    next_try_at=NOW + MINUTE,
+    run_id="run-2-and-more",
+    has_no_taker=True,
+)
+GIVEN = replace(
+    NO_TAKER,
+    has_no_taker=False,
+    person_id="nurse-1",
+    assigned_at=NOW + MINUTE,
+    reason="on shift, 2 open tasks, the only one who can take it",
+)
 
 
 def told(entry: Entry) -> str:
@@ -140,6 +160,23 @@ def test_what_a_pause_came_too_late_for_does_not_show_it(over: Story) -> None:
     message = replace(over, changes=[a_change(NOW, None, S.QUEUED)])
     entries = timeline(a_case(message, around=replace(later(DAY), orders=[pause]))).entries
     assert not [one for one in entries if "paused" in one.what]
+
+
+def test_to_whom_a_task_was_given_is_told_with_the_reason_and_the_run() -> None:
+    """And that there was nobody before, if so."""
+    entries = timeline(replace(a_case(), assignment=GIVEN)).entries
+    assert [told(one) for one in entries] == [
+        "the task appears",
+        "the task could not be given to a nurse; at the last try: there is no active nurse",
+        "assigned to nurse nurse-1: on shift, 2 open tasks, the only one who can take it; run run-2-an",
+    ]
+
+
+def test_that_it_is_tried_again_to_give_a_task_to_somebody_is_told() -> None:
+    """While it is nobody's."""
+    case = replace(a_case(assigned_to_user_id=None), assignment=NO_TAKER)
+    assert (NOW + MINUTE, "it is tried again to give the task to a nurse") in comes(case)
+    assert "it is tried again" not in str(comes(replace(a_case(), assignment=NO_TAKER)))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from cases import (
     later,
 )
 
-from sequora_orchestration.domain.case import Case, Circumstances, Order, Story, TaskCase, TaskTimes
+from sequora_orchestration.domain.case import Assignment, Case, Circumstances, Order, Story, TaskCase, TaskTimes
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
@@ -32,6 +32,17 @@ PAUSED = replace(AROUND, pauses=[Pause(kind="all", paused_at=NOW, paused_by="may
 IN_TWO_MINUTES = later(2 * MINUTE)
 GOING_OUT = replace(IN_TWO_MINUTES, kinds_going_out=frozenset({"task-created"}))
 WARNED_OF = NOW + 20 * MINUTE
+NO_TAKER = Assignment(
+    task_id="task-1",
+    person_id=None,
+    assigned_at=None,
+    reason=None,
+    nobody_since=NOW,
+    nobody_because="there is no active nurse",
+    next_try_at=NOW + MINUTE,
+    run_id="run-1",
+    has_no_taker=True,
+)
 NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMIN can be texted"
 
 
@@ -98,6 +109,17 @@ def first(case: Case) -> str:
         (
             a_case(a_message(State.FAILED, recipient_id=None, reason="nobody"), assigned_to_user_id=None),
             ["nobody is assigned to the task", "the supervisors are told at 2026-03-02 15:10:00 UTC"],
+        ),
+        (
+            replace(
+                a_case(
+                    a_message(State.FAILED, recipient_id=None, reason="nobody"),
+                    assigned_to_user_id=None,
+                    around=later(30 * SECOND),
+                ),
+                assignment=NO_TAKER,
+            ),
+            ["nobody is assigned to the task", "there is no active nurse); a supervisor is told next"],
         ),
         (
             a_case(
@@ -183,6 +205,17 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
                 around=later(12 * MINUTE),
             ),
             ["nobody is assigned to the task, so no nurse was told", "no supervisor was told"],
+        ),
+        (
+            replace(
+                a_case(
+                    a_message(State.FAILED, recipient_id=None, reason="nobody"),
+                    assigned_to_user_id=None,
+                    around=IN_TWO_MINUTES,
+                ),
+                assignment=NO_TAKER,
+            ),
+            ["could not be given to one; there is no active nurse", "no supervisor was told"],
         ),
         (
             a_case(a_message(), sla_due_at=NOW, around=IN_TWO_MINUTES),

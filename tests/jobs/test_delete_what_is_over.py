@@ -254,6 +254,24 @@ def test_a_message_that_somebody_has_locked_holds_nobody_up(care: Care, ledger: 
     assert deleted(runs) == 1
 
 
+def test_who_was_given_a_task_goes_when_its_last_message_does(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not while the task is open: it would be given to somebody again."""
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    care.a_nurse()
+    still_open, closed = (care.a_task(None, created_at=NOW) for _ in range(2))
+    runs.assign()
+    runs.tick(NEW_TASKS)
+    for _ in range(2):
+        phones(NURSE_PHONE).received_text()
+    care.rows("UPDATE orchestration.notification SET state = 'DELIVERED'")
+    care.change_task(closed, status="RESOLVED")
+    care.it_is(LATER)
+    delete(runs)
+    assert [row["task_id"] for row in care.rows("SELECT * FROM orchestration.assignment")] == [still_open]
+
+
 def test_texts_that_wait_go_first(
     care: Care, ledger: Ledger, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:

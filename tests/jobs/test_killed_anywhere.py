@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, UNDER_WAY, Care
+from dagster import ExecuteInProcessResult, SensorDefinition
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.resources import care_database, ledger
+from sequora_orchestration.resources import assignments, care_database, ledger
 from sequora_orchestration.resources.ledger import HANDED_IN_WITHIN
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
@@ -29,8 +30,12 @@ from sequora_orchestration.resources.queues import (
 )
 from sequora_orchestration.resources.sms_sender import SmsSender
 from sequora_orchestration.sensors.certainty import doubtful_texts
+from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 
 DAY = timedelta(days=1)
+
+Way = list[Queue | SensorDefinition]
+"""What goes on in turn: queues that are claimed from, and the sensor that has no queue."""
 
 pytestmark = [pytest.mark.usefixtures("stopped_clock"), pytest.mark.timeout(400)]
 
@@ -58,7 +63,12 @@ class FailPoint:
         return passing
 
 
-def survives(runs: Runs, queues: list[Queue], *, after: int) -> bool:
+def ticked(runs: Runs, one: Queue | SensorDefinition) -> list[ExecuteInProcessResult]:
+    """Let a sensor tick, and run what it asks for."""
+    return runs.tick(one) if isinstance(one, Queue) else runs.assign()
+
+
+def survives(runs: Runs, way: Way, *, after: int) -> bool:
     """Let a process take the whole way, killed after so many statements; tell whether it came through."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warns of forks beside threads; the child uses none of ours
@@ -66,31 +76,34 @@ def survives(runs: Runs, queues: list[Queue], *, after: int) -> bool:
     if child == 0:
         try:
             point = FailPoint(after)
-            for module in (ledger, care_database):
+            for module in (ledger, care_database, assignments):
                 module.execute = point.around(module.execute)  # type: ignore[attr-defined]
             SmsSender.send = point.around(SmsSender.send)  # type: ignore[method-assign]
-            for queue in queues:
-                runs.tick(queue)  # on a copy of the instance: it is in memory
+            for one in way:
+                ticked(runs, one)  # on a copy of the instance: it is in memory
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     return not os.WIFSIGNALED(status)
 
 
-def recover(care: Care, runs: Runs, queues: list[Queue], *, since: Any) -> None:
-    """Let time pass, and the sensors tick; whatever becomes of each message, at the end nothing more comes of any."""
+def recover(care: Care, runs: Runs, way: Way, *, since: Any) -> None:
+    """Let time pass, and the sensors tick; whatever becomes of each message, at the end nothing more comes of any.
+
+    But that assignment is tried as long as nobody is there.
+    """
     for passed in (
         timedelta(seconds=HANDED_IN_WITHIN),
         *(timedelta(minutes=1.1 * minutes) for minutes in range(1, 12)),
     ):
         care.it_is(since + passed)
         runs.sensor(doubtful_texts)
-        ran = [run for queue in queues for run in runs.tick(queue)]
-    assert not ran
+        ran = [run for one in way for run in ticked(runs, one)]
+    assert not [run for run in ran if run.job_def.name != "assign_tasks"]
     assert not care.one(UNDER_WAY)
 
 
-def killed_everywhere(care: Care, runs: Runs, queues: list[Queue], prepare: Callable[[], str], *, at: Any) -> list[str]:
+def killed_everywhere(care: Care, runs: Runs, way: Way, prepare: Callable[[], str], *, at: Any) -> list[str]:
     """Kill the way of one thing after another at one statement after another; return the things' ids.
 
     What a process has claimed is out of the next one's reach, for the clock stands still until all have died.
@@ -99,8 +112,8 @@ def killed_everywhere(care: Care, runs: Runs, queues: list[Queue], prepare: Call
     for after in range(100):
         ids.append(prepare())
         care.it_is(at)
-        if survives(runs, queues, after=after):
-            recover(care, runs, queues, since=at)
+        if survives(runs, way, after=after):
+            recover(care, runs, way, since=at)
             return ids
     raise AssertionError("the way has no end")
 
@@ -114,6 +127,36 @@ def test_a_new_task_is_texted_once(care: Care, runs: Runs, phones: Phones) -> No
         phones(NURSE_PHONE).received_text(containing=[task])
         assert care.states(task) == ["SENT"]
         assert len(care.logged(task)) == 1
+
+
+def test_a_task_without_an_assignee_is_given_once_and_texted_once(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it dies between the two."""
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    nurse = care.a_nurse()
+    way: Way = [unassigned_tasks, NEW_TASKS]
+    tasks = killed_everywhere(care, runs, way, lambda: care.a_task(None, created_at=NOW), at=NOW)
+    assert len(tasks) > 17
+    for task in tasks:
+        phones(NURSE_PHONE).received_text(containing=[task])
+        assert [state for state in care.states(task) if state != "CANCELLED"] == ["SENT"]
+    given = care.rows("SELECT task_id, person_id FROM orchestration.assignment")
+    assert {row["task_id"]: row["person_id"] for row in given} == dict.fromkeys(tasks, nurse)
+
+
+def test_that_nobody_can_be_given_a_task_is_told_to_the_supervisor_once(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever it dies, long before the grace is over in which a task may be nobody's."""
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    monkeypatch.setenv("SEQUORA_UNASSIGNED_GRACE", "1d")
+    care.a_supervisor()
+    way: Way = [NEW_TASKS, unassigned_tasks, NEW_TASKS, UNREACHED_NURSES]
+    tasks = killed_everywhere(care, runs, way, lambda: care.a_task(None, created_at=NOW), at=NOW)
+    for task in tasks:
+        phones(SUPERVISOR_PHONE).received_text(containing=[task])
+        assert sorted(care.states(task)) == ["FAILED", "SENT"]
 
 
 def test_a_missed_sla_is_alerted_once_and_escalated_once(care: Care, runs: Runs, phones: Phones) -> None:

@@ -9,7 +9,7 @@ from statements import STATEMENTS, prepare
 from sequora_orchestration.application import catalog, proposal
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
-from sequora_orchestration.resources import care_database, ledger, measurements, table_sizes
+from sequora_orchestration.resources import assignments, care_database, ledger, measurements, table_sizes
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -22,6 +22,7 @@ def test_the_statement_can_be_prepared(care: Care, name: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        assignments,
         care_database,
         ledger,
         measurements,

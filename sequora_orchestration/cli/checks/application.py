@@ -22,7 +22,7 @@ from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.migrations.app_indexes import index_states
 from sequora_orchestration.resources.database import NamedStatements, execute
-from sequora_orchestration.settings import ApplicationSettings
+from sequora_orchestration.settings import ApplicationSettings, AssignmentSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -76,6 +76,11 @@ class ApplicationChecks:
             candidates = packaged_maps()
         with self._engine.connect() as connection:
             return min((fit(connection, one) for one in candidates), key=lambda one: len(one.problems))
+
+    @property
+    def map_that_counts(self) -> ApplicationMap:
+        """The map that all of this is looked at by."""
+        return self._fit.map
 
     def tables(self) -> Finding:
         """Look whether the tables are there."""
@@ -149,7 +154,8 @@ class ApplicationChecks:
         made = self._in_force
         if made is None:
             return [Right(table=table, column=None, command="SELECT") for table in _tables(self._fit.map)]
-        return [one for one in made.rights if not one.is_to_assign]
+        assigns = AssignmentSettings.load().assigns
+        return [one for one in made.rights if assigns or not one.is_to_assign]
 
     def rights(self) -> Finding:
         """Look whether the role may read and write what it must."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.cli.checks.application import ApplicationChecks
+from sequora_orchestration.cli.checks.assignment import assignment
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.domain.care import User
@@ -51,6 +52,7 @@ def checks() -> list[Check]:
         Check(name="going live", find=care.going_live, needs=("schema", "rights")),
         Check(name="nurses", find=care.nurses, needs=readable),
         Check(name="supervisors", find=care.supervisors, needs=readable),
+        Check(name="assignment", find=lambda: assignment(care.engine, application.map_that_counts), needs=readable),
         # The last one: where no second connection is to be had it waits for one.
         Check(name="pooler", find=care.pooler, needs=(reached,)),
     ]

@@ -1,0 +1,58 @@
+"""Notices tasks that come without an assignee, and launches `assign_tasks` for them, if SEQUORA_ASSIGN is on.
+
+It asks five times a second, which costs next to nothing: no nurse is texted before she has the task. What it finds it
+leases for some seconds; the tasks of a run that died, or never began, are found again after that.
+"""
+
+from dagster import (
+    DefaultSensorStatus,
+    ResourceParam,
+    RunRequest,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from sequora_orchestration.jobs.assign_tasks import OFF, assign_tasks
+from sequora_orchestration.jobs.assigner import Assigner
+from sequora_orchestration.jobs.steps import run_tags
+from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE
+from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
+from sequora_orchestration.settings import AssignmentSettings
+
+# Seconds between two askings.
+PAUSE = 0.2
+
+PACE = Pace(share=SHARE, pause=PAUSE)
+
+
+@sensor(
+    job=assign_tasks,
+    minimum_interval_seconds=NO_INTERVAL,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Notices tasks that nobody is assigned to and launches `assign_tasks`, which gives them to nurses, if "
+    "SEQUORA_ASSIGN is on.",
+)
+def unassigned_tasks(context: SensorEvaluationContext, assigner: ResourceParam[Assigner]) -> SensorResult:
+    """Lease what is to be given to somebody, and request one run for it."""
+    seconds = length_of_watch(context)
+    with slow_to_fail():
+        if not AssignmentSettings.load().assigns:
+            ENDING.wait(seconds)  # else the next tick would follow at once
+            return SensorResult(skip_reason=SkipReason(OFF))
+        claims = PACE.watch(assigner.assignments.lease, seconds=seconds)
+    if claims is None:
+        return SensorResult(skip_reason=SkipReason("Not asked for unassigned tasks: it is not time for that yet."))
+    if not claims:
+        return SensorResult(skip_reason=SkipReason("No unassigned tasks."))
+    return SensorResult(
+        run_requests=[
+            RunRequest(
+                run_key=claim.id,
+                run_config={"task_ids": [subject.id for subject in claim.subjects]},
+                tags=run_tags(claim.subjects),
+            )
+            for claim in claims
+        ]
+    )
