@@ -310,6 +310,19 @@ def test_a_number_that_the_log_counts_by_itself_begins_with_one(care: Care, ledg
     assert [row["nr"] for row in care.logged(task)] == [1]
 
 
+@pytest.mark.parametrize("sql", ['message."content"', 'lower("message" . content)', "content"])
+def test_a_log_is_told_what_a_text_says_however_its_map_asks(
+    care: Care, put_in_force: Callable[..., Migrated], runs: Runs, phones: Phones, sql: str
+) -> None:
+    """SQL may be written in many ways."""
+    care.alter("ALTER TABLE \"NotificationLog\" ADD body text NOT NULL DEFAULT ''")
+    put_in_force({"log.row.body": sql})
+    task = care.a_task(care.a_nurse())
+    runs.tick(NEW_TASKS)
+    text = phones(NURSE_PHONE).received_text()
+    assert [row["body"].lower() for row in care.logged(task)] == [text.body.lower()]
+
+
 def test_what_is_written_into_the_log_may_be_looked_up_elsewhere(
     care: Care, care_url: str, put_in_force: Callable[..., Migrated], doctor: Doctor
 ) -> None:
