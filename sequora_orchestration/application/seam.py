@@ -6,6 +6,7 @@ in `orchestration.application_map`, so that it is made anew only when the map or
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -444,7 +445,7 @@ def _functions_of_log(fitted: Fit) -> list[str]:
     wanted = {"staff": "kind <> 'check-in'", "patients": "kind = 'check-in'"}
     takes = " OR ".join(wanted[one] for one in audiences) or "false"
     has_receipts = bool(log and (log.delivered or log.undelivered))
-    wants_content = bool(log and any("message.content" in sql for sql in log.row.values()))
+    wants_content = bool(log and any(re.search(r"\bcontent\b", sql) for sql in log.row.values()))
     return [
         f"""CREATE OR REPLACE FUNCTION orchestration.log_takes(kind text) RETURNS boolean
             LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN {takes}""",

@@ -1,16 +1,15 @@
 """What tests of the seam share: an application's tables that can be altered at will, and maps in one line."""
 
-import sys
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from care import Care
+from command_line import sequora_here
 from maps import Changes, a_source
 from servers import a_clone
 from sqlalchemy import Connection, Engine, RowMapping, create_engine, text
@@ -21,11 +20,14 @@ from sequora_orchestration.application.catalog import Fit, fit
 from sequora_orchestration.application.seam import InForce
 from sequora_orchestration.cli.checks import care_database as care_area
 from sequora_orchestration.cli.checks.finding import Finding
-from sequora_orchestration.cli.commands import main
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations.apply import Migrated, migrate
 from sequora_orchestration.settings import postgres_url
+
+Sequora = Callable[..., CompletedProcess[str]]
+
+Doctor = Callable[[], Mapping[str, Finding]]
 
 
 class Tables:
@@ -119,35 +121,15 @@ def put_in_force(care: Care, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return put_in_force
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command has said, and with what it ended."""
-
-    exit_code: int
-    said: str
-    complained: str
-
-
 @pytest.fixture
-def sequora(care_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
-    """The command `sequora` on this test's database, run in this process."""
+def sequora(care_url: str, monkeypatch: pytest.MonkeyPatch) -> Sequora:
+    """The command `sequora` on this test's database, with its settings, in this process."""
     monkeypatch.setenv("SUPABASE_DB_URL", care_url)
-
-    def sequora(*arguments: str) -> Done:
-        stdout, stderr = StringIO(), StringIO()
-        monkeypatch.setattr(sys, "argv", ["sequora", *arguments])
-        with redirect_stdout(stdout), redirect_stderr(stderr):
-            try:
-                main()
-            except SystemExit as end:
-                return Done(int(end.code or 0), stdout.getvalue(), stderr.getvalue())
-        return Done(0, stdout.getvalue(), stderr.getvalue())
-
-    return sequora
+    return lambda *arguments: sequora_here(*arguments, environment=dict(os.environ))
 
 
 @pytest.fixture
-def doctor(care_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Mapping[str, Finding]]:
+def doctor(care_url: str, monkeypatch: pytest.MonkeyPatch) -> Doctor:
     """What `sequora doctor` finds on this test's database."""
     monkeypatch.setenv("SUPABASE_DB_URL", care_url)
     return lambda: diagnose([care_area.checks()], patience=20)

@@ -59,6 +59,16 @@ def test_a_table_that_an_alternative_reads_is_noticed_when_it_comes(sequora_tabl
     assert sequora_tables.one("SELECT pg_get_viewdef('orchestration.care_patient')") == consent
 
 
+def test_a_table_that_an_application_may_lack_is_noticed_when_it_comes(sequora_tables: Tables) -> None:
+    """From then on nurses have shifts."""
+    sequora_tables.alter('ALTER TABLE "NurseShift" RENAME TO "NurseShiftOfLater"')
+    sequora_tables.make(of="sequora")
+    sequora_tables.rows('ALTER TABLE "NurseShiftOfLater" RENAME TO "NurseShift"')
+    sequora_tables.make(of="sequora")
+    sequora_tables.rows('INSERT INTO "NurseShift" (is_active) VALUES (false)')
+    assert sequora_tables.one("SELECT is_active FROM orchestration.care_shift") is False
+
+
 def test_where_no_map_fits_the_closest_is_told_with_its_columns(tables: Tables) -> None:
     """And what can be done about it."""
     tables.alter('ALTER TABLE "EscalationTask" RENAME severity TO how_bad')

@@ -1,6 +1,6 @@
 """Expressions of a map: one that fails for a row is nothing for that row alone, and none does more than it says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 from care import NURSE_PHONE, Care
@@ -11,13 +11,13 @@ from runs import Runs
 from sqlalchemy.exc import ProgrammingError
 
 from sequora_orchestration.application.application_map import MapError
-from sequora_orchestration.cli.checks.finding import Finding, Level
+from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 
-from .conftest import Tables
+from .conftest import Doctor, Tables
 
 RAISING = """CREATE FUNCTION raising(how text) RETURNS text LANGUAGE plpgsql AS $$
     DECLARE nothing record;
@@ -118,7 +118,7 @@ def test_an_expression_that_fails_for_every_row_is_an_error_and_not_nothing(
     care: Care,
     put_in_force: Callable[..., Migrated],
     ledger: Ledger,
-    doctor: Callable[[], Mapping[str, Finding]],
+    doctor: Doctor,
     breaking: str,
     said: str,
 ) -> None:

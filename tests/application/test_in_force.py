@@ -1,6 +1,6 @@
 """The map in force: when the views are made anew, when they are not, and what is so until then."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from servers import a_clone
 from sqlalchemy import Engine
 
 from sequora_orchestration.application.seam import in_force, is_up_to_date
-from sequora_orchestration.cli.checks.finding import Finding, Level
+from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
 from sequora_orchestration.resources.database import SchemaMissingError, engine_for
@@ -20,13 +20,11 @@ from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
-from .conftest import Done, Tables
+from .conftest import Doctor, Sequora, Tables
 
 VIEWS = """
     SELECT relname, oid FROM pg_class WHERE relnamespace = 'orchestration'::regnamespace AND relkind = 'v' ORDER BY 1
 """
-
-Doctor = Callable[[], Mapping[str, Finding]]
 
 
 def recorded(care: Care) -> tuple[object, ...]:
@@ -62,12 +60,12 @@ def test_a_map_is_in_force_since_it_was_first(
     assert later > since  # type: ignore[operator]
 
 
-def test_migrating_again_makes_no_view_anew(care: Care, sequora: Callable[..., Done]) -> None:
+def test_migrating_again_makes_no_view_anew(care: Care, sequora: Sequora) -> None:
     """Nobody who reads waits for it."""
     before, map_before = care.rows(VIEWS), recorded(care)
     done = sequora("migrate")
-    assert (done.exit_code, done.complained) == (0, "")
-    assert "the map brief is in force, its views are up to date" in done.said
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the map brief is in force, its views are up to date" in done.stdout
     assert (care.rows(VIEWS), recorded(care)) == (before, map_before)
 
 
@@ -105,7 +103,7 @@ def test_what_has_changed_about_the_tables_is_noticed_and_mended(tables: Tables,
 
 
 def test_a_change_is_told_by_doctor_and_mended_by_migrate(
-    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger
+    care: Care, sequora: Sequora, doctor: Doctor, ledger: Ledger
 ) -> None:
     """What the application dropped took a view along."""
     assert doctor()["map"].level is Level.OK
@@ -114,20 +112,20 @@ def test_a_change_is_told_by_doctor_and_mended_by_migrate(
     assert found.level is Level.FAIL
     assert "have changed since the views of them were made" in found.said
     assert found.to_do == "run `sequora migrate`"
-    assert "the map brief is in force, its views are made" in sequora("migrate").said
+    assert "the map brief is in force, its views are made" in sequora("migrate").stdout
     assert doctor()["map"].level is Level.OK
     task = care.a_task(care.a_nurse())
     assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
 
 
 def test_views_are_dropped_for_a_migration_of_the_applications_and_nothing_is_lost(
-    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger
+    care: Care, sequora: Sequora, doctor: Doctor, ledger: Ledger
 ) -> None:
     """Until they are back whoever asks is told, and what came meanwhile is noticed then."""
     nurse = care.a_nurse()
     done = sequora("migrate", "--drop-views")
-    assert (done.exit_code, done.complained) == (0, "")
-    assert "nothing is texted until `sequora migrate` is run" in done.said
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing is texted until `sequora migrate` is run" in done.stdout
     assert care.rows(VIEWS) == []
     task = care.a_task(nurse)
     with pytest.raises(SchemaMissingError, match="run `sequora migrate`"):
@@ -135,10 +133,10 @@ def test_views_are_dropped_for_a_migration_of_the_applications_and_nothing_is_lo
     found = doctor()
     assert found["map"].level is Level.FAIL
     assert "Traceback" not in str(found)
-    assert sequora("status").exit_code == 1
+    assert sequora("status").returncode == 1
     care.rows('ALTER TABLE "EscalationTask" ALTER severity TYPE varchar(20)')
-    assert sequora("migrate", "--drop-views").exit_code == 0  # there is nothing to drop any more
-    assert sequora("migrate").exit_code == 0
+    assert sequora("migrate", "--drop-views").returncode == 0  # there is nothing to drop any more
+    assert sequora("migrate").returncode == 0
     assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
 
 
@@ -167,7 +165,7 @@ def test_another_map_than_the_one_in_force_is_told(
 )
 def test_a_map_that_cannot_be_used_is_told_by_whoever_reads_it(
     care: Care,
-    sequora: Callable[..., Done],
+    sequora: Sequora,
     doctor: Doctor,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -181,38 +179,34 @@ def test_a_map_that_cannot_be_used_is_told_by_whoever_reads_it(
     monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
     before, map_before = care.rows(VIEWS), recorded(care)
     done = sequora("migrate")
-    assert (done.exit_code, done.said) == (1, "")
-    assert done.complained.startswith(f"the map {file} cannot be used:\n  - ")
-    assert said in done.complained
-    assert "Traceback" not in done.complained
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"the map {file} cannot be used:\n  - ")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
     assert (care.rows(VIEWS), recorded(care)) == (before, map_before)
     failed = [one for one in doctor().values() if one.level is Level.FAIL and said in one.said]
     assert failed
 
 
-def test_where_no_map_fits_nothing_is_made(
-    empty: Care, sequora: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_no_map_fits_nothing_is_made(empty: Care, sequora: Sequora, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even our schema: somebody may have given another database's URL."""
     monkeypatch.setenv("SUPABASE_DB_URL", empty.engine.url.render_as_string(hide_password=False))
     done = sequora("migrate")
-    assert (done.exit_code, done.said) == (1, "")
-    assert (
-        'there is no table public."EscalationTask"; is SUPABASE_DB_URL the application\'s database?' in done.complained
-    )
-    assert "`sequora map` proposes one for this database" in done.complained
+    assert (done.returncode, done.stdout) == (1, "")
+    assert 'there is no table public."EscalationTask"; is SUPABASE_DB_URL the application\'s database?' in done.stderr
+    assert "`sequora map` proposes one for this database" in done.stderr
     assert empty.one("SELECT to_regnamespace('orchestration')") is None
 
 
 def test_a_map_that_fits_no_more_leaves_the_views_at_work(
-    care: Care, sequora: Callable[..., Done], doctor: Doctor, ledger: Ledger
+    care: Care, sequora: Sequora, doctor: Doctor, ledger: Ledger
 ) -> None:
     """A column that was renamed is read on under its old name, until somebody has written a map."""
     care.rows('ALTER TABLE "EscalationTask" RENAME severity TO how_bad')
     before = care.rows(VIEWS)
     done = sequora("migrate")
-    assert done.exit_code == 1
-    assert 'task.severity = "task.severity": column task.severity does not exist' in done.complained
+    assert done.returncode == 1
+    assert 'task.severity = "task.severity": column task.severity does not exist' in done.stderr
     assert care.rows(VIEWS) == before
     assert doctor()["columns"].level is Level.FAIL
     nurse = care.a_nurse()
@@ -237,7 +231,7 @@ def test_without_the_setting_a_map_that_comes_along_is_taken_again(
 
 
 def test_the_least_role_may_migrate_where_there_is_nothing_to_do(
-    care: Care, care_url: str, sequora: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    care: Care, care_url: str, sequora: Sequora, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever its search path; where there is something, it is told who may."""
     make_role(care.engine)
@@ -245,13 +239,13 @@ def test_the_least_role_may_migrate_where_there_is_nothing_to_do(
     care.rows("ALTER ROLE sequora SET search_path TO pg_catalog")
     try:
         monkeypatch.setenv("SUPABASE_DB_URL", url)
-        assert (sequora("migrate").exit_code, sequora("migrate").complained) == (0, "")
+        assert (sequora("migrate").returncode, sequora("migrate").stderr) == (0, "")
         drop_views(care.engine)
         done = sequora("migrate")
-        assert done.exit_code == 1
-        assert "run `sequora migrate` as the role that owns it" in done.complained
+        assert done.returncode == 1
+        assert "run `sequora migrate` as the role that owns it" in done.stderr
         assert migrate(care.engine).has_new_views
-        assert (sequora("migrate").exit_code, sequora("migrate").complained) == (0, "")
+        assert (sequora("migrate").returncode, sequora("migrate").stderr) == (0, "")
     finally:
         care.rows("ALTER ROLE sequora RESET search_path")
         engine_for(url).dispose()
@@ -266,13 +260,13 @@ def test_of_two_who_migrate_at_once_one_makes_the_views(care: Care) -> None:
         assert sorted(made) == [False, False, True]
 
 
-def test_a_view_of_somebody_elses_that_reads_ours_is_told(care: Care, sequora: Callable[..., Done]) -> None:
+def test_a_view_of_somebody_elses_that_reads_ours_is_told(care: Care, sequora: Sequora) -> None:
     """It stands in the way, and is not dropped with them."""
     care.rows("CREATE VIEW public.report AS SELECT severity, count(*) FROM orchestration.care_task GROUP BY 1")
     care.rows('ALTER TABLE "EscalationTask" ADD another text')
     for arguments in (["migrate"], ["migrate", "--drop-views"]):
         done = sequora(*arguments)
-        assert done.exit_code == 1
-        assert "view report depends on view orchestration.care_task" in done.complained
-        assert "Traceback" not in done.complained
+        assert done.returncode == 1
+        assert "view report depends on view orchestration.care_task" in done.stderr
+        assert "Traceback" not in done.stderr
     assert care.rows("SELECT * FROM public.report") == []

@@ -1,7 +1,7 @@
 """The application's log: what it would refuse is told before a text is sent, and what it takes is written."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 from attempts import begin
@@ -12,7 +12,7 @@ from phones import Phones
 from runs import Runs
 from sqlalchemy.exc import DBAPIError
 
-from sequora_orchestration.cli.checks.finding import Finding, Level
+from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.receipts import Receipt
@@ -21,7 +21,7 @@ from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 
-from .conftest import Done, Tables
+from .conftest import Doctor, Sequora, Tables
 
 WITH_RECEIPTS: Changes = {
     "log.key": "id",
@@ -180,20 +180,20 @@ def test_receipts_that_the_log_would_refuse_are_found_by_the_trial(
 
 def test_a_log_that_would_refuse_rows_is_told_before_a_text_is_sent(
     care: Care,
-    sequora: Callable[..., Done],
-    doctor: Callable[[], Mapping[str, Finding]],
+    sequora: Sequora,
+    doctor: Doctor,
     runs: Runs,
     phones: Phones,
 ) -> None:
     """Everything is applied, and the command ends with 1; the text goes out all the same, and its row is owed."""
     care.alter('ALTER TABLE "NotificationLog" ADD channel text NOT NULL')
     done = sequora("migrate")
-    assert done.exit_code == 1
-    assert done.complained == (
+    assert done.returncode == 1
+    assert done.stderr == (
         "the application's log would refuse rows, which holds up no text: log.row lacks channel, which is NOT NULL and "
         "has no default: write an expression for it\n"
     )
-    assert "the map brief is in force, its views are up to date" in done.said
+    assert "the map brief is in force, its views are up to date" in done.stdout
     found = doctor()
     assert (found["map"].level, found["log"].level) == (Level.OK, Level.FAIL)
     assert "log.row lacks channel" in found["log"].said
@@ -310,8 +310,21 @@ def test_a_number_that_the_log_counts_by_itself_begins_with_one(care: Care, ledg
     assert [row["nr"] for row in care.logged(task)] == [1]
 
 
+@pytest.mark.parametrize("sql", ['message."content"', 'lower("message" . content)', "content"])
+def test_a_log_is_told_what_a_text_says_however_its_map_asks(
+    care: Care, put_in_force: Callable[..., Migrated], runs: Runs, phones: Phones, sql: str
+) -> None:
+    """SQL may be written in many ways."""
+    care.alter("ALTER TABLE \"NotificationLog\" ADD body text NOT NULL DEFAULT ''")
+    put_in_force({"log.row.body": sql})
+    task = care.a_task(care.a_nurse())
+    runs.tick(NEW_TASKS)
+    text = phones(NURSE_PHONE).received_text()
+    assert [row["body"].lower() for row in care.logged(task)] == [text.body.lower()]
+
+
 def test_what_is_written_into_the_log_may_be_looked_up_elsewhere(
-    care: Care, care_url: str, put_in_force: Callable[..., Migrated], doctor: Callable[[], Mapping[str, Finding]]
+    care: Care, care_url: str, put_in_force: Callable[..., Migrated], doctor: Doctor
 ) -> None:
     """The least role may read that, too, and doctor says so where it may not."""
     care.rows("CREATE TABLE channels AS SELECT 'SMS' AS name")
@@ -405,7 +418,7 @@ def test_the_log_has_rows_of_those_texts_that_the_map_says_it_is_about(
 
 
 def test_without_a_log_nothing_is_owed_to_any(
-    care: Care, put_in_force: Callable[..., Migrated], ledger: Ledger, doctor: Callable[[], Mapping[str, Finding]]
+    care: Care, put_in_force: Callable[..., Migrated], ledger: Ledger, doctor: Doctor
 ) -> None:
     """An application need not have one."""
     care.rows('DROP TABLE "NotificationLog"')

@@ -1,6 +1,6 @@
 """The application's words: what they mean however they are spelt, and what is done about those that nobody knows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 from care import ADMIN_PHONE, NURSE_PHONE, SUPERVISOR_PHONE, Care
@@ -8,13 +8,13 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.application.application_map import spellings
-from sequora_orchestration.cli.checks.finding import Finding, Level
+from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 
-from .conftest import Done, Tables
+from .conftest import Doctor, Sequora, Tables
 
 OPEN, TAKEN, CLOSED = (False, False), (False, True), (True, False)
 
@@ -107,17 +107,15 @@ def test_a_severity_that_the_map_does_not_know_is_texted_as_it_stands_and_counts
         phones(NURSE_PHONE).received_text(containing=[f"New {severity} task"])
 
 
-def test_words_that_the_map_does_not_know_are_asked_about(
-    care: Care, sequora: Callable[..., Done], doctor: Callable[[], Mapping[str, Finding]]
-) -> None:
+def test_words_that_the_map_does_not_know_are_asked_about(care: Care, sequora: Sequora, doctor: Doctor) -> None:
     """By `sequora migrate` and `sequora doctor`, with how many open tasks have them; neither ends badly for it."""
     nurse = care.a_nurse()
     care.a_supervisor()
     for severity, status in (("SEVERE", "PENDING"), ("SEVERE", "OPEN"), ("MINOR", "RESOLVED"), (None, None)):
         care.a_task(nurse, severity=severity, status=status)
     done = sequora("migrate")
-    assert (done.exit_code, done.complained) == (0, "")
-    asked = [line for line in done.said.splitlines() if "is not in the map" in line]
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = [line for line in done.stdout.splitlines() if "is not in the map" in line]
     assert [line.partition("; ")[0] for line in asked] == [
         "application: the severity 'SEVERE' is not in the map (2 open tasks have it) and counts as HIGH",
         "application: the status 'PENDING' is not in the map (1 open task has it) and counts as open",
@@ -129,29 +127,25 @@ def test_words_that_the_map_does_not_know_are_asked_about(
     assert "'PENDING' is not in the map (1 open task has it)" in found.said
 
 
-def test_words_of_an_enum_are_asked_about_before_a_task_has_them(
-    care: Care, sequora: Callable[..., Done], doctor: Callable[[], Mapping[str, Finding]]
-) -> None:
+def test_words_of_an_enum_are_asked_about_before_a_task_has_them(care: Care, sequora: Sequora, doctor: Doctor) -> None:
     """The database says what will come."""
     care.alter(
         "CREATE TYPE task_status AS ENUM ('OPEN', 'RESOLVED', 'ON_HOLD', 'it''s')",
         'ALTER TABLE "EscalationTask" ALTER status DROP DEFAULT, ALTER status TYPE task_status USING NULL',
     )
-    said = sequora("migrate").said
+    said = sequora("migrate").stdout
     assert "the status 'ON_HOLD' is not in the map (0 open tasks have it) and counts as open" in said
     assert "it's" in said
     assert "'ON_HOLD'" in doctor()["words"].said
 
 
-def test_where_all_words_are_known_nothing_is_asked(
-    care: Care, sequora: Callable[..., Done], doctor: Callable[[], Mapping[str, Finding]]
-) -> None:
+def test_where_all_words_are_known_nothing_is_asked(care: Care, sequora: Sequora, doctor: Doctor) -> None:
     """Nor about a task without any, or one that is closed."""
     nurse = care.a_nurse()
     care.a_task(nurse)
     care.a_task(nurse, severity=None, status=None)
     care.a_task(nurse, severity="whatever", status="expired")
-    assert "is not in the map" not in sequora("migrate").said
+    assert "is not in the map" not in sequora("migrate").stdout
     assert doctor()["words"].level is Level.OK
 
 

@@ -1,16 +1,17 @@
 """`sequora migrate --app-indexes`: on tables of every kind, finished when it was interrupted, and made but once."""
 
-import sys
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from care import Care
+from command_line import sequora_here
 from least_rights import as_role, make_role
 from maps import Changes, a_source
 from sqlalchemy import Connection
 
-from sequora_orchestration.cli.commands import main
 from sequora_orchestration.migrations import app_indexes
 from sequora_orchestration.migrations.app_indexes import index_states, make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
@@ -48,13 +49,9 @@ def migrate_by(care: Care, directory: Path, monkeypatch: pytest.MonkeyPatch, cha
     migrate(care.engine)
 
 
-def a_command(care: Care, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Run `sequora migrate --app-indexes` and return with what it ended."""
-    monkeypatch.setenv("SUPABASE_DB_URL", care.engine.url.render_as_string(hide_password=False))
-    monkeypatch.setattr(sys, "argv", ["sequora", "migrate", "--app-indexes"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    return int(end.value.code or 0)
+def a_command(url: str) -> CompletedProcess[str]:
+    """Run `sequora migrate --app-indexes`."""
+    return sequora_here("migrate", "--app-indexes", environment={**os.environ, "SUPABASE_DB_URL": url})
 
 
 @pytest.fixture
@@ -205,33 +202,27 @@ def test_the_index_of_a_partitioned_table_is_made_anew_for_other_words(
     ],
 )
 def test_where_there_can_be_no_index_it_is_said(
-    care: Care,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    changes: Changes,
-    said: str,
+    care: Care, care_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: Changes, said: str
 ) -> None:
     """That is no failure: everything works without."""
     migrate_by(care, tmp_path, monkeypatch, changes)
-    assert a_command(care, monkeypatch) == 0
-    lines = capsys.readouterr().out.splitlines()
+    done = a_command(care_url)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
     assert said in lines
     assert len([line for line in lines if line.endswith(": made")]) == 1
 
 
-def test_of_a_view_it_is_said_what_to_index(
-    care: Care, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_a_view_it_is_said_what_to_index(care: Care, care_url: str) -> None:
     """And the other index is made."""
     care.alter('ALTER TABLE "Episode" RENAME TO stays', 'CREATE VIEW "Episode" AS SELECT * FROM stays')
-    assert a_command(care, monkeypatch) == 0
-    said = capsys.readouterr().out
+    done = a_command(care_url)
+    assert done.returncode == 0
     assert (
         'index sequora_recent_episode on public."Episode": cannot be made: public."Episode" is no table, but a view: '
         "index the tables under it"
-    ) in said
-    assert f"{OF_TASKS}: made" in said
+    ) in done.stdout
+    assert f"{OF_TASKS}: made" in done.stdout
 
 
 def test_of_a_table_with_parts_elsewhere_it_is_said_which(partitioned: Care) -> None:
@@ -246,30 +237,24 @@ def test_of_a_table_with_parts_elsewhere_it_is_said_which(partitioned: Care) -> 
     assert tasks.why_not == "parts of it are in another database: task_2020"
 
 
-def test_a_name_that_is_taken_is_a_sentence(
-    care: Care, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_name_that_is_taken_is_a_sentence(care: Care, care_url: str) -> None:
     """A table that the application has set aside took its index along."""
     make_app_indexes(care.engine)
     care.alter(
         'ALTER TABLE "EscalationTask" RENAME TO of_before',
         'CREATE TABLE "EscalationTask" (LIKE of_before INCLUDING DEFAULTS)',
     )
-    assert a_command(care, monkeypatch) == 1
-    assert capsys.readouterr().err == f'{OF_TASKS} cannot be made: relation "sequora_open_task" already exists\n'
+    done = a_command(care_url)
+    assert done.returncode == 1
+    assert done.stderr == f'{OF_TASKS} cannot be made: relation "sequora_open_task" already exists\n'
 
 
-def test_who_may_not_make_an_index_is_told_who_may(
-    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_who_may_not_make_an_index_is_told_who_may(care: Care, care_url: str) -> None:
     """The least role owns no table."""
     make_role(care.engine)
-    monkeypatch.setenv("SUPABASE_DB_URL", as_role(care_url))
-    monkeypatch.setattr(sys, "argv", ["sequora", "migrate", "--app-indexes"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 1
-    assert capsys.readouterr().err == (
+    done = a_command(as_role(care_url))
+    assert done.returncode == 1
+    assert done.stderr == (
         f"{OF_TASKS} cannot be made: must be owner of table EscalationTask; run `sequora migrate --app-indexes` as the "
         "owner\n"
     )
