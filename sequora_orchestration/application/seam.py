@@ -60,7 +60,8 @@ _MOST_COUNTED = 2**31 - 1
 
 # What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
 # is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
-_WRITES = "SET timezone TO 'UTC' SET search_path FROM CURRENT"
+# A plan that was made while the log was empty is kept: it is not to read the log whole.
+_WRITES = "SET timezone TO 'UTC' SET enable_seqscan TO off SET search_path FROM CURRENT"
 
 
 class ViewsInUseError(Exception):

@@ -582,10 +582,16 @@ WITH noted AS (
         FROM orchestration.notification told
         WHERE told.kind = 'task-created' AND told.over_at IS NULL
           AND told.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
-          AND NOT EXISTS (
-              SELECT FROM orchestration.care_task t
-              WHERE NOT t.is_closed AND t.id = told.task_id
-                AND (told.recipient_id IS NOT NULL OR t.assigned_to_user_id IS NULL)
+          -- NOT IN is looked up in a hash, whatever the planner knows of the tables; no id is NULL.
+          AND (
+              told.task_id NOT IN (SELECT t.id FROM orchestration.care_task t WHERE NOT t.is_closed)
+              OR (
+                  told.recipient_id IS NULL
+                  AND told.task_id NOT IN (
+                      SELECT t.id FROM orchestration.care_task t
+                      WHERE NOT t.is_closed AND t.assigned_to_user_id IS NULL
+                  )
+              )
           )
         LIMIT :most
     ))
