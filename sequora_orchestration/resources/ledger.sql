@@ -581,7 +581,6 @@ WITH noted AS (
         SELECT told.id
         FROM orchestration.notification told
         WHERE told.kind = 'task-created' AND told.over_at IS NULL
-          AND told.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
           -- NOT IN is looked up in a hash, whatever the planner knows of the tables; no id is NULL.
           AND (
               told.task_id NOT IN (SELECT t.id FROM orchestration.care_task t WHERE NOT t.is_closed)
@@ -595,6 +594,7 @@ WITH noted AS (
           )
         LIMIT :most
     ))
+      AND n.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
     RETURNING n.id
 )
 SELECT extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds, count(*) AS noted FROM noted;

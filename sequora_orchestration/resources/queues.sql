@@ -124,12 +124,12 @@ orchestration.notification n
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
--- part: times_told
--- How often the assignee is or is about to be told of the task, with nobody told and the task not closed since (over_at,
--- in the words of the index notification_not_over). A task that was opened again may say when it was closed.
--- Counted, for of a count that is compared with 0 the planner expects few rows, and of EXISTS half of them.
-(
-          SELECT count(*) FROM orchestration.notification n
+-- part: is_told
+-- 1 if the assignee is or is about to be told of the task, with nobody told and the task not closed since (over_at, in the
+-- words of the index notification_not_over), else 0. A task that was opened again may say when it was closed.
+-- A number, for of one that is compared with 0 the planner expects few rows, and of EXISTS half of them.
+coalesce((
+          SELECT 1 FROM orchestration.notification n
           WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
             AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
             AND (
@@ -138,7 +138,8 @@ orchestration.notification n
                     t.resolved_at > coalesce(n.attempted_at, n.created_at) AND t.resolved_at <= orchestration.clock()
                 ) IS NOT TRUE
             )
-      )
+          LIMIT 1
+      ), 0)
 
 -- part: tellings
 -- How often the assignee was told of the task, so far.
@@ -170,7 +171,7 @@ FROM (
           CAST(:created_within AS float) IS NULL
           OR t.created_at >= orchestration.clock() - make_interval(secs => CAST(:created_within AS float))
       )
-      AND {times_told} = 0
+      AND {is_told} = 0
     OFFSET 0  -- only of those that are left is it counted how often they were told
 ) AS t
 WHERE ({tellings} AND n.created_at > orchestration.clock() - interval '1 hour') < 3

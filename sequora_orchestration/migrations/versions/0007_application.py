@@ -54,7 +54,7 @@ def upgrade() -> None:
         WHERE logged_at IS NULL AND task_id IS NOT NULL AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED');
         DROP INDEX orchestration.notification_unlogged;
         CREATE INDEX notification_log_owes ON orchestration.notification (sent_at) WHERE log_owes IS NOT NULL;
-        CREATE INDEX notification_not_over ON orchestration.notification (task_id, recipient_id) INCLUDE (id, state)
+        CREATE INDEX notification_not_over ON orchestration.notification (task_id, recipient_id) INCLUDE (id)
             WHERE kind = 'task-created' AND over_at IS NULL;
 
         -- Its plans are kept, also those that were made while the table was empty. They are to find the rows by their task
