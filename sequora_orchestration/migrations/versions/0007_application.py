@@ -57,8 +57,8 @@ def upgrade() -> None:
         CREATE INDEX notification_not_over ON orchestration.notification (task_id, recipient_id) INCLUDE (id)
             WHERE kind = 'task-created' AND over_at IS NULL;
 
-        -- Its plans are kept, also those that were made while the table was empty. They are to find the rows by their task
-        -- whatever the planner knew by then: with || '' no other index is of use.
+        -- Its plans are kept, also those that were made while the table was empty. They are to find the rows by their
+        -- task, whatever the planner knew by then: with || '' no other index is of use.
         CREATE FUNCTION orchestration.note_who_was_told() RETURNS trigger LANGUAGE plpgsql
             SET enable_seqscan TO off AS $$
         BEGIN
