@@ -17,7 +17,7 @@ from dagster import ExecuteInProcessResult, SensorDefinition
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.resources import assignments, care_database, ledger
+from sequora_orchestration.resources import assignments, care_database, database, ledger
 from sequora_orchestration.resources.ledger import HANDED_IN_WITHIN
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
@@ -76,7 +76,7 @@ def survives(runs: Runs, way: Way, *, after: int) -> bool:
     if child == 0:
         try:
             point = FailPoint(after)
-            for module in (ledger, care_database, assignments):
+            for module in (ledger, care_database, assignments, database):
                 module.execute = point.around(module.execute)  # type: ignore[attr-defined]
             SmsSender.send = point.around(SmsSender.send)  # type: ignore[method-assign]
             for one in way:
