@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import ApplicationMap, Section, plain
 from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS, Column, Form
+from sequora_orchestration.application.sql_text import without_parameters
 from sequora_orchestration.resources.database import NamedStatements
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -107,7 +108,7 @@ class Fit:
 
 def verbatim(sql: str) -> TextClause:
     """Return SQL in which no colon begins a parameter."""
-    return text(sql.replace(":", r"\:"))
+    return text(without_parameters(sql))
 
 
 def rows(connection: Connection, statement: str, **parameters: object) -> Sequence[RowMapping]:
@@ -163,7 +164,7 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
     for name, section in application_map.sections.items():
         if section.is_optional and attempt(connection, SQL["kind_of_table"], table=section.table) == []:
             continue
-        fitted = _section(connection, found.problems, name, section)
+        fitted = fit_section(connection, found.problems, name, section)
         if fitted:
             found.sections[name] = fitted
     task = application_map.sections["task"]
@@ -178,7 +179,8 @@ def _columns(connection: Connection, table: str) -> dict[str, str]:
     return {row["name"]: row["type_name"] for row in rows(connection, "columns_of_table", table=table)}
 
 
-def _section(connection: Connection, problems: list[str], name: str, section: Section) -> FittedSection | None:
+def fit_section(connection: Connection, problems: list[str], name: str, section: Section) -> FittedSection | None:
+    """Hold a section against the database; what is wrong with it is added to the problems, and None returned."""
     if problem := _missing_table(connection, section.table):
         problems.append(f"{name}.table: {problem}")
         return None

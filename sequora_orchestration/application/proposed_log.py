@@ -14,6 +14,7 @@ from sequora_orchestration.application.described import (
 )
 from sequora_orchestration.application.meanings import label
 from sequora_orchestration.application.placement import Choice, ChosenTable
+from sequora_orchestration.application.sql_text import literal
 from sequora_orchestration.application.synonyms import (
     ANY_KIND,
     BY_SMS,
@@ -183,12 +184,12 @@ class _Log:
     def _word(self, column: DescribedColumn, names: Sequence[str], ours: str) -> _Value | None:
         """Return the log's word for something; where it takes any text, one in the spelling of its others."""
         if word := label(self._words(column), names):
-            return _value(_literal(word), column.type_name)
+            return _value(literal(word), column.type_name)
         if column.words or column.category != TEXT:
             return None
         words = self._words(column)
         ours = ours.lower() if words and all(word.islower() for word in words) else ours
-        return _value(_literal(ours), f"{column.type_name}, a guess: no row says how it is spelt")
+        return _value(literal(ours), f"{column.type_name}, a guess: no row says how it is spelt")
 
     def _kind(self, column: DescribedColumn) -> _Value | None:
         if not column.words:
@@ -196,7 +197,7 @@ class _Log:
         labels = {kind: label(column.words, [*KINDS[kind], *ANY_KIND]) for kind in self._kinds()}
         if lacking := [kind for kind, word in labels.items() if word is None]:
             self._ask_for_kinds(column, lacking)
-        cases = [f"  WHEN '{kind}' THEN {_literal(word)}" for kind, word in labels.items() if word]
+        cases = [f"  WHEN '{kind}' THEN {literal(word)}" for kind, word in labels.items() if word]
         if not cases:
             return None
         lines = ["CASE message.kind", *cases, "END"]
@@ -219,7 +220,7 @@ class _Log:
         staff, patients = label(self._words(column), TO_STAFF), label(self._words(column), TO_PATIENTS)
         if not staff or not patients:
             return None
-        sql = f"CASE WHEN message.user_id IS NOT NULL THEN {_literal(staff)} ELSE {_literal(patients)} END"
+        sql = f"CASE WHEN message.user_id IS NOT NULL THEN {literal(staff)} ELSE {literal(patients)} END"
         return _value(sql, column.type_name)
 
     def _phone(self, column: DescribedColumn) -> _Value | None:
@@ -276,8 +277,3 @@ def _as(column: DescribedColumn, sql: str) -> str:
     if column.category == NUMBER or column.base_name == "uuid":
         return f"CAST({sql} AS {column.base_name})"
     return sql
-
-
-def _literal(word: str) -> str:
-    quoted = word.replace("'", "''")
-    return f"'{quoted}'"

@@ -12,6 +12,7 @@ from sequora_orchestration.application.meanings import meanings
 from sequora_orchestration.application.naming import rank, variants
 from sequora_orchestration.application.placement import WORDS, Choice, ChosenTable, Placed, Sense
 from sequora_orchestration.application.proposed_log import write_log
+from sequora_orchestration.application.sql_text import literal
 from sequora_orchestration.application.synonyms import ASSIGNED_AT, STATES_OF_A_FLAG
 from sequora_orchestration.application.times import time_as, time_of
 from sequora_orchestration.application.written_map import WrittenMap, text, texts
@@ -165,7 +166,7 @@ def _flag(own: str, name: str, placed: Placed) -> str:
     is_opposite = placed.sense is Sense.OPPOSITE
     if placed.sense is Sense.STATE:
         _, yes = STATES_OF_A_FLAG[name]
-        words = ", ".join(_literal(word) for word in found.words if plain(word) in yes)
+        words = ", ".join(literal(word) for word in found.words if plain(word) in yes)
         return f"{own} IN ({words})"
     if found.is_time:
         return f"{own} IS NULL" if is_opposite else f"{own} IS NOT NULL"
@@ -176,11 +177,6 @@ def _flag(own: str, name: str, placed: Placed) -> str:
             return f"coalesce({own}, 0) = 0" if is_opposite else f"{own} <> 0"
         case _:
             return f"lower({own}) IN ('true', 'yes', 'y', 't', '1')"
-
-
-def _literal(word: str) -> str:
-    quoted = word.replace("'", "''")
-    return f"'{quoted}'"
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

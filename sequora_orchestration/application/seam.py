@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from psycopg2.errors import DependentObjectsStillExist, InsufficientPrivilege
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import (
@@ -40,13 +40,14 @@ from sequora_orchestration.application.catalog import (
     words_among,
 )
 from sequora_orchestration.application.contract import MESSAGE, VIEWS, Form, View
+from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
 
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000
 
 # The modules whose code decides what is made of a map.
-_MAKERS = ("application_map.py", "catalog.py", "contract.py", "seam.py", "trial.py")
+_MAKERS = ("application_map.py", "catalog.py", "contract.py", "seam.py", "sql_text.py", "trial.py")
 
 _TEXTS = "S"
 
@@ -257,9 +258,9 @@ class _Maker:
             values[column] = self._guarded(name, column, section, expression)
             shown += _shown(column, view.columns[column].form, values[column], expression, self._meanings(column))
         if name == "task":
-            shown += _meaning_of_statuses(self.fitted, section, values) + _unknown_severity(
-                self.fitted, section, values
-            )
+            severity = section.columns["severity"]
+            unknown = _if_unknown(values["severity"], severity, self.fitted.map.severities)
+            shown += [*_meaning_of_statuses(self.fitted, section, values), f"{unknown} AS unknown_severity"]
         self._create(
             name,
             f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
@@ -274,10 +275,7 @@ class _Maker:
         """Remember which tables are read by what is written into the log."""
         written = enumerate([*log.row.values(), *log.delivered.values(), *log.undelivered.values()])
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in written)
-        self._create("log", f"CREATE VIEW orchestration.map_probe AS SELECT {shown} FROM {nothing('message', MESSAGE)}")
-        uses = rows(self.connection, "uses", view="orchestration.map_probe", table=log.table)
-        self.connection.execute(text("DROP VIEW orchestration.map_probe"))
-        self._tables |= {row["table_name"] for row in uses}
+        self._probed("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
 
     def rights(self) -> list[Right]:
         """Return what the views need to be read: columns, and of tables that only an expression reads, the whole."""
@@ -293,18 +291,14 @@ class _Maker:
         if expression.column or expression.is_constant:
             return expression.sql
         where = f"{name}.{column} = {in_toml(expression.sql)}"
-        probe = f"CREATE VIEW orchestration.map_probe AS SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
-        self._create(where, probe)
-        uses = rows(self.connection, "uses", view="orchestration.map_probe", table=section.table)
-        shown = self.connection.scalar(text("SELECT pg_get_viewdef('orchestration.map_probe')"))
-        self.connection.execute(text("DROP VIEW orchestration.map_probe"))
-        if f"{name}.*" in str(shown):
+        select = f"SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
+        uses, shown = self._probed(where, select, section.table)
+        if f"{name}.*" in shown:
             raise self._error(f"{where}: name the columns that it needs, and not the whole row")
-        self._tables |= {row["table_name"] for row in uses}
         needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
         function = f"orchestration.map_{name}_{column}"
         types = ", ".join(row["type_name"] for row in needed)
-        row = ", ".join(f"${n} AS {_quoted(one['column_name'])}" for n, one in enumerate(needed, 1)) or "1 AS nothing"
+        row = ", ".join(f"${n} AS {quoted(one['column_name'])}" for n, one in enumerate(needed, 1)) or "1 AS nothing"
         # What an expression means must not hang on who asks: a name is found where it is found now, and a time without
         # a zone is UTC.
         self._create(
@@ -314,7 +308,7 @@ class _Maker:
             BEGIN
                 RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
             EXCEPTION WHEN assert_failure OR OTHERS THEN
-                IF left(SQLSTATE, 2) IN ({", ".join(map(_literal, _NOT_ABOUT_A_ROW))}) THEN
+                IF left(SQLSTATE, 2) IN ({", ".join(map(literal, _NOT_ABOUT_A_ROW))}) THEN
                     RAISE;
                 END IF;
                 RETURN NULL;
@@ -322,8 +316,17 @@ class _Maker:
         )
         empty = ", ".join(f"CAST(NULL AS {row['type_name']})" for row in needed)
         self._create(where, f"SELECT {function}({empty})")
-        given = ", ".join(f"{name}.{_quoted(row['column_name'])}" for row in needed)
+        given = ", ".join(f"{name}.{quoted(row['column_name'])}" for row in needed)
         return f"{function}({given})"
+
+    def _probed(self, where: str, select: str, table: str) -> tuple[Sequence[RowMapping], str]:
+        """Return what a SELECT reads, and how the database shows it; the tables are remembered."""
+        self._create(where, f"CREATE VIEW orchestration.map_probe AS {select}")
+        uses = rows(self.connection, "uses", view="orchestration.map_probe", table=table)
+        shown = self.connection.scalar(text("SELECT pg_get_viewdef('orchestration.map_probe')"))
+        self.connection.execute(text("DROP VIEW orchestration.map_probe"))
+        self._tables |= {row["table_name"] for row in uses}
+        return uses, str(shown)
 
     def _create(self, where: str, statement: str) -> None:
         """Run a statement that is made of the map. Raises MapError where the database does not understand it."""
@@ -409,22 +412,21 @@ def _is_among(value: str, expression: Expression, words: Iterable[str]) -> str:
         return "false"
     if expression.type.is_enum:
         type_name = expression.type.name
-        among = ", ".join(f"{_literal(word)}::{type_name}" for word in spelt)
+        among = ", ".join(f"{literal(word)}::{type_name}" for word in spelt)
         return f"CAST({value} AS {type_name}) IN ({among})"  # of a domain there would be no such operator
     own = value if expression.type.category == _TEXTS else f"CAST({value} AS text)"
-    return f"{own} IN ({', '.join(_literal(word) for word in spelt)})"
+    return f"{own} IN ({', '.join(literal(word) for word in spelt)})"
 
 
 def _meaning_of_statuses(fitted: Fit, section: FittedSection, values: Mapping[str, str]) -> list[str]:
     status, statuses = section.columns["status"], fitted.map.statuses
     value = values["status"]
     taken = _is_among(value, status, statuses.get("taken", []))
-    known = _is_among(value, status, [word for words in statuses.values() for word in words])
     picked_up_at = "" if section.columns["picked_up_at"].is_null else f" OR {values['picked_up_at']} IS NOT NULL"
     return [
         f"({_is_closed(fitted, status, value)}) AS is_closed",
         f"(({taken}) IS TRUE{picked_up_at}) AS is_taken",
-        f"CASE WHEN ({known}) IS FALSE THEN CAST({value} AS text) END AS unknown_status",
+        f"{_if_unknown(value, status, statuses)} AS unknown_status",
     ]
 
 
@@ -432,10 +434,10 @@ def _is_closed(fitted: Fit, status: Expression, value: str) -> str:
     return f"({_is_among(value, status, fitted.map.statuses['closed'])}) IS TRUE"
 
 
-def _unknown_severity(fitted: Fit, section: FittedSection, values: Mapping[str, str]) -> list[str]:
-    words = [word for words in fitted.map.severities.values() for word in words]
-    known = _is_among(values["severity"], section.columns["severity"], words)
-    return [f"CASE WHEN ({known}) IS FALSE THEN CAST({values['severity']} AS text) END AS unknown_severity"]
+def _if_unknown(value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:
+    """Return SQL for a word that the map has no meaning for; NULL for any other."""
+    known = _is_among(value, expression, [word for words in meanings.values() for word in words])
+    return f"CASE WHEN ({known}) IS FALSE THEN CAST({value} AS text) END"
 
 
 def _functions_of_log(fitted: Fit) -> list[str]:
@@ -485,26 +487,20 @@ _OF_LEDGER: Mapping[str, str] = {
 
 
 def _body_of_log(log: Log, types: Mapping[str, str], message: str) -> str:
-    def written(columns: Mapping[str, str]) -> list[str]:
-        return [f"CAST(({sql}) AS {types[column]})" for column, sql in columns.items()]
-
-    def assigned(columns: Mapping[str, str]) -> str:
-        pairs = zip(columns, written(columns), strict=True)
-        return ", ".join(f"{_quoted(column)} = {sql}" for column, sql in pairs)
-
+    row = values_written(log.row, types)
     lines = [
         "IF is_new THEN",
-        f"INSERT INTO {log.table} ({', '.join(_quoted(column) for column in log.row)})",
-        f"SELECT {', '.join(written(log.row))} FROM {message};",
+        f"INSERT INTO {log.table} ({', '.join(map(quoted, row))})",
+        f"SELECT {', '.join(row.values())} FROM {message};",
         "END IF;",
     ]
     for state, columns in (("DELIVERED", log.delivered), ("UNDELIVERED", log.undelivered)):
         if columns and log.key:
-            key = f"CAST(({log.row[log.key]}) AS {types[log.key]})"
+            changes = assignments(values_written(columns, types))
             lines += [
                 f"IF sent.state = '{state}' THEN",
-                f"UPDATE {log.table} AS logged SET {assigned(columns)} FROM {message}",
-                f"WHERE logged.{_quoted(log.key)} = {key};",
+                f"UPDATE {log.table} AS logged SET {changes} FROM {message}",
+                f"WHERE logged.{quoted(log.key)} = {row[log.key]};",
                 "END IF;",
             ]
     return "\n".join(lines)
@@ -517,9 +513,7 @@ def _function_of_assignment(fitted: Fit) -> str:
     if not columns:
         body = "RETURN false;"
     else:
-        assigned = ", ".join(
-            f"{_quoted(column)} = CAST(({sql}) AS {fitted.task_types[column]})" for column, sql in columns.items()
-        )
+        assigned = assignments(values_written(columns, fitted.task_types))
         status = task.columns["status"]
         body = f"""
             UPDATE {task.table} AS task SET {assigned}
@@ -562,13 +556,3 @@ def _index_of_episodes(fitted: Fit) -> Index:
 def _indexed_time(expression: Expression) -> str:
     converted = _converted(Form.TIME, expression.column or "", expression, {})
     return converted if converted == expression.column else f"({converted})"
-
-
-def _literal(word: str) -> str:
-    quoted = word.replace("'", "''")
-    return f"'{quoted}'"
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from sequora_orchestration.application.application_map import Log
 from sequora_orchestration.application.catalog import Fit, attempt, rows, verbatim
 from sequora_orchestration.application.contract import MESSAGE
+from sequora_orchestration.application.sql_text import assignments, quoted, values_written, without_parameters
 from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS
 
 _COPY = "orchestration.map_trial"
@@ -57,10 +58,8 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
         if row["must_be_given"]:
             problems[f"log.row lacks {name}, which is NOT NULL and has no default: write an expression for it"] = None
         if row["must_be_given"] or row["is_counted"]:  # a sequence of the application's is left alone
-            quoted = _quoted(name)
-            connection.execute(
-                verbatim(f"ALTER TABLE {_COPY} ALTER {quoted} DROP DEFAULT, ALTER {quoted} DROP NOT NULL")
-            )
+            own = quoted(name)
+            connection.execute(verbatim(f"ALTER TABLE {_COPY} ALTER {own} DROP DEFAULT, ALTER {own} DROP NOT NULL"))
     return problems
 
 
@@ -89,15 +88,13 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     problems: dict[str, None] = {}
     parameters = {**values, "age": age}
 
-    def written(columns: Mapping[str, str], column: str) -> str:
-        return f"CAST(({_bound(columns[column])}) AS {_bound(types[column])})"
-
-    names = ", ".join(_bound(_quoted(one)) for one in log.row)
-    insert = f"INSERT INTO {_COPY} ({names}) SELECT {', '.join(written(log.row, one) for one in log.row)}"
+    values_of_row = values_written(log.row, types)
+    names, sql = ", ".join(map(quoted, values_of_row)), ", ".join(values_of_row.values())
+    insert = without_parameters(f"INSERT INTO {_COPY} ({names}) SELECT {sql}")
     problems |= _refused(connection, f"{insert} FROM (SELECT {row}) AS message", parameters, f"a row of {kind}")
     for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
         if columns and not problems:
-            changes = ", ".join(f"{_bound(_quoted(one))} = {written(columns, one)}" for one in columns)
+            changes = without_parameters(assignments(values_written(columns, types)))
             update = f"UPDATE {_COPY} SET {changes} FROM (SELECT {row}) AS message"
             problems |= _refused(connection, update, parameters, f"the receipt ({part}) of {kind}")
     connection.execute(text(f"DELETE FROM {_COPY}"))
@@ -128,12 +125,3 @@ def _refused(connection: Connection, statement: str, parameters: Mapping[str, ob
     if isinstance(error, InvalidTextRepresentation):
         return {f"log: {what}: {said.message_primary}": None}
     return {f"log: {what}: {said.message_primary} (SQLSTATE {error.pgcode})": None}
-
-
-def _bound(sql: str) -> str:
-    return sql.replace(":", r"\:")
-
-
-def _quoted(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'

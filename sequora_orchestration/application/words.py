@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from sequora_orchestration.application import seam
-from sequora_orchestration.application.application_map import ApplicationMap, plain, read_map
-from sequora_orchestration.application.catalog import fit
+from sequora_orchestration.application.application_map import plain, read_map
+from sequora_orchestration.application.catalog import fit_section
 from sequora_orchestration.resources.care_database import CareDatabase, UnknownWord
 
 
@@ -36,18 +36,11 @@ def open_questions(engine: Engine) -> list[Question]:
         if made is None:
             return []
         application_map = read_map(made.name, made.source)
-        task = fit(connection, application_map).sections.get("task")
+        task = fit_section(connection, [], "task", application_map.sections["task"])
     if task:
-        for column, known in (("status", _words(application_map)), ("severity", _severities(application_map))):
+        for column, meanings in (("status", application_map.statuses), ("severity", application_map.severities)):
+            known = {plain(word) for words in meanings.values() for word in words}
             for word in task.columns[column].type.words:
                 if plain(word) not in known:
                     found.setdefault((column, word), UnknownWord(column_name=column, word=word, tasks=0))
     return [Question(about=one) for one in found.values()]
-
-
-def _words(application_map: ApplicationMap) -> set[str]:
-    return {plain(word) for words in application_map.statuses.values() for word in words}
-
-
-def _severities(application_map: ApplicationMap) -> set[str]:
-    return {plain(word) for words in application_map.severities.values() for word in words}

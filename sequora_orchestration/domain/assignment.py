@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sequora_orchestration.domain.spell import counted
+
 # How heavily an open task lies on a nurse. A word that the map does not know may mean anything: it counts as HIGH.
 WEIGHTS: Mapping[str, int] = {"CRITICAL": 4, "HIGH": 3, "MODERATE": 2, "LOW": 1}
 
@@ -121,7 +123,7 @@ class _Tally:
 def _why_her(free: Sequence[_Tally]) -> str:
     """Return why the first of those who could take a task is given it; they are sorted."""
     first = free[0]
-    has = _counted(first.count, "open task")
+    has = counted(first.count, "open task")
     facts = ["on shift", has] if first.nurse.is_on_shift else [has]
     equals = [tally for tally in free if tally.load == first.load]
     if len(free) == 1:
@@ -146,8 +148,4 @@ def _why_nobody(tallies: Sequence[_Tally]) -> str:
         "with as many open tasks as allowed": len(present),
     }
     found = [f"{count} {cause}" for cause, count in causes.items() if count]
-    return f"of {_counted(len(tallies), 'active nurse')}: {', '.join(found)}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"of {counted(len(tallies), 'active nurse')}: {', '.join(found)}"

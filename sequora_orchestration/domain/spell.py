@@ -28,3 +28,8 @@ def spell(length: timedelta) -> str:
     (size, unit), (smaller, smaller_unit) = _UNITS[place], _UNITS[min(place + 1, len(_UNITS) - 1)]
     rest = whole % size // smaller
     return f"{whole // size} {unit}" + (f" {rest} {smaller_unit}" if rest else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many of something there are: `1 task`, `2 tasks`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -124,14 +124,19 @@ orchestration.notification n
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
         AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
 
+-- part: telling_of_assignee
+-- What tells the assignee of the task. What was called off tells nobody, unless a person called it off.
+orchestration.notification n
+          WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+            AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+
 -- part: is_told
 -- 1 if the assignee is or is about to be told of the task, with nobody told and the task not closed since (over_at, in the
 -- words of the index notification_not_over), else 0. A task that was opened again may say when it was closed.
 -- A number, for of one that is compared with 0 the planner expects few rows, and of EXISTS half of them.
 coalesce((
-          SELECT 1 FROM orchestration.notification n
-          WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
-            AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+          SELECT 1 FROM {telling_of_assignee}
+            AND n.over_at IS NULL
             AND (
                 n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
                 OR (
@@ -143,9 +148,7 @@ coalesce((
 
 -- part: tellings
 -- How often the assignee was told of the task, so far.
-SELECT count(*) FROM orchestration.notification n
-        WHERE n.task_id = t.id AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
-          AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
+SELECT count(*) FROM {telling_of_assignee}
 
 -- part: next_key
 orchestration.task_created_key(t.id, t.assigned_to_user_id)
@@ -326,9 +329,8 @@ SELECT CASE WHEN :kind = 'task-created' THEN coalesce(told.business_key, {next_k
 FROM orchestration.care_task t
 -- By name she is told again of what failed, by a message of the same key.
 LEFT JOIN LATERAL (
-    SELECT n.business_key FROM orchestration.notification n
-    WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
-      AND n.kind = 'task-created' AND n.over_at IS NULL AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+    SELECT n.business_key FROM {telling_of_assignee}
+      AND n.over_at IS NULL
     ORDER BY n.created_at DESC
     LIMIT 1
 ) AS told ON true

@@ -38,8 +38,13 @@ class LedgerResource(ConfigurableResource[Ledger]):
 
 def run_request(queue: Queue, claim: Claim) -> RunRequest:
     """Return the run that works on what the claim has."""
-    ids = list(dict.fromkeys(subject.id for subject in claim.subjects))
-    return RunRequest(run_key=claim.id, run_config={queue.ids: ids}, tags=run_tags(claim.subjects))
+    return run_request_for(queue.ids, claim)
+
+
+def run_request_for(ids: str, claim: Claim) -> RunRequest:
+    """Return the same of a job that is given its ids by that name."""
+    subjects = list(dict.fromkeys(subject.id for subject in claim.subjects))
+    return RunRequest(run_key=claim.id, run_config={ids: subjects}, tags=run_tags(claim.subjects))
 
 
 class Watch:

@@ -7,7 +7,6 @@ leases for some seconds; the tasks of a run that died, or never began, are found
 from dagster import (
     DefaultSensorStatus,
     ResourceParam,
-    RunRequest,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
@@ -16,8 +15,7 @@ from dagster import (
 
 from sequora_orchestration.jobs.assign_tasks import OFF, assign_tasks
 from sequora_orchestration.jobs.assigner import Assigner
-from sequora_orchestration.jobs.steps import run_tags
-from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE
+from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE, run_request_for
 from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
 from sequora_orchestration.settings import AssignmentSettings
 
@@ -46,13 +44,4 @@ def unassigned_tasks(context: SensorEvaluationContext, assigner: ResourceParam[A
         return SensorResult(skip_reason=SkipReason("Not asked for unassigned tasks: it is not time for that yet."))
     if not claims:
         return SensorResult(skip_reason=SkipReason("No unassigned tasks."))
-    return SensorResult(
-        run_requests=[
-            RunRequest(
-                run_key=claim.id,
-                run_config={"task_ids": [subject.id for subject in claim.subjects]},
-                tags=run_tags(claim.subjects),
-            )
-            for claim in claims
-        ]
-    )
+    return SensorResult(run_requests=[run_request_for("task_ids", claim) for claim in claims])

@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from care import ADMIN_PHONE, NURSE_PHONE, SUPERVISOR_PHONE, Care
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from machines import try_out
 
 from sequora_orchestration.domain.answers import Accepted, Answer
 from sequora_orchestration.jobs.delivery import Delivery
@@ -641,14 +641,6 @@ def test_whatever_happens_around_an_sla_each_is_told_once_in_time_and_nobody_in_
     """Tasks and SLAs change, runs die, are repeated and meet, numbers are refused, people come and go, in any order."""
     world = World(care, care_database, twilio.company)
     try:
-        run_state_machine_as_test(
-            lambda: Sla(world),  # type: ignore[arg-type]  # it takes what makes a machine, too
-            settings=settings(
-                max_examples=500 if pytestconfig.getoption("--nightly") else 20,
-                stateful_step_count=30,
-                deadline=None,
-                suppress_health_check=[HealthCheck.too_slow],
-            ),
-        )
+        try_out(lambda: Sla(world), pytestconfig, examples=20)
     finally:
         twilio.company.forget()

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 from care import NOW, NURSE_PHONE, Care
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from machines import try_out
 
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
@@ -163,14 +163,6 @@ def test_whoever_gets_a_task_is_told_and_nobody_twice_of_the_same(
     """It goes to and fro, is closed and opened, while messages wait for a worker, in any order."""
     world = World(care, care_database, twilio.company)
     try:
-        run_state_machine_as_test(
-            lambda: OneTask(world),  # type: ignore[arg-type]  # it takes what makes a machine, too
-            settings=settings(
-                max_examples=500 if pytestconfig.getoption("--nightly") else 25,
-                stateful_step_count=30,
-                deadline=None,
-                suppress_health_check=[HealthCheck.too_slow],
-            ),
-        )
+        try_out(lambda: OneTask(world), pytestconfig, examples=25)
     finally:
         twilio.company.forget()

@@ -15,6 +15,7 @@ from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.domain.care import User
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, whom_to_tell
 from sequora_orchestration.domain.phone_number import usable
+from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.migrations.apply import revisions
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.database import NamedStatements, execute
@@ -131,7 +132,7 @@ class _Care:
                 to_do="nothing, until the newer version is installed again; this one's `sequora migrate` is of no use",
             )
         if behind := len(known) - 1 - known.index(applied):
-            return fail(f"the schema orchestration lacks {_count(behind, 'migration')}", to_do="run `sequora migrate`")
+            return fail(f"the schema orchestration lacks {counted(behind, 'migration')}", to_do="run `sequora migrate`")
         return ok(f"the schema orchestration is up to date ({applied})")
 
     def going_live(self) -> Finding:
@@ -161,11 +162,11 @@ class _Care:
         unusable = sum(usable(nurse.primary_phone) is None for nurse in nurses)
         if unusable:
             return warn(
-                f"{unusable} of {_count(len(nurses), 'active nurse')} cannot be texted, for want of a usable phone "
+                f"{unusable} of {counted(len(nurses), 'active nurse')} cannot be texted, for want of a usable phone "
                 "number: the supervisors are told of their tasks",
                 to_do="correct their phones in the application, in international or US national format",
             )
-        return ok(f"{_count(len(nurses), 'active nurse')}, each with a usable phone number")
+        return ok(f"{counted(len(nurses), 'active nurse')}, each with a usable phone number")
 
     def supervisors(self) -> Finding:
         users = self._active_users(ROLES_IN_ORDER, on_call=True)
@@ -180,10 +181,10 @@ class _Care:
         roles = {user.role for user in users if user.id in told}
         if roles == {"ADMIN"}:
             return warn(
-                f"no supervisor can be texted: {_count(len(told), 'admin')} would be told instead",
+                f"no supervisor can be texted: {counted(len(told), 'admin')} would be told instead",
                 to_do="give a supervisor a usable phone number in the application",
             )
-        return ok(f"{_count(len(told), 'supervisor')} can be texted")
+        return ok(f"{counted(len(told), 'supervisor')} can be texted")
 
     def pooler(self) -> Finding:
         with self.engine.connect() as one, self.engine.connect() as other:
@@ -200,10 +201,6 @@ class _Care:
 
 def _backend(connection: Connection) -> int:
     return int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _time(moment: datetime) -> str:
