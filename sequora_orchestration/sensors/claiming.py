@@ -76,6 +76,7 @@ class WatchOfRecent(Watch):
         """Nothing has been asked yet."""
         super().__init__(queue)
         self._recent = Pace(share=SHARE_OF_RECENT)
+        self._over = Pace(share=SHARE, pause=LONG_PAUSE)
         self._of_everything = Claims()
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
@@ -94,11 +95,9 @@ class WatchOfRecent(Watch):
         return self._of_everything if self._of_everything.more_waits else ledger.claim(self._queue, recent=True)
 
     def _ask_for_everything(self, ledger: Ledger) -> Claims:
-        """Ask for everything, by what is known to be over at this moment."""
-        seconds = ledger.note_what_is_over()
-        claims = ledger.claim(self._queue)
-        claims.seconds += seconds
-        return claims
+        """Ask for everything, by what is known to be over by now; in a burst that is not asked anew each time."""
+        self._over.watch(lambda: Claims(seconds=ledger.note_what_is_over()), seconds=0)
+        return ledger.claim(self._queue)
 
 
 def claiming_sensor(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from bench.scale.database import fill
 from bench.scale.plans import DEAR, reads_whole
-from bench.scale.statements import STATUS, Statement, statements
+from bench.scale.statements import OPERATORS, STATUS, Statement, statements
 from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
@@ -94,6 +94,14 @@ def read_whole(connection: Connection, statement: Statement) -> set[str]:
     return set(reads_whole(explained(connection, statement)))
 
 
+def repeats_a_pair(plan: Mapping[str, Any], *, repeated: bool = False) -> Iterator[bool]:
+    """Yield for each node of a plan whether it puts two indexes together, again and again."""
+    repeated = repeated or plan.get("Parent Relationship") in {"SubPlan", "Inner"}
+    yield repeated and plan["Node Type"] == "BitmapAnd"
+    for child in plan.get("Plans", ()):
+        yield from repeats_a_pair(child, repeated=repeated)
+
+
 def dear(connection: Connection, asked: Iterable[Statement]) -> dict[str, float]:
     """Return the estimates of those statements that Postgres might compile."""
     estimates = {one.name: explained(connection, one)["Total Cost"] for one in asked}
@@ -110,6 +118,14 @@ def test_no_statement_looks_dear_to_a_planner_that_knows_nothing(
         make_app_indexes(young)
     with young.connect() as unknown:
         assert dear(unknown, statements(connection)) == {}
+
+
+def test_a_planner_that_knows_nothing_puts_no_second_index_beside_one(connection: Connection, young: Engine) -> None:
+    """It takes both for choosy, and one of them holds most of a table: it would be read for every task of a burst."""
+    with young.connect() as unknown:
+        asked = [one for one in statements(connection) if one.name not in OPERATORS]
+        pairs = {one.name for one in asked if any(repeats_a_pair(explained(unknown, one)))}
+    assert pairs == set()
 
 
 def test_no_statement_looks_dear_on_a_database_that_has_grown(connection: Connection) -> None:
