@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2.errors import InvalidTextRepresentation
@@ -137,7 +138,7 @@ def _alternatives_taken(connection: Connection, application_map: ApplicationMap)
     for name, section in application_map.sections.items():
         for column, alternatives in section.columns.items():
             if len(alternatives) > 1:
-                tried = enumerate(_expression(connection, name, section.table, one) for one in alternatives)
+                tried = enumerate(_expressions(connection, name, section.table, alternatives))
                 yield f"{name}.{column} {next((n for n, one in tried if isinstance(one, Expression)), None)}"
 
 
@@ -185,8 +186,10 @@ def fit_section(connection: Connection, problems: list[str], name: str, section:
         problems.append(f"{name}.table: {problem}")
         return None
     columns: dict[str, Expression] = {}
+    expressions = [one for alternatives in section.columns.values() for one in alternatives]
+    each = iter(_expressions(connection, name, section.table, expressions))
     for column, alternatives in section.columns.items():
-        found = [_expression(connection, name, section.table, one) for one in alternatives]
+        found = [next(each) for _ in alternatives]
         understood = next((one for one in found if isinstance(one, Expression)), None)
         if understood is None:
             problems.append(f"{name}.{column} = {in_toml(alternatives[0])}: {found[0]}")
@@ -209,21 +212,38 @@ def _missing_table(connection: Connection, table: str) -> str | None:
     return None if found[0]["has_schema"] else f"say in which schema it is: {in_toml(found[0]['full_name'])}"
 
 
-def _expression(connection: Connection, name: str, table: str, sql: str) -> Expression | str:
-    """Return what an expression over a table's row is, or why the database does not understand it."""
+def _expressions(connection: Connection, name: str, table: str, sql: Sequence[str]) -> list[Expression | str]:
+    """Return of each expression over a table's row what it is, or why the database does not understand it.
+
+    All are asked about at once, for the database may be far away; each by itself only if it does not understand one.
+    """
+    ids = _types(connection, name, table, sql)
+    if len(sql) > 1 and (isinstance(ids, str) or len(ids) != len(sql)):
+        return [found for one in sql for found in _expressions(connection, name, table, [one])]
+    if isinstance(ids, str):
+        return [ids]
+    types = {row["id"]: Type(**row) for row in rows(connection, "types", ids=sorted(set(ids)))}
+    return [_expression(name, one, types[id_]) for one, id_ in zip(sql, ids, strict=False)]
+
+
+def _types(connection: Connection, name: str, table: str, sql: Sequence[str]) -> list[Any] | str:
+    """Return the types of expressions over a table's row, or why the database does not understand them."""
     try:
         with connection.begin_nested():
-            result = connection.execute(verbatim(f"SELECT ({sql}) AS it FROM {table} AS {name} LIMIT 0"))
-            type_id = result.cursor.description[0][1]
+            values = ", ".join(f"({one})" for one in sql)
+            result = connection.execute(verbatim(f"SELECT {values} FROM {table} AS {name} LIMIT 0"))
+            return [column[1] for column in result.cursor.description]
     except DBAPIError as error:
         return sentence(about_the_statement(error))
-    (row,) = rows(connection, "types", ids=[type_id])
-    if row["kind"] == "p":
-        return f"it is of the type {row['name']}, which no column can be of; write an expression that is one value"
+
+
+def _expression(name: str, sql: str, type_: Type) -> Expression | str:
+    if type_.kind == "p":
+        return f"it is of the type {type_.name}, which no column can be of; write an expression that is one value"
     column = re.fullmatch(_COLUMN.format(name=name), sql)
     return Expression(
         sql=sql,
-        type=Type(**row),
+        type=type_,
         column=column["column"] if column else None,
         is_constant=_CONSTANT.fullmatch(sql) is not None,
     )
@@ -277,7 +297,14 @@ def nothing(name: str, types: Mapping[str, str]) -> str:
 def _assigned(
     connection: Connection, where: str, columns: Mapping[str, str], types: Mapping[str, str], row: str
 ) -> Iterator[str]:
-    """Yield which columns are not there, and what is written into others that the database does not understand."""
+    """Yield which columns are not there, and what is written into others that the database does not understand.
+
+    All are asked about at once, as a table's expressions are.
+    """
+    if columns and columns.keys() <= types.keys():
+        values = ", ".join(f"CAST(({sql}) AS {types[column]})" for column, sql in columns.items())
+        if attempt(connection, verbatim(f"SELECT {values} FROM {row} LIMIT 0")) == []:
+            return
     for column, sql in columns.items():
         if column not in types:
             yield f"{where}.{column}: there is no such column; there are {', '.join(types)}"

@@ -161,9 +161,11 @@ def drop_views(connection: Connection) -> None:
 
 
 def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], before: InForce | None) -> Fit:
-    fits = [fit(connection, one) for one in candidates]
-    if found := next((one for one in fits if not one.problems), None):
-        return found
+    fits: list[Fit] = []
+    for one in candidates:
+        fits.append(fit(connection, one))
+        if not fits[-1].problems:
+            return fits[-1]
     closest = min(fits, key=lambda one: len(one.problems))
     advice = [] if len(fits) == 1 else ["no other map fits either: `sequora map` proposes one for this database"]
     if before and before.name not in {one.name for one in candidates}:

@@ -145,6 +145,7 @@ def test_a_task_without_an_assignee_is_given_once_and_texted_once(
     assert {row["task_id"]: row["person_id"] for row in given} == dict.fromkeys(tasks, nurse)
 
 
+@pytest.mark.nightly
 def test_that_nobody_can_be_given_a_task_is_told_to_the_supervisor_once(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,10 +58,7 @@ REASONS = {
 }
 
 
-@pytest.fixture(
-    scope="module",
-    params=["brief", "sequora"],
-)
+@pytest.fixture(scope="module", params=["brief", pytest.param("sequora", marks=pytest.mark.nightly)])
 def application(request: pytest.FixtureRequest) -> str:
     """Whose tables the demo is shown on."""
     return str(request.param)
