@@ -19,6 +19,9 @@ from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.settings import postgres_url
 
+# In one process, for filling the databases takes longer than all the tests.
+pytestmark = pytest.mark.xdist_group("plans")
+
 Plan = Mapping[str, Any]
 
 APP_INDEXES = ("sequora_open_task", "sequora_recent_episode")

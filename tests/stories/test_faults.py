@@ -52,13 +52,13 @@ pytestmark = [pytest.mark.story, pytest.mark.timeout(300), pytest.mark.xdist_gro
 FAULTS: dict[str, Fault] = {
     "a database that crashes and recovers": database_crashed,
     "a database that takes no writes": database_read_only,
-    "a database that cuts all connections and has none left": no_connection_left,
     "a phone company that refuses connections": connections_refused,
     "a full disk under Dagster's database": disk_full,
 }
 
 # These are also among what the storm draws at random.
 NIGHTLY_FAULTS: dict[str, Fault] = {
+    "a database that cuts all connections and has none left": no_connection_left,
     "a killed daemon, and a killed code server": killed("dagster-daemon", "api grpc"),
     "a database that is away for half a minute": database_away,
     "a broker that is emptied": broker_emptied,
