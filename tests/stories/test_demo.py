@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.story, pytest.mark.timeout(300), pytest.mark.xdist_gro
 # Of somebody's own, all of them: none may be felt.
 OWN = {
     "SUPABASE_DB_URL": "postgresql://me:secret@127.0.0.1:1/mine",
+    "SEQUORA_APPLICATION_MAP": "/nowhere/map.toml",
+    "SEQUORA_CHECK_IN_LINK_URL": "https://127.0.0.1:1/mine",
     "TWILIO_ACCOUNT_SID": "AC1",
     "SEQUORA_CHECK_IN_DELAY": "24h",
     "SEQUORA_ESCALATION_DELAY": "30m",
