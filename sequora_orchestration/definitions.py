@@ -4,7 +4,7 @@ from dagster import Definitions, in_process_executor
 
 from sequora_orchestration.assets.catalog import SLA_SCANS
 from sequora_orchestration.assets.figures import InstrumentsResource, figures, measure_figures
-from sequora_orchestration.jobs.assign_tasks import AssignerResource, assign_tasks
+from sequora_orchestration.jobs.assign_tasks import assign_tasks
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
@@ -22,7 +22,7 @@ from sequora_orchestration.sensors.claiming import LedgerResource
 from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
-from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
+from sequora_orchestration.sensors.unassigned_tasks import PatientAssignerResource, unassigned_tasks
 
 # Those without which somebody is not told.
 NOTICING = [
@@ -59,7 +59,7 @@ defs = Definitions(
     resources={
         "ledger": LedgerResource(),
         "delivery": DeliveryResource(),
-        "assigner": AssignerResource(),
+        "assigner": PatientAssignerResource(),
         "alarm": AlarmResource(),
         "instruments": InstrumentsResource(sensors=[sensor.name for sensor in SENSORS]),
     },

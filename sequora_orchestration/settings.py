@@ -203,7 +203,7 @@ class WorkflowSettings(Environment):
         description=_A_LENGTH_OF_TIME,
     )
     sequora_unassigned_grace: Duration = Field(
-        title="how long a task may be nobody's before the supervisors are told; a critical one may not",
+        title="how long a task may be nobody's before the supervisors are told; a critical one 10 s",
         default=timedelta(minutes=10),
         description=_A_LENGTH_OF_TIME,
     )

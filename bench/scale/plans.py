@@ -91,6 +91,11 @@ def reads_whole(plan: Mapping[str, Any]) -> Iterator[str]:
         if name != OF_WHAT_IS_OPEN:
             yield f"{node} {name}"
     for child in plan.get("Plans", ()):
-        # The newest or oldest by an index: no more is read than that.
-        if not (node == "Limit" and child["Node Type"] == "Index Only Scan"):
+        # The newest or oldest by an index, or whichever comes first: no more is read than that.
+        if not (node == "Limit" and (child["Node Type"] == "Index Only Scan" or is_of_any_row(plan, child))):
             yield from reads_whole(child)
+
+
+def is_of_any_row(limit: Mapping[str, Any], child: Mapping[str, Any]) -> bool:
+    """Tell whether a limit takes the first row of a table, whichever that is."""
+    return child["Node Type"] == "Seq Scan" and "Filter" not in child and limit["Plan Rows"] == 1

@@ -143,7 +143,7 @@ class Assigner:
         try:
             outcome = self.assignments.give(choices, turn=turn, run_id=self.run_id)
         except DBAPIError as error:
-            if not refuses_a_row(error) or isinstance(error, ProgrammingError):  # which is about every task
+            if not refuses_a_row(error) or (isinstance(error, ProgrammingError) and len(choices) == 1):
                 raise
             return self._singly(choices, turn, came) if len(choices) > 1 else _noted(choices[0], error, turn, came)
         if outcome.turn is None:
@@ -154,14 +154,23 @@ class Assigner:
         return outcome.turn
 
     def _singly(self, choices: Sequence[Choice], turn: int, came: _Round) -> int | None:
+        """Give tasks one by one. Raises what the database says of the statement if it says so of every task."""
         next_turn: int | None = turn
+        refused = list[tuple[Choice, ProgrammingError]]()
         for place, choice in enumerate(choices):
             if next_turn is None:
                 came.outdated += choices[place:]
                 return None
             if came.locked == MOST_LOCKED:
                 break
-            next_turn = self._give([choice], next_turn, came)
+            try:
+                next_turn = self._give([choice], next_turn, came)
+            except ProgrammingError as error:  # a policy's or a trigger's, it may be, and about this task
+                refused.append((choice, error))
+        if len(refused) == len(choices):
+            raise refused[0][1]
+        for choice, refusal in refused:
+            _noted(choice, refusal, turn, came)
         return next_turn
 
     def _others(self, ids: Sequence[str], done: set[str]) -> dict[str, str | None]:
@@ -185,7 +194,8 @@ def _noted(choice: Choice, error: DBAPIError, turn: int, came: _Round) -> int:
         LOG.info("task %s: somebody has it locked; it is given to a nurse later", choice.task_id)
         came.locked += 1
     else:
-        reason = f"the application refuses to have it assigned ({error.orig})"
+        # What a policy or a trigger says may quote the row.
+        reason = f"the application refuses to have it assigned (SQLSTATE {getattr(error.orig, 'pgcode', None)})"
         came.refused.append(replace(choice, nurse_id=None, reason=reason))
     return turn
 

@@ -88,7 +88,8 @@ class LinkAsker:
         for wait in waits:
             if wait:
                 self.sleep(wait)
-            if self._given_up_at is not None and self.clock() - self._given_up_at < GIVEN_UP_FOR:
+            given_up_at = self._given_up_at  # another thread may have an answer meanwhile
+            if given_up_at is not None and self.clock() - given_up_at < GIVEN_UP_FOR:
                 raise NoLinkError("the service has not answered just before")
             try:
                 answer = self._asked_once(ids)

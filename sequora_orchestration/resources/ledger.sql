@@ -438,7 +438,8 @@ WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :a
 -- Writes what the application's log lacks of these texts: their rows, or what their receipts say. Twice, or two at once:
 -- a row is locked by the first, and then lacks nothing.
 WITH owed AS MATERIALIZED (
-    SELECT id, log_owes = 'row' AS is_new
+    -- A worker of before log_owes was there may have written the row, and left it.
+    SELECT id, log_owes = 'row' AND logged_at IS NULL AS is_new
     FROM orchestration.notification
     WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL
     ORDER BY id
@@ -572,26 +573,33 @@ WHERE claim_id = ANY (CAST(:claim_ids AS uuid[])) AND state = 'QUEUED' AND run_i
 
 -- name: note_what_is_over
 -- A task that its nurse was told of is not open any more, or one that nobody was assigned to has somebody: should it be
--- opened again, or lose her, that is told anew. What is under way tells her yet, or is called off. Twice: nothing is left
--- to note. The time that it took the database is returned, in seconds.
-WITH noted AS (
+-- opened again, or lose her, that is told anew. What is under way tells her yet, or is called off. Where no task at all is
+-- seen, nothing is noted: the tasks are hidden, or about to be loaded, and their nurses have been told of them. Twice:
+-- nothing is left to note. The time that it took the database is returned, in seconds.
+WITH over AS MATERIALIZED (
+    SELECT told.id
+    FROM orchestration.notification told
+    WHERE told.kind = 'task-created' AND told.over_at IS NULL
+      AND (SELECT t.key::text FROM orchestration.care_task t LIMIT 1) IS NOT NULL
+      -- NOT IN is looked up in a hash, whatever the planner knows of the tables; no id is NULL.
+      AND (
+          told.task_id NOT IN (SELECT t.id FROM orchestration.care_task t WHERE NOT t.is_closed)
+          OR (
+              told.recipient_id IS NULL
+              AND told.task_id NOT IN (
+                  SELECT t.id FROM orchestration.care_task t
+                  WHERE NOT t.is_closed AND t.assigned_to_user_id IS NULL
+              )
+          )
+      )
+),
+noted AS (
     UPDATE orchestration.notification n
     SET over_at = orchestration.clock()
     WHERE n.id = ANY (ARRAY(
         SELECT told.id
-        FROM orchestration.notification told
-        WHERE told.kind = 'task-created' AND told.over_at IS NULL
-          -- NOT IN is looked up in a hash, whatever the planner knows of the tables; no id is NULL.
-          AND (
-              told.task_id NOT IN (SELECT t.id FROM orchestration.care_task t WHERE NOT t.is_closed)
-              OR (
-                  told.recipient_id IS NULL
-                  AND told.task_id NOT IN (
-                      SELECT t.id FROM orchestration.care_task t
-                      WHERE NOT t.is_closed AND t.assigned_to_user_id IS NULL
-                  )
-              )
-          )
+        FROM over JOIN orchestration.notification told USING (id)
+        WHERE told.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
         LIMIT :most
     ))
       AND n.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
@@ -818,7 +826,7 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
 
 -- name: settle_undelivered
 -- It did not arrive; where that is worth a second try (:again_after, in seconds), one is due later, as a row of its own.
--- There is no third. Twice: the second finds it settled.
+-- There is no third, and no second of what is told anew anyhow. Twice: the second finds it settled.
 WITH undelivered AS (
     UPDATE orchestration.notification
     SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, provider_code = :code, log_owes = {receipt_owed}
@@ -833,6 +841,7 @@ again AS (
            'tried once more: it was ' || reason
     FROM undelivered
     WHERE CAST(:again_after AS float) > 0 AND right(business_key, 6) <> '\:again'
+      AND (over_at >= created_at) IS NOT TRUE
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING id
 )

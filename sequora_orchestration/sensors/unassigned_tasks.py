@@ -6,6 +6,7 @@ leases for some seconds; the tasks of a run that died, or never began, are found
 
 from dagster import (
     DefaultSensorStatus,
+    InitResourceContext,
     ResourceParam,
     SensorEvaluationContext,
     SensorResult,
@@ -13,7 +14,7 @@ from dagster import (
     sensor,
 )
 
-from sequora_orchestration.jobs.assign_tasks import OFF, assign_tasks
+from sequora_orchestration.jobs.assign_tasks import OFF, AssignerResource, assign_tasks
 from sequora_orchestration.jobs.assigner import Assigner
 from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE, run_request_for
 from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
@@ -23,6 +24,15 @@ from sequora_orchestration.settings import AssignmentSettings
 PAUSE = 0.2
 
 PACE = Pace(share=SHARE, pause=PAUSE)
+
+
+class PatientAssignerResource(AssignerResource):
+    """The same, slow to fail: where a setting is wrong, one tick would follow another at once."""
+
+    def create_resource(self, context: InitResourceContext) -> Assigner:
+        """Read the settings; raises SettingError, after a pause."""
+        with slow_to_fail():
+            return super().create_resource(context)
 
 
 @sensor(

@@ -520,14 +520,15 @@ def test_while_no_run_takes_a_task_up_fewer_and_fewer_are_asked_for(care: Care) 
 # ── Where the application does not let it be ────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("code", ["P0001", "42501"])
 def test_what_the_application_refuses_about_a_task_is_told_to_the_supervisors_and_stops_no_other(
-    care: Care, runs: Runs, phones: Phones
+    care: Care, runs: Runs, phones: Phones, code: str
 ) -> None:
-    """A trigger of its own; what that says may quote the row, and is not repeated."""
+    """A trigger of its own, or a policy; what that says may quote the row, and is not repeated."""
     care.a_supervisor()
     care.rows(
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE EXCEPTION 'Ellen Marsh' USING ERRCODE = 'P0001'; END $$"
+        f" RAISE EXCEPTION 'Ellen Marsh' USING ERRCODE = '{code}'; END $$"
     )
     refused, other = a_task(care, severity="CRITICAL"), a_task(care)
     care.rows(
@@ -538,7 +539,7 @@ def test_what_the_application_refuses_about_a_task_is_told_to_the_supervisors_an
     (result,) = runs.assign()
     assert result.success
     assert (assignee(care, refused), assignee(care, other)) == (None, nurse)
-    assert record(care, refused)["nobody_because"] == "the application refuses to have it assigned (SQLSTATE P0001)"
+    assert record(care, refused)["nobody_because"] == f"the application refuses to have it assigned (SQLSTATE {code})"
     assert "Ellen" not in said(runs, result)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text(containing=[other])

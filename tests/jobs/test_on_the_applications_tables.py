@@ -1,15 +1,20 @@
 """The workflows on the tables that Sequora's own application has, under row level security and with the least role."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from care import ADMIN_PHONE, NOW, NURSE_PHONE, PATIENT_PHONE
 from least_rights import as_role, make_role
 from phones import Phones
+from running_system import eventually
 from runs import Runs
 from sequora_care import SequoraCare
+from sqlalchemy import text
 
 from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
+from sequora_orchestration.resources import ledger as ledger_module
 from sequora_orchestration.resources.ledger import Claim, Ledger
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
@@ -281,6 +286,104 @@ def test_a_nurse_is_told_again_of_a_task_that_is_opened_again(
     ledger.note_what_is_over()
     assert runs.tick(NEW_TASKS) == []
     assert [row["business_key"].split(":")[3:] for row in care.ledger(task)] == [[], ["2"]]
+
+
+def test_tasks_that_are_hidden_for_a_while_are_not_told_again(
+    care: SequoraCare, runs: Runs, phones: Phones, ledger: Ledger
+) -> None:
+    """As they are while the application loads them anew, or switches row level security on before its policies."""
+    care.a_task(care.a_nurse(), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.rows('CREATE POLICY hide ON "EscalationTask" AS RESTRICTIVE USING (false)')
+    ledger.note_what_is_over()
+    care.rows('DROP POLICY hide ON "EscalationTask"')
+    assert runs.tick(NEW_TASKS) == []
+
+
+def test_whatever_else_is_under_way_what_is_over_is_noted(
+    care: SequoraCare, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as are noted at once may be waiting."""
+    monkeypatch.setattr(ledger_module, "MOST_NOTED", 1)
+    nurse = care.a_nurse()
+    *waiting, over = (care.a_task(nurse, created_at=NOW) for _ in range(9))
+    ledger.claim(NEW_TASKS)
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'SENDING', attempted_at = now() WHERE task_id = :id", id=over
+    )
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'SENT', sent_at = now(), provider_sid = 'SM'"
+        " WHERE task_id = :id",
+        id=over,
+    )
+    for task in (*waiting, over):
+        care.change_task(task, status="RESOLVED")
+    ledger.note_what_is_over()
+    (row,) = care.ledger(over)
+    assert row["over_at"] is not None
+
+
+def test_two_answers_at_the_same_moment_leave_one_nurse_told(care: SequoraCare, ledger: Ledger) -> None:
+    """The one whose text went out last: whoever gets the task back is told again."""
+    first, second = care.a_nurse(), care.a_nurse(OTHER_PHONE)
+    task = care.a_task(first, created_at=NOW)
+    ledger.claim(NEW_TASKS)
+    care.it_is(NOW + SECOND)
+    care.change_task(task, assigned_to_user_id=second)
+    ledger.claim(NEW_TASKS)
+    care.rows("UPDATE orchestration.notification SET state = 'SENDING', attempted_at = claimed_at")
+    settle = text(
+        "UPDATE orchestration.notification SET state = 'SENT', sent_at = attempted_at, provider_sid = id::text"
+        " WHERE recipient_id = :nurse"
+    )
+    settled = threading.Event()
+
+    def settle_second() -> None:
+        with care.engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+            connection.execute(settle, {"nurse": second})
+        settled.set()
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        care.engine.execution_options(isolation_level="READ COMMITTED").begin() as connection,
+    ):
+        connection.execute(settle, {"nurse": first})
+        answer = pool.submit(settle_second)
+        eventually(
+            lambda: care.one("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1,
+            within=20,
+            what="the second answer",
+        )
+        assert not settled.is_set()
+        connection.commit()
+        answer.result(20)
+    told = {row["recipient_id"] for row in care.ledger(task) if row["over_at"] is None}
+    assert told == {second}
+
+
+@pytest.mark.parametrize("order", [("first", "nobody"), ("nobody", "first")])
+def test_of_a_task_that_is_cancelled_as_a_whole_nobody_is_told(
+    care: SequoraCare, ledger: Ledger, order: tuple[str, str]
+) -> None:
+    """Neither the nurse who has it nor that nobody had it, whichever message is met first."""
+    task = care.a_task(None, created_at=NOW)
+    ledger.claim(NEW_TASKS)
+    care.rows("UPDATE orchestration.notification SET state = 'SCHEDULED', due_at = now() + interval '10 min'")
+    care.it_is(NOW + SECOND)
+    nurse = care.a_nurse()
+    care.change_task(task, assigned_to_user_id=nurse)
+    ledger.claim(NEW_TASKS)
+    recipients = {"first": nurse, "nobody": None}
+    for who in order:
+        care.rows(
+            "UPDATE orchestration.notification SET state = 'CANCELLED', reason = 'so', ended_by = 'somebody'"
+            " WHERE recipient_id IS NOT DISTINCT FROM :who",
+            who=recipients[who],
+        )
+    assert [row["over_at"] is None for row in care.ledger(task) if row["recipient_id"]] == [True]
+    care.it_is(NOW + MINUTE)
+    assert ledger.claim(NEW_TASKS) == []
 
 
 def test_a_nurse_is_told_three_times_an_hour_of_a_task_that_goes_to_and_fro(
