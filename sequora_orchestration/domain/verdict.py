@@ -112,7 +112,8 @@ def _since_assigned(case: TaskCase) -> list[Story]:
         if one.kind == TASK_CREATED.name and (one.state is not State.CANCELLED or one.ended_by):
             is_of_another = one.recipient_id != nurse and one.state not in {State.SCHEDULED, State.QUEUED}
             if is_of_another or one.over_at:
-                since.clear()
+                # What told the present assignee and is not over counts whenever it was made: it may have waited.
+                since = [kept for kept in since if kept.kind == TASK_CREATED.name and kept.recipient_id == nurse]
                 continue
         since.append(one)
     return since
@@ -279,7 +280,10 @@ def _second_try(case: TaskCase, message: Story) -> Story | None:
 def _is_report_of(case: TaskCase, report: Story, message: Story) -> bool:
     by_id = {one.id: one for one in case.messages}
     cause = by_id.get(report.because_of or "")
-    return cause is None or cause.recipient_id == message.recipient_id
+    if cause is not None and cause.recipient_id != message.recipient_id:
+        return False
+    mine = [one for one in _since_assigned(case) if one.recipient_id == message.recipient_id]
+    return report.created_at >= min([message.created_at, *(one.created_at for one in mine if one.kind in TO_NURSE)])
 
 
 def _told_on(case: TaskCase, kind: str, reports: Sequence[Story], sentence: str, *, since: datetime) -> Verdict:

@@ -93,7 +93,9 @@ JOIN LATERAL (
 ) AS f ON f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
 
 -- part: unreached
-(
+f.created_at >= spell.since
+  AND (f.over_at >= f.created_at) IS NOT TRUE
+  AND (
       f.state IN ('FAILED', 'HELD')
       OR (
           f.state = 'UNDELIVERED'
@@ -119,10 +121,30 @@ JOIN LATERAL (
       OFFSET 0
   )
 
+-- part: spell
+-- Since when the assignee has the task this time, by the message that told her, and the end of that one's key. A task that
+-- comes back to a nurse who cannot be reached, or to nobody, is reported anew.
+CROSS JOIN LATERAL (
+    SELECT coalesce(max(telling.created_at), '-infinity') AS since,
+           coalesce((array_agg(telling.ending ORDER BY telling.created_at DESC))[1], '') AS ending
+    FROM (
+        SELECT n.created_at,
+               substr(n.business_key, length(orchestration.task_created_key(f.task_id, f.recipient_id)) + 1) AS ending
+        FROM orchestration.notification n
+        WHERE n.task_id = f.task_id AND n.kind = 'task-created' AND n.recipient_id IS NOT DISTINCT FROM f.recipient_id
+    ) AS telling
+    WHERE telling.ending ~ '^(\:[0-9]+)?$'  -- a second try of hers has another, and so has what an operator sends again
+) AS spell
+
 -- part: report
 orchestration.notification n
+      JOIN orchestration.notification cause ON cause.id = n.because_of
       WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND {told}
-        AND starts_with(n.business_key || ':', orchestration.unreached_key(f.task_id, f.recipient_id) || ':')
+        AND cause.recipient_id IS NOT DISTINCT FROM f.recipient_id AND n.created_at >= spell.since
+
+-- part: unreached_key
+-- An id of a supervisor follows, which a number may be as well.
+orchestration.unreached_key(f.task_id, f.recipient_id) || replace(spell.ending, '\:', '#')
 
 -- part: telling_of_assignee
 -- What tells the assignee of the task. What was called off tells nobody, unless a person called it off.
@@ -284,7 +306,7 @@ WITH suspect AS MATERIALIZED (
 WHERE NOT t.is_closed
 )
 SELECT DISTINCT ON (urgency, business_key)
-       orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
+       {unreached_key} AS business_key,
        f.task_id,
        f.task_episode_id AS episode_id,
        f.task_severity AS severity,
@@ -295,6 +317,7 @@ SELECT DISTINCT ON (urgency, business_key)
        NULL::timestamptz AS due_at,
        f.id AS because_of
 FROM suspect f
+{spell}
 WHERE {unreached}
   AND f.created_at >= {workflows_live_at}
   AND (
@@ -375,7 +398,7 @@ WITH suspect AS MATERIALIZED (
 WHERE t.key = ANY (:ids)
 )
 SELECT DISTINCT ON (business_key)
-       orchestration.unreached_key(f.task_id, f.recipient_id) AS business_key,
+       {unreached_key} AS business_key,
        f.task_id,
        f.task_episode_id AS episode_id,
        f.task_severity AS severity,
@@ -386,6 +409,7 @@ SELECT DISTINCT ON (business_key)
        NULL::timestamptz AS due_at,
        f.id AS because_of
 FROM suspect f
+{spell}
 WHERE {unreached}
   AND NOT EXISTS (SELECT FROM {report} AND n.recipient_id IS NOT NULL)
 ORDER BY business_key, f.created_at DESC

@@ -107,6 +107,14 @@ def first(case: Case) -> str:
             ["was NOT told: maya cancelled it (by phone)"],
         ),
         (
+            a_case(
+                a_message(State.SCHEDULED, recipient_id=None, due_at=NOW + 10 * MINUTE, reason="nobody yet"),
+                a_message(State.DELIVERED, id="message-of-one-who-had-it", created_at=NOW + SECOND),
+                assigned_to_user_id=None,
+            ),
+            ["nobody is assigned", "the supervisors are told at"],
+        ),
+        (
             a_case(a_message(State.FAILED, recipient_id=None, reason="nobody"), assigned_to_user_id=None),
             ["nobody is assigned to the task", "the supervisors are told at 2026-03-02 15:10:00 UTC"],
         ),

@@ -324,7 +324,6 @@ def test_a_task_that_the_application_takes_away_again_is_not_given_to_another(
     task = a_task(care)
     runs.assign()  # there is nobody; but that is over by then
     tell_supervisors(care, runs, phones, task)
-    care.rows("DELETE FROM orchestration.notification")
     nurse = care.a_nurse()
     care.it_is(NOW + MINUTE)
     runs.assign()

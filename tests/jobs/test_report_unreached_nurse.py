@@ -13,7 +13,7 @@ from sequora_orchestration.resources.queues import NEW_TASKS, SLA_BREACHES, UNRE
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 GRACE = timedelta(minutes=10)
 
 
@@ -48,6 +48,29 @@ def test_a_nurse_who_cannot_be_texted_is_told_to_the_supervisor_at_once(
     )
     assert [str(log["nurse_id"]) for log in care.logged(task)] == [supervisor]
     assert runs.tick(UNREACHED_NURSES) == []
+
+
+def test_a_nurse_who_cannot_be_texted_and_gets_the_task_back_is_told_to_the_supervisor_again(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Once for each time that it becomes hers; the supervisor took it for another's meanwhile."""
+    supervisor = care.a_supervisor()
+    nurse, other = care.a_nurse(None), care.a_nurse()
+    task = a_task(care, nurse)
+    for number in range(2):
+        care.it_is(NOW + 2 * number * MINUTE)
+        runs.tick(NEW_TASKS)
+        for _ in range(2):
+            runs.tick(UNREACHED_NURSES)
+        phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached", task])
+        assert runs.tick(UNREACHED_NURSES) == []
+        care.it_is(NOW + (2 * number + 1) * MINUTE)
+        care.change_task(task, assigned_to_user_id=other)
+        runs.tick(NEW_TASKS)
+        phones(NURSE_PHONE).received_text(containing=[task])
+        care.change_task(task, assigned_to_user_id=nurse)
+    reports = [row["business_key"] for row in care.ledger(task, kind="nurse-unreached")]
+    assert reports == [f"nurse-unreached:{task}:{nurse}{time}:{supervisor}" for time in ("", "#2")]
 
 
 def test_a_nurse_who_does_not_exist_is_told_to_the_supervisor(care: Care, runs: Runs, phones: Phones) -> None:
