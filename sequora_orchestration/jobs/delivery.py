@@ -262,7 +262,9 @@ class Delivery:
             self._withhold(notification, message)
             return False
         began = time.monotonic()
-        attempt = self.ledger.begin_attempt(notification, self.run_id, number=message.to, body=message.body)
+        attempt = self.ledger.begin_attempt(
+            notification, self.run_id, recipient_id=_recipient_id(facts), number=message.to, body=message.body
+        )
         if attempt.number is None:
             if attempt.opted_out:
                 self._withhold_opted_out(facts)

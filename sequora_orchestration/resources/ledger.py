@@ -456,14 +456,17 @@ class Ledger:
         (row,) = self._rows("next_slot", seconds=segments / self._rate)
         return max(0.0, float(row["wait"]))
 
-    def begin_attempt(self, notification: Notification, run_id: str, *, number: str, body: str) -> Attempt:
-        """Commit that the call begins, and how its text is recognised, if it may begin."""
+    def begin_attempt(
+        self, notification: Notification, run_id: str, *, recipient_id: str | None, number: str, body: str
+    ) -> Attempt:
+        """Commit that the call begins, to whom, and how its text is recognised, if it may begin."""
         (row,) = self._rows(
             "begin_attempt",
             id=notification.id,
             kind=notification.kind,
             claim_id=notification.claim_id,
             run_id=run_id,
+            recipient_id=recipient_id,
             lease=ATTEMPT_LEASE,
             digest=self._digest(number),
             fingerprint=self.fingerprint(number, body),

@@ -368,6 +368,7 @@ trial AS (
 begun AS (
     UPDATE orchestration.notification n
     SET state = 'SENDING', attempts = attempts + 1, attempted_at = orchestration.clock(), run_id = :run_id,
+        recipient_id = :recipient_id,  -- an episode's patient may have been corrected
         reason = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
         fingerprints = array_append(array_remove(fingerprints, :fingerprint), :fingerprint)
     FROM ours, orchestration.provider p

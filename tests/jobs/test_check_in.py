@@ -250,10 +250,12 @@ def test_a_patient_who_comes_after_the_episode_is_checked_in_on(care: Care, runs
     care.it_is(MONDAY_NOON)
     episode = care.an_episode(None, created_at=MONDAY_NOON)
     runs.tick(NEW_EPISODES)
-    care.rows('UPDATE "Episode" SET patient_id = :patient WHERE id = :id', patient=care.a_patient(), id=episode)
+    patient = care.a_patient()
+    care.rows('UPDATE "Episode" SET patient_id = :patient WHERE id = :id', patient=patient, id=episode)
     care.it_is(due_at(care))
     runs.tick(DUE_CHECK_INS)
     phones(PATIENT_PHONE).received_text()
+    assert [row["recipient_id"] for row in care.ledger(kind="check-in")] == [patient]
 
 
 def test_an_episode_that_does_not_say_when_it_was_created_counts_from_the_discharge(

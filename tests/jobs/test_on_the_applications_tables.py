@@ -100,11 +100,12 @@ def test_a_breach_is_alerted_and_escalated_to_an_admin(care: SequoraCare, runs: 
 def test_a_patient_who_has_consented_is_checked_in_on_and_it_is_logged(
     care: SequoraCare, runs: Runs, phones: Phones, typed: str
 ) -> None:
-    """However the number was typed in."""
+    """However the number was typed in; of the patient whose episode it turned out to be."""
     care.consent(PATIENT_PHONE)
     patient = care.a_patient(typed)
-    episode = care.an_episode(patient, created_at=NOW)
+    episode = care.an_episode(care.a_patient("+12025550199"), created_at=NOW)
     runs.tick(NEW_EPISODES)
+    care.rows('UPDATE "Episode" SET patient_id = :patient WHERE id = :id RETURNING id', patient=patient, id=episode)
     care.it_is(NOW + DAY)
     runs.tick(DUE_CHECK_INS)
     text = phones(PATIENT_PHONE).received_text()
