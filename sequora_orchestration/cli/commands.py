@@ -39,7 +39,9 @@ _TOLD_BY_NAME = {
     "UnknownIdError",
     "MapError",
     "FileIsThereError",
+    "NotWritableError",
     "ViewsInUseError",
+    "MigrationRefusedError",
     "IndexRefusedError",
 }
 

@@ -10,17 +10,24 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.seam import InForce
-from sequora_orchestration.resources.database import SchemaMissingError
+from sequora_orchestration.resources.database import SchemaMissingError, is_locked
 from sequora_orchestration.settings import ApplicationSettings
 
 SCHEMA = "orchestration"
 
 # Any number that nobody else locks on: it spells "sequora" in ASCII.
 _LOCK = int.from_bytes(b"sequora", "big")
+
+# A change of a table or view waits for whoever has it, and every text waits behind it: better to give up soon.
+_PATIENCE = "10s"
+
+
+class MigrationRefusedError(Exception):
+    """What is asked for cannot be done as things stand, and nothing is changed; the sentence says why."""
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -68,8 +75,7 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
     # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        # A change of a table waits for whoever has it, and every text waits behind it: better to give up soon.
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        _give_up_soon(connection)
         if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         config = alembic_config(connection)
@@ -87,11 +93,30 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
 def drop_views(engine: Engine) -> None:
     """Take the views of the application's tables away, while they stand in the way of a migration of its own.
 
-    Until `migrate` brings them back nothing is read, and nothing is texted; nothing is lost either.
+    All of them, or none. Until `migrate` brings them back nothing is read, and nothing is texted; nothing is lost.
+    Raises ViewsInUseError and MigrationRefusedError.
     """
-    with engine.begin() as connection:
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-        seam.drop_views(connection)
+    try:
+        with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+            _give_up_soon(connection)
+            seam.drop_views(connection)
+    except DBAPIError as error:
+        if is_locked(error):
+            raise MigrationRefusedError(
+                f"no view is dropped: somebody has been reading them for more than {_PATIENCE}, and new questions "
+                "would wait behind the drop; try again when that query or transaction has ended (pg_stat_activity "
+                "shows it)"
+            ) from None
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise MigrationRefusedError(
+                f"no view is dropped: run `sequora migrate --drop-views` as the role that owns the schema {SCHEMA} "
+                f"({str(error.orig).strip()})"
+            ) from None
+        raise
+
+
+def _give_up_soon(connection: Connection) -> None:
+    connection.execute(text("SELECT set_config('lock_timeout', :patience, true)"), {"patience": _PATIENCE})
 
 
 def revisions(engine: Engine) -> tuple[str | None, list[str]]:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sequora_orchestration.application.seam import in_force, is_up_to_date
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.migrations import apply
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
 from sequora_orchestration.resources.database import SchemaMissingError, engine_for
 from sequora_orchestration.resources.ledger import Ledger
@@ -270,3 +271,46 @@ def test_a_view_of_somebody_elses_that_reads_ours_is_told(care: Care, sequora: S
         assert "view report depends on view orchestration.care_task" in done.stderr
         assert "Traceback" not in done.stderr
     assert care.rows("SELECT * FROM public.report") == []
+
+
+@pytest.mark.parametrize("view", ["care_person", "care_shift"])
+def test_of_the_views_all_are_dropped_or_none(care: Care, sequora: Sequora, view: str) -> None:
+    """Also where the one that is in use comes last."""
+    care.rows(f"CREATE VIEW public.report AS SELECT * FROM orchestration.{view}")
+    before = care.rows(VIEWS)
+    done = sequora("migrate", "--drop-views")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"view report depends on view orchestration.{view}" in done.stderr
+    assert care.rows(VIEWS) == before
+
+
+def test_views_that_somebody_reads_are_left_alone_soon(
+    care: Care, sequora: Sequora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks would wait behind the drop for as long as that query lasts."""
+    monkeypatch.setattr(apply, "_PATIENCE", "100ms")
+    before = care.rows(VIEWS)
+    with care.engine.execution_options(isolation_level="READ COMMITTED").begin() as reader:
+        reader.exec_driver_sql("SELECT FROM orchestration.care_shift")
+        done = sequora("migrate", "--drop-views")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("no view is dropped: somebody has been reading them for more than 100ms")
+    assert care.rows(VIEWS) == before
+
+
+def test_who_may_not_drop_the_views_is_told_who_may(
+    care: Care, care_url: str, sequora: Sequora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The least role owns none of them."""
+    make_role(care.engine)
+    url = as_role(care_url)
+    monkeypatch.setenv("SUPABASE_DB_URL", url)
+    before = care.rows(VIEWS)
+    done = sequora("migrate", "--drop-views")
+    engine_for(url).dispose()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "no view is dropped: run `sequora migrate --drop-views` as the role that owns the schema orchestration "
+        "(must be owner of view care_task)\n"
+    )
+    assert care.rows(VIEWS) == before
