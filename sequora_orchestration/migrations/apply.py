@@ -74,6 +74,8 @@ def migrate(engine: Engine) -> Migrated:
 def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
     # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        # A role's limit would end a long migration, or the wait for another process, each time anew.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         _give_up_soon(connection)
         if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
