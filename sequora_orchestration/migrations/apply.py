@@ -58,7 +58,8 @@ def migrate(engine: Engine) -> Migrated:
 
     Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do. Where there
     is nothing to do, a role that may only read the schema is enough; where there is, and the role may not do it, raises
-    SchemaMissingError. Raises MapError where no map fits; then nothing is changed.
+    SchemaMissingError. Raises MapError where no map fits, and MigrationRefusedError where the schema is newer than this
+    code; then nothing is changed.
     """
     try:
         return _migrate(engine, ApplicationSettings.load().sequora_application_map)
@@ -81,13 +82,13 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
         if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         config = alembic_config(connection)
-        before = _applied(connection)
+        script = ScriptDirectory.from_config(config)
+        before = _applied_and_known(connection, script)
         command.upgrade(config, "head")
         made = seam.bring_up_to_date(connection, map_file)
         in_force = made or seam.in_force(connection)
         if in_force is None:
             raise AssertionError("a map that is up to date is there")
-        script = ScriptDirectory.from_config(config)
         applied = [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
         return Migrated(revisions=applied, map=in_force, has_new_views=made is not None)
 
@@ -101,6 +102,8 @@ def drop_views(engine: Engine) -> None:
     try:
         with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
             _give_up_soon(connection)
+            # Of a newer schema this code could not make them again.
+            _applied_and_known(connection, ScriptDirectory.from_config(alembic_config(connection)))
             seam.drop_views(connection)
     except DBAPIError as error:
         if is_locked(error):
@@ -125,7 +128,28 @@ def revisions(engine: Engine) -> tuple[str | None, list[str]]:
     """Return the revision that the schema is at, None if there is none, and all that this code knows, oldest first."""
     with engine.connect() as connection:
         script = ScriptDirectory.from_config(alembic_config(connection))
-        return _applied(connection), [revision.revision for revision in script.walk_revisions()][::-1]
+        return _applied(connection), _known(script)
+
+
+def is_newer(engine: Engine) -> bool:
+    """Whether the schema is at a revision that this code does not know, as after a rollback of the code."""
+    applied, known = revisions(engine)
+    return applied is not None and applied not in known
+
+
+def _applied_and_known(connection: Connection, script: ScriptDirectory) -> str | None:
+    """Return the revision that the schema is at. Raises MigrationRefusedError if this code does not know it."""
+    applied = _applied(connection)
+    if applied is None or applied in _known(script):
+        return applied
+    raise MigrationRefusedError(
+        f"the schema {SCHEMA} is newer than this code, which does not know its revision {applied}: nothing is changed, "
+        "and this code works with it as it is; to change it, install the newer version again"
+    )
+
+
+def _known(script: ScriptDirectory) -> list[str]:
+    return [revision.revision for revision in script.walk_revisions()][::-1]
 
 
 def _applied(connection: Connection) -> str | None:

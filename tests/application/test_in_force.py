@@ -314,3 +314,38 @@ def test_who_may_not_drop_the_views_is_told_who_may(
         "(must be owner of view care_task)\n"
     )
     assert care.rows(VIEWS) == before
+
+
+def test_after_a_rollback_of_the_code_the_newer_versions_views_are_left_as_they_are(
+    care: Care, sequora: Sequora, doctor: Doctor, ledger: Ledger
+) -> None:
+    """This code could not make them as they were, and works with them."""
+    care.rows("UPDATE orchestration.migration SET version_num = '9999'")
+    care.rows("UPDATE orchestration.application_map SET digest = 'of other code'")
+    before, map_before = care.rows(VIEWS), recorded(care)
+    found = doctor()
+    assert found["map"].level is Level.WARN
+    assert "made by a newer version than this code, which works all the same" in found["map"].said
+    assert "sequora migrate" not in str(found["map"].to_do)
+    assert [
+        name for name, one in found.items() if one.level is Level.FAIL and one.to_do == "run `sequora migrate`"
+    ] == []
+    for arguments in (["migrate"], ["migrate", "--drop-views"]):
+        done = sequora(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(
+            "the schema orchestration is newer than this code, which does not know its revision 9999: nothing is"
+        )
+        assert done.stderr.count("\n") == 1
+    assert (care.rows(VIEWS), recorded(care)) == (before, map_before)
+    task = care.a_task(care.a_nurse())
+    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+
+
+def test_after_a_rollback_views_that_are_gone_are_the_newer_versions_to_make(care: Care, doctor: Doctor) -> None:
+    """That is a failure all the same."""
+    care.rows("UPDATE orchestration.migration SET version_num = '9999'")
+    care.rows("DROP VIEW orchestration.care_shift")
+    found = doctor()["map"]
+    assert found.level is Level.FAIL
+    assert found.to_do == "install the newer version again, and run its `sequora migrate`"
