@@ -39,7 +39,9 @@ _TOLD_BY_NAME = {
     "UnknownIdError",
     "MapError",
     "FileIsThereError",
+    "NotWritableError",
     "ViewsInUseError",
+    "MigrationRefusedError",
     "IndexRefusedError",
 }
 
@@ -75,7 +77,8 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     no meaning for are listed. Where DAGSTER_PG_URL is set it also makes Dagster's own tables, and where DAGSTER_HOME is
     set, the configuration files that are missing there.
 
-    Ends with 1 where no map fits, and nothing is changed then; also where the application's log would refuse a row.
+    Ends with 1 where no map fits, or the schema is newer than this code, and nothing is changed then; also where the
+    application's log would refuse a row.
     """
     import os
 

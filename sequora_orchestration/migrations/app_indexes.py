@@ -4,16 +4,18 @@ What they are on is said by the map in force. The one on tasks is partial, on wh
 every question about tasks: reading it from end to end is cheap. Nothing else depends on them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from psycopg2.errors import InsufficientPrivilege
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
 from sequora_orchestration.application.seam import Index
+from sequora_orchestration.application.sql_text import without_parameters
 from sequora_orchestration.resources.database import SchemaMissingError
 
 _PARTITIONED = "p"
@@ -22,6 +24,14 @@ _TABLE = "r"
 # What is done to a partitioned table as a whole is done in a moment, but waits for whoever uses it, and everybody else
 # behind it: better to give up soon.
 _SOON = "SET LOCAL lock_timeout = '10s'; "
+
+# Any number that nobody else locks on, nor `sequora migrate`: it spells "seqindex" in ASCII.
+_LOCK = int.from_bytes(b"seqindex", "big")
+
+_IS_LIKE_THE_PROBE = """
+    SELECT substring(pg_get_indexdef(to_regclass(:name)) FROM ' USING .*')
+         = substring(pg_get_indexdef(to_regclass('pg_temp.sequora_probe_index')) FROM ' USING .*')
+"""
 
 
 class IndexRefusedError(Exception):
@@ -77,26 +87,132 @@ def _is_there(connection: Connection, name: str, table: str, definition: str) ->
 def make_app_indexes(engine: Engine) -> list[IndexState]:
     """Make the helpful indexes that are missing, without blocking writers; return how it stood with each before.
 
-    One that an interrupted run left invalid, or that was made for another map, is dropped and made anew. Raises
-    IndexRefusedError, and SchemaMissingError.
+    One that an interrupted run left invalid is dropped and made anew; one that was made for another map serves until
+    the new one is whole. Raises IndexRefusedError, and SchemaMissingError.
     """
+    with _alone(engine), _patient(engine) as connection:
+        return [_made_if_missing(connection, state) for state in _states_before(connection)]
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """Hold a lock against another run. Raises IndexRefusedError if one is under way.
+
+    The lock is a transaction's of its own, so it holds behind a pooler and never outlives this process. Nobody waits
+    for it: an index that is made CONCURRENTLY would wait for whoever waits, and Postgres would not notice.
+    """
+    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        if not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}):
+            raise IndexRefusedError(
+                "another `sequora migrate --app-indexes` is at work on this database: run it again when that has ended"
+            )
+        yield
+
+
+@contextmanager
+def _patient(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection whose statements may last: a large table takes longer than many a role is allowed."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        before = index_states(connection)
-        for state in before:
-            if not state.is_there and not state.why_not and state.index.definition:
-                try:
-                    _make(connection, state.index.name, state.index.table, state.index.definition)
-                except DBAPIError as error:
-                    said = sentence(about_the_statement(error))
-                    if isinstance(error.orig, InsufficientPrivilege):
-                        said += "; run `sequora migrate --app-indexes` as the owner"
-                    raise IndexRefusedError(
-                        f"index {state.index.name} on {state.index.table} cannot be made: {said}"
-                    ) from None
-        return before
+        connection.execute(text("SET statement_timeout = 0"))
+        try:
+            yield connection
+        finally:
+            if not connection.invalidated:
+                connection.execute(text("RESET statement_timeout"))
+
+
+def _states_before(connection: Connection) -> list[IndexState]:
+    try:
+        return index_states(connection)
+    except DBAPIError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise IndexRefusedError(
+                "which indexes are helpful cannot be read: run `sequora migrate --app-indexes` as a role that may read "
+                f"the schema orchestration and owns the application's tables ({str(error.orig).strip()})"
+            ) from None
+        raise
+
+
+def _made_if_missing(connection: Connection, state: IndexState) -> IndexState:
+    """Make an index if it is missing; return how it stood with it before."""
+    index = state.index
+    if state.why_not or not index.definition:
+        return state
+    try:
+        if state.is_there:
+            _drop(connection, _while_made(index.name), index.table)
+        elif _is_the_same(connection, index.name, index.table, index.definition):
+            _comment(connection, index.name, index.table, index.definition)
+            return replace(state, is_there=True)
+        else:
+            _make(connection, index.name, index.table, index.definition)
+    except DBAPIError as error:
+        said = sentence(about_the_statement(error))
+        if isinstance(error.orig, InsufficientPrivilege):
+            said += "; run `sequora migrate --app-indexes` as the owner"
+        raise IndexRefusedError(f"index {index.name} on {index.table} cannot be made: {said}") from None
+    return state
+
+
+def _while_made(name: str) -> str:
+    """Return the name of an index until it takes the place of the one that serves."""
+    return f"{name}_new"
+
+
+def _is_the_same(connection: Connection, name: str, table: str, definition: str) -> bool:
+    """Whether a table has a valid index of that name that is defined so, in whatever words: as another version did.
+
+    Postgres writes both down in its own words; so the second stands for a moment on an empty table like this one.
+    """
+    if not _serves(connection, name, table):
+        return False
+    probe = (
+        f"CREATE TEMP TABLE sequora_probe (LIKE {table}) ON COMMIT DROP; "
+        f"CREATE INDEX sequora_probe_index ON pg_temp.sequora_probe {definition};"
+    )
+    try:
+        return bool(
+            connection.scalar(
+                text(without_parameters(probe) + _IS_LIKE_THE_PROBE), {"name": _in_schema_of(connection, table, name)}
+            )
+        )
+    except DBAPIError as error:
+        if isinstance(error.orig, InsufficientPrivilege):  # this role may make no temporary tables
+            return False
+        raise
+
+
+def _serves(connection: Connection, name: str, table: str) -> bool:
+    """Whether a table has a valid index of that name, for whatever map."""
+    return bool(
+        connection.scalar(
+            text("""
+                SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                WHERE i.indrelid = to_regclass(:table) AND c.relname = :name
+            """),
+            {"name": name, "table": table},
+        )
+    )
 
 
 def _make(connection: Connection, name: str, table: str, definition: str) -> None:
+    """Make an index; one of that name that serves is dropped when the new one is whole, and not before.
+
+    A run that is interrupted leaves one of the two that serves, and the next run goes on from there.
+    """
+    new = _while_made(name)
+    if not _is_there(connection, new, table, definition):
+        _drop(connection, new, table)
+        if not _serves(connection, name, table):
+            _build(connection, name, table, definition)
+            return
+        _build(connection, new, table, definition)
+    _drop(connection, name, table)
+    _rename(connection, new, name, table)
+
+
+def _build(connection: Connection, name: str, table: str, definition: str) -> None:
     (kind,) = rows(connection, "kind_of_table", table=table)
     _drop(connection, name, table)
     if kind["kind"] == _TABLE:
@@ -111,7 +227,7 @@ def _make_on_partitions(connection: Connection, name: str, table: str, definitio
     connection.execute(verbatim(f"{_SOON}CREATE INDEX {name} ON ONLY {table} {definition}"))
     for number, partition in _partitions(connection, table):
         of_partition = f"{name}_{number}"  # by whatever other partitions come between: it may be there from before
-        _make(connection, of_partition, partition, definition)
+        _build(connection, of_partition, partition, definition)
         connection.execute(
             verbatim(
                 f"{_SOON}ALTER INDEX {_in_schema_of(connection, table, name)} ATTACH PARTITION "
@@ -145,17 +261,36 @@ def _partitions_elsewhere(connection: Connection, table: str) -> Sequence[str]:
 
 
 def _drop(connection: Connection, name: str, table: str) -> None:
-    found = connection.execute(
-        text("""
-            SELECT c.oid::regclass::text AS name, c.relkind::text AS kind
+    for found in _named(connection, name, table):
+        # One on a partitioned table cannot be dropped concurrently, and takes those of the partitions along.
+        drop = f"{_SOON}DROP INDEX" if found.kind == "I" else "DROP INDEX CONCURRENTLY"
+        connection.execute(verbatim(f"{drop} IF EXISTS {found.full_name}"))
+
+
+def _rename(connection: Connection, name: str, to: str, table: str) -> None:
+    """Rename an index and those of the partitions, all or none."""
+    renamed = (
+        f"ALTER INDEX {found.full_name} RENAME TO {to}{found.name.removeprefix(name)}"
+        for found in _named(connection, name, table)
+    )
+    connection.execute(verbatim(_SOON + "; ".join(renamed)))
+
+
+def _named(connection: Connection, name: str, table: str) -> Sequence[Row[tuple[str, str, str]]]:
+    """Return the index of that name on a table, and those that were made for its partitions, which come after it."""
+    return connection.execute(
+        text(r"""
+            SELECT c.oid::regclass::text AS full_name, c.relname AS name, c.relkind::text AS kind
             FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-            WHERE i.indrelid = to_regclass(:table) AND c.relname = :name
+            WHERE (
+                    i.indrelid = to_regclass(:table)
+                    OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass(:table)))
+                )
+                AND c.relname ~ ('^' || :name || '(_\d+)*$')
+            ORDER BY length(c.relname)
         """),
         {"name": name, "table": table},
-    ).first()
-    if found:  # one on a partitioned table cannot be dropped concurrently, and takes those of the partitions along
-        drop = f"{_SOON}DROP INDEX" if found.kind == "I" else "DROP INDEX CONCURRENTLY"
-        connection.execute(verbatim(f"{drop} {found.name}"))
+    ).all()
 
 
 def _comment(connection: Connection, name: str, table: str, definition: str) -> None:

@@ -10,17 +10,24 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.seam import InForce
-from sequora_orchestration.resources.database import SchemaMissingError
+from sequora_orchestration.resources.database import SchemaMissingError, is_locked
 from sequora_orchestration.settings import ApplicationSettings
 
 SCHEMA = "orchestration"
 
 # Any number that nobody else locks on: it spells "sequora" in ASCII.
 _LOCK = int.from_bytes(b"sequora", "big")
+
+# A change of a table or view waits for whoever has it, and every text waits behind it: better to give up soon.
+_PATIENCE = "10s"
+
+
+class MigrationRefusedError(Exception):
+    """What is asked for cannot be done as things stand, and nothing is changed; the sentence says why."""
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -51,7 +58,8 @@ def migrate(engine: Engine) -> Migrated:
 
     Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do. Where there
     is nothing to do, a role that may only read the schema is enough; where there is, and the role may not do it, raises
-    SchemaMissingError. Raises MapError where no map fits; then nothing is changed.
+    SchemaMissingError. Raises MapError where no map fits, and MigrationRefusedError where the schema is newer than this
+    code; then nothing is changed.
     """
     try:
         return _migrate(engine, ApplicationSettings.load().sequora_application_map)
@@ -67,19 +75,20 @@ def migrate(engine: Engine) -> Migrated:
 def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
     # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        # A role's limit would end a long migration, or the wait for another process, each time anew.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        # A change of a table waits for whoever has it, and every text waits behind it: better to give up soon.
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        _give_up_soon(connection)
         if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         config = alembic_config(connection)
-        before = _applied(connection)
+        script = ScriptDirectory.from_config(config)
+        before = _applied_and_known(connection, script)
         command.upgrade(config, "head")
         made = seam.bring_up_to_date(connection, map_file)
         in_force = made or seam.in_force(connection)
         if in_force is None:
             raise AssertionError("a map that is up to date is there")
-        script = ScriptDirectory.from_config(config)
         applied = [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
         return Migrated(revisions=applied, map=in_force, has_new_views=made is not None)
 
@@ -87,18 +96,60 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
 def drop_views(engine: Engine) -> None:
     """Take the views of the application's tables away, while they stand in the way of a migration of its own.
 
-    Until `migrate` brings them back nothing is read, and nothing is texted; nothing is lost either.
+    All of them, or none. Until `migrate` brings them back nothing is read, and nothing is texted; nothing is lost.
+    Raises ViewsInUseError and MigrationRefusedError.
     """
-    with engine.begin() as connection:
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-        seam.drop_views(connection)
+    try:
+        with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+            _give_up_soon(connection)
+            # Of a newer schema this code could not make them again.
+            _applied_and_known(connection, ScriptDirectory.from_config(alembic_config(connection)))
+            seam.drop_views(connection)
+    except DBAPIError as error:
+        if is_locked(error):
+            raise MigrationRefusedError(
+                f"no view is dropped: somebody has been reading them for more than {_PATIENCE}, and new questions "
+                "would wait behind the drop; try again when that query or transaction has ended (pg_stat_activity "
+                "shows it)"
+            ) from None
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise MigrationRefusedError(
+                f"no view is dropped: run `sequora migrate --drop-views` as the role that owns the schema {SCHEMA} "
+                f"({str(error.orig).strip()})"
+            ) from None
+        raise
+
+
+def _give_up_soon(connection: Connection) -> None:
+    connection.execute(text("SELECT set_config('lock_timeout', :patience, true)"), {"patience": _PATIENCE})
 
 
 def revisions(engine: Engine) -> tuple[str | None, list[str]]:
     """Return the revision that the schema is at, None if there is none, and all that this code knows, oldest first."""
     with engine.connect() as connection:
         script = ScriptDirectory.from_config(alembic_config(connection))
-        return _applied(connection), [revision.revision for revision in script.walk_revisions()][::-1]
+        return _applied(connection), _known(script)
+
+
+def is_newer(engine: Engine) -> bool:
+    """Whether the schema is at a revision that this code does not know, as after a rollback of the code."""
+    applied, known = revisions(engine)
+    return applied is not None and applied not in known
+
+
+def _applied_and_known(connection: Connection, script: ScriptDirectory) -> str | None:
+    """Return the revision that the schema is at. Raises MigrationRefusedError if this code does not know it."""
+    applied = _applied(connection)
+    if applied is None or applied in _known(script):
+        return applied
+    raise MigrationRefusedError(
+        f"the schema {SCHEMA} is newer than this code, which does not know its revision {applied}: nothing is changed, "
+        "and this code works with it as it is; to change it, install the newer version again"
+    )
+
+
+def _known(script: ScriptDirectory) -> list[str]:
+    return [revision.revision for revision in script.walk_revisions()][::-1]
 
 
 def _applied(connection: Connection) -> str | None:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sequora_orchestration.application.seam import in_force, is_up_to_date
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.migrations import apply
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
 from sequora_orchestration.resources.database import SchemaMissingError, engine_for
 from sequora_orchestration.resources.ledger import Ledger
@@ -270,3 +271,81 @@ def test_a_view_of_somebody_elses_that_reads_ours_is_told(care: Care, sequora: S
         assert "view report depends on view orchestration.care_task" in done.stderr
         assert "Traceback" not in done.stderr
     assert care.rows("SELECT * FROM public.report") == []
+
+
+@pytest.mark.parametrize("view", ["care_person", "care_shift"])
+def test_of_the_views_all_are_dropped_or_none(care: Care, sequora: Sequora, view: str) -> None:
+    """Also where the one that is in use comes last."""
+    care.rows(f"CREATE VIEW public.report AS SELECT * FROM orchestration.{view}")
+    before = care.rows(VIEWS)
+    done = sequora("migrate", "--drop-views")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"view report depends on view orchestration.{view}" in done.stderr
+    assert care.rows(VIEWS) == before
+
+
+def test_views_that_somebody_reads_are_left_alone_soon(
+    care: Care, sequora: Sequora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks would wait behind the drop for as long as that query lasts."""
+    monkeypatch.setattr(apply, "_PATIENCE", "100ms")
+    before = care.rows(VIEWS)
+    with care.engine.execution_options(isolation_level="READ COMMITTED").begin() as reader:
+        reader.exec_driver_sql("SELECT FROM orchestration.care_shift")
+        done = sequora("migrate", "--drop-views")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("no view is dropped: somebody has been reading them for more than 100ms")
+    assert care.rows(VIEWS) == before
+
+
+def test_who_may_not_drop_the_views_is_told_who_may(
+    care: Care, care_url: str, sequora: Sequora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The least role owns none of them."""
+    make_role(care.engine)
+    url = as_role(care_url)
+    monkeypatch.setenv("SUPABASE_DB_URL", url)
+    before = care.rows(VIEWS)
+    done = sequora("migrate", "--drop-views")
+    engine_for(url).dispose()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "no view is dropped: run `sequora migrate --drop-views` as the role that owns the schema orchestration "
+        "(must be owner of view care_task)\n"
+    )
+    assert care.rows(VIEWS) == before
+
+
+def test_after_a_rollback_of_the_code_the_newer_versions_views_are_left_as_they_are(
+    care: Care, sequora: Sequora, doctor: Doctor, ledger: Ledger
+) -> None:
+    """This code could not make them as they were, and works with them."""
+    care.rows("UPDATE orchestration.migration SET version_num = '9999'")
+    care.rows("UPDATE orchestration.application_map SET digest = 'of other code'")
+    before, map_before = care.rows(VIEWS), recorded(care)
+    found = doctor()
+    assert found["map"].level is Level.WARN
+    assert "made by a newer version than this code, which works all the same" in found["map"].said
+    assert "sequora migrate" not in str(found["map"].to_do)
+    assert [
+        name for name, one in found.items() if one.level is Level.FAIL and one.to_do == "run `sequora migrate`"
+    ] == []
+    for arguments in (["migrate"], ["migrate", "--drop-views"]):
+        done = sequora(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(
+            "the schema orchestration is newer than this code, which does not know its revision 9999: nothing is"
+        )
+        assert done.stderr.count("\n") == 1
+    assert (care.rows(VIEWS), recorded(care)) == (before, map_before)
+    task = care.a_task(care.a_nurse())
+    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+
+
+def test_after_a_rollback_views_that_are_gone_are_the_newer_versions_to_make(care: Care, doctor: Doctor) -> None:
+    """That is a failure all the same."""
+    care.rows("UPDATE orchestration.migration SET version_num = '9999'")
+    care.rows("DROP VIEW orchestration.care_shift")
+    found = doctor()["map"]
+    assert found.level is Level.FAIL
+    assert found.to_do == "install the newer version again, and run its `sequora migrate`"

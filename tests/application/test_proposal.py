@@ -252,6 +252,23 @@ def test_a_file_is_written_once(care: Care, tmp_path: Path) -> None:
     assert "is there already" in done.stderr
 
 
+def test_a_directory_that_is_not_there_is_told_before_the_work(tmp_path: Path) -> None:
+    """The database is not even asked."""
+    nowhere = {"SUPABASE_DB_URL": "postgresql://me@127.0.0.1:1/care"}
+    done = sequora_here("map", "--output", str(tmp_path / "missing" / "map.toml"), environment=nowhere)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"there is no directory {tmp_path / 'missing'}: make it, or give another --output\n"
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(care: Care, tmp_path: Path) -> None:
+    """Whatever the reason: here a link to nowhere."""
+    file = tmp_path / "map.toml"
+    file.symlink_to(tmp_path / "missing" / "map.toml")
+    done = sequora_here("map", "--output", str(file), environment={"SUPABASE_DB_URL": str(_url(care))})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{file} cannot be written: No such file or directory\n"
+
+
 def test_what_the_role_may_not_read_is_said(application: Callable[[str], Care], request: pytest.FixtureRequest) -> None:
     """The catalog is everybody's; the words are not, and the map would be of no use."""
     care = application("legacy.sql")

@@ -10,11 +10,12 @@ from care import Care
 from command_line import sequora_here
 from least_rights import as_role, make_role
 from maps import Changes, a_source
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 
 from sequora_orchestration.migrations import app_indexes
-from sequora_orchestration.migrations.app_indexes import index_states, make_app_indexes
+from sequora_orchestration.migrations.app_indexes import IndexRefusedError, index_states, make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import NEW_TASKS
 
@@ -167,6 +168,161 @@ def test_the_index_is_made_anew_for_other_words(care: Care, tmp_path: Path, monk
     assert made(care) == ["sequora_open_task"]
     assert care.one("SELECT 'sequora_open_task'::regclass::oid") != of_before
     assert made(care) == []
+
+
+@pytest.mark.parametrize("tables", ["care", "partitioned"])
+def test_an_index_serves_until_the_new_one_is_whole(
+    request: pytest.FixtureRequest, tables: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the run is interrupted; the next one leaves nothing of it."""
+    care: Care = request.getfixturevalue(tables)
+    make_app_indexes(care.engine)
+    count = "SELECT count(*) FROM pg_class WHERE starts_with(relname, 'sequora_')"
+    before = care.one(count)
+    migrate_by(care, tmp_path, monkeypatch, {"task.statuses.closed": ["RESOLVED"]})
+    of_before = care.one("SELECT 'sequora_open_task'::regclass::oid")
+
+    def interrupted(_connection: Connection, name: str, *_: str) -> None:
+        raise KeyboardInterrupt(name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app_indexes, "_comment", interrupted)
+        with pytest.raises(KeyboardInterrupt, match="sequora_open_task_new"):
+            make_app_indexes(care.engine)
+    assert care.one("SELECT indexrelid FROM pg_index WHERE indisvalid AND indexrelid = :it", it=of_before)
+    assert care.one("SELECT 'sequora_open_task'::regclass::oid") == of_before
+    assert made(care) == ["sequora_open_task"]
+    assert are_there(care) == NAMES
+    assert care.one("SELECT 'sequora_open_task'::regclass::oid") != of_before
+    assert care.one(count) == before
+    assert care.rows("SELECT relname FROM pg_class WHERE relname LIKE 'sequora%\\_new%'") == []
+
+
+@pytest.mark.parametrize("tables", ["care", "partitioned"])
+@pytest.mark.parametrize("step", ["_drop", "_rename"])
+def test_a_new_index_that_is_whole_takes_its_place_in_the_next_run(
+    request: pytest.FixtureRequest, tables: str, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not made twice, wherever the run ended."""
+    care: Care = request.getfixturevalue(tables)
+    make_app_indexes(care.engine)
+    migrate_by(care, tmp_path, monkeypatch, {"task.statuses.closed": ["RESOLVED"]})
+    as_ever = getattr(app_indexes, step)
+
+    def interrupted(connection: Connection, name: str, *rest: str) -> None:
+        if step == "_rename" or name == "sequora_open_task":
+            raise KeyboardInterrupt
+        as_ever(connection, name, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app_indexes, step, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make_app_indexes(care.engine)
+    new = care.one("SELECT 'sequora_open_task_new'::regclass::oid")
+    assert made(care) == ["sequora_open_task"]
+    assert are_there(care) == NAMES
+    assert care.one("SELECT 'sequora_open_task'::regclass::oid") == new
+
+
+@pytest.mark.parametrize("tables", ["care", "partitioned"])
+def test_what_is_left_of_an_index_that_nobody_wants_any_more_is_dropped(
+    request: pytest.FixtureRequest, tables: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The map is again that of before; what an interrupted run has begun would only make writing slower."""
+    care: Care = request.getfixturevalue(tables)
+    make_app_indexes(care.engine)
+    before = care.rows("SELECT indexrelid FROM pg_index ORDER BY 1")
+    with monkeypatch.context() as patched:
+        migrate_by(care, tmp_path, patched, {"task.statuses.closed": ["RESOLVED"]})
+        patched.setattr(app_indexes, "_comment", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make_app_indexes(care.engine)
+    assert care.rows("SELECT indexrelid FROM pg_index ORDER BY 1") != before
+    migrate(care.engine)
+    assert made(care) == []
+    assert care.rows("SELECT indexrelid FROM pg_index ORDER BY 1") == before
+
+
+@pytest.mark.parametrize("tables", ["care", "partitioned"])
+@pytest.mark.parametrize("comment", ["NULL", "'(created_at) WHERE in other words'"])
+def test_an_index_that_is_the_same_is_not_made_anew(request: pytest.FixtureRequest, tables: str, comment: str) -> None:
+    """An older version left no comment, or wrote the same in other words."""
+    care: Care = request.getfixturevalue(tables)
+    make_app_indexes(care.engine)
+    for name in NAMES:
+        care.rows(f"COMMENT ON INDEX {name} IS {comment}")
+    before = care.rows("SELECT indexrelid FROM pg_index ORDER BY 1")
+    assert made(care) == []
+    assert care.rows("SELECT indexrelid FROM pg_index ORDER BY 1") == before
+    assert are_there(care) == NAMES
+
+
+def test_an_index_without_a_comment_that_is_another_is_made_anew(care: Care) -> None:
+    """It has the name alone."""
+    care.rows('CREATE INDEX sequora_open_task ON "EscalationTask" (created_at)')
+    assert made(care) == NAMES
+    assert are_there(care) == NAMES
+
+
+def test_no_time_is_too_long_for_an_index(care: Care, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the role's limit, which holds again afterwards."""
+    build, limits = app_indexes._build, list[object]()
+
+    def noted(connection: Connection, name: str, table: str, definition: str) -> None:
+        limits.append(connection.exec_driver_sql("SHOW statement_timeout").scalar())
+        build(connection, name, table, definition)
+
+    monkeypatch.setattr(app_indexes, "_build", noted)
+    care.rows(f"ALTER DATABASE {care.engine.url.database} SET statement_timeout = '2min'")
+    care.engine.dispose()
+    assert made(care) == NAMES
+    assert limits == ["0", "0"]
+    assert care.one("SHOW statement_timeout") == "2min"
+
+
+def test_a_connection_that_breaks_while_an_index_is_made_is_a_sentence(
+    care: Care, care_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing left to tidy up on it."""
+
+    def broken(connection: Connection, *_: str) -> None:
+        connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(app_indexes, "_build", broken)
+    done = a_command(care_url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("the database cannot be reached or refuses: ")
+    assert are_there(care) == []
+
+
+def test_a_second_run_is_told_of_the_first(care: Care, care_url: str) -> None:
+    """The two would drop each other's indexes."""
+    with app_indexes._alone(care.engine):
+        done = a_command(care_url)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "another `sequora migrate --app-indexes` is at work on this database: run it again when that has ended\n"
+    )
+    assert are_there(care) == []
+    assert a_command(care_url).returncode == 0
+    assert are_there(care) == NAMES
+
+
+def test_who_may_not_read_the_map_is_told_who_may(care: Care) -> None:
+    """The owner of the application's tables, for instance, has no right on our schema by itself."""
+    role = f"stranger_{os.getpid()}"
+    care.rows(f"CREATE ROLE {role} LOGIN")
+    url = care.engine.url.set(username=role)
+    stranger = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with pytest.raises(IndexRefusedError, match="as a role that may read the schema orchestration and owns"):
+            make_app_indexes(stranger)
+        done = a_command(url.render_as_string(hide_password=False))
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    finally:
+        stranger.dispose()
+        engine_for(url.render_as_string(hide_password=False)).dispose()
+        care.rows(f"DROP ROLE {role}")
 
 
 def test_the_index_of_a_partitioned_table_is_made_anew_for_other_words(

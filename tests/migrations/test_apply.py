@@ -78,6 +78,23 @@ def test_everything_of_ours_is_in_our_schema(fresh: Engine) -> None:
     assert "notification" in inspect(fresh).get_table_names(apply.SCHEMA)
 
 
+def test_no_time_is_too_long_for_a_migration(fresh: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the role's limit."""
+    with fresh.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {fresh.url.database} SET statement_timeout = '2min'"))
+    fresh.dispose()
+    limits: list[object] = []
+
+    def noted(config: Config, _revision: str) -> None:
+        limits.append(config.attributes["connection"].exec_driver_sql("SHOW statement_timeout").scalar())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "upgrade", noted)
+    with pytest.raises(KeyboardInterrupt):
+        apply.migrate(fresh)
+    assert limits == ["0"]
+
+
 def test_a_migration_can_be_taken_back(fresh: Engine) -> None:
     """Down to nothing, and up again."""
     apply.migrate(fresh)

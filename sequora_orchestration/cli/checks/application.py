@@ -21,6 +21,7 @@ from sequora_orchestration.application.seam import InForce, Right
 from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.migrations.app_indexes import index_states
+from sequora_orchestration.migrations.apply import is_newer
 from sequora_orchestration.resources.database import NamedStatements, execute
 from sequora_orchestration.settings import ApplicationSettings, AssignmentSettings
 
@@ -117,17 +118,21 @@ class ApplicationChecks:
         made = self._in_force
         if made is None:
             return fail(f"the map {self._fit.map.name} fits, but its views are not made", to_do=MIGRATE)
+        with self._engine.connect() as connection:
+            is_up_to_date = seam.is_up_to_date(connection, made)
+            are_there = rows(connection, "seam_is_there")[0]["it_is"]
+        if (made.source != self._fit.map.source or not is_up_to_date) and is_newer(self._engine):
+            return _of_a_newer_version(made, are_there=are_there)
         if made.source != self._fit.map.source:
             return fail(
                 f"the map {made.name} is in force, and not {self._fit.map.name} of SEQUORA_APPLICATION_MAP",
                 to_do=MIGRATE,
             )
-        with self._engine.connect() as connection:
-            if not seam.is_up_to_date(connection, made):
-                return fail(
-                    "the application's tables, or the program, have changed since the views of them were made",
-                    to_do=MIGRATE,
-                )
+        if not is_up_to_date:
+            return fail(
+                "the application's tables, or the program, have changed since the views of them were made",
+                to_do=MIGRATE,
+            )
         return ok(f"{made.name} is in force, since {made.since:%Y-%m-%d %H:%M:%S %Z}")
 
     def words(self) -> Finding:
@@ -206,6 +211,20 @@ class ApplicationChecks:
             )
         impossible = [f"{state.index.name} cannot be made: {state.why_not}" for state in states if state.why_not]
         return ok("; ".join([f"all {len(possible)} are there", *impossible]))
+
+
+def _of_a_newer_version(made: InForce, *, are_there: bool) -> Finding:
+    """Tell of views that this code can neither compare nor make: `sequora migrate` is of no use."""
+    if not are_there:
+        return fail(
+            f"views or functions of the map {made.name} are gone, and a newer version than this code has made them",
+            to_do="install the newer version again, and run its `sequora migrate`",
+        )
+    return warn(
+        f"{made.name} is in force, made by a newer version than this code, which works all the same; "
+        "whether the application's tables have changed since then cannot be told",
+        to_do="nothing, until the newer version is installed again",
+    )
 
 
 def _tables(application_map: ApplicationMap) -> list[str]:
