@@ -81,7 +81,7 @@ class Story:
     """Since when its nurse counts as not told of her task: it was closed, or told to another."""
 
     ended_by: str | None = None
-    """The operator who cancelled it."""
+    """Who made it unnecessary: the operator who cancelled it, or the nurse who took the task herself."""
 
     changes: Sequence[Change] = ()
     orders: Sequence[Order] = ()

@@ -562,8 +562,8 @@ def _when(case: Case, message: Story) -> str:
 
 def _called_off(message: Story) -> str:
     order = next((one for one in reversed(message.orders) if one.verb == "cancel"), None)
-    if message.ended_by:
-        return f"{message.ended_by} cancelled it" + (f" ({order.why})" if order else "")
+    if message.ended_by and order:
+        return f"{message.ended_by} cancelled it ({order.why})"
     return _why(message)
 
 

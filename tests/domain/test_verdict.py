@@ -115,6 +115,10 @@ def first(case: Case) -> str:
             ["nobody is assigned", "the supervisors are told at"],
         ),
         (
+            a_case(a_message(State.CANCELLED, ended_by="the nurse", reason="she has just taken the task herself")),
+            ["was NOT told: she has just taken the task herself"],
+        ),
+        (
             a_case(a_message(State.FAILED, recipient_id=None, reason="nobody"), assigned_to_user_id=None),
             ["nobody is assigned to the task", "the supervisors are told at 2026-03-02 15:10:00 UTC"],
         ),
