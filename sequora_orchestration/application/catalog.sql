@@ -73,3 +73,9 @@ SELECT (
 SELECT oid::regprocedure::text AS name
 FROM pg_proc
 WHERE pronamespace = to_regnamespace('orchestration') AND starts_with(proname, 'map_');
+
+-- name: write_out_search_path
+-- For this transaction, and for what SET search_path FROM CURRENT keeps of it: "$user" would be another schema for
+-- another role. The schemas stay the same ones, also the second time.
+SELECT set_config('search_path', coalesce(string_agg(quote_ident(one.name), ', ' ORDER BY one.place), ''), true) AS path
+FROM unnest(current_schemas(false)) WITH ORDINALITY AS one (name, place);

@@ -59,8 +59,9 @@ _NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", 
 
 _MOST_COUNTED = 2**31 - 1
 
-# What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
-# is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
+# What writes into the application's tables finds its types as this transaction does, whoever calls it: the search path
+# is written out by then, without "$user". And a time that is written into a column without a zone, by us or by a
+# default, is UTC, whatever the session's zone.
 # A plan that was made while the log was empty is kept: it is not to read the log whole.
 _WRITES = "SET timezone TO 'UTC' SET enable_seqscan TO off SET search_path FROM CURRENT"
 
@@ -181,6 +182,7 @@ def _digest(connection: Connection, application_map: ApplicationMap) -> str:
 
 
 def _make(connection: Connection, fitted: Fit) -> InForce:
+    rows(connection, "write_out_search_path")
     drop_views(connection)
     for row in rows(connection, "functions_of_the_map"):
         connection.execute(verbatim(f"DROP FUNCTION {row['name']}"))
