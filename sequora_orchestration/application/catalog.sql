@@ -57,6 +57,23 @@ LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE r.ev_class = to_regclass(:view)
 ORDER BY table_name, column_name;
 
+-- name: schemas_of_uses
+-- Of what a view of ours is made of: types and functions, too.
+SELECT DISTINCT used.schema AS schema_name
+FROM pg_rewrite r
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid <> r.ev_class
+CROSS JOIN LATERAL pg_identify_object(d.refclassid, d.refobjid, 0) AS used
+WHERE r.ev_class = to_regclass(:view) AND used.schema IS NOT NULL;
+
+-- name: schemas_of_types
+-- Of some types, and of those of a table's columns.
+SELECT DISTINCT t.typnamespace::regnamespace::text AS schema_name
+FROM pg_type t
+WHERE t.oid = ANY (CAST(:ids AS oid[])) OR t.oid IN (
+    SELECT a.atttypid FROM pg_attribute a
+    WHERE a.attrelid = to_regclass(:table) AND a.attname = ANY (CAST(:columns AS text[]))
+);
+
 -- name: seam_is_there
 -- Whether all views and functions of the seam are there: the application's migrations may have dropped one.
 SELECT (

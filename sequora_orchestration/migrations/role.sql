@@ -38,6 +38,17 @@ DECLARE
     needed record;
     counter regclass;
 BEGIN
+    -- Of the application's types and functions, which our functions name. One of somebody else's may be everybody's.
+    FOR needed IN
+        SELECT DISTINCT right_."table" AS schema_name
+        FROM orchestration.application_map m
+        CROSS JOIN jsonb_to_recordset(m.rights) AS right_ ("table" text, command text, is_to_assign boolean)
+        WHERE right_.command = 'USAGE'
+          AND (NOT right_.is_to_assign OR coalesce(current_setting('sequora.assign', true), '') = 'on')
+          AND NOT has_schema_privilege('sequora', to_regnamespace(right_."table")::oid, 'USAGE')
+    LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO sequora', needed.schema_name);
+    END LOOP;
     FOR needed IN
         SELECT right_.command, c.relkind IN ('r', 'p', 'f') AS is_table,
                c.relnamespace::regnamespace AS schema_name, c.oid::regclass AS table_name,
@@ -49,7 +60,7 @@ BEGIN
         FROM orchestration.application_map m
         CROSS JOIN jsonb_to_recordset(m.rights)
             AS right_ ("table" text, "column" text, command text, is_to_assign boolean)
-        JOIN pg_class c ON c.oid = to_regclass(right_."table")
+        JOIN pg_class c ON right_.command <> 'USAGE' AND c.oid = to_regclass(right_."table")
         -- Of what is written into, no more is read than what finds a row again.
         CROSS JOIN LATERAL (
             SELECT ARRAY(

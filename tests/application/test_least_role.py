@@ -9,6 +9,8 @@ from least_rights import ROLE, as_role, make_role
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.resources.database import engine_for
 
+from .conftest import Doctor
+
 
 @pytest.fixture
 def system(care: Care, care_url: str) -> Care:
@@ -41,3 +43,55 @@ def test_a_type_in_the_owners_own_schema_is_found_for_every_role(
     assert system.one("SELECT priority FROM orchestration.care_task") == "SENTLOW"
     log_a_text(system)
     assert care.one('SELECT status::text FROM "NotificationLog"') == "SENT"
+
+
+@pytest.fixture
+def in_schemas(care: Care, put_in_force: Callable[..., Migrated]) -> Care:
+    """An application with types and functions in schemas that have no table."""
+    care.rows('CREATE SCHEMA "Of Words"')
+    care.rows("CREATE SCHEMA of_calls")
+    care.rows("CREATE SCHEMA of_states")
+    care.rows("""CREATE TYPE "Of Words".word AS ENUM ('SENT', 'DELIVERED')""")
+    care.rows("CREATE TYPE of_states.state AS ENUM ('OPEN', 'RESOLVED')")
+    care.rows("CREATE FUNCTION of_calls.shown(word text) RETURNS text LANGUAGE sql AS $$ SELECT '<' || word || '>' $$")
+    care.alter(
+        'ALTER TABLE "NotificationLog" ALTER status DROP DEFAULT, ALTER status TYPE "Of Words".word USING NULL',
+        'ALTER TABLE "EscalationTask" ALTER status DROP DEFAULT',
+        """ALTER TABLE "EscalationTask" ALTER status TYPE of_states.state USING 'OPEN'""",
+    )
+    put_in_force({"task.priority": "of_calls.shown(task.severity)"})
+    return care
+
+
+def test_the_role_may_use_the_schemas_of_types_and_functions(in_schemas: Care, care_url: str) -> None:
+    """Our functions name them, and are read anew by whoever calls them."""
+    make_role(in_schemas.engine)
+    system = Care(engine_for(as_role(care_url)))
+    in_schemas.a_task(in_schemas.a_nurse(), severity="LOW", status="OPEN")
+    assert system.one("SELECT priority FROM orchestration.care_task") == "<LOW>"
+    log_a_text(system)
+    assert in_schemas.one('SELECT status::text FROM "NotificationLog"') == "SENT"
+
+
+def test_a_role_that_assigns_may_use_the_schemas_of_what_it_compares(in_schemas: Care, care_url: str) -> None:
+    """And only such a role."""
+    make_role(in_schemas.engine)
+    system = Care(engine_for(as_role(care_url)))
+    assert not system.one("SELECT has_schema_privilege('of_states', 'USAGE')")
+    make_role(in_schemas.engine, assigns=True)
+    nurse, task = in_schemas.a_nurse(), in_schemas.a_task(None, status="OPEN")
+    assert system.one("SELECT orchestration.assign_task(:task, :nurse)", task=task, nurse=nurse) is True
+
+
+@pytest.mark.parametrize("schema", ['"Of Words"', "of_calls", "of_states"])
+def test_a_schema_that_the_role_may_not_use_is_named(
+    in_schemas: Care, care_url: str, monkeypatch: pytest.MonkeyPatch, doctor: Doctor, schema: str
+) -> None:
+    """By doctor, with the rights on tables."""
+    make_role(in_schemas.engine, assigns=True)
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(care_url))
+    monkeypatch.setenv("SEQUORA_ASSIGN", "on")
+    assert doctor()["rights"].said == "the role may do what the system does"
+    in_schemas.rows(f"REVOKE USAGE ON SCHEMA {schema} FROM {ROLE}")
+    name = schema.strip('"')
+    assert doctor()["rights"].said == f"the role of SUPABASE_DB_URL lacks USAGE on the schema {name}"

@@ -159,9 +159,10 @@ class ApplicationChecks:
 
     def rights(self) -> Finding:
         """Look whether the role may read and write what it must."""
-        rights = self._rights
+        rights = [one for one in self._rights if one.command != "USAGE"]
         missing = self._rows(
             "missing_rights",
+            schemas=[one.table for one in self._rights if one.command == "USAGE"],
             tables=[one.table for one in rights],
             columns=[one.column for one in rights],
             privileges=[one.command for one in rights],
@@ -174,7 +175,7 @@ class ApplicationChecks:
 
     def row_security(self) -> Finding:
         """Look whether policies hide rows from the role."""
-        needs = sorted({(one.table, one.command) for one in self._rights})
+        needs = sorted({(one.table, one.command) for one in self._rights if one.command != "USAGE"})
         found = self._rows(
             "row_security", tables=[table for table, _ in needs], commands=[command for _, command in needs]
         )

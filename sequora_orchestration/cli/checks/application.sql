@@ -12,6 +12,8 @@ WHERE NOT has_schema_privilege(oid, 'USAGE')
       SELECT c.relnamespace FROM pg_class c WHERE c.oid = ANY (ARRAY(
           SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS name
       ))
+      UNION ALL
+      SELECT to_regnamespace(name) FROM unnest(CAST(:schemas AS text[])) AS name
   )
 UNION ALL
 SELECT DISTINCT needed.privilege || ' on "' || c.relname || '"'
