@@ -95,3 +95,47 @@ def test_a_schema_that_the_role_may_not_use_is_named(
     in_schemas.rows(f"REVOKE USAGE ON SCHEMA {schema} FROM {ROLE}")
     name = schema.strip('"')
     assert doctor()["rights"].said == f"the role of SUPABASE_DB_URL lacks USAGE on the schema {name}"
+
+
+COUNTED = '(SELECT coalesce(max(l.seq), 0) + 1 FROM public."NotificationLog" l)'
+
+
+@pytest.mark.parametrize("key", [None, "id"])
+def test_a_log_that_counts_its_own_rows_is_read_by_the_role(
+    care: Care,
+    care_url: str,
+    put_in_force: Callable[..., Migrated],
+    monkeypatch: pytest.MonkeyPatch,
+    doctor: Doctor,
+    key: str | None,
+) -> None:
+    """With a key or without; which columns the expression reads is not known, so it is the whole table."""
+    care.alter('ALTER TABLE "NotificationLog" ADD seq integer')
+    of_key = {"log.key": key, "log.row.id": "message.id", "log.delivered": {"status": "'DELIVERED'"}} if key else {}
+    put_in_force({"log.row.seq": COUNTED, **of_key})
+    make_role(care.engine)
+    system = Care(engine_for(as_role(care_url)))
+    log_a_text(system)
+    assert care.one('SELECT seq FROM "NotificationLog"') == 1
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(care_url))
+    assert doctor()["rights"].said == "the role may do what the system does"
+    care.rows(f'REVOKE SELECT ON "NotificationLog" FROM {ROLE}')
+    care.rows(f'GRANT SELECT (id) ON "NotificationLog" TO {ROLE}')
+    assert doctor()["rights"].said == 'the role of SUPABASE_DB_URL lacks SELECT on "NotificationLog"'
+
+
+def test_a_foreign_table_is_read_without_a_policy(care: Care, care_url: str) -> None:
+    """It can have none, and the rest of the role's rights does not hang on it."""
+    if not care.rows("SELECT FROM pg_available_extensions WHERE name = 'file_fdw'"):
+        pytest.skip("file_fdw is not installed")
+    care.rows("CREATE EXTENSION file_fdw")
+    care.rows("CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
+    care.alter(
+        'ALTER TABLE "Patient" RENAME TO patient_of_before',
+        """CREATE FOREIGN TABLE "Patient" (
+               id uuid, first_name text, primary_phone text, language_code text, timezone text
+           ) SERVER files OPTIONS (filename '/dev/null')""",
+    )
+    make_role(care.engine)
+    system = Care(engine_for(as_role(care_url)))
+    assert system.rows("SELECT * FROM orchestration.care_patient") == []
