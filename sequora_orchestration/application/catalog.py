@@ -23,6 +23,9 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 _COLUMN = r'{name}\.(?P<column>(?i:[a-z_]\w*)|"(?:[^"]|"")+")'
 _CONSTANT = re.compile(r"(?i)null|true|false|-?\d+|'(?:[^']|'')*'")
 
+# What TOML takes for a key without quotes.
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
 # Classes of errors (appendix A of Postgres' manual): of syntax and names, of values, of constraints, of what a function
 # raises, of what is too much.
 _ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "2F", "38", "39", "3F", "42", "44", "54", "P0"})
@@ -62,6 +65,11 @@ class Type:
     def is_enum(self) -> bool:
         """Whether it is an enum."""
         return self.kind == "e"
+
+    @property
+    def of_any_length(self) -> str:
+        """What a value is cast to, to stay as it is: `character` alone is char(1)."""
+        return "bpchar" if self.name == "character" else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +291,28 @@ def _log(connection: Connection, found: Fit) -> None:
 
 
 def _assignment(connection: Connection, found: Fit) -> None:
-    if found.task_types:
-        assignment = nothing("assignment", ASSIGNMENT)
-        found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+    if not found.map.assignment or not found.task_types:
+        return
+    assignment = nothing("assignment", ASSIGNMENT)
+    found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+    table = found.map.sections["task"].table
+    if not rows(connection, "takes_updates", table=table)[0]["it_does"]:
+        found.problems.append(
+            f"assignment: {table} takes no UPDATE, as a view of several tables does not; leave [assignment] out"
+        )
+    elif (task := found.sections.get("task")) and (assignee := task.columns["assigned_to_user_id"].column):
+        # Else a task would count as given that nobody has got.
+        name = _bare(assignee)
+        if name not in found.map.assignment:
+            found.problems.append(
+                f"assignment lacks {name}, the column of task.assigned_to_user_id; write "
+                f'{name if _BARE_KEY.fullmatch(name) else in_toml(name)} = "assignment.person_id"'
+            )
+
+
+def _bare(column: str) -> str:
+    """Return a column's name as the catalog has it."""
+    return column[1:-1].replace('""', '"') if column.startswith('"') else column.lower()
 
 
 def nothing(name: str, types: Mapping[str, str]) -> str:

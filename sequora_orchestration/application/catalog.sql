@@ -6,6 +6,10 @@ SELECT c.relkind::text AS kind, cardinality(parse_ident(:table)) > 1 AS has_sche
 FROM pg_class c
 WHERE c.oid = to_regclass(:table);
 
+-- name: takes_updates
+-- By itself, or by a trigger or a rule of a view. What is asked for is the bit of UPDATE, 1 << 2.
+SELECT pg_relation_is_updatable(to_regclass(:table), true) & 4 <> 0 AS it_does;
+
 -- name: columns_of_table
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type_name,
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,

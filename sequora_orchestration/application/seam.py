@@ -561,7 +561,7 @@ def _function_of_assignment(fitted: Fit) -> str:
         body = f"""
             UPDATE {task.table} AS task SET {assigned}
             FROM (SELECT of_person AS person_id, orchestration.clock() AS at) AS assignment
-            WHERE {task.columns["id"].sql} = CAST(of_task AS {task.columns["id"].type.name})
+            WHERE {task.columns["id"].sql} = CAST(of_task AS {task.columns["id"].type.of_any_length})
               AND {task.columns["assigned_to_user_id"].sql} IS NULL
               AND NOT ({_is_closed(fitted, status, status.sql)});
             RETURN FOUND;"""
