@@ -75,7 +75,7 @@ class ApplicationChecks:
         else:
             candidates = packaged_maps()
         with self._engine.connect() as connection:
-            return min((fit(connection, one) for one in candidates), key=lambda one: len(one.problems))
+            return min((fit(connection, one) for one in candidates), key=lambda one: len(one.faults))
 
     @property
     def map_that_counts(self) -> ApplicationMap:
@@ -104,6 +104,12 @@ class ApplicationChecks:
     def columns(self) -> Finding:
         """Look whether the database understands the map."""
         found = self._fit
+        if found.problems and not found.faults:
+            return fail(
+                f"the role of SUPABASE_DB_URL may not ask for what the map {found.map.name} names: "
+                f"{'; '.join(found.problems)}",
+                to_do=ROLE_SQL,
+            )
         if found.problems:
             return fail(
                 f"the map {found.map.name} does not fit: {'; '.join(found.problems)}",
