@@ -82,7 +82,8 @@ WHERE t.oid = ANY (CAST(:ids AS oid[])) OR t.oid IN (
 -- Whether all views and functions of the seam are there: the application's migrations may have dropped one.
 SELECT (
            SELECT count(*) FROM pg_class
-           WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v' AND starts_with(relname, 'care_')
+           WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v'
+             AND relname IN ('care_task', 'care_person', 'care_episode', 'care_patient', 'care_shift')
        ) = 5
        AND (
            SELECT count(DISTINCT proname) FROM pg_proc

@@ -102,6 +102,15 @@ def test_what_has_changed_about_the_tables_is_noticed_and_mended(tables: Tables,
         assert tables.rows(f"SELECT * FROM orchestration.{view}") == []
 
 
+def test_a_view_of_somebodys_beside_ours_is_no_change(tables: Tables) -> None:
+    """Whatever its name begins with; and it does not stand for one of ours that is gone."""
+    tables.rows("CREATE VIEW orchestration.care_of_somebody AS SELECT 1 AS it")
+    made = tables.make()
+    assert is_up_to_date(tables.connection, made)
+    tables.rows("DROP VIEW orchestration.care_shift")
+    assert not is_up_to_date(tables.connection, made)
+
+
 def test_a_change_is_told_by_doctor_and_mended_by_migrate(
     care: Care, sequora: Sequora, doctor: Doctor, ledger: Ledger
 ) -> None:
