@@ -28,7 +28,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON FUNCTIONS TO sequo
 
 -- The application's tables, as the map in force names them: what its views read, and the log that it writes into. Under
 -- row level security a role without a policy sees no row, and nobody would be texted; where a table does not have it
--- switched on, its policy does nothing. A view or a foreign table has no policies: it hides what its owner lets it hide.
+-- switched on, its policy does nothing. A view or a foreign table has none: it hides what its owner lets it hide.
 --
 -- With SEQUORA_ASSIGN=on tasks are given to nurses: for that, say so before (the rest is as it is without):
 --
@@ -38,7 +38,8 @@ DECLARE
     needed record;
     counter regclass;
 BEGIN
-    -- Of the application's types and functions, which our functions name. One of somebody else's may be everybody's.
+    -- The schemas of types and functions that our functions name. One that everybody may use (an extension's, say) is
+    -- left as it is: it may not be ours to grant.
     FOR needed IN
         SELECT DISTINCT right_."table" AS schema_name
         FROM orchestration.application_map m
