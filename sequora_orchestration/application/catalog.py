@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import InvalidTextRepresentation
+from psycopg2.errors import InsufficientPrivilege, InvalidTextRepresentation
 from sqlalchemy import Connection, RowMapping, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
@@ -22,6 +22,9 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 # What cannot fail, for whatever row: a column, or a constant.
 _COLUMN = r'{name}\.(?P<column>(?i:[a-z_]\w*)|"(?:[^"]|"")+")'
 _CONSTANT = re.compile(r"(?i)null|true|false|-?\d+|'(?:[^']|'')*'")
+
+# What TOML takes for a key without quotes.
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 # Classes of errors (appendix A of Postgres' manual): of syntax and names, of values, of constraints, of what a function
 # raises, of what is too much.
@@ -63,6 +66,11 @@ class Type:
         """Whether it is an enum."""
         return self.kind == "e"
 
+    @property
+    def of_any_length(self) -> str:
+        """What a value is cast to, to stay as it is: `character` alone is char(1)."""
+        return "bpchar" if self.name == "character" else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
@@ -89,6 +97,12 @@ class FittedSection:
     columns: Mapping[str, Expression]
 
 
+class Denial(str):
+    """What the database says where this role lacks a right; the map may fit all the same."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Fit:
     """A map as a database understands it."""
@@ -105,6 +119,11 @@ class Fit:
 
     problems: list[str] = field(default_factory=list)
     """Why the map cannot be used, in sentences; empty if it can."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """Those of the problems that another role would have, too."""
+        return [one for one in self.problems if not isinstance(one, Denial)]
 
 
 def verbatim(sql: str) -> TextClause:
@@ -139,7 +158,7 @@ def _alternatives_taken(connection: Connection, application_map: ApplicationMap)
         for column, alternatives in section.columns.items():
             if len(alternatives) > 1:
                 tried = enumerate(_expressions(connection, name, section.table, alternatives))
-                yield f"{name}.{column} {next((n for n, one in tried if isinstance(one, Expression)), None)}"
+                yield f"{name}.{column} {next((n for n, one in tried if isinstance(one, Expression | Denial)), None)}"
 
 
 def attempt(connection: Connection, sql: TextClause, **parameters: object) -> list[RowMapping] | psycopg2.Error:
@@ -173,6 +192,7 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
         found.task_types = _columns(connection, task.table)
     _log(connection, found)
     _assignment(connection, found)
+    found.problems = list(dict.fromkeys(found.problems))  # a right on a table is lacking for each of its columns
     return found
 
 
@@ -183,16 +203,16 @@ def _columns(connection: Connection, table: str) -> dict[str, str]:
 def fit_section(connection: Connection, problems: list[str], name: str, section: Section) -> FittedSection | None:
     """Hold a section against the database; what is wrong with it is added to the problems, and None returned."""
     if problem := _missing_table(connection, section.table):
-        problems.append(f"{name}.table: {problem}")
+        problems.append(_placed(f"{name}.table", problem))
         return None
     columns: dict[str, Expression] = {}
     expressions = [one for alternatives in section.columns.values() for one in alternatives]
     each = iter(_expressions(connection, name, section.table, expressions))
     for column, alternatives in section.columns.items():
         found = [next(each) for _ in alternatives]
-        understood = next((one for one in found if isinstance(one, Expression)), None)
-        if understood is None:
-            problems.append(f"{name}.{column} = {in_toml(alternatives[0])}: {found[0]}")
+        understood = next((one for one in found if isinstance(one, Expression | Denial)), found[0])
+        if isinstance(understood, str):
+            problems.append(_placed(f"{name}.{column} = {in_toml(alternatives[0])}", understood))
         elif problem := _unfit(VIEWS[name].columns[column], understood):
             problems.append(f"{name}.{column} = {in_toml(understood.sql)} {problem}")
         else:
@@ -274,7 +294,7 @@ def _log(connection: Connection, found: Fit) -> None:
     if log is None:
         return
     if problem := _missing_table(connection, log.table):
-        found.problems.append(f"log.table: {problem}")
+        found.problems.append(_placed("log.table", problem))
         return
     found.log_types = _columns(connection, log.table)
     message = nothing("message", MESSAGE)
@@ -283,9 +303,30 @@ def _log(connection: Connection, found: Fit) -> None:
 
 
 def _assignment(connection: Connection, found: Fit) -> None:
-    if found.task_types:
-        assignment = nothing("assignment", ASSIGNMENT)
-        found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+    if not found.map.assignment or not found.task_types:
+        return
+    assignment = nothing("assignment", ASSIGNMENT)
+    found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+    table = found.map.sections["task"].table
+    if not rows(connection, "takes_updates", table=table)[0]["it_does"]:
+        found.problems.append(
+            f"assignment: {table} takes no UPDATE, as a view of several tables does not; leave [assignment] out"
+        )
+    elif (task := found.sections.get("task")) and (assignee := task.columns["assigned_to_user_id"].column):
+        # Else a task would count as given that nobody has got.
+        name = _bare(assignee)
+        if name not in found.map.assignment:
+            found.problems.append(
+                f"assignment lacks {name}, the column of task.assigned_to_user_id; write "
+                f'{name if _BARE_KEY.fullmatch(name) else in_toml(name)} = "assignment.person_id"'
+            )
+
+
+def _bare(column: str) -> str:
+    """Return a column's name as the catalog has it."""
+    if column.startswith('"'):
+        return column[1:-1].replace('""', '"')
+    return "".join(one.lower() if one.isascii() else one for one in column)
 
 
 def nothing(name: str, types: Mapping[str, str]) -> str:
@@ -311,14 +352,20 @@ def _assigned(
             continue
         error = attempt(connection, verbatim(f"SELECT CAST(({sql}) AS {types[column]}) FROM {row} LIMIT 0"))
         if isinstance(error, psycopg2.Error) and not isinstance(error, InvalidTextRepresentation):
-            yield f"{where}.{column} = {in_toml(sql)}: {sentence(error)}"
+            yield _placed(f"{where}.{column} = {in_toml(sql)}", sentence(error))
         # A word that an enum lacks keeps no text from being sent: it is found by a trial.
 
 
 def sentence(error: psycopg2.Error) -> str:
     """Return what the database says of an expression of the map's: there is no row's value in it."""
-    said = [error.diag.message_primary, error.diag.message_hint]
-    return "; ".join(one for one in said if one) or str(error).strip()
+    parts = [error.diag.message_primary, error.diag.message_hint]
+    said = "; ".join(one for one in parts if one) or str(error).strip()
+    return Denial(said) if isinstance(error, InsufficientPrivilege) else said
+
+
+def _placed(where: str, problem: str) -> str:
+    """Return a problem with its place in the map, which a right that is lacking has not."""
+    return problem if isinstance(problem, Denial) else f"{where}: {problem}"
 
 
 def in_toml(expression: str) -> str:

@@ -6,6 +6,10 @@ SELECT c.relkind::text AS kind, cardinality(parse_ident(:table)) > 1 AS has_sche
 FROM pg_class c
 WHERE c.oid = to_regclass(:table);
 
+-- name: takes_updates
+-- By itself, or by a trigger or a rule of a view. What is asked for is the bit of UPDATE, 1 << 2.
+SELECT pg_relation_is_updatable(to_regclass(:table), true) & 4 <> 0 AS it_does;
+
 -- name: columns_of_table
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type_name,
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
@@ -57,11 +61,29 @@ LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE r.ev_class = to_regclass(:view)
 ORDER BY table_name, column_name;
 
+-- name: schemas_of_uses
+-- Of what a view of ours is made of: types and functions, too.
+SELECT DISTINCT used.schema AS schema_name
+FROM pg_rewrite r
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid <> r.ev_class
+CROSS JOIN LATERAL pg_identify_object(d.refclassid, d.refobjid, 0) AS used
+WHERE r.ev_class = to_regclass(:view) AND used.schema IS NOT NULL;
+
+-- name: schemas_of_types
+-- Of some types, and of those of a table's columns.
+SELECT DISTINCT t.typnamespace::regnamespace::text AS schema_name
+FROM pg_type t
+WHERE t.oid = ANY (CAST(:ids AS oid[])) OR t.oid IN (
+    SELECT a.atttypid FROM pg_attribute a
+    WHERE a.attrelid = to_regclass(:table) AND a.attname = ANY (CAST(:columns AS text[]))
+);
+
 -- name: seam_is_there
 -- Whether all views and functions of the seam are there: the application's migrations may have dropped one.
 SELECT (
            SELECT count(*) FROM pg_class
-           WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v' AND starts_with(relname, 'care_')
+           WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v'
+             AND relname IN ('care_task', 'care_person', 'care_episode', 'care_patient', 'care_shift')
        ) = 5
        AND (
            SELECT count(DISTINCT proname) FROM pg_proc
@@ -73,3 +95,9 @@ SELECT (
 SELECT oid::regprocedure::text AS name
 FROM pg_proc
 WHERE pronamespace = to_regnamespace('orchestration') AND starts_with(proname, 'map_');
+
+-- name: write_out_search_path
+-- For this transaction, and for what SET search_path FROM CURRENT keeps of it: "$user" would be another schema for
+-- another role. The schemas stay the same ones, also the second time.
+SELECT set_config('search_path', coalesce(string_agg(quote_ident(one.name), ', ' ORDER BY one.place), ''), true) AS path
+FROM unnest(current_schemas(false)) WITH ORDINALITY AS one (name, place);

@@ -39,7 +39,7 @@ from sequora_orchestration.application.catalog import (
     verbatim,
     words_among,
 )
-from sequora_orchestration.application.contract import MESSAGE, VIEWS, Form, View
+from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS, Form, View
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
 
@@ -59,8 +59,12 @@ _NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", 
 
 _MOST_COUNTED = 2**31 - 1
 
-# What writes into the application's tables finds its types as this transaction does, whoever calls it; and a time that
-# is written into a column without a zone, by us or by a default, is UTC, whatever the session's zone.
+# Everybody may use them, and ours has a line of its own wherever rights are granted or looked at.
+_SCHEMAS_NOT_ASKED_FOR = ("pg_catalog", "information_schema", "orchestration")
+
+# What writes into the application's tables finds its types as this transaction does, whoever calls it: the search path
+# is written out by then, without "$user". And a time that is written into a column without a zone, by us or by a
+# default, is UTC, whatever the session's zone.
 # A plan that was made while the log was empty is kept: it is not to read the log whole.
 _WRITES = "SET timezone TO 'UTC' SET enable_seqscan TO off SET search_path FROM CURRENT"
 
@@ -83,14 +87,16 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """What the role of the running system must be allowed to do with a table of the application's."""
+    """What the role of the running system must be allowed to do with a table of the application's, or with a schema."""
 
     table: str
+    """To USAGE a schema."""
+
     column: str | None
     """None for the table as a whole."""
 
     command: str
-    """SELECT, INSERT or UPDATE."""
+    """SELECT, INSERT, UPDATE, or USAGE of a schema in which our functions find types and functions."""
 
     is_to_assign: bool = False
     """Whether it is needed with SEQUORA_ASSIGN alone."""
@@ -181,6 +187,8 @@ def _digest(connection: Connection, application_map: ApplicationMap) -> str:
 
 
 def _make(connection: Connection, fitted: Fit) -> InForce:
+    rows(connection, "write_out_search_path")
+    connection.execute(text("SET LOCAL jit = off"))  # to compile a plan over the views takes longer than to run it
     drop_views(connection)
     for row in rows(connection, "functions_of_the_map"):
         connection.execute(verbatim(f"DROP FUNCTION {row['name']}"))
@@ -189,9 +197,12 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
         maker.make_view(name, view)
     if fitted.map.log:
         maker.read_for_the_log(fitted.map.log)
+    if fitted.map.assignment:
+        maker.read_for_the_assignment(fitted.map.assignment)
     for statement in (*_functions_of_log(fitted), _function_of_assignment(fitted)):
         connection.execute(verbatim(statement))
-    connection.execute(text(_OPEN_TASKS_WERE_TOLD))
+    if connection.scalar(text(_SOME_ARE_FROM_BEFORE)):
+        connection.execute(text(_OPEN_TASKS_WERE_TOLD))
     problems = log_problems(connection, fitted)
     connection.execute(
         text("""
@@ -216,6 +227,13 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
         raise AssertionError("what was just recorded is there")
     return made
 
+
+# Whether the ledger holds rows from before it noted who counts as told. It asks for no task, unlike what mends them.
+_SOME_ARE_FROM_BEFORE = """
+    SELECT EXISTS (
+        SELECT FROM orchestration.notification WHERE kind = 'task-created' AND over_at = '-infinity'
+    )
+"""
 
 # Of what the ledger held before it noted who counts as told, open tasks' nurses do. Twice: nothing is left to change.
 _OPEN_TASKS_WERE_TOLD = """
@@ -245,6 +263,8 @@ class _Maker:
         self.connection, self.fitted = connection, fitted
         self._columns: set[tuple[str, str]] = set()
         self._tables: set[str] = set()
+        self._schemas: set[str] = set()
+        self._schemas_to_assign: set[str] = set()
         version = int(connection.scalar(text("SHOW server_version_num")) or 0)
         self._options = " WITH (security_invoker = true)" if version >= _SECURITY_INVOKER else ""
 
@@ -278,12 +298,40 @@ class _Maker:
         written = enumerate([*log.row.values(), *log.delivered.values(), *log.undelivered.values()])
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in written)
         self._probed("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
+        self._schemas |= self._of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
+
+    def read_for_the_assignment(self, assignment: Mapping[str, str]) -> None:
+        """Remember what is read by what is written into a task, and the types that its function names."""
+        task = self.fitted.sections["task"]
+        shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in enumerate(assignment.values()))
+        self._probed("assignment", f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}", task.table)
+        compared = [task.columns[one].type.id for one in ("id", "status")]
+        self._schemas_to_assign |= self._of_types(task.table, assignment, compared)
+
+    def _of_types(self, table: str, columns: Iterable[str], ids: Sequence[int] = ()) -> set[str]:
+        """Return the schemas of the types of a table's columns, and of others."""
+        found = rows(self.connection, "schemas_of_types", table=table, columns=list(columns), ids=list(ids))
+        return {row["schema_name"] for row in found}
 
     def rights(self) -> list[Right]:
-        """Return what the views need to be read: columns, and of tables that only an expression reads, the whole."""
+        """Return what the views need to be read: columns, and of tables that only an expression reads, the whole.
+
+        Also the schemas of what functions name: unlike a view's, their names are looked up by whoever calls them.
+        """
         read = [Right(table=table, column=column, command="SELECT") for table, column in sorted(self._columns)]
         others = sorted(self._tables - {table for table, _ in self._columns})
-        return [*read, *(Right(table=table, column=None, command="SELECT") for table in others)]
+        used = [(one, False) for one in self._schemas] + [
+            (one, True) for one in self._schemas_to_assign - self._schemas
+        ]
+        return [
+            *read,
+            *(Right(table=table, column=None, command="SELECT") for table in others),
+            *(
+                Right(table=schema, column=None, command="USAGE", is_to_assign=is_to_assign)
+                for schema, is_to_assign in sorted(used)
+                if schema not in _SCHEMAS_NOT_ASKED_FOR
+            ),
+        ]
 
     def _meanings(self, column: str) -> Mapping[str, Sequence[str]]:
         return {"severity": self.fitted.map.severities, "role": self.fitted.map.roles}.get(column, {})
@@ -325,6 +373,8 @@ class _Maker:
         """Return what a SELECT reads, and how the database shows it; the tables are remembered."""
         self._create(where, f"CREATE VIEW orchestration.map_probe AS {select}")
         uses = rows(self.connection, "uses", view="orchestration.map_probe", table=table)
+        found = rows(self.connection, "schemas_of_uses", view="orchestration.map_probe")
+        self._schemas |= {row["schema_name"] for row in found}
         shown = self.connection.scalar(text("SELECT pg_get_viewdef('orchestration.map_probe')"))
         self.connection.execute(text("DROP VIEW orchestration.map_probe"))
         self._tables |= {row["table_name"] for row in uses}
@@ -520,7 +570,7 @@ def _function_of_assignment(fitted: Fit) -> str:
         body = f"""
             UPDATE {task.table} AS task SET {assigned}
             FROM (SELECT of_person AS person_id, orchestration.clock() AS at) AS assignment
-            WHERE {task.columns["id"].sql} = CAST(of_task AS {task.columns["id"].type.name})
+            WHERE {task.columns["id"].sql} = CAST(of_task AS {task.columns["id"].type.of_any_length})
               AND {task.columns["assigned_to_user_id"].sql} IS NULL
               AND NOT ({_is_closed(fitted, status, status.sql)});
             RETURN FOUND;"""

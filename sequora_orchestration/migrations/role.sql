@@ -28,7 +28,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON FUNCTIONS TO sequo
 
 -- The application's tables, as the map in force names them: what its views read, and the log that it writes into. Under
 -- row level security a role without a policy sees no row, and nobody would be texted; where a table does not have it
--- switched on, its policy does nothing. A view of the application's has no policies: it hides what its owner lets it hide.
+-- switched on, its policy does nothing. A view or a foreign table has none: it hides what its owner lets it hide.
 --
 -- With SEQUORA_ASSIGN=on tasks are given to nurses: for that, say so before (the rest is as it is without):
 --
@@ -38,10 +38,23 @@ DECLARE
     needed record;
     counter regclass;
 BEGIN
+    -- The schemas of types and functions that our functions name. One that everybody may use (an extension's, say) is
+    -- left as it is: it may not be ours to grant.
     FOR needed IN
-        SELECT right_.command, c.relkind IN ('r', 'p', 'f') AS is_table,
+        SELECT DISTINCT right_."table" AS schema_name
+        FROM orchestration.application_map m
+        CROSS JOIN jsonb_to_recordset(m.rights) AS right_ ("table" text, command text, is_to_assign boolean)
+        WHERE right_.command = 'USAGE'
+          AND (NOT right_.is_to_assign OR coalesce(current_setting('sequora.assign', true), '') = 'on')
+          AND NOT has_schema_privilege('sequora', to_regnamespace(right_."table")::oid, 'USAGE')
+    LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO sequora', needed.schema_name);
+    END LOOP;
+    FOR needed IN
+        SELECT right_.command, c.relkind IN ('r', 'p') AS has_policies,
                c.relnamespace::regnamespace AS schema_name, c.oid::regclass AS table_name,
-               CASE WHEN right_.command = 'UPDATE' OR c.oid = ANY (written.ids) AND right_.command = 'SELECT'
+               CASE WHEN (right_.command = 'UPDATE' OR c.oid = ANY (written.ids) AND right_.command = 'SELECT')
+                         AND bool_and(right_."column" IS NOT NULL)
                     THEN format('(%s)', string_agg(quote_ident(right_."column"), ', ')) ELSE '' END AS columns,
                CASE right_.command WHEN 'SELECT' THEN 'sequora_reads' WHEN 'INSERT' THEN 'sequora_logs'
                                    ELSE 'sequora_updates' END AS policy,
@@ -49,8 +62,8 @@ BEGIN
         FROM orchestration.application_map m
         CROSS JOIN jsonb_to_recordset(m.rights)
             AS right_ ("table" text, "column" text, command text, is_to_assign boolean)
-        JOIN pg_class c ON c.oid = to_regclass(right_."table")
-        -- Of what is written into, no more is read than what finds a row again.
+        JOIN pg_class c ON right_.command <> 'USAGE' AND c.oid = to_regclass(right_."table")
+        -- Of what is written into, no more is read than what finds a row again, unless an expression reads it, too.
         CROSS JOIN LATERAL (
             SELECT ARRAY(
                 SELECT to_regclass(log."table")::oid
@@ -75,7 +88,7 @@ BEGIN
                 EXECUTE format('GRANT USAGE ON SEQUENCE %s TO sequora', counter);
             END LOOP;
         END IF;
-        IF needed.is_table THEN
+        IF needed.has_policies THEN
             EXECUTE format('DROP POLICY IF EXISTS %s ON %s', needed.policy, needed.table_name);
             EXECUTE format(
                 'CREATE POLICY %s ON %s FOR %s TO sequora %s', needed.policy, needed.table_name, needed.command,

@@ -1,6 +1,7 @@
 """Which map is taken for which tables, and what is said where one does not fit."""
 
 import re
+import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -328,6 +329,40 @@ def test_what_cannot_be_written_into_a_column_is_named(tables: Tables, place: st
     (problem,) = tables.problems({place: sql})
     assert problem.startswith(f'{place} = "{sql}": ')
     assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("column", "written"), [('"assignedTo"', "assignedTo"), ('"The ""nurse"""', '"The \\"nurse\\""')]
+)
+def test_an_assignment_without_the_assignee_is_refused(tables: Tables, column: str, written: str) -> None:
+    """Else the ledger would say that the task was given, and nobody would have it."""
+    tables.alter(f'ALTER TABLE "EscalationTask" RENAME assigned_to_user_id TO {column}')
+    changes = {"task.assigned_to_user_id": f"task.{column}", "assignment": {"updated_at": "assignment.at"}}
+    (problem,) = tables.problems(changes)
+    assert problem.endswith(f'the column of task.assigned_to_user_id; write {written} = "assignment.person_id"')
+    (assignee,) = tomllib.loads(f'{written} = ""')
+    assert tables.problems({**changes, "assignment": {assignee: "assignment.person_id"}}) == []
+
+
+def test_the_assignee_may_be_written_in_capitals(tables: Tables) -> None:
+    """As in any SQL, the column is the same."""
+    assert tables.problems({"task.assigned_to_user_id": "task.Assigned_To_User_ID"}) == []
+
+
+def test_an_assignment_of_tasks_that_cannot_be_updated_is_refused(tables: Tables) -> None:
+    """A view of several tables, unless a trigger of its writes into them."""
+    tables.alter(
+        'ALTER TABLE "EscalationTask" RENAME TO tasks',
+        'CREATE VIEW "EscalationTask" AS SELECT * FROM tasks UNION ALL SELECT * FROM tasks WHERE false',
+    )
+    (problem,) = tables.problems()
+    assert problem.startswith('assignment: public."EscalationTask" takes no UPDATE, ')
+    assert tables.problems({"assignment": None}) == []
+    tables.rows(
+        "CREATE FUNCTION writes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;"
+        'CREATE TRIGGER writes INSTEAD OF UPDATE ON "EscalationTask" FOR EACH ROW EXECUTE FUNCTION writes()'
+    )
+    assert tables.problems() == []
 
 
 def test_a_map_that_does_not_fit_leaves_the_views_of_before(tables: Tables) -> None:

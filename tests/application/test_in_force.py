@@ -103,6 +103,49 @@ def test_what_has_changed_about_the_tables_is_noticed_and_mended(tables: Tables,
         assert tables.rows(f"SELECT * FROM orchestration.{view}") == []
 
 
+def test_a_view_of_somebodys_beside_ours_is_no_change(tables: Tables) -> None:
+    """Whatever its name begins with; and it does not stand for one of ours that is gone."""
+    tables.rows("CREATE VIEW orchestration.care_of_somebody AS SELECT 1 AS it")
+    made = tables.make()
+    assert is_up_to_date(tables.connection, made)
+    tables.rows("DROP VIEW orchestration.care_shift")
+    assert not is_up_to_date(tables.connection, made)
+
+
+def a_message(tables: Tables, task: str, over_at: str | None) -> None:
+    tables.rows(
+        """INSERT INTO orchestration.notification
+               (business_key, kind, urgency, owed_since, state, lease_until, task_id, over_at)
+           VALUES ('task-created:' || :task, 'task-created', 0, now(), 'QUEUED', now(), :task, :over_at)""",
+        task=task,
+        over_at=over_at,
+    )
+
+
+def test_whom_the_ledger_had_told_before_it_noted_so_counts_as_told_of_open_tasks(tables: Tables) -> None:
+    """Of those that are closed nobody does any more."""
+    open_, closed = (
+        str(tables.one('INSERT INTO "EscalationTask" (status) VALUES (:status) RETURNING id', status=status))
+        for status in ("OPEN", "RESOLVED")
+    )
+    for task in (open_, closed):
+        a_message(tables, task, "-infinity")
+    tables.make({"task.priority": "'NORMAL'"})
+    told = tables.rows("SELECT task_id FROM orchestration.notification WHERE over_at IS NULL")
+    assert [row["task_id"] for row in told] == [open_]
+
+
+def test_where_the_ledger_has_nothing_from_before_no_task_is_looked_for(tables: Tables) -> None:
+    """A ledger with all its open tasks is long, and nothing of it would be changed."""
+    tables.rows(
+        """CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'looked for'; END $$;
+           CREATE TRIGGER refuses BEFORE UPDATE ON orchestration.notification EXECUTE FUNCTION refuses()"""
+    )
+    a_message(tables, "00000000-0000-4000-8000-000000000001", None)
+    tables.make({"task.priority": "'NORMAL'"})
+    assert tables.one("SHOW jit") == "off"
+
+
 def test_a_change_is_told_by_doctor_and_mended_by_migrate(
     care: Care, sequora: Sequora, doctor: Doctor, ledger: Ledger
 ) -> None:

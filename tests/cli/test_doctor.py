@@ -58,7 +58,8 @@ from sequora_orchestration.resources import sms_sender
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import Ledger
 
-TABLES = ("EscalationTask", "User", "Episode", "Patient", "NotificationLog")
+READ = ("EscalationTask", "User", "Episode", "Patient")
+TABLES = (*READ, "NotificationLog")
 
 SECRET = "hunter2-and-more"
 
@@ -411,6 +412,35 @@ def test_a_right_that_the_role_lacks_is_named(
     finding = look(care_area)["rights"]
     assert finding.level is Level.FAIL
     assert lacking in finding.said
+    assert "role.sql" in (finding.to_do or "")
+
+
+def test_before_role_sql_each_table_that_may_not_be_read_is_told_once(
+    settings: dict[str, str], care: Care, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what grants it: the application's migrations do not."""
+    make_role(care.engine)
+    care.rows(f"REVOKE ALL ON ALL TABLES IN SCHEMA public, orchestration FROM {ROLE}")
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(settings["SUPABASE_DB_URL"]))
+    finding = look(care_area)["columns"]
+    assert finding.level is Level.FAIL
+    for table in READ:
+        assert finding.said.count(f"permission denied for table {table}") == 1
+    assert "does not fit" not in finding.said
+    assert "role.sql" in (finding.to_do or "")
+
+
+@pytest.mark.parametrize("revoked", ["ALL ON ALL TABLES IN SCHEMA public", 'SELECT ON "SMSConsent"'])
+def test_a_table_of_an_alternative_that_may_not_be_read_is_told(
+    sequora_care: Care, sequora_care_url: str, monkeypatch: pytest.MonkeyPatch, revoked: str
+) -> None:
+    """The next alternative, which reads no such table, is not what the map in force means."""
+    make_role(sequora_care.engine)
+    sequora_care.rows(f"REVOKE {revoked} FROM {ROLE}")
+    monkeypatch.setenv("SUPABASE_DB_URL", as_role(sequora_care_url))
+    finding = look(care_area)["columns"]
+    assert finding.level is Level.FAIL
+    assert "the map sequora names: " in finding.said
     assert "role.sql" in (finding.to_do or "")
 
 

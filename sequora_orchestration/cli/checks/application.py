@@ -76,7 +76,7 @@ class ApplicationChecks:
         else:
             candidates = packaged_maps()
         with self._engine.connect() as connection:
-            return min((fit(connection, one) for one in candidates), key=lambda one: len(one.problems))
+            return min((fit(connection, one) for one in candidates), key=lambda one: len(one.faults))
 
     @property
     def map_that_counts(self) -> ApplicationMap:
@@ -105,6 +105,12 @@ class ApplicationChecks:
     def columns(self) -> Finding:
         """Look whether the database understands the map."""
         found = self._fit
+        if found.problems and not found.faults:
+            return fail(
+                f"the role of SUPABASE_DB_URL may not ask for what the map {found.map.name} names: "
+                f"{'; '.join(found.problems)}",
+                to_do=ROLE_SQL,
+            )
         if found.problems:
             return fail(
                 f"the map {found.map.name} does not fit: {'; '.join(found.problems)}",
@@ -164,9 +170,10 @@ class ApplicationChecks:
 
     def rights(self) -> Finding:
         """Look whether the role may read and write what it must."""
-        rights = self._rights
+        rights = [one for one in self._rights if one.command != "USAGE"]
         missing = self._rows(
             "missing_rights",
+            schemas=[one.table for one in self._rights if one.command == "USAGE"],
             tables=[one.table for one in rights],
             columns=[one.column for one in rights],
             privileges=[one.command for one in rights],
@@ -179,7 +186,7 @@ class ApplicationChecks:
 
     def row_security(self) -> Finding:
         """Look whether policies hide rows from the role."""
-        needs = sorted({(one.table, one.command) for one in self._rights})
+        needs = sorted({(one.table, one.command) for one in self._rights if one.command != "USAGE"})
         found = self._rows(
             "row_security", tables=[table for table, _ in needs], commands=[command for _, command in needs]
         )

@@ -12,14 +12,19 @@ WHERE NOT has_schema_privilege(oid, 'USAGE')
       SELECT c.relnamespace FROM pg_class c WHERE c.oid = ANY (ARRAY(
           SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS name
       ))
+      UNION ALL
+      SELECT to_regnamespace(name) FROM unnest(CAST(:schemas AS text[])) AS name
   )
 UNION ALL
 SELECT DISTINCT needed.privilege || ' on "' || c.relname || '"'
 FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[]), CAST(:privileges AS text[]))
     AS needed (table_name, column_name, privilege)
 JOIN pg_class c ON c.oid = to_regclass(needed.table_name)
-WHERE NOT CASE WHEN needed.column_name IS NULL THEN has_any_column_privilege(c.oid, needed.privilege)
-               ELSE has_column_privilege(c.oid, needed.column_name, needed.privilege) END
+WHERE NOT CASE WHEN needed.column_name IS NOT NULL
+                    THEN has_column_privilege(c.oid, needed.column_name, needed.privilege)
+               -- Which columns an expression reads is not recorded.
+               WHEN needed.privilege = 'SELECT' THEN has_table_privilege(c.oid, 'SELECT')
+               ELSE has_any_column_privilege(c.oid, needed.privilege) END
 UNION ALL
 -- A column that counts by a sequence (serial) asks for it in the name of whoever inserts.
 SELECT DISTINCT 'USAGE on the sequence ' || c.oid::regclass
