@@ -24,7 +24,7 @@ class Form(StrEnum):
     """JSON."""
 
     WORD = "word"
-    """One of ours where the map knows the application's word for it, else as it stands there."""
+    """One of ours where the map knows the application's word for it; never one of ours where it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ VIEWS: Mapping[str, View] = {
 
 STATUSES = ("open", "taken", "closed")
 SEVERITIES = ("CRITICAL", "HIGH", "MODERATE", "LOW")
-ROLES = ("NURSE", "SUPERVISOR", "ADMIN", "PATIENT")
+ROLES = ("NURSE", "SUPERVISOR", "ADMIN", "PATIENT", "OTHER")
 
 MESSAGE: Mapping[str, str] = {
     "id": "uuid",

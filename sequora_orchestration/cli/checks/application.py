@@ -134,8 +134,9 @@ class ApplicationChecks:
         """Look whether the map knows the words that are used."""
         questions = open_questions(self._engine)
         if questions:
-            return warn("; ".join(one.sentence for one in questions), to_do=questions[0].to_do)
-        return ok("the map knows every status and severity of open tasks")
+            to_do = "; ".join(dict.fromkeys(one.to_do for one in questions))
+            return warn("; ".join(one.sentence for one in questions), to_do=to_do)
+        return ok("the map knows every status and severity of open tasks, and every role of active people")
 
     def log(self) -> Finding:
         """Tell whether the log takes what the map writes."""
