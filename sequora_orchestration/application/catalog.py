@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import ApplicationMap, Section, plain
-from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS, Column, Form
+from sequora_orchestration.application.contract import ASSIGNMENT, IN_WORDS, MESSAGE, VIEWS, Column, Form
 from sequora_orchestration.application.sql_text import without_parameters
 from sequora_orchestration.resources.database import NamedStatements
 
@@ -39,8 +39,6 @@ _HINTS = {
 _OTHER_HINTS = {("N", Form.TIME): ("to_timestamp({expression} / 1000.0)", "if it counts milliseconds")}
 
 _CATEGORIES = {Form.TIME: "D", Form.FLAG: "B", Form.COUNT: "N"}
-
-_IN_WORDS = {Form.TIME: "a time", Form.FLAG: "true or false", Form.COUNT: "a number"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +297,7 @@ def _unfit(column: Column, expression: Expression) -> str | None:
     wanted = _CATEGORIES.get(column.form)
     if wanted is None or expression.type.category == wanted:
         return "is a time of the day, without a date" if expression.type.name.startswith("time ") else None
-    said = f"is of the type {expression.type.name}, which is not {_IN_WORDS[column.form]}; write "
+    said = f"is of the type {expression.type.name}, which is not {IN_WORDS[column.form]}; write "
     case = expression.type.category, column.form
     if case not in _HINTS:
         return said + "an expression that is"

@@ -27,6 +27,18 @@ class Form(StrEnum):
     """One of ours where the map knows the application's word for it; never one of ours where it does not."""
 
 
+IN_WORDS = {
+    Form.ID: "an id",
+    Form.TEXT: "a text",
+    Form.TIME: "a time",
+    Form.FLAG: "true or false",
+    Form.COUNT: "a number",
+    Form.CODES: "codes",
+    Form.WORD: "a word",
+}
+"""What a value of each form is called in sentences."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column of a view."""
