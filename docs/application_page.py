@@ -57,6 +57,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "SUPERVISOR": "told of missed SLAs and of nurses who cannot be reached; the key must be there",
         "ADMIN": "told of these where no supervisor can be",
         "PATIENT": "never texted as staff",
+        "OTHER": "none of these, and not asked about",
     },
 }
 

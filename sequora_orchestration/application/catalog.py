@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import InsufficientPrivilege, InvalidTextRepresentation
+from psycopg2.errors import InsufficientPrivilege, InvalidTextRepresentation, UndefinedTable
 from sqlalchemy import Connection, RowMapping, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import ApplicationMap, Section, plain
-from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS, Column, Form
+from sequora_orchestration.application.contract import ASSIGNMENT, IN_WORDS, MESSAGE, VIEWS, Column, Form
 from sequora_orchestration.application.sql_text import without_parameters
 from sequora_orchestration.resources.database import NamedStatements
 
@@ -42,8 +42,6 @@ _HINTS = {
 _OTHER_HINTS = {("N", Form.TIME): ("to_timestamp({expression} / 1000.0)", "if it counts milliseconds")}
 
 _CATEGORIES = {Form.TIME: "D", Form.FLAG: "B", Form.COUNT: "N"}
-
-_IN_WORDS = {Form.TIME: "a time", Form.FLAG: "true or false", Form.COUNT: "a number"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +85,20 @@ class Expression:
     def is_null(self) -> bool:
         """Whether it is nothing at all, of any type."""
         return self.sql.upper() == "NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotUnderstood:
+    """An expression that the database does not understand."""
+
+    said: str
+    """Why, in its words."""
+
+    lacks_table: bool = False
+    """Whether it reads a table that is not there."""
+
+    lacks_column: bool = False
+    """Whether it is a column of the section's own table, and nothing else, that is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +165,29 @@ def facts(connection: Connection, application_map: ApplicationMap) -> str:
 
 
 def _alternatives_taken(connection: Connection, application_map: ApplicationMap) -> Iterator[str]:
-    """Yield which alternative the database understands first: it may have got the table that another one reads."""
+    """Yield which alternative is taken: the database may have got the table that another one reads."""
     for name, section in application_map.sections.items():
         for column, alternatives in section.columns.items():
             if len(alternatives) > 1:
-                tried = enumerate(_expressions(connection, name, section.table, alternatives))
-                yield f"{name}.{column} {next((n for n, one in tried if isinstance(one, Expression | Denial)), None)}"
+                tried = _expressions(connection, name, section.table, alternatives)
+                number = _taken(VIEWS[name].columns[column], tried)
+                taken = tried[number]
+                is_understood = isinstance(taken, Expression) or isinstance(taken.said, Denial)
+                yield f"{name}.{column} {number if is_understood else None}"
+
+
+def _taken(column: Column, tried: Sequence[Expression | NotUnderstood]) -> int:
+    """Return the number of the alternative that is taken, or that is to be complained about.
+
+    One is passed over only for what tells an older database from a newer: a table that is not there, or a column of the
+    section's own table. Any other error may be a mistake, or a right that is lacking. A flag says who is texted, so a
+    column that was renamed is not to become a yes: it is passed over for a missing table alone.
+    """
+    is_flag = column.form is Form.FLAG
+    for number, one in enumerate(tried):
+        if isinstance(one, Expression) or not (one.lacks_table or (one.lacks_column and not is_flag)):
+            return number
+    return 0
 
 
 def attempt(connection: Connection, sql: TextClause, **parameters: object) -> list[RowMapping] | psycopg2.Error:
@@ -209,14 +238,15 @@ def fit_section(connection: Connection, problems: list[str], name: str, section:
     expressions = [one for alternatives in section.columns.values() for one in alternatives]
     each = iter(_expressions(connection, name, section.table, expressions))
     for column, alternatives in section.columns.items():
-        found = [next(each) for _ in alternatives]
-        understood = next((one for one in found if isinstance(one, Expression | Denial)), found[0])
-        if isinstance(understood, str):
-            problems.append(_placed(f"{name}.{column} = {in_toml(alternatives[0])}", understood))
-        elif problem := _unfit(VIEWS[name].columns[column], understood):
-            problems.append(f"{name}.{column} = {in_toml(understood.sql)} {problem}")
+        tried = [next(each) for _ in alternatives]
+        number = _taken(VIEWS[name].columns[column], tried)
+        taken = tried[number]
+        if isinstance(taken, NotUnderstood):
+            problems.append(_placed(f"{name}.{column} = {in_toml(alternatives[number])}", taken.said))
+        elif problem := _unfit(VIEWS[name].columns[column], taken):
+            problems.append(f"{name}.{column} = {in_toml(taken.sql)} {problem}")
         else:
-            columns[column] = understood
+            columns[column] = taken
     return FittedSection(table=section.table, columns=columns) if len(columns) == len(section.columns) else None
 
 
@@ -232,41 +262,52 @@ def _missing_table(connection: Connection, table: str) -> str | None:
     return None if found[0]["has_schema"] else f"say in which schema it is: {in_toml(found[0]['full_name'])}"
 
 
-def _expressions(connection: Connection, name: str, table: str, sql: Sequence[str]) -> list[Expression | str]:
+def _expressions(connection: Connection, name: str, table: str, sql: Sequence[str]) -> list[Expression | NotUnderstood]:
     """Return of each expression over a table's row what it is, or why the database does not understand it.
 
     All are asked about at once, for the database may be far away; each by itself only if it does not understand one.
     """
     ids = _types(connection, name, table, sql)
-    if len(sql) > 1 and (isinstance(ids, str) or len(ids) != len(sql)):
+    if len(sql) > 1 and (isinstance(ids, psycopg2.Error) or len(ids) != len(sql)):
         return [found for one in sql for found in _expressions(connection, name, table, [one])]
-    if isinstance(ids, str):
-        return [ids]
+    if isinstance(ids, psycopg2.Error):
+        return [_not_understood(name, sql[0], ids)]
     types = {row["id"]: Type(**row) for row in rows(connection, "types", ids=sorted(set(ids)))}
     return [_expression(name, one, types[id_]) for one, id_ in zip(sql, ids, strict=False)]
 
 
-def _types(connection: Connection, name: str, table: str, sql: Sequence[str]) -> list[Any] | str:
-    """Return the types of expressions over a table's row, or why the database does not understand them."""
+def _types(connection: Connection, name: str, table: str, sql: Sequence[str]) -> list[Any] | psycopg2.Error:
+    """Return the types of expressions over a table's row, or the error if the database does not understand them."""
     try:
         with connection.begin_nested():
             values = ", ".join(f"({one})" for one in sql)
             result = connection.execute(verbatim(f"SELECT {values} FROM {table} AS {name} LIMIT 0"))
             return [column[1] for column in result.cursor.description]
     except DBAPIError as error:
-        return sentence(about_the_statement(error))
+        return about_the_statement(error)
 
 
-def _expression(name: str, sql: str, type_: Type) -> Expression | str:
-    if type_.kind == "p":
-        return f"it is of the type {type_.name}, which no column can be of; write an expression that is one value"
-    column = re.fullmatch(_COLUMN.format(name=name), sql)
-    return Expression(
-        sql=sql,
-        type=type_,
-        column=column["column"] if column else None,
-        is_constant=_CONSTANT.fullmatch(sql) is not None,
+def _not_understood(name: str, sql: str, error: psycopg2.Error) -> NotUnderstood:
+    return NotUnderstood(
+        said=sentence(error),
+        # A mistyped alias has the same SQLSTATE as a table that is not there, but comes from elsewhere in Postgres.
+        lacks_table=isinstance(error, UndefinedTable) and error.diag.source_function == "parserOpenTable",
+        # One that is there can lack no more than a right; one that is not may be taken for a function of its name.
+        lacks_column=_column(name, sql) is not None and not isinstance(error, InsufficientPrivilege),
     )
+
+
+def _column(name: str, sql: str) -> str | None:
+    """Return the name of the column that an expression is, quoted where need be, if it is one and nothing else."""
+    column = re.fullmatch(_COLUMN.format(name=name), sql)
+    return column["column"] if column else None
+
+
+def _expression(name: str, sql: str, type_: Type) -> Expression | NotUnderstood:
+    if type_.kind == "p":
+        said = f"it is of the type {type_.name}, which no column can be of; write an expression that is one value"
+        return NotUnderstood(said=said)
+    return Expression(sql=sql, type=type_, column=_column(name, sql), is_constant=_CONSTANT.fullmatch(sql) is not None)
 
 
 def _unfit(column: Column, expression: Expression) -> str | None:
@@ -278,7 +319,7 @@ def _unfit(column: Column, expression: Expression) -> str | None:
     wanted = _CATEGORIES.get(column.form)
     if wanted is None or expression.type.category == wanted:
         return "is a time of the day, without a date" if expression.type.name.startswith("time ") else None
-    said = f"is of the type {expression.type.name}, which is not {_IN_WORDS[column.form]}; write "
+    said = f"is of the type {expression.type.name}, which is not {IN_WORDS[column.form]}; write "
     case = expression.type.category, column.form
     if case not in _HINTS:
         return said + "an expression that is"

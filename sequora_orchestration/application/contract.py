@@ -24,7 +24,19 @@ class Form(StrEnum):
     """JSON."""
 
     WORD = "word"
-    """One of ours where the map knows the application's word for it, else as it stands there."""
+    """One of ours where the map knows the application's word for it; never one of ours where it does not."""
+
+
+IN_WORDS = {
+    Form.ID: "an id",
+    Form.TEXT: "a text",
+    Form.TIME: "a time",
+    Form.FLAG: "true or false",
+    Form.COUNT: "a number",
+    Form.CODES: "codes",
+    Form.WORD: "a word",
+}
+"""What a value of each form is called in sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +134,7 @@ VIEWS: Mapping[str, View] = {
 
 STATUSES = ("open", "taken", "closed")
 SEVERITIES = ("CRITICAL", "HIGH", "MODERATE", "LOW")
-ROLES = ("NURSE", "SUPERVISOR", "ADMIN", "PATIENT")
+ROLES = ("NURSE", "SUPERVISOR", "ADMIN", "PATIENT", "OTHER")
 
 MESSAGE: Mapping[str, str] = {
     "id": "uuid",

@@ -38,7 +38,7 @@ _WORD = re.compile(r"[\w .:/+&-]{1,40}")
 # Of more different ones than these each must stand in several rows.
 FEW_WORDS, OFTEN = 12, 4
 
-_WORDS_OF_LOG = ("status", "channel", "kind", "direction", "recipient_type", "provider")
+_WORDS_OF_LOG = ("status", "channel", "direction", "recipient_type", "provider")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

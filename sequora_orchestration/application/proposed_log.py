@@ -58,7 +58,6 @@ class _Value:
     """The value of a column of the log."""
 
     toml: str
-    sql: str
     comment: str
 
 
@@ -201,7 +200,7 @@ class _Log:
         if not cases:
             return None
         lines = ["CASE message.kind", *cases, "END"]
-        return _Value(toml=block(lines), sql=" ".join(lines), comment=f"{column.type_name}: {', '.join(column.words)}")
+        return _Value(toml=block(lines), comment=f"{column.type_name}: {', '.join(column.words)}")
 
     def _ask_for_kinds(self, column: DescribedColumn, lacking: Sequence[str]) -> None:
         asked = (
@@ -270,7 +269,7 @@ class _Log:
 
 
 def _value(sql: str, comment: str) -> _Value:
-    return _Value(toml=text(sql), sql=sql, comment=comment)
+    return _Value(toml=text(sql), comment=comment)
 
 
 def _as(column: DescribedColumn, sql: str) -> str:

@@ -5,8 +5,8 @@ The part about the application's log stands in `proposed_log.py`.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sequora_orchestration.application.application_map import plain
-from sequora_orchestration.application.contract import ROLES, SEVERITIES, STATUSES, VIEWS, Column, Form
+from sequora_orchestration.application.application_map import NEEDED, plain
+from sequora_orchestration.application.contract import IN_WORDS, ROLES, SEVERITIES, STATUSES, VIEWS, Column, Form
 from sequora_orchestration.application.described import FLAG, NUMBER, TEXT, DescribedColumn, Sample, Samples
 from sequora_orchestration.application.meanings import meanings
 from sequora_orchestration.application.naming import rank, variants
@@ -17,16 +17,6 @@ from sequora_orchestration.application.synonyms import ASSIGNED_AT, STATES_OF_A_
 from sequora_orchestration.application.times import time_as, time_of
 from sequora_orchestration.application.written_map import WrittenMap, text, texts
 
-IN_WORDS = {
-    Form.ID: "an id",
-    Form.TEXT: "a text",
-    Form.TIME: "a time",
-    Form.FLAG: "true or false",
-    Form.COUNT: "a number",
-    Form.CODES: "codes",
-    Form.WORD: "a word",
-}
-
 _NAMES = {
     "task": "tasks that a nurse shall act on",
     "person": "staff with their phones and roles",
@@ -35,7 +25,6 @@ _NAMES = {
     "shift": "nurses' shifts",
 }
 
-_TO_BE_THERE = {"task", "person"}
 _LACKING = {
     "episode": "nobody is checked in on",
     "patient": "nobody is checked in on",
@@ -98,7 +87,7 @@ def _remarks_on(written: WrittenMap, view: str, chosen: ChosenTable, choice: Cho
 
 
 def _write_open_section(written: WrittenMap, view: str) -> None:
-    if view in _TO_BE_THERE:
+    if view in NEEDED:
         written.missing.append(f"[{view}]: no table of {_NAMES[view]} was found")
         written.lines += ["", f"# [{view}]  No table of {_NAMES[view]} was found."]
     else:

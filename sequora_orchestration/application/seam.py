@@ -39,7 +39,7 @@ from sequora_orchestration.application.catalog import (
     verbatim,
     words_among,
 )
-from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS, Form, View
+from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, SEVERITIES, VIEWS, Form, View
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
 
@@ -280,9 +280,11 @@ class _Maker:
             values[column] = self._guarded(name, column, section, expression)
             shown += _shown(column, view.columns[column].form, values[column], expression, self._meanings(column))
         if name == "task":
-            severity = section.columns["severity"]
-            unknown = _if_unknown(values["severity"], severity, self.fitted.map.severities)
-            shown += [*_meaning_of_statuses(self.fitted, section, values), f"{unknown} AS unknown_severity"]
+            shown += _meaning_of_statuses(self.fitted, section, values)
+        for column in view.columns:
+            if meanings := self._meanings(column):
+                unknown = _if_unknown(values[column], section.columns[column], meanings)
+                shown.append(f"{unknown} AS unknown_{column}")
         self._create(
             name,
             f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
@@ -412,17 +414,17 @@ def _shown(
     if form is Form.ID:
         own = "CAST(NULL AS text)" if expression.is_null else value
         return [f"{own} AS {key_of(column)}", f"CAST({value} AS text) AS {column}"]
-    return [f"{_converted(form, value, expression, meanings)} AS {column}"]
+    if form is Form.WORD:
+        return [f"{_word(column, value, expression, meanings)} AS {column}"]
+    return [f"{_converted(form, value, expression)} AS {column}"]
 
 
-def _converted(form: Form, value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:
+def _converted(form: Form, value: str, expression: Expression) -> str:
     if expression.is_null:
         return f"CAST(NULL AS {_TYPES.get(form, 'text')})"
     match form:
         case Form.TIME:
             return _with_zone(value, expression)
-        case Form.WORD:
-            return _word(value, expression, meanings)
         case Form.CODES:
             return f"to_json({value})"
         case Form.COUNT if expression.type.name != "integer":
@@ -441,13 +443,17 @@ def _with_zone(value: str, expression: Expression) -> str:
     return f"({value} AT TIME ZONE 'UTC')" if is_without else value
 
 
-def _word(value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:
-    """Return our word for the application's, or its own if the map has no meaning for it."""
-    cases = " ".join(
-        f"WHEN {_is_among(value, expression, words)} THEN '{ours}'" for ours, words in meanings.items() if words
-    )
-    own = f"CAST({value} AS text)"
-    return f"CASE {cases} ELSE {own} END" if cases else own
+def _word(column: str, value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:
+    """Return our word for the application's.
+
+    One that the map has no meaning for must not act like ours where it is spelt the same: as a role it is none; a
+    severity is shown as it stands, but HIGH instead of one of ours, for as that it counts.
+    """
+    cases = [f"WHEN {_is_among(value, expression, words)} THEN '{ours}'" for ours, words in meanings.items() if words]
+    if column == "severity":
+        own = f"CAST({value} AS text)"
+        cases.append(f"WHEN {own} IN ({', '.join(map(literal, SEVERITIES))}) THEN 'HIGH' ELSE {own}")
+    return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS text)"
 
 
 def _is_among(value: str, expression: Expression, words: Iterable[str]) -> str:
@@ -606,5 +612,5 @@ def _index_of_episodes(fitted: Fit) -> Index:
 
 
 def _indexed_time(expression: Expression) -> str:
-    converted = _converted(Form.TIME, expression.column or "", expression, {})
+    converted = _converted(Form.TIME, expression.column or "", expression)
     return converted if converted == expression.column else f"({converted})"

@@ -228,6 +228,7 @@ ROLES: Mapping[str, Names] = {
     ),
     "ADMIN": _names("admin administrator superadmin sysadmin systemadmin siteadmin admins superuser"),
     "PATIENT": _names("patient patients"),
+    "OTHER": [],
 }
 
 KINDS: Mapping[str, Names] = {

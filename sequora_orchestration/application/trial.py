@@ -4,7 +4,8 @@ It is made on an empty copy of the table, with its types, defaults, NOT NULLs an
 `sequora migrate`; the application's own table is not touched, and its triggers do not fire.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import psycopg2
@@ -14,12 +15,15 @@ from sqlalchemy import Connection, text
 from sequora_orchestration.application.application_map import Log
 from sequora_orchestration.application.catalog import Fit, attempt, rows, verbatim
 from sequora_orchestration.application.contract import MESSAGE
-from sequora_orchestration.application.sql_text import assignments, quoted, values_written, without_parameters
+from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written, without_parameters
 from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS
 
 _COPY = "orchestration.map_trial"
 
 _NUMBERS = "N"
+
+# The class of errors (appendix A of Postgres' manual) of syntax and names; no row has been looked at then.
+_ABOUT_NAMES = "42"
 
 # A text that was in doubt is logged when it is found, as sent back then.
 _AGES = (timedelta(0), timedelta(hours=1))
@@ -51,6 +55,9 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
     problems: dict[str, None] = {}
     for row in rows(connection, "columns_of_table", table=log.table):
         name = row["name"]
+        if any(_is_looked_up(part[name]) for part in (log.row, log.delivered, log.undelivered) if name in part):
+            # By the trial's ids, which are nobody's, nothing is found.
+            connection.execute(verbatim(f"ALTER TABLE {_COPY} ALTER {quoted(name)} DROP NOT NULL"))
         if name in log.row:
             if row["is_always_counted"]:
                 problems[f"log.row has {name}, which the database alone counts: leave it out"] = None
@@ -91,14 +98,39 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     values_of_row = values_written(log.row, types)
     names, sql = ", ".join(map(quoted, values_of_row)), ", ".join(values_of_row.values())
     insert = without_parameters(f"INSERT INTO {_COPY} ({names}) SELECT {sql}")
-    problems |= _refused(connection, f"{insert} FROM (SELECT {row}) AS message", parameters, f"a row of {kind}")
+    message = f"(SELECT {row}) AS message"
+    found = attempt(connection, text(f"{insert} FROM {message}"), **parameters)
+    if isinstance(found, psycopg2.Error):
+        at_fault = _at_fault(connection, values_of_row, message, parameters)
+        problems |= _refused(log, found, f"a row of {kind}", at_fault)
     for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
-        if columns and not problems:
-            changes = without_parameters(assignments(values_written(columns, types)))
-            update = f"UPDATE {_COPY} SET {changes} FROM (SELECT {row}) AS message"
-            problems |= _refused(connection, update, parameters, f"the receipt ({part}) of {kind}")
+        if columns and log.key and not problems:
+            # As the function that brings rows up to date has it.
+            values_of_receipt = values_written(columns, types)
+            changes = without_parameters(assignments(values_of_receipt))
+            is_its = without_parameters(f"logged.{quoted(log.key)} = {values_of_row[log.key]}")
+            update = f"UPDATE {_COPY} AS logged SET {changes} FROM {message} WHERE {is_its} RETURNING 1"
+            what = f"the receipt ({part}) of {kind}"
+            of_receipt = {**parameters, "state": part.upper()}
+            found = attempt(connection, text(update), **of_receipt)
+            if isinstance(found, psycopg2.Error):
+                at_fault = _at_fault(connection, values_of_receipt, message, of_receipt)
+                problems |= _refused(log, found, what, at_fault)
+            elif not found and not _is_looked_up(log.row[log.key]):
+                problems[
+                    f"log: {what} finds no row: log.row.{log.key} is not the same value again; write one that is, "
+                    "such as message.id"
+                ] = None
     connection.execute(text(f"DELETE FROM {_COPY}"))
     return problems
+
+
+def _at_fault(
+    connection: Connection, values: Mapping[str, str], message: str, parameters: Mapping[str, object]
+) -> list[str]:
+    """Return the columns whose values the database does not yield."""
+    each = {column: text(f"SELECT {without_parameters(sql)} FROM {message}") for column, sql in values.items()}
+    return [one for one, sql in each.items() if isinstance(attempt(connection, sql, **parameters), psycopg2.Error)]
 
 
 _TIMES = {"sent_at": "orchestration.clock() - CAST(:age AS interval)", "settled_at": "orchestration.clock()"}
@@ -107,21 +139,41 @@ _TIMES = {"sent_at": "orchestration.clock() - CAST(:age AS interval)", "settled_
 _SOME_UUID = "00000000-0000-4000-8000-000000000000"
 
 
+# No row has it, for numbers are counted from 1 on: by an id that somebody has, a sub-select would find that person.
+_NOBODYS_NUMBER = "-1"
+
+
 def _sample(fitted: Fit, section: str) -> str:
-    """Return an id as that table's own are."""
+    """Return an id as that table's own are, but nobody's."""
     found = fitted.sections.get(section)
-    return "1" if found and found.columns["id"].type.category == _NUMBERS else _SOME_UUID
+    return _NOBODYS_NUMBER if found and found.columns["id"].type.category == _NUMBERS else _SOME_UUID
 
 
-def _refused(connection: Connection, statement: str, parameters: Mapping[str, object], what: str) -> dict[str, None]:
-    error = attempt(connection, text(statement), **parameters)
-    if not isinstance(error, psycopg2.Error) or isinstance(error, ForeignKeyViolation):
+def _is_looked_up(sql: str) -> bool:
+    """Whether an expression may read the application's tables."""
+    return re.search(r"(?i)\bselect\b", sql) is not None
+
+
+def _refused(log: Log, error: psycopg2.Error, what: str, columns: Sequence[str]) -> dict[str, None]:
+    """Return why something is refused, without a value that may be of a row of the application's."""
+    if isinstance(error, ForeignKeyViolation):
         return {}
     said = error.diag
     if isinstance(error, NotNullViolation):
         return {f"log: {what} has nothing for {said.column_name or said.datatype_name}, which is NOT NULL": None}
     if isinstance(error, CheckViolation):
         return {f"log: {what} breaks its CHECK {said.constraint_name}": None}
-    if isinstance(error, InvalidTextRepresentation):
+    if isinstance(error, InvalidTextRepresentation) and _is_of_the_map(log, said.message_primary or ""):
         return {f"log: {what}: {said.message_primary}": None}
-    return {f"log: {what}: {said.message_primary} (SQLSTATE {error.pgcode})": None}
+    code = error.pgcode or ""
+    if code.startswith(_ABOUT_NAMES):
+        return {f"log: {what}: {said.message_primary} (SQLSTATE {code})": None}
+    value = f"the value of {' and of '.join(columns)}" if columns else "a value"
+    return {f"log: {what}: {value} is refused ({type(error).__name__}, SQLSTATE {code})": None}
+
+
+def _is_of_the_map(log: Log, said: str) -> bool:
+    """Whether the value that the database complains about is a word that stands in the map."""
+    value = re.search(r': "(.*)"$', said, re.DOTALL)
+    expressions = [*log.row.values(), *log.delivered.values(), *log.undelivered.values()]
+    return value is not None and any(literal(value[1]) in sql for sql in expressions)

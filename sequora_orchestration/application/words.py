@@ -9,6 +9,8 @@ from sequora_orchestration.application.application_map import plain, read_map
 from sequora_orchestration.application.catalog import fit_section
 from sequora_orchestration.resources.care_database import CareDatabase, UnknownWord
 
+_PARTS = {"status": "task.statuses", "severity": "task.severities", "role": "person.roles"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -24,12 +26,12 @@ class Question:
     @property
     def to_do(self) -> str:
         """What a person does about it."""
-        part = "task.statuses" if self.about.column_name == "status" else "task.severities"
+        part = _PARTS[self.about.column_name]
         return f"say under [{part}] of a map what it means (`sequora map` writes one to start from)"
 
 
 def open_questions(engine: Engine) -> list[Question]:
-    """Return the words that the map in force does not know: those that open tasks have, and those of the enums."""
+    """Return the words that the map in force does not know: of open tasks, active people and the tasks' enums."""
     found = {(one.column_name, one.word): one for one in CareDatabase(engine).unknown_words()}
     with engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
         made = seam.in_force(connection)

@@ -2,8 +2,8 @@
 
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, what is
 set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks;
-null where one does), `workers` (null where not known), `unknown_words` (of open tasks, which the map has no meaning
-for) and `sizes`; ages and latencies are in seconds.
+null where one does), `workers` (null where not known), `unknown_words` (of open tasks and active people, which the
+map has no meaning for) and `sizes`; ages and latencies are in seconds.
 """
 
 import json

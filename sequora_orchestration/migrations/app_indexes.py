@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
 from sequora_orchestration.application.seam import Index
-from sequora_orchestration.application.sql_text import without_parameters
+from sequora_orchestration.application.sql_text import literal, without_parameters
 from sequora_orchestration.resources.database import SchemaMissingError
 
 _PARTITIONED = "p"
@@ -294,8 +294,8 @@ def _named(connection: Connection, name: str, table: str) -> Sequence[Row[tuple[
 
 
 def _comment(connection: Connection, name: str, table: str, definition: str) -> None:
-    quoted = definition.replace("'", "''")
-    connection.execute(verbatim(f"COMMENT ON INDEX {_in_schema_of(connection, table, name)} IS '{quoted}'"))
+    index = _in_schema_of(connection, table, name)
+    connection.execute(verbatim(f"COMMENT ON INDEX {index} IS {literal(definition)}"))
 
 
 def _in_schema_of(connection: Connection, table: str, name: str) -> str:

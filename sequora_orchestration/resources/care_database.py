@@ -15,23 +15,35 @@ from sequora_orchestration.settings import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
+_COUNTS_AS = {
+    "status": "open",
+    "severity": "HIGH",
+    "role": "none: who has it is given no task, and is not told what goes wrong",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownWord:
-    """A word of the application's that the map in force has no meaning for, and how many open tasks have it."""
+    """A word of the application's that the map in force has no meaning for, and who has it."""
 
     column_name: str
     word: str | None
     """None for all that is no single word: it may be anything that somebody typed."""
 
     tasks: int
+    """How many open tasks have it; 0 of a role."""
+
+    people: int = 0
+    """How many active people have it as their role."""
 
     @property
     def sentence(self) -> str:
         """What is so until the map says what the word means."""
-        counts_as = "open" if self.column_name == "status" else "HIGH"
         what = repr(self.word) if self.word else "that is no single word"
         have = f"{self.tasks} open task{'s have' if self.tasks != 1 else ' has'} it"
+        if self.column_name == "role":
+            have = f"{self.people} active {'people have' if self.people != 1 else 'person has'} it"
+        counts_as = _COUNTS_AS[self.column_name]
         return f"the {self.column_name} {what} is not in the map ({have}) and counts as {counts_as}"
 
 
@@ -64,7 +76,7 @@ class CareDatabase:
         return [User(**row) for row in execute(self._engine, SQL["users_of_roles"], parameters)[1]]
 
     def unknown_words(self) -> list[UnknownWord]:
-        """Return what stands in columns of open tasks that the map has no meaning for."""
+        """Return what stands in columns of open tasks, or of active people, that the map has no meaning for."""
         return [UnknownWord(**row) for row in execute(self._engine, SQL["unknown_words"], {})[1]]
 
     def episodes(self, ids: Iterable[str]) -> dict[str, Episode]:

@@ -50,13 +50,22 @@ FROM orchestration.care_patient p
 WHERE p.key = ANY (:ids);
 
 -- name: unknown_words
--- What stands in the columns of open tasks that the map has no meaning for, and in how many. What is no single word may be
--- anything that somebody typed, and is counted.
+-- What stands in the columns of open tasks, and of active people, that the map has no meaning for, and in how many. What is no
+-- single word may be anything that somebody typed, and is counted.
 SELECT unknown.column_name,
        CASE WHEN unknown.word ~ '^[\w./-]{1,60}$' THEN unknown.word END AS word,
-       count(*) AS tasks
-FROM orchestration.care_task t
-CROSS JOIN LATERAL (VALUES ('status', t.unknown_status), ('severity', t.unknown_severity)) AS unknown (column_name, word)
-WHERE NOT t.is_closed AND unknown.word IS NOT NULL
+       sum(unknown.tasks) AS tasks,
+       sum(unknown.people) AS people
+FROM (
+    SELECT of_task.column_name, of_task.word, 1 AS tasks, 0 AS people
+    FROM orchestration.care_task t
+    CROSS JOIN LATERAL (VALUES ('status', t.unknown_status), ('severity', t.unknown_severity)) AS of_task (column_name, word)
+    WHERE NOT t.is_closed
+    UNION ALL
+    SELECT 'role', p.unknown_role, 0, 1
+    FROM orchestration.care_person p
+    WHERE p.active IS NOT FALSE
+) AS unknown
+WHERE unknown.word IS NOT NULL
 GROUP BY 1, 2
-ORDER BY 1, 3 DESC, 2;
+ORDER BY 1, count(*) DESC, 2;

@@ -1,5 +1,6 @@
 """Which map is taken for which tables, and what is said where one does not fit."""
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -156,9 +157,55 @@ def test_an_expression_that_reads_the_whole_row_is_refused(tables: Tables, sql: 
 
 
 def test_the_first_alternative_that_is_understood_is_taken(tables: Tables) -> None:
-    """However many are not."""
-    fitted = tables.fit({"task.priority": ["task.urgency", "nothing(1)", "'NORMAL'", "task.priority"]})
+    """However many are not, for a column or a table that is not there."""
+    older = ["task.urgency", "(SELECT name FROM public.urgencies)", "(SELECT name FROM nothing.urgencies)"]
+    fitted = tables.fit({"task.priority": [*older, "'NORMAL'", "task.priority"]})
     assert fitted.sections["task"].columns["priority"].sql == "'NORMAL'"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("nothing(1)", "function nothing(integer) does not exist"),
+        ('(SELECT u.nothing FROM public."User" u LIMIT 1)', "column u.nothing does not exist"),
+        ('(SELECT x.id FROM public."User" u LIMIT 1)', 'missing FROM-clause entry for table "x"'),
+        ("lower(task.urgency)", "column task.urgency does not exist"),
+        ("task.priority + 1", "operator does not exist: text + integer"),
+        ("(SELECT 1, 2)", "subquery must return only one column"),
+        ("(task.id, task.status)", "it is of the type record"),
+    ],
+)
+def test_an_alternative_with_a_mistake_is_told_and_not_passed_over(tables: Tables, sql: str, said: str) -> None:
+    """It is no sign of an older database."""
+    (problem,) = tables.problems({"task.priority": ["task.urgency", sql, "'NORMAL'"]})
+    assert problem.startswith(f"task.priority = {json.dumps(sql)}: {said}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        'ALTER TABLE "SMSConsent" RENAME consent_given TO has_consented',
+        'REVOKE ALL ON "SMSConsent" FROM PUBLIC; CREATE ROLE reader; GRANT USAGE ON SCHEMA public, orchestration TO '
+        'reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; REVOKE ALL ON "SMSConsent" FROM reader; '
+        "SET LOCAL ROLE reader",
+    ],
+    ids=["a column has another name", "the table may not be read"],
+)
+def test_a_consent_that_cannot_be_asked_for_is_not_given(sequora_tables: Tables, change: str) -> None:
+    """Everybody would count as consenting: only without the table nobody is asked."""
+    sequora_tables.alter(change)
+    (problem,) = sequora_tables.problems(of="sequora")
+    assert re.fullmatch(
+        r'patient.may_be_texted = "\(SELECT bool_and\(.*column consent.consent_given does not exist'
+        r"|permission denied for table SMSConsent",
+        problem,
+    )
+
+
+def test_a_flag_that_has_another_name_does_not_become_a_yes(tables: Tables) -> None:
+    """Whoever is not active would be texted."""
+    (problem,) = tables.problems({"person.active": ["person.enabled", "true"]})
+    assert problem == 'person.active = "person.enabled": column person.enabled does not exist'
 
 
 def test_of_alternatives_none_of_which_is_understood_the_first_is_told(tables: Tables) -> None:

@@ -232,6 +232,19 @@ def test_a_map_that_cannot_be_used_is_told_by_whoever_reads_it(
     assert failed
 
 
+@pytest.mark.usefixtures("care")
+def test_a_name_that_no_table_can_have_is_told_by_doctor(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the map's fault, and none of the database's."""
+    file = tmp_path / "mine.toml"
+    file.write_text(a_source({"task.table": "public.my-table"}), encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
+    found = doctor()["tables"]
+    assert found.level is Level.FAIL
+    assert found.said.startswith(f"the map {file} names no table: public.my-table: ")
+
+
 def test_where_no_map_fits_nothing_is_made(empty: Care, sequora: Sequora, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even our schema: somebody may have given another database's URL."""
     monkeypatch.setenv("SUPABASE_DB_URL", empty.engine.url.render_as_string(hide_password=False))

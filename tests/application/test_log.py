@@ -137,6 +137,51 @@ def test_ids_are_tried_as_the_application_has_them(tables: Tables, type_name: st
     assert tables.make({"log.row.task_id": f"message.task_id::{type_name}"}).problems == []
 
 
+A_LOOK_UP = """(SELECT person.primary_phone FROM public."User" person WHERE person.id::text = message.user_id)"""
+
+
+def test_what_is_looked_up_by_the_trials_ids_may_be_nothing(tables: Tables) -> None:
+    """They are nobody's; real ones find somebody."""
+    tables.alter('ALTER TABLE "NotificationLog" ADD phone text NOT NULL, ADD fax text NOT NULL')
+    assert tables.make({"log.row.phone": A_LOOK_UP, "log.row.fax": "message.reason"}).problems == []
+    assert tables.make({"log.row.phone": A_LOOK_UP, "log.row.fax": "NULL"}).problems == [
+        f"log: a row of {kind} has nothing for fax, which is NOT NULL"
+        for kind in ("task-created", "sla-warning", "sla-breach", "sla-escalation", "nurse-unreached")
+    ]
+
+
+@pytest.mark.parametrize(
+    "look_up", [A_LOOK_UP, """(SELECT max(person.primary_phone) FROM public."User" person)"""], ids=["by id", "of any"]
+)
+def test_no_value_of_a_row_is_told_by_the_trial(tables: Tables, look_up: str) -> None:
+    """The first person has the first number; a phone that is none of the log's stays where it is."""
+    tables.alter(
+        """CREATE TYPE "Phone" AS ENUM ('none')""",
+        'ALTER TABLE "NotificationLog" ADD phone "Phone"',
+        'ALTER TABLE "User" ALTER id DROP DEFAULT, ALTER id TYPE bigint USING 1',
+        'ALTER TABLE "EscalationTask" ALTER assigned_to_user_id TYPE bigint USING NULL',
+        'ALTER TABLE "NotificationLog" ALTER nurse_id TYPE bigint USING NULL',
+    )
+    tables.rows("""INSERT INTO "User" (id, primary_phone, role) VALUES (1, '+12025550101', 'NURSE')""")
+    problems = tables.make({"log.row.phone": look_up}).problems
+    assert "+12025550101" not in str(problems)
+    if look_up != A_LOOK_UP:
+        assert problems[0] == (
+            "log: a row of task-created: the value of phone is refused (InvalidTextRepresentation, SQLSTATE 22P02)"
+        )
+
+
+@pytest.mark.parametrize("sql", ["gen_random_uuid()", "md5(message.id::text || message.state)::uuid"])
+def test_a_key_by_which_no_row_is_found_again_is_told_by_the_trial(tables: Tables, sql: str) -> None:
+    """No receipt would ever be written."""
+    tables.alter(COLUMNS_OF_RECEIPTS)
+    assert tables.make(WITH_RECEIPTS).problems == []
+    assert tables.make({**WITH_RECEIPTS, "log.row.id": sql}).problems[0] == (
+        "log: the receipt (delivered) of task-created finds no row: log.row.id is not the same value again; write one "
+        "that is, such as message.id"
+    )
+
+
 @pytest.mark.parametrize(
     ("altered", "changes", "said"),
     [

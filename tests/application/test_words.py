@@ -107,6 +107,25 @@ def test_a_severity_that_the_map_does_not_know_is_texted_as_it_stands_and_counts
         phones(NURSE_PHONE).received_text(containing=[f"New {severity} task"])
 
 
+@pytest.mark.parametrize("severity", ["CRITICAL", "MODERATE", "LOW"])
+def test_a_severity_of_ours_that_the_map_does_not_know_counts_as_high_too(tables: Tables, severity: str) -> None:
+    """The map gives it no meaning, however it is spelt; what it is called is asked about."""
+    tables.make({"task.severities": {"HIGH": ["whatever"]}})
+    tables.rows('INSERT INTO "EscalationTask" (severity) VALUES (:severity)', severity=severity)
+    (row,) = tables.rows("SELECT severity, unknown_severity FROM orchestration.care_task")
+    assert (row["severity"], row["unknown_severity"]) == ("HIGH", severity)
+
+
+def test_a_role_of_ours_that_the_map_does_not_know_is_none(
+    care: Care, put_in_force: Callable[..., Migrated], care_database: CareDatabase
+) -> None:
+    """Whoever left the admins out does not want them to be told."""
+    put_in_force({"person.roles": {"SUPERVISOR": ["charge nurse"]}})
+    admin, cook = care.a_supervisor(role="ADMIN"), care.a_nurse(role="COOK")
+    assert care_database.users_of_roles(["ADMIN", "SUPERVISOR", "NURSE"]) == []
+    assert {one.role for one in care_database.users([admin, cook]).values()} == {None}
+
+
 def test_words_that_the_map_does_not_know_are_asked_about(care: Care, sequora: Sequora, doctor: Doctor) -> None:
     """By `sequora migrate` and `sequora doctor`, with how many open tasks have them; neither ends badly for it."""
     nurse = care.a_nurse()
@@ -137,6 +156,28 @@ def test_words_of_an_enum_are_asked_about_before_a_task_has_them(care: Care, seq
     assert "the status 'ON_HOLD' is not in the map (0 open tasks have it) and counts as open" in said
     assert "it's" in said
     assert "'ON_HOLD'" in doctor()["words"].said
+
+
+def test_roles_that_the_map_does_not_know_are_asked_about(
+    care: Care, put_in_force: Callable[..., Migrated], sequora: Sequora, doctor: Doctor
+) -> None:
+    """Those of people who are active, unless the map says that they are none of ours."""
+    put_in_force({"person.roles": {"NURSE": ["NURSE"], "SUPERVISOR": ["charge nurse"], "OTHER": ["Cook"]}})
+    care.a_nurse()
+    care.a_nurse(role="ADMIN")
+    care.a_nurse(role="ADMIN", active=None)
+    for role, active in (("COOK", True), ("PORTER", False), (None, True)):
+        care.a_nurse(role=role, active=active)
+    said = (
+        "the role 'ADMIN' is not in the map (2 active people have it) and counts as none: who has it is given no task, "
+        "and is not told what goes wrong"
+    )
+    assert [line for line in sequora("migrate").stdout.splitlines() if "is not in the map" in line] == [
+        f"application: {said}; say under [person.roles] of a map what it means (`sequora map` writes one to start from)"
+    ]
+    found = doctor()["words"]
+    assert (found.level, found.said) == (Level.WARN, said)
+    assert f"Not in the map    {said}" in sequora("status").stdout
 
 
 def test_where_all_words_are_known_nothing_is_asked(care: Care, sequora: Sequora, doctor: Doctor) -> None:

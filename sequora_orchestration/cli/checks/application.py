@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import psycopg2
 from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import ProgrammingError
@@ -16,7 +17,8 @@ from sequora_orchestration.application.application_map import (
     packaged_maps,
     read_map,
 )
-from sequora_orchestration.application.catalog import Fit, fit, rows
+from sequora_orchestration.application.catalog import SQL as CATALOG
+from sequora_orchestration.application.catalog import Fit, attempt, fit, rows, sentence
 from sequora_orchestration.application.seam import InForce, Right
 from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
@@ -93,7 +95,14 @@ class ApplicationChecks:
                 to_do="correct it, or leave SEQUORA_APPLICATION_MAP out",
             )
         with self._engine.connect() as connection:
-            missing = [table for table in tables if not rows(connection, "kind_of_table", table=table)]
+            found = {table: attempt(connection, CATALOG["kind_of_table"], table=table) for table in tables}
+        refused = [f"{table}: {sentence(one)}" for table, one in found.items() if isinstance(one, psycopg2.Error)]
+        if refused:
+            return fail(
+                f"the map {self._fit.map.name} names no table: {'; '.join(refused)}",
+                to_do="write the name as SQL has it, in double quotes if it has other signs than letters",
+            )
+        missing = [table for table, one in found.items() if not one]
         if missing:
             return fail(
                 f"missing: {', '.join(_bare(table) for table in missing)}, by the map {self._fit.map.name}",
@@ -145,8 +154,9 @@ class ApplicationChecks:
         """Look whether the map knows the words that are used."""
         questions = open_questions(self._engine)
         if questions:
-            return warn("; ".join(one.sentence for one in questions), to_do=questions[0].to_do)
-        return ok("the map knows every status and severity of open tasks")
+            to_do = "; ".join(dict.fromkeys(one.to_do for one in questions))
+            return warn("; ".join(one.sentence for one in questions), to_do=to_do)
+        return ok("the map knows every status and severity of open tasks, and every role of active people")
 
     def log(self) -> Finding:
         """Tell whether the log takes what the map writes."""
