@@ -276,7 +276,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "since": row["attempted_at"],
         "episode_ids": _newest(connection, "Episode"),
         "check_in_delay": 86_400.0,
-        "content": "a text",
+        "content": b"a text".hex(),
         "ended_by": None,
         "on_call": True,
         "who": "somebody",

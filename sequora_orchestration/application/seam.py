@@ -125,7 +125,7 @@ def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | Non
     candidates = [map_of_file(file)] if file else packaged_maps()
     if before and before.source in {one.source for one in candidates} and is_up_to_date(connection, before):
         return None
-    return _make(connection, _fitting(connection, candidates, before))
+    return _make(connection, _fitting(connection, candidates, before), is_first=before is None)
 
 
 def in_force(connection: Connection) -> InForce | None:
@@ -186,7 +186,7 @@ def _digest(connection: Connection, application_map: ApplicationMap) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def _make(connection: Connection, fitted: Fit) -> InForce:
+def _make(connection: Connection, fitted: Fit, *, is_first: bool) -> InForce:
     rows(connection, "write_out_search_path")
     connection.execute(text("SET LOCAL jit = off"))  # to compile a plan over the views takes longer than to run it
     drop_views(connection)
@@ -201,7 +201,7 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
         maker.read_for_the_assignment(fitted.map.assignment)
     for statement in (*_functions_of_log(fitted), _function_of_assignment(fitted)):
         connection.execute(verbatim(statement))
-    if connection.scalar(text(_SOME_ARE_FROM_BEFORE)):
+    if is_first:
         connection.execute(text(_OPEN_TASKS_WERE_TOLD))
     problems = log_problems(connection, fitted)
     connection.execute(
@@ -228,14 +228,8 @@ def _make(connection: Connection, fitted: Fit) -> InForce:
     return made
 
 
-# Whether the ledger holds rows from before it noted who counts as told. It asks for no task, unlike what mends them.
-_SOME_ARE_FROM_BEFORE = """
-    SELECT EXISTS (
-        SELECT FROM orchestration.notification WHERE kind = 'task-created' AND over_at = '-infinity'
-    )
-"""
-
-# Of what the ledger held before it noted who counts as told, open tasks' nurses do. Twice: nothing is left to change.
+# Of what the ledger held before there was any map, open tasks' nurses count as told. Not by a later map: of a task that
+# was closed by then and is opened again, somebody is to be told. Twice: nothing is left to change.
 _OPEN_TASKS_WERE_TOLD = """
     UPDATE orchestration.notification n SET over_at = NULL
     FROM orchestration.care_task t
@@ -517,10 +511,18 @@ def _functions_of_log(fitted: Fit) -> list[str]:
         f"""CREATE OR REPLACE FUNCTION orchestration.log_notification(
                 sent orchestration.notification, texted text, is_new boolean
             ) RETURNS void LANGUAGE plpgsql {_WRITES} AS $function$
+            DECLARE
+                refusing_constraint text;
+                refusing_table text;
             BEGIN
                 IF orchestration.log_takes(sent.kind) THEN
                     {body}
                 END IF;
+            -- What a server says of a row that is refused quotes the row, with the text, and goes into its own log.
+            EXCEPTION WHEN OTHERS THEN
+                GET STACKED DIAGNOSTICS refusing_constraint = CONSTRAINT_NAME, refusing_table = TABLE_NAME;
+                RAISE EXCEPTION 'the application''s log refuses a row'
+                    USING ERRCODE = SQLSTATE, CONSTRAINT = refusing_constraint, TABLE = refusing_table;
             END $function$""",
     ]
 

@@ -163,7 +163,8 @@ def rows_by_id(
 def without_values(error: psycopg2.Error) -> str:
     """Return what the database says, as far as no value of a row can be in it: a name or a number, for instance."""
     code = error.pgcode or ""
-    if code[:2] in _CLASSES_WITHOUT_VALUES:
+    is_raised = error.diag.source_function == "exec_stmt_raise"  # in a trigger's own words, whatever its code
+    if code[:2] in _CLASSES_WITHOUT_VALUES and not is_raised:
         return f"{error.diag.message_primary} (SQLSTATE {code})"
     where = (error.diag.table_name, error.diag.constraint_name)
     return " ".join(["SQLSTATE", code, *(name for name in where if name)])

@@ -483,7 +483,7 @@ class Ledger:
         """
         parameters = {**_attempt(notification, attempt), "sid": sid}
         try:
-            self._logged("settle_sent", **parameters, content=content)
+            self._logged("settle_sent", **parameters, content=_hexadecimal(content))
         except DBAPIError as error:
             if not refuses_a_row(error):
                 raise
@@ -523,7 +523,7 @@ class Ledger:
         The `content` is of the one whose row is missing. Raises the database's errors: all of them, or none.
         """
         try:
-            self._logged("bring_log_up_to_date", ids=list(ids), content=content)
+            self._logged("bring_log_up_to_date", ids=list(ids), content=_hexadecimal(content))
         except DBAPIError as error:
             if not is_locked(error):
                 raise
@@ -859,6 +859,10 @@ def _uuid(id_: str) -> str | None:
 def _as_known(notification: Notification) -> dict[str, object]:
     """Return what names a row while it is as the run knows it: under its claim, and to nobody else by now."""
     return {"id": notification.id, "claim_id": notification.claim_id, "recipient_id": notification.recipient_id}
+
+
+def _hexadecimal(content: str | None) -> str | None:
+    return None if content is None else content.encode().hex()
 
 
 def _attempt(notification: Notification, attempt: int) -> dict[str, object]:

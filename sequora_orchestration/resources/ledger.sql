@@ -24,6 +24,10 @@ answered AS (
     WHERE troubles > 0 OR {open}
 )
 
+-- part: texted
+-- In hexadecimal, for a server writes statements that fail into its own log, with what they are given.
+convert_from(decode(:content, 'hex'), 'UTF8')
+
 -- name: claim
 -- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
 -- come, and those that a run which died left behind, the most severe first. Where they go :in_turn and are more than
@@ -410,7 +414,7 @@ WITH sent AS (
     RETURNING n
 ),
 {answered}
-SELECT orchestration.log_notification(sent.n, :content, true) FROM sent;
+SELECT orchestration.log_notification(sent.n, {texted}, true) FROM sent;
 
 -- name: settle_sent_unlogged
 -- The same without the application's log: it refuses its row, and that the text went out must be known all the same.
@@ -453,7 +457,7 @@ logged AS (
     WHERE n.id = owed.id
     RETURNING n, owed.is_new
 )
-SELECT orchestration.log_notification(logged.n, :content, logged.is_new) FROM logged;
+SELECT orchestration.log_notification(logged.n, {texted}, logged.is_new) FROM logged;
 
 -- name: settle_refused
 -- Certainly not sent, and not tried again. Twice: the second finds this attempt settled.

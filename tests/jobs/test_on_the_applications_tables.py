@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from care import ADMIN_PHONE, NOW, NURSE_PHONE, PATIENT_PHONE
@@ -113,6 +114,21 @@ def test_a_patient_who_has_consented_is_checked_in_on_and_it_is_logged(
     assert (str(row["recipient_patient_id"]), row["recipient_user_id"]) == (patient, None)
     assert (str(row["episode_id"]), row["notification_type"]) == (episode, "CHECK_IN_SENT")
     assert (row["message_content"], row["status"]) == (text.body, "SENT")
+
+
+def test_a_text_that_the_applications_log_refuses_stands_in_no_log_of_the_server(
+    care: SequoraCare, runs: Runs, phones: Phones
+) -> None:
+    """Neither in the statement nor in what is said of the row."""
+    log = Path(str(care.one("SHOW data_directory"))) / "log"
+    before = len(log.read_text(encoding="utf-8"))
+    care.rows('ALTER TABLE "NotificationLog" ADD CONSTRAINT short CHECK (length(message_content) < 3) NOT VALID')
+    care.a_task(care.a_nurse(), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    text = phones(NURSE_PHONE).received_text()
+    said = log.read_text(encoding="utf-8")[before:]
+    assert "the application's log refuses a row" in said
+    assert [line for line in text.body.splitlines() if line in said] == []
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def processes(settings: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
     processes.kill_all()
 
 
+@pytest.mark.nightly
 def test_honcho_starts_the_processes_and_ends_them_without_a_trace(
     settings: dict[str, str], tmp_path: Path, care: Care, phones: Phones
 ) -> None:
@@ -89,7 +90,6 @@ def test_honcho_starts_the_processes_and_ends_them_without_a_trace(
     assert len({text.body for text in texts}) == len(texts)
 
 
-@pytest.mark.nightly
 def test_whichever_process_starts_last_the_nurse_is_texted_soon(
     processes: Processes, settings: dict[str, str], care: Care, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
