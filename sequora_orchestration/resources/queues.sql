@@ -152,19 +152,23 @@ orchestration.notification n
           WHERE n.task_id = t.id AND n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
             AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
 
--- part: is_told
--- 1 if the assignee is or is about to be told of the task, with nobody told and the task not closed since (over_at, in the
--- words of the index notification_not_over), else 0. A task that was opened again may say when it was closed.
--- A number, for of one that is compared with 0 the planner expects few rows, and of EXISTS half of them.
-coalesce((
-          SELECT 1 FROM {telling_of_assignee}
-            AND n.over_at IS NULL
+-- part: is_not_over
+-- Nobody else was told, and the task was not closed, since (over_at, in the words of the index notification_not_over). A
+-- task that was opened again may say when it was closed.
+n.over_at IS NULL
             AND (
                 n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
                 OR (
                     t.resolved_at > coalesce(n.attempted_at, n.created_at) AND t.resolved_at <= orchestration.clock()
                 ) IS NOT TRUE
             )
+
+-- part: is_told
+-- 1 if the assignee is or is about to be told of the task, else 0. A number, for of one that is compared with 0 the planner
+-- expects few rows, and of EXISTS half of them.
+coalesce((
+          SELECT 1 FROM {telling_of_assignee}
+            AND {is_not_over}
           LIMIT 1
       ), 0)
 
@@ -353,7 +357,7 @@ FROM orchestration.care_task t
 -- By name she is told again of what failed, by a message of the same key.
 LEFT JOIN LATERAL (
     SELECT n.business_key FROM {telling_of_assignee}
-      AND n.over_at IS NULL
+            AND {is_not_over}
     ORDER BY n.created_at DESC
     LIMIT 1
 ) AS told ON true

@@ -284,6 +284,23 @@ def take(care: SequoraCare, task: str, nurse: str) -> None:
     )
 
 
+def test_of_a_task_that_is_opened_again_a_nurse_is_told_by_hand_too(
+    care: SequoraCare, runs: Runs, phones: Phones
+) -> None:
+    """While no sensor runs."""
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.it_is(NOW + MINUTE)
+    care.change_task(task, status="RESOLVED", resolved_at=NOW + MINUTE)
+    care.it_is(NOW + 2 * MINUTE)
+    care.change_task(task, status="OPEN")
+    for _ in range(2):
+        assert runs.launch("notify_nurse_task", task_ids=[task]).success
+    phones(NURSE_PHONE).received_text()
+    assert runs.tick(NEW_TASKS) == []
+
+
 @pytest.mark.parametrize("keeps_resolved_at", [True, False])
 def test_a_nurse_is_told_again_of_a_task_that_is_opened_again(
     care: SequoraCare, runs: Runs, phones: Phones, ledger: Ledger, *, keeps_resolved_at: bool
