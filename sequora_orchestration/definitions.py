@@ -22,7 +22,7 @@ from sequora_orchestration.sensors.claiming import LedgerResource
 from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
-from sequora_orchestration.sensors.unassigned_tasks import PatientAssignerResource, unassigned_tasks
+from sequora_orchestration.sensors.unassigned_tasks import AssignerResource, unassigned_tasks
 
 # Those without which somebody is not told.
 NOTICING = [
@@ -59,7 +59,7 @@ defs = Definitions(
     resources={
         "ledger": LedgerResource(),
         "delivery": DeliveryResource(),
-        "assigner": PatientAssignerResource(),
+        "assigner": AssignerResource(),
         "alarm": AlarmResource(),
         "instruments": InstrumentsResource(sensors=[sensor.name for sensor in SENSORS]),
     },

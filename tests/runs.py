@@ -11,7 +11,6 @@ from dagster import (
 )
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.jobs.assign_tasks import AssignerResource
 from sequora_orchestration.resources.ledger import Claim, Ledger
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
@@ -62,7 +61,7 @@ class Runs:
         """Let the sensor for tasks without an assignee tick, as if its pause were over, and run what it asks for."""
         unassigned_tasks.PACE._not_before = 0
         sensor = unassigned_tasks.unassigned_tasks
-        resources = {"assigner": AssignerResource()}
+        resources = {"assigner": unassigned_tasks.AssignerResource()}
         with build_sensor_context(instance=self.instance, resources=resources) as context:
             return self._asked(sensor, sensor(context))
 

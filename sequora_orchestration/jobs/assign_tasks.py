@@ -3,9 +3,7 @@
 from typing import Any
 
 from dagster import (
-    ConfigurableResource,
     Failure,
-    InitResourceContext,
     Nothing,
     OpExecutionContext,
     Out,
@@ -18,25 +16,9 @@ from dagster import (
 from sequora_orchestration.jobs.assigner import Assigned, Assigner
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import CAUSE, RETRIES, TaskIds, retried
-from sequora_orchestration.resources.assignments import open_assignments
-from sequora_orchestration.resources.care_database import open_care_database
-from sequora_orchestration.resources.ledger import open_ledger
 from sequora_orchestration.settings import AssignmentSettings, SettingError
 
 OFF = "SEQUORA_ASSIGN is off: assigning tasks is the application's business; set it to on where it is to be done here"
-
-
-class AssignerResource(ConfigurableResource[Assigner]):
-    """What gives tasks to nurses: the application's tables, and the schema `orchestration`."""
-
-    def create_resource(self, context: InitResourceContext) -> Assigner:
-        """Read the settings; raises SettingError."""
-        return Assigner(
-            assignments=open_assignments(),
-            care=open_care_database(),
-            ledger=open_ledger(),
-            run_id=context.run.run_id if context.run else "",
-        )
 
 
 @config_mapping

@@ -28,6 +28,10 @@ answered AS (
 -- In hexadecimal, for a server writes statements that fail into its own log, with what they are given.
 convert_from(decode(:content, 'hex'), 'UTF8')
 
+-- part: under_way
+-- It tells its nurse yet, or may have, or is called off.
+('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
+
 -- name: claim
 -- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
 -- come, and those that a run which died left behind, the most severe first. Where they go :in_turn and are more than
@@ -604,10 +608,10 @@ noted AS (
     WHERE n.id = ANY (ARRAY(
         SELECT told.id
         FROM over JOIN orchestration.notification told USING (id)
-        WHERE told.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
+        WHERE told.state NOT IN {under_way}
         LIMIT :most
     ))
-      AND n.state NOT IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
+      AND n.state NOT IN {under_way}
     RETURNING n.id
 )
 SELECT extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds, count(*) AS noted FROM noted;

@@ -5,6 +5,7 @@ leases for some seconds; the tasks of a run that died, or never began, are found
 """
 
 from dagster import (
+    ConfigurableResource,
     DefaultSensorStatus,
     InitResourceContext,
     ResourceParam,
@@ -14,8 +15,11 @@ from dagster import (
     sensor,
 )
 
-from sequora_orchestration.jobs.assign_tasks import OFF, AssignerResource, assign_tasks
+from sequora_orchestration.jobs.assign_tasks import OFF, assign_tasks
 from sequora_orchestration.jobs.assigner import Assigner
+from sequora_orchestration.resources.assignments import open_assignments
+from sequora_orchestration.resources.care_database import open_care_database
+from sequora_orchestration.resources.ledger import open_ledger
 from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE, run_request_for
 from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
 from sequora_orchestration.settings import AssignmentSettings
@@ -26,13 +30,18 @@ PAUSE = 0.2
 PACE = Pace(share=SHARE, pause=PAUSE)
 
 
-class PatientAssignerResource(AssignerResource):
-    """The same, slow to fail: where a setting is wrong, one tick would follow another at once."""
+class AssignerResource(ConfigurableResource[Assigner]):
+    """What gives tasks to nurses: the application's tables, and the schema `orchestration`."""
 
     def create_resource(self, context: InitResourceContext) -> Assigner:
-        """Read the settings; raises SettingError, after a pause."""
+        """Read the settings; raises SettingError, after a pause: one tick would follow another at once."""
         with slow_to_fail():
-            return super().create_resource(context)
+            return Assigner(
+                assignments=open_assignments(),
+                care=open_care_database(),
+                ledger=open_ledger(),
+                run_id=context.run.run_id if context.run else "",
+            )
 
 
 @sensor(

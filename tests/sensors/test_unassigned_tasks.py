@@ -7,7 +7,6 @@ from care import EPISODE, Care
 from dagster import DagsterInstance, RunRequest, build_sensor_context, validate_run_config
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.jobs.assign_tasks import AssignerResource
 from sequora_orchestration.resources import assignments
 from sequora_orchestration.resources.assignments import MOST_TASKS
 from sequora_orchestration.sensors import unassigned_tasks, watch
@@ -33,7 +32,9 @@ def tick() -> tuple[list[RunRequest], str | None]:
     unassigned_tasks.PACE._not_before = 0
     with DagsterInstance.ephemeral() as instance:
         context = build_sensor_context(
-            instance, repository_def=defs.get_repository_def(), resources={"assigner": AssignerResource()}
+            instance,
+            repository_def=defs.get_repository_def(),
+            resources={"assigner": unassigned_tasks.AssignerResource()},
         )
         execution = unassigned_tasks.unassigned_tasks.evaluate_tick(context)
     return list(execution.run_requests or []), execution.skip_message
