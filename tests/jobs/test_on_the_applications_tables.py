@@ -284,15 +284,21 @@ def take(care: SequoraCare, task: str, nurse: str) -> None:
     )
 
 
-def test_of_a_task_that_is_opened_again_a_nurse_is_told_by_hand_too(
-    care: SequoraCare, runs: Runs, phones: Phones
-) -> None:
-    """While no sensor runs."""
+def told_and_resolved(care: SequoraCare, runs: Runs, phones: Phones) -> str:
+    """Return a task that its nurse was told of, and that was closed a minute later, which is now."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
     care.it_is(NOW + MINUTE)
     care.change_task(task, status="RESOLVED", resolved_at=NOW + MINUTE)
+    return task
+
+
+def test_of_a_task_that_is_opened_again_a_nurse_is_told_by_hand_too(
+    care: SequoraCare, runs: Runs, phones: Phones
+) -> None:
+    """While no sensor runs."""
+    task = told_and_resolved(care, runs, phones)
     care.it_is(NOW + 2 * MINUTE)
     care.change_task(task, status="OPEN")
     for _ in range(2):
@@ -306,11 +312,7 @@ def test_a_nurse_is_told_again_of_a_task_that_is_opened_again(
     care: SequoraCare, runs: Runs, phones: Phones, ledger: Ledger, *, keeps_resolved_at: bool
 ) -> None:
     """Once, whether or not the row still says when it was closed."""
-    task = care.a_task(care.a_nurse(), created_at=NOW)
-    runs.tick(NEW_TASKS)
-    phones(NURSE_PHONE).received_text()
-    care.it_is(NOW + MINUTE)
-    care.change_task(task, status="RESOLVED", resolved_at=NOW + MINUTE)
+    task = told_and_resolved(care, runs, phones)
     if not keeps_resolved_at:
         ledger.note_what_is_over()
     care.it_is(NOW + 2 * MINUTE)
