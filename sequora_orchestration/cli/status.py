@@ -176,7 +176,7 @@ def _messages(figures: Figures) -> Iterator[str]:
         yield f"PAUSED            {kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
     yield f"Phone company     {_provider(figures.provider)}"
     doubts = figures.doubts
-    yield f"Were in doubt     {doubts.adopted} found, {doubts.sent_again} sent again, {doubts.held} held"
+    yield f"Were in doubt     {doubts.adopted} found, {doubts.sent_again} sent again, {doubts.held} held (7 days)"
     yield "Oldest due        " + (_waiting(figures.oldest_due) if figures.oldest_due else "nothing waits")
     if figures.set_aside:
         yield "To be looked at, newest first (`sequora timeline ID` tells the whole story)"

@@ -191,7 +191,7 @@ class SentText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubts:
-    """What became of texts in doubt, as far back as the ledger goes."""
+    """What became of texts in doubt within the last seven days."""
 
     adopted: int
     """Found at the phone company."""

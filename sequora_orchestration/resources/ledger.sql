@@ -895,12 +895,12 @@ ORDER BY created_at DESC
 LIMIT :most;
 
 -- name: doubts
--- What became of texts in doubt, as far back as the ledger goes. Reading changes nothing.
+-- What became of texts in doubt within the last seven days. Reading changes nothing.
 SELECT count(*) FILTER (WHERE to_state = 'SENT' AND reason IS NOT NULL) AS adopted,
        count(*) FILTER (WHERE to_state = 'QUEUED') AS sent_again,
        count(*) FILTER (WHERE to_state = 'HELD') AS held
 FROM orchestration.notification_event
-WHERE from_state = 'IN_DOUBT';
+WHERE from_state = 'IN_DOUBT' AND at > orchestration.clock() - interval '7 days';
 
 -- name: provider
 -- How it stands with the phone company. Reading changes nothing.

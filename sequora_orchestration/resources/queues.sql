@@ -89,12 +89,12 @@ JOIN LATERAL (
           n.state IN ('FAILED', 'HELD', 'UNDELIVERED')
           OR (n.urgency = 0 AND (n.state = 'IN_DOUBT' OR (n.state = 'SENT' AND n.receipt_at IS NOT NULL)))
       )
+      AND (n.over_at >= n.created_at) IS NOT TRUE
     OFFSET 0
 ) AS f ON f.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id
 
 -- part: unreached
 f.created_at >= spell.since
-  AND (f.over_at >= f.created_at) IS NOT TRUE
   AND (
       f.state IN ('FAILED', 'HELD')
       OR (
