@@ -86,7 +86,7 @@ FOUND_IN = {
 _SAMPLE = text("""
     SELECT id::text, claim_id::text, attempts, attempted_at, task_id, episode_id, recipient_id, provider_sid
     FROM orchestration.notification
-    WHERE state = :state
+    WHERE state = :state AND recipient_id IS NOT NULL
     ORDER BY created_at DESC
     LIMIT :most
 """)
@@ -256,7 +256,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "due_at": row["attempted_at"],
         "counts": True,
         "at_once": False,
-        "about_all": True,
+        "is_refused": True,
         "is_providers": False,
         "limit": 5,
         "many": MANY,

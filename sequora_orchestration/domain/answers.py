@@ -1,7 +1,7 @@
 """What an answer of the phone company means for the text: one table, and its default.
 
-The codes are Twilio's (https://www.twilio.com/docs/api/errors). They change; a code that is not in the
-table is judged by the class of its HTTP status.
+The codes are Twilio's (https://www.twilio.com/docs/api/errors). They change, and the table is only a shortcut: what a
+refusal means that is not in it, the ledger tells by what happens to other texts meanwhile.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,19 @@ class Refusal(Enum):
     CONFIGURATION = "configuration"
     """No text at all will be taken until an engineer mends something on our side."""
 
+    UNKNOWN = "unknown"
+    """Nobody knows whether it is about this number or about us: while others go out, it is about this one."""
+
     TRANSIENT = "transient"
     """Not now; it is safe to try again."""
 
     UNREACHABLE = "unreachable"
     """The phone company could not be asked at all; it is safe to try again."""
+
+    @property
+    def speaks_against_the_text(self) -> bool:
+        """Whether it may be about this text alone: the phone company was asked, and does not want it."""
+        return self in {Refusal.CONFIGURATION, Refusal.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +93,15 @@ KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
     21659: (_C, "the sender's number does not belong to the account"),
     21660: (_C, "the sender's number does not match the account"),
     21661: (_C, "the sender's number cannot send texts"),
+    21701: (_C, "the messaging service does not exist"),
     21703: (_C, "the messaging service has no number to send from"),
+    21704: (_C, "the messaging service has no numbers"),
     21705: (_C, "the messaging service is not known"),
     30002: (_C, "the account is suspended"),
+    70051: (_C, "the API key may not do this"),
 }
 
-# Without a code of Twilio's, something before Twilio lets nobody through. With one that we do not know it may be about
-# this one text, which then fails alone, so that it cannot hold up its neighbours.
+# Without a code of Twilio's, something before Twilio lets nobody through.
 _NOBODY_GETS_THROUGH = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
@@ -115,4 +125,4 @@ def judge(http_status: int, code: int | None) -> Refused | Unclear:
         return Refused(Refusal.TRANSIENT, reason, code)
     if http_status < HTTPStatus.BAD_REQUEST or (code is None and http_status in _NOBODY_GETS_THROUGH):
         return Refused(Refusal.CONFIGURATION, reason, code)
-    return Refused(Refusal.PERMANENT, reason, code)
+    return Refused(Refusal.UNKNOWN, reason, code)

@@ -339,25 +339,39 @@ class Delivery:
                 return False
             case Unclear(reason, code):
                 self.ledger.settle_unclear(notification, attempt, reason, code)
-        refusal, retry_after = (answer.refusal, answer.retry_after) if isinstance(answer, Refused) else (None, None)
-        at_once = refusal is Refusal.CONFIGURATION or (refusal is Refusal.UNREACHABLE and attempt >= ATTEMPTS)
-        trouble = self.ledger.note_trouble(answer.reason, answer.code, at_once=at_once, retry_after=retry_after)
-        if trouble.has_just_opened:
-            LOG.error("the breaker is open, no text goes out: %s (%s)", answer.reason, answer.code or "no code")
-        if trouble.is_open:
-            halt.reason = f"{answer.reason} ({answer.code or 'no code'})"
-            halt.is_trouble = True
-        if isinstance(answer, Unclear):
+                self._note_trouble(notification, answer, halt)
+                return False
+            case Refused():
+                return self._settle_not_taken(notification, attempt, answer, halt)
+
+    def _settle_not_taken(self, notification: Notification, attempt: int, refused: Refused, halt: "Halt") -> bool:
+        """Record that a text was not taken, maybe through no fault of its own; return whether to try again.
+
+        After its tries it waits in the ledger, and the breaker opens, unless others go out.
+        """
+        retry_after = refused.retry_after or 0
+        if attempt >= ATTEMPTS or refused.refusal is Refusal.CONFIGURATION:
+            put_back = self.ledger.put_back(notification, attempt, refused, pause=max(PUT_BACK_PAUSE, retry_after))
+            if put_back and not put_back.has_failed:
+                self._note_trouble(notification, refused, halt, at_once=not put_back.others_went_out)
             return False
+        self._note_trouble(notification, refused, halt)
         if halt.is_trouble or retry_after:
-            pause = max(PUT_BACK_PAUSE if halt.is_trouble else 0, retry_after or 0)
-            self.ledger.put_back(notification, attempt, answer, pause=pause)
+            pause = max(PUT_BACK_PAUSE if halt.is_trouble else 0, retry_after)
+            self.ledger.put_back(notification, attempt, refused, pause=pause)
             return False
-        if attempt < ATTEMPTS:
-            self.ledger.try_again(notification, attempt, answer.reason, answer.code)
-            return True
-        self.ledger.settle_refused(notification, attempt, f"{answer.reason}; {attempt} attempts used up", answer.code)
-        return False
+        self.ledger.try_again(notification, attempt, refused)
+        return True
+
+    def _note_trouble(
+        self, notification: Notification, answer: Refused | Unclear, halt: "Halt", *, at_once: bool = False
+    ) -> None:
+        trouble = self.ledger.note_trouble(answer, at_once=at_once, recipient_id=notification.recipient_id)
+        if trouble.has_just_opened:
+            LOG.error("the breaker is open, no text goes out: %s (%s)", answer.reason, _what_it_means(answer.code))
+        if trouble.is_open:
+            halt.reason = f"{answer.reason} ({_what_it_means(answer.code)})"
+            halt.is_trouble = True
 
     def bring_log_up_to_date(self, owed: Outcome) -> bool:
         """Write what the application's log lacks of a text; return False if somebody has locked it.
@@ -404,6 +418,11 @@ class _Message:
     """What the application's log is told that it says: the same without its link."""
 
     worth: timedelta
+
+
+def _what_it_means(code: int | None) -> str:
+    """Return a code of the phone company's, and where it is explained: whether it is in our table or not."""
+    return f"code {code}, https://www.twilio.com/docs/api/errors/{code}" if code else "no code"
 
 
 def _recipient_id(facts: Facts) -> str | None:

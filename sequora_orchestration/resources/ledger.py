@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Engine, RowMapping, TextClause
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.answers import Refused, Unclear
 from sequora_orchestration.domain.case import Change, Circumstances, Delays, Order, Story
 from sequora_orchestration.domain.doubt import Doubtful, fingerprint
 from sequora_orchestration.domain.halts import Pause, Provider
@@ -176,6 +176,17 @@ class Trouble:
 
     is_open: bool
     has_just_opened: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBack:
+    """What became of a text that was not taken, and what that says of the others."""
+
+    has_failed: bool
+    """Whether it is about this text alone."""
+
+    others_went_out: bool
+    """Whether others have gone out since it was last not taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -535,20 +546,24 @@ class Ledger:
         self._changed("settle_refused", **_attempt(notification, attempt), reason=reason, code=code)
 
     def note_answer(self) -> None:
-        """Record that the phone company answers as it should: the breaker closes."""
-        self._rows("note_answer")
+        """Record that the phone company answers: the breaker closes, unless it refuses all texts."""
+        self._changed("note_answer")
 
-    def note_trouble(self, reason: str, code: int | None, *, at_once: bool, retry_after: float | None) -> Trouble:
-        """Record that the phone company does not take texts; return what that means for the breaker.
+    def note_trouble(self, answer: Refused | Unclear, *, at_once: bool, recipient_id: str | None = None) -> Trouble:
+        """Record that the phone company did not take a text; return what that means for the breaker.
 
-        One trouble is enough `at_once`; otherwise TROUBLES in a row. `retry_after` is in seconds.
+        One trouble is enough `at_once`; otherwise TROUBLES in a row. Where only texts to one recipient are refused,
+        others' may be tried meanwhile.
         """
+        refused = answer if isinstance(answer, Refused) else None
         (row,) = self._rows(
             "note_trouble",
-            reason=reason,
-            code=code,
+            reason=answer.reason,
+            code=answer.code,
             at_once=at_once,
-            retry_after=retry_after or 0.0,
+            retry_after=(refused and refused.retry_after) or 0.0,
+            is_refused=bool(refused and refused.refusal.speaks_against_the_text),
+            recipient_id=recipient_id,
             limit=TROUBLES,
             pause=TRIAL_PAUSE,
         )
@@ -558,23 +573,17 @@ class Ledger:
         """Set the message aside: nobody knows whether it was sent."""
         self._changed("settle_unclear", **_attempt(notification, attempt), reason=reason, code=code)
 
-    def try_again(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
+    def try_again(self, notification: Notification, attempt: int, refused: Refused) -> None:
         """Record that the text certainly did not go out, and that this claim tries again."""
-        self._changed("try_again", **_attempt(notification, attempt), reason=reason, code=code, lease=LEASE)
+        self._changed("try_again", **_refused_attempt(notification, attempt, refused), lease=LEASE)
 
-    def put_back(self, notification: Notification, attempt: int, refused: Refused, *, pause: float) -> None:
-        """Record that the text did not go out through no fault of its own; any claim may try after `pause` seconds.
+    def put_back(self, notification: Notification, attempt: int, refused: Refused, *, pause: float) -> PutBack | None:
+        """Record that the text did not go out; any claim may try again after `pause` seconds.
 
-        If our configuration is to blame, and others go out while this one is refused again and again, it has failed.
+        If it is refused again and again while others go out, it has failed. Returns None if the attempt is settled.
         """
-        self._changed(
-            "put_back",
-            **_attempt(notification, attempt),
-            reason=refused.reason,
-            code=refused.code,
-            pause=pause,
-            about_all=refused.refusal is Refusal.CONFIGURATION,
-        )
+        rows = self._rows("put_back", **_refused_attempt(notification, attempt, refused), pause=pause)
+        return PutBack(**rows[0]) if rows else None
 
     def give_back(self, notifications: Sequence[Notification], reason: str) -> None:
         """Give back those of these messages, all of one claim, that were not begun; any claim may have them."""
@@ -868,6 +877,15 @@ def _hexadecimal(content: str | None) -> str | None:
 def _attempt(notification: Notification, attempt: int) -> dict[str, object]:
     """Return what names an attempt: its number alone may come again, under another claim."""
     return {"id": notification.id, "claim_id": notification.claim_id, "attempt": attempt}
+
+
+def _refused_attempt(notification: Notification, attempt: int, refused: Refused) -> dict[str, object]:
+    return {
+        **_attempt(notification, attempt),
+        "reason": refused.reason,
+        "code": refused.code,
+        "is_refused": refused.refusal.speaks_against_the_text,
+    }
 
 
 def _ordered(row: RowMapping) -> OrderedMessage:

@@ -16,13 +16,25 @@ id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :at
 -- part: open
 opened_at IS NOT NULL AND closed_at IS NULL
 
+-- part: one_is_refused
+({open}) AND refused_recipient_id IS NOT NULL
+
 -- part: answered
 answered AS (
     UPDATE orchestration.provider
-    SET troubles = 0, trial_until = NULL, closed_at = CASE WHEN {open} THEN orchestration.clock() ELSE closed_at END,
+    SET troubles = 0, refuses = false, refused_recipient_id = NULL, trial_until = NULL,
+        closed_at = CASE WHEN {open} THEN orchestration.clock() ELSE closed_at END,
         resume_at = CASE WHEN NOT ({open}) AND resume_at > orchestration.clock() THEN resume_at END
     WHERE troubles > 0 OR {open}
 )
+
+-- part: others_went_out
+-- Since this text was last not taken: what keeps it is not what would keep all.
+(SELECT max(o.sent_at) FROM orchestration.notification o) >= n.not_taken_at
+
+-- part: not_taken_alone
+-- Only what the phone company refuses speaks against a text, not that it is busy or cannot be reached.
+least(n.not_taken_alone + CAST(CAST(:is_refused AS boolean) AND coalesce({others_went_out}, false) AS int), 1000)
 
 -- part: texted
 -- In hexadecimal, for a server writes statements that fail into its own log, with what they are given.
@@ -42,7 +54,7 @@ convert_from(decode(:content, 'hex'), 'UTF8')
 -- A row that two runs in a row have died of is claimed alone, and one that runs have failed with, each time with half as
 -- many others: should it be the reason, its neighbours go on. While the kind is paused, or the phone company takes no
 -- texts, nothing is claimed that is to be sent, but for one row when a trial is due: the most severe of those that were
--- refused the least.
+-- refused the least. Where it was one person's texts alone that were refused, a trial of somebody else's is always due.
 -- Two at once: a new row is inserted once (unique key, the other skips it), an old one is locked by one of them
 -- (the other skips it), so no row is in two claims.
 WITH on_its_way AS MATERIALIZED (
@@ -61,10 +73,11 @@ WITH on_its_way AS MATERIALIZED (
 allowed AS MATERIALIZED (
     SELECT CASE WHEN CAST(:scheduled AS boolean) IS FALSE THEN NULL
                 WHEN EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) THEN 0
-                WHEN resume_at > orchestration.clock() THEN 0
+                WHEN resume_at > orchestration.clock() AND NOT ({one_is_refused}) THEN 0
                 WHEN NOT ({open}) THEN NULL
                 WHEN trial_until > orchestration.clock() OR (SELECT rows FROM on_its_way) > 0 THEN 0
-                ELSE 1 END AS rows
+                ELSE 1 END AS rows,
+           CASE WHEN resume_at > orchestration.clock() THEN refused_recipient_id END AS not_to
     FROM orchestration.provider
     LIMIT 1  -- there is no other row, which the planner does not know
 ),
@@ -115,9 +128,10 @@ turn AS MATERIALIZED (
     CROSS JOIN on_its_way
     CROSS JOIN allowed
     WHERE CAST(:claim_id AS uuid) IS NOT NULL
-       OR allowed.rows = 1
+       OR (allowed.rows = 1 AND coalesce(recipient_id <> allowed.not_to, true))
        OR (
-           on_its_way.has_room
+           allowed.rows IS NULL
+           AND on_its_way.has_room
            AND (
                NOT CAST(:in_turn AS boolean)
                OR on_its_way.rows + waiting.rows <= :few
@@ -369,7 +383,7 @@ ours AS MATERIALIZED (
 ),
 trial AS (
     UPDATE orchestration.provider SET trial_until = orchestration.clock() + make_interval(secs => :lease)
-    WHERE {open} AND coalesce(resume_at <= orchestration.clock(), true)
+    WHERE {open} AND (coalesce(resume_at <= orchestration.clock(), true) OR refused_recipient_id <> :recipient_id)
       AND coalesce(trial_until <= orchestration.clock(), true) AND EXISTS (SELECT FROM ours)
     RETURNING only_row
 ),
@@ -469,10 +483,14 @@ UPDATE orchestration.notification SET state = 'FAILED', reason = :reason, provid
 WHERE {attempt};
 
 -- name: note_answer
--- The phone company answers as it should, if only to refuse a text for good: the breaker closes. Twice: nothing is left
--- to change.
-WITH {answered}
-SELECT 1;
+-- The phone company answers, if only to refuse a text for good. Where it could not be reached the breaker closes; not
+-- where it refuses all texts: numbers that it knows to be wrong it may refuse all the same. Twice: nothing is left to
+-- change.
+UPDATE orchestration.provider
+SET troubles = CASE WHEN refuses THEN troubles ELSE 0 END, trial_until = NULL,
+    closed_at = CASE WHEN {open} AND NOT refuses THEN orchestration.clock() ELSE closed_at END,
+    resume_at = CASE WHEN refuses OR (NOT ({open}) AND resume_at > orchestration.clock()) THEN resume_at END
+WHERE troubles > 0 OR {open};
 
 -- name: note_trouble
 -- The phone company does not take texts, for no fault of this one: after so many calls in a row (:limit), or at once
@@ -489,6 +507,11 @@ WITH trouble AS MATERIALIZED (
 )
 UPDATE orchestration.provider
 SET troubles = least(troubles + 1, 1000), trial_until = NULL, reason = :reason, code = :code,
+    refuses = :is_refused,
+    refused_recipient_id = CASE
+        WHEN CAST(:is_refused AS boolean) AND CAST(:retry_after AS float) = 0
+             AND (troubles = 0 OR refused_recipient_id = :recipient_id) THEN :recipient_id
+    END,
     opened_at = coalesce(open_since, opened_at),
     closed_at = CASE WHEN open_since IS NULL THEN closed_at END,
     resume_at = CASE
@@ -529,32 +552,31 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 
 -- name: try_again
 -- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
-UPDATE orchestration.notification
+UPDATE orchestration.notification n
 SET state = {again}, reason = :reason, provider_code = :code, runs = 0, fingerprints = {doubtful_fingerprints},
+    not_taken_at = orchestration.clock(), not_taken_alone = {not_taken_alone},
     lease_until = orchestration.clock() + make_interval(secs => :lease)
 WHERE {attempt};
 
 -- name: put_back
--- Certainly not sent through no fault of its own: the attempt does not count, and any claim may have it after the
--- pause. But if it was not taken four times for a reason that is about every text (:about_all), and others have gone out
--- since the first time, it is about this one. Twice: the second finds this attempt settled.
+-- Certainly not sent, and for all that is known through no fault of its own: the attempt does not count, and any claim
+-- may have it after the pause. But if it was refused four times, and others went out each time in between, it is about
+-- this one. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification n
-SET state = CASE WHEN about_this_one THEN 'FAILED' ELSE {again} END,
+SET state = CASE WHEN judged.alone >= 3 THEN 'FAILED' ELSE {again} END,
     attempts = attempts - 1, refusals = least(refusals, 1000) + 1, provider_code = :code,
-    refused_since = CASE WHEN CAST(:about_all AS boolean) THEN coalesce(refused_since, orchestration.clock())
-                         ELSE refused_since END,
-    reason = :reason || CASE WHEN about_this_one THEN '; others went out meanwhile' ELSE '' END,
-    claim_id = CASE WHEN about_this_one THEN claim_id END, runs = 0, fingerprints = {doubtful_fingerprints},
+    not_taken_at = orchestration.clock(), not_taken_alone = judged.alone,
+    reason = :reason || CASE WHEN judged.alone >= 3 THEN '; others went out meanwhile' ELSE '' END,
+    claim_id = CASE WHEN judged.alone >= 3 THEN claim_id END, runs = 0, fingerprints = {doubtful_fingerprints},
     lease_until = orchestration.clock() + make_interval(secs => :pause)
 FROM (
-    SELECT id, refusals >= 3 AND CAST(:about_all AS boolean) AND coalesce(
-        (SELECT max(o.sent_at) FROM orchestration.notification o) > refused_since, false
-    ) AS about_this_one
-    FROM orchestration.notification
+    SELECT id, {not_taken_alone} AS alone, coalesce({others_went_out}, false) AS others_went_out
+    FROM orchestration.notification n
     WHERE {attempt}
 ) AS judged
 WHERE n.id = judged.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.attempts = :attempt
-  AND n.state IN ('SENDING', 'IN_DOUBT');
+  AND n.state IN ('SENDING', 'IN_DOUBT')
+RETURNING n.state = 'FAILED' AS has_failed, judged.others_went_out;
 
 -- name: give_back
 -- A claim gives back those of these that it has not begun; any other may have them. Twice: nothing is left to give.

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import cache
 from http import HTTPStatus
@@ -170,8 +171,23 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
     @property
     def retry_after(self) -> float | None:
         """For how many seconds the last answer to this thread wants no further request; the SDK's errors don't say."""
-        asked = str(self._answered.headers.get("Retry-After", ""))
-        return min(float(asked), LONGEST_PAUSE) if re.fullmatch(r"\d{1,9}(\.\d+)?", asked) else None
+        asked = str(self._answered.headers.get("Retry-After", "")).strip()
+        if re.fullmatch(r"\d{1,9}(\.\d+)?", asked):
+            return min(float(asked), LONGEST_PAUSE)
+        # Or it names a time (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after), by the answering side's clock.
+        until, now = _http_date(asked), _http_date(str(self._answered.headers.get("Date", "")))
+        if until is None:
+            return None
+        seconds = (until - (now or datetime.now(UTC))).total_seconds()
+        return min(seconds, LONGEST_PAUSE) if seconds > 0 else None
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 class SmsSender:

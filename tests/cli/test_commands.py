@@ -17,6 +17,7 @@ from command_line import sequora_here
 from running_system import BIN, eventually
 from sqlalchemy import create_engine, inspect
 
+from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.local.ports import free_port
@@ -222,10 +223,10 @@ def test_an_order_that_cannot_be_carried_out_is_a_sentence(care: Care, care_url:
 
 def test_status_says_when_the_phone_company_takes_no_texts(care_url: str, ledger: Ledger) -> None:
     """While it lasts, and afterwards."""
-    ledger.note_trouble("the account is suspended", 30002, at_once=True, retry_after=None)
+    ledger.note_trouble(Refused(Refusal.UNREACHABLE, "the phone company could not be reached"), at_once=True)
     shown = sequora_here("status", environment={"SUPABASE_DB_URL": care_url}).stdout
     assert "TAKES NO TEXTS since" in shown
-    assert "the account is suspended; texts wait, the next trial at" in shown
+    assert "the phone company could not be reached; texts wait, the next trial at" in shown
     ledger.note_answer()
     shown = sequora_here("status", environment={"SUPABASE_DB_URL": care_url}).stdout
     assert "takes texts; it last did not from" in shown

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sequora_orchestration.domain.answers import KNOWN_CODES, Refusal, Refused, Unclear, judge
 
 PERMANENT = [21211, 21265, 21408, 21602, 21604, 21609, 21610, 21612, 21614, 21617, 21619, 21635]
-CONFIGURATION = [20003, 20005, 20006, 21606, 21659, 21660, 21661, 30002]
+CONFIGURATION = [20003, 20005, 20006, 21606, 21659, 21660, 21661, 21701, 21704, 30002, 70051]
 TRANSIENT = [20429, 21611]
 
 UNKNOWN_CODES = st.none() | st.integers(min_value=0, max_value=99_999).filter(lambda code: code not in KNOWN_CODES)
@@ -41,13 +41,13 @@ def test_a_known_code_comes_with_a_sentence(code: int) -> None:
     ("http_status", "refusal"),
     [
         (302, Refusal.CONFIGURATION),
-        (400, Refusal.PERMANENT),
+        (400, Refusal.UNKNOWN),
         (401, Refusal.CONFIGURATION),
         (402, Refusal.CONFIGURATION),
         (403, Refusal.CONFIGURATION),
         (404, Refusal.CONFIGURATION),
         (407, Refusal.CONFIGURATION),
-        (422, Refusal.PERMANENT),
+        (422, Refusal.UNKNOWN),
         (429, Refusal.TRANSIENT),
     ],
 )
@@ -58,9 +58,9 @@ def test_an_answer_without_a_code_goes_by_the_class_of_its_status(http_status: i
 
 @pytest.mark.parametrize("http_status", [400, 403, 404, 422])
 def test_an_unknown_code_may_be_about_this_one_text(http_status: int) -> None:
-    """It fails alone, so that it cannot hold up its neighbours for ever."""
+    """Or about us: what happens to others meanwhile will tell."""
     assert judge(http_status, 99_999) == Refused(
-        Refusal.PERMANENT, f"the phone company answered HTTP {http_status}", 99_999
+        Refusal.UNKNOWN, f"the phone company answered HTTP {http_status}", 99_999
     )
 
 

@@ -398,7 +398,7 @@ def test_no_span_is_said_to_be_longer_than_one_that_is(one: timedelta, other: ti
         ("landline: the number cannot receive texts", "landline"),
         ("no phone number on file; correct the assigned user's phone", "no phone number on file"),
         ("opted out; the assigned user's number has replied STOP", "opted out"),
-        ("carrier: refused; 4 attempts used up", "carrier"),
+        ("carrier: refused; others went out meanwhile", "carrier"),
         ("unreachable", "unreachable"),
         (None, "UNSPECIFIED"),
         ("", "UNSPECIFIED"),

@@ -10,6 +10,7 @@ from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure
 
+from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.jobs import delivery
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import Answer, Hang, Refuse, ResetBeforeAccepting
@@ -35,7 +36,19 @@ def attempts(phones: Phones, count: int) -> int:
     return sum(len(phones.company.attempts(number(place))) for place in range(count))
 
 
-TROUBLES = [Refuse(429, 20429), Refuse(500, 20500), Refuse(503, 20503), Hang(0, accept=False), ResetBeforeAccepting()]
+SUSPENDED = Refused(Refusal.CONFIGURATION, "suspended", 30002)
+
+# What the table of codes does not know, or what comes from something before the phone company.
+UNKNOWN = [Refuse(400, 99999), Refuse(403, 90010), Refuse(400, None), Refuse(405, None), Refuse(451, None)]
+
+TROUBLES = [
+    *UNKNOWN,
+    Refuse(429, 20429),
+    Refuse(500, 20500),
+    Refuse(503, 20503),
+    Hang(0, accept=False),
+    ResetBeforeAccepting(),
+]
 
 
 @pytest.mark.parametrize("answer", TROUBLES)
@@ -72,6 +85,122 @@ def test_one_configuration_error_is_enough_and_the_run_says_what_to_do(
         care.let_the_trial_come()
         runs.tick(NEW_TASKS)
     assert caplog.text.count("the breaker is open, no text goes out") == 1
+
+
+@pytest.mark.parametrize("answer", UNKNOWN)
+def test_what_nobody_knows_burns_no_text_while_none_goes_out(
+    care: Care, runs: Runs, phones: Phones, caplog: pytest.LogCaptureFixture, answer: Refuse
+) -> None:
+    """It is about us: one alarm says so, and all go out when it is mended."""
+    tasks(care, 60)
+    phones.company.always(answer)
+    for minutes in range(6):
+        care.it_is(NOW + timedelta(minutes=minutes))
+        care.let_leases_expire()
+        runs.tick(NEW_TASKS)
+    assert set(care.states()) == {"QUEUED"}
+    assert caplog.text.count("the breaker is open, no text goes out") == 1
+    assert f"the phone company answered HTTP {answer.http_status} ({_code(answer)}" in caplog.text
+    phones.company.always(None)
+    care.it_is(NOW + timedelta(minutes=10))
+    while runs.tick(NEW_TASKS):
+        pass
+    assert set(care.states()) == {"SENT"}
+    for text in phones.company.accepted():
+        phones.expect(text)
+
+
+def _code(answer: Refuse) -> str:
+    return f"code {answer.code}, https://www.twilio.com/docs/api/errors/{answer.code}" if answer.code else "no code"
+
+
+@pytest.mark.parametrize("answer", [*UNKNOWN, Refuse(429, 20429), Refuse(429, None)])
+def test_a_text_alone_in_calm_is_never_given_up_for_what_nobody_knows(
+    care: Care, runs: Runs, phones: Phones, answer: Refuse
+) -> None:
+    """It waits behind the breaker, however long that takes."""
+    care.a_supervisor()
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    phones.company.always(answer)
+    for seconds in range(0, 1800, 30):
+        care.it_is(NOW + seconds * SECOND)
+        runs.tick(NEW_TASKS)
+    assert care.states(task) == ["QUEUED"]
+    assert runs.ledger.provider().is_open
+    assert phones(SUPERVISOR_PHONE).attempts == 0
+    phones.company.always(None)
+    care.it_is(NOW + 1900 * SECOND)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+
+
+def test_while_one_number_alone_is_refused_others_are_texted_at_once(care: Care, runs: Runs, phones: Phones) -> None:
+    """The breaker is open, for nobody knows better; somebody else's text shows that it is about this number."""
+    care.a_supervisor()
+    nurse = care.a_nurse()
+    refused = [care.a_task(nurse, created_at=NOW, severity="CRITICAL") for _ in range(2)]
+    phones.company.always(Refuse(400, 99999), to=NURSE_PHONE)
+    runs.tick(NEW_TASKS)
+    assert runs.ledger.provider().is_open
+    for minutes in range(8):
+        tasks(care, 1, first=minutes)
+        runs.tick(NEW_TASKS)
+        phones(number(minutes)).received_text()
+        assert not runs.ledger.provider().is_open
+        care.it_is(NOW + timedelta(minutes=minutes + 1))
+        runs.tick(NEW_TASKS)
+    assert {state for task in refused for state in care.states(task)} == {"FAILED"}
+    assert all(row["reason"].endswith("; others went out meanwhile") for task in refused for row in care.ledger(task))
+    runs.tick(UNREACHED_NURSES)
+    for task in refused:
+        phones(SUPERVISOR_PHONE).received_text(containing=[task])
+
+
+def test_when_a_second_number_is_refused_all_wait_for_the_trial(care: Care, runs: Runs, phones: Phones) -> None:
+    """Then it is about us."""
+    tasks(care, 1)
+    phones.company.always(Refuse(400, 99999))
+    runs.tick(NEW_TASKS)
+    tasks(care, 2, first=1)
+    for _ in range(4):
+        runs.tick(NEW_TASKS)
+    assert len(phones.company.attempts(number(1))) + len(phones.company.attempts(number(2))) == 1
+
+
+def test_one_that_went_out_when_the_trouble_began_does_not_speak_against_those_refused_since(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Several are under way at that moment: some are refused, and one is just accepted."""
+    tasks(care, 1)
+    phones.company.always(Refuse(400, 99999))
+    runs.tick(NEW_TASKS)
+    care.it_is(NOW + SECOND)
+    accepted = care.a_task(care.a_nurse(), created_at=NOW)
+    phones.company.always(None)
+    runs.tick(NEW_TASKS)
+    assert care.states(accepted) == ["SENT"]
+    phones(NURSE_PHONE).received_text()
+    phones.company.always(Refuse(400, 99999))
+    for minutes in range(1, 30):
+        care.it_is(NOW + timedelta(minutes=minutes))
+        runs.tick(NEW_TASKS)
+    assert sorted(care.states()) == ["QUEUED", "SENT"]
+
+
+def test_a_number_refused_for_good_does_not_show_that_others_would_be_taken(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """The messaging service has lost its numbers; that the recipient's is a landline is noticed before."""
+    tasks(care, 2)
+    phones.company.always(Refuse(400, 99999))
+    for _ in range(2):
+        runs.tick(NEW_TASKS)
+    phones.company.always(Refuse(400, 21614), to=NURSE_PHONE)
+    landline = care.a_task(care.a_nurse(), created_at=NOW, severity="CRITICAL")
+    care.let_the_trial_come()
+    runs.tick(NEW_TASKS)
+    assert care.states(landline) == ["FAILED"]
+    assert runs.ledger.provider().is_open
 
 
 def test_a_trial_closes_the_breaker_and_the_backlog_drains_most_severe_first(
@@ -118,7 +247,7 @@ def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Run
     tasks(care, 3)
     ledger = runs.ledger
     claims = ledger.claim(NEW_TASKS)
-    ledger.note_trouble("suspended", 30002, at_once=True, retry_after=None)
+    ledger.note_trouble(SUSPENDED, at_once=True)
     care.let_the_trial_come()
     (first,), (second,) = (ledger.take_up(claim.id, f"run-{claim.id}") for claim in claims[:2])
     assert begin(ledger, first) == 1
@@ -131,8 +260,8 @@ def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Run
 
 
 def test_a_refusal_for_good_shows_that_the_phone_company_answers(care: Care, runs: Runs, phones: Phones) -> None:
-    """The trial's number is a landline: the breaker closes."""
-    runs.ledger.note_trouble("suspended", 30002, at_once=True, retry_after=None)
+    """It could not be reached, and the trial's number is a landline: the breaker closes."""
+    runs.ledger.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
     care.let_the_trial_come()
     tasks(care, 1)
     phones.company.script(Refuse(400, 21614), to=number(0))
@@ -143,15 +272,22 @@ def test_a_refusal_for_good_shows_that_the_phone_company_answers(care: Care, run
 def test_a_number_that_is_always_refused_for_now_does_not_stop_its_neighbours(
     care: Care, runs: Runs, phones: Phones
 ) -> None:
-    """It fails after its attempts, and the supervisor is told."""
-    care.a_supervisor()
+    """A text that was never processed is not given up: it waits, and the first that is taken closes the breaker."""
     phones.company.always(Refuse(429, 20429), to=NURSE_PHONE)
     task = care.a_task(care.a_nurse(), created_at=NOW)
     runs.tick(NEW_TASKS)
-    assert care.states(task) == ["FAILED"]
-    runs.tick(UNREACHED_NURSES)
-    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: too many requests"])
+    (row,) = care.ledger(task)
+    assert (row["state"], row["attempts"]) == ("QUEUED", 3)
+    assert runs.ledger.provider().is_open
+    tasks(care, 1)
+    care.it_is(NOW + 16 * SECOND)
+    runs.tick(NEW_TASKS)
+    phones(number(0)).received_text()
     assert not runs.ledger.provider().is_open
+    phones.company.always(None, to=NURSE_PHONE)
+    care.it_is(NOW + 60 * SECOND)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
 
 
 def test_a_text_in_calm_outlasts_an_outage(

@@ -357,15 +357,15 @@ def test_a_transient_refusal_is_tried_again_for_those_that_have_not_gone_out(
     assert care.history(busy) == ["QUEUED", "SENDING", "QUEUED", "SENDING", "QUEUED", "SENDING", "SENT"]
 
 
-def test_four_transient_refusals_use_the_attempts_up(care: Care, phones: Phones, runs: Runs) -> None:
-    """The first try plus three; then it has failed, and says so."""
+def test_after_four_transient_refusals_the_text_waits_in_the_ledger(care: Care, phones: Phones, runs: Runs) -> None:
+    """The first try plus three; the run says that it could not be sent."""
     task = care.a_task(care.a_nurse())
     phones.company.always(Refuse(429, 20429))
-    assert run_by_hand(runs, task).success
+    assert not run_by_hand(runs, task).success
     assert phones(NURSE_PHONE).attempts == 4
     (row,) = care.ledger(task)
-    assert (row["state"], row["attempts"], row["provider_code"]) == ("FAILED", 4, 20429)
-    assert "4 attempts used up" in row["reason"]
+    assert (row["state"], row["attempts"], row["provider_code"]) == ("QUEUED", 3, 20429)
+    assert row["reason"] == "too many requests"
 
 
 def test_the_waits_between_attempts_are_one_two_and_four_seconds() -> None:

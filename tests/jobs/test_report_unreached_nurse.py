@@ -88,13 +88,12 @@ def test_a_nurse_who_does_not_exist_is_told_to_the_supervisor(care: Care, runs: 
         (Refuse(400, 21614), "Nurse not reached: landline."),
         (Refuse(400, 21610), "Nurse not reached: opted out."),
         (Refuse(400, 21211), "Nurse not reached: the number is not valid."),
-        (Refuse(429, 20429), "Nurse not reached: too many requests."),
     ],
 )
 def test_a_nurse_whom_twilio_refuses_is_told_to_the_supervisor(
     care: Care, runs: Runs, phones: Phones, answer: Answer, reason: str
 ) -> None:
-    """Landline, opted out, no number, or all attempts used up."""
+    """Landline, opted out, or no number."""
     care.a_supervisor()
     phones.company.always(answer, to=NURSE_PHONE)
     a_task(care, care.a_nurse())

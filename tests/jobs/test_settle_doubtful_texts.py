@@ -13,6 +13,7 @@ from phones import Phones
 from runs import Runs, metadata
 
 from sequora_orchestration.cli import orders
+from sequora_orchestration.domain.answers import Unclear
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
@@ -460,7 +461,7 @@ def test_while_the_phone_company_takes_no_texts_nothing_is_hopeless(
 ) -> None:
     """An outage of three hours, its list included: the nurse's text goes out after it."""
     task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
-    runs.ledger.note_trouble("the phone company answered HTTP 503", None, at_once=True, retry_after=None)
+    runs.ledger.note_trouble(Unclear("the phone company answered HTTP 503"), at_once=True)
     with monkeypatch.context() as away:
         away.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{free_port()}")
         for minutes in range(2, 180, 30):

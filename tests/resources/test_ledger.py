@@ -29,6 +29,7 @@ from sequora_orchestration.settings import DeliverySettings, postgres_url
 T = TypeVar("T")
 
 REFUSED = Refused(Refusal.CONFIGURATION, "credentials", 20003)
+BUSY = Refused(Refusal.TRANSIENT, "busy", 20429)
 
 
 def task_ids(claims: list[Claim]) -> list[str]:
@@ -410,7 +411,7 @@ def test_an_attempt_cannot_settle_a_later_one(care: Care, ledger: Ledger) -> Non
     (claim,) = ledger.claim(NEW_TASKS)
     notification = taken_up(ledger, claim)
     first = begin(ledger, notification, "a-run") or 0
-    ledger.try_again(notification, first, "busy", 20429)
+    ledger.try_again(notification, first, BUSY)
     second = begin(ledger, notification, "a-run") or 0
     ledger.settle_refused(notification, first, "late", None)
     assert care.states(task) == ["SENDING"]
@@ -429,7 +430,7 @@ def test_a_late_word_of_one_claim_does_not_undo_what_another_has_sent(care: Care
     notification = taken_up(ledger, second)
     assert begin(ledger, notification, "another-run") == attempt
     ledger.put_back(slow, attempt, Refused(Refusal.CONFIGURATION, "credentials", 20003), pause=0)
-    ledger.try_again(slow, attempt, "busy", 20429)
+    ledger.try_again(slow, attempt, BUSY)
     ledger.settle_refused(slow, attempt, "no", 21211)
     ledger.settle_unclear(slow, attempt, "who knows", None)
     assert care.states(task) == ["SENDING"]
@@ -441,7 +442,7 @@ def test_a_late_word_of_one_claim_does_not_undo_what_another_has_sent(care: Care
     ("settle", "state"),
     [
         (lambda ledger, *attempt: ledger.settle_sent(*attempt, "SM1", content=None), "SENT"),
-        (lambda ledger, *attempt: ledger.try_again(*attempt, "busy", 20429), "QUEUED"),
+        (lambda ledger, *attempt: ledger.try_again(*attempt, BUSY), "QUEUED"),
         (lambda ledger, *attempt: ledger.put_back(*attempt, REFUSED, pause=1), "QUEUED"),
         (lambda ledger, *attempt: ledger.settle_refused(*attempt, "no", 21211), "FAILED"),
     ],
@@ -508,7 +509,7 @@ def test_the_history_tells_every_change(care: Care, ledger: Ledger) -> None:
     notification = taken_up(ledger, claim)
     for number in (1, 2):
         attempt = begin(ledger, notification, f"run-{number}") or 0
-        ledger.try_again(notification, attempt, "busy", 20429)
+        ledger.try_again(notification, attempt, BUSY)
     ledger.give_back([notification], "credentials")
     history = care.rows("SELECT to_state, attempt, run_id, reason FROM orchestration.notification_event ORDER BY id")
     assert [tuple(dict(row).values()) for row in history] == [

@@ -4,12 +4,13 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from certificates import certified, needs_openssl
@@ -71,7 +72,7 @@ def send(to: str = NUMBER, body: str = BODY) -> Answer:
 
 
 @contextmanager
-def answering(http_status: int, body: bytes) -> Iterator[str]:
+def answering(http_status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
     """Run something that answers every request with this, and yield its URL: what may stand before the real API."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,8 +81,9 @@ def answering(http_status: int, body: bytes) -> Iterator[str]:
             self.do_GET()
 
         def do_GET(self) -> None:
-            self.send_response(http_status)
-            self.send_header("content-length", str(len(body)))
+            self.send_response_only(http_status)
+            for name, value in {**headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -128,11 +130,11 @@ def test_the_messaging_service_is_the_sender_when_there_is_one(phones: Phones, m
         (400, 21211, Refusal.PERMANENT),
         (400, 21610, Refusal.PERMANENT),
         (400, 21614, Refusal.PERMANENT),
-        (400, 99_999, Refusal.PERMANENT),
+        (400, 99_999, Refusal.UNKNOWN),
         (401, 20003, Refusal.CONFIGURATION),
         (403, 20005, Refusal.CONFIGURATION),
         (400, 21606, Refusal.CONFIGURATION),
-        (403, 99_999, Refusal.PERMANENT),
+        (403, 99_999, Refusal.UNKNOWN),
         (404, 20404, Refusal.CONFIGURATION),
         (429, 20429, Refusal.TRANSIENT),
         (429, 21611, Refusal.TRANSIENT),
@@ -154,6 +156,28 @@ def test_a_refusal_that_says_when_to_come_back_is_not_waited_for(phones: Phones)
     """Neither we nor the SDK sleep on `Retry-After`; and nobody can silence us for an hour."""
     phones.company.script(Refuse(429, 20429, retry_after=3600), to=NUMBER)
     assert send() == Refused(Refusal.TRANSIENT, "too many requests", 20429, retry_after=300)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:10 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 10),
+        ({"Retry-After": "Wed, 21 Oct 2026 09:28:00 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 300),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:27:00 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-1"}, None),
+    ],
+)
+def test_when_to_come_back_is_a_number_of_seconds_or_a_time(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], seconds: float | None
+) -> None:
+    """A time goes by the clock of whoever named it."""
+    with answering(429, b"", headers) as url:
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        answer = send()
+    assert isinstance(answer, Refused)
+    assert answer.retry_after == seconds
 
 
 @pytest.mark.parametrize("answer", [Refuse(500, 20500), Refuse(503, 20503), Hang(0, accept=False)])
@@ -267,8 +291,8 @@ def test_a_proxy_that_is_away_has_passed_nothing_on(monkeypatch: pytest.MonkeyPa
     ("body", "answer"),
     [
         (b'{"code": "21211"}', Refused(Refusal.PERMANENT, "the number is not valid", 21211)),
-        (b'{"code": [1]}', Refused(Refusal.PERMANENT, "the phone company answered HTTP 400")),
-        (b'{"code": 99999999999}', Refused(Refusal.PERMANENT, "the phone company answered HTTP 400")),
+        (b'{"code": [1]}', Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400")),
+        (b'{"code": 99999999999}', Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400")),
         (
             b'{"type": "t", "title": "x", "status": "400", "code": 21211}',
             Unclear("the phone company's answer could not be read"),
@@ -297,7 +321,7 @@ def test_wrong_credentials_are_for_an_engineer(phones: Phones, monkeypatch: pyte
         (429, b"", Refusal.TRANSIENT),
         (401, b"[]", Refusal.CONFIGURATION),
         (302, b"", Refusal.CONFIGURATION),
-        (400, b"{}", Refusal.PERMANENT),
+        (400, b"{}", Refusal.UNKNOWN),
     ],
 )
 def test_a_refusal_that_is_no_json_goes_by_its_status(

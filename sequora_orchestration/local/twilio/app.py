@@ -399,15 +399,17 @@ def _json(content: Mapping[str, Any], http_status: int = 200) -> Response:
 
 
 def _error(refusal: Refusal) -> Response:
-    response = _json(
-        {
-            "code": refusal.code,
-            "message": refusal.message,
-            "more_info": f"https://www.twilio.com/docs/errors/{refusal.code}",
-            "status": refusal.http_status,
-        },
-        refusal.http_status,
-    )
+    response = Response(f"<html>{refusal.message}</html>", refusal.http_status, media_type="text/html")
+    if refusal.code is not None:
+        response = _json(
+            {
+                "code": refusal.code,
+                "message": refusal.message,
+                "more_info": f"https://www.twilio.com/docs/errors/{refusal.code}",
+                "status": refusal.http_status,
+            },
+            refusal.http_status,
+        )
     if refusal.retry_after is not None:
         response.headers["retry-after"] = f"{refusal.retry_after:g}"
     return response

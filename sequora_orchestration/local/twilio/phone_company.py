@@ -132,20 +132,23 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A text that was not accepted, in the API's terms; `retry_after` is in seconds."""
+    """A text that was not accepted, in the API's terms; `retry_after` is in seconds.
+
+    Without a code it is not the API that says so, but something before it: a proxy, a firewall.
+    """
 
     http_status: int
-    code: int
+    code: int | None
     message: str
     retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Scripted: the request is refused; nothing is kept."""
+    """Scripted: the request is refused, by something before the API if there is no code; nothing is kept."""
 
     http_status: int
-    code: int
+    code: int | None
     message: str = "Refused, as the script says"
     retry_after: float | None = None
 
