@@ -47,7 +47,7 @@ def _redis_url(value: str) -> str:
 def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
-    if not re.fullmatch(r"https?://[^\s/:?#]+(:\d{1,5})?(/[^\s?#]*)?", value):
+    if not re.fullmatch(r"https?://([^\s/:?#\[\]]+|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?", value):
         raise ValueError("is not an address")
     return value.rstrip("/")
 

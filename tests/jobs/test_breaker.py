@@ -203,6 +203,28 @@ def test_a_number_refused_for_good_does_not_show_that_others_would_be_taken(
     assert runs.ledger.provider().is_open
 
 
+def test_an_account_that_is_suspended_amid_a_burst_loses_no_text(care: Care, runs: Runs, phones: Phones) -> None:
+    """Some went out before; the others do when it is active again."""
+    tasks(care, 100)
+    first, *others = runs.ledger.claim(NEW_TASKS)
+    assert runs.run(NEW_TASKS, first).success
+    before = len(phones.company.accepted())
+    phones.company.always(Refuse(403, 30002))
+    for claim in others:
+        runs.run(NEW_TASKS, claim)
+    assert before == len(phones.company.accepted()) > 0
+    assert set(care.states()) == {"SENT", "QUEUED"}
+    phones.company.always(None)
+    care.let_leases_expire()
+    care.let_the_trial_come()
+    while runs.tick(NEW_TASKS):
+        pass
+    assert set(care.states()) == {"SENT"}
+    assert {len(phones.company.accepted(number(place))) for place in range(100)} == {1}
+    for text in phones.company.accepted():
+        phones.expect(text)
+
+
 def test_a_trial_closes_the_breaker_and_the_backlog_drains_most_severe_first(
     care: Care, runs: Runs, phones: Phones
 ) -> None:

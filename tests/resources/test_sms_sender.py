@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from certificates import certified, needs_openssl
@@ -72,7 +73,9 @@ def send(to: str = NUMBER, body: str = BODY) -> Answer:
 
 
 @contextmanager
-def answering(http_status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+def answering(
+    http_status: int, body: bytes, headers: Mapping[str, str] = MappingProxyType({}), *, host: str = "127.0.0.1"
+) -> Iterator[str]:
     """Run something that answers every request with this, and yield its URL: what may stand before the real API."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -90,12 +93,55 @@ def answering(http_status: int, body: bytes, headers: Mapping[str, str] = Mappin
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        daemon_threads = True
+
+    with Server((host, 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def closing_idle_connections() -> Iterator[tuple[str, threading.Semaphore]]:
+    """Run something that accepts every text, and closes its connections in silence after an answer that keeps them.
+
+    Yields its URL, and what is released with each connection that it has closed.
+    """
+    closed = threading.Semaphore(0)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            body = b'{"sid": "SM1"}'
+            self.send_response(201)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def shutdown_request(self, request: Any) -> None:
+            super().shutdown_request(request)
+            closed.release()
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", closed
         finally:
             server.shutdown()
             thread.join()
@@ -178,6 +224,26 @@ def test_when_to_come_back_is_a_number_of_seconds_or_a_time(
         answer = send()
     assert isinstance(answer, Refused)
     assert answer.retry_after == seconds
+
+
+def test_a_connection_that_a_proxy_has_closed_in_silence_puts_no_text_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is noticed before the next text is written to it."""
+    with closing_idle_connections() as (url, closed):
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        sender = SmsSender(TwilioSettings.load())
+        for _ in range(3):
+            assert sender.send(NUMBER, BODY, WORTH) == Accepted("SM1")
+            assert closed.acquire(timeout=10)
+
+
+def test_the_phone_company_may_be_at_an_address_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In brackets, as URLs have them."""
+    with answering(201, b'{"sid": "SM1"}', host="::1") as url:
+        assert url.startswith("http://[::1]:")
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        assert send() == Accepted("SM1")
 
 
 @pytest.mark.parametrize("answer", [Refuse(500, 20500), Refuse(503, 20503), Hang(0, accept=False)])
