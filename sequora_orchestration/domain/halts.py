@@ -23,6 +23,22 @@ class Provider:
     resume_at: datetime | None
     """Nothing is sent before."""
 
+    unreadable_since: datetime | None = None
+    """Since when neither receipts nor texts in doubt can be asked for; None if they can, as far as is known."""
+
+    unreadable_reason: str | None = None
+    unreadable_status: int | None = None
+    """The HTTP status of the answer; None if there was none."""
+
+    unreadable_code: int | None = None
+
+    @property
+    def why_unreadable(self) -> str:
+        """Why its list cannot be read, for a person."""
+        said = [f"HTTP {self.unreadable_status}"] if self.unreadable_status else []
+        said += [f"code {self.unreadable_code}"] if self.unreadable_code else []
+        return f"{self.unreadable_reason}" + (f" ({', '.join(said)})" if said else "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
