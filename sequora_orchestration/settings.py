@@ -152,7 +152,7 @@ def _sender(value: str) -> str:
         raise ValueError("names a sender of another channel than SMS, and texts are all that is sent")
     if _LIKE_A_NUMBER.fullmatch(value):
         proposed = _proposed_number(value)
-        raise ValueError("is not in E.164" + (f", which may be {proposed}" if proposed else ""))
+        raise ValueError("is not in E.164" + (f", as {proposed} would be" if proposed else ""))
     raise ValueError("is neither a number in E.164, nor a short code, nor a name that texts can come from")
 
 

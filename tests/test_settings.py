@@ -334,7 +334,7 @@ def test_a_sender_in_another_form_is_refused_with_the_right_one(
     """Twilio would refuse each text; the number is public, and nothing but a number is repeated."""
     monkeypatch.setenv("TWILIO_FROM_NUMBER", typed)
     said = sentence(TwilioSettings)
-    assert said.startswith(f"TWILIO_FROM_NUMBER is not in E.164, which may be {proposed}: give the sender's number ")
+    assert said.startswith(f"TWILIO_FROM_NUMBER is not in E.164, as {proposed} would be: give the sender's number ")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ API_KEY_MAY_NOT = 70051
 OPTED_OUT = 21610
 
 KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
-    WRONG_CREDENTIALS: (_C, "the account SID or the auth token is wrong"),
+    WRONG_CREDENTIALS: (_C, "the account SID, the auth token or the API key is wrong"),
     20005: (_C, "the account is not active"),
     20006: (_C, "the account may not do this"),
     TEST_CREDENTIALS: (_C, "test credentials: nothing is sent"),

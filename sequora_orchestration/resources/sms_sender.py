@@ -301,10 +301,15 @@ class SmsSender:
             is_sub_account=bool(account.owner_account_sid) and account.owner_account_sid != account.sid,
         )
 
-    def read_list(self) -> None:
-        """Read the newest text of the phone company's list, to see whether it can be read. Raises UnreadableError."""
+    def try_to_read(self) -> None:
+        """Read the newest text of the phone company's list, there and by name, as look-ups and receipts do.
+
+        Raises UnreadableError.
+        """
         try:
-            self._messages.list(page_size=1, limit=1)
+            for message in self._messages.list(page_size=1, limit=1):
+                with _unless_not_found():
+                    self._messages(message.sid).fetch()
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
             raise _unreadable(error) from None
 
@@ -334,13 +339,11 @@ class SmsSender:
         return None
 
     def _messaging_service(self, sid: str) -> Sender | None:
-        with _account_errors():
-            try:
-                service = self._client.messaging.v1.services(sid).fetch()
-            except TwilioRestException as error:
-                if error.status != HTTPStatus.NOT_FOUND:
-                    raise
-                return None
+        service = None
+        with _account_errors(), _unless_not_found():
+            service = self._client.messaging.v1.services(sid).fetch()
+        if service is None:
+            return None
         replies = (
             Replies.WEBHOOKS_OF_ITS_NUMBERS
             if service.use_inbound_webhook_on_number
@@ -371,6 +374,16 @@ def _account_errors() -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001  # the SDK raises anything
         raise AccountError(_judge_reading(error)[0]) from None
+
+
+@contextmanager
+def _unless_not_found() -> Iterator[None]:
+    """Let it pass that something is not there: that is an answer."""
+    try:
+        yield
+    except TwilioRestException as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
 
 
 def _replies(webhook: str | None) -> Replies:

@@ -918,8 +918,13 @@ def test_an_account_with_a_number_is_well() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "check", "said"),
     [
-        ("TWILIO_AUTH_TOKEN", SECRET, "Twilio account", "the account SID or the auth token is wrong"),
-        ("TWILIO_ACCOUNT_SID", "AC" + "1" * 32, "Twilio account", "the account SID or the auth token is wrong"),
+        ("TWILIO_AUTH_TOKEN", SECRET, "Twilio account", "the account SID, the auth token or the API key is wrong"),
+        (
+            "TWILIO_ACCOUNT_SID",
+            "AC" + "1" * 32,
+            "Twilio account",
+            "the account SID, the auth token or the API key is wrong",
+        ),
         ("TWILIO_API_BASE_URL", "http://127.0.0.1:1", "Twilio account", "the phone company could not be reached"),
         ("TWILIO_FROM_NUMBER", "+15005550007", "Twilio sender", "no such number"),
         ("TWILIO_MESSAGING_SERVICE_SID", "MG-of-somebody-else", "Twilio sender", "no such number or messaging service"),
@@ -1044,6 +1049,19 @@ def test_an_api_key_that_may_send_and_not_read_is_told(company: PhoneCompany, mo
     assert "let the API key list and read messages" in (said.to_do or "")
     assert "is not known" in findings["Twilio sender"].said
     assert "console" in findings["Twilio replies"].said
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_api_key_that_may_list_texts_and_not_fetch_one_is_told(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These are two permissions, and receipts are asked for by name."""
+    use_api_key(company, monkeypatch, STANDARD_KEY - {Permission.FETCH})
+    assert levels(look(twilio_area)) == {}
+    company.create(to=NURSE_PHONE, body="a text", from_="+15005550006")
+    findings = look(twilio_area)
+    assert levels(findings) == {"Twilio messages": Level.FAIL}
+    assert "(HTTP 401, code 70051)" in findings["Twilio messages"].said
 
 
 @pytest.mark.usefixtures("settings")

@@ -212,7 +212,7 @@ def test_wrong_credentials_are_refused_before_anything_is_counted(server: Twilio
             {"account": (401, 20003), "text": (401, 70051), "numbers": 70051, "list": 70051, "service": (401, 70051)},
         ),
         (
-            frozenset({Permission.READ}),
+            frozenset({Permission.LIST, Permission.FETCH}),
             {"account": (401, 20003), "send": (401, 70051), "numbers": 70051, "service": (401, 70051)},
         ),
     ],

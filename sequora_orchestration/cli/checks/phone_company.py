@@ -61,7 +61,7 @@ class _Twilio:
     @cached_property
     def _why_unreadable(self) -> UnreadableError | None:
         try:
-            open_sms_sender().read_list()
+            open_sms_sender().try_to_read()
         except UnreadableError as error:
             return error
         return None
@@ -87,7 +87,7 @@ class _Twilio:
 
     def messages(self) -> Finding:
         if not self._why_unreadable:
-            return ok("the list of texts can be read: receipts and look-ups of texts in doubt are possible")
+            return ok("what was sent can be read: receipts and look-ups of texts in doubt are possible")
         return fail(
             f"{self._why_unreadable}; so nobody is told of texts that do not arrive, and a text in doubt is held",
             to_do="let the API key list and read messages (its permissions are in the Twilio console), or the proxy "

@@ -78,8 +78,8 @@ def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
             Route(
                 f"{_API}/{{account_sid}}/Messages.json", api.permitted(api.create, Permission.SEND), methods=["POST"]
             ),
-            Route(f"{_API}/{{account_sid}}/Messages.json", api.permitted(api.search, Permission.READ)),
-            Route(f"{_API}/{{account_sid}}/Messages/{{sid}}.json", api.permitted(api.fetch, Permission.READ)),
+            Route(f"{_API}/{{account_sid}}/Messages.json", api.permitted(api.search, Permission.LIST)),
+            Route(f"{_API}/{{account_sid}}/Messages/{{sid}}.json", api.permitted(api.fetch, Permission.FETCH)),
             Route(f"{_API}/{{account_sid}}.json", api.permitted(api.account, Permission.ACCOUNT)),
             Route(f"{_API}/{{account_sid}}/IncomingPhoneNumbers.json", api.permitted(api.numbers, Permission.SETUP)),
             Route(f"{_SERVICES}/{{sid}}", api.permitted(api.messaging_service, Permission.SETUP)),

@@ -151,7 +151,8 @@ class Permission(Enum):
     """What an API key may be let do."""
 
     SEND = "send texts"
-    READ = "list and fetch texts"
+    LIST = "list texts"
+    FETCH = "fetch a text by its SID"
     SETUP = "see the account's numbers and messaging services"
     ACCOUNT = "see the account itself"
 
