@@ -7,6 +7,13 @@ from datetime import datetime
 ALL_KINDS = "all"
 
 
+def in_brackets(http_status: int | None, code: int | None) -> str:
+    """Return how the phone company answered, to be put behind a sentence, ` (HTTP 401, code 70051)`; or nothing."""
+    said = [f"HTTP {http_status}"] if http_status else []
+    said += [f"code {code}"] if code else []
+    return f" ({', '.join(said)})" if said else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """How it stands with the phone company."""
@@ -35,9 +42,7 @@ class Provider:
     @property
     def why_unreadable(self) -> str:
         """Why its list cannot be read, for a person."""
-        said = [f"HTTP {self.unreadable_status}"] if self.unreadable_status else []
-        said += [f"code {self.unreadable_code}"] if self.unreadable_code else []
-        return f"{self.unreadable_reason}" + (f" ({', '.join(said)})" if said else "")
+        return f"{self.unreadable_reason}{in_brackets(self.unreadable_status, self.unreadable_code)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

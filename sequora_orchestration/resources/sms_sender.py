@@ -31,6 +31,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from sequora_orchestration.domain.answers import KNOWN_CODES, Accepted, Answer, Refusal, Refused, Unclear, judge
+from sequora_orchestration.domain.halts import in_brackets
 from sequora_orchestration.domain.receipts import Receipt, receipt
 from sequora_orchestration.settings import E164, SHORT_CODE, TwilioSettings
 
@@ -93,9 +94,8 @@ class UnreadableError(LookUpError):
     def __init__(self, answer: Refused | Unclear, http_status: int | None) -> None:
         """Say what was answered; without a status there was no answer that could be read."""
         self.reason, self.code, self.http_status = answer.reason, answer.code, http_status
-        said = [f"HTTP {http_status}"] if http_status else []
-        said += [f"code {answer.code}"] if answer.code else []
-        what = "the phone company's list could not be read" + (f" ({', '.join(said)})" if said else "")
+        what = f"the phone company's list could not be read{in_brackets(http_status, answer.code)}"
+        # Of a code that is not known, the reason says no more than the status does.
         super().__init__(f"{what}: {answer.reason}" if answer.code in KNOWN_CODES or not http_status else what)
 
 

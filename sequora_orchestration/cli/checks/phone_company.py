@@ -111,8 +111,10 @@ class _Twilio:
     def replies(self) -> Finding:
         try:
             sender = self._sender
-        except AccountError:  # which the line before this one is about
-            return ok("the API key may not see the sender: who answers them is in the Twilio console")
+        except AccountError as error:
+            if self._is_kept_from_key(error):
+                return ok("the API key may not see the sender: who answers them is in the Twilio console")
+            return self._trouble(error)
         replies = sender.replies if sender else Replies.UNKNOWN
         if replies is Replies.DEMO:
             return warn(
