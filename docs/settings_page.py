@@ -20,10 +20,10 @@ OTHERS = {
 HEAD = """# Settings
 
 All come from the environment. Lengths of time are `90s`, `30m`, `24h`, `2d`, several of them (`1h30m`), or ISO-8601
-(`PT30M`). A setting that is missing or makes no sense is named in the error, with what to do; `sequora doctor`
-looks at all of them. `sequora dev` brings its own for each of the database, broker and Twilio settings that is not
-set, and uses those that are (a database of yours gets the schema `orchestration`, as by `sequora migrate`). Nothing
-else ever falls back to a local database.
+(`PT30M`). A setting that is missing or makes no sense is named in the error, with what to do; `sequora doctor` looks
+at all of them. White space around a value does not count. `sequora dev` brings its own for each of the database,
+broker and Twilio settings that is not set, and uses those that are (a database of yours gets the schema
+`orchestration`, as by `sequora migrate`). Nothing else ever falls back to a local database.
 
 This page is made from the code by `make settings-page`.
 """

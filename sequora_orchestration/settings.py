@@ -5,12 +5,23 @@ the variable, says what is wrong and what to do, and never repeats the value: it
 """
 
 import re
+import unicodedata
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -27,6 +38,7 @@ class SettingError(Exception):
 
 def postgres_url(value: str) -> str:
     """Return a Postgres URL of any usual form as one that names its driver. Raises ValueError."""
+    value = without_blanks(value)  # Dagster's own configuration hands it in as the environment has it
     scheme = next((scheme for scheme in POSTGRES_SCHEMES if value.startswith(scheme)), None)
     if scheme is None:
         raise ValueError("must begin with postgresql:// or postgres://")
@@ -91,6 +103,79 @@ def _bearer_token(value: SecretStr) -> SecretStr:
     return value
 
 
+# What the SIDs begin with that are most easily taken for one another in Twilio's console, and whose they are.
+_SIDS = {"AC": "an account", "SK": "an API key", "MG": "a messaging service", "PN": "a phone number"}
+
+# All SIDs are of this form, but a stand-in for Twilio may have any others.
+_ANY_SID = re.compile(r"[A-Z]{2}[\da-fA-F]{32}")
+
+
+def _sid(kind: str) -> AfterValidator:
+    """Refuse what is certainly another thing's SID."""
+
+    def check(value: str) -> str:
+        begins = value[:2]
+        if begins != kind and (begins in _SIDS or _ANY_SID.fullmatch(value)):
+            whose = _SIDS.get(begins, "something else")
+            raise ValueError(f"is the SID of {whose} ({begins}…), not of {_SIDS[kind]} ({kind}…)")
+        return value
+
+    return AfterValidator(check)
+
+
+def _messaging_service_sid(value: str) -> str:
+    if not value.startswith("MG"):
+        raise ValueError("is not the SID of a messaging service (MG…)")
+    return value
+
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+"""A phone number with its country's code (https://www.twilio.com/docs/glossary/what-e164)."""
+
+SHORT_CODE = re.compile(r"\d{3,8}")
+"""A number that only one country's phones know; in the US it has five or six digits."""
+
+SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}")
+"""A name in a number's place (https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id)."""
+
+# `whatsapp:+12025550100`, `messenger:…`, `rcs:…`: senders of Twilio's other channels.
+_OF_ANOTHER_CHANNEL = re.compile(r"[A-Za-z]+:.*", re.DOTALL)
+
+# Digits, spaces and punctuation: nobody's secret, so the number in it may be said.
+_LIKE_A_NUMBER = re.compile(r"[\d\s()+./\-\u2010-\u2015]+")
+
+
+def _sender(value: str) -> str:
+    if E164.fullmatch(value) or SHORT_CODE.fullmatch(value) or SENDER_NAME.fullmatch(value):
+        return value
+    if _OF_ANOTHER_CHANNEL.fullmatch(value):
+        raise ValueError("names a sender of another channel than SMS, and texts are all that is sent")
+    if _LIKE_A_NUMBER.fullmatch(value):
+        proposed = _proposed_number(value)
+        raise ValueError("is not in E.164" + (f", as {proposed} would be" if proposed else ""))
+    raise ValueError("is neither a number in E.164, nor a short code, nor a name that texts can come from")
+
+
+def _proposed_number(value: str) -> str | None:
+    """Return the E.164 number that is most probably meant; without a country's code, one of the US or Canada."""
+    digits = re.sub(r"\D", "", value)
+    if not value.startswith("+"):
+        national = re.fullmatch(r"1?([2-9]\d{9})", digits)
+        digits = f"1{national[1]}" if national else re.sub(r"^(00|011)", "", digits)
+    return f"+{digits}" if E164.fullmatch(f"+{digits}") else None
+
+
+def without_blanks(value: str) -> str:
+    """Return it without white space at its ends, and without what nobody sees there: a BOM, a zero-width space."""
+    seen = [place for place, character in enumerate(value) if not _is_blank(character)]
+    return value[seen[0] : seen[-1] + 1] if seen else ""
+
+
+def _is_blank(character: str) -> bool:
+    # `isspace` knows a non-breaking space; what has no width is a format character (Cf).
+    return character.isspace() or unicodedata.category(character) == "Cf"
+
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 LONGEST_DELAY = timedelta(days=365)
@@ -130,12 +215,23 @@ AnyHttpUrl = Annotated[str, AfterValidator(_any_http_url)]
 HttpOrigin = Annotated[str, AfterValidator(_http_origin)]
 SecureUrl = Annotated[str, AfterValidator(secure_url)]
 BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
+AccountSid = Annotated[str, _sid("AC")]
+ApiKeySid = Annotated[str, _sid("SK")]
+MessagingServiceSid = Annotated[str, _sid("MG"), AfterValidator(_messaging_service_sid)]
+TextSender = Annotated[str, AfterValidator(_sender)]
 
 
 class Environment(BaseSettings):
     """Settings read from the environment; each field's title says what it is, its description what to give for it."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take off what a file of settings, or a copied text, has around a value; with nothing in it, it is not set."""
+        trimmed = {name: without_blanks(one) if isinstance(one, str) else one for name, one in values.items()}
+        return {name: one for name, one in trimmed.items() if one != ""}
 
     @classmethod
     def load(cls) -> Self:
@@ -283,18 +379,39 @@ class RetentionSettings(Environment):
 class TwilioSettings(Environment):
     """The sender."""
 
-    twilio_account_sid: str = Field(
-        title="the Twilio account", description="give the account's SID from the Twilio console."
+    twilio_account_sid: AccountSid = Field(
+        title="the Twilio account, `AC…`", description="give the account's SID from the Twilio console, AC…."
     )
-    twilio_auth_token: str = Field(
-        title="its auth token", description="give the account's auth token from the Twilio console.", repr=False
-    )
-    twilio_from_number: str | None = Field(
-        title="the sender's number, in E.164; or else:",
+    # The key comes before the token: whether that must be there hangs on it.
+    twilio_api_key: ApiKeySid | None = Field(
+        title="an API key of the account, `SK…`, which may send, list and read messages; or else the auth token",
         default=None,
-        description="give the sender's number, e.g. +12025550100.",
+        description="give the SID of an API key of the account, SK…, and its secret as TWILIO_API_SECRET; or leave "
+        "both out, and give TWILIO_AUTH_TOKEN.",
     )
-    twilio_messaging_service_sid: str | None = Field(
+    twilio_api_secret: str | None = Field(
+        title="the secret of that key",
+        default=None,
+        validate_default=True,
+        description="give the secret of the API key TWILIO_API_KEY, which was shown when it was made; or leave both "
+        "out, and give TWILIO_AUTH_TOKEN.",
+        repr=False,
+    )
+    twilio_auth_token: str | None = Field(
+        title="the account's auth token, where no API key is set; of both, the key is used",
+        default=None,
+        validate_default=True,
+        description="give the account's auth token from the Twilio console, or an API key of the account instead, as "
+        "TWILIO_API_KEY and TWILIO_API_SECRET.",
+        repr=False,
+    )
+    twilio_from_number: TextSender | None = Field(
+        title="the sender's number in E.164, `+12025550100`, a short code or a name; or else:",
+        default=None,
+        description="give the sender's number with its country's code, e.g. +12025550100, a short code, or a name of "
+        "up to 11 letters and digits.",
+    )
+    twilio_messaging_service_sid: MessagingServiceSid | None = Field(
         title="the messaging service that texts come from, `MG…`", default=None, description="give the SID, MG…."
     )
     twilio_api_base_url: HttpOrigin = Field(
@@ -309,6 +426,27 @@ class TwilioSettings(Environment):
         le=100,
         description="give how many requests to Twilio a worker process may have open, 1 to 100.",
     )
+
+    @field_validator("twilio_api_secret")
+    @classmethod
+    def _of_a_key(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "twilio_api_key" in info.data and (info.data["twilio_api_key"] is None) != (value is None):
+            raise ValueError("is not set, but TWILIO_API_KEY is" if value is None else "is set without TWILIO_API_KEY")
+        return value
+
+    @field_validator("twilio_auth_token")
+    @classmethod
+    def _token_or_key(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("twilio_api_key", "of another form") is None:
+            raise ValueError("is not set")
+        return value
+
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """User and password of each request: an API key with its secret, or the account with its token."""
+        if self.twilio_api_key and self.twilio_api_secret:
+            return self.twilio_api_key, self.twilio_api_secret
+        return self.twilio_account_sid, self.twilio_auth_token or ""
 
     @model_validator(mode="after")
     def _one_sender(self) -> Self:

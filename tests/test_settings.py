@@ -1,5 +1,6 @@
 """Every setting: what is missing or wrong is named, with what to do, and its value is never repeated."""
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -27,6 +28,7 @@ from sequora_orchestration.settings import (
 )
 
 SECRET = "do-not-repeat-me"
+KEY = "SK00000000000000000000000000000001"
 
 GOOD = {
     "SUPABASE_DB_URL": "postgresql://app:pass@db.example.com:5432/care",
@@ -47,6 +49,8 @@ OPTIONAL = (
     "SEQUORA_APP_URL",
     "TWILIO_API_BASE_URL",
     "TWILIO_MESSAGING_SERVICE_SID",
+    "TWILIO_API_KEY",
+    "TWILIO_API_SECRET",
     *DURATIONS,
     "SEQUORA_ASSIGN",
     "SEQUORA_DOUBT_WINDOW",
@@ -121,7 +125,7 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
             "care database's URL",
         ),
         (DatabaseSettings, "SUPABASE_DB_URL", SECRET, "must begin with", "run `sequora dev`"),
-        (DatabaseSettings, "SUPABASE_DB_URL", f" postgres://app:{SECRET}@host/care", "must begin with", "give"),
+        (DatabaseSettings, "SUPABASE_DB_URL", f'"postgres://app:{SECRET}@host/care"', "must begin with", "give"),
         (DatabaseSettings, "SEQUORA_GO_LIVE_AT", SECRET, "valid datetime", "2026-01-31T09:00:00Z"),
         (DatabaseSettings, "SEQUORA_GO_LIVE_AT", "2030-05-06T07:08:09", "timezone", "with its zone"),
         (DatabaseSettings, "SEQUORA_GO_LIVE_AT", "2030-05-06", "timezone", "with its zone"),
@@ -192,6 +196,11 @@ def test_parts_of_a_url_that_are_prismas_are_left_out() -> None:
         "postgres://app:p%40ss@db.example.com:6543/care?pgbouncer=true&sslmode=require&connection_limit=1&schema=public"
     )
     assert postgres_url(url) == "postgresql+psycopg2://app:p%40ss@db.example.com:6543/care?sslmode=require"
+
+
+def test_a_postgres_url_that_dagster_hands_in_may_end_with_a_line() -> None:
+    """It reads the variable by itself."""
+    assert postgres_url("postgres://db.example.com/dagster\n") == "postgresql+psycopg2://db.example.com/dagster"
 
 
 @pytest.mark.parametrize("url", ["https://", "http:///x", "http://host:port", "https://app example.com", "ftp://host"])
@@ -266,6 +275,153 @@ def test_a_number_or_a_messaging_service_is_enough(
         monkeypatch.setenv(name, value or "")
     settings = TwilioSettings.load()
     assert (settings.twilio_from_number, settings.twilio_messaging_service_sid) == (number, service)
+
+
+@pytest.mark.parametrize("around", [" ", "\n", "\r\n", "\t", "\u00a0", "\u200b", "\u202c", "\ufeff", "\u3000 \n"])
+@pytest.mark.parametrize("name", [*GOOD, "SEQUORA_CHECK_IN_DELAY", "SEQUORA_SENDER_RATE"])
+def test_what_nobody_sees_around_a_value_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, name: str, around: str
+) -> None:
+    """A file of settings ends a line with it, a web page puts it before a number that is copied."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_DELAY", "2h")
+    monkeypatch.setenv("SEQUORA_SENDER_RATE", "3")
+    classes: list[type[Loaded]] = [
+        DatabaseSettings,
+        DagsterStorageSettings,
+        WorkerSettings,
+        TwilioSettings,
+        WorkflowSettings,
+        DeliverySettings,
+    ]
+    without = [settings.load() for settings in classes]
+    monkeypatch.setenv(name, f"{around}{os.environ[name]}{around}")
+    assert [settings.load() for settings in classes] == without
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\u200b", "\ufeff\u00a0"])
+def test_a_value_that_nobody_sees_is_none(monkeypatch: pytest.MonkeyPatch, blank: str) -> None:
+    """What must be set is missing, and of what need not be the default holds."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", blank)
+    assert sentence(TwilioSettings).startswith("TWILIO_ACCOUNT_SID is not set: ")
+    monkeypatch.setenv("SEQUORA_CHECK_IN_DELAY", blank)
+    assert WorkflowSettings.load().sequora_check_in_delay == timedelta(hours=24)
+
+
+@pytest.mark.parametrize("sender", ["+12025550199", "+447700900123", "73786", "7378", "Sequora", "Dr Jones 24", "A1"])
+def test_a_sender_is_a_number_a_short_code_or_a_name(monkeypatch: pytest.MonkeyPatch, sender: str) -> None:
+    """As they are given."""
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", sender)
+    assert TwilioSettings.load().twilio_from_number == sender
+
+
+@pytest.mark.parametrize(
+    ("typed", "proposed"),
+    [
+        ("(202) 555-0199", "+12025550199"),
+        ("12025550199", "+12025550199"),
+        ("1-202-555-0199", "+12025550199"),
+        ("202.555.0199", "+12025550199"),
+        ("+1 202 555 0199", "+12025550199"),
+        ("+1\u00a0202\u2011555\u20110199", "+12025550199"),
+        ("0044 7700 900123", "+447700900123"),
+        ("011 44 7700 900123", "+447700900123"),
+        ("447700900123", "+447700900123"),
+    ],
+)
+def test_a_sender_in_another_form_is_refused_with_the_right_one(
+    monkeypatch: pytest.MonkeyPatch, typed: str, proposed: str
+) -> None:
+    """Twilio would refuse each text; the number is public, and nothing but a number is repeated."""
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", typed)
+    said = sentence(TwilioSettings)
+    assert said.startswith(f"TWILIO_FROM_NUMBER is not in E.164, as {proposed} would be: give the sender's number ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("020 7946 0958", "is not in E.164:"),
+        ("1234567890123456789", "is not in E.164:"),
+        ("whatsapp:+12025550199", "names a sender of another channel than SMS"),
+        ("messenger:12025550199", "names a sender of another channel than SMS"),
+        ("rcs:sequora_agent", "names a sender of another channel than SMS"),
+        ('"+12025550199"', "is neither a number in E.164, nor a short code, nor a name"),
+        ("202-555-CARE-NOW", "is neither a number in E.164, nor a short code, nor a name"),
+        ("do-not-repeat-me-12025550199", "is neither a number in E.164, nor a short code, nor a name"),
+    ],
+)
+def test_a_sender_that_is_none_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, typed: str, problem: str
+) -> None:
+    """Of one that is no number, or not a whole one, nothing can be proposed."""
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", typed)
+    said = sentence(TwilioSettings)
+    assert said.startswith(f"TWILIO_FROM_NUMBER {problem}")
+    assert typed not in said
+    assert "2025550199" not in said
+    assert SECRET not in said
+
+
+def test_an_api_key_stands_in_for_the_auth_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside it, it is the one that is used."""
+    assert TwilioSettings.load().credentials == (GOOD["TWILIO_ACCOUNT_SID"], "a-token")
+    monkeypatch.setenv("TWILIO_API_KEY", KEY)
+    monkeypatch.setenv("TWILIO_API_SECRET", SECRET)
+    assert TwilioSettings.load().credentials == (KEY, SECRET)
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    settings = TwilioSettings.load()
+    assert settings.credentials == (KEY, SECRET)
+    assert SECRET not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize("token", ["a-token", ""])
+@pytest.mark.parametrize(
+    ("given", "missing", "problem"),
+    [
+        ("TWILIO_API_KEY", "TWILIO_API_SECRET", "TWILIO_API_SECRET is not set, but TWILIO_API_KEY is: "),
+        ("TWILIO_API_SECRET", "TWILIO_API_KEY", "TWILIO_API_SECRET is set without TWILIO_API_KEY: "),
+    ],
+)
+def test_half_an_api_key_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str, missing: str, problem: str, token: str
+) -> None:
+    """Even beside a token: whoever sets a key means it to be used."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", token)
+    monkeypatch.setenv(given, KEY)
+    monkeypatch.delenv(missing, raising=False)
+    assert sentence(TwilioSettings).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("TWILIO_ACCOUNT_SID", f"SK{'0' * 32}", "is the SID of an API key (SK…), not of an account (AC…)"),
+        ("TWILIO_ACCOUNT_SID", "SKtest", "is the SID of an API key (SK…), not of an account (AC…)"),
+        ("TWILIO_ACCOUNT_SID", f"MG{'0' * 32}", "is the SID of a messaging service (MG…), not of an account (AC…)"),
+        ("TWILIO_ACCOUNT_SID", f"VA{'0' * 32}", "is the SID of something else (VA…), not of an account (AC…)"),
+        ("TWILIO_API_KEY", f"AC{'0' * 32}", "is the SID of an account (AC…), not of an API key (SK…)"),
+        ("TWILIO_MESSAGING_SERVICE_SID", f"AC{'0' * 32}", "is the SID of an account (AC…), not of a messaging service"),
+        ("TWILIO_MESSAGING_SERVICE_SID", f"PN{'0' * 32}", "is the SID of a phone number (PN…), not of a messaging"),
+        ("TWILIO_MESSAGING_SERVICE_SID", "+12025550199", "is not the SID of a messaging service (MG…)"),
+    ],
+)
+def test_a_sid_in_anothers_place_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str) -> None:
+    """In one sentence, before anything starts: Twilio would say no more than that the credentials are wrong."""
+    if name == "TWILIO_API_KEY":
+        monkeypatch.setenv("TWILIO_API_SECRET", SECRET)
+        monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    monkeypatch.setenv(name, value)
+    said = sentence(TwilioSettings)
+    assert said.startswith(f"{name} {problem}")
+    assert "\n" not in said
+    assert value not in said
+
+
+@pytest.mark.parametrize("sid", ["ACtest", "test", "AC1", "ac00000000000000000000000000000000"])
+def test_a_stand_in_for_twilio_may_have_sids_of_its_own(monkeypatch: pytest.MonkeyPatch, sid: str) -> None:
+    """Only what is certainly another thing's is refused."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", sid)
+    assert TwilioSettings.load().twilio_account_sid == sid
 
 
 def test_without_any_sender_both_variables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +505,6 @@ def test_a_length_of_time_is_written_as_a_person_or_as_iso_8601_writes_it(
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (" ", "is not a length of time"),
         ("abc", "is not a length of time"),
         ("5", "is not a length of time"),
         ("-5m", "is not a length of time"),
@@ -523,7 +678,7 @@ def test_an_address_that_others_can_listen_to_is_refused(monkeypatch: pytest.Mon
     assert SECRET not in said
 
 
-@pytest.mark.parametrize("token", [f"{SECRET} ", f"Bearer {SECRET}", f"{SECRET}\n", f"{SECRET}é", f"{SECRET}\x7f"])
+@pytest.mark.parametrize("token", [f"Bearer {SECRET}", f"{SECRET}\n1", f"{SECRET}é", f"{SECRET}\x7f"])
 def test_a_token_that_no_header_can_have_is_refused(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     """Else every check-in would go without its link."""
     monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_TOKEN", token)

@@ -253,6 +253,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "state": "FAILED",
         "reason": "a reason",
         "code": 30_003,
+        "http_status": 401,
         "due_at": row["attempted_at"],
         "counts": True,
         "at_once": False,

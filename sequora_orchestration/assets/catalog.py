@@ -86,6 +86,11 @@ TWILIO_TAKES_TEXTS = AssetCheckSpec(
     asset=DELIVERIES.key,
     description="The breaker is closed: Twilio takes what we send.",
 )
+TWILIO_CAN_BE_READ = AssetCheckSpec(
+    "twilio_can_be_read",
+    asset=DELIVERIES.key,
+    description="Receipts and Twilio's message list could be read when they were last asked for.",
+)
 SOMEBODY_TO_ESCALATE_TO = AssetCheckSpec(
     "somebody_to_escalate_to",
     asset=ON_CALL.key,

@@ -32,6 +32,7 @@ from sequora_orchestration.assets.catalog import (
     ON_CALL,
     SOMEBODY_TO_ESCALATE_TO,
     TEXT_LATENCY,
+    TWILIO_CAN_BE_READ,
     TWILIO_TAKES_TEXTS,
 )
 from sequora_orchestration.domain.halts import Provider
@@ -91,6 +92,7 @@ class InstrumentsResource(ConfigurableResource[Instruments]):
         EVERY_SENSOR_TICKS,
         NOTHING_IN_DOUBT_FOR_LONG,
         TWILIO_TAKES_TEXTS,
+        TWILIO_CAN_BE_READ,
         SOMEBODY_TO_ESCALATE_TO,
     ],
 )
@@ -158,6 +160,15 @@ def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta
             "at https://status.twilio.com and at the account; on bad credentials correct the TWILIO_… settings and "
             "restart the workers"
             if provider.is_open
+            else None,
+        ),
+        _checked(
+            TWILIO_CAN_BE_READ,
+            f"since {provider.unreadable_since:%Y-%m-%d %H:%M:%S %Z} neither receipts nor texts in doubt can be asked "
+            f"for: {provider.why_unreadable}. Nobody is told of texts that do not arrive, and a text in doubt is HELD "
+            "after an hour. Let the API key read messages, or the proxy let GET requests through; `sequora doctor` "
+            "tries it"
+            if provider.unreadable_since
             else None,
         ),
     )

@@ -175,6 +175,11 @@ def _messages(figures: Figures) -> Iterator[str]:
         kind = "all messages" if pause.kind == ALL_KINDS else pause.kind
         yield f"PAUSED            {kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
     yield f"Phone company     {_provider(figures.provider)}"
+    if figures.provider.unreadable_since:
+        yield (
+            f"NO RECEIPTS       since {_time(figures.provider.unreadable_since)}, nor look-ups of texts in doubt: its "
+            f"list cannot be read, {figures.provider.why_unreadable}; `sequora doctor`"
+        )
     doubts = figures.doubts
     yield f"Were in doubt     {doubts.adopted} found, {doubts.sent_again} sent again, {doubts.held} held (7 days)"
     yield "Oldest due        " + (_waiting(figures.oldest_due) if figures.oldest_due else "nothing waits")

@@ -63,14 +63,23 @@ Answer = Accepted | Refused | Unclear
 
 _P, _C, _T = Refusal.PERMANENT, Refusal.CONFIGURATION, Refusal.TRANSIENT
 
+# Twilio does not know who is asking; or a standard API key asks for what only a main one may (/Accounts/{sid}.json).
+WRONG_CREDENTIALS = 20003
+
+# What has been asked for with test credentials is none of the few things that they are for.
+TEST_CREDENTIALS = 20008
+
+# A restricted API key lacks the permission (https://www.twilio.com/docs/iam/api-keys/restricted-api-keys).
+API_KEY_MAY_NOT = 70051
+
 # The recipient has replied STOP to this sender; Twilio keeps refusing until she replies START.
 OPTED_OUT = 21610
 
 KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
-    20003: (_C, "the account SID or the auth token is wrong"),
+    WRONG_CREDENTIALS: (_C, "the account SID, the auth token or the API key is wrong"),
     20005: (_C, "the account is not active"),
     20006: (_C, "the account may not do this"),
-    20008: (_C, "test credentials cannot do this"),
+    TEST_CREDENTIALS: (_C, "test credentials: nothing is sent"),
     20403: (_C, "the account may not do this"),
     20404: (_C, "the account SID is not known"),
     20429: (_T, "too many requests"),
@@ -98,7 +107,7 @@ KNOWN_CODES: dict[int, tuple[Refusal, str]] = {
     21704: (_C, "the messaging service has no numbers"),
     21705: (_C, "the messaging service is not known"),
     30002: (_C, "the account is suspended"),
-    70051: (_C, "the API key may not do this"),
+    API_KEY_MAY_NOT: (_C, "the API key may not do this"),
 }
 
 # Without a code of Twilio's, something before Twilio lets nobody through.

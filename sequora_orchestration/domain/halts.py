@@ -7,6 +7,13 @@ from datetime import datetime
 ALL_KINDS = "all"
 
 
+def in_brackets(http_status: int | None, code: int | None) -> str:
+    """Return how the phone company answered, to be put behind a sentence, ` (HTTP 401, code 70051)`; or nothing."""
+    said = [f"HTTP {http_status}"] if http_status else []
+    said += [f"code {code}"] if code else []
+    return f" ({', '.join(said)})" if said else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """How it stands with the phone company."""
@@ -22,6 +29,20 @@ class Provider:
     code: int | None
     resume_at: datetime | None
     """Nothing is sent before."""
+
+    unreadable_since: datetime | None = None
+    """Since when neither receipts nor texts in doubt can be asked for; None if they can, as far as is known."""
+
+    unreadable_reason: str | None = None
+    unreadable_status: int | None = None
+    """The HTTP status of the answer; None if there was none."""
+
+    unreadable_code: int | None = None
+
+    @property
+    def why_unreadable(self) -> str:
+        """Why its list cannot be read, for a person."""
+        return f"{self.unreadable_reason}{in_brackets(self.unreadable_status, self.unreadable_code)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ at a time, or one killed in between, do no harm. What was not settled is looked 
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
@@ -29,7 +30,7 @@ from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
 from sequora_orchestration.jobs.delivery import ATTEMPTS, Delivery
 from sequora_orchestration.resources.database import refuses_a_row
 from sequora_orchestration.resources.ledger import Outcome, SentText
-from sequora_orchestration.resources.sms_sender import LookUpError
+from sequora_orchestration.resources.sms_sender import LookUpError, UnreadableError
 
 LOG = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ def _listed(delivery: Delivery, doubtful: Sequence[Doubtful], to: str | None) ->
     if not any(one.fingerprints for one in doubtful):
         return []
     since = min(one.since for one in doubtful) - CLOCKS_DIFFER_BY
-    texts = delivery.sender.texts_since(since, to=to)
+    with _noted_whether_readable(delivery):
+        texts = delivery.sender.texts_since(since, to=to)
     known = delivery.ledger.known_sids(text.sid for text in texts)
     return [
         Listed(
@@ -127,16 +129,26 @@ def follow(delivery: Delivery, texts: Sequence[SentText]) -> list[tuple[SentText
     if not texts:
         return []
     by_sid = {text.sid: text for text in texts}
-    receipts = [
-        (by_sid[receipt.sid], receipt)
-        for receipt in delivery.sender.receipts(by_sid, since=texts[0].sent_at, until=texts[-1].sent_at)
-    ]
+    with _noted_whether_readable(delivery):
+        found_receipts = delivery.sender.receipts(by_sid, since=texts[0].sent_at, until=texts[-1].sent_at)
+    receipts = [(by_sid[receipt.sid], receipt) for receipt in found_receipts]
     delivery.ledger.settle_delivered([text for text, receipt in receipts if receipt.state is State.DELIVERED])
     for text, receipt in receipts:
         if receipt.state is State.UNDELIVERED:
             again_after = KINDS[text.kind].second_try_after if receipt.code in WORTH_A_SECOND_TRY else None
             delivery.ledger.settle_undelivered(text, receipt, again_after=again_after)
     return receipts
+
+
+@contextmanager
+def _noted_whether_readable(delivery: Delivery) -> Iterator[None]:
+    """Record whether the phone company lets us read what it has: else nobody sees that only sending goes well."""
+    try:
+        yield
+    except UnreadableError as error:
+        delivery.ledger.note_unreadable(error.reason, http_status=error.http_status, code=error.code)
+        raise
+    delivery.ledger.note_readable()
 
 
 def log_owed_after(delivery: Delivery, ids: Sequence[str]) -> list[Outcome]:

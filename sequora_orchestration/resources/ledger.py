@@ -679,6 +679,14 @@ class Ledger:
         """Record that these were looked for, in a list that was read whole, and not found."""
         self._changed("note_looks", ids=[one.id for one in doubtful])
 
+    def note_unreadable(self, reason: str, *, http_status: int | None, code: int | None) -> None:
+        """Record that the phone company's list, or a receipt, could not be read."""
+        self._rows("note_unreadable", reason=reason, http_status=http_status, code=code)
+
+    def note_readable(self) -> None:
+        """Record that it could be."""
+        self._rows("note_readable")
+
     def due_receipts(self) -> list[list[str]]:
         """Take what was sent and is to be asked after now; return the messages' ids, in batches."""
         return _batches(self._rows("due_receipts", most=RECEIPTS_BATCH * BATCHES_A_TICK), RECEIPTS_BATCH)

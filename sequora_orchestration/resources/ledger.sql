@@ -927,8 +927,25 @@ WHERE from_state = 'IN_DOUBT' AND at > orchestration.clock() - interval '7 days'
 -- name: provider
 -- How it stands with the phone company. Reading changes nothing.
 SELECT {open} AS is_open, opened_at, closed_at, reason, code,
-       CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at
+       CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at,
+       unreadable_since, unreadable_reason, unreadable_status, unreadable_code
 FROM orchestration.provider;
+
+-- name: note_unreadable
+-- The phone company's list, or a receipt, could not be read. Twice, or two at once: the first time stands, and the same
+-- answer again writes nothing.
+UPDATE orchestration.provider
+SET unreadable_since = coalesce(unreadable_since, orchestration.clock()), unreadable_reason = :reason,
+    unreadable_status = :http_status, unreadable_code = :code
+WHERE unreadable_since IS NULL
+   OR (unreadable_reason, unreadable_status, unreadable_code)
+      IS DISTINCT FROM (CAST(:reason AS text), CAST(:http_status AS smallint), CAST(:code AS int));
+
+-- name: note_readable
+-- It could be read. Twice: nothing is left to change.
+UPDATE orchestration.provider
+SET unreadable_since = NULL, unreadable_reason = NULL, unreadable_status = NULL, unreadable_code = NULL
+WHERE unreadable_since IS NOT NULL;
 
 -- part: story
 -- Messages with their histories, oldest first: the changes in their order, and what operators ordered about each.

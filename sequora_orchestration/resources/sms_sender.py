@@ -23,16 +23,18 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.base.version import Version
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
-from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
+from sequora_orchestration.domain.answers import KNOWN_CODES, Accepted, Answer, Refusal, Refused, Unclear, judge
+from sequora_orchestration.domain.halts import in_brackets
 from sequora_orchestration.domain.receipts import Receipt, receipt
-from sequora_orchestration.settings import TwilioSettings
+from sequora_orchestration.settings import E164, SHORT_CODE, TwilioSettings
 
 # Seconds to connect (a little more than TCP's first retransmission, as `requests` advises) and to read: Twilio
 # answers in well under a second, and what takes longer than 30 s is set aside as unclear.
@@ -65,7 +67,6 @@ SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
 DEMO_WEBHOOK = "https://demo.twilio.com/"
 
 _TWILIO = "api.twilio.com"
-_PHONE_NUMBER = re.compile(r"\+\d{7,15}")
 _TWILIO_CODE = re.compile(r"\d{5}")
 
 # What OpenSSL says when the handshake fails for good: a certificate that is not trusted, a server that speaks no TLS.
@@ -86,6 +87,17 @@ logging.getLogger("urllib3.connectionpool").addFilter(_names_no_number)
 
 class LookUpError(Exception):
     """The phone company's list could not be read (whole); the message names no number."""
+
+
+class UnreadableError(LookUpError):
+    """The phone company lets us read nothing, or does not answer: neither receipts nor look-ups are possible."""
+
+    def __init__(self, answer: Refused | Unclear, http_status: int | None) -> None:
+        """Say what was answered; without a status there was no answer that could be read."""
+        self.reason, self.code, self.http_status = answer.reason, answer.code, http_status
+        what = f"the phone company's list could not be read{in_brackets(http_status, answer.code)}"
+        # Of a code that is not known, the reason says no more than the status does.
+        super().__init__(f"{what}: {answer.reason}" if answer.code in KNOWN_CODES or not http_status else what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +128,9 @@ class Account:
 
     is_trial: bool
 
+    is_sub_account: bool
+    """Whether another account owns it."""
+
 
 class Replies(Enum):
     """Who answers somebody who replies to a text of ours."""
@@ -124,13 +139,24 @@ class Replies(Enum):
     DEMO = "the phone company's own demonstration"
     WEBHOOK = "a webhook"
     WEBHOOKS_OF_ITS_NUMBERS = "the webhooks of the messaging service's numbers"
+    IMPOSSIBLE = "nobody can reply to a name"
     UNKNOWN = "not known"
+
+
+class SenderForm(Enum):
+    """What texts come from, by how it is written."""
+
+    NUMBER = "a phone number"
+    SHORT_CODE = "a short code"
+    NAME = "a name"
+    MESSAGING_SERVICE = "a messaging service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
     """What our texts come from, as the phone company has it."""
 
+    form: SenderForm
     can_text: bool
     replies: Replies
 
@@ -198,7 +224,7 @@ class SmsSender:
         self.texts_at_a_time = settings.sequora_texts_at_a_time
         self._http = _HttpClient(settings.twilio_api_base_url, at_a_time=self.texts_at_a_time)
         # The SDK imports what is behind `messages` when it is first asked for it: now, not with the first text.
-        self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=self._http)
+        self._client = Client(*settings.credentials, settings.twilio_account_sid, http_client=self._http)
         self._messages = self._client.messages
         self._sender = (
             {"messaging_service_sid": settings.twilio_messaging_service_sid}
@@ -217,10 +243,8 @@ class SmsSender:
         except (TwilioRestException, TwilioServiceException) as error:
             answer = _judge_error_answer(error)
             return replace(answer, retry_after=self._http.retry_after) if isinstance(answer, Refused) else answer
-        except requests.exceptions.ConnectionError as error:
-            return _judge_broken_connection(error)
         except Exception as error:  # noqa: BLE001  # the request may have been written, whatever broke afterwards
-            return Unclear(f"the phone company's answer did not come or could not be read ({type(error).__name__})")
+            return _judge_no_answer(error)
         if not message.sid:
             return Unclear("the phone company's answer has no SID")
         return Accepted(message.sid)
@@ -274,7 +298,7 @@ class SmsSender:
             except TwilioRestException as error:  # of this one alone: the others may be known all the same
                 unreadable = _look_up_error(error)
             except Exception as error:  # noqa: BLE001  # the SDK raises anything
-                raise _look_up_error(error) from None
+                raise _unreadable(error) from None
         if unreadable and not messages:
             raise unreadable
         found = (messages[sid] for sid in wanted if sid in messages)
@@ -287,7 +311,23 @@ class SmsSender:
             account = self._client.api.v2010.account.fetch()
         if not account.status:
             raise AccountError(Unclear("the phone company's answer does not say how the account stands"))
-        return Account(status=account.status, is_trial=str(account.type).lower() == "trial")
+        return Account(
+            status=account.status,
+            is_trial=str(account.type).lower() == "trial",
+            is_sub_account=bool(account.owner_account_sid) and account.owner_account_sid != account.sid,
+        )
+
+    def try_to_read(self) -> None:
+        """Read the newest text of the phone company's list, there and by name, as look-ups and receipts do.
+
+        Raises UnreadableError.
+        """
+        try:
+            for message in self._messages.list(page_size=1, limit=1):
+                with _unless_not_found():
+                    self._messages(message.sid).fetch()
+        except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
+            raise _unreadable(error) from None
 
     def sender(self) -> Sender | None:
         """Return how the number or the messaging service is set up that texts come from; None if it is not ours.
@@ -298,36 +338,40 @@ class SmsSender:
         if service_sid := self._sender.get("messaging_service_sid"):
             return self._messaging_service(service_sid)
         number = self._sender["from_"] or ""
-        if not _PHONE_NUMBER.fullmatch(number):
-            return Sender(can_text=True, replies=Replies.UNKNOWN)
+        if SHORT_CODE.fullmatch(number):
+            return Sender(form=SenderForm.SHORT_CODE, can_text=True, replies=Replies.UNKNOWN)
+        if not E164.fullmatch(number):
+            return Sender(form=SenderForm.NAME, can_text=True, replies=Replies.IMPOSSIBLE)
         with _account_errors():
             # The filter also finds numbers that contain this one.
             found = self._client.incoming_phone_numbers.list(phone_number=number, limit=PAGE_SIZE)
         for one in found:
             if one.phone_number == number:
                 return Sender(
+                    form=SenderForm.NUMBER,
                     can_text=bool((one.capabilities or {}).get("sms")),
                     replies=Replies.WEBHOOK if one.sms_application_sid else _replies(one.sms_url),
                 )
         return None
 
     def _messaging_service(self, sid: str) -> Sender | None:
-        with _account_errors():
-            try:
-                service = self._client.messaging.v1.services(sid).fetch()
-            except TwilioRestException as error:
-                if error.status != HTTPStatus.NOT_FOUND:
-                    raise
-                return None
-        if service.use_inbound_webhook_on_number:
-            return Sender(can_text=True, replies=Replies.WEBHOOKS_OF_ITS_NUMBERS)
-        return Sender(can_text=True, replies=_replies(service.inbound_request_url))
+        service = None
+        with _account_errors(), _unless_not_found():
+            service = self._client.messaging.v1.services(sid).fetch()
+        if service is None:
+            return None
+        replies = (
+            Replies.WEBHOOKS_OF_ITS_NUMBERS
+            if service.use_inbound_webhook_on_number
+            else _replies(service.inbound_request_url)
+        )
+        return Sender(form=SenderForm.MESSAGING_SERVICE, can_text=True, replies=replies)
 
     def _listed(self, wanted: dict[str, Any]) -> Iterator[Any]:
         try:
             yield from self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted)
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
-            raise _look_up_error(error) from None
+            raise _unreadable(error) from None
 
 
 def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
@@ -344,14 +388,18 @@ def _account_errors() -> Iterator[None]:
     """Raise AccountError for whatever the SDK raises, which may have a number in it."""
     try:
         yield
-    except (TwilioRestException, TwilioServiceException) as error:
-        raise AccountError(_judge_error_answer(error)) from None
-    except requests.exceptions.ConnectionError as error:
-        raise AccountError(_judge_broken_connection(error)) from None
     except Exception as error:  # noqa: BLE001  # the SDK raises anything
-        raise AccountError(
-            Unclear(f"the phone company's answer did not come or could not be read ({type(error).__name__})")
-        ) from None
+        raise AccountError(_judge_reading(error)[0]) from None
+
+
+@contextmanager
+def _unless_not_found() -> Iterator[None]:
+    """Let it pass that something is not there: that is an answer."""
+    try:
+        yield
+    except TwilioRestException as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
 
 
 def _replies(webhook: str | None) -> Replies:
@@ -360,8 +408,31 @@ def _replies(webhook: str | None) -> Replies:
     return Replies.DEMO if webhook.startswith(DEMO_WEBHOOK) else Replies.WEBHOOK
 
 
-def _look_up_error(error: Exception) -> LookUpError:
-    return LookUpError(f"the phone company's list could not be read ({type(error).__name__})")
+def _look_up_error(error: TwilioRestException) -> LookUpError:
+    """Return what it means that one text could not be read: where it is not known, others may be."""
+    if error.status == HTTPStatus.NOT_FOUND:
+        return LookUpError("the phone company does not know the text")
+    return _unreadable(error)
+
+
+def _unreadable(error: Exception) -> UnreadableError:
+    return UnreadableError(*_judge_reading(error))
+
+
+def _judge_reading(error: Exception) -> tuple[Refused | Unclear, int | None]:
+    """Judge whatever the SDK raises when it reads; with the HTTP status, where there was an answer of that kind."""
+    # Of a page that was refused the SDK says no more than that, beside the answer.
+    if isinstance(error, TwilioException) and len(error.args) > 1 and isinstance(error.args[1], Response):
+        error = Version.exception("GET", "", error.args[1], "")
+    if isinstance(error, (TwilioRestException, TwilioServiceException)):
+        return _judge_error_answer(error), error.status if isinstance(error.status, int) else None
+    return _judge_no_answer(error), None
+
+
+def _judge_no_answer(error: Exception) -> Refused | Unclear:
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return _judge_broken_connection(error)
+    return Unclear(f"the phone company's answer did not come or could not be read ({type(error).__name__})")
 
 
 def _judge_broken_connection(error: requests.exceptions.ConnectionError) -> Refused | Unclear:

@@ -279,6 +279,25 @@ def test_an_open_breaker_turns_red_with_its_reason(care: Care, runs: Runs, phone
     assert catalog.check("twilio_takes_texts").passed
 
 
+def test_a_phone_company_that_lets_nothing_be_read_turns_red_with_its_answer(
+    care: Care, runs: Runs, catalog: Catalog
+) -> None:
+    """Though it takes texts; and green when it can be read."""
+    care.it_is(NOW)
+    measure(runs)
+    assert catalog.check("twilio_can_be_read").passed
+    runs.ledger.note_unreadable("the API key may not do this", http_status=401, code=70051)
+    measure(runs)
+    red = catalog.check("twilio_can_be_read")
+    assert not red.passed
+    assert f"since {NOW:%Y-%m-%d %H:%M:%S} " in (red.description or "")
+    assert "the API key may not do this (HTTP 401, code 70051)" in (red.description or "")
+    assert catalog.check("twilio_takes_texts").passed
+    runs.ledger.note_readable()
+    measure(runs)
+    assert catalog.check("twilio_can_be_read").passed
+
+
 @pytest.mark.parametrize(
     "person",
     [{"phone": None}, {"phone": "555-CALL-ME"}, {"active": False}, {"role": "NURSE"}],

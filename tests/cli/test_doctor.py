@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 
@@ -50,8 +51,14 @@ from sequora_orchestration.instance import code_server as code_server_module
 from sequora_orchestration.instance.code_server import SERVICE, trouble_at
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import PhoneCompany
-from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.local.twilio.phone_company import STANDARD_KEY, ApiKey, Permission, PhoneCompany
+from sequora_orchestration.local.twilio.server import (
+    TEST_ACCOUNT_SID,
+    TEST_API_KEY,
+    TEST_API_SECRET,
+    TEST_AUTH_TOKEN,
+    TwilioServer,
+)
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import drop_views, migrate
 from sequora_orchestration.resources import sms_sender
@@ -153,8 +160,8 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 30
-    assert summary == "27 ok, 3 to be improved"
+    assert len(lines) == 31
+    assert summary == "28 ok, 3 to be improved"
 
 
 @pytest.mark.usefixtures("settings")
@@ -911,8 +918,13 @@ def test_an_account_with_a_number_is_well() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "check", "said"),
     [
-        ("TWILIO_AUTH_TOKEN", SECRET, "Twilio account", "the account SID or the auth token is wrong"),
-        ("TWILIO_ACCOUNT_SID", "AC" + "1" * 32, "Twilio account", "the account SID or the auth token is wrong"),
+        ("TWILIO_AUTH_TOKEN", SECRET, "Twilio account", "the account SID, the auth token or the API key is wrong"),
+        (
+            "TWILIO_ACCOUNT_SID",
+            "AC" + "1" * 32,
+            "Twilio account",
+            "the account SID, the auth token or the API key is wrong",
+        ),
         ("TWILIO_API_BASE_URL", "http://127.0.0.1:1", "Twilio account", "the phone company could not be reached"),
         ("TWILIO_FROM_NUMBER", "+15005550007", "Twilio sender", "no such number"),
         ("TWILIO_MESSAGING_SERVICE_SID", "MG-of-somebody-else", "Twilio sender", "no such number or messaging service"),
@@ -941,6 +953,7 @@ def test_a_phone_company_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         findings = look(twilio_area)
     assert levels(findings) == {
         "Twilio account": Level.FAIL,
+        "Twilio messages": Level.SKIPPED,
         "Twilio sender": Level.SKIPPED,
         "Twilio replies": Level.SKIPPED,
     }
@@ -954,6 +967,140 @@ def test_how_the_account_stands_is_told(company: PhoneCompany) -> None:
     company.account_status = "suspended"
     finding = look(twilio_area)["Twilio account"]
     assert (finding.level, finding.said) == (Level.FAIL, "the account is suspended")
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_sub_account_is_named(company: PhoneCompany) -> None:
+    """Its numbers and texts are not those of the account that owns it."""
+    company.owner_account_sid = "AC" + "1" * 32
+    finding = look(twilio_area)["Twilio account"]
+    assert finding.level is Level.OK
+    assert "it is a sub-account" in finding.said
+
+
+@pytest.mark.usefixtures("settings")
+def test_test_credentials_are_named(company: PhoneCompany, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what Twilio answers; and by a sender that only they may have, before it is asked."""
+    company.has_test_credentials = True
+    finding = look(twilio_area)["Twilio account"]
+    assert (finding.level, finding.said) == (Level.FAIL, "test credentials: nothing is sent")
+    assert "live account" in (finding.to_do or "")
+    monkeypatch.setenv("TWILIO_API_BASE_URL", "https://api.twilio.com")
+    finding = look(twilio_area)["Twilio account"]
+    assert finding.level is Level.FAIL
+    assert "for test credentials: nothing is sent" in finding.said
+
+
+def use_api_key(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch, may: frozenset[Permission] = STANDARD_KEY
+) -> None:
+    """Let the settings be those of a deployment with an API key, and without the auth token."""
+    company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, may)
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    monkeypatch.setenv("TWILIO_API_KEY", TEST_API_KEY)
+    monkeypatch.setenv("TWILIO_API_SECRET", TEST_API_SECRET)
+
+
+@pytest.mark.usefixtures("settings")
+def test_with_an_api_key_what_cannot_be_told_is_said(company: PhoneCompany, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twilio shows the account to a main key alone; to another it says that the credentials are wrong."""
+    use_api_key(company, monkeypatch)
+    findings = look(twilio_area)
+    assert levels(findings) == {}
+    assert "whether the account is active, on trial or a sub-account cannot be told" in findings["Twilio account"].said
+    company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, frozenset(Permission))
+    assert look(twilio_area)["Twilio account"].said == "the credentials are right, and the account is active"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TWILIO_API_SECRET", SECRET),
+        ("TWILIO_API_KEY", "SK" + "1" * 32),
+        ("TWILIO_ACCOUNT_SID", "AC" + "1" * 32),
+        ("TWILIO_ACCOUNT_SID", "AC1"),
+    ],
+)
+@pytest.mark.usefixtures("settings")
+def test_a_wrong_api_key_is_told_from_one_that_may_not_see_the_account(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """By whether it may read the list; the sentence names the key, and shows neither it nor its secret."""
+    use_api_key(company, monkeypatch)
+    monkeypatch.setenv(name, value)
+    findings = look(twilio_area)
+    account = findings["Twilio account"]
+    assert (account.level, account.said) == (Level.FAIL, "the account SID, the API key or its secret is wrong")
+    assert "TWILIO_API_SECRET" in (account.to_do or "")
+    assert ("is not AC with 32 hexadecimal digits" in (account.to_do or "")) == (value == "AC1")
+    assert findings["Twilio messages"].level is Level.SKIPPED
+    assert SECRET not in repr(findings)
+    assert "SK1111" not in repr(findings)
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_api_key_that_may_send_and_not_read_is_told(company: PhoneCompany, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Twilio's answer, what follows from it, and what to do; its sender cannot be looked at."""
+    use_api_key(company, monkeypatch, frozenset({Permission.SEND}))
+    findings = look(twilio_area)
+    assert levels(findings) == {"Twilio messages": Level.FAIL}
+    said = findings["Twilio messages"]
+    assert "the phone company's list could not be read (HTTP 401, code 70051)" in said.said
+    assert "let the API key list and read messages" in (said.to_do or "")
+    assert "is not known" in findings["Twilio sender"].said
+    assert "console" in findings["Twilio replies"].said
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_api_key_that_may_list_texts_and_not_fetch_one_is_told(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These are two permissions, and receipts are asked for by name."""
+    use_api_key(company, monkeypatch, STANDARD_KEY - {Permission.FETCH})
+    assert levels(look(twilio_area)) == {}
+    company.create(to=NURSE_PHONE, body="a text", from_="+15005550006")
+    findings = look(twilio_area)
+    assert levels(findings) == {"Twilio messages": Level.FAIL}
+    assert "(HTTP 401, code 70051)" in findings["Twilio messages"].said
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_proxy_that_keeps_reads_back_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its page has no code of Twilio's: the credentials may be right."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(403)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        account = look(twilio_area)["Twilio account"]
+        server.shutdown()
+        thread.join()
+    assert account.level is Level.FAIL
+    assert account.said == "the phone company answered HTTP 403"
+    assert "let GET requests through" in (account.to_do or "")
+
+
+@pytest.mark.usefixtures("settings")
+def test_what_a_name_or_a_short_code_cannot_do_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can answer a name, not even STOP."""
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "Sequora")
+    findings = look(twilio_area)
+    assert findings["Twilio sender"].level is Level.WARN
+    assert "numbers of the US and Canada cannot be texted" in findings["Twilio sender"].said
+    assert "not even STOP" in findings["Twilio sender"].said
+    assert findings["Twilio replies"].said == "nobody can reply to a name"
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "73786")
+    assert "a short code: it texts phones of its own country alone" in look(twilio_area)["Twilio sender"].said
 
 
 @pytest.mark.parametrize("sender", ["number", "messaging service"])

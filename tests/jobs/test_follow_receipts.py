@@ -1,5 +1,6 @@
 """What becomes of texts that were sent: delivered, tried once more, or told to a supervisor."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ from dagster import ExecuteInProcessResult
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.local.twilio.phone_company import ApiKey, Permission
+from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -293,6 +296,50 @@ def test_a_list_that_cannot_be_read_is_asked_again_later(
     assert result.success
     assert care.states(task) == ["SENT"]
     monkeypatch.undo()
+
+
+def test_that_nothing_can_be_read_is_known_until_it_can_though_sending_goes_well(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an API key that may only send: since when, and with which answer; the same again writes nothing."""
+    phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, frozenset({Permission.SEND}))
+    monkeypatch.setenv("TWILIO_API_KEY", TEST_API_KEY)
+    monkeypatch.setenv("TWILIO_API_SECRET", TEST_API_SECRET)
+    task = texted_task(care, runs, phones, ends_with=None)
+    assert runs.ledger.provider().unreadable_since is None
+    care.it_is(NOW + 15 * SECOND)
+    (result,) = asked(runs)
+    noted = runs.ledger.provider()
+    assert (noted.unreadable_since, noted.unreadable_reason) == (NOW + 15 * SECOND, "the API key may not do this")
+    assert (noted.unreadable_status, noted.unreadable_code) == (401, 70051)
+    (warning,) = [one.user_message for one in runs.instance.all_logs(result.run_id) if one.level == logging.WARNING]
+    assert warning.startswith("the phone company's list could not be read (HTTP 401, code 70051): ")
+    written = care.one("SELECT xmin::text FROM orchestration.provider")
+    care.it_is(NOW + 30 * SECOND)
+    asked(runs)
+    assert runs.ledger.provider() == noted
+    assert care.one("SELECT xmin::text FROM orchestration.provider") == written
+
+    phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET)
+    care.it_is(NOW + MINUTE)
+    asked(runs)
+    assert care.states(task) == ["DELIVERED"]
+    assert runs.ledger.provider().unreadable_since is None
+    written = care.one("SELECT xmin::text FROM orchestration.provider")
+    runs.ledger.note_readable()
+    assert care.one("SELECT xmin::text FROM orchestration.provider") == written
+
+
+def test_a_text_that_the_phone_company_does_not_know_is_no_sign_that_nothing_can_be_read(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """It was deleted there: that is an answer."""
+    texted_task(care, runs, phones, ends_with=None)
+    care.rows("UPDATE orchestration.notification SET provider_sid = :sid", sid="SM" + "0" * 32)
+    care.it_is(NOW + 15 * SECOND)
+    (result,) = asked(runs)
+    assert result.success
+    assert runs.ledger.provider().unreadable_since is None
 
 
 def test_a_log_row_that_was_refused_is_made_up_for_with_the_receipt(care: Care, runs: Runs, phones: Phones) -> None:

@@ -17,13 +17,16 @@ from sequora_orchestration.domain.answers import Unclear
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
+    ApiKey,
     ErrorAfterAccepting,
     Garbage,
     Hang,
+    Permission,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
+from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.resources import sms_sender
 from sequora_orchestration.resources.ledger import ATTEMPT_LEASE, Ledger, Operator
 from sequora_orchestration.resources.queues import (
@@ -273,6 +276,29 @@ def test_while_the_list_cannot_be_read_nothing_is_decided(
     care.a_supervisor()
     runs.tick(UNREACHED_NURSES)
     phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: in doubt", task])
+
+
+def test_that_look_ups_are_not_possible_is_known_until_they_are(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of an API key that may only send; the warning says with which answer."""
+    phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, frozenset({Permission.SEND}))
+    monkeypatch.setenv("TWILIO_API_KEY", TEST_API_KEY)
+    monkeypatch.setenv("TWILIO_API_SECRET", TEST_API_SECRET)
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    care.it_is(NOW + 5 * SECOND)
+    looked_up(runs)
+    assert care.states(task) == ["IN_DOUBT"]
+    assert runs.ledger.provider().unreadable_since == NOW + 5 * SECOND
+    assert runs.ledger.provider().why_unreadable == "the API key may not do this (HTTP 401, code 70051)"
+    assert "the phone company's list could not be read (HTTP 401, code 70051)" in caplog.text
+
+    phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET)
+    care.it_is(NOW + 120 * SECOND)
+    looked_up(runs)
+    assert care.states(task) == ["SENT"]
+    assert runs.ledger.provider().unreadable_since is None
+    phones(NURSE_PHONE).received_text()
 
 
 def test_a_list_that_cannot_be_read_keeps_nobody_elses_text_in_doubt(

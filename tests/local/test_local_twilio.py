@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,18 +28,27 @@ from sequora_orchestration.local.twilio import server as twilio_process
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
 from sequora_orchestration.local.twilio.phone_company import (
     NUMBER_OF_SERVICES,
+    STANDARD_KEY,
     Answer,
+    ApiKey,
     ErrorAfterAccepting,
     Garbage,
     Hang,
     Message,
+    Permission,
     PhoneCompany,
     Refusal,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
-from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.local.twilio.server import (
+    TEST_ACCOUNT_SID,
+    TEST_API_KEY,
+    TEST_API_SECRET,
+    TEST_AUTH_TOKEN,
+    TwilioServer,
+)
 
 NURSE, PATIENT, OURS = "+12025550101", "+12025550177", "+15005550006"
 NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
@@ -191,6 +200,70 @@ def test_wrong_credentials_are_refused_before_anything_is_counted(server: Twilio
         stranger.messages.list()
     assert company.attempts(NURSE) == []
     stranger.http_client.session.close()
+
+
+@pytest.mark.parametrize(
+    ("may", "answers"),
+    [
+        (frozenset(Permission), {}),
+        (STANDARD_KEY, {"account": (401, 20003)}),
+        (
+            frozenset({Permission.SEND}),
+            {"account": (401, 20003), "text": (401, 70051), "numbers": 70051, "list": 70051, "service": (401, 70051)},
+        ),
+        (
+            frozenset({Permission.LIST, Permission.FETCH}),
+            {"account": (401, 20003), "send": (401, 70051), "numbers": 70051, "service": (401, 70051)},
+        ),
+    ],
+    ids=["main", "standard", "may only send", "may only read"],
+)
+def test_an_api_key_may_do_what_it_was_given(
+    server: TwilioServer, company: PhoneCompany, twilio: Any, may: frozenset[Permission], answers: dict[str, Any]
+) -> None:
+    """As the real API's main, standard and restricted keys, with its codes."""
+    sid = text(twilio).sid
+    company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, may)
+    client = Client(TEST_API_KEY, TEST_API_SECRET, TEST_ACCOUNT_SID, http_client=RedirectedHttpClient(server.url))
+    requests_ = {
+        "account": client.api.accounts(TEST_ACCOUNT_SID).fetch,
+        "send": lambda: text(client),
+        "text": client.messages(sid).fetch,
+        "list": client.messages.list,
+        "numbers": client.incoming_phone_numbers.list,
+        "service": client.messaging.v1.services("MG" + "0" * 32).fetch,
+    }
+    assert {name: answer for name, ask in requests_.items() if (answer := refused(ask))} == answers
+    client.http_client.session.close()
+
+
+def refused(ask: Callable[[], object]) -> object:
+    """Ask, and return the status and code of what is refused; of a page the SDK knows the code in the answer alone."""
+    try:
+        ask()
+    except TwilioRestException as error:
+        return error.status, error.code
+    except TwilioException as error:
+        return json.loads(error.args[1].text)["code"]
+    return None
+
+
+@pytest.mark.parametrize(("sid", "secret"), [(TEST_API_KEY, "guessed"), ("SK" + "1" * 32, TEST_API_SECRET), ("é", "é")])
+def test_an_api_key_that_is_none_is_refused(server: TwilioServer, company: PhoneCompany, sid: str, secret: str) -> None:
+    """By its secret, or because nobody has made it."""
+    company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET)
+    client = Client(sid, secret, TEST_ACCOUNT_SID, http_client=RedirectedHttpClient(server.url))
+    assert refused(lambda: text(client)) == (401, 20003)
+    client.http_client.session.close()
+
+
+def test_test_credentials_send_as_if_and_read_nothing(twilio: Any, company: PhoneCompany) -> None:
+    """As the real API's."""
+    company.has_test_credentials = True
+    sid = text(twilio).sid
+    assert refused(twilio.messages(sid).fetch) == (403, 20008)
+    assert refused(twilio.messages.list) == 20008
+    assert refused(twilio.api.accounts(TEST_ACCOUNT_SID).fetch) == (403, 20008)
 
 
 def test_the_account_is_active_and_another_one_is_none_of_ours(twilio: Any) -> None:
@@ -733,6 +806,30 @@ def test_the_process_ends_cleanly_while_a_page_listens_and_says_nothing_of_the_t
             assert process.wait(timeout=10) == 0
         assert said == f"local Twilio, and its phone inbox: {url}/\n"
         assert process.stdout.read() == ""
+
+
+def test_the_process_knows_the_api_key_that_its_clients_use() -> None:
+    """As it knows their token: whoever has set one for production can use it with `sequora dev`."""
+    variables = {
+        "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
+        "TWILIO_API_KEY": f"{TEST_API_KEY}\n",
+        "TWILIO_API_SECRET": TEST_API_SECRET,
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "sequora_orchestration.local.twilio.server"],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().rpartition(" ")[2].strip().rstrip("/")
+        client = Client(TEST_API_KEY, TEST_API_SECRET, TEST_ACCOUNT_SID, http_client=RedirectedHttpClient(url))
+        assert text(client).status == "queued"
+        assert client.api.accounts(TEST_ACCOUNT_SID).fetch().status == "active"
+        client.http_client.session.close()
+        process.terminate()
+        assert process.wait(timeout=10) == 0
 
 
 def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

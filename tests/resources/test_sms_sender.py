@@ -23,19 +23,28 @@ from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refu
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.local.twilio import phone_company
 from sequora_orchestration.local.twilio.phone_company import (
+    ApiKey,
     ErrorAfterAccepting,
     Garbage,
     Hang,
+    Permission,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
-from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.local.twilio.server import (
+    TEST_ACCOUNT_SID,
+    TEST_API_KEY,
+    TEST_API_SECRET,
+    TEST_AUTH_TOKEN,
+    TwilioServer,
+)
 from sequora_orchestration.resources import sms_sender
 from sequora_orchestration.resources.sms_sender import (
     AccountError,
     LookUpError,
     SmsSender,
+    UnreadableError,
     open_sms_sender,
 )
 from sequora_orchestration.settings import SettingError, TwilioSettings
@@ -376,7 +385,7 @@ def test_an_error_of_any_shape_is_an_answer(monkeypatch: pytest.MonkeyPatch, bod
 def test_wrong_credentials_are_for_an_engineer(phones: Phones, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """No text at all is taken from us."""
     monkeypatch.setenv(name, "AC" + "1" * 32)
-    assert send() == Refused(Refusal.CONFIGURATION, "the account SID or the auth token is wrong", 20003)
+    assert send() == Refused(Refusal.CONFIGURATION, "the account SID, the auth token or the API key is wrong", 20003)
     assert phones(NUMBER).attempts == 0
 
 
@@ -555,6 +564,66 @@ def test_a_list_that_cannot_be_read_is_one_error_without_a_number(
                 sender.receipts([sid], since=now, until=now)
             for raised in (listed, fetched):
                 assert NUMBER[1:] not in f"{raised.value!r} {raised.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("http_status", "body", "said"),
+    [
+        (
+            401,
+            b'{"code": 70051, "message": "no", "status": 401}',
+            " (HTTP 401, code 70051): the API key may not do this",
+        ),
+        (403, b'{"code": 20008, "message": "no"}', " (HTTP 403, code 20008): test credentials: nothing is sent"),
+        (403, b"<html>Only POST gets through here</html>", " (HTTP 403)"),
+        (405, b"", " (HTTP 405)"),
+        (503, b'{"code": 20503}', " (HTTP 503, code 20503)"),
+        (
+            200,
+            b"<html>Welcome to this hotel</html>",
+            ": the phone company's answer did not come or could not be read (JSONDecodeError)",
+        ),
+    ],
+)
+def test_what_keeps_us_from_reading_is_said_with_status_and_code(
+    monkeypatch: pytest.MonkeyPatch, http_status: int, body: bytes, said: str
+) -> None:
+    """Of the list as of a single text; a proxy that lets only texts out is told from Twilio."""
+    now = datetime.now(UTC)
+    with answering(http_status, body) as url:
+        monkeypatch.setenv("TWILIO_API_BASE_URL", url)
+        sender = SmsSender(TwilioSettings.load())
+        for ask in (
+            lambda: sender.texts_since(now, to=NUMBER),
+            lambda: sender.receipts(["SM1"], since=now, until=now),
+            sender.try_to_read,
+        ):
+            with pytest.raises(UnreadableError) as raised:
+                ask()
+            assert str(raised.value) == f"the phone company's list could not be read{said}"
+
+
+def test_an_api_key_sends_and_reads_in_the_accounts_name(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the auth token."""
+    phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET)
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    monkeypatch.setenv("TWILIO_API_KEY", TEST_API_KEY)
+    monkeypatch.setenv("TWILIO_API_SECRET", TEST_API_SECRET)
+    (sid,) = sent(phones, "one")
+    phones.company.seconds_per_status = 0
+    now = datetime.now(UTC)
+    assert [one.sid for one in open_sms_sender().texts_since(now - timedelta(hours=1), to=NUMBER)] == [sid]
+    assert [one.sid for one in open_sms_sender().receipts([sid], since=now, until=now)] == [sid]
+
+
+def test_an_api_key_that_may_not_send_is_for_an_engineer(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is about every text: none of them may fail for it."""
+    phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, frozenset({Permission.LIST, Permission.FETCH}))
+    monkeypatch.setenv("TWILIO_API_KEY", TEST_API_KEY)
+    monkeypatch.setenv("TWILIO_API_SECRET", TEST_API_SECRET)
+    assert send() == Refused(Refusal.CONFIGURATION, "the API key may not do this", 70051)
+    assert phones(NUMBER).attempts == 0
+    open_sms_sender().try_to_read()
 
 
 @pytest.mark.parametrize("count", [1, 12])

@@ -1,10 +1,39 @@
-"""Twilio: the account, what texts come from, and who answers those who reply."""
+"""Twilio: the account, its message list, what texts come from, and who answers those who reply."""
 
+import re
 from functools import cached_property
+from urllib.parse import urlsplit
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
-from sequora_orchestration.domain.answers import Refusal, Refused
-from sequora_orchestration.resources.sms_sender import AccountError, Replies, Sender, open_sms_sender
+from sequora_orchestration.domain.answers import (
+    API_KEY_MAY_NOT,
+    TEST_CREDENTIALS,
+    WRONG_CREDENTIALS,
+    Refusal,
+    Refused,
+)
+from sequora_orchestration.resources.sms_sender import (
+    AccountError,
+    Replies,
+    Sender,
+    SenderForm,
+    UnreadableError,
+    open_sms_sender,
+)
+from sequora_orchestration.settings import TwilioSettings
+
+# With one of these as their sender, texts are accepted and go nowhere: they are for test credentials
+# (https://www.twilio.com/docs/iam/test-credentials).
+_TEST_SENDERS = re.compile(r"\+1500555000\d")
+
+# What Twilio answers to an API key that may do a lot, but not this.
+_NOT_FOR_THIS_KEY = frozenset({WRONG_CREDENTIALS, API_KEY_MAY_NOT})
+
+_SID_OF_AN_ACCOUNT = re.compile(r"AC[\da-fA-F]{32}")
+
+_LIVE_CREDENTIALS = (
+    "give the live account's SID with an API key or its auth token, and a sender of its own, from the Twilio console"
+)
 
 
 def checks() -> list[Check]:
@@ -12,6 +41,7 @@ def checks() -> list[Check]:
     twilio = _Twilio()
     return [
         Check(name="Twilio account", find=twilio.account),
+        Check(name="Twilio messages", find=twilio.messages, needs=("Twilio account",)),
         Check(name="Twilio sender", find=twilio.sender, needs=("Twilio account",)),
         Check(name="Twilio replies", find=twilio.replies, needs=("Twilio sender",)),
     ]
@@ -24,11 +54,25 @@ class _Twilio:
     def _sender(self) -> Sender | None:
         return open_sms_sender().sender()
 
+    @cached_property
+    def _settings(self) -> TwilioSettings:
+        return TwilioSettings.load()
+
+    @cached_property
+    def _why_unreadable(self) -> UnreadableError | None:
+        try:
+            open_sms_sender().try_to_read()
+        except UnreadableError as error:
+            return error
+        return None
+
     def account(self) -> Finding:
+        if self._has_test_sender:
+            return fail("the sender is one of Twilio's for test credentials: nothing is sent", to_do=_LIVE_CREDENTIALS)
         try:
             account = open_sms_sender().account()
         except AccountError as error:
-            return _trouble(error)
+            return self._with_a_key() if self._is_kept_from_key(error) else self._trouble(error)
         if account.status != "active":
             return fail(
                 f"the account is {account.status}", to_do="activate it in the Twilio console; see Billing there"
@@ -38,26 +82,39 @@ class _Twilio:
                 "a trial account: it texts only numbers that are verified in the Twilio console",
                 to_do="upgrade it in the Twilio console",
             )
-        return ok("the credentials are right, and the account is active")
+        said = "the credentials are right, and the account is active"
+        return ok(f"{said}; it is a sub-account, with numbers of its own" if account.is_sub_account else said)
+
+    def messages(self) -> Finding:
+        if not self._why_unreadable:
+            return ok("what was sent can be read: receipts and look-ups of texts in doubt are possible")
+        return fail(
+            f"{self._why_unreadable}; so nobody is told of texts that do not arrive, and a text in doubt is held",
+            to_do="let the API key list and read messages (its permissions are in the Twilio console), or the proxy "
+            "let GET requests through",
+        )
 
     def sender(self) -> Finding:
         try:
             sender = self._sender
         except AccountError as error:
-            return _trouble(error)
+            if self._is_kept_from_key(error):
+                return ok("the API key may not see it: whether it is the account's, and may text, is not known")
+            return self._trouble(error)
         if sender is None:
             return fail(
                 "the account has no such number or messaging service",
                 to_do="correct TWILIO_FROM_NUMBER (as +12025550100) or TWILIO_MESSAGING_SERVICE_SID",
             )
-        if not sender.can_text:
-            return fail(
-                "the number cannot send texts", to_do="give TWILIO_FROM_NUMBER a number of the account that can (SMS)"
-            )
-        return ok("it is the account's, and may text")
+        return _of_sender(sender)
 
     def replies(self) -> Finding:
-        sender = self._sender
+        try:
+            sender = self._sender
+        except AccountError as error:
+            if self._is_kept_from_key(error):
+                return ok("the API key may not see the sender: who answers them is in the Twilio console")
+            return self._trouble(error)
         replies = sender.replies if sender else Replies.UNKNOWN
         if replies is Replies.DEMO:
             return warn(
@@ -69,19 +126,82 @@ class _Twilio:
                 Replies.NOBODY: "nobody answers them by machine",
                 Replies.WEBHOOK: "a webhook of yours is told of them; what it answers is up to it",
                 Replies.WEBHOOKS_OF_ITS_NUMBERS: "they go to the webhooks of the messaging service's numbers",
+                Replies.IMPOSSIBLE: "nobody can reply to a name",
                 Replies.UNKNOWN: "the sender is no phone number: who answers them is in the Twilio console",
             }[replies]
         )
 
+    @property
+    def _has_test_sender(self) -> bool:
+        """Whether texts would come from a number for tests, at the real Twilio: stand-ins for it may have any."""
+        settings = self._settings
+        host = urlsplit(settings.twilio_api_base_url).hostname or ""
+        is_twilio = host.endswith(".twilio.com")
+        uses_number = not settings.twilio_messaging_service_sid
+        return is_twilio and uses_number and bool(_TEST_SENDERS.fullmatch(settings.twilio_from_number or ""))
 
-def _trouble(error: AccountError) -> Finding:
-    match error.answer:
-        case Refused(refusal=Refusal.UNREACHABLE):
-            return fail(
-                str(error), to_do="let this machine reach TWILIO_API_BASE_URL, by default https://api.twilio.com"
-            )
-        case Refused(refusal=Refusal.CONFIGURATION):
-            return fail(
-                str(error), to_do="correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, as Twilio's console has them"
-            )
-    return fail(str(error), to_do="try again; a proxy or firewall may hold it up; see https://status.twilio.com too")
+    def _is_kept_from_key(self, error: AccountError) -> bool:
+        """Whether it may be no more than that an API key does not have this permission."""
+        is_refused = isinstance(error.answer, Refused) and error.answer.code in _NOT_FOR_THIS_KEY
+        return bool(self._settings.twilio_api_key) and is_refused
+
+    def _with_a_key(self) -> Finding:
+        """Find out by the list whether the API key is right: only a main one may see the account."""
+        trouble = self._why_unreadable
+        if trouble and trouble.code != API_KEY_MAY_NOT:
+            if trouble.code == WRONG_CREDENTIALS:
+                return fail(
+                    "the account SID, the API key or its secret is wrong",
+                    to_do=f"{self._right_sid}correct TWILIO_ACCOUNT_SID, TWILIO_API_KEY and TWILIO_API_SECRET: the "
+                    "secret is shown once, when a key is made, and the key must be of this account and region",
+                )
+            return fail(str(trouble), to_do="try again; a proxy or firewall may hold it up")
+        return ok(
+            "Twilio knows the API key; whether the account is active, on trial or a sub-account cannot be told with "
+            "it, for only a main key may ask"
+        )
+
+    @property
+    def _right_sid(self) -> str:
+        if _SID_OF_AN_ACCOUNT.fullmatch(self._settings.twilio_account_sid):
+            return ""
+        return "TWILIO_ACCOUNT_SID is not AC with 32 hexadecimal digits; "
+
+    def _trouble(self, error: AccountError) -> Finding:
+        match error.answer:
+            case Refused(code=code) if code == TEST_CREDENTIALS:
+                return fail(str(error), to_do=_LIVE_CREDENTIALS)
+            case Refused(refusal=Refusal.UNREACHABLE):
+                return fail(
+                    str(error), to_do="let this machine reach TWILIO_API_BASE_URL, by default https://api.twilio.com"
+                )
+            case Refused(refusal=Refusal.CONFIGURATION, code=None):
+                return fail(
+                    str(error),
+                    to_do="see what stands between this machine and Twilio (a proxy, a firewall, its certificates): it "
+                    "must let GET requests through, for there are neither receipts nor look-ups without them",
+                )
+            case Refused(refusal=Refusal.CONFIGURATION):
+                names = "TWILIO_API_KEY and TWILIO_API_SECRET" if self._settings.twilio_api_key else "TWILIO_AUTH_TOKEN"
+                return fail(
+                    str(error),
+                    to_do=f"{self._right_sid}correct TWILIO_ACCOUNT_SID and {names}, as Twilio's console has them",
+                )
+        return fail(
+            str(error), to_do="try again; a proxy or firewall may hold it up; see https://status.twilio.com too"
+        )
+
+
+def _of_sender(sender: Sender) -> Finding:
+    if not sender.can_text:
+        return fail(
+            "the number cannot send texts", to_do="give TWILIO_FROM_NUMBER a number of the account that can (SMS)"
+        )
+    if sender.form is SenderForm.NAME:
+        return warn(
+            "a name: numbers of the US and Canada cannot be texted from it, and nobody can reply to it, not even STOP",
+            to_do="give TWILIO_FROM_NUMBER a number, unless all who are texted live elsewhere",
+        )
+    if sender.form is SenderForm.SHORT_CODE:
+        return ok("a short code: it texts phones of its own country alone; whether it is the account's is not asked")
+    return ok("it is the account's, and may text")

@@ -6,10 +6,9 @@ phone number and a text.
 """
 
 import asyncio
-import hmac
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -26,11 +25,13 @@ from starlette.types import Receive, Scope, Send
 
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
 from sequora_orchestration.local.twilio.phone_company import (
+    AUTHENTICATE,
     ErrorAfterAccepting,
     Filter,
     Garbage,
     Hang,
     Message,
+    Permission,
     PhoneCompany,
     Refusal,
     ResetAfterAccepting,
@@ -49,7 +50,6 @@ _SERVICES = "/v1/Services"
 _SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
 _PAGE_SIZES = range(1, 1001)
 _DEFAULT_PAGE_SIZE = 50
-_AUTHENTICATE = Refusal(401, 20003, "Authenticate")
 _SECONDS_BETWEEN_LOOKS = 0.1
 _PAGE_PARTS = (
     ("/", "inbox.html", "text/html"),
@@ -75,12 +75,14 @@ def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
     api, inbox = _Api(company), _Inbox(company, phone_book)
     app = Starlette(
         routes=[
-            Route(f"{_API}/{{account_sid}}/Messages.json", api.authenticated(api.create), methods=["POST"]),
-            Route(f"{_API}/{{account_sid}}/Messages.json", api.authenticated(api.search)),
-            Route(f"{_API}/{{account_sid}}/Messages/{{sid}}.json", api.authenticated(api.fetch)),
-            Route(f"{_API}/{{account_sid}}.json", api.authenticated(api.account)),
-            Route(f"{_API}/{{account_sid}}/IncomingPhoneNumbers.json", api.authenticated(api.numbers)),
-            Route(f"{_SERVICES}/{{sid}}", api.authenticated(api.messaging_service)),
+            Route(
+                f"{_API}/{{account_sid}}/Messages.json", api.permitted(api.create, Permission.SEND), methods=["POST"]
+            ),
+            Route(f"{_API}/{{account_sid}}/Messages.json", api.permitted(api.search, Permission.LIST)),
+            Route(f"{_API}/{{account_sid}}/Messages/{{sid}}.json", api.permitted(api.fetch, Permission.FETCH)),
+            Route(f"{_API}/{{account_sid}}.json", api.permitted(api.account, Permission.ACCOUNT)),
+            Route(f"{_API}/{{account_sid}}/IncomingPhoneNumbers.json", api.permitted(api.numbers, Permission.SETUP)),
+            Route(f"{_SERVICES}/{{sid}}", api.permitted(api.messaging_service, Permission.SETUP)),
             *(Route(path, inbox.part(name, media_type)) for path, name, media_type in _PAGE_PARTS),
             Route("/inbox.json", inbox.data),
             Route("/events", inbox.events),
@@ -98,18 +100,17 @@ class _Api:
     def __init__(self, company: PhoneCompany) -> None:
         self.company = company
 
-    def authenticated(self, endpoint: Endpoint) -> Endpoint:
-        """Let only the account's own credentials through, and only to its own resources."""
+    def permitted(self, endpoint: Endpoint, wants: Permission) -> Endpoint:
+        """Let only those through who may do that, and only to the account's own resources."""
 
         async def checked(request: Request) -> Response:
             company = self.company
-            credentials = f"{company.account_sid}:{company.auth_token}".encode()
-            expected = b"Basic " + b64encode(credentials)
-            given = request.headers.get("authorization", "").encode()
-            if not hmac.compare_digest(given, expected):
-                return _error(_AUTHENTICATE)
+            user, password = _credentials(request)
+            refusal = company.refusal_of(user, password, wants)
+            if refusal:
+                return _error(refusal)
             if request.path_params.get("account_sid", company.account_sid) != company.account_sid:
-                return _error(_AUTHENTICATE)
+                return _error(AUTHENTICATE)
             return await endpoint(request)
 
         return checked
@@ -192,7 +193,7 @@ class _Api:
         return _json(
             {
                 "sid": sid,
-                "owner_account_sid": sid,
+                "owner_account_sid": self.company.owner_account_sid,
                 "friendly_name": "Local phone company",
                 "status": self.company.account_status,
                 "type": "Trial" if self.company.is_trial else "Full",
@@ -315,6 +316,16 @@ class _ConnectionReset(Response):
         # Returning before the server has noticed would make it answer 500 for an application without answer.
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+def _credentials(request: Request) -> tuple[str, str]:
+    """Return user and password of a request, empty where it has none."""
+    given = request.headers.get("authorization", "").removeprefix("Basic ")
+    try:
+        user, _, password = b64decode(given, validate=True).decode().partition(":")
+    except ValueError:  # neither base64 nor UTF-8
+        return "", ""
+    return user, password
 
 
 def _message(account_sid: str, message: Message, state: State) -> dict[str, Any]:

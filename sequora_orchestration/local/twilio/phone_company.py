@@ -5,6 +5,7 @@ wire. Texts move on by their age, worked out when somebody asks, so that no thre
 an injected clock moves everything.
 """
 
+import hmac
 import re
 import secrets
 import threading
@@ -13,6 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from itertools import islice
 
 from sequora_orchestration.domain.gsm_7 import segments
@@ -143,6 +145,33 @@ class Refusal:
     retry_after: float | None = None
 
 
+AUTHENTICATE = Refusal(401, 20003, "Authenticate")
+_NOT_PERMITTED = Refusal(401, 70051, "Authorization Error")
+_TEST_CREDENTIALS = Refusal(403, 20008, "Resource not accessible with Test Account Credentials")
+
+
+class Permission(Enum):
+    """What an API key may be let do."""
+
+    SEND = "send texts"
+    LIST = "list texts"
+    FETCH = "fetch a text by its SID"
+    SETUP = "see the account's numbers and messaging services"
+    ACCOUNT = "see the account itself"
+
+
+STANDARD_KEY = frozenset(Permission) - {Permission.ACCOUNT}
+"""What a standard API key may do; a main one may do everything, a restricted one what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key of the account."""
+
+    secret: str
+    may: frozenset[Permission] = STANDARD_KEY
+
+
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """Scripted: the request is refused, by something before the API if there is no code; nothing is kept."""
@@ -192,7 +221,9 @@ class PhoneCompany:
     Public attributes may be changed at any time: `undeliverable` maps a number to the error code with which
     texts that are accepted from then on will end; `seconds_per_status` is how long a text stays in each
     status on its way; `visible_after` is how many seconds old a text must be before it shows up in lists, for
-    which the real API promises nothing; `account_status` and `is_trial` are how the account stands; `webhook` is
+    which the real API promises nothing; `account_status` and `is_trial` are how the account stands, and
+    `owner_account_sid` is whose it is; `api_keys` are its keys by their SIDs; with `has_test_credentials` its SID and
+    token are those that the real API has for tests, which may send, as if, and read nothing; `webhook` is
     the address that is told of replies, whatever they reply to, and `webhook_is_the_numbers` whether a messaging
     service leaves them to its numbers' webhooks.
     """
@@ -222,6 +253,9 @@ class PhoneCompany:
             self.undeliverable: dict[str, int] = {}
             self.account_status = "active"
             self.is_trial = False
+            self.owner_account_sid = self.account_sid
+            self.api_keys: dict[str, ApiKey] = {}
+            self.has_test_credentials = False
             self.webhook = ""
             self.webhook_is_the_numbers = False
             self._messages: list[Message] = []
@@ -234,6 +268,18 @@ class PhoneCompany:
             self._scripts: dict[str | None, deque[Answer]] = defaultdict(deque)
             self._always: dict[str | None, Answer] = {}
             self._tell()
+
+    def refusal_of(self, user: str, password: str, wants: Permission) -> Refusal | None:
+        """Why somebody with these credentials may not do that; None if they may."""
+        if user == self.account_sid and hmac.compare_digest(password.encode(), self.auth_token.encode()):
+            return _TEST_CREDENTIALS if self.has_test_credentials and wants is not Permission.SEND else None
+        key = self.api_keys.get(user)
+        if key is None or not hmac.compare_digest(password.encode(), key.secret.encode()):
+            return AUTHENTICATE
+        if wants in key.may:
+            return None
+        # The account is not among what a key can be given: the real API answers as if it did not know the key.
+        return AUTHENTICATE if wants is Permission.ACCOUNT else _NOT_PERMITTED
 
     def owns(self, number: str) -> bool:
         """Whether the account may text from that number: any, but for the real API's test numbers that it may not."""

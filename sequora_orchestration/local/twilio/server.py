@@ -20,14 +20,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.twilio.app import RESET_CONNECTION, create_app
 from sequora_orchestration.local.twilio.phone_book import PhoneBook
-from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.phone_company import ApiKey, Permission, PhoneCompany
 from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.settings import DatabaseSettings
+from sequora_orchestration.settings import DatabaseSettings, without_blanks
 
 LOOPBACK = "127.0.0.1"
 
 TEST_ACCOUNT_SID = "AC" + "0" * 32
 TEST_AUTH_TOKEN = "the-token-of-the-tests"  # noqa: S105  (worth nothing)
+TEST_API_KEY = "SK" + "0" * 32
+TEST_API_SECRET = "the-secret-of-the-tests"  # noqa: S105  (worth nothing)
 
 # Longer than anything here lives: closing an idle connection just as a client uses it again looks like a
 # reset, and a reset must come from a script only.
@@ -170,7 +172,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.flush()
     engine = engine_for(DatabaseSettings.load().supabase_db_url) if options.names_of else None
     phone_book = PhoneBook(engine, options.names_of or DEFAULT)
-    _Server(PhoneCompany(*account.values()), phone_book).run([listener])
+    company = PhoneCompany(*account.values())
+    company.api_keys = _api_key_of_clients()
+    _Server(company, phone_book).run([listener])
+
+
+def _api_key_of_clients() -> dict[str, ApiKey]:
+    """Return the API key that clients use, if they use one: it may do everything."""
+    sid, secret = (without_blanks(os.environ.get(name, "")) for name in ("TWILIO_API_KEY", "TWILIO_API_SECRET"))
+    return {sid: ApiKey(secret, frozenset(Permission))} if sid and secret else {}
 
 
 if __name__ == "__main__":
