@@ -226,13 +226,13 @@ def _sensors(status: Status) -> Iterator[str]:
 def _provider(provider: Provider) -> str:
     if provider.is_open:
         trial = f"the next trial at {_time(provider.resume_at)}" if provider.resume_at else "a trial is due"
-        return f"TAKES NO TEXTS since {_time(provider.opened_at)}: {provider.reason}; texts wait, {trial}"
+        return f"TAKES NO TEXTS since {_time(provider.opened_at)}: {provider.why_open}; texts wait, {trial}"
     if provider.resume_at:
         return f"wants no text before {_time(provider.resume_at)}; texts wait"
     if provider.opened_at and provider.closed_at:
         return (
             f"takes texts; it last did not from {_time(provider.opened_at)} to {_time(provider.closed_at)}: "
-            f"{provider.reason}"
+            f"{provider.why_open}"
         )
     return "takes texts"
 

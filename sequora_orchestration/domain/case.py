@@ -208,7 +208,7 @@ class Circumstances:
                 reason = f"{paused} paused by {pause.paused_by} ({pause.why})"
                 return Halt(reason=reason, remedy=f"`sequora resume{argument}`")
         if self.provider.is_open:
-            reason = f"the phone company takes no texts ({self.provider.reason})"
+            reason = f"the phone company takes no texts ({self.provider.why_open})"
             return Halt(reason=reason, remedy="see `sequora doctor` and https://status.twilio.com; texts are kept")
         return None
 

@@ -40,6 +40,11 @@ class Provider:
     unreadable_code: int | None = None
 
     @property
+    def why_open(self) -> str:
+        """Why it takes no texts, or last did not, for a person."""
+        return f"{self.reason}{in_brackets(None, self.code)}"
+
+    @property
     def why_unreadable(self) -> str:
         """Why its list cannot be read, for a person."""
         return f"{self.unreadable_reason}{in_brackets(self.unreadable_status, self.unreadable_code)}"

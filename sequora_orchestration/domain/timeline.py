@@ -134,7 +134,7 @@ def _about_all(around: Circumstances, times: Sequence[datetime], messages: Seque
             yield Entry(at=order.at, what=f"{_ordered(order)} {what.get(order.kind or '', order.kind)} ({order.why})")
     opened, closed = around.provider.opened_at, around.provider.closed_at
     if opened and first <= opened <= last:
-        yield Entry(at=opened, what=f"the phone company takes no texts from now on: {around.provider.reason}")
+        yield Entry(at=opened, what=f"the phone company takes no texts from now on: {around.provider.why_open}")
     if opened and closed and first <= closed <= last:
         yield Entry(at=closed, what="the phone company takes texts again", took=closed - opened)
 

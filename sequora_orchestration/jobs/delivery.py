@@ -21,6 +21,7 @@ from sequora_orchestration.domain.answers import OPTED_OUT, Accepted, Answer, Re
 from sequora_orchestration.domain.care import Patient, User
 from sequora_orchestration.domain.check_in import CheckInTime, check_in_time
 from sequora_orchestration.domain.gsm_7 import segments
+from sequora_orchestration.domain.halts import in_brackets
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import (
     CHECK_IN,
@@ -368,9 +369,9 @@ class Delivery:
     ) -> None:
         trouble = self.ledger.note_trouble(answer, at_once=at_once, recipient_id=notification.recipient_id)
         if trouble.has_just_opened:
-            LOG.error("the breaker is open, no text goes out: %s (%s)", answer.reason, _what_it_means(answer.code))
+            LOG.error("the breaker is open, no text goes out: %s%s", answer.reason, in_brackets(None, answer.code))
         if trouble.is_open:
-            halt.reason = f"{answer.reason} ({_what_it_means(answer.code)})"
+            halt.reason = f"{answer.reason}{in_brackets(None, answer.code)}"
             halt.is_trouble = True
 
     def bring_log_up_to_date(self, owed: Outcome) -> bool:
@@ -418,11 +419,6 @@ class _Message:
     """What the application's log is told that it says: the same without its link."""
 
     worth: timedelta
-
-
-def _what_it_means(code: int | None) -> str:
-    """Return a code of the phone company's, and where it is explained: whether it is in our table or not."""
-    return f"code {code}, https://www.twilio.com/docs/api/errors/{code}" if code else "no code"
 
 
 def _recipient_id(facts: Facts) -> str | None:

@@ -47,6 +47,7 @@ from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.cli.doctor import doctor as doctor_of_this_process
 from sequora_orchestration.definitions import SENSORS
+from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.instance import code_server as code_server_module
 from sequora_orchestration.instance.code_server import SERVICE, trouble_at
 from sequora_orchestration.instance.home import furnish
@@ -160,7 +161,7 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 31
+    assert len(lines) == 32
     assert summary == "28 ok, 3 to be improved"
 
 
@@ -557,6 +558,16 @@ def test_that_there_is_no_nurse_at_all_is_a_warning(care: Care) -> None:
     """Perhaps the application calls them something else."""
     care.rows("""DELETE FROM "User" WHERE role = 'NURSE'""")
     assert look(care_area)["nurses"].level is Level.WARN
+
+
+@pytest.mark.usefixtures("settings")
+def test_that_the_breaker_is_open_is_a_failure(ledger: Ledger) -> None:
+    """Twilio's account may look well, and yet no text be taken."""
+    assert look(care_area)["breaker"] == ok("texts go out")
+    ledger.note_trouble(Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400", 99999), at_once=True)
+    finding = look(care_area)["breaker"]
+    assert finding.level is Level.FAIL
+    assert finding.said.endswith(": the phone company answered HTTP 400 (code 99999)")
 
 
 @pytest.mark.usefixtures("settings")

@@ -54,6 +54,7 @@ def checks() -> list[Check]:
         Check(name="nurses", find=care.nurses, needs=readable),
         Check(name="supervisors", find=care.supervisors, needs=readable),
         Check(name="assignment", find=lambda: assignment(care.engine, application.map_that_counts), needs=readable),
+        Check(name="breaker", find=care.breaker, needs=readable),
         # The last one: where no second connection is to be had it waits for one.
         Check(name="pooler", find=care.pooler, needs=(reached,)),
     ]
@@ -185,6 +186,15 @@ class _Care:
                 to_do="give a supervisor a usable phone number in the application",
             )
         return ok(f"{counted(len(told), 'supervisor')} can be texted")
+
+    def breaker(self) -> Finding:
+        provider = Ledger(self.engine).provider()
+        if provider.is_open:
+            return fail(
+                f"no text goes out since {provider.opened_at:%Y-%m-%d %H:%M:%S %Z}: {provider.why_open}",
+                to_do="see docs/runbook.md, twilio_takes_texts; texts wait, and `sequora resume` tries one at once",
+            )
+        return ok("texts go out")
 
     def pooler(self) -> Finding:
         with self.engine.connect() as one, self.engine.connect() as other:
