@@ -157,8 +157,8 @@ def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta
         _checked(
             TWILIO_TAKES_TEXTS,
             f"the breaker is open: {provider.why_open}. Texts wait in the ledger, and one is tried again and again. "
-            "Look at https://status.twilio.com and at the account; on bad credentials correct the TWILIO_… settings and "
-            "restart the workers"
+            "Look at https://status.twilio.com and at the account; on bad credentials correct the TWILIO_… settings "
+            "and restart the workers"
             if provider.is_open
             else None,
         ),
