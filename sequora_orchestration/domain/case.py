@@ -43,6 +43,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLate:
+    """A text that was given up as not accepted, and found after its message had been sent again, or had ended."""
+
+    began_at: datetime
+    """When its attempt began."""
+
+    found_at: datetime
+    sid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """A message, and everything that has happened to it."""
 
@@ -85,6 +96,7 @@ class Story:
 
     changes: Sequence[Change] = ()
     orders: Sequence[Order] = ()
+    found_late: Sequence[FoundLate] = ()
 
     @property
     def claim_id(self) -> str | None:

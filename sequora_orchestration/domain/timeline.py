@@ -150,6 +150,7 @@ def _is_under_way(message: Story) -> bool:
 def _of_message(message: Story) -> Iterator[Entry]:
     for order in message.orders:
         yield _entry(message, order.at, f"{_ordered(order)} it ({order.why})")
+    yield from _found_late(message)
     before: Change | None = None
     for place, change in enumerate(message.changes):
         after = message.changes[place + 1] if place + 1 < len(message.changes) else None
@@ -162,6 +163,19 @@ def _of_message(message: Story) -> Iterator[Entry]:
         if _is_claim(before, change):
             yield from _taken_up(message, change, after)
         before = change
+
+
+def _found_late(message: Story) -> Iterator[Entry]:
+    """Yield the texts that were given up and went out all the same."""
+    for place, late in enumerate(message.found_late):
+        after = spell(late.found_at - late.began_at)
+        if message.provider_sid is None:
+            what = f"a text went out after all: it was found after {after}"
+        elif place == 0:
+            what = f"two texts went out: the first was found after {after}"
+        else:
+            what = f"{place + 2} texts went out: another was found after {after}"
+        yield replace(_entry(message, late.found_at, what), sid=late.sid)
 
 
 def _entry(message: Story, at: datetime, what: str) -> Entry:
@@ -240,6 +254,7 @@ _IN_WORDS = {
     (State.SCHEDULED, State.CANCELLED): "not sent: {reason}",
     (State.QUEUED, State.CANCELLED): "not sent: {reason}",
     (State.QUEUED, State.FAILED): "cannot be sent: {reason}",
+    (State.QUEUED, State.SENT): "looked up: {reason}",
     (State.IN_DOUBT, State.SENT): "looked up: {reason}",
     (State.IN_DOUBT, State.QUEUED): "looked up: {reason}",
     (State.IN_DOUBT, State.FAILED): "looked up, given up: {reason}",

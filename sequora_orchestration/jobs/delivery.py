@@ -338,7 +338,7 @@ class Delivery:
                 self.ledger.note_answer()
                 return False
             case Unclear(reason, code):
-                self.ledger.settle_unclear(notification, attempt, reason, code)
+                self.ledger.settle_unclear(notification, attempt, reason, code, is_error_answer=answer.is_error_answer)
         refusal, retry_after = (answer.refusal, answer.retry_after) if isinstance(answer, Refused) else (None, None)
         at_once = refusal is Refusal.CONFIGURATION or (refusal is Refusal.UNREACHABLE and attempt >= ATTEMPTS)
         trouble = self.ledger.note_trouble(answer.reason, answer.code, at_once=at_once, retry_after=retry_after)

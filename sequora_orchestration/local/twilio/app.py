@@ -31,6 +31,7 @@ from sequora_orchestration.local.twilio.phone_company import (
     Garbage,
     Hang,
     Message,
+    Page,
     PhoneCompany,
     Refusal,
     ResetAfterAccepting,
@@ -131,6 +132,8 @@ class _Api:
                 return _ConnectionReset()
             case ErrorAfterAccepting(http_status):
                 return _error(Refusal(http_status, 20_000 + http_status, "Internal Server Error"))
+            case Page(http_status):
+                return Response("<html><body>This request was not let through.</body></html>", http_status)
             case Garbage():
                 return Response(b'{"sid": "SM', 201, media_type="application/json")
             case Hang(seconds):

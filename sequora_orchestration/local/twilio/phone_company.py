@@ -180,7 +180,14 @@ class Garbage:
     """Scripted: the text is kept, and the answer is a 201 whose JSON breaks off."""
 
 
-Answer = Refuse | ResetBeforeAccepting | ResetAfterAccepting | Hang | ErrorAfterAccepting | Garbage
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Scripted: the answer is a page and none of the API's, as a gateway or a firewall gives; nothing is kept."""
+
+    http_status: int
+
+
+Answer = Refuse | ResetBeforeAccepting | ResetAfterAccepting | Hang | ErrorAfterAccepting | Garbage | Page
 
 
 class PhoneCompany:
@@ -258,7 +265,7 @@ class PhoneCompany:
             match answer:
                 case Refuse(http_status, code, message, retry_after):
                     return Refusal(http_status, code, message, retry_after), None
-                case ResetBeforeAccepting():
+                case ResetBeforeAccepting() | Page():
                     return None, answer
                 case Hang(accept=False):
                     return Refusal(504, 20504, "Gateway Timeout"), answer
