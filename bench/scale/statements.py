@@ -66,7 +66,7 @@ FOUND_IN = {
     **dict.fromkeys(
         ("settle_sent", "settle_sent_unlogged", "settle_refused", "settle_unclear", "try_again", "put_back"), "SENDING"
     ),
-    **dict.fromkeys(("in_doubt", "adopt", "settle_doubt", "note_looks", "look_later"), "IN_DOUBT"),
+    **dict.fromkeys(("in_doubt", "adopt", "settle_doubt", "note_looks", "look_later", "rivals"), "IN_DOUBT"),
     **dict.fromkeys(
         (
             "without_receipt",
@@ -76,6 +76,7 @@ FOUND_IN = {
             "as_sent",
             "log_owed_of",
             "known_sids",
+            "note_found_late",
         ),
         "SENT",
     ),
