@@ -83,6 +83,9 @@ class Story:
     provider_code: int | None = None
     doubtful_since: datetime | None = None
     look_at: datetime | None = None
+    doubt_ends_at: datetime | None = None
+    """Until when it is looked for, if it is in doubt, before it is sent again or held."""
+
     receipt_at: datetime | None = None
     logged_at: datetime | None = None
     log_owes: str | None = None

@@ -324,7 +324,9 @@ def _next_of_message(message: Story, around: Circumstances) -> Iterator[Entry]:
             what = "if no answer is recorded by then, it counts as in doubt and is looked up"
             yield _entry(message, message.lease_until, what)
         case State.IN_DOUBT if message.look_at:
-            yield _entry(message, message.look_at, "it is looked up at the phone company")
+            entry = _entry(message, message.look_at, "it is looked up at the phone company")
+            ends_at = message.doubt_ends_at
+            yield replace(entry, until=ends_at if ends_at and ends_at > around.now else None)
         case State.SENT if message.receipt_at:
             yield _entry(message, message.receipt_at, "the phone company is asked whether it has arrived")
 

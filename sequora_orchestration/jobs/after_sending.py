@@ -46,7 +46,9 @@ MOST_UNREADABLE = 2
 
 ADOPTED = Suppression(State.SENT, "found at the phone company")
 ADOPTED_LATE = Suppression(State.SENT, "given up, then found at the phone company before it was sent again")
-FOUND_LATE = Suppression(State.SENT, "two texts went out: one that was given up was found at the phone company")
+FOUND_LATE = Suppression(
+    State.SENT, "a text that was given up was found at the phone company: it went out all the same"
+)
 STILL_IN_DOUBT = Suppression(State.IN_DOUBT, "not found yet: looked for again")
 UNREADABLE = Suppression(State.IN_DOUBT, "the list could not be read: looked for again")
 SETTLED_MEANWHILE = Suppression(State.IN_DOUBT, "settled meanwhile, or the text found is another message's")
@@ -114,10 +116,11 @@ def _looked_up(delivery: Delivery, sought: Sequence[Sought], listed: ListRead) -
             outcomes.append((one, _settled(delivery, one, judged, STILL_IN_DOUBT)))
     delivery.ledger.note_looks([one for one in in_doubt if one.id not in sids])
     lost = [one for one in sought if isinstance(one, LostAttempt)]
-    for attempt in lost:
-        if attempt.id in sids and (what := _noted(delivery, attempt, by_sid[sids[attempt.id]])):
-            LOG.warning("%s: %s", attempt.subject, what.reason)
-            outcomes.append((attempt, what))
+    outcomes += [
+        (attempt, what)
+        for attempt in lost
+        if attempt.id in sids and (what := _noted(delivery, attempt, by_sid[sids[attempt.id]]))
+    ]
     delivery.ledger.note_lost_looks([one for one in lost if one.id not in sids])
     return outcomes
 

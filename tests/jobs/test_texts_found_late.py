@@ -48,7 +48,7 @@ def test_a_text_that_was_given_up_and_went_out_all_the_same_is_counted_and_told(
     assert looked_up(runs) == []
     care.it_is(NOW + 70 * SECOND)
     (result,) = looked_up(runs)
-    assert "two texts went out" in str(metadata(result, "look_up_texts")["reason"])
+    assert "it went out all the same" in str(metadata(result, "look_up_texts")["reason"])
     (row,) = care.ledger(task)
     assert (row["state"], row["provider_sid"]) == ("SENT", second.sid)
     doubts = runs.ledger.figures().doubts
