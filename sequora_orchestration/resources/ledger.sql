@@ -837,8 +837,11 @@ UPDATE orchestration.notification SET looks = least(looks, 1000) + 1
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
 -- name: look_later
--- The list that these would be in could not be read. Twice: a little later still.
-UPDATE orchestration.notification SET look_at = orchestration.clock() + interval '1 minute'
+-- The list that these would be in could not be read: the next look is as it was to be until the doubt ends, and then a
+-- minute later. Twice: a little later still.
+UPDATE orchestration.notification
+SET look_at = CASE WHEN doubt_ends_at > orchestration.clock() THEN least(look_at, doubt_ends_at)
+                   ELSE orchestration.clock() + interval '1 minute' END
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
 -- name: known_sids

@@ -319,6 +319,19 @@ def test_while_the_list_cannot_be_read_nothing_is_decided(
     phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: in doubt", task])
 
 
+def test_after_a_list_that_could_not_be_read_the_next_look_is_as_it_was_to_be(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A critical text is not silent for a minute for that."""
+    doubtful_task(care, runs, phones, ResetAfterAccepting(), severity="CRITICAL")
+    phones(NURSE_PHONE).received_text()
+    with monkeypatch.context() as wrong:
+        wrong.setenv("TWILIO_AUTH_TOKEN", "another")
+        assert looked_for(care, runs, within=3) == [2]
+    assert looked_for(care, runs) == [5]
+    assert care.states() == ["SENT"]
+
+
 def test_a_list_that_cannot_be_read_keeps_nobody_elses_text_in_doubt(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
