@@ -326,8 +326,14 @@ class DeliverySettings(Environment):
     """How sure we make that a text arrives, and how fast they may go out."""
 
     sequora_doubt_window: Duration = Field(
-        title="how long a text in doubt may take to show up in Twilio's list, before it is sent again or held",
+        title="how long a text in doubt may take to show up in Twilio's list, before it is sent again or held; 10 s at "
+        "most where Twilio itself has answered with an error, for then it most probably does not have it",
         default=timedelta(seconds=60),
+        description=_A_LENGTH_OF_TIME,
+    )
+    sequora_doubt_window_critical: Duration = Field(
+        title="the same for a critical text to staff; never longer than `SEQUORA_DOUBT_WINDOW`",
+        default=timedelta(seconds=15),
         description=_A_LENGTH_OF_TIME,
     )
     sequora_receipt_window: Duration = Field(

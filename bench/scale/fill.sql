@@ -104,6 +104,15 @@ CROSS JOIN LATERAL (
 WHERE move.number < 3 OR place % 2 = 1
 ORDER BY n.created_at, move.number;
 
+-- name: lost_attempts
+-- Of some an attempt was given up; a few of their texts went out all the same.
+INSERT INTO orchestration.lost_attempt (notification_id, began_at, given_up_at, fingerprints, found_sid, found_at)
+SELECT id, created_at, created_at + interval '1 minute', ARRAY[md5(id::text), md5('canonical' || id)],
+       CASE WHEN place % 200 = 1 THEN 'SM' || md5('late' || id) END, CASE WHEN place % 200 = 1 THEN created_at END
+FROM (SELECT *, row_number() OVER (ORDER BY created_at) AS place FROM orchestration.notification) AS n
+WHERE place % 20 = 1
+ORDER BY created_at;
+
 -- name: under_way
 -- Some are amid their life: of every state fifty, under leases and with times that have not come.
 UPDATE orchestration.notification n

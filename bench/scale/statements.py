@@ -66,7 +66,7 @@ FOUND_IN = {
     **dict.fromkeys(
         ("settle_sent", "settle_sent_unlogged", "settle_refused", "settle_unclear", "try_again", "put_back"), "SENDING"
     ),
-    **dict.fromkeys(("in_doubt", "adopt", "settle_doubt", "note_looks", "look_later"), "IN_DOUBT"),
+    **dict.fromkeys(("in_doubt", "adopt", "settle_doubt", "note_looks", "look_later", "rivals"), "IN_DOUBT"),
     **dict.fromkeys(
         (
             "without_receipt",
@@ -76,6 +76,7 @@ FOUND_IN = {
             "as_sent",
             "log_owed_of",
             "known_sids",
+            "note_found_late",
         ),
         "SENT",
     ),
@@ -249,7 +250,8 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "roles": ["SUPERVISOR"],
         "kind": None if name in OPERATORS - {"pause", "resume"} else "task-created",
         "run_id": str(uuid4()),
-        "fingerprint": "a fingerprint",
+        "fingerprints": ["a fingerprint", "another"],
+        "texted_at": row["attempted_at"],
         "state": "FAILED",
         "reason": "a reason",
         "code": 30_003,
@@ -265,6 +267,9 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "lease": LEASE,
         "pause": 15.0,
         "window": 60.0,
+        "window_critical": 15.0,
+        "window_after_error_answer": None,
+        "held_kinds": ["check-in"],
         "delay": 1_800.0,
         "escalation_delay": 1_800.0,
         "retry_after": 0.0,

@@ -22,7 +22,7 @@ from bench.storm.hospital import Hospital
 from bench.storm.phone import StormPhone, storm_phone
 from bench.storm.plan import Person, draw
 from bench.storm.supervisor import NotUpError, Supervisor
-from bench.storm.verdict import Evidence, judge, losses
+from bench.storm.verdict import DOUBT_WINDOW, Evidence, judge, losses
 from bench.system import binaries_in, server_name, settings, workplace
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
@@ -31,7 +31,7 @@ DELAYS = {
     "SEQUORA_CHECK_IN_DELAY": "5s",
     "SEQUORA_ESCALATION_DELAY": "20s",
     "SEQUORA_UNASSIGNED_GRACE": "10s",
-    "SEQUORA_DOUBT_WINDOW": "10s",
+    "SEQUORA_DOUBT_WINDOW": f"{DOUBT_WINDOW:.0f}s",
 }
 
 # Seconds after the last fault within which everything must have settled: a claim that is not taken up is made again
@@ -79,6 +79,7 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
     make_care_tables(care_url, with_sample_people=False)
     environment = settings(directory, care_url) | DELAYS | {"DAGSTER_PG_URL": postgres.url("dagster")}
     with broker(directory / "broker") as its_broker, storm_phone(environment) as phone:
+        phone.draw_lags(options.seed)
         phone.end_undelivered({one.phone: one.undeliverable for one in plan.people if one.undeliverable})
         environment |= {"TWILIO_API_BASE_URL": phone.url, "SEQUORA_BROKER_URL": its_broker.url}
         hospital = Hospital(care_url, plan.people, zone_where_it_is_noon(datetime.now(UTC)))

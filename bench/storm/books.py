@@ -28,6 +28,9 @@ SELECT notification_id::text AS id, extract(epoch FROM at)::float AS at, from_st
 FROM orchestration.notification_event
 ORDER BY notification_event.id
 """
+_FOUND_LATE = """
+SELECT notification_id::text AS id, found_sid FROM orchestration.lost_attempt WHERE found_sid IS NOT NULL
+"""
 _UNSETTLED = """
 SELECT count(*) AS unsettled FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
@@ -78,6 +81,9 @@ class Row:
     owed_since: float
     is_unsettled: bool
     is_unlogged: bool
+    found_late: Sequence[str]
+    """The SIDs of its texts that were given up and went out all the same, as far as they were found."""
+
     history: Sequence[Event]
 
 
@@ -97,7 +103,10 @@ class Books:
         history: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             history[event.pop("id")].append(Event(**event))
-        return [Row(**row, history=history[row["id"]]) for row in rows]
+        late: dict[str, list[str]] = defaultdict(list)
+        for found in self._read(_FOUND_LATE):
+            late[found["id"]].append(found["found_sid"])
+        return [Row(**row, found_late=late[row["id"]], history=history[row["id"]]) for row in rows]
 
     def unsettled(self) -> int:
         """Return how many messages are on their way, in doubt or overdue."""
@@ -135,7 +144,8 @@ def as_dict(row: Row) -> Mapping[str, object]:
     """Return a row as JSON has it: ids, states, times and reasons."""
     return {
         **{
-            name: getattr(row, name) for name in ("id", "business_key", "severity", "state", "reason", "sid", "adopted")
+            name: getattr(row, name)
+            for name in ("id", "business_key", "severity", "state", "reason", "sid", "adopted", "found_late")
         },
         "owed_since": row.owed_since,
         "history": [{name: getattr(event, name) for name in Event.__slots__} for event in row.history],

@@ -206,7 +206,7 @@ def _told(fault: Fault) -> str:
         words.append(f"for {fault.share:.0%} of requests")
     if fault.seconds:
         words.append(f"for {fault.seconds:.0f} s")
-    if fault.kind in {"hangs", "504 after hanging", "429 with Retry-After"}:
+    if fault.kind in {"hangs", "504 after hanging", "429 with Retry-After", "429 with Retry-After for long"}:
         words.append(f"({fault.number:.0f} s each)")
     return " ".join(words)
 

@@ -42,6 +42,11 @@ _FIRST_WORDS = {
 _ANSWERS: Mapping[str, Callable[[float], Answer]] = {
     "429": lambda _: Refuse(429, 20429),
     "429 with Retry-After": lambda seconds: Refuse(429, 20429, retry_after=round(seconds)),
+    "429 for long": lambda _: Refuse(429, 20429),
+    "429 with Retry-After for long": lambda seconds: Refuse(429, 20429, retry_after=round(seconds)),
+    # A code that is in no table of ours: a messaging service without a sender that fits, for one.
+    "unknown code": lambda _: Refuse(400, 21704),
+    "firewall's page": lambda _: Refuse(403, None),
     "500": lambda _: Refuse(500, 20500),
     "503": lambda _: Refuse(503, 20503),
     "500 after accepting": lambda _: ErrorAfterAccepting(),
@@ -51,6 +56,22 @@ _ANSWERS: Mapping[str, Callable[[float], Answer]] = {
     "hangs": Hang,
     "504 after hanging": lambda seconds: Hang(seconds, accept=False),
 }
+
+ABOUT_ALL_TEXTS = frozenset(
+    {
+        "429",
+        "429 with Retry-After",
+        "429 for long",
+        "429 with Retry-After for long",
+        "unknown code",
+        "firewall's page",
+    }
+)
+"""Answers that say nothing of the text that gets them: none may be given up for them."""
+
+# Seconds after which a text is in the list: half of them within SOON, and a long tail (Pareto's), of which one in a
+# hundred takes longer than ten seconds.
+SOON, TAIL, LONGEST = 0.2, 1.15, 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +86,9 @@ class Request:
     sid: str | None
     """None if the text was not accepted."""
 
+    lag: float
+    """After how many seconds the list shows it; 0 if it was not accepted."""
+
 
 class _Company(PhoneCompany):
     """Follows one order at a time, for a share of the requests."""
@@ -72,13 +96,22 @@ class _Company(PhoneCompany):
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self._order: tuple[str, float, float] | None = None
-        self._random = Random(1)
+        self._random, self._lags = Random(1), Random(1)
+        self._lag_of: dict[str, float] = {}
         super().__init__(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN)
 
     def obey(self, *, kind: str | None, share: float = 1.0, number: float = 0.0) -> None:
         """Misbehave like that from now on; None: behave."""
         self.auth_token = "another" if kind == "401" else TEST_AUTH_TOKEN  # worth nothing
         self._order = (kind, share, number) if kind and kind in _ANSWERS else None
+
+    def draw_lags(self, seed: int) -> None:
+        """Draw from that seed from now on after how many seconds the list shows a text."""
+        self._lags = Random(f"{seed} lags")
+
+    def lag_of(self, message: Message) -> float:
+        """Of each text its own; of one that is just being accepted it is not known yet, and it is not listed."""
+        return self._lag_of.get(message.sid, LONGEST)
 
     def take(self, *, to: str, body: str, **more: Any) -> tuple[Message | Refusal | None, Answer | None]:
         """Spoil the answer as ordered, and remember the request."""
@@ -88,9 +121,12 @@ class _Company(PhoneCompany):
             self.script(_ANSWERS[order[0]](order[2]), to=to)
         outcome, answer = super().take(to=to, body=body, **more)
         sid = outcome.sid if isinstance(outcome, Message) else None
+        lag = 0.0
+        if sid:
+            lag = self._lag_of[sid] = self.visible_after + min(SOON * self._lags.paretovariate(TAIL), LONGEST)
         said = order[0] if order and spoilt else "accepted" if sid else "refused"
         self.requests.append(
-            Request(kind=kind_of(body), task_id=task_of(body), to=to, at=at, answer=said, sid=sid),
+            Request(kind=kind_of(body), task_id=task_of(body), to=to, at=at, answer=said, sid=sid, lag=lag),
         )
         return outcome, answer
 
@@ -119,8 +155,12 @@ class StormPhone:
         """Let it misbehave; None ends it."""
         self._ask(obey={"kind": kind, "share": share, "number": number})
 
+    def draw_lags(self, seed: int) -> None:
+        """Let its list show each text after a time that is drawn from that seed."""
+        self._ask(draw_lags=seed)
+
     def lag(self, seconds: float) -> None:
-        """Let its list show a text only after so many seconds."""
+        """Let its list show texts so many seconds later than that."""
         self._ask(visible_after=seconds)
 
     def end_undelivered(self, codes: Mapping[str, int]) -> None:
@@ -162,6 +202,8 @@ def main() -> None:
             order = json.loads(line)
             if "obey" in order:
                 company.obey(**order["obey"])
+            if "draw_lags" in order:
+                company.draw_lags(order["draw_lags"])
             company.visible_after = order.get("visible_after", company.visible_after)
             company.undeliverable = order.get("undeliverable", company.undeliverable)
             first = order.get("requests_from")

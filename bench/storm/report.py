@@ -63,6 +63,9 @@ def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, i
     return {
         "lost": len(verdict.lost),
         "doubled": len(verdict.doubled),
+        "doubled_by_a_lag_beyond_the_window": verdict.doubled_by_lag,
+        "of_them_found_late_by_now": sum(len(row.found_late) for row in evidence.rows),
+        "given_up_for_what_was_about_all_texts": len(verdict.burnt),
         "too_late": len(verdict.too_late),
         "astray": len(verdict.stray),
         "unsettled": len(verdict.unsettled),
@@ -111,6 +114,7 @@ def as_json(course: Course, evidence: Evidence, verdict: Verdict, machine: Machi
             "explained": dict(verdict.explained),
             "lost": _told(evidence, verdict.lost),
             "doubled": _told(evidence, verdict.doubled),
+            "burnt": _told(evidence, verdict.burnt),
             "too_late": _told(evidence, verdict.too_late),
             "astray": _told(evidence, verdict.stray),
             "unrecorded": _told(evidence, verdict.unrecorded),

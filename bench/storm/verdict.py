@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 
 from bench.storm.books import Row
 from bench.storm.hospital import Facts, Task
-from bench.storm.phone import Request
+from bench.storm.phone import ABOUT_ALL_TEXTS, Request
 from bench.storm.plan import Person
 
 # Seconds between reading that a task is open and the request's arrival, on a machine that has more to do than it can.
 TOLERANCE = 1.0
+
+# SEQUORA_DOUBT_WINDOW of a storm, in seconds. A text that the list shows later is sent again: that is the price.
+DOUBT_WINDOW = 10.0
 
 STAFF_ON_CALL = frozenset({"SUPERVISOR", "ADMIN"})
 TO_NURSES = ("task-created", "sla-warning", "sla-breach")
@@ -40,6 +43,14 @@ class Verdict:
 
     lost: Sequence[Offence]
     doubled: Sequence[Offence]
+    """But for those that the list showed too late."""
+
+    doubled_by_lag: int
+    """Texts beyond one a message, for the list showed one only after the window."""
+
+    burnt: Sequence[Offence]
+    """Messages that have failed for an answer that was about all texts."""
+
     too_late: Sequence[Offence]
     stray: Sequence[Offence]
     """Texts to somebody whom they do not concern, or about nothing that there is."""
@@ -55,8 +66,8 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was lost, doubled, too late, astray or left over."""
-        return not (self.lost or self.doubled or self.too_late or self.stray or self.unsettled)
+        """Whether nothing was lost, doubled, given up, too late, astray or left over."""
+        return not (self.lost or self.doubled or self.burnt or self.too_late or self.stray or self.unsettled)
 
 
 @dataclass(slots=True)
@@ -92,7 +103,7 @@ class Evidence:
                 self.texts_to[text.to].append(text)
         for row in self.rows:
             self.rows_by[row.kind, row.task_id or row.episode_id or ""].append(row)
-        self.row_of = {row.sid: row for row in self.rows if row.sid}
+        self.row_of = {sid: row for row in self.rows for sid in (row.sid, *row.found_late) if sid}
         self.person_of = {one.phone: one for one in self.people}
         self.person = {one.id: one for one in self.people}
 
@@ -109,10 +120,12 @@ def judge(evidence: Evidence) -> Verdict:
     """Return what is to be thought of a storm that is over."""
     explained: Counter[str] = Counter()
     lost = list(losses(evidence, explained))
-    doubled, second_tries = _doubled(evidence)
+    doubled, doubled_by_lag, second_tries = _doubled(evidence)
     return Verdict(
         lost=lost,
         doubled=doubled,
+        doubled_by_lag=doubled_by_lag,
+        burnt=list(_burnt(evidence)),
         too_late=list(_too_late(evidence)),
         stray=list(_stray(evidence)),
         unsettled=[row for row in evidence.rows if row.is_unsettled],
@@ -194,9 +207,22 @@ def _lost_check_ins(evidence: Evidence, explained: Counter[str]) -> Iterator[Off
 # ── Doubled ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _doubled(evidence: Evidence) -> tuple[list[Offence], int]:
-    """Find texts beyond one a message; return them, and how many second tries there were, which are none."""
-    doubled, second_tries = [], 0
+def _doubled(evidence: Evidence) -> tuple[list[Offence], int, int]:
+    """Find texts beyond one a message, and return them.
+
+    And for how many the list is to blame, which are not among them; and how many second tries there were, which are
+    none.
+    """
+    doubled, by_lag, second_tries = list[Offence](), 0, 0
+
+    def judge_excess(texts: Sequence[Request], wanted: int, what: str) -> None:
+        nonlocal by_lag
+        excess = len(texts) - max(1, wanted)
+        if 0 < excess <= sum(text.lag > DOUBT_WINDOW for text in texts):
+            by_lag += excess
+        elif excess > 0:
+            doubled.append(_offence(f"{len(texts)} texts for {wanted} {what}", *texts))
+
     for (kind, task), texts in evidence.texts_by.items():
         for number, some in _by_number(texts).items():
             person = evidence.person_of.get(number)
@@ -206,13 +232,11 @@ def _doubled(evidence: Evidence) -> tuple[list[Offence], int]:
                 if person and row.recipient_id == person.id and row.state not in {"FAILED", "CANCELLED"}
             }
             second_tries += sum(key.endswith(SECOND_TRY) for key in keys) if len(some) > 1 else 0
-            if len(some) > max(1, len(keys)):
-                doubled.append(_offence(f"{len(some)} texts for {len(keys)} messages", *some))
+            judge_excess(some, len(keys), "messages")
     episodes_of = Counter(patient.phone for patient in evidence.facts.episodes.values())
     for number, some in evidence.texts_to.items():
-        if len(some) > max(1, episodes_of[number]):
-            doubled.append(_offence(f"{len(some)} texts for {episodes_of[number]} check-ins", *some))
-    return doubled, second_tries
+        judge_excess(some, episodes_of[number], "check-ins")
+    return doubled, by_lag, second_tries
 
 
 def _by_number(texts: Sequence[Request]) -> Mapping[str, list[Request]]:
@@ -220,6 +244,32 @@ def _by_number(texts: Sequence[Request]) -> Mapping[str, list[Request]]:
     for text in texts:
         by_number[text.to].append(text)
     return by_number
+
+
+# ── Given up for what was about all texts ───────────────────────────────────────────────────────────────────
+
+
+def _burnt(evidence: Evidence) -> Iterator[Offence]:
+    """Find messages that have failed although the last answer to them said nothing of them."""
+    requests: dict[tuple[str, str | None, str], Request] = {}
+    for request in evidence.requests:
+        requests[request.kind, request.task_id, request.to] = request
+    for row in evidence.rows:
+        if row.state != "FAILED":
+            continue
+        if row.kind == "check-in":
+            patient = evidence.facts.episodes.get(row.episode_id or "")
+            last = requests.get((row.kind, None, patient.phone)) if patient else None
+        else:
+            person = evidence.person.get(row.recipient_id or "")
+            last = requests.get((row.kind, row.task_id, person.phone)) if person else None
+        if last and last.answer in ABOUT_ALL_TEXTS:
+            yield Offence(
+                what=f"failed for {last.answer}: {row.reason}",
+                kind=row.kind,
+                subject=row.task_id or row.episode_id or "",
+                recipient_id=row.recipient_id,
+            )
 
 
 # ── Too late, astray, unrecorded ────────────────────────────────────────────────────────────────────────────

@@ -43,7 +43,9 @@ DELIVERIES = AssetSpec(
     kinds={"postgres", "twilio"},
     freshness_policy=MEASURED,
     description="What became of the texts of the last hour, and what is in doubt or held now.\n\n"
-    "*undelivered* is also given by Twilio's error code. *failed* was not sent: the reasons are in `sequora status`.",
+    "*undelivered* is also given by Twilio's error code. *failed* was not sent: the reasons are in `sequora status`. "
+    "*doubled* was sent again after a doubt, and then the first text was found as well (`sequora timeline` shows "
+    "both): Twilio's list was slower than SEQUORA_DOUBT_WINDOW.",
 )
 BACKLOG = AssetSpec(
     "backlog",

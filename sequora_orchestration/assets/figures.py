@@ -145,6 +145,7 @@ def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta
             "in doubt": deliveries.in_doubt,
             "longest in doubt, s": doubt,
             "held": deliveries.held,
+            "doubled": deliveries.doubled,
         },
         _checked(
             NOTHING_IN_DOUBT_FOR_LONG,

@@ -34,6 +34,7 @@ LEDGER_TABLES = (
     "orchestration.notification",
     "orchestration.notification_event",
     "orchestration.operator_action",
+    "orchestration.lost_attempt",
     "orchestration.assignment",
 )
 DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
@@ -181,7 +182,9 @@ def _messages(figures: Figures) -> Iterator[str]:
             f"list cannot be read, {figures.provider.why_unreadable}; `sequora doctor`"
         )
     doubts = figures.doubts
-    yield f"Were in doubt     {doubts.adopted} found, {doubts.sent_again} sent again, {doubts.held} held (7 days)"
+    doubled = f" ({doubts.doubled} WENT OUT TWICE)" if doubts.doubled else ""
+    sent_again = f"{doubts.sent_again} sent again{doubled}"
+    yield f"Were in doubt     {doubts.adopted} found, {sent_again}, {doubts.held} held (7 days)"
     yield "Oldest due        " + (_waiting(figures.oldest_due) if figures.oldest_due else "nothing waits")
     if figures.set_aside:
         yield "To be looked at, newest first (`sequora timeline ID` tells the whole story)"

@@ -57,6 +57,8 @@ class Unclear:
 
     reason: str
     code: int | None = None
+    is_error_answer: bool = False
+    """Whether it was an error answer of the phone company's own: then it most probably does not have the text."""
 
 
 Answer = Accepted | Refused | Unclear
@@ -129,7 +131,7 @@ def judge(http_status: int, code: int | None) -> Refused | Unclear:
         return Refused(refusal, reason, code)
     reason = f"the phone company answered HTTP {http_status}"
     if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or http_status == HTTPStatus.REQUEST_TIMEOUT:
-        return Unclear(reason, code)
+        return Unclear(reason, code, is_error_answer=code is not None)
     if http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return Refused(Refusal.TRANSIENT, reason, code)
     if http_status < HTTPStatus.BAD_REQUEST or (code is None and http_status in _NOBODY_GETS_THROUGH):

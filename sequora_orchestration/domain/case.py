@@ -43,6 +43,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLate:
+    """A text that was given up as not accepted, and found after its message had been sent again, or had ended."""
+
+    began_at: datetime
+    """When its attempt began."""
+
+    found_at: datetime
+    sid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """A message, and everything that has happened to it."""
 
@@ -72,6 +83,9 @@ class Story:
     provider_code: int | None = None
     doubtful_since: datetime | None = None
     look_at: datetime | None = None
+    doubt_ends_at: datetime | None = None
+    """Until when it is looked for, if it is in doubt, before it is sent again or held."""
+
     receipt_at: datetime | None = None
     logged_at: datetime | None = None
     log_owes: str | None = None
@@ -85,6 +99,7 @@ class Story:
 
     changes: Sequence[Change] = ()
     orders: Sequence[Order] = ()
+    found_late: Sequence[FoundLate] = ()
 
     @property
     def claim_id(self) -> str | None:

@@ -1,14 +1,18 @@
 """Texts of which nobody knows whether the phone company has them: finding them in its list, and what to do if not.
 
-A text is recognised by a fingerprint of number and body, taken before each call: texts are not stored, and one that is
-written again later may read otherwise ("overdue by 43 min").
+A text is recognised by fingerprints of number and body, taken before each call: texts are not stored, and one that is
+written again later may read otherwise ("overdue by 43 min"). One fingerprint is of the body as it was sent. Where the
+list has none like it, another counts, of what of the body does not change on its way (`canonical_text`); but only if
+nothing else can be meant.
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sequora_orchestration.domain.canonical_text import canonical
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import MessageKind, Suppression
 from sequora_orchestration.domain.notification import in_words
@@ -17,8 +21,12 @@ from sequora_orchestration.domain.notification import in_words
 # off. What an equal text of another day would be mistaken for, it is not: each text is one message's alone.
 CLOCKS_DIFFER_BY = timedelta(days=1)
 
-# What Twilio puts before every text of a trial account.
-TRIAL_PREFIX = "Sent from your Twilio trial account - "
+# Seconds for which a text is looked for after an error answer of the phone company's own, at most: it most probably
+# was not accepted. (Twilio promises nothing; a 5xx with a code in its body comes from what would have kept the text.)
+WINDOW_AFTER_ERROR_ANSWER = 10
+
+# What the canonical fingerprint has between its two digests.
+_CANONICAL = "canonical"
 
 # A text that the list does not show counts only if it may be of the same minutes.
 HIDDEN_WITHIN = timedelta(minutes=10)
@@ -62,9 +70,39 @@ class Doubtful:
     """Whether the phone company took no texts at all when it was tried."""
 
     @property
+    def message_id(self) -> str:
+        """The message's own id."""
+        return self.id
+
+    @property
     def subject(self) -> str:
         """What the message is about, for a person who reads a log."""
         return in_words(self.task_id, self.episode_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostAttempt:
+    """An attempt that was given up, for the list did not show its text, so that its message was to be sent again."""
+
+    id: str
+    """Of the attempt."""
+
+    message_id: str
+    kind: str
+    task_id: str | None
+    episode_id: str | None
+    recipient_id: str | None
+    fingerprints: frozenset[str]
+    since: datetime
+    """When it began."""
+
+    @property
+    def subject(self) -> str:
+        """What its message is about, for a person who reads a log."""
+        return in_words(self.task_id, self.episode_id)
+
+
+Sought = Doubtful | LostAttempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +114,37 @@ class Listed:
     """None if the list does not show number or body: an account may have them redacted."""
 
     created_at: datetime | None
+    canonical_fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A text in the list that is a message's already: by it is seen what is older, whatever clock the list goes by."""
+
+    created_at: datetime
+    """By the list's clock."""
+
+    sent_at: datetime
+    """By ours; it had been accepted by then."""
 
 
 def fingerprint(salt: bytes, number: str, body: str) -> str:
     """Return what a text is recognised by: digests of the E.164 number and of the body, 128 bits each."""
-    digests = (hmac.digest(salt, part.encode(), "sha256").hex()[:32] for part in (number, body))
-    return ":".join(digests)
+    return f"{_digest(salt, number)}:{_digest(salt, body)}"
+
+
+def canonical_fingerprint(salt: bytes, number: str, body: str) -> str:
+    """Return what a text is recognised by whatever the phone company has made of its body: the same for all of that."""
+    return f"{_digest(salt, number)}:{_CANONICAL}:{_digest(salt, canonical(body))}"
+
+
+def _digest(salt: bytes, part: str) -> str:
+    return hmac.digest(salt, part.encode(), "sha256").hex()[:32]
+
+
+def is_canonical(one: str) -> bool:
+    """Tell whether a fingerprint is of what of a text does not change."""
+    return f":{_CANONICAL}:" in one
 
 
 def is_to(number_fingerprint: str, fingerprints: Iterable[str]) -> bool:
@@ -90,17 +153,82 @@ def is_to(number_fingerprint: str, fingerprints: Iterable[str]) -> bool:
     return all(one.partition(":")[0] == number for one in fingerprints)
 
 
-def found(doubtful: Sequence[Doubtful], listed: Iterable[Listed]) -> dict[str, str]:
-    """Return the SIDs of the messages that are in the list, by message id; each text is one message's alone."""
+def found(sought: Sequence[Sought], listed: Iterable[Listed]) -> dict[str, str]:
+    """Return the SIDs of the texts that the list shows as they were sent, by id of what is sought.
+
+    Each text is one message's alone: of those that it may be, the one that is named first.
+    """
+    return _paired(
+        sought, listed, lambda one, text: text.fingerprint in one.fingerprints and not _is_too_old(text, one)
+    )
+
+
+def _paired(
+    sought: Sequence[Sought], listed: Iterable[Listed], may_be: Callable[[Sought, Listed], bool]
+) -> dict[str, str]:
+    """Give each text, the oldest first, to the first that it may be of and that has none yet."""
     sids: dict[str, str] = {}
-    by_age = sorted(listed, key=lambda text: (text.created_at is not None, text.created_at))
-    for text in by_age:
-        for one in doubtful:
-            if one.id in sids or text.fingerprint not in one.fingerprints or _is_too_old(text, one):
-                continue
-            sids[one.id] = text.sid
-            break
+    for text in sorted(listed, key=lambda text: (text.created_at is not None, text.created_at)):
+        for one in sought:
+            if one.id not in sids and may_be(one, text):
+                sids[one.id] = text.sid
+                break
     return sids
+
+
+def found_changed(
+    sought: Sequence[Sought],
+    listed: Iterable[Listed],
+    *,
+    others: Iterable[Collection[str]],
+    recorded: Iterable[Recorded],
+) -> dict[str, str]:
+    """Return the SIDs of the texts that the list shows otherwise than they were sent, by id of what is sought.
+
+    Only where nothing else can be meant: no other message that is sought may have sent such a text, nor any of the
+    `others` (the fingerprints of each), and there are no more such texts than attempts of this message that are sought.
+    """
+    known, rivals = list(recorded), [*others, *_without_mark(sought)]
+    texts_like: dict[str, list[Listed]] = defaultdict(list)
+    for text in listed:
+        if text.canonical_fingerprint and not any(text.fingerprint in one for one in rivals):
+            texts_like[text.canonical_fingerprint].append(text)
+
+    def may_be(one: Sought, text: Listed) -> bool:
+        return not (_is_too_old(text, one) or _is_before(text, one, known))
+
+    sids: dict[str, str] = {}
+    for mark, texts in texts_like.items():
+        attempts = [one for one in sought if mark in one.fingerprints and one.id not in sids]
+        possible = [text for text in texts if any(may_be(one, text) for one in attempts)]
+        if (
+            len({one.message_id for one in attempts}) == 1
+            and len(possible) <= len(attempts)
+            and not any(_may_be_like(mark, one) for one in rivals)
+        ):
+            sids |= _paired(attempts, possible, may_be)
+    return sids
+
+
+def _without_mark(sought: Iterable[Sought]) -> list[Collection[str]]:
+    return [one.fingerprints for one in sought if not any(map(is_canonical, one.fingerprints))]
+
+
+def _may_be_like(mark: str, fingerprints: Collection[str]) -> bool:
+    """Tell whether a message may have sent a text that reads like that one.
+
+    Of one that an older version of this code has sent it is not known how its text reads, but to which number it went.
+    """
+    if any(map(is_canonical, fingerprints)):
+        return mark in fingerprints
+    return bool(fingerprints) and is_to(mark, fingerprints)
+
+
+def _is_before(text: Listed, one: Sought, recorded: Iterable[Recorded]) -> bool:
+    """Tell whether a text is older than one that had been accepted when the attempt began."""
+    return text.created_at is not None and any(
+        text.created_at < known.created_at and known.sent_at < one.since for known in recorded
+    )
 
 
 def may_be_hidden(doubtful: Doubtful, listed: Iterable[Listed]) -> bool:
@@ -108,8 +236,8 @@ def may_be_hidden(doubtful: Doubtful, listed: Iterable[Listed]) -> bool:
     return any(text.fingerprint is None and not _is_too_old(text, doubtful, HIDDEN_WITHIN) for text in listed)
 
 
-def _is_too_old(text: Listed, doubtful: Doubtful, by: timedelta = CLOCKS_DIFFER_BY) -> bool:
-    return text.created_at is not None and text.created_at < doubtful.since - by
+def _is_too_old(text: Listed, one: Sought, by: timedelta = CLOCKS_DIFFER_BY) -> bool:
+    return text.created_at is not None and text.created_at < one.since - by
 
 
 def verdict(

@@ -43,6 +43,7 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
         (State.SCHEDULED, State.QUEUED),
         (State.SCHEDULED, State.CANCELLED),
         (State.QUEUED, State.SENDING),
+        (State.QUEUED, State.SENT),
         (State.QUEUED, State.SCHEDULED),
         (State.QUEUED, State.FAILED),
         (State.QUEUED, State.CANCELLED),

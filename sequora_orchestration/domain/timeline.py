@@ -150,6 +150,7 @@ def _is_under_way(message: Story) -> bool:
 def _of_message(message: Story) -> Iterator[Entry]:
     for order in message.orders:
         yield _entry(message, order.at, f"{_ordered(order)} it ({order.why})")
+    yield from _found_late(message)
     before: Change | None = None
     for place, change in enumerate(message.changes):
         after = message.changes[place + 1] if place + 1 < len(message.changes) else None
@@ -162,6 +163,19 @@ def _of_message(message: Story) -> Iterator[Entry]:
         if _is_claim(before, change):
             yield from _taken_up(message, change, after)
         before = change
+
+
+def _found_late(message: Story) -> Iterator[Entry]:
+    """Yield the texts that were given up and went out all the same."""
+    for place, late in enumerate(message.found_late):
+        after = spell(late.found_at - late.began_at)
+        if message.provider_sid is None:
+            what = f"a text went out after all: it was found after {after}"
+        elif place == 0:
+            what = f"two texts went out: the first was found after {after}"
+        else:
+            what = f"{place + 2} texts went out: another was found after {after}"
+        yield replace(_entry(message, late.found_at, what), sid=late.sid)
 
 
 def _entry(message: Story, at: datetime, what: str) -> Entry:
@@ -240,6 +254,7 @@ _IN_WORDS = {
     (State.SCHEDULED, State.CANCELLED): "not sent: {reason}",
     (State.QUEUED, State.CANCELLED): "not sent: {reason}",
     (State.QUEUED, State.FAILED): "cannot be sent: {reason}",
+    (State.QUEUED, State.SENT): "looked up: {reason}",
     (State.IN_DOUBT, State.SENT): "looked up: {reason}",
     (State.IN_DOUBT, State.QUEUED): "looked up: {reason}",
     (State.IN_DOUBT, State.FAILED): "looked up, given up: {reason}",
@@ -309,7 +324,9 @@ def _next_of_message(message: Story, around: Circumstances) -> Iterator[Entry]:
             what = "if no answer is recorded by then, it counts as in doubt and is looked up"
             yield _entry(message, message.lease_until, what)
         case State.IN_DOUBT if message.look_at:
-            yield _entry(message, message.look_at, "it is looked up at the phone company")
+            entry = _entry(message, message.look_at, "it is looked up at the phone company")
+            ends_at = message.doubt_ends_at
+            yield replace(entry, until=ends_at if ends_at and ends_at > around.now else None)
         case State.SENT if message.receipt_at:
             yield _entry(message, message.receipt_at, "the phone company is asked whether it has arrived")
 

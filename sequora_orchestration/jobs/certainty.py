@@ -46,19 +46,21 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
     """Look for texts in doubt in the phone company's list.
 
     Found, its SID is adopted. Not found when the window is over, a text to staff is sent again, and one to a patient is
-    held for a person.
+    held for a person. What was sent again is looked for a few times more: found late, two texts went out, and that is
+    recorded.
     """
     with retried(context):
-        outcomes = look_up(delivery, delivery.ledger.in_doubt(config.notification_ids))
+        ledger, ids = delivery.ledger, config.notification_ids
+        outcomes = look_up(delivery, ledger.in_doubt(ids), ledger.lost_attempts(ids))
         for one, outcome in outcomes:
             context.log.info(f"{one.subject}: {outcome.state}: {outcome.reason}")
         records = [
-            {"message": one.id, "kind": one.kind, "state": outcome.state.value, "reason": outcome.reason}
+            {"message": one.message_id, "kind": one.kind, "state": outcome.state.value, "reason": outcome.reason}
             for one, outcome in outcomes
         ]
         context.add_output_metadata({"looked up": len(outcomes), **each(records)})
         with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
-            make_up_log_rows(context, delivery, delivery.ledger.log_owed_of([one.id for one, _ in outcomes]))
+            make_up_log_rows(context, delivery, ledger.log_owed_of([one.message_id for one, _ in outcomes]))
 
 
 @op(out=Out(Nothing), retry_policy=RETRIES)

@@ -339,7 +339,7 @@ class Delivery:
                 self.ledger.note_answer()
                 return False
             case Unclear(reason, code):
-                self.ledger.settle_unclear(notification, attempt, reason, code)
+                self.ledger.settle_unclear(notification, attempt, reason, code, is_error_answer=answer.is_error_answer)
                 self._note_trouble(notification, answer, halt)
                 return False
             case Refused():

@@ -18,11 +18,17 @@ from sqlalchemy import Engine, RowMapping, TextClause
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from sequora_orchestration.domain.answers import Refused, Unclear
-from sequora_orchestration.domain.case import Change, Circumstances, Delays, Order, Story
-from sequora_orchestration.domain.doubt import Doubtful, fingerprint
+from sequora_orchestration.domain.case import Change, Circumstances, Delays, FoundLate, Order, Story
+from sequora_orchestration.domain.doubt import (
+    WINDOW_AFTER_ERROR_ANSWER,
+    Doubtful,
+    LostAttempt,
+    canonical_fingerprint,
+    fingerprint,
+)
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import Postponement, Suppression
+from sequora_orchestration.domain.message_kind import KINDS, Postponement, Suppression
 from sequora_orchestration.domain.notification import Cause, Notification, in_words
 from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.domain.receipts import Receipt
@@ -209,6 +215,8 @@ class Doubts:
 
     sent_again: int
     held: int
+    doubled: int
+    """Found after their message had been sent again: two texts went out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +317,12 @@ class Ledger:
         self._engine = engine
         self._workflows = workflows or WorkflowSettings()
         delivery = delivery or DeliverySettings()
-        self._doubt_window = delivery.sequora_doubt_window.total_seconds()
+        self._doubt_windows = {
+            "window": delivery.sequora_doubt_window.total_seconds(),
+            "window_critical": delivery.sequora_doubt_window_critical.total_seconds(),
+            "held_kinds": [kind.name for kind in KINDS.values() if kind.if_not_found is State.HELD],
+        }
+        self._doubt_window = delivery.sequora_doubt_window
         self._receipt_window = delivery.sequora_receipt_window
         self._rate = delivery.sequora_sender_rate
         at_that_rate = int(self._rate * SECONDS_OF_RATE / SEGMENTS_OF_A_TEXT) or 1 if self._rate else None
@@ -460,6 +473,10 @@ class Ledger:
         """Return what a text is recognised by in the phone company's list."""
         return fingerprint(self._salt, number, body)
 
+    def canonical_fingerprint(self, number: str, body: str) -> str:
+        """Return what a text is recognised by where the list shows it changed."""
+        return canonical_fingerprint(self._salt, number, body)
+
     def wait_of(self, segments: int) -> float:
         """Take this process's turn at the sender's rate; return how many seconds it has to wait for it."""
         if self._rate is None:
@@ -480,7 +497,7 @@ class Ledger:
             recipient_id=recipient_id,
             lease=ATTEMPT_LEASE,
             digest=self._digest(number),
-            fingerprint=self.fingerprint(number, body),
+            fingerprints=[self.fingerprint(number, body), self.canonical_fingerprint(number, body)],
         )
         if row["attempt"] is not None:
             return Attempt(number=row["attempt"], is_content_logged=row["is_content_logged"])
@@ -500,10 +517,38 @@ class Ledger:
                 raise
             self._changed("settle_sent_unlogged", **parameters)
 
-    def adopt(self, doubtful: Doubtful, sid: str) -> bool:
-        """Record that a text in doubt was found; return False if it is settled, or the text is another message's."""
+    def adopt(self, doubtful: Doubtful, sid: str, recognised_by: Sequence[str]) -> bool:
+        """Record that a text in doubt was found by one of these fingerprints.
+
+        Return False if it is settled, or the text is another message's, or may be.
+        """
         try:
-            return self._changed("adopt", **_doubtful_attempt(doubtful), sid=sid)
+            return self._changed("adopt", **_doubtful_attempt(doubtful), sid=sid, fingerprints=list(recognised_by))
+        except IntegrityError:
+            return False
+
+    def adopt_given_up(self, lost: LostAttempt, sid: str, recognised_by: Sequence[str]) -> bool:
+        """Record that a text which was given up was found, and its message is not sent again; return False if it was.
+
+        Also if the text is another message's, or may be.
+        """
+        try:
+            return self._changed("adopt_given_up", id=lost.id, sid=sid, fingerprints=list(recognised_by))
+        except IntegrityError:
+            return False
+
+    def note_found_late(
+        self, lost: LostAttempt, sid: str, recognised_by: Sequence[str], *, texted_at: datetime | None
+    ) -> bool:
+        """Record that a text which was given up was found after its message had been sent again, or ended.
+
+        `texted_at` is when the phone company says that it took the text. Return False if it was noted before, or it may
+        be another attempt's.
+        """
+        try:
+            return self._changed(
+                "note_found_late", id=lost.id, sid=sid, fingerprints=list(recognised_by), texted_at=texted_at
+            )
         except IntegrityError:
             return False
 
@@ -569,9 +614,27 @@ class Ledger:
         )
         return Trouble(**row)
 
-    def settle_unclear(self, notification: Notification, attempt: int, reason: str, code: int | None) -> None:
-        """Set the message aside: nobody knows whether it was sent."""
-        self._changed("settle_unclear", **_attempt(notification, attempt), reason=reason, code=code)
+    def settle_unclear(
+        self,
+        notification: Notification,
+        attempt: int,
+        reason: str,
+        code: int | None,
+        *,
+        is_error_answer: bool = False,
+    ) -> None:
+        """Set the message aside: nobody knows whether it was sent.
+
+        After an `is_error_answer` of the phone company's own that is not looked into for long.
+        """
+        self._changed(
+            "settle_unclear",
+            **_attempt(notification, attempt),
+            **self._doubt_windows,
+            window_after_error_answer=WINDOW_AFTER_ERROR_ANSWER if is_error_answer else None,
+            reason=reason,
+            code=code,
+        )
 
     def try_again(self, notification: Notification, attempt: int, refused: Refused) -> None:
         """Record that the text certainly did not go out, and that this claim tries again."""
@@ -637,7 +700,7 @@ class Ledger:
 
     def set_aside_what_died(self) -> None:
         """Put in doubt what a dead process was sending, and set aside what run after run has died of."""
-        self._changed("doubt_abandoned_attempts")
+        self._changed("doubt_abandoned_attempts", **self._doubt_windows, window_after_error_answer=None)
         self._changed("set_poison_aside", limit=MOST_RUNS)
 
     def claims_not_taken_up(self) -> list[str]:
@@ -649,17 +712,33 @@ class Ledger:
         self._changed("give_back_claims", claim_ids=list(claim_ids))
 
     def due_look_ups(self) -> list[list[str]]:
-        """Take what is in doubt and is to be looked for now; return the messages' ids, in batches."""
+        """Take what is in doubt, or was given up, and is to be looked for now; return the messages' ids, in batches."""
         return _batches(self._rows("due_look_ups", most=LOOK_UP_BATCH * BATCHES_A_TICK), LOOK_UP_BATCH)
 
     def in_doubt(self, ids: Sequence[str] = ()) -> list[Doubtful]:
         """Return those of these messages that are in doubt; without ids, of all of them."""
-        rows = self._rows("in_doubt", ids=list(ids), window=self._doubt_window, most=LOOK_UP_BATCH * BATCHES_A_TICK)
+        rows = self._rows(
+            "in_doubt",
+            ids=list(ids),
+            **self._doubt_windows,
+            window_after_error_answer=None,
+            most=LOOK_UP_BATCH * BATCHES_A_TICK,
+        )
         return [Doubtful(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
 
-    def known_sids(self, sids: Iterable[str]) -> set[str]:
-        """Return those of these SIDs that belong to messages."""
-        return {row["provider_sid"] for row in self._rows("known_sids", sids=list(sids))}
+    def lost_attempts(self, ids: Sequence[str] = ()) -> list[LostAttempt]:
+        """Return the attempts of these messages that were given up and are looked for once more; without ids, all."""
+        rows = self._rows("lost_attempts", ids=list(ids), most=LOOK_UP_BATCH * BATCHES_A_TICK)
+        return [LostAttempt(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
+
+    def known_sids(self, sids: Iterable[str]) -> dict[str, datetime | None]:
+        """Return those of these SIDs that belong to messages, with when it had been accepted, where that is known."""
+        return {row["sid"]: row["sent_at"] for row in self._rows("known_sids", sids=list(sids))}
+
+    def rivals(self, ids: Iterable[str]) -> list[Sequence[str]]:
+        """Return what all other messages than these may be recognised by in the phone company's list."""
+        rows = self._rows("rivals", kinds=list(KINDS), ids=sorted(set(ids)))
+        return [row["fingerprints"] for row in rows if row["fingerprints"]]
 
     def settle_doubt(self, doubtful: Doubtful, verdict: Suppression) -> bool:
         """Settle a message that the phone company does not have; return False if it was settled meanwhile."""
@@ -686,6 +765,10 @@ class Ledger:
     def note_readable(self) -> None:
         """Record that it could be."""
         self._rows("note_readable")
+
+    def note_lost_looks(self, lost: Sequence[LostAttempt]) -> None:
+        """Record the same of attempts that were given up."""
+        self._changed("note_lost_looks", ids=[one.id for one in lost])
 
     def due_receipts(self) -> list[list[str]]:
         """Take what was sent and is to be asked after now; return the messages' ids, in batches."""
@@ -827,7 +910,7 @@ class Ledger:
                 escalation=self._workflows.sequora_escalation_delay,
                 unassigned=self._workflows.sequora_unassigned_grace,
                 receipt=self._receipt_window,
-                doubt=timedelta(seconds=self._doubt_window),
+                doubt=self._doubt_window,
             ),
             provider=self.provider(),
             kinds_going_out=frozenset(row["kinds_going_out"]),
@@ -923,6 +1006,7 @@ def _story(row: RowMapping) -> Story:
             "state": State(row["state"]),
             "changes": [_change(change) for change in row["changes"] or ()],
             "orders": [_order(order) for order in row["orders"] or ()],
+            "found_late": [_found_late(one) for one in row["found_late"] or ()],
         }
     )
 
@@ -942,6 +1026,11 @@ def _change(recorded: Mapping[str, Any]) -> Change:
 
 def _order(recorded: Mapping[str, Any]) -> Order:
     return Order(**{**recorded, "at": datetime.fromisoformat(recorded["at"]), "kind": None})
+
+
+def _found_late(recorded: Mapping[str, Any]) -> FoundLate:
+    began_at, found_at = (datetime.fromisoformat(recorded[name]) for name in ("began_at", "found_at"))
+    return FoundLate(began_at=began_at, found_at=found_at, sid=recorded["sid"])
 
 
 def _notification(row: RowMapping) -> Notification:

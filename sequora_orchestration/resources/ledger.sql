@@ -392,7 +392,8 @@ begun AS (
     SET state = 'SENDING', attempts = attempts + 1, attempted_at = orchestration.clock(), run_id = :run_id,
         recipient_id = :recipient_id,  -- an episode's patient may have been corrected
         reason = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
-        fingerprints = array_append(array_remove(fingerprints, :fingerprint), :fingerprint)
+        fingerprints = ARRAY(SELECT unnest(fingerprints) EXCEPT SELECT unnest(CAST(:fingerprints AS text[])))
+                       || CAST(:fingerprints AS text[])
     FROM ours, orchestration.provider p
     WHERE n.id = ours.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.state = 'QUEUED'
       AND (
@@ -441,6 +442,15 @@ UPDATE orchestration.notification
 SET {now_sent}, log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
 WHERE {attempt};
 
+-- part: is_nobodys
+-- Neither has a message this SID, nor may one be about to get it that is recognised by the same (:fingerprints).
+NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
+      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification o
+          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
+      )
+
 -- name: adopt
 -- A text in doubt was found under this SID; the application's log is brought up to date afterwards. Twice: the second
 -- finds it settled. One text is one message's alone: a SID that another message has, or may be about to get, is not
@@ -451,11 +461,7 @@ SET state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = tru
     receipt_at = orchestration.clock() + interval '15 seconds',
     log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
 WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
-  AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
-  AND NOT EXISTS (
-      SELECT FROM orchestration.notification o
-      WHERE o.state = 'SENDING' AND o.id <> n.id AND o.fingerprints && n.fingerprints
-  );
+  AND {is_nobodys};
 
 -- name: bring_log_up_to_date
 -- Writes what the application's log lacks of these texts: their rows, or what their receipts say. Twice, or two at once:
@@ -540,13 +546,29 @@ RETURNING extract(epoch FROM next_slot - orchestration.clock())::float - :second
 INSERT INTO orchestration.opt_out (digest, recipient_id) VALUES (:digest, :recipient_id)
 ON CONFLICT (digest) DO NOTHING;
 
+-- part: doubt_window
+-- For how long a text in doubt is looked for: one of a kind that is held then (:held_kinds), for :window; another for
+-- :window_critical at most if it is critical, and after an error answer of the phone company's own for
+-- :window_after_error_answer (else NULL).
+make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
+                           ELSE least(CAST(:window AS float),
+                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
+                                      CAST(:window_after_error_answer AS float)) END)
+
+-- part: doubt_ends
+-- An older worker does not say it; what it has left may be of an earlier doubt.
+CASE WHEN doubt_ends_at >= doubted_at THEN doubt_ends_at
+     ELSE greatest(doubted_at, attempted_at) + {doubt_window} END
+
 -- name: settle_unclear
 -- Set aside: nobody knows whether it was sent; it is looked for from now on. Twice: the second finds this attempt
 -- settled.
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', reason = :reason, provider_code = :code, looks = 0,
     doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = orchestration.clock(),
-    look_at = orchestration.clock() + interval '5 seconds'
+    doubt_ends_at = orchestration.clock() + {doubt_window},
+    look_at = orchestration.clock() + CASE WHEN CAST(:window_after_error_answer AS float) IS NULL
+                                           THEN least({doubt_window}, interval '2 seconds') ELSE interval '0' END
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
   AND state = 'SENDING';
 
@@ -741,7 +763,7 @@ WHERE n.id = ANY (CAST(:ids AS uuid[])) AND f.state IN ('FAILED', 'UNDELIVERED',
 -- the first has locked.
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', looks = 0, doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = attempted_at,
-    look_at = orchestration.clock(),
+    doubt_ends_at = attempted_at + {doubt_window}, look_at = orchestration.clock(),
     reason = 'the process that was sending it ended before it recorded the answer'
 WHERE id IN (
     SELECT id FROM orchestration.notification
@@ -761,28 +783,61 @@ WHERE id IN (
 );
 
 -- name: due_look_ups
--- What is in doubt and is to be looked for now. The next look is after 5, 10, 20, 40 and then every 60 seconds; where
--- nobody looks, for no worker is there, after a tenth of the time that it has been in doubt. Twice, or two at once: the
--- second finds nothing due, or skips what the first has locked.
-UPDATE orchestration.notification
-SET look_at = orchestration.clock() + least(
-    greatest(5 * power(2, least(looks, 10)) * interval '1 second', (orchestration.clock() - doubted_at) / 10),
-    interval '1 minute'
+-- What is in doubt and is to be looked for now: 2, 5, 10, 20 and 40 seconds after it came into doubt, then every minute,
+-- and when its doubt ends. After that, and where nobody has looked (no worker is there, or the list cannot be read),
+-- after 5, 10, 20, 40 and then every 60 seconds; or a tenth of the time that it has been in doubt, if that is longer.
+-- And what was given up and is to be looked for once more; should the run be lost, a minute later again, for a day.
+-- Twice, or two at once: the second finds nothing due, or skips what the first has locked.
+WITH doubtful AS (
+    UPDATE orchestration.notification
+    SET look_at = CASE
+        WHEN doubt_ends_at > orchestration.clock() THEN least(
+            doubt_ends_at,
+            coalesce(
+                (
+                    SELECT min(doubted_at + make_interval(secs => seconds))
+                    FROM unnest(ARRAY[2, 5, 10, 20, 40]) AS seconds
+                    WHERE doubted_at + make_interval(secs => seconds) > orchestration.clock()
+                ),
+                orchestration.clock() + interval '1 minute'
+            )
+        )
+        ELSE orchestration.clock() + least(
+            greatest(5 * power(2, least(looks, 10)) * interval '1 second', (orchestration.clock() - doubted_at) / 10),
+            interval '1 minute'
+        )
+    END
+    WHERE id IN (
+        SELECT id FROM orchestration.notification
+        WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true)
+        ORDER BY urgency, look_at
+        LIMIT :most
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id
+),
+lost AS (
+    UPDATE orchestration.lost_attempt
+    SET look_at = CASE WHEN given_up_at > orchestration.clock() - interval '1 day'
+                       THEN orchestration.clock() + interval '1 minute' END
+    WHERE id IN (
+        SELECT id FROM orchestration.lost_attempt
+        WHERE look_at <= orchestration.clock()
+        ORDER BY look_at
+        LIMIT :most
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING notification_id
 )
-WHERE id IN (
-    SELECT id FROM orchestration.notification
-    WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true)
-    ORDER BY urgency, look_at
-    LIMIT :most
-    FOR NO KEY UPDATE SKIP LOCKED
-)
-RETURNING id::text;
+SELECT id::text FROM doubtful
+UNION
+SELECT notification_id::text FROM lost;
 
 -- name: in_doubt
 -- Of these (or all) messages, those in doubt. Reading changes nothing.
 SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
        coalesce(doubtful_since, attempted_at) AS since,
-       greatest(doubted_at, attempted_at) + make_interval(secs => :window) <= orchestration.clock() AS is_window_over,
+       {doubt_ends} <= orchestration.clock() AS is_window_over,
        (
            SELECT NOT ({open}) AND greatest(doubted_at, attempted_at, closed_at) + interval '1 hour' <= orchestration.clock()
            FROM orchestration.provider
@@ -804,23 +859,112 @@ UPDATE orchestration.notification SET looks = least(looks, 1000) + 1
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
 -- name: look_later
--- The list that these would be in could not be read. Twice: a little later still.
-UPDATE orchestration.notification SET look_at = orchestration.clock() + interval '1 minute'
+-- The list that these would be in could not be read: the next look is as it was to be until the doubt ends, and then a
+-- minute later. Twice: a little later still.
+UPDATE orchestration.notification
+SET look_at = CASE WHEN doubt_ends_at > orchestration.clock() THEN least(look_at, doubt_ends_at)
+                   ELSE orchestration.clock() + interval '1 minute' END
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
 -- name: known_sids
--- Which of these SIDs belong to messages. Reading changes nothing.
-SELECT provider_sid FROM orchestration.notification WHERE provider_sid = ANY (CAST(:sids AS text[]));
+-- Which of these SIDs belong to messages, and by when each had certainly been accepted, where that is known. Reading
+-- changes nothing.
+SELECT provider_sid AS sid, CASE WHEN NOT adopted THEN sent_at END AS sent_at
+FROM orchestration.notification
+WHERE provider_sid = ANY (CAST(:sids AS text[]))
+UNION ALL
+SELECT found_sid, found_at FROM orchestration.lost_attempt WHERE found_sid = ANY (CAST(:sids AS text[]));
+
+-- name: rivals
+-- What all other messages than these (:ids) are recognised by of which a text may be in the list that is nobody's yet.
+-- Reading changes nothing.
+SELECT fingerprints
+FROM orchestration.notification
+WHERE kind = ANY (CAST(:kinds AS text[])) AND state IN ('SENDING', 'IN_DOUBT', 'HELD')
+  AND id <> ALL (CAST(:ids AS uuid[]))
+UNION ALL
+SELECT fingerprints
+FROM orchestration.lost_attempt
+WHERE look_at IS NOT NULL AND notification_id <> ALL (CAST(:ids AS uuid[]));
+
+-- name: lost_attempts
+-- Of these (or all) messages, the attempts that were given up and are looked for once more. Reading changes nothing.
+SELECT l.id::text, n.id::text AS message_id, n.kind, n.task_id, n.episode_id, n.recipient_id, l.fingerprints,
+       l.began_at AS since
+FROM orchestration.lost_attempt l
+JOIN orchestration.notification n ON n.id = l.notification_id
+WHERE l.look_at IS NOT NULL
+  AND (l.notification_id = ANY (CAST(:ids AS uuid[])) OR cardinality(CAST(:ids AS uuid[])) = 0)
+ORDER BY l.began_at, l.id
+LIMIT :most;
+
+-- name: note_lost_looks
+-- These attempts that were given up were looked for in a list that was read whole, and not found: they are once more
+-- after 5 and after 30 minutes, and then no more. Twice: the same again.
+UPDATE orchestration.lost_attempt
+SET look_at = CASE WHEN orchestration.clock() < given_up_at + interval '1 minute' THEN given_up_at + interval '1 minute'
+                   WHEN orchestration.clock() < given_up_at + interval '5 minutes' THEN given_up_at + interval '5 minutes'
+                   WHEN orchestration.clock() < given_up_at + interval '30 minutes' THEN given_up_at + interval '30 minutes'
+                   END
+WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
+
+-- name: adopt_given_up
+-- A text that was given up was found before its message was sent again: it is not. Twice, or while a run begins to send
+-- it: the second finds it no longer QUEUED. One text is one message's alone, as in `adopt`.
+WITH adopted AS (
+    UPDATE orchestration.notification n
+    SET state = 'SENT', provider_sid = :sid, sent_at = l.began_at, adopted = true, provider_code = NULL,
+        reason = 'given up, then found at the phone company before it was sent again', fingerprints = '{}',
+        receipt_at = orchestration.clock() + interval '15 seconds',
+        log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
+    FROM orchestration.lost_attempt l
+    WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state = 'QUEUED'
+      AND l.look_at IS NOT NULL AND {is_nobodys}
+    RETURNING n.id
+),
+-- It is not lost any more.
+forgotten AS (
+    DELETE FROM orchestration.lost_attempt WHERE id = CAST(:id AS uuid) AND EXISTS (SELECT FROM adopted)
+)
+SELECT id FROM adopted;
+
+-- name: note_found_late
+-- A text that was given up was found after its message was sent again, or ended. Twice: the second finds it noted. One
+-- text is one message's alone: while this message, or another that would be recognised by the same, is on its way or in
+-- doubt, it may be of that attempt.
+UPDATE orchestration.lost_attempt l
+SET found_sid = :sid, found_at = orchestration.clock(), texted_at = CAST(:texted_at AS timestamptz),
+    look_at = NULL
+WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL AND {is_nobodys}
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification n
+      WHERE n.id = l.notification_id AND n.state IN ('QUEUED', 'SENDING', 'IN_DOUBT')
+  )
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification o
+      WHERE o.state = 'IN_DOUBT' AND o.fingerprints && CAST(:fingerprints AS text[])
+  );
 
 -- name: settle_doubt
 -- Not found at the phone company: sent again by any claim, held, or given up. An attempt that failed with all others
--- does not count. Twice: the second finds it settled.
-UPDATE orchestration.notification
-SET state = :state, reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
-    attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
-    refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
-    fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END
-WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND attempted_at = :attempted_at AND state = 'IN_DOUBT';
+-- does not count. One that is sent again is looked for once more after a minute, and later. Twice: the second finds it
+-- settled.
+WITH settled AS (
+    UPDATE orchestration.notification
+    SET state = :state, reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
+        attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
+        refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
+        fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END
+    WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND attempted_at = :attempted_at AND state = 'IN_DOUBT'
+    RETURNING id, attempted_at, fingerprints
+),
+lost AS (
+    INSERT INTO orchestration.lost_attempt (notification_id, began_at, fingerprints, look_at)
+    SELECT id, attempted_at, fingerprints, orchestration.clock() + interval '1 minute'
+    FROM settled
+    WHERE :state = 'QUEUED'
+)
+SELECT id FROM settled;
 
 -- name: due_receipts
 -- What has been sent and is to be asked after now; the next time is after as long as it has been sent, up to an hour,
@@ -917,10 +1061,17 @@ ORDER BY created_at DESC
 LIMIT :most;
 
 -- name: doubts
--- What became of texts in doubt within the last seven days. Reading changes nothing.
+-- What became of texts in doubt within the last seven days; and how many were found after their message had been sent
+-- again. Reading changes nothing.
 SELECT count(*) FILTER (WHERE to_state = 'SENT' AND reason IS NOT NULL) AS adopted,
        count(*) FILTER (WHERE to_state = 'QUEUED') AS sent_again,
-       count(*) FILTER (WHERE to_state = 'HELD') AS held
+       count(*) FILTER (WHERE to_state = 'HELD') AS held,
+       (
+           SELECT count(*)
+           FROM orchestration.lost_attempt l
+           JOIN orchestration.notification n ON n.id = l.notification_id
+           WHERE l.found_at > orchestration.clock() - interval '7 days' AND n.provider_sid IS NOT NULL
+       ) AS doubled
 FROM orchestration.notification_event
 WHERE from_state = 'IN_DOUBT' AND at > orchestration.clock() - interval '7 days';
 
@@ -948,12 +1099,14 @@ SET unreadable_since = NULL, unreadable_reason = NULL, unreadable_status = NULL,
 WHERE unreadable_since IS NOT NULL;
 
 -- part: story
--- Messages with their histories, oldest first: the changes in their order, and what operators ordered about each.
+-- Messages with their histories, oldest first: the changes in their order, what operators ordered about each, and its
+-- texts that were found late.
 SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
        n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at,
        n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
+       CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
-       change.history AS changes, given.history AS orders
+       change.history AS changes, given.history AS orders, late.history AS found_late
 FROM message n
 LEFT JOIN (
     SELECT notification_id,
@@ -973,6 +1126,14 @@ LEFT JOIN (
     WHERE notification_id = ANY (ARRAY(SELECT id FROM message))
     GROUP BY notification_id
 ) AS given ON given.notification_id = n.id
+LEFT JOIN (
+    SELECT notification_id,
+           json_agg(json_build_object('began_at', began_at, 'found_at', found_at, 'sid', found_sid) ORDER BY found_at)
+               AS history
+    FROM orchestration.lost_attempt
+    WHERE notification_id = ANY (ARRAY(SELECT id FROM message)) AND found_at IS NOT NULL
+    GROUP BY notification_id
+) AS late ON late.notification_id = n.id
 ORDER BY n.created_at, n.id
 
 -- name: stories

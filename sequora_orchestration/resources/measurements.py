@@ -49,6 +49,9 @@ class Deliveries:
     """Seconds since the first attempt of what has been in doubt for longest."""
 
     held: int
+    doubled: int
+    """Texts that were given up, sent again and then found: two went out."""
+
     undelivered: Mapping[int, int]
     """How many did not arrive, by the phone company's code; 0 where it gave none."""
 

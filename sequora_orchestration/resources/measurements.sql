@@ -36,7 +36,8 @@ SELECT count(*) AS texts,
 FROM told;
 
 -- name: deliveries
--- What became of the last hour's texts, and what is in doubt or held now, whatever its age.
+-- What became of the last hour's texts, and what is in doubt or held now, whatever its age. Doubled is what was given up,
+-- sent again, and found within the last hour.
 WITH doubt AS MATERIALIZED (
     SELECT count(*) AS texts,
            extract(epoch FROM orchestration.clock() - min(coalesce(doubtful_since, attempted_at)))::float AS longest
@@ -54,7 +55,13 @@ SELECT count(*) AS sent,
        (
            SELECT count(*) FROM orchestration.notification
            WHERE kind = ANY (CAST(:kinds AS text[])) AND state = 'HELD'
-       ) AS held
+       ) AS held,
+       (
+           SELECT count(*)
+           FROM orchestration.lost_attempt l
+           JOIN orchestration.notification n ON n.id = l.notification_id
+           WHERE l.found_at > orchestration.clock() - interval '1 hour' AND n.provider_sid IS NOT NULL
+       ) AS doubled
 FROM orchestration.notification
 WHERE sent_at > orchestration.clock() - interval '1 hour';
 

@@ -18,7 +18,11 @@ from dagster import (
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.steps import RUN_KEY_TAG
 from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, slow_to_fail
+from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, not_more_often, slow_to_fail
+
+# Seconds by which a look may come late. The first ones are a few seconds apart, and for a text that did not go out each
+# second until the last one is a second of silence.
+PAUSE_BETWEEN_LOOKS = 0.5
 
 
 @sensor(
@@ -31,13 +35,20 @@ from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, sl
 def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
     """Set aside what processes have died of; take the texts in doubt that are to be looked up now."""
 
-    def look() -> Sequence[Sequence[str]]:
+    def set_aside() -> None:
         ledger.set_aside_what_died()
         give_back_what_has_no_run(ledger, context.instance)
+
+    set_aside_now_and_then = not_more_often(set_aside)
+
+    def look() -> Sequence[Sequence[str]]:
+        set_aside_now_and_then()
         return ledger.due_look_ups()
 
     with slow_to_fail():
-        return _requested(keep_asking(look, seconds=length_of_watch(context)), "No text is in doubt.")
+        return _requested(
+            keep_asking(look, seconds=length_of_watch(context), pause=PAUSE_BETWEEN_LOOKS), "No text is in doubt."
+        )
 
 
 def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None:

@@ -4,6 +4,7 @@ A tick costs some 15 statements on Dagster's database, a question one on the car
 a question is asked hangs on what it costs, and stands here, too.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -121,13 +122,26 @@ def slow_to_fail() -> Iterator[None]:
         raise
 
 
-def keep_asking(question: Callable[[], Sequence[T]], *, seconds: float) -> Sequence[T]:
-    """Ask a question that costs next to nothing every LONG_PAUSE, until there is an answer or the time is over."""
+def keep_asking(question: Callable[[], Sequence[T]], *, seconds: float, pause: float = LONG_PAUSE) -> Sequence[T]:
+    """Ask a question that costs next to nothing, until there is an answer or the time is over."""
     until = time.monotonic() + seconds
     answer: Sequence[T] = ()
-    while not ENDING.is_set() and not (answer := question()) and time.monotonic() + LONG_PAUSE <= until:
-        ENDING.wait(LONG_PAUSE)
+    while not ENDING.is_set() and not (answer := question()) and time.monotonic() + pause <= until:
+        ENDING.wait(pause)
     return answer
+
+
+def not_more_often(act: Callable[[], object], *, pause: float = LONG_PAUSE) -> Callable[[], None]:
+    """Return what does so when it is called, but for calls that come too soon after the last time."""
+    not_before = -math.inf
+
+    def act_if_it_is_time() -> None:
+        nonlocal not_before
+        if time.monotonic() >= not_before:
+            act()
+            not_before = time.monotonic() + pause
+
+    return act_if_it_is_time
 
 
 def length_of_watch(context: SensorEvaluationContext, *, alone: float = 0.0) -> float:

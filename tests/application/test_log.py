@@ -337,7 +337,7 @@ def test_a_text_that_was_in_doubt_is_no_younger_than_its_row(
     ledger.settle_unclear(notification, attempt, "no answer", None)
     care.rows("UPDATE orchestration.notification SET attempted_at = attempted_at - interval '1 hour'")
     (doubtful,) = ledger.in_doubt([notification.id])
-    assert ledger.adopt(doubtful, "SM1")
+    assert ledger.adopt(doubtful, "SM1", [*doubtful.fingerprints])
     assert ledger.bring_log_up_to_date([notification.id])
     (row,) = care.logged(task)
     assert row["since"] == row["sent_at"] == doubtful.attempted_at

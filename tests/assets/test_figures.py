@@ -162,6 +162,7 @@ def test_deliveries_are_counted_by_what_became_of_them(
         "in doubt": 1,
         "longest in doubt, s": 30.0,
         "held": 0,
+        "doubled": 0,
     }
 
 

@@ -232,7 +232,7 @@ def test_status_says_when_the_phone_company_takes_no_texts(care_url: str, ledger
     assert "takes texts; it last did not from" in shown
     figures = json.loads(sequora_here("status", "--json", environment={"SUPABASE_DB_URL": care_url}).stdout)
     assert figures["provider"]["is_open"] is False
-    assert figures["doubts"] == {"adopted": 0, "sent_again": 0, "held": 0}
+    assert figures["doubts"] == {"adopted": 0, "sent_again": 0, "held": 0, "doubled": 0}
 
 
 def test_status_says_how_big_what_grows_has_become(

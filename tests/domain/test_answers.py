@@ -67,8 +67,10 @@ def test_an_unknown_code_may_be_about_this_one_text(http_status: int) -> None:
 @pytest.mark.parametrize("http_status", [408, 500, 502, 503, 504])
 @pytest.mark.parametrize("code", [None, 20_500])
 def test_an_error_of_the_phone_company_itself_is_unclear(http_status: int, code: int | None) -> None:
-    """It may have taken the text before it stumbled."""
-    assert judge(http_status, code) == Unclear(f"the phone company answered HTTP {http_status}", code)
+    """It may have taken the text before it stumbled; one with a code of its own says that it most probably has not."""
+    assert judge(http_status, code) == Unclear(
+        f"the phone company answered HTTP {http_status}", code, is_error_answer=code is not None
+    )
 
 
 @given(st.integers(min_value=300, max_value=999), UNKNOWN_CODES)

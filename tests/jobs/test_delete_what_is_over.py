@@ -80,7 +80,7 @@ def test_what_is_over_goes_with_its_history_and_its_orders(care: Care, ledger: L
     assert care.states() == ["DELIVERED", "DELIVERED"]
     care.it_is(LATER)
     assert deleted(runs) == 2
-    for table in ("notification", "notification_event", "operator_action"):
+    for table in ("notification", "notification_event", "operator_action", "lost_attempt"):
         assert care.rows(f"SELECT * FROM orchestration.{table}") == []
     assert ledger.moment([PATIENT_PHONE]).opted_out == {PATIENT_PHONE}
     assert claimed(ledger) == []

@@ -1,6 +1,5 @@
 """Texts in doubt: looked up at the phone company, adopted, sent again or held; never doubled."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 from attempts import begin
 from care import ADMIN_PHONE, NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
-from dagster import ExecuteInProcessResult
+from doubts import SECOND, doubtful_check_ins, doubtful_task, looked_for, looked_up
 from phones import Phones
 from runs import Runs, metadata
 
@@ -28,6 +27,7 @@ from sequora_orchestration.local.twilio.phone_company import (
 )
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.resources import sms_sender
+from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.resources.ledger import ATTEMPT_LEASE, Ledger, Operator
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,
@@ -38,41 +38,17 @@ from sequora_orchestration.resources.queues import (
     UNREACHED_NURSES,
 )
 from sequora_orchestration.sensors.certainty import doubtful_texts
+from sequora_orchestration.settings import DeliverySettings
 
-SECOND = timedelta(seconds=1)
 WINDOW = 60 * SECOND
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
-
-def looked_up(runs: Runs) -> list[ExecuteInProcessResult]:
-    """Look up what the sensor finds due."""
-    return runs.sensor(doubtful_texts)
-
-
-def doubtful_task(care: Care, runs: Runs, phones: Phones, answer: Answer, **task: Any) -> str:
-    """Return a task whose nurse's text is in doubt after that answer."""
-    phones.company.script(answer, to=NURSE_PHONE)
-    id_ = care.a_task(care.a_nurse(), **task)
-    runs.tick(NEW_TASKS)
-    assert care.states(id_) == ["IN_DOUBT"]
-    return id_
-
-
-def doubtful_check_ins(care: Care, runs: Runs, phones: Phones, answers: Sequence[Answer]) -> list[str]:
-    """Return as many episodes of patients with one name and one phone, whose check-ins are in doubt."""
-    episodes = [care.an_episode(care.a_patient(), created_at=NOW) for _ in answers]
-    runs.tick(NEW_EPISODES)
-    care.it_is(NOW + timedelta(days=1))
-    for answer in answers:
-        phones.company.script(answer, to=PATIENT_PHONE)
-    runs.tick(DUE_CHECK_INS)
-    assert set(care.states()) == {"IN_DOUBT"}
-    return episodes
-
-
 ACCEPTED = [ResetAfterAccepting(), ErrorAfterAccepting(500), Garbage()]
-NOT_ACCEPTED = [ResetBeforeAccepting(), Refuse(500, 20500), Hang(0, accept=False)]
+
+# What says nothing, and what only the phone company itself can have said.
+NO_ANSWER = [ResetBeforeAccepting(), Refuse(502, None)]
+ERROR_ANSWER = [Refuse(500, 20500), Hang(0, accept=False)]
 
 
 @pytest.mark.parametrize("answer", ACCEPTED)
@@ -94,25 +70,93 @@ def test_a_text_in_doubt_that_the_phone_company_has_is_adopted(
     assert phones(NURSE_PHONE).attempts == 1
 
 
-@pytest.mark.parametrize("answer", NOT_ACCEPTED)
-def test_a_nurses_text_that_the_phone_company_does_not_have_is_sent_again_after_the_window_and_not_before(
+@pytest.mark.parametrize("answer", NO_ANSWER)
+def test_without_an_answer_a_nurses_text_is_sent_again_after_the_window_and_not_before(
     care: Care, runs: Runs, phones: Phones, answer: Answer
 ) -> None:
-    """Silence would be worse than a second text."""
+    """Silence would be worse than a second text; it is looked for last when the window ends."""
     task = doubtful_task(care, runs, phones, answer)
-    for seconds in (5, 15, 35, 59):
-        care.it_is(NOW + seconds * SECOND)
-        looked_up(runs)
-        assert runs.tick(NEW_TASKS) == []
-        assert care.states(task) == ["IN_DOUBT"]
-    care.it_is(NOW + 120 * SECOND)
-    looked_up(runs)
+    assert looked_for(care, runs) == [2, 5, 10, 20, 40, 60]
     (row,) = care.ledger(task)
     assert (row["state"], row["reason"]) == ("QUEUED", "not found at the phone company: sent again")
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
     assert care.states(task) == ["SENT"]
     assert runs.ledger.figures().doubts.sent_again == 1
+
+
+@pytest.mark.parametrize("answer", ERROR_ANSWER)
+def test_after_an_error_answer_of_the_phone_company_a_text_is_sent_again_after_ten_seconds(
+    care: Care, runs: Runs, phones: Phones, answer: Answer
+) -> None:
+    """It most probably does not have it; it is looked for at once."""
+    task = doubtful_task(care, runs, phones, answer)
+    assert looked_for(care, runs) == [0, 2, 5, 10]
+    assert care.states(task) == ["QUEUED"]
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+
+
+def test_three_errors_of_the_phone_company_cost_half_a_minute(care: Care, runs: Runs, phones: Phones) -> None:
+    """And not a minute and more each."""
+    phones.company.script(Refuse(500, 20500), Refuse(500, 20500), Refuse(500, 20500), to=NURSE_PHONE)
+    care.a_task(care.a_nurse())
+    for tries in range(3):
+        runs.tick(NEW_TASKS)
+        assert looked_for(care, runs, since=NOW + tries * 10 * SECOND) == [0, 2, 5, 10]
+    runs.tick(NEW_TASKS)
+    assert care.states() == ["SENT"]
+    phones(NURSE_PHONE).received_text()
+
+
+def test_a_critical_text_is_looked_for_for_a_quarter_of_a_minute(care: Care, runs: Runs, phones: Phones) -> None:
+    """A minute may be a life."""
+    task = doubtful_task(care, runs, phones, ResetBeforeAccepting(), severity="CRITICAL")
+    assert looked_for(care, runs) == [2, 5, 10, 15]
+    assert care.states(task) == ["QUEUED"]
+
+
+@pytest.mark.parametrize("answer", [*NO_ANSWER, *ERROR_ANSWER])
+def test_a_patients_text_is_looked_for_for_the_whole_window(
+    care: Care, runs: Runs, phones: Phones, answer: Answer
+) -> None:
+    """Nobody is in a hurry, and it costs a person who is to look."""
+    doubtful_check_ins(care, runs, phones, [answer])
+    assert looked_for(care, runs, since=NOW + timedelta(days=1))[-1] == 60
+    assert care.states() == ["HELD"]
+
+
+@pytest.mark.parametrize("task", [{"severity": "CRITICAL"}, {"severity": "LOW"}])
+@pytest.mark.parametrize("answer", [ResetBeforeAccepting(), Refuse(500, 20500)])
+def test_no_window_is_longer_than_the_one_that_is_set(
+    care: Care,
+    runs: Runs,
+    phones: Phones,
+    monkeypatch: pytest.MonkeyPatch,
+    care_url: str,
+    answer: Answer,
+    task: dict[str, str],
+) -> None:
+    """Neither that of critical texts, nor the ten seconds after an error answer."""
+    monkeypatch.setenv("SEQUORA_DOUBT_WINDOW", "7s")
+    runs.ledger = Ledger(engine_for(care_url), delivery=DeliverySettings.load())
+    doubtful_task(care, runs, phones, answer, **task)
+    assert looked_for(care, runs)[-1] == 7
+
+
+def test_what_an_older_worker_has_put_in_doubt_is_looked_for_for_the_window(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """It does not say when its doubt ends; what an earlier doubt has left is no end of this one."""
+    task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
+    care.rows("UPDATE orchestration.notification SET doubt_ends_at = doubted_at - interval '1 second'")
+    for seconds in (5, 15, 35, 59):
+        care.it_is(NOW + seconds * SECOND)
+        looked_up(runs)
+        assert care.states(task) == ["IN_DOUBT"]
+    care.it_is(NOW + 2 * WINDOW)
+    looked_up(runs)
+    assert care.states(task) == ["QUEUED"]
 
 
 def test_a_text_that_shows_up_late_is_not_doubled(care: Care, runs: Runs, phones: Phones) -> None:
@@ -301,6 +345,19 @@ def test_that_look_ups_are_not_possible_is_known_until_they_are(
     phones(NURSE_PHONE).received_text()
 
 
+def test_after_a_list_that_could_not_be_read_the_next_look_is_as_it_was_to_be(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A critical text is not silent for a minute for that."""
+    doubtful_task(care, runs, phones, ResetAfterAccepting(), severity="CRITICAL")
+    phones(NURSE_PHONE).received_text()
+    with monkeypatch.context() as wrong:
+        wrong.setenv("TWILIO_AUTH_TOKEN", "another")
+        assert looked_for(care, runs, within=3) == [2]
+    assert looked_for(care, runs) == [5]
+    assert care.states() == ["SENT"]
+
+
 def test_a_list_that_cannot_be_read_keeps_nobody_elses_text_in_doubt(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -410,8 +467,8 @@ def test_two_look_ups_at_once_settle_a_text_once(care: Care, ledger: Ledger, run
     task = doubtful_task(care, runs, phones, ResetAfterAccepting())
     text = phones(NURSE_PHONE).received_text()
     (one,) = ledger.in_doubt()
-    assert ledger.adopt(one, text.sid)
-    assert not ledger.adopt(one, text.sid)
+    assert ledger.adopt(one, text.sid, [*one.fingerprints])
+    assert not ledger.adopt(one, text.sid, [*one.fingerprints])
     assert [ledger.bring_log_up_to_date([one.id]) for _ in range(2)] == [True, True]
     assert len(care.logged(task)) == 1
 

@@ -421,6 +421,10 @@ class PhoneCompany:
             place = self._place.get(sid)
             return None if place is None else self._messages[place]
 
+    def lag_of(self, _message: Message) -> float:
+        """How many seconds old a text must be before it shows up in lists."""
+        return self.visible_after
+
     def listed(
         self,
         wanted: Filter = EVERYTHING,
@@ -433,13 +437,14 @@ class PhoneCompany:
         A text that was not sent yet goes by the time of its creation. `older_than` is the SID that ended the
         page before.
         """
-        visible_until = datetime.fromtimestamp(self._clock() - self.visible_after, UTC)
+        now = self._clock()
         found: list[Message] = []
         with self._changed:
             end = self._place.get(older_than, len(self._messages))
             for message in reversed(self._sent_to(wanted.to)):
                 if len(found) == limit:
                     break
+                visible_until = datetime.fromtimestamp(now - self.lag_of(message), UTC)
                 if self._place[message.sid] >= end or message.created > visible_until:
                     continue
                 if wanted.covers(message, self.state(message)):

@@ -1,0 +1,78 @@
+"""What the judge of a storm makes of texts beyond one a message, and of messages that were given up."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from bench.storm.books import Row
+from bench.storm.hospital import Facts, Task
+from bench.storm.phone import ABOUT_ALL_TEXTS, Request
+from bench.storm.plan import KINDS, Person, draw
+from bench.storm.verdict import DOUBT_WINDOW, Evidence, Verdict, judge
+
+NURSE = Person(id="nurse", role="NURSE", phone="+12015550101")
+
+
+def a_text(sid: str | None, *, lag: float = 0.1, answer: str = "accepted") -> Request:
+    """Return a request about the one task."""
+    return Request(kind="task-created", task_id="task", to=NURSE.phone, at=2.0, answer=answer, sid=sid, lag=lag)
+
+
+def a_row(state: str = "SENT", **columns: object) -> Row:
+    """Return the message about it."""
+    usual: dict[str, object] = {
+        "id": "row",
+        "business_key": "task-created:task:nurse",
+        "kind": "task-created",
+        "task_id": "task",
+        "episode_id": None,
+        "recipient_id": NURSE.id,
+        "severity": "HIGH",
+        "state": state,
+        "reason": "a reason",
+        "sid": "SM1",
+        "adopted": False,
+        "owed_since": 1.0,
+        "is_unsettled": False,
+        "is_unlogged": False,
+        "found_late": [],
+        "history": [],
+    }
+    return Row(**{**usual, **columns})  # type: ignore[arg-type]
+
+
+def judged(requests: Sequence[Request], row: Row) -> Verdict:
+    task = Task(id="task", inserted=1.0, nurses=[(1.0, NURSE.id)], misses_its_sla=False)
+    return judge(Evidence(Facts(tasks={"task": task}), [NURSE], requests, [row]))
+
+
+def test_a_second_text_is_the_lists_fault_only_if_it_showed_one_after_the_window() -> None:
+    """Within it nothing may be doubled."""
+    found = judged([a_text("SM1"), a_text("SM2", lag=DOUBT_WINDOW)], a_row())
+    assert (len(found.doubled), found.doubled_by_lag, found.is_good) == (1, 0, False)
+    found = judged([a_text("SM1"), a_text("SM2", lag=DOUBT_WINDOW + 1)], a_row())
+    assert (len(found.doubled), found.doubled_by_lag, found.is_good) == (0, 1, True)
+    found = judged([a_text("SM1"), a_text("SM2"), a_text("SM3", lag=DOUBT_WINDOW + 1)], a_row())
+    assert (len(found.doubled), found.doubled_by_lag, found.is_good) == (1, 0, False)
+
+
+def test_a_text_that_was_found_late_is_recorded() -> None:
+    """The ledger has its SID."""
+    texts = [a_text("SM1"), a_text("SM2", lag=DOUBT_WINDOW + 1)]
+    assert len(judged(texts, a_row()).unrecorded) == 1
+    assert judged(texts, a_row(found_late=["SM2"])).unrecorded == []
+
+
+@pytest.mark.parametrize("answer", sorted(ABOUT_ALL_TEXTS))
+def test_a_message_that_failed_for_an_answer_about_all_texts_is_not_good(answer: str) -> None:
+    """Though its supervisor may have been told; of one that failed for itself nothing is said."""
+    assert answer in KINDS
+    row = a_row("FAILED", sid=None)
+    assert [one.subject for one in judged([a_text(None, answer=answer)], row).burnt] == ["task"]
+    assert judged([a_text(None, answer=answer), a_text(None, answer="refused")], row).burnt == []
+
+
+def test_a_storm_is_drawn_alike_from_the_same_seed() -> None:
+    """Every kind of fault that there is among its faults, if it lasts for long enough."""
+    assert draw(3, 60) == draw(3, 60)
+    assert {fault.kind for fault in draw(1, 5_000).faults} == KINDS.keys()
