@@ -78,6 +78,7 @@ def test_a_text_on_its_way_is_asked_for_less_and_less_and_not_after_a_day(
         (30006, "not delivered, landline"),
         (30007, "not delivered"),
         (21610, "not delivered"),
+        (30999, "not delivered, the phone company's code is 30999"),
     ],
 )
 def test_a_nurse_whom_a_text_did_not_reach_is_told_to_the_supervisor_at_once(
@@ -96,8 +97,8 @@ def test_a_nurse_whom_a_text_did_not_reach_is_told_to_the_supervisor_at_once(
     assert runs.tick(UNREACHED_NURSES) == []
 
 
-@pytest.mark.parametrize("code", [30003, 30008])
-def test_a_phone_that_was_off_is_tried_once_more(care: Care, runs: Runs, phones: Phones, code: int) -> None:
+@pytest.mark.parametrize("code", [30001, 30003, 30008])
+def test_what_may_arrive_another_time_is_tried_once_more(care: Care, runs: Runs, phones: Phones, code: int) -> None:
     """After five minutes; if that fails as well, the supervisor is told, and nothing is tried a third time."""
     care.a_supervisor()
     task = texted_task(care, runs, phones, ends_with=code)
