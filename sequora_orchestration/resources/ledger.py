@@ -7,6 +7,7 @@ holds the states and their moves (`orchestration.notification_move`) and keeps t
 import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -296,6 +297,7 @@ class Ledger:
     ) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
         self._engine = engine
+        self._is_rehearsal = False
         self._workflows = workflows or WorkflowSettings()
         delivery = delivery or DeliverySettings()
         self._doubt_window = delivery.sequora_doubt_window.total_seconds()
@@ -318,6 +320,12 @@ class Ledger:
             "most_runs": MOST_RUNS,
         }
 
+    def rehearsal(self) -> "Ledger":
+        """Return the same ledger, in which what a statement changes is undone at once: for claims and what is due."""
+        rehearsing = copy(self)
+        rehearsing._is_rehearsal = True  # noqa: SLF001  # it is one of ours
+        return rehearsing
+
     @property
     def unassigned_grace(self) -> timedelta:
         """How long a task may be without an assignee before the supervisors are told."""
@@ -332,7 +340,8 @@ class Ledger:
         self, statement: str | TextClause, parameters: Mapping[str, object]
     ) -> tuple[int, Sequence[RowMapping]]:
         """Run a (named) statement; return how many rows it touched, and its rows where it has any."""
-        return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)
+        sql = SQL[statement] if isinstance(statement, str) else statement
+        return execute(self._engine, sql, parameters, is_undone=self._is_rehearsal)
 
     def _logged(self, statement: str, **parameters: object) -> bool:
         """Run a statement that also writes a row of the application's log, which somebody may have locked."""
