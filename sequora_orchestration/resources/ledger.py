@@ -85,6 +85,10 @@ LOOK_UP_BATCH = 50
 RECEIPTS_BATCH = 200
 BATCHES_A_TICK = 5
 
+# A text of which the phone company has said so often that it does not know it is not asked for any more. The first time
+# may be too early.
+MOST_UNKNOWN = 3
+
 # Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
 RECENT = 3600
 
@@ -701,6 +705,11 @@ class Ledger:
             again_after=again_after.total_seconds() if again_after else 0.0,
         )
         return bool(rows and rows[0]["is_tried_again"])
+
+    def note_unknown(self, texts: Sequence[SentText]) -> set[str]:
+        """Record that the phone company does not know these texts; return the ids of those that are given up."""
+        rows = self._rows("note_unknown", ids=[text.id for text in texts], most=MOST_UNKNOWN) if texts else []
+        return {row["id"] for row in rows if row["is_given_up"]}
 
     def pause(self, kind: str, operator: Operator) -> bool:
         """Let no message of a kind, or none at all (ALL_KINDS), go out; return False if that is so already."""

@@ -473,9 +473,9 @@ def test_receipts_are_known_once_texts_have_arrived(phones: Phones, count: int) 
     sids = sent(phones, *(f"text {number}" for number in range(count)))
     now = datetime.now(UTC)
     phones.company.seconds_per_status = 1000
-    assert open_sms_sender().receipts(sids, since=now, until=now) == []
+    assert open_sms_sender().receipts(sids, since=now, until=now).known == []
     phones.company.seconds_per_status = 0
-    receipts = open_sms_sender().receipts(sids, since=now, until=now)
+    receipts = open_sms_sender().receipts(sids, since=now, until=now).known
     assert [(one.sid, one.state) for one in receipts] == [(sid, State.DELIVERED) for sid in sids]
 
 
@@ -484,7 +484,7 @@ def test_receipts_that_the_list_does_not_show_are_asked_for_by_name(phones: Phon
     sids = sent(phones, *(f"text {number}" for number in range(12)))
     phones.company.seconds_per_status = 0
     long_ago = datetime.now(UTC) - timedelta(hours=9)
-    receipts = open_sms_sender().receipts(sids, since=long_ago, until=long_ago)
+    receipts = open_sms_sender().receipts(sids, since=long_ago, until=long_ago).known
     assert len(receipts) == sms_sender.FEW_RECEIPTS
     assert {one.sid for one in receipts} < set(sids)
 
@@ -495,7 +495,8 @@ def test_a_text_that_the_phone_company_does_not_know_hides_no_other(phones: Phon
     phones.company.seconds_per_status = 0
     now = datetime.now(UTC)
     receipts = open_sms_sender().receipts([sids[0], "SM" + "0" * 32, sids[1]], since=now, until=now)
-    assert {one.sid for one in receipts} == set(sids)
+    assert {one.sid for one in receipts.known} == set(sids)
+    assert receipts.unknown == {"SM" + "0" * 32}
 
 
 def test_the_number_that_is_looked_for_is_not_logged(phones: Phones, caplog: pytest.LogCaptureFixture) -> None:
