@@ -215,7 +215,10 @@ def _surroundings(
         )
         # The people of a database of somebody's own are real: their names are shown nowhere.
         names = "" if os.environ.get("SUPABASE_DB_URL") else f" --names-of {application}"
-        commands["twilio"] = f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}{names}"
+        commands["twilio"] = (
+            f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port} "
+            f"--memory {shlex.quote(str(directory / 'phones'))}{names}"
+        )
 
     with _environment(environment):
         care_url = DatabaseSettings.load().supabase_db_url
