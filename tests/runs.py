@@ -24,6 +24,9 @@ from sequora_orchestration.resources.queues import (
 from sequora_orchestration.sensors import unassigned_tasks
 from sequora_orchestration.sensors.claiming import run_request
 
+# When the sensors were started, in seconds since the epoch: without that a tick is a preview.
+STARTED = 0.0
+
 JOB_OF = {
     NEW_TASKS.name: "notify_nurse_task",
     NEW_EPISODES.name: "schedule_check_in",
@@ -53,7 +56,7 @@ class Runs:
 
     def sensor(self, sensor: SensorDefinition) -> list[ExecuteInProcessResult]:
         """Let a sensor of its own kind tick, and run what it asks for."""
-        with build_sensor_context(instance=self.instance) as context:
+        with build_sensor_context(instance=self.instance, last_sensor_start_time=STARTED) as context:
             asked = sensor(context, ledger=self.ledger)
         return self._asked(sensor, asked)
 
@@ -62,7 +65,9 @@ class Runs:
         unassigned_tasks.PACE._not_before = 0
         sensor = unassigned_tasks.unassigned_tasks
         resources = {"assigner": unassigned_tasks.AssignerResource()}
-        with build_sensor_context(instance=self.instance, resources=resources) as context:
+        with build_sensor_context(
+            instance=self.instance, resources=resources, last_sensor_start_time=STARTED
+        ) as context:
             return self._asked(sensor, sensor(context))
 
     def _asked(self, sensor: SensorDefinition, asked: object) -> list[ExecuteInProcessResult]:

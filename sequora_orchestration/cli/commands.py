@@ -1,5 +1,6 @@
 """The commands. What a command needs is imported when it runs: `--help` must be quick."""
 
+import io
 import sys
 import traceback
 from pathlib import Path
@@ -34,6 +35,7 @@ _APPLICATION = click.option(
 # Told by name: their modules are heavy, and absent where the extra `local` is not installed.
 _TOLD_BY_NAME = {
     "SystemBusyError",
+    "UnusableDirectoryError",
     "DemoFailedError",
     "OrderRefusedError",
     "UnknownIdError",
@@ -315,6 +317,7 @@ def heartbeat() -> None:
 
 def main() -> None:
     """Run the command; what the person who runs it can mend is a sentence, not a traceback."""
+    write_whatever_the_terminal_has()
     try:
         sequora()
     except Exception as error:
@@ -322,6 +325,16 @@ def main() -> None:
             click.echo(sentence, err=True)
             sys.exit(1)
         raise
+
+
+def write_whatever_the_terminal_has() -> None:
+    """Let signs that the terminal's encoding does not have (LANG=C, cp1252) be written as question marks.
+
+    Else the first dot of a masked number, or the first sign of a text, would end the command.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a test has put into its place is its own
+            stream.reconfigure(errors="replace")
 
 
 def _sentence(error: Exception) -> str | None:

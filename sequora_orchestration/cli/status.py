@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 
 from dagster import DagsterInstance, RunsFilter
 from sqlalchemy.exc import OperationalError
@@ -76,7 +77,10 @@ def read_status() -> Status:
     """Read everything. Raises SettingError, SchemaMissingError and database errors."""
     figures = open_ledger().figures()
     ticks, scan, why_none, why_not = None, None, None, "set DAGSTER_HOME to see it"
-    if os.environ.get("DAGSTER_HOME"):
+    home = os.environ.get("DAGSTER_HOME")
+    if home and not Path(home).is_dir():
+        why_not = "DAGSTER_HOME is no directory; `sequora doctor`"
+    elif home:
         try:
             ticks, scan, why_none = _of_dagster()
         except OperationalError:  # the ledger is worth a look all the same

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from sequora_orchestration.domain.answers import KNOWN_CODES
 from sequora_orchestration.domain.ledger_state import State
 
-# The phone was off or nobody knows: one more try is worth it (https://www.twilio.com/docs/api/errors/30003).
-WORTH_A_SECOND_TRY = frozenset({30003, 30008})
+# The queue was full for a while, the phone was off, or nobody knows: one more try is worth it
+# (https://www.twilio.com/docs/api/errors/30001, …/30003, …/30008).
+WORTH_A_SECOND_TRY = frozenset({30001, 30003, 30008})
 
 _REASONS = {
     30001: "the queue was too long",
@@ -46,8 +47,11 @@ class Receipt:
         """Why it was not delivered."""
         if self.state is not State.UNDELIVERED:
             return None
-        _, known = KNOWN_CODES.get(self.code or 0, (None, "no reason given"))
-        return f"not delivered, {_REASONS.get(self.code or 0, known)}"
+        if self.code is None:
+            return "not delivered, no reason given"
+        # Codes are added all the time: one that is not known can be looked up by its number.
+        _, known = KNOWN_CODES.get(self.code, (None, f"the phone company's code is {self.code}"))
+        return f"not delivered, {_REASONS.get(self.code, known)}"
 
 
 def receipt(sid: str, status: str, code: int | None) -> Receipt | None:

@@ -249,6 +249,7 @@ def _told(message: Story, before: Change, change: Change, after: Change | None) 
 _IN_WORDS = {
     (State.SENT, State.DELIVERED): "receipt: it has arrived",
     (State.SENT, State.UNDELIVERED): "receipt: {reason}",
+    (State.SENT, State.SENT): "receipt: {reason}",
     (State.SCHEDULED, State.QUEUED): "its time has come: claimed",
     (State.QUEUED, State.SCHEDULED): "waits: {reason}",
     (State.SCHEDULED, State.CANCELLED): "not sent: {reason}",

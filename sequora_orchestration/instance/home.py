@@ -1,5 +1,7 @@
 """A DAGSTER_HOME: the directory with the configuration that Dagster's processes read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -10,18 +12,34 @@ TEMPLATES = Path(__file__).parent
 FILES = ("dagster.yaml", "workspace.yaml")
 
 
+class UnusableDirectoryError(Exception):
+    """Nothing can be put into a directory; the message says why, and what to do."""
+
+
+@contextmanager
+def named_where_unusable(directory: Path, *, by: str) -> Iterator[None]:
+    """Raise UnusableDirectoryError for what the system says of a directory; `by` is how another one is given."""
+    try:
+        yield
+    except OSError as error:
+        raise UnusableDirectoryError(
+            f"nothing can be put into {directory} ({error.strerror}): give another directory by {by}"
+        ) from None
+
+
 def furnish(home: Path, *, overwrite: bool = False) -> list[Path]:
     """Put `dagster.yaml` and `workspace.yaml` into `home`, which is made if need be; return what was written.
 
-    What is there already is somebody's and stays, unless told otherwise.
+    What is there already is somebody's and stays, unless told otherwise. Raises UnusableDirectoryError.
     """
-    home.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in FILES:
-        target = home / name
-        if overwrite or not target.exists():
-            target.write_text((TEMPLATES / name).read_text(encoding="utf-8"), encoding="utf-8")
-            written.append(target)
+    with named_where_unusable(home, by="DAGSTER_HOME"):
+        home.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            target = home / name
+            if overwrite or not target.exists():
+                target.write_text((TEMPLATES / name).read_text(encoding="utf-8"), encoding="utf-8")
+                written.append(target)
     return written
 
 

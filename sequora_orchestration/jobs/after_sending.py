@@ -200,23 +200,34 @@ def _as_listed(ledger: Ledger, text: ListedText) -> Listed:
     )
 
 
-def follow(delivery: Delivery, texts: Sequence[SentText]) -> list[tuple[SentText, Receipt]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What came of asking for receipts."""
+
+    receipts: list[tuple[SentText, Receipt]]
+    unknown: list[tuple[SentText, bool]]
+    """The texts that the phone company does not know, and whether nobody asks for them again soon."""
+
+
+def follow(delivery: Delivery, texts: Sequence[SentText]) -> Followed:
     """Ask what became of these texts, oldest first, and record it; return what is known by now.
 
     Raises LookUpError, and the database's errors.
     """
     if not texts:
-        return []
+        return Followed(receipts=[], unknown=[])
     by_sid = {text.sid: text for text in texts}
     with _noted_whether_readable(delivery):
-        found_receipts = delivery.sender.receipts(by_sid, since=texts[0].sent_at, until=texts[-1].sent_at)
-    receipts = [(by_sid[receipt.sid], receipt) for receipt in found_receipts]
+        answer = delivery.sender.receipts(by_sid, since=texts[0].sent_at, until=texts[-1].sent_at)
+    receipts = [(by_sid[receipt.sid], receipt) for receipt in answer.known]
     delivery.ledger.settle_delivered([text for text, receipt in receipts if receipt.state is State.DELIVERED])
     for text, receipt in receipts:
         if receipt.state is State.UNDELIVERED:
             again_after = KINDS[text.kind].second_try_after if receipt.code in WORTH_A_SECOND_TRY else None
             delivery.ledger.settle_undelivered(text, receipt, again_after=again_after)
-    return receipts
+    given_up = delivery.ledger.note_unknown([by_sid[sid] for sid in answer.unknown])
+    unknown = [(text, text.id in given_up) for text in texts if text.sid in answer.unknown]
+    return Followed(receipts=receipts, unknown=unknown)
 
 
 @contextmanager

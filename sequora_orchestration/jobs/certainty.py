@@ -8,7 +8,8 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sequora_orchestration.jobs.after_sending import follow, log_owed_after, look_up
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.jobs.after_sending import Followed, follow, log_owed_after, look_up
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
@@ -23,7 +24,7 @@ class Doubtful(Config):
     )
 
 
-class Followed(Config):
+class ToFollow(Config):
     """Which messages are followed."""
 
     notification_ids: list[str] = Field(description="Ids of messages in the ledger.", min_length=1)
@@ -36,7 +37,7 @@ def doubtful(config: Doubtful) -> dict[str, Any]:
 
 
 @config_mapping
-def followed(config: Followed) -> dict[str, Any]:
+def followed(config: ToFollow) -> dict[str, Any]:
     """Give the step its ids."""
     return {"ops": {fetch_receipts.name: {"config": config.model_dump()}}}
 
@@ -64,7 +65,7 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
 
 
 @op(out=Out(Nothing), retry_policy=RETRIES)
-def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: ResourceParam[Delivery]) -> None:
+def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: ResourceParam[Delivery]) -> None:
     """Ask the phone company what became of texts.
 
     One that was not delivered is tried once more where that is worth it; a nurse's is told to a supervisor.
@@ -72,15 +73,27 @@ def fetch_receipts(context: OpExecutionContext, config: Followed, delivery: Reso
     with retried(context):
         asked = delivery.ledger.without_receipt(config.notification_ids)
         try:
-            receipts = follow(delivery, asked)
+            followed = follow(delivery, asked)
         except LookUpError as error:
             context.log.warning(f"{error}; asked again later")
-            receipts = []
+            followed = Followed(receipts=[], unknown=[])
+        for text, is_given_up in followed.unknown:
+            then = "its receipt is given up" if is_given_up else "asked again later"
+            context.log.warning(f"the phone company does not know the text {text.sid}; {then}")
         records = [
             {"message": text.id, "kind": text.kind, "state": receipt.state.value, "reason": receipt.reason or ""}
-            for text, receipt in receipts
+            for text, receipt in followed.receipts
         ]
-        context.add_output_metadata({"asked": len(asked), "known": len(receipts), **each(records)})
+        records += [
+            {
+                "message": text.id,
+                "kind": text.kind,
+                "state": State.SENT.value,
+                "reason": "not known to the phone company",
+            }
+            for text, _ in followed.unknown
+        ]
+        context.add_output_metadata({"asked": len(asked), "known": len(followed.receipts), **each(records)})
         # For runs that died before they had done so. What is refused still is a line in the run's log.
         with suppress(DBAPIError, PoolTimeout):
             make_up_log_rows(context, delivery, log_owed_after(delivery, [text.id for text in asked]))

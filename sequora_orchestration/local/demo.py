@@ -12,6 +12,7 @@ from pathlib import Path
 import requests
 from sqlalchemy.exc import SQLAlchemyError
 
+from sequora_orchestration.instance.home import named_where_unusable
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.demo_report import report
 from sequora_orchestration.local.demo_stage import DemoFailedError, Narrator, Stage, tail
@@ -56,10 +57,11 @@ PATIENCE_TO_START = 150
 
 
 def demo(directory: Path, application: Application = DEFAULT) -> None:
-    """Run the demo on an application's tables. Raises DemoFailedError."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    """Run the demo on an application's tables. Raises DemoFailedError and UnusableDirectoryError."""
     directory = directory.expanduser().resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    with named_where_unusable(directory, by="--dir"):
+        directory.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     log = directory / "demo.log"
     narrator = Narrator()
     narrator.say("starting the whole system: Postgres, broker, phone company, daemon, web UI, workers …")
@@ -86,13 +88,16 @@ def _system(directory: Path, log: Path, application: Application) -> Iterator[st
     port = free_port()
     # The demo inserts tasks: never into a database, and never to a phone, of somebody's own.
     environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE} | DELAYS
+    environment["PYTHONIOENCODING"] = "utf-8"  # in which the log is read
     command = [sys.executable, "-m", "sequora_orchestration.cli", "dev", "--dir", str(directory), "--port", str(port)]
     command += ["--application", application]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
     try:
         deadline = time.monotonic() + PATIENCE_TO_START
-        while not any(line.startswith("ready") for line in log.read_text(encoding="utf-8").splitlines()):
+        while not any(
+            line.startswith("ready") for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+        ):
             if process.poll() is not None:
                 raise DemoFailedError(f"the system ended before it was up:\n{tail(log)}")
             if time.monotonic() > deadline:

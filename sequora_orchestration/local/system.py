@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,9 +15,9 @@ from pathlib import Path
 import psutil
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
-from honcho.printer import Printer
+from honcho.printer import Message, Printer
 
-from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.instance.home import furnish, named_where_unusable
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.environment import read_environment, write_environment
@@ -40,6 +41,12 @@ MARK = "SEQUORA_DEV_DIRECTORY"
 # What the processes of the Procfile use, beside Postgres.
 SERVICES = {"broker", "twilio"}
 
+# What these say is shown only if they end before the others: it is of no use to anybody else.
+QUIET = {"broker"}
+
+# So many lines of a process that ended are shown once more, for those of the others have come between.
+LAST_LINES = 20
+
 _FOR_OTHER_TERMINALS = (
     "SUPABASE_DB_URL",
     "DAGSTER_PG_URL",
@@ -62,7 +69,8 @@ class SystemBusyError(Exception):
 def run(directory: Path, web_port: int, application: Application = DEFAULT) -> int:
     """Run the system until SIGINT or SIGTERM, or until one of its processes ends; return the exit code.
 
-    An embedded care database has the application's tables. Raises SettingError and SystemBusyError.
+    An embedded care database has the application's tables. Raises SettingError, SystemBusyError and
+    UnusableDirectoryError.
     """
     if application is not DEFAULT and os.environ.get("SUPABASE_DB_URL"):
         raise SettingError(
@@ -70,7 +78,9 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
             "which has its tables already: leave one of the two out"
         )
     directory = directory.expanduser().resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    with named_where_unusable(directory, by="--dir"):
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "lock").touch()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _sole_user(directory), ExitStack() as stack:
         _end_processes_of(directory)
@@ -80,7 +90,7 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
         environment, commands = _surroundings(directory, web_port, application, stack)
         manager = _Manager(services=SERVICES)
         for name, command in commands.items():
-            manager.add_process(name, command, env=environment, quiet=name == "broker")
+            manager.add_process(name, command, env=environment)
         started = time.time()
         subprocess.Popen(
             [sys.executable, "-m", "sequora_orchestration.local.ready", str(web_port), str(started)],
@@ -88,6 +98,8 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
             start_new_session=True,  # Ctrl-C is for us alone
         )
         manager.loop()
+        if manager.ended_first:
+            print(manager.why_it_ended(manager.ended_first), flush=True)
         return int(manager.returncode or 0)
 
 
@@ -103,12 +115,25 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
         self._services = services
         self._told: set[tuple[str, signal.Signals]] = set()
         self.shall_end = False
+        self.ended_first: str | None = None
+        """The process that ended before anybody told it to."""
 
     def terminate(self) -> None:
         """Tell those to end whose turn it is. Called by signals, at any moment, and for each line that is printed."""
+        if not self.shall_end:
+            self.ended_first = next((name for name, one in self._processes.items() if "returncode" in one), None)
         self.shall_end = True
         if self._all_started():
             self._end(signal.SIGTERM)
+
+    def why_it_ended(self, name: str) -> str:
+        """Return how a process ended, with the last that it said."""
+        code = self._processes[name]["returncode"]
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        said = self._printer.last_lines[name]
+        return "\n".join(
+            [f"{name} {how}, and with it the system. {'The last that it said:' if said else 'It said nothing.'}", *said]
+        )
 
     def kill(self) -> None:
         """Kill what has not ended within honcho's patience, 5 s; what others use after them, too."""
@@ -125,14 +150,18 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
 
 
 class _Printer(Printer):  # type: ignore[misc]  # the same
-    """Prints what the processes say; their starts are among it."""
+    """Prints what the processes say, but for those that are QUIET, and keeps the last of it; starts are among it."""
 
     def __init__(self, manager: _Manager) -> None:
         super().__init__(sys.stdout)
         self._manager = manager
+        self.last_lines: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=LAST_LINES))
 
-    def write(self, message: object) -> None:
-        super().write(message)
+    def write(self, message: Message) -> None:
+        said = message.data.decode(errors="replace") if isinstance(message.data, bytes) else message.data
+        self.last_lines[message.name].extend(f"  {line}" for line in said.splitlines())
+        if message.name not in QUIET:
+            super().write(message)
         if self._manager.shall_end:
             self._manager.terminate()
 
@@ -158,6 +187,8 @@ def _surroundings(
     }
     # A system that is just starting warns of parts that are not up yet; what matters is logged as an error.
     environment.setdefault("PYTHONWARNINGS", "ignore")
+    # What they say is read as UTF-8, whatever the terminal that it is shown on has.
+    environment["PYTHONIOENCODING"] = "utf-8"
     # Without compiled files every process would compile some 3,400 modules first.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
@@ -184,7 +215,10 @@ def _surroundings(
         )
         # The people of a database of somebody's own are real: their names are shown nowhere.
         names = "" if os.environ.get("SUPABASE_DB_URL") else f" --names-of {application}"
-        commands["twilio"] = f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}{names}"
+        commands["twilio"] = (
+            f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port} "
+            f"--memory {shlex.quote(str(directory / 'phones'))}{names}"
+        )
 
     with _environment(environment):
         care_url = DatabaseSettings.load().supabase_db_url

@@ -68,10 +68,16 @@ class Assignments:
     def _rows(self, statement: str | TextClause, **parameters: object) -> Sequence[RowMapping]:
         return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)[1]
 
-    def lease(self) -> Claims:
-        """Return the tasks that a run is to be asked for now, as one claim, the most severe first; most often none."""
-        rows = self._rows(
-            _with_question("lease", "unassigned_tasks"), go_live_at=self._go_live_at, most=MOST_TASKS, lease=LEASE
+    def lease(self, *, is_rehearsal: bool = False) -> Claims:
+        """Return the tasks that a run is to be asked for now, as one claim, the most severe first; most often none.
+
+        In a rehearsal they are not leased.
+        """
+        _, rows = execute(
+            self._engine,
+            _with_question("lease", "unassigned_tasks"),
+            {"go_live_at": self._go_live_at, "most": MOST_TASKS, "lease": LEASE},
+            is_undone=is_rehearsal,
         )
         subjects = [
             Subject(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])

@@ -118,15 +118,24 @@ def _whatever_the_defaults(sql: TextClause, lock_timeout: float | None) -> TextC
 
 
 def execute(
-    engine: Engine, sql: TextClause, parameters: Mapping[str, object], *, lock_timeout: float | None = None
+    engine: Engine,
+    sql: TextClause,
+    parameters: Mapping[str, object],
+    *,
+    lock_timeout: float | None = None,
+    is_undone: bool = False,
 ) -> tuple[int, Sequence[RowMapping]]:
     """Run a statement; return how many rows it touched, and its rows where it has any.
+
+    If it `is_undone`, what it has changed is rolled back at once.
 
     Raises SchemaMissingError, and the database's errors: LockNotAvailable where it waits longer than `lock_timeout`
     seconds for a lock.
     """
     try:
         with engine.connect() as connection:
+            if is_undone:  # the connection ends its transaction, which nobody commits, with the block
+                connection.execution_options(isolation_level="READ COMMITTED")
             result = connection.execute(_whatever_the_defaults(sql, lock_timeout), parameters)
             return result.rowcount, result.mappings().all() if result.returns_rows else []
     except DBAPIError as error:

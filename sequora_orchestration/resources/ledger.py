@@ -7,6 +7,7 @@ holds the states and their moves (`orchestration.notification_move`) and keeps t
 import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -89,6 +90,10 @@ MANY = 10
 LOOK_UP_BATCH = 50
 RECEIPTS_BATCH = 200
 BATCHES_A_TICK = 5
+
+# A text of which the phone company has said so often that it does not know it is not asked for any more. The first time
+# may be too early.
+MOST_UNKNOWN = 3
 
 # Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
 RECENT = 3600
@@ -315,6 +320,7 @@ class Ledger:
     ) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
         self._engine = engine
+        self._is_rehearsal = False
         self._workflows = workflows or WorkflowSettings()
         delivery = delivery or DeliverySettings()
         self._doubt_windows = {
@@ -342,6 +348,12 @@ class Ledger:
             "most_runs": MOST_RUNS,
         }
 
+    def rehearsal(self) -> "Ledger":
+        """Return the same ledger, in which what a statement changes is undone at once: for claims and what is due."""
+        rehearsing = copy(self)
+        rehearsing._is_rehearsal = True  # noqa: SLF001  # it is one of ours
+        return rehearsing
+
     @property
     def unassigned_grace(self) -> timedelta:
         """How long a task may be without an assignee before the supervisors are told."""
@@ -356,7 +368,8 @@ class Ledger:
         self, statement: str | TextClause, parameters: Mapping[str, object]
     ) -> tuple[int, Sequence[RowMapping]]:
         """Run a (named) statement; return how many rows it touched, and its rows where it has any."""
-        return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)
+        sql = SQL[statement] if isinstance(statement, str) else statement
+        return execute(self._engine, sql, parameters, is_undone=self._is_rehearsal)
 
     def _logged(self, statement: str, **parameters: object) -> bool:
         """Run a statement that also writes a row of the application's log, which somebody may have locked."""
@@ -792,6 +805,11 @@ class Ledger:
             again_after=again_after.total_seconds() if again_after else 0.0,
         )
         return bool(rows and rows[0]["is_tried_again"])
+
+    def note_unknown(self, texts: Sequence[SentText]) -> set[str]:
+        """Record that the phone company does not know these texts; return the ids of those that are given up."""
+        rows = self._rows("note_unknown", ids=[text.id for text in texts], most=MOST_UNKNOWN) if texts else []
+        return {row["id"] for row in rows if row["is_given_up"]}
 
     def pause(self, kind: str, operator: Operator) -> bool:
         """Let no message of a kind, or none at all (ALL_KINDS), go out; return False if that is so already."""

@@ -1022,6 +1022,37 @@ again AS (
 )
 SELECT EXISTS (SELECT FROM again) AS is_tried_again FROM undelivered;
 
+-- name: note_unknown
+-- The phone company does not know these texts: each time is a row of their history (there is no other of a text that stays
+-- SENT), and with the one that makes it :most their receipts are given up. That of a critical one is asked for once more
+-- when a day is over: whether supervisors are told hangs on it being waited for. Twice: recorded twice, and given up
+-- sooner.
+WITH unknown AS MATERIALIZED (
+    SELECT id, attempts, claim_id, run_id,
+           1 + (
+               SELECT count(*) FROM orchestration.notification_event e
+               WHERE e.notification_id = n.id AND e.from_state = 'SENT' AND e.to_state = 'SENT'
+           ) AS times
+    FROM orchestration.notification n
+    WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
+    FOR NO KEY UPDATE
+),
+recorded AS (
+    INSERT INTO orchestration.notification_event
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
+    SELECT id, 'SENT', 'SENT', attempts, claim_id, run_id,
+           CASE WHEN times >= :most THEN 'given up: ' ELSE '' END || 'the phone company does not know the text'
+    FROM unknown
+),
+given_up AS (
+    UPDATE orchestration.notification n
+    SET receipt_at = CASE WHEN n.urgency = 0 AND n.sent_at > orchestration.clock() - interval '1 day'
+                          THEN n.sent_at + interval '1 day' END
+    FROM unknown
+    WHERE n.id = unknown.id AND times >= :most
+)
+SELECT id::text, times >= :most AS is_given_up FROM unknown;
+
 -- name: counts
 -- Reading changes nothing.
 SELECT kind, state, count(*) AS count

@@ -60,6 +60,9 @@ FEW_RECEIPTS = 10
 # Seconds: whatever stands between us and Twilio may ask for any pause, and texts do not wait for longer than this.
 LONGEST_PAUSE = 300.0
 
+# Twilio's code for whatever it does not have (https://www.twilio.com/docs/api/errors/20404).
+NOT_FOUND = 20404
+
 # Bounds of Twilio's own (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
 SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
 
@@ -108,6 +111,15 @@ class ListedText:
     to: str = field(repr=False)
     body: str = field(repr=False)
     created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipts:
+    """What became of texts, as far as it is known."""
+
+    known: list[Receipt]
+    unknown: frozenset[str] = frozenset()
+    """The SIDs of those that the phone company does not know."""
 
 
 class AccountError(Exception):
@@ -278,13 +290,14 @@ class SmsSender:
             raise LookUpError("the phone company's list is too long to be read whole")
         return texts
 
-    def receipts(self, sids: Iterable[str], *, since: datetime, until: datetime) -> list[Receipt]:
+    def receipts(self, sids: Iterable[str], *, since: datetime, until: datetime) -> Receipts:
         """Return what became of these texts, all sent between two moments, as far as it is known.
 
         Raises LookUpError.
         """
         wanted = list(dict.fromkeys(sids))
         messages: dict[str, Any] = {}
+        unknown = set()
         unreadable = None
         if len(wanted) > FEW_RECEIPTS:
             # A minute more on each side, for clocks differ; and an hour after, for a text may have waited for its turn.
@@ -296,14 +309,18 @@ class SmsSender:
             try:
                 messages[sid] = self._messages(sid).fetch()
             except TwilioRestException as error:  # of this one alone: the others may be known all the same
-                unreadable = _look_up_error(error)
+                # A gateway may find nothing either; only Twilio gives its code with it.
+                if error.status == HTTPStatus.NOT_FOUND and error.code == NOT_FOUND:
+                    unknown.add(sid)
+                else:
+                    unreadable = _look_up_error(error)
             except Exception as error:  # noqa: BLE001  # the SDK raises anything
                 raise _unreadable(error) from None
-        if unreadable and not messages:
+        if unreadable and not messages and not unknown:
             raise unreadable
         found = (messages[sid] for sid in wanted if sid in messages)
         receipts = (receipt(one.sid, str(one.status), one.error_code) for one in found)
-        return [one for one in receipts if one]
+        return Receipts(known=[one for one in receipts if one], unknown=frozenset(unknown))
 
     def account(self) -> Account:
         """Return how our account stands. Raises AccountError."""

@@ -18,6 +18,7 @@ from dagster import (
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.steps import RUN_KEY_TAG
 from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.sensors.preview import is_preview, previewed
 from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, not_more_often, slow_to_fail
 
 # Seconds by which a look may come late. The first ones are a few seconds apart, and for a text that did not go out each
@@ -34,6 +35,8 @@ PAUSE_BETWEEN_LOOKS = 0.5
 )
 def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
     """Set aside what processes have died of; take the texts in doubt that are to be looked up now."""
+    if is_preview(context):
+        return _previewed("texts in doubt that are due to be looked up", ledger.rehearsal().due_look_ups())
 
     def set_aside() -> None:
         ledger.set_aside_what_died()
@@ -71,9 +74,15 @@ def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None
     description="Notices texts that were sent and of which it is not known whether they arrived, and launches "
     "`follow_receipts`, which asks the phone company; again and again, for a day.",
 )
-def texts_without_receipt(ledger: ResourceParam[Ledger]) -> SensorResult:
+def texts_without_receipt(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
     """Take the texts that are to be asked after now."""
+    if is_preview(context):
+        return _previewed("texts whose receipt is due to be asked for", ledger.rehearsal().due_receipts())
     return _requested(keep_asking(ledger.due_receipts, seconds=0), "No receipt is to be asked for.")
+
+
+def _previewed(what: str, batches: Sequence[Sequence[str]]) -> SensorResult:
+    return previewed(what, [id_ for batch in batches for id_ in batch], runs=len(batches))
 
 
 def _requested(batches: Sequence[Sequence[str]], nothing: str) -> SensorResult:

@@ -17,6 +17,7 @@ from dagster import (
 from sequora_orchestration.jobs.steps import run_tags
 from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_ledger
 from sequora_orchestration.resources.queues import Queue
+from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 
 # How much of a core of the database a queue's question may cost; and the one about what is recent, for nurses wait.
@@ -114,6 +115,8 @@ def claiming_sensor(
         description=description,
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
+        if is_preview(context):
+            return previewed_claims(queue.name, ledger.rehearsal().claim(queue))
         with slow_to_fail():
             claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
         if claims is None:

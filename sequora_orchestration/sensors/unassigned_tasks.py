@@ -21,6 +21,7 @@ from sequora_orchestration.resources.assignments import open_assignments
 from sequora_orchestration.resources.care_database import open_care_database
 from sequora_orchestration.resources.ledger import open_ledger
 from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE, run_request_for
+from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
 from sequora_orchestration.settings import AssignmentSettings
 
@@ -53,7 +54,9 @@ class AssignerResource(ConfigurableResource[Assigner]):
 )
 def unassigned_tasks(context: SensorEvaluationContext, assigner: ResourceParam[Assigner]) -> SensorResult:
     """Lease what is to be given to somebody, and request one run for it."""
-    seconds = length_of_watch(context)
+    if is_preview(context) and AssignmentSettings.load().assigns:
+        return previewed_claims("unassigned tasks", assigner.assignments.lease(is_rehearsal=True))
+    seconds = 0.0 if is_preview(context) else length_of_watch(context)
     with slow_to_fail():
         if not AssignmentSettings.load().assigns:
             ENDING.wait(seconds)  # else the next tick would follow at once

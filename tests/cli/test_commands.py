@@ -144,6 +144,42 @@ def test_migrate_makes_everything_a_start_needs(postgres: EmbeddedPostgres, tmp_
     assert "wrote" not in again.stdout
 
 
+@pytest.mark.parametrize("parent", ["file", "/proc"])
+def test_a_home_that_nothing_can_be_put_into_is_named(care_url: str, tmp_path: Path, parent: str) -> None:
+    """In a sentence: it may be on a disk that can only be read."""
+    (tmp_path / "file").touch()
+    home = tmp_path / parent / "home"
+    done = sequora_here("migrate", environment={"SUPABASE_DB_URL": care_url, "DAGSTER_HOME": str(home)})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"nothing can be put into {home} (")
+    assert done.stderr.endswith("): give another directory by DAGSTER_HOME\n")
+
+
+@pytest.mark.parametrize("command", ["dev", "demo"])
+@pytest.mark.parametrize("parent", ["file", "/proc"])
+def test_a_directory_that_nothing_can_be_put_into_is_named(tmp_path: Path, command: str, parent: str) -> None:
+    """Before anything is started."""
+    (tmp_path / "file").touch()
+    directory = tmp_path / parent / "dev"
+    done = sequora_here(command, "--dir", str(directory), environment={})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"nothing can be put into {directory} (")
+    assert done.stderr.endswith("): give another directory by --dir\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252:strict"])
+def test_what_the_terminal_has_no_sign_for_ends_no_command(encoding: str) -> None:
+    """It is shown as a question mark."""
+    shows_a_text = (
+        "from sequora_orchestration.cli.commands import write_whatever_the_terminal_has;"
+        "write_whatever_the_terminal_has(); print('\U0001f6a8 HIGH, \u2192 12')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", shows_a_text], env={"PYTHONIOENCODING": encoding}, capture_output=True, check=False
+    )
+    assert (done.stdout, done.stderr) == (b"? HIGH, ? 12\n", b"")
+
+
 def test_status_without_our_schema_says_what_to_do(postgres: EmbeddedPostgres) -> None:
     """It names the command."""
     done = sequora_here("status", environment={"SUPABASE_DB_URL": postgres.url("postgres")})

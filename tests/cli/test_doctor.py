@@ -849,6 +849,8 @@ def test_a_home_that_is_no_directory_is_told(monkeypatch: pytest.MonkeyPatch, pa
     [
         ("DROP TABLE alembic_version", "are not there"),
         ("UPDATE alembic_version SET version_num = 'another'", "another version's"),
+        # An older release's, for which Dagster would ask for `dagster instance migrate`.
+        ("UPDATE alembic_version SET version_num = 'f495c27d5019'", "another version's"),
     ],
 )
 def test_dagsters_tables_that_do_not_fit_are_told(

@@ -47,6 +47,16 @@ def test_the_ledger_is_shown_though_dagsters_database_is_away(
     assert "secret" not in done.output
 
 
+@pytest.mark.usefixtures("environment", "care")
+def test_the_ledger_is_shown_though_there_is_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its disk may not be mounted."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(sequora, ["status"])
+    assert done.exit_code == 0, done.output
+    assert "nothing waits" in done.stdout
+    assert "DAGSTER_HOME is no directory" in done.stdout
+
+
 @pytest.mark.usefixtures("environment")
 def test_since_when_there_are_no_receipts_is_shown_and_why(care: Care, ledger: Ledger) -> None:
     """To people and to programs, while it is so."""

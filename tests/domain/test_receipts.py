@@ -26,7 +26,7 @@ def test_a_delivered_text_is_delivered(status: str) -> None:
         (30003, "not delivered, the phone could not be reached"),
         (30006, "not delivered, landline: the number cannot receive texts"),
         (21610, "not delivered, opted out: the number has replied STOP"),
-        (99999, "not delivered, no reason given"),
+        (30999, "not delivered, the phone company's code is 30999"),
         (None, "not delivered, no reason given"),
     ],
 )

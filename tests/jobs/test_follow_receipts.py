@@ -10,6 +10,7 @@ from dagster import ExecuteInProcessResult
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.local.twilio.phone_company import ApiKey, Permission
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.resources.queues import (
@@ -81,6 +82,7 @@ def test_a_text_on_its_way_is_asked_for_less_and_less_and_not_after_a_day(
         (30006, "not delivered, landline"),
         (30007, "not delivered"),
         (21610, "not delivered"),
+        (30999, "not delivered, the phone company's code is 30999"),
     ],
 )
 def test_a_nurse_whom_a_text_did_not_reach_is_told_to_the_supervisor_at_once(
@@ -99,8 +101,8 @@ def test_a_nurse_whom_a_text_did_not_reach_is_told_to_the_supervisor_at_once(
     assert runs.tick(UNREACHED_NURSES) == []
 
 
-@pytest.mark.parametrize("code", [30003, 30008])
-def test_a_phone_that_was_off_is_tried_once_more(care: Care, runs: Runs, phones: Phones, code: int) -> None:
+@pytest.mark.parametrize("code", [30001, 30003, 30008])
+def test_what_may_arrive_another_time_is_tried_once_more(care: Care, runs: Runs, phones: Phones, code: int) -> None:
     """After five minutes; if that fails as well, the supervisor is told, and nothing is tried a third time."""
     care.a_supervisor()
     task = texted_task(care, runs, phones, ends_with=code)
@@ -365,3 +367,90 @@ def test_the_second_of_two_equal_receipts_changes_nothing(care: Care, runs: Runs
     for _ in range(2):
         assert runs.launch("follow_receipts", notification_ids=[str(row["id"])]).success
     assert sorted(care.states(task)) == ["SCHEDULED", "UNDELIVERED"]
+
+
+def test_a_text_that_the_phone_company_does_not_know_is_asked_for_twice_more_and_given_up(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Not for a day, with a warning each time; it is not sent again, and its history says what became of it."""
+    care.a_supervisor()
+    task = texted_task(care, runs, phones, ends_with=None)
+    phones.company.forget()
+    for after in (15, 30, 60):
+        care.it_is(NOW + after * SECOND)
+        (result,) = asked(runs)
+        assert result.success
+        assert metadata(result, "fetch_receipts")["reason"] == "not known to the phone company"
+    for hours in (1, 2, 23, 48):
+        care.it_is(NOW + hours * HOUR)
+        assert asked(runs) == []
+        assert runs.tick(NEW_TASKS) == runs.tick(UNREACHED_NURSES) == []
+    assert care.states(task) == ["SENT"]
+    (story,) = runs.ledger.stories(task_ids=[task])
+    said = [change.reason for change in story.changes if change.from_state is change.to_state is State.SENT]
+    unknown = "the phone company does not know the text"
+    assert said == [unknown, unknown, f"given up: {unknown}"]
+
+
+def test_a_text_that_is_known_after_all_has_its_receipt(care: Care, runs: Runs, phones: Phones) -> None:
+    """A moment after it was sent Twilio's answer may not know of it yet."""
+    task = texted_task(care, runs, phones, ends_with=None)
+    (row,) = care.ledger(task)
+    care.rows("UPDATE orchestration.notification SET provider_sid = :sid", sid="SM" + "0" * 32)
+    care.it_is(NOW + 15 * SECOND)
+    asked(runs)
+    care.rows("UPDATE orchestration.notification SET provider_sid = :sid", sid=row["provider_sid"])
+    care.it_is(NOW + 30 * SECOND)
+    asked(runs)
+    assert care.states(task) == ["DELIVERED"]
+
+
+def test_supervisors_are_told_of_a_critical_text_that_the_phone_company_does_not_know(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """After five minutes, as of any without a receipt; and it is asked for once more when a day is over."""
+    care.a_supervisor()
+    task = texted_task(care, runs, phones, ends_with=None, severity="CRITICAL")
+    phones.company.forget()
+    for after in (15, 30, 60, 120):
+        care.it_is(NOW + after * SECOND)
+        assert len(asked(runs)) == (after <= 60)
+    care.it_is(NOW + 5 * MINUTE)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: no receipt that the text", task])
+    care.rows("UPDATE orchestration.notification SET receipt_at = NULL WHERE kind = 'nurse-unreached'")
+    asked_again = 0
+    for hours in range(1, 72):
+        care.it_is(NOW + hours * HOUR)
+        asked_again += len(asked(runs))
+    assert asked_again == 1
+    assert runs.tick(UNREACHED_NURSES) == []
+    assert care.states(task, kind="task-created") == ["SENT"]
+
+
+@pytest.mark.parametrize(("code", "tries"), [(30005, 1), (30003, 2)])
+def test_the_first_final_status_stands_whatever_is_listed_later(
+    care: Care, runs: Runs, phones: Phones, code: int, tries: int
+) -> None:
+    """Twilio calls `undelivered` final; should it be `delivered` later, nobody is told anything for that.
+
+    What follows from the first status was told, or is under way: one second try, or one text to a supervisor.
+    """
+    care.a_supervisor()
+    task = texted_task(care, runs, phones, ends_with=code)
+    care.it_is(NOW + 15 * SECOND)
+    asked(runs)
+    for text in phones.company.accepted():
+        object.__setattr__(text, "fails_with", None)  # it has arrived after all
+    phones.company.undeliverable.clear()
+    for minutes in (1, 4, 6, 8, 60, 24 * 60, 3 * 24 * 60):
+        care.it_is(NOW + minutes * MINUTE)
+        asked(runs)
+        runs.tick(NEW_TASKS)
+        runs.tick(UNREACHED_NURSES)
+    states = care.states(task, kind="task-created")
+    assert states == ["UNDELIVERED", "DELIVERED"][:tries]
+    texts = phones.company.accepted()
+    for text in texts:
+        phones.expect(text)
+    assert [text.to for text in texts] == [NURSE_PHONE, NURSE_PHONE if tries == 2 else SUPERVISOR_PHONE]

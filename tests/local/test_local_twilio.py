@@ -9,7 +9,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +26,9 @@ from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-unty
 from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 
 from sequora_orchestration.domain.gsm_7 import segments
+from sequora_orchestration.local.twilio import memory
 from sequora_orchestration.local.twilio import server as twilio_process
+from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
 from sequora_orchestration.local.twilio.phone_company import (
     NUMBER_OF_SERVICES,
@@ -830,6 +834,96 @@ def test_the_process_knows_the_api_key_that_its_clients_use() -> None:
         client.http_client.session.close()
         process.terminate()
         assert process.wait(timeout=10) == 0
+
+
+@contextmanager
+def a_process(kept: Path) -> Iterator[str]:
+    """Run a phone company with a memory for the length of the block, then kill it; yield its address."""
+    variables = {"TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID, "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN}
+    with subprocess.Popen(
+        [sys.executable, "-m", "sequora_orchestration.local.twilio.server", "--memory", str(kept)],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().rpartition(" ")[2].strip().rstrip("/")
+        finally:
+            process.kill()
+
+
+def test_texts_answers_and_opt_outs_are_remembered_by_the_process_that_follows_a_killed_one(tmp_path: Path) -> None:
+    """Receipts of yesterday's texts are there, the inbox shows them, and who has replied STOP is not texted."""
+    kept = tmp_path / "phones"
+    with a_process(kept) as url:
+        twilio = connected(url)
+        sid = text(twilio).sid
+        text(twilio, PATIENT)
+        for body in ("Thank you", "STOP"):
+            assert requests.post(f"{url}/answers", json={"phone": PATIENT, "body": body}, timeout=10).ok
+        before = requests.get(f"{url}/inbox.json", timeout=10).json()
+        twilio.http_client.session.close()
+    assert kept.stat().st_mode & 0o077 == 0
+    with a_process(kept) as url:
+        twilio = connected(url)
+        assert twilio.messages(sid).fetch().body == ALERT
+        assert [one.direction for one in twilio.messages.list()] == [
+            "inbound",
+            "inbound",
+            "outbound-api",
+            "outbound-api",
+        ]
+        after = requests.get(f"{url}/inbox.json", timeout=10).json()
+        shown = [
+            [
+                (conversation["number"], [(one["sid"], one["body"]) for one in conversation["messages"]])
+                for conversation in inbox["conversations"]
+            ]
+            for inbox in (before, after)
+        ]
+        assert shown[0] == shown[1]
+        with pytest.raises(TwilioRestException) as refused:
+            text(twilio, PATIENT)
+        assert refused.value.code == 21610
+        assert text(twilio).sid != sid
+        assert requests.post(f"{url}/answers", json={"phone": PATIENT, "body": "START"}, timeout=10).ok
+        twilio.http_client.session.close()
+    with a_process(kept) as url:
+        twilio = connected(url)
+        assert text(twilio, PATIENT).status == "queued"
+        twilio.http_client.session.close()
+    assert all(part.stat().st_mode & 0o077 == 0 for part in tmp_path.iterdir())
+
+
+def remembering(path: Path) -> PhoneCompany:
+    company = PhoneCompany(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN)
+    company.remember(Memory(path))
+    return company
+
+
+def test_the_memory_has_its_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest texts are remembered, however many there were; and who has opted out, however long ago."""
+    monkeypatch.setattr(memory, "MOST_TEXTS", 3)
+    company = remembering(tmp_path / "phones")
+    company.create(to=PATIENT, body="the first", from_=OURS)
+    company.receive(phone=PATIENT, body="stop")
+    for number in range(5):
+        company.create(to=NURSE, body=str(number), from_=OURS)
+    again = remembering(tmp_path / "phones")
+    assert [one.body for one in again.accepted()] == ["2", "3", "4"]
+    assert isinstance(again.create(to=PATIENT, body="once more", from_=OURS), Refusal)
+    again.forget()
+    assert remembering(tmp_path / "phones").count == 0
+
+
+def test_a_memory_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:
+    """It is a toy's: nobody has to mend it before the system starts."""
+    (tmp_path / "phones").write_bytes(b"no such file of ours" * 1000)
+    company = remembering(tmp_path / "phones")
+    company.create(to=NURSE, body=ALERT, from_=OURS)
+    assert [one.body for one in remembering(tmp_path / "phones").accepted()] == [ALERT]
+    assert (tmp_path / "phones").stat().st_mode & 0o077 == 0
 
 
 def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -613,7 +613,7 @@ def test_an_api_key_sends_and_reads_in_the_accounts_name(phones: Phones, monkeyp
     phones.company.seconds_per_status = 0
     now = datetime.now(UTC)
     assert [one.sid for one in open_sms_sender().texts_since(now - timedelta(hours=1), to=NUMBER)] == [sid]
-    assert [one.sid for one in open_sms_sender().receipts([sid], since=now, until=now)] == [sid]
+    assert [one.sid for one in open_sms_sender().receipts([sid], since=now, until=now).known] == [sid]
 
 
 def test_an_api_key_that_may_not_send_is_for_an_engineer(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -632,9 +632,9 @@ def test_receipts_are_known_once_texts_have_arrived(phones: Phones, count: int) 
     sids = sent(phones, *(f"text {number}" for number in range(count)))
     now = datetime.now(UTC)
     phones.company.seconds_per_status = 1000
-    assert open_sms_sender().receipts(sids, since=now, until=now) == []
+    assert open_sms_sender().receipts(sids, since=now, until=now).known == []
     phones.company.seconds_per_status = 0
-    receipts = open_sms_sender().receipts(sids, since=now, until=now)
+    receipts = open_sms_sender().receipts(sids, since=now, until=now).known
     assert [(one.sid, one.state) for one in receipts] == [(sid, State.DELIVERED) for sid in sids]
 
 
@@ -643,7 +643,7 @@ def test_receipts_that_the_list_does_not_show_are_asked_for_by_name(phones: Phon
     sids = sent(phones, *(f"text {number}" for number in range(12)))
     phones.company.seconds_per_status = 0
     long_ago = datetime.now(UTC) - timedelta(hours=9)
-    receipts = open_sms_sender().receipts(sids, since=long_ago, until=long_ago)
+    receipts = open_sms_sender().receipts(sids, since=long_ago, until=long_ago).known
     assert len(receipts) == sms_sender.FEW_RECEIPTS
     assert {one.sid for one in receipts} < set(sids)
 
@@ -654,7 +654,8 @@ def test_a_text_that_the_phone_company_does_not_know_hides_no_other(phones: Phon
     phones.company.seconds_per_status = 0
     now = datetime.now(UTC)
     receipts = open_sms_sender().receipts([sids[0], "SM" + "0" * 32, sids[1]], since=now, until=now)
-    assert {one.sid for one in receipts} == set(sids)
+    assert {one.sid for one in receipts.known} == set(sids)
+    assert receipts.unknown == {"SM" + "0" * 32}
 
 
 def test_the_number_that_is_looked_for_is_not_logged(phones: Phones, caplog: pytest.LogCaptureFixture) -> None:

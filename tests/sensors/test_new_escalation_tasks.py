@@ -11,6 +11,7 @@ from dagster import (
     build_sensor_context,
     validate_run_config,
 )
+from runs import STARTED
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.resources.ledger import BATCH, FEW
@@ -37,7 +38,10 @@ def tick() -> tuple[list[RunRequest], str | None]:
 def evaluated_tick() -> tuple[list[RunRequest], str | None]:
     with DagsterInstance.ephemeral() as instance:
         context = build_sensor_context(
-            instance, repository_def=defs.get_repository_def(), resources={"ledger": LedgerResource()}
+            instance,
+            repository_def=defs.get_repository_def(),
+            resources={"ledger": LedgerResource()},
+            last_sensor_start_time=STARTED,
         )
         execution = new_escalation_tasks.evaluate_tick(context)
     return list(execution.run_requests or []), execution.skip_message

@@ -6,7 +6,7 @@ import pytest
 from care import NOW, Care
 from dagster import DagsterInstance, SensorResult, build_sensor_context
 from phones import Phones
-from runs import Runs
+from runs import STARTED, Runs
 
 from sequora_orchestration.jobs.sla_breach import handle_sla_breach
 from sequora_orchestration.resources.ledger import Claims, Ledger
@@ -55,7 +55,10 @@ def test_a_tick_that_may_not_ask_yet_says_so(ledger: Ledger, monkeypatch: pytest
     sensor = claiming_sensor("breaches", queue=SLA_BREACHES, job=handle_sla_breach, description="as it runs")
     said = []
     for _ in range(2):
-        with DagsterInstance.ephemeral() as instance, build_sensor_context(instance) as context:
+        with (
+            DagsterInstance.ephemeral() as instance,
+            build_sensor_context(instance, last_sensor_start_time=STARTED) as context,
+        ):
             result = sensor(context, ledger=ledger)
         assert isinstance(result, SensorResult)
         assert result.skip_reason

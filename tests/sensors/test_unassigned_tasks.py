@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 from care import EPISODE, Care
 from dagster import DagsterInstance, RunRequest, build_sensor_context, validate_run_config
+from runs import STARTED
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.resources import assignments
@@ -35,6 +36,7 @@ def tick() -> tuple[list[RunRequest], str | None]:
             instance,
             repository_def=defs.get_repository_def(),
             resources={"assigner": unassigned_tasks.AssignerResource()},
+            last_sensor_start_time=STARTED,
         )
         execution = unassigned_tasks.unassigned_tasks.evaluate_tick(context)
     return list(execution.run_requests or []), execution.skip_message

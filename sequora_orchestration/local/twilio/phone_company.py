@@ -1,8 +1,8 @@
 """The phone company: which texts it takes, which it refuses, and what becomes of them.
 
-Everything is in memory and safe to use from several threads. There is no HTTP in here; `app` puts it on the
-wire. Texts move on by their age, worked out when somebody asks, so that no thread and no timer is needed and
-an injected clock moves everything.
+Everything is in memory, and in a file if it is to be remembered, and safe to use from several threads. There is no
+HTTP in here; `app` puts it on the wire. Texts move on by their age, worked out when somebody asks, so that no thread
+and no timer is needed and an injected clock moves everything.
 """
 
 import hmac
@@ -12,12 +12,13 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import islice
 
 from sequora_orchestration.domain.gsm_7 import segments
+from sequora_orchestration.local.twilio.memory import Memory
 
 LONGEST_BODY = 1600
 """Characters; more is refused with 21617 (https://www.twilio.com/docs/errors/21617)."""
@@ -244,7 +245,17 @@ class PhoneCompany:
         self._defaults = (seconds_per_status, visible_after)
         self._changed = threading.Condition()
         self._revision = 0
+        self._memory: Memory | None = None
         self.forget()
+
+    def remember(self, memory: Memory) -> None:
+        """Go on with what was accepted, or came in, before, and keep what comes from now on in that memory, too."""
+        with self._changed:
+            for kept in memory.texts():
+                self._place_last(Message(**{**kept, "created": datetime.fromisoformat(kept["created"])}))
+            self._opted_out |= memory.opted_out()
+            self._memory = memory
+            self._tell()
 
     def forget(self) -> None:
         """Forget every text, attempt and script, and return to the settings it was made with."""
@@ -267,6 +278,8 @@ class PhoneCompany:
             self._arrivals: dict[str, list[float]] = defaultdict(list)
             self._scripts: dict[str | None, deque[Answer]] = defaultdict(deque)
             self._always: dict[str | None, Answer] = {}
+            if self._memory:
+                self._memory.forget()
             self._tell()
 
     def refusal_of(self, user: str, password: str, wants: Permission) -> Refusal | None:
@@ -377,7 +390,7 @@ class PhoneCompany:
                 self._opted_out.add((_sender_in(message), phone))
             elif word in OPT_IN_WORDS:
                 self._opted_out.discard((_sender_in(message), phone))
-            self._keep(message)
+            self._keep(message, changes_opt_outs=word in OPT_OUT_WORDS | OPT_IN_WORDS)
         return message
 
     def has_opted_out(self, phone: str) -> bool:
@@ -385,14 +398,20 @@ class PhoneCompany:
         with self._changed:
             return any((_sender_in(newest), phone) in self._opted_out for newest in self._by_phone.get(phone, [])[-1:])
 
-    def _keep(self, message: Message) -> None:
+    def _keep(self, message: Message, *, changes_opt_outs: bool = False) -> None:
+        if self._memory:
+            kept = {**asdict(message), "created": message.created.isoformat()}
+            self._memory.keep(kept, self._opted_out if changes_opt_outs else None)
+        self._place_last(message)
+        self._tell()
+
+    def _place_last(self, message: Message) -> None:
         self._place[message.sid] = len(self._messages)
         self._messages.append(message)
         self._by_number[message.to].append(message)
         # Taken out and put back, the phone that texted or was texted last is always the last one.
         self._by_phone[message.phone] = texts = self._by_phone.pop(message.phone, [])
         texts.append(message)
-        self._tell()
 
     # ── Following them ──────────────────────────────────────────────────────────────────────────────────
 

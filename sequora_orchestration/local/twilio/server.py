@@ -11,6 +11,7 @@ import struct
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.twilio.app import RESET_CONNECTION, create_app
+from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.phone_book import PhoneBook
 from sequora_orchestration.local.twilio.phone_company import ApiKey, Permission, PhoneCompany
 from sequora_orchestration.resources.database import engine_for
@@ -148,6 +150,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
     parser.add_argument(
+        "--memory",
+        type=Path,
+        help="a file in which it remembers texts, numbers and opt-outs over restarts (default: it forgets them)",
+    )
+    parser.add_argument(
         "--names-of",
         type=Application,
         choices=list(Application),
@@ -174,6 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     phone_book = PhoneBook(engine, options.names_of or DEFAULT)
     company = PhoneCompany(*account.values())
     company.api_keys = _api_key_of_clients()
+    if options.memory:
+        company.remember(Memory(options.memory))
     _Server(company, phone_book).run([listener])
 
 

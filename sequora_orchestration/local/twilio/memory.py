@@ -1,0 +1,72 @@
+"""What the local phone company remembers over its restarts: texts, and who wants none.
+
+It is a toy's: numbers and texts stand as they are in a file that its owner alone may read. What is written survives a
+process that is killed, at any moment; a file that cannot be read is begun anew.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+MOST_TEXTS = 10_000
+"""Older ones are forgotten: some megabytes, and more than anybody looks at."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS text (place INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS opted_out (sender TEXT, phone TEXT, PRIMARY KEY (sender, phone)) WITHOUT ROWID;
+"""
+
+
+class Memory:
+    """A file of texts and opt-outs. Whoever uses it does so from one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it; its owner alone may read it."""
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        try:
+            self._connection = _opened(path)
+        except sqlite3.DatabaseError:
+            for part in path.parent.glob(f"{path.name}*"):  # its log, too
+                part.unlink()
+            path.touch(mode=0o600)
+            self._connection = _opened(path)
+
+    def texts(self) -> Iterator[dict[str, Any]]:
+        """Yield the texts that are remembered, oldest first."""
+        for (content,) in self._connection.execute("SELECT content FROM text ORDER BY place"):
+            yield json.loads(content)
+
+    def opted_out(self) -> set[tuple[str, str]]:
+        """Return the pairs of a sender and a phone that wants nothing from it."""
+        return set(self._connection.execute("SELECT sender, phone FROM opted_out"))
+
+    def keep(self, text: Mapping[str, Any], opted_out: set[tuple[str, str]] | None = None) -> None:
+        """Remember a text, and with it who has opted out by then, if it has changed that; forget what is too old."""
+        with self._connection as transaction:
+            cursor = transaction.execute("INSERT INTO text (content) VALUES (?)", (json.dumps(text),))
+            transaction.execute("DELETE FROM text WHERE place <= ?", ((cursor.lastrowid or 0) - MOST_TEXTS,))
+            if opted_out is not None:
+                transaction.execute("DELETE FROM opted_out")
+                transaction.executemany("INSERT INTO opted_out VALUES (?, ?)", opted_out)
+
+    def forget(self) -> None:
+        """Forget everything."""
+        with self._connection as transaction:
+            transaction.execute("DELETE FROM text")
+            transaction.execute("DELETE FROM opted_out")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a file. Raises sqlite3.DatabaseError if it is none of ours."""
+    connection = sqlite3.connect(path, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a text waits for no disk
+        connection.executescript(_SCHEMA)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
