@@ -38,10 +38,10 @@ COLUMNS = 100
 
 LENGTH_OF_A_UUID = 36
 
-# What the application may say that is shown; anything else somebody may have typed.
-KNOWN = frozenset(
-    {"LOW", "MODERATE", "HIGH", "CRITICAL", "OPEN", "IN_PROGRESS", "RESOLVED", "CANCELLED"},
-)
+SEVERITIES = frozenset({"LOW", "MODERATE", "HIGH", "CRITICAL"})
+
+# Stands for a word that the map has no meaning for: somebody may have typed it.
+UNKNOWN_WORD = "(none that is known)"
 
 
 def show(id_: str, *, as_json: bool) -> tuple[str, bool]:
@@ -121,8 +121,8 @@ def _facts(case: Case) -> dict[str, Any] | None:
     if isinstance(case, TaskCase):
         return (
             {
-                "severity": _known(case.task.severity),
-                "status": _known(case.task.status),
+                "severity": case.task.severity if case.task.severity in {*SEVERITIES, None} else UNKNOWN_WORD,
+                "status": case.task.status if case.task.is_status_known else UNKNOWN_WORD,
                 "assigned_to_user_id": case.task.assigned_to_user_id,
                 "episode_id": case.task.episode_id,
                 "created_at": case.appeared_at,
@@ -132,10 +132,6 @@ def _facts(case: Case) -> dict[str, Any] | None:
             else None
         )
     return {"created_at": case.appeared_at, "patient_id": case.episode.patient_id} if case.episode else None
-
-
-def _known(typed: str | None) -> str | None:
-    return typed if typed is None or typed in KNOWN else "(none that is known)"
 
 
 # --- as text ----------------------------------------------------------------------------------------------------------
@@ -157,7 +153,7 @@ def _lines(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSetting
     yield from _entries(case, line.next, labels, comes=True)
     if not isinstance(case, TaskCase):
         yield from _tasks(case.tasks)
-    yield from _runs(line.entries, web)
+    yield from _runs([*line.entries, *line.next], web)
 
 
 def _wrapped(head: str, text: str) -> list[str]:

@@ -4,6 +4,7 @@ Nothing of it is like the two whose maps come along. In each test its database h
 has no zone is UTC all the same.
 """
 
+import json
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -193,6 +194,14 @@ def test_a_migration_of_the_applications_goes_between_dropping_and_making_the_vi
         care.rows(statement)
     assert migrate(care.engine).has_new_views
     assert [one.index.name for one in make_app_indexes(care.engine) if not one.is_there] == ["sequora_open_task"]
+
+
+@pytest.mark.parametrize("status", ["NEW", "SNOOZED", "ACKNOWLEDGED", "DONE"])
+def test_the_timeline_shows_a_status_as_it_stands_in_the_table(care: PrismaCare, care_url: str, status: str) -> None:
+    """The map has a meaning for it."""
+    task = care.a_task(care.a_nurse(), status=status)
+    done = sequora_here("timeline", task, "--json", environment={"SUPABASE_DB_URL": care_url})
+    assert json.loads(done.stdout)["facts"]["status"] == status
 
 
 # --- a nurse's text ---------------------------------------------------------------------------------------------------

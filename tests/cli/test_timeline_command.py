@@ -189,6 +189,32 @@ def test_a_task_that_nothing_has_been_recorded_of_needs_somebody_after_a_minute(
     assert f"task {task}: nurse" in shown(episode, exit_code=1)
 
 
+def entries(task: str) -> list[dict[str, object]]:
+    """Return what happened; but not until when it was to wait, for a wait has its true end once it is over."""
+    return [{**one, "until": None} for one in json.loads(run(task, "--json").stdout)["entries"]]
+
+
+def test_nothing_that_happened_is_gone_when_its_message_is_claimed_again(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """What a run has done stays, with its link: also of one that died."""
+    task = a_new_task(care, None)
+    (put_off,) = runs.tick(NEW_TASKS)
+    before = entries(task)
+    assert put_off.run_id in [one["run_id"] for one in before]
+    care.change_task(task, assigned_to_user_id=care.a_nurse())
+    care.it_is(NOW + 11 * MINUTE)
+    for claim in runs.ledger.claim(NEW_TASKS):
+        runs.ledger.take_up(claim.id, "a-run-that-dies")
+    care.it_is(NOW + 12 * MINUTE)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    after = entries(task)
+    assert after[: len(before)] == before
+    assert len([one for one in after if one["run_id"] == "a-run-that-dies"]) == 2
+    assert f"{WEB}/runs/a-run-that-dies" in shown(task)
+
+
 def test_a_task_that_was_given_to_a_nurse_says_to_whom_and_why(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
