@@ -1,5 +1,6 @@
 """The commands. What a command needs is imported when it runs: `--help` must be quick."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -47,7 +48,13 @@ _TOLD_BY_NAME = {
 
 
 @sequora.command()
-@click.option("--port", default=3000, show_default=True, help="Port of the web UI, on 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="Port of the web UI, on 127.0.0.1.",
+)
 @_DIRECTORY
 @_APPLICATION
 def dev(port: int, directory: Path, application: str) -> None:
@@ -58,7 +65,11 @@ def dev(port: int, directory: Path, application: str) -> None:
     """
     from sequora_orchestration.local.system import run
 
-    sys.exit(run(directory, port, Application(application)))
+    code = run(directory, port, Application(application))
+    # All is put in order. Python would take its thousands of modules apart, for seconds on a busy machine.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @sequora.command()
@@ -80,8 +91,6 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     Ends with 1 where no map fits, or the schema is newer than this code, and nothing is changed then; also where the
     application's log would refuse a row.
     """
-    import os
-
     from sequora_orchestration.cli import migration
     from sequora_orchestration.resources.database import engine_for
     from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings

@@ -259,3 +259,12 @@ def test_status_says_how_big_what_grows_has_become(
     assert sizes["orchestration.notification"]["rows"] == 1
     assert sizes["orchestration.notification"]["bytes"] > 0
     assert {"runs", "run_tags", "event_logs", "job_ticks"} <= set(sizes)
+
+
+@pytest.mark.parametrize("port", ["99999", "-5", "0"])
+def test_a_port_that_there_cannot_be_is_a_sentence_before_anything_starts(tmp_path: Path, port: str) -> None:
+    """No directory is made, and nothing is looked for."""
+    done = sequora_here("dev", "--dir", str(tmp_path / "dev"), "--port", port, environment={})
+    assert done.returncode == 2
+    assert f"Invalid value for '--port': {port} is not in the range 1<=x<=65535" in done.stderr
+    assert not (tmp_path / "dev").exists()
