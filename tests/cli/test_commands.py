@@ -49,6 +49,13 @@ def test_every_command_explains_itself(command: str) -> None:
     assert len(help_text.splitlines()) > 5
 
 
+def test_the_list_of_commands_cuts_no_sentence() -> None:
+    """It is wrapped, however narrow the terminal is."""
+    listed = sequora("--help", environment={"COLUMNS": "60"}).stdout.split("Commands:")[1]
+    assert "..." not in listed
+    assert "all is" in listed
+
+
 @pytest.mark.parametrize("command", ["migrate", "map", "status"])
 @pytest.mark.parametrize(
     ("environment", "sentence"),
