@@ -23,6 +23,7 @@ from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.environment import read_environment, write_environment
 from sequora_orchestration.local.ports import LOOPBACK, free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import (
@@ -226,13 +227,22 @@ def _surroundings(
         print("made or updated the schema orchestration on SUPABASE_DB_URL; tasks from before it are left alone")
     for problem in migrated.map.problems:
         print(f"the application's log will lack rows: {problem}")
+    if not os.environ.get("SUPABASE_DB_URL"):
+        make_app_indexes(engine_for(care_url))
     make_tables(dagster_url)
     furnish(home, overwrite=True)
+    _write_environment(directory, environment)
+    return environment, commands, postgres
+
+
+def _write_environment(directory: Path, environment: Mapping[str, str]) -> None:
+    """Write what other terminals need to ask this system, without what somebody has set for it."""
+    given = {name for name, value in os.environ.items() if value and environment.get(name) == value}
     write_environment(
         directory,
-        {name: environment[name] for name in _FOR_OTHER_TERMINALS if environment.get(name) != os.environ.get(name)},
+        {name: environment[name] for name in _FOR_OTHER_TERMINALS if name in environment and name not in given},
+        given=[name for name in (*_FOR_OTHER_TERMINALS, "SEQUORA_APPLICATION_MAP") if name in given],
     )
-    return environment, commands, postgres
 
 
 def _code_port_before(directory: Path) -> int | None:

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 
 from sequora_orchestration.local import postgres as embedded
 from sequora_orchestration.local import system
+from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.settings import postgres_url
 
@@ -24,6 +25,14 @@ def signals() -> Iterator[None]:
     yield
     for one, handler in handlers.items():
         signal.signal(one, handler)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Tell whether a process is gone, or only waits for somebody to take note of it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.mark.parametrize("name", ["worker", "broker"])
@@ -60,7 +69,7 @@ def test_a_postgres_that_cannot_write_out_what_has_changed_ends_and_has_lost_not
         (checkpointer,) = [one for one in postmaster.children() if "checkpointer" in " ".join(one.cmdline())]
         checkpointer.suspend()
         server.stop()
-        assert not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE
+        assert has_ended(postmaster)
         assert "received immediate shutdown request" in (tmp_path / "postgres" / "log").read_text()
         server.start()
         engine = create_engine(postgres_url(server.url("postgres")))
@@ -69,3 +78,21 @@ def test_a_postgres_that_cannot_write_out_what_has_changed_ends_and_has_lost_not
         engine.dispose()
     finally:
         server.stop()
+
+
+def test_the_file_for_other_terminals_names_what_was_given_and_has_no_secret_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the owner's alone, whatever it was before; and whoever reads it finds the settings."""
+    (tmp_path / "environment").touch(mode=0o644)
+    given = {"SUPABASE_DB_URL": "postgresql://me:secret@host/db", "SEQUORA_APPLICATION_MAP": "map.toml"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DAGSTER_PG_URL", raising=False)
+    system._write_environment(tmp_path, {**given, "DAGSTER_PG_URL": "postgresql://host/it's #1"})
+    written = (tmp_path / "environment").read_text()
+    assert written.startswith("# Given to `sequora dev` from outside")
+    assert "set it as well: SUPABASE_DB_URL, SEQUORA_APPLICATION_MAP\n" in written
+    assert "secret" not in written
+    assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
+    assert read_environment(tmp_path) == {"DAGSTER_PG_URL": "postgresql://host/it's #1"}
