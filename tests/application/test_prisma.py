@@ -131,6 +131,22 @@ def test_of_the_proposed_map_one_word_was_left_to_say(bare_url: str) -> None:
     assert tomllib.loads(MAP.read_text(encoding="utf-8")) == expected
 
 
+def test_what_rests_on_a_name_alone_is_marked_as_a_guess(bare_url: str) -> None:
+    """A word that is not ours, the column of a patient's consent, and the kinds of texts in the log."""
+    with reading_engine(bare_url).connect() as connection:
+        lines = propose(connection).text.splitlines()
+    for line in (
+        'CRITICAL = ["URGENT"]  # a guess by name: URGENT',
+        'SUPERVISOR = ["CHARGE_NURSE"]  # a guess by name: CHARGE_NURSE',
+        'NURSE = ["NURSE"]',
+    ):
+        assert line in lines
+    (consent,) = [line for line in lines if line.startswith("may_be_texted")]
+    assert consent.endswith("a guess by its name: does it say who may be texted?")
+    (kinds,) = [line for line in lines if line.startswith('END"""')]
+    assert kinds.endswith("; a guess by their names")
+
+
 def test_the_finished_map_fits_and_the_doctor_finds_nothing_amiss(
     bare_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
