@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sequora_orchestration.application.application_map import plain
 from sequora_orchestration.application.contract import AUDIENCES
 from sequora_orchestration.application.described import (
     FLAG,
@@ -200,7 +201,9 @@ class _Log:
         if not cases:
             return None
         lines = ["CASE message.kind", *cases, "END"]
-        return _Value(toml=block(lines), comment=f"{column.type_name}: {', '.join(column.words)}")
+        is_guess = any(word and plain(word) != plain(kind) for kind, word in labels.items())
+        comment = f"{column.type_name}: {', '.join(column.words)}"
+        return _Value(toml=block(lines), comment=f"{comment}; a guess by their names" if is_guess else comment)
 
     def _ask_for_kinds(self, column: DescribedColumn, lacking: Sequence[str]) -> None:
         asked = (

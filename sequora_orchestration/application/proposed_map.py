@@ -34,6 +34,9 @@ _LACKING = {
 _WORDS_OF = {"status": ("statuses", STATUSES), "severity": ("severities", SEVERITIES), "role": ("roles", ROLES)}
 _COUNTS_AS = {"status": "open", "severity": "HIGH", "role": "none of these"}
 
+# Whom a patient's consent is read from: a wrong column would text whoever has not given it.
+CONSENT = ("patient", "may_be_texted")
+
 # Shown are words, and no more of them than somebody would look through.
 MOST_WORDS = 40
 
@@ -68,7 +71,10 @@ def _write_section(written: WrittenMap, view: str, chosen: ChosenTable, choice: 
         if placed := chosen.placed.get(name):
             sample = samples.get((chosen.table.sql, placed.column.sql), Sample())
             sql, remark = _expression(view, name, column, placed, sample)
-            written.entry(name, text(sql), _comment(remark, placed, choice))
+            comment = _comment(remark, placed, choice)
+            if (view, name) == CONSENT and not placed.others:
+                comment += ", a guess by its name: does it say who may be texted?"
+            written.entry(name, text(sql), comment)
         else:
             _write_open_line(written, view, name, column, chosen)
     for name in (name for one, name in WORDS if one == view):
@@ -179,7 +185,8 @@ def _write_words(written: WrittenMap, view: str, name: str, chosen: ChosenTable,
     found = meanings(name, words or [])
     for one in ours:
         if found.known.get(one):
-            written.entry(one, texts(found.known[one]))
+            guessed = [word for word in found.known[one] if plain(word) != plain(one)]
+            written.entry(one, texts(found.known[one]), f"a guess by name: {', '.join(guessed)}" if guessed else "")
         else:
             written.open_entry(one, "no word is known to mean it", value="[]")
     if found.unknown:

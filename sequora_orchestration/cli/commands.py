@@ -1,6 +1,7 @@
 """The commands. What a command needs is imported when it runs: `--help` must be quick."""
 
 import io
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -10,7 +11,18 @@ import click
 from sequora_orchestration.local.applications import DEFAULT, Application
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Group(click.Group):
+    """A group of commands whose first sentences are wrapped in `--help`, where click would cut them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write each command with its first sentence, whole."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, one.get_short_help_str(limit=1000)) for name, one in sorted(self.commands.items())]
+            )
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def sequora() -> None:
     """Run and inspect Sequora's orchestration."""
 
@@ -49,7 +61,13 @@ _TOLD_BY_NAME = {
 
 
 @sequora.command()
-@click.option("--port", default=3000, show_default=True, help="Port of the web UI, on 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="Port of the web UI, on 127.0.0.1.",
+)
 @_DIRECTORY
 @_APPLICATION
 def dev(port: int, directory: Path, application: str) -> None:
@@ -60,7 +78,11 @@ def dev(port: int, directory: Path, application: str) -> None:
     """
     from sequora_orchestration.local.system import run
 
-    sys.exit(run(directory, port, Application(application)))
+    code = run(directory, port, Application(application))
+    # All is put in order. Python would take its thousands of modules apart, for seconds on a busy machine.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @sequora.command()
@@ -82,8 +104,6 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     Ends with 1 where no map fits, or the schema is newer than this code, and nothing is changed then; also where the
     application's log would refuse a row.
     """
-    import os
-
     from sequora_orchestration.cli import migration
     from sequora_orchestration.resources.database import engine_for
     from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
@@ -221,7 +241,9 @@ def timeline(id_: str, *, as_json: bool) -> None:
 
 _ALL_KINDS = "all"
 _WHO = click.option("--who", help="Who orders it; the user who is logged in, if left out.")
-_WHY = click.option("--why", default="not said", help="Why: kept in the ledger. No names and no numbers, please.")
+_WHY = click.option(
+    "--why", help="Why, kept in the ledger; optional: without it stands `(not said)`. No names and no numbers, please."
+)
 _KIND = click.option("--kind", help="Only messages of this kind, e.g. task-created, check-in.")
 
 
@@ -229,7 +251,7 @@ _KIND = click.option("--kind", help="Only messages of this kind, e.g. task-creat
 @click.argument("kind", default=_ALL_KINDS)
 @_WHY
 @_WHO
-def pause(kind: str, why: str, who: str | None) -> None:
+def pause(kind: str, why: str | None, who: str | None) -> None:
     """Let no text go out, or none of a KIND, until `sequora resume`.
 
     At once, and also in runs that are queued or under way: they leave the texts waiting in the ledger. KIND is
@@ -244,7 +266,7 @@ def pause(kind: str, why: str, who: str | None) -> None:
 @click.argument("kind", default=_ALL_KINDS)
 @_WHY
 @_WHO
-def resume(kind: str, why: str, who: str | None) -> None:
+def resume(kind: str, why: str | None, who: str | None) -> None:
     """Let texts go out again: those of a KIND, or all. What is no longer wanted by then is not sent.
 
     Without a KIND the phone company is also tried at once, if it took no texts and was to be left alone for a while.
@@ -259,7 +281,7 @@ def resume(kind: str, why: str, who: str | None) -> None:
 @_KIND
 @_WHY
 @_WHO
-def cancel(id_: str, kind: str | None, why: str, who: str | None) -> None:
+def cancel(id_: str, kind: str | None, why: str | None, who: str | None) -> None:
     """Do not send what waits or is held. ID is a message's, a task's or an episode's.
 
     Nothing follows from it: of a cancelled alert about a missed SLA there is no escalation.
@@ -272,7 +294,7 @@ def cancel(id_: str, kind: str | None, why: str, who: str | None) -> None:
 @_KIND
 @_WHY
 @_WHO
-def resend(id_: str, kind: str | None, why: str, who: str | None) -> None:
+def resend(id_: str, kind: str | None, why: str | None, who: str | None) -> None:
     """Send once more what was sent, failed or was cancelled. ID is a message's, a task's or an episode's.
 
     Of a task or an episode the newest message of each kind and recipient is sent again: give --kind for one. The
@@ -286,12 +308,12 @@ def resend(id_: str, kind: str | None, why: str, who: str | None) -> None:
 @_KIND
 @_WHY
 @_WHO
-def release(id_: str, kind: str | None, why: str, who: str | None) -> None:
+def release(id_: str, kind: str | None, why: str | None, who: str | None) -> None:
     """Send what is HELD: a text in doubt that a person must look for first. ID as for `cancel`."""
     _order("release", id_, kind, why, who)
 
 
-def _order(verb: str, id_: str, kind: str | None, why: str, who: str | None) -> None:
+def _order(verb: str, id_: str, kind: str | None, why: str | None, who: str | None) -> None:
     from sequora_orchestration.cli import orders
 
     click.echo(orders.change(verb, id_, kind, orders.operator(who, why)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.resources.cases import pasted, shown
 from sequora_orchestration.resources.database import as_text
 from sequora_orchestration.resources.ledger import Ledger, Operator, OrderedMessage, open_ledger
 
@@ -20,9 +21,15 @@ class Verb:
     only: str
     """To which messages it applies."""
 
+    others: str = "left as it is:"
+    """What stands above the other messages that the id names."""
+
 
 # What a resume has also done, as the ledger names it.
 PHONE_COMPANY = "phone company"
+
+# Why, where nobody says it.
+NOT_SAID = "not said"
 
 IN_DOUBT = "being looked for at the phone company; not sent again if it is not there"
 
@@ -34,8 +41,9 @@ VERBS = {
     ),
     "resend": Verb(
         order=Ledger.resend,
-        done="will be sent again as a message of its own, if it is still wanted",
+        done="a new message, by which it is sent again, if it is still wanted",
         only="only what is over can be sent again",
+        others="what was there before stays, as history:",
     ),
     "release": Verb(
         order=Ledger.release,
@@ -49,9 +57,10 @@ class OrderRefusedError(Exception):
     """An order that cannot be carried out; the message says why."""
 
 
-def operator(who: str | None, why: str) -> Operator:
-    """Return who gives the order; without a name, the user who is logged in."""
-    return Operator(who=as_text(who or getpass.getuser()), why=as_text(why))
+def operator(who: str | None, why: str | None) -> Operator:
+    """Return who gives the order: without a name, the user who is logged in; what is empty counts as not given."""
+    given = {"who": as_text(who or "").strip(), "why": as_text(why or "").strip()}
+    return Operator(who=given["who"] or as_text(getpass.getuser()), why=given["why"] or NOT_SAID)
 
 
 def pause(kind: str, by: Operator) -> str:
@@ -80,18 +89,27 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
     """Cancel, resend or release what an id names; return what to tell the operator. Raises OrderRefusedError."""
     if kind is not None:
         _known(kind)
-    ledger, id_ = open_ledger(), as_text(id_)
+    ledger, id_ = open_ledger(), pasted(id_)
+    if not id_:
+        raise OrderRefusedError("no id is given: give that of a message, a task or an episode")
     changed = VERBS[verb].order(ledger, id_, kind, by)
     ids = {one.id for one in changed}
-    there = [f"  {one.kind} {one.id} is {one.state}" for one in ledger.of_subject(id_, kind) if one.id not in ids]
+    others = [one for one in ledger.of_subject(id_, kind) if one.id not in ids]
+    there = [f"  {one.kind} {one.id} is {one.state}" for one in others]
+    if verb == "resend" and len(changed) == len(others) == 1:
+        ((again,), (before,)) = (changed, others)
+        return (
+            f"{before.kind} {before.id}, which is {before.state}: it is sent again, if it is still wanted, "
+            f"by a new message, {again.id}"
+        )
     if changed:
         done = [
             f"{one.kind} {one.id}: {IN_DOUBT if one.state is State.IN_DOUBT else VERBS[verb].done}" for one in changed
         ]
-        return "\n".join([*done, *(["left as it is:"] if there else []), *there])
+        return "\n".join([*done, *([VERBS[verb].others] if there else []), *there])
     if not there:
         raise OrderRefusedError(
-            f"no message in the ledger is about {id_}: give the id of a message, a task or an episode"
+            f"no message in the ledger is about {shown(id_)}: give the id of a message, a task or an episode"
         )
     raise OrderRefusedError("\n".join([f"nothing to {verb}: {VERBS[verb].only}", *there]))
 

@@ -17,12 +17,16 @@ JSON they are ISO-8601 in UTC, and lengths of time are in seconds. The keys of t
 """
 
 import json
+import os
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sequora_orchestration.domain.case import Case, Story, TaskCase
 from sequora_orchestration.domain.spell import spell
@@ -38,10 +42,13 @@ COLUMNS = 100
 
 LENGTH_OF_A_UUID = 36
 
-# What the application may say that is shown; anything else somebody may have typed.
-KNOWN = frozenset(
-    {"LOW", "MODERATE", "HIGH", "CRITICAL", "OPEN", "IN_PROGRESS", "RESOLVED", "CANCELLED"},
-)
+# What TZ may hold beside a name, as POSIX has it: `EST5EDT`, `<+03>-3`.
+RULE_OF_A_ZONE = re.compile(r"(<[-+A-Za-z0-9]+>|[A-Za-z]{3,})[-+]?\d")
+
+SEVERITIES = frozenset({"LOW", "MODERATE", "HIGH", "CRITICAL"})
+
+# Stands for a word that the map has no meaning for: somebody may have typed it.
+UNKNOWN_WORD = "(none that is known)"
 
 
 def show(id_: str, *, as_json: bool) -> tuple[str, bool]:
@@ -49,11 +56,23 @@ def show(id_: str, *, as_json: bool) -> tuple[str, bool]:
 
     Raises UnknownIdError, SettingError, SchemaMissingError and database errors.
     """
-    zone = UTC if as_json else None
+    zone = UTC if as_json else _zone_of_machine()
     case = read_case(id_, ledger=open_ledger(), care=open_care_database(), assignments=open_assignments(), zone=zone)
     found, line, web = verdicts(case), timeline(case), WebSettings.load()
     shown = _json(case, found, line, web) if as_json else "\n".join(_lines(case, found, line, web))
     return shown, is_healthy(found)
+
+
+def _zone_of_machine() -> tzinfo | None:
+    """Return None for the machine's own zone; UTC where TZ names none that there is, as the machine takes it itself."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if not named or Path(named).is_absolute() or RULE_OF_A_ZONE.match(named):
+        return None
+    try:
+        ZoneInfo(named)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+    return None
 
 
 # --- as JSON ----------------------------------------------------------------------------------------------------------
@@ -121,8 +140,8 @@ def _facts(case: Case) -> dict[str, Any] | None:
     if isinstance(case, TaskCase):
         return (
             {
-                "severity": _known(case.task.severity),
-                "status": _known(case.task.status),
+                "severity": case.task.severity if case.task.severity in {*SEVERITIES, None} else UNKNOWN_WORD,
+                "status": case.task.status if case.task.is_status_known else UNKNOWN_WORD,
                 "assigned_to_user_id": case.task.assigned_to_user_id,
                 "episode_id": case.task.episode_id,
                 "created_at": case.appeared_at,
@@ -132,10 +151,6 @@ def _facts(case: Case) -> dict[str, Any] | None:
             else None
         )
     return {"created_at": case.appeared_at, "patient_id": case.episode.patient_id} if case.episode else None
-
-
-def _known(typed: str | None) -> str | None:
-    return typed if typed is None or typed in KNOWN else "(none that is known)"
 
 
 # --- as text ----------------------------------------------------------------------------------------------------------
@@ -157,7 +172,7 @@ def _lines(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSetting
     yield from _entries(case, line.next, labels, comes=True)
     if not isinstance(case, TaskCase):
         yield from _tasks(case.tasks)
-    yield from _runs(line.entries, web)
+    yield from _runs([*line.entries, *line.next], web)
 
 
 def _wrapped(head: str, text: str) -> list[str]:
@@ -218,7 +233,7 @@ def _entries(case: Case, entries: Sequence[Entry], labels: dict[str, str], *, co
             away = entry.at - case.circumstances.now
             after = f"in {spell(away)}" if away >= timedelta(0) else "now"
         label = labels.get(entry.message_id or "", entry.kind or "")
-        head = f"  {f'{local:%H:%M:%S.%f}'[:-3] if local else '':<12}  {after:>13}  {label:<16}  "
+        head = f"  {f'{local:%H:%M:%S.%f}'[:-3] if local else '':<12}  {after:>14}  {label:<16}  "
         is_first = entry.message_id is not None and entry.message_id not in named and not comes
         named.add(entry.message_id or "")
         phone = case.phones.get(entry.recipient_id or "")

@@ -19,6 +19,9 @@ class EscalationTask:
     status: str | None
     """In the application's word."""
 
+    is_status_known: bool = True
+    """Whether the map has a meaning for that word: another one somebody may have typed, and is not shown."""
+
     is_closed: bool = False
     """Whether nobody needs to act any more; an unknown status counts as open: silence is worse."""
 

@@ -72,11 +72,10 @@ class Story:
     because_of: str | None = None
     """The message to a nurse that this one tells a supervisor of."""
 
-    claimed_at: datetime | None = None
-    """When a claim, or a step of its run, last took it."""
-
     lease_until: datetime | None = None
     run_id: str | None = None
+    """The run that has it, or has had it last: what came of earlier ones is in the changes."""
+
     attempted_at: datetime | None = None
     sent_at: datetime | None = None
     provider_sid: str | None = None

@@ -160,8 +160,6 @@ def _of_message(message: Story) -> Iterator[Entry]:
             yield _attempt(message, before, change, after)
         elif change.from_state is not State.SENDING:  # what came of an attempt is told with it
             yield _told(message, before, change, after)
-        if _is_claim(before, change):
-            yield from _taken_up(message, change, after)
         before = change
 
 
@@ -182,26 +180,12 @@ def _entry(message: Story, at: datetime, what: str) -> Entry:
     return Entry(at=at, what=what, kind=message.kind, message_id=message.id, recipient_id=message.recipient_id)
 
 
-def _is_claim(before: Change | None, change: Change) -> bool:
-    claimed_before = before.claim_id if before else None
-    return change.to_state is State.QUEUED and change.claim_id is not None and change.claim_id != claimed_before
-
-
 def _beginning(message: Story, change: Change) -> Iterator[Entry]:
     if change.claim_id is None:
         yield _entry(message, change.at, f"to be sent: {change.reason or 'no reason given'}")
     else:
         waited = change.at - message.owed_since if message.owed_since <= change.at else None
         yield replace(_entry(message, change.at, "noticed and claimed"), waited=waited)
-
-
-def _taken_up(message: Story, claim: Change, after: Change | None) -> Iterator[Entry]:
-    """Yield when a run began with what was claimed: of the last claim it is recorded, of others it is not."""
-    is_last = claim.claim_id == message.claim_id
-    if is_last and message.run_id and message.claimed_at and message.claimed_at > claim.at:
-        at = min(message.claimed_at, after.at) if after else message.claimed_at
-        entry = _entry(message, at, "its run has it in hand")
-        yield replace(entry, run_id=message.run_id, waited=at - claim.at)
 
 
 def _attempt(message: Story, before: Change, began: Change, ended: Change | None) -> Entry:
@@ -235,14 +219,14 @@ def _answer(ended: Change) -> str:
 
 
 def _told(message: Story, before: Change, change: Change, after: Change | None) -> Entry:
-    entry = replace(_entry(message, change.at, _sentence(change)), waited=change.at - before.at)
+    entry = replace(_entry(message, change.at, _sentence(before, change)), waited=change.at - before.at)
+    if change.from_state is State.QUEUED:
+        entry = replace(entry, run_id=change.run_id)
     if change.to_state is State.SCHEDULED:
         until = after.at if after else message.due_at
         return replace(entry, until=until, waited=None)
     if change.to_state is State.SENT:
         return replace(entry, sid=message.provider_sid)
-    if change.to_state in {State.FAILED, State.CANCELLED} and change.from_state is State.QUEUED:
-        return replace(entry, run_id=change.run_id)
     return entry
 
 
@@ -266,12 +250,14 @@ _IN_WORDS = {
 }
 
 
-def _sentence(change: Change) -> str:
+def _sentence(before: Change, change: Change) -> str:
     """Return what a change means that no attempt ended with."""
     if change.from_state is State.IN_DOUBT and change.to_state is State.SENT and change.reason is None:
         return "the answer comes after all: the phone company has it"
     if change.from_state is change.to_state is State.QUEUED:
-        return f"given back: {change.reason}" if change.claim_id is None else _claimed_again(change)
+        if change.claim_id is None:
+            return f"given back: {change.reason}"
+        return _claimed_again(change) if change.claim_id != before.claim_id else change.reason or "no reason given"
     words = _IN_WORDS.get((change.from_state or change.to_state, change.to_state), "{reason}")
     return words.format(reason=change.reason or "no reason given")
 
@@ -293,7 +279,7 @@ def _ordered(order: Order) -> str:
 
 def _next(case: Case) -> Iterator[Entry]:
     for one in case.messages:
-        yield from _next_of_message(one, case.circumstances)
+        yield from _next_of_message(one, case)
     if isinstance(case, TaskCase):
         yield from _next_of_task(case)
     elif not case.messages and case.appeared_at and _is_live(case):
@@ -305,22 +291,26 @@ def _is_live(case: EpisodeCase) -> bool:
     return case.appeared_at is not None and case.appeared_at >= case.circumstances.workflows_live_at
 
 
-def _next_of_message(message: Story, around: Circumstances) -> Iterator[Entry]:
+def _next_of_message(message: Story, case: Case) -> Iterator[Entry]:
     if message.state not in {State.SCHEDULED, State.QUEUED, State.SENDING, State.IN_DOUBT, State.SENT}:
         return
+    around = case.circumstances
     halt = around.halt_of(message.kind)
     match message.state:
         case State.SCHEDULED | State.QUEUED if halt:
             what = f"waits: {halt.reason}"
             yield replace(_entry(message, around.now, what), at=None)
         case State.SCHEDULED:
-            what = "it falls due, and goes out if it is still wanted"
+            what = f"it falls due, and {_when_due(message, case)}"
             if message.due_at and message.due_at <= around.now:
                 what = "it is due: the next tick of its sensor claims it"
             yield replace(_entry(message, message.due_at or around.now, what), at=message.due_at)
+        case State.QUEUED if message.lease_until and message.claim_id is None:
+            yield _entry(message, message.lease_until, "any claim may have it")
         case State.QUEUED if message.lease_until:
-            what = "if its run has not said anything by then, it is claimed again"
-            yield _entry(message, message.lease_until, what if message.claim_id else "any claim may have it")
+            in_hand = "its run has it in hand; " if message.run_id else ""
+            what = f"{in_hand}if its run has not said anything by then, it is claimed again"
+            yield replace(_entry(message, message.lease_until, what), run_id=message.run_id)
         case State.SENDING if message.lease_until:
             what = "if no answer is recorded by then, it counts as in doubt and is looked up"
             yield _entry(message, message.lease_until, what)
@@ -330,6 +320,22 @@ def _next_of_message(message: Story, around: Circumstances) -> Iterator[Entry]:
             yield replace(entry, until=ends_at if ends_at and ends_at > around.now else None)
         case State.SENT if message.receipt_at:
             yield _entry(message, message.receipt_at, "the phone company is asked whether it has arrived")
+
+
+def _when_due(message: Story, case: Case) -> str:
+    """Return what becomes of a message that waits, by what is so now."""
+    if isinstance(case, EpisodeCase):
+        return "goes out if it is still wanted"
+    if case.task is None or case.task.is_closed:
+        return f"is called off: {_why_nothing_comes(case)}"
+    if message.kind != TASK_CREATED.name or message.recipient_id == (nurse := case.task.assigned_to_user_id):
+        is_nobodys = message.kind == TASK_CREATED.name and message.recipient_id is None
+        return (
+            "no nurse can be told, if the task is nobody's by then" if is_nobodys else "goes out if it is still wanted"
+        )
+    if nurse is None:
+        return "is called off: the task has been taken from its nurse"
+    return f"is called off: the task is nurse {nurse}'s, who has a message of her own"
 
 
 def _next_of_task(case: TaskCase) -> Iterator[Entry]:

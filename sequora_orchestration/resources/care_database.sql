@@ -3,7 +3,8 @@
 -- changes nothing: each is safe to run twice.
 
 -- name: tasks
-SELECT t.id, t.episode_id, t.severity, t.priority, t.reason_codes, t.status, t.is_closed, t.is_taken,
+SELECT t.id, t.episode_id, t.severity, t.priority, t.reason_codes, t.status, t.unknown_status IS NULL AS is_status_known,
+       t.is_closed, t.is_taken,
        orchestration.plausible_time(t.sla_due_at) AS sla_due_at,
        t.assigned_to_user_id,
        orchestration.plausible_time(t.picked_up_at) AS picked_up_at,

@@ -13,6 +13,9 @@ from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.database import as_text
 from sequora_orchestration.resources.ledger import Ledger
 
+# Characters of an id that are told again: more are no id, but something else that was pasted.
+LONGEST_SHOWN = 80
+
 
 class UnknownIdError(Exception):
     """Neither the application nor the ledger knows an id."""
@@ -25,7 +28,20 @@ def read_case(
 
     Raises UnknownIdError, SchemaMissingError and the database's errors.
     """
-    return _Reader(ledger, care, assignments, zone).read(as_text(id_))
+    given = pasted(id_)
+    if not given:
+        raise UnknownIdError("no id is given: give that of a task, an episode or a message")
+    return _Reader(ledger, care, assignments, zone).read(given)
+
+
+def pasted(id_: str) -> str:
+    """Return an id as somebody has pasted it, without what is around it."""
+    return as_text(id_).strip()
+
+
+def shown(id_: str) -> str:
+    """Return an id as it is told to whoever has typed it."""
+    return id_ if len(id_) <= LONGEST_SHOWN else f"{id_[:LONGEST_SHOWN]}… ({len(id_)} characters)"
 
 
 class _Reader:
@@ -37,7 +53,7 @@ class _Reader:
             if case := self._of_application(one) or self._of_ledger(one):
                 return case
         raise UnknownIdError(
-            f"neither the application nor the ledger knows {id_}: give the id of a task, an episode or a message"
+            f"neither the application nor the ledger knows {shown(id_)}: give the id of a task, an episode or a message"
         )
 
     def _of_application(self, id_: str) -> Case | None:

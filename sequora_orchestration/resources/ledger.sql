@@ -154,6 +154,16 @@ claim AS MATERIALIZED (
 claimable AS MATERIALIZED (
     SELECT numbered.*, claim.claim_id FROM numbered JOIN claim USING (number)
 ),
+unfinished AS (
+    -- The row forgets which run that was; its history shall not.
+    INSERT INTO orchestration.notification_event
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
+    SELECT n.id, n.state, n.state, n.attempts, n.claim_id, n.run_id, 'its run did not finish'
+    FROM abandoned
+    JOIN claimable USING (id)
+    JOIN orchestration.notification n USING (id)
+    WHERE n.claim_id IS NOT NULL AND n.run_id IS NOT NULL
+),
 claimed_again AS (
     UPDATE orchestration.notification n
     SET state = 'QUEUED', claim_id = claimable.claim_id, claimed_at = orchestration.clock(),
@@ -195,7 +205,7 @@ WITH named AS MATERIALIZED (
     {question}
 ),
 waiting AS (
-    SELECT n.id
+    SELECT n.id, n.state, n.attempts, n.claim_id, n.run_id
     FROM orchestration.notification n
     JOIN named USING (business_key)
     WHERE (
@@ -204,6 +214,14 @@ waiting AS (
       )
       AND (n.due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), n.due_at IS NOT NULL)
     FOR NO KEY UPDATE OF n SKIP LOCKED
+),
+unfinished AS (
+    -- As in `claim`.
+    INSERT INTO orchestration.notification_event
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
+    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish'
+    FROM waiting
+    WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NOT NULL
 ),
 claimed_again AS (
     UPDATE orchestration.notification n
@@ -1133,7 +1151,7 @@ WHERE unreadable_since IS NOT NULL;
 -- Messages with their histories, oldest first: the changes in their order, what operators ordered about each, and its
 -- texts that were found late.
 SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
-       n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.claimed_at, n.lease_until, n.run_id, n.attempted_at,
+       n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.lease_until, n.run_id, n.attempted_at,
        n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
        CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,

@@ -75,15 +75,20 @@ def last_tick_age(instance: DagsterInstance) -> float | None:
     return None if last is None else time.time() - last
 
 
-def are_all_stopped(instance: DagsterInstance, sensors: Collection[str]) -> bool:
-    """Tell whether somebody has stopped every one of these sensors."""
+def stopped_sensors(instance: DagsterInstance, sensors: Collection[str]) -> set[str]:
+    """Return which of these sensors somebody has stopped."""
     states = [
         state
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
         if state.instigator_name in sensors
     ]
     stopped = {state.instigator_name for state in states if state.status is InstigatorStatus.STOPPED}
-    return bool(sensors) and stopped - {state.instigator_name for state in states if state.is_running} == set(sensors)
+    return stopped - {state.instigator_name for state in states if state.is_running}
+
+
+def are_all_stopped(instance: DagsterInstance, sensors: Collection[str]) -> bool:
+    """Tell whether somebody has stopped every one of these sensors."""
+    return bool(sensors) and stopped_sensors(instance, sensors) == set(sensors)
 
 
 def daemon_age(instance: DagsterInstance) -> float | None:

@@ -4,6 +4,7 @@ Nothing of it is like the two whose maps come along. In each test its database h
 has no zone is UTC all the same.
 """
 
+import json
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -130,6 +131,22 @@ def test_of_the_proposed_map_one_word_was_left_to_say(bare_url: str) -> None:
     assert tomllib.loads(MAP.read_text(encoding="utf-8")) == expected
 
 
+def test_what_rests_on_a_name_alone_is_marked_as_a_guess(bare_url: str) -> None:
+    """A word that is not ours, the column of a patient's consent, and the kinds of texts in the log."""
+    with reading_engine(bare_url).connect() as connection:
+        lines = propose(connection).text.splitlines()
+    for line in (
+        'CRITICAL = ["URGENT"]  # a guess by name: URGENT',
+        'SUPERVISOR = ["CHARGE_NURSE"]  # a guess by name: CHARGE_NURSE',
+        'NURSE = ["NURSE"]',
+    ):
+        assert line in lines
+    (consent,) = [line for line in lines if line.startswith("may_be_texted")]
+    assert consent.endswith("a guess by its name: does it say who may be texted?")
+    (kinds,) = [line for line in lines if line.startswith('END"""')]
+    assert kinds.endswith("; a guess by their names")
+
+
 def test_the_finished_map_fits_and_the_doctor_finds_nothing_amiss(
     bare_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +210,14 @@ def test_a_migration_of_the_applications_goes_between_dropping_and_making_the_vi
         care.rows(statement)
     assert migrate(care.engine).has_new_views
     assert [one.index.name for one in make_app_indexes(care.engine) if not one.is_there] == ["sequora_open_task"]
+
+
+@pytest.mark.parametrize("status", ["NEW", "SNOOZED", "ACKNOWLEDGED", "DONE"])
+def test_the_timeline_shows_a_status_as_it_stands_in_the_table(care: PrismaCare, care_url: str, status: str) -> None:
+    """The map has a meaning for it."""
+    task = care.a_task(care.a_nurse(), status=status)
+    done = sequora_here("timeline", task, "--json", environment={"SUPABASE_DB_URL": care_url})
+    assert json.loads(done.stdout)["facts"]["status"] == status
 
 
 # --- a nurse's text ---------------------------------------------------------------------------------------------------

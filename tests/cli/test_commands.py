@@ -50,6 +50,13 @@ def test_every_command_explains_itself(command: str) -> None:
     assert len(help_text.splitlines()) > 5
 
 
+def test_the_list_of_commands_cuts_no_sentence() -> None:
+    """It is wrapped, however narrow the terminal is."""
+    listed = sequora_here("--help", environment={"COLUMNS": "60"}).stdout.split("Commands:")[1]
+    assert "..." not in listed
+    assert "every half minute, as long as all is well." in " ".join(listed.split())
+
+
 @pytest.mark.parametrize("command", ["migrate", "map", "status"])
 @pytest.mark.parametrize(
     ("environment", "sentence"),
@@ -296,3 +303,12 @@ def test_status_says_how_big_what_grows_has_become(
     assert sizes["orchestration.notification"]["rows"] == 1
     assert sizes["orchestration.notification"]["bytes"] > 0
     assert {"runs", "run_tags", "event_logs", "job_ticks"} <= set(sizes)
+
+
+@pytest.mark.parametrize("port", ["99999", "-5", "0"])
+def test_a_port_that_there_cannot_be_is_a_sentence_before_anything_starts(tmp_path: Path, port: str) -> None:
+    """No directory is made, and nothing is looked for."""
+    done = sequora_here("dev", "--dir", str(tmp_path / "dev"), "--port", port, environment={})
+    assert done.returncode == 2
+    assert f"Invalid value for '--port': {port} is not in the range 1<=x<=65535" in done.stderr
+    assert not (tmp_path / "dev").exists()

@@ -21,6 +21,7 @@ import grpc
 import pytest
 from care import NURSE_PHONE, Care
 from dagster import DagsterInstance
+from dagster._core.scheduler.instigation import InstigatorStatus
 from dagster._daemon.types import DaemonHeartbeat
 from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
@@ -751,6 +752,20 @@ def test_where_code_server_and_daemon_are_there_and_sensors_tick_all_is_well(set
         findings = look(dagster_area)
     assert levels(findings) == {"sensors": Level.WARN}
     assert findings["sensors"].said == "no good tick within 60 s of failed_runs"
+    assert findings["sensors"].to_do == (
+        "if the system has just started, wait a minute; else see the last errors in `sequora status`"
+    )
+
+
+def test_that_a_silent_sensor_is_to_be_started_is_said_only_where_it_is_stopped(settings: dict[str, str]) -> None:
+    """After a restart one has not ticked yet, and nobody has stopped it."""
+    with code_server(int(settings["SEQUORA_CODE_PORT"])), DagsterInstance.get() as instance:
+        for sensor in SENSORS:
+            a_tick(instance, sensor.name, seconds_ago=5 if sensor.name != "failed_runs" else 100)
+        (state,) = [one for one in instance.all_instigator_state() if one.instigator_name == "failed_runs"]
+        instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
+        findings = look(dagster_area)
+    assert findings["sensors"].to_do == "start what is stopped (Automation in the web UI): failed_runs"
 
 
 @pytest.mark.usefixtures("settings")

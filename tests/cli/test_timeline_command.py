@@ -189,6 +189,32 @@ def test_a_task_that_nothing_has_been_recorded_of_needs_somebody_after_a_minute(
     assert f"task {task}: nurse" in shown(episode, exit_code=1)
 
 
+def entries(task: str) -> list[dict[str, object]]:
+    """Return what happened; but not until when it was to wait, for a wait has its true end once it is over."""
+    return [{**one, "until": None} for one in json.loads(run(task, "--json").stdout)["entries"]]
+
+
+def test_nothing_that_happened_is_gone_when_its_message_is_claimed_again(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """What a run has done stays, with its link: also of one that died."""
+    task = a_new_task(care, None)
+    (put_off,) = runs.tick(NEW_TASKS)
+    before = entries(task)
+    assert put_off.run_id in [one["run_id"] for one in before]
+    care.change_task(task, assigned_to_user_id=care.a_nurse())
+    care.it_is(NOW + 11 * MINUTE)
+    for claim in runs.ledger.claim(NEW_TASKS):
+        runs.ledger.take_up(claim.id, "a-run-that-dies")
+    care.it_is(NOW + 12 * MINUTE)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    after = entries(task)
+    assert after[: len(before)] == before
+    assert len([one for one in after if one["run_id"] == "a-run-that-dies"]) == 2
+    assert f"{WEB}/runs/a-run-that-dies" in shown(task)
+
+
 def test_a_task_that_was_given_to_a_nurse_says_to_whom_and_why(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,12 +261,64 @@ def test_while_all_is_paused_somebody_must_act(care: Care, runs: Runs) -> None:
     assert "NOT told yet: all messages are paused by maya (an exercise) -> `sequora resume`" in text
 
 
-@pytest.mark.parametrize("id_", ["11111111-2222-3333-4444-555555555555", "no-uuid'; DROP TABLE x --", "9" * 30, ""])
+@pytest.mark.parametrize("id_", ["11111111-2222-3333-4444-555555555555", "no-uuid'; DROP TABLE x --", "9" * 30])
 def test_an_id_that_nobody_knows_is_a_sentence_and_exit_code_2(id_: str) -> None:
     """Neither the application nor the ledger."""
     done = run(id_)
     assert (done.exit_code, done.stdout) == (2, "")
     assert f"neither the application nor the ledger knows {id_}" in done.stderr
+
+
+@pytest.mark.parametrize("id_", ["", "  ", "\n"])
+def test_no_id_at_all_is_a_sentence_and_exit_code_2(id_: str) -> None:
+    """A shell's variable was empty."""
+    done = run(id_)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "no id is given: give that of a task, an episode or a message\n"
+
+
+def test_what_is_far_too_long_for_an_id_is_not_told_again_whole() -> None:
+    """Something else was pasted."""
+    done = run("x" * 5000)
+    assert done.exit_code == 2
+    assert f"knows {'x' * 80}… (5000 characters): give" in done.stderr
+
+
+def test_an_id_is_found_with_blanks_around_it(care: Care, runs: Runs, phones: Phones) -> None:
+    """As it is pasted."""
+    task = told(care, runs, phones)
+    assert shown(f"  {task}\n") == shown(task)
+
+
+@pytest.mark.parametrize(
+    ("named", "told_in"),
+    [
+        ("Mars/X", "UTC"),
+        ("Asia/Kolkata", "IST"),
+        (":Asia/Kolkata", "IST"),
+        ("EST5EDT", "EST"),
+        ("<+03>-3", "+03"),
+        ("", "UTC"),
+    ],
+)
+def test_a_time_zone_that_there_is_not_is_told_as_what_it_is(
+    care: Care, monkeypatch: pytest.MonkeyPatch, named: str, told_in: str
+) -> None:
+    """The machine takes it for UTC, and would call that by the name."""
+    task = a_new_task(care, care.a_nurse())
+    monkeypatch.setenv("TZ", named)
+    time.tzset()
+    assert f"times in {told_in} (UTC" in shown(task)
+
+
+def test_what_comes_stands_in_line_whatever_its_time(care: Care, runs: Runs, phones: Phones) -> None:
+    """Also in 59 minutes and some seconds."""
+    task = told(care, runs, phones, sla_due_at=NOW + 30 * MINUTE)
+    care.it_is(NOW - 29 * MINUTE - 17 * SECOND)
+    lines = run(task).stdout.splitlines()
+    (warned,) = [line for line in lines if "in 59 min 17 s" in line]
+    (appears,) = [line for line in lines if "the task appears" in line]
+    assert warned.index("sla-breach") + 18 == appears.index("the task appears")
 
 
 def test_a_database_that_is_away_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,10 +130,36 @@ def test_every_move_of_the_ledger_is_told(move: tuple[State, State]) -> None:
         assert "the reason" in entries[0] or "claimed" in entries[0]
 
 
-def test_when_a_run_took_it_up_is_told_of_the_last_claim() -> None:
-    """The ledger keeps no older one."""
-    message = a_message(S.QUEUED, changes=[CLAIMED], claimed_at=NOW + 1.5 * SECOND, run_id="run-1")
-    assert [told(one) for one in history([message])][1] == "its run has it in hand; waited 0.50 s; run run-1"
+def test_the_run_that_has_it_in_hand_stands_with_what_comes_next() -> None:
+    """What it does with it becomes history."""
+    message = a_message(S.QUEUED, changes=[CLAIMED], run_id="run-1")
+    assert comes(a_case(message)) == [
+        (
+            NOW + 30 * SECOND,
+            "its run has it in hand; if its run has not said anything by then, it is claimed again; run run-1",
+        )
+    ]
+
+
+def test_what_a_run_did_stays_when_the_message_is_claimed_again() -> None:
+    """All that happened before a moment is told in the same words ever after."""
+    put_off = a_change(NOW + 2 * SECOND, S.QUEUED, S.SCHEDULED, reason="nobody is assigned", run_id="run-1")
+    due = a_change(NOW + MINUTE, S.SCHEDULED, S.QUEUED, claim_id="claim-2", reason="due")
+    died = a_change(
+        NOW + 2 * MINUTE, S.QUEUED, S.QUEUED, claim_id="claim-2", reason="its run did not finish", run_id="run-2"
+    )
+    again = a_change(NOW + 2 * MINUTE, S.QUEUED, S.QUEUED, claim_id="claim-3", reason="claimed again: it died")
+    given_back = a_change(NOW + 3 * MINUTE, S.QUEUED, S.QUEUED, claim_id=None, reason="waits: paused", run_id="run-3")
+    changes = [CLAIMED, put_off, due, died, again, given_back]
+    before, after = (happened(*changes[:n], state=S.SCHEDULED, due_at=NOW + MINUTE) for n in (2, len(changes)))
+    assert after[: len(before)] == before
+    assert after[1:] == [
+        "waits: nobody is assigned; until 15:01:00; run run-1",
+        "its time has come: claimed; waited 58 s",
+        "its run did not finish; waited 1 min; run run-2",
+        "claimed again: it died; waited 0 ms",
+        "given back: waits: paused; waited 1 min; run run-3",
+    ]
 
 
 def test_orders_of_people_stand_among_what_happened() -> None:
@@ -208,6 +234,37 @@ def test_what_comes_next_has_its_time(case: Case, at: datetime, words: str) -> N
     (first, *_) = comes(case)
     assert first[0] == at
     assert words in first[1]
+
+
+@pytest.mark.parametrize(
+    ("recipient", "task", "words"),
+    [
+        (None, {}, "it falls due, and is called off: the task is nurse nurse-1's, who has a message of her own"),
+        ("nurse-0", {}, "it falls due, and is called off: the task is nurse nurse-1's, who has a message of her own"),
+        (
+            "nurse-0",
+            {"assigned_to_user_id": None},
+            "it falls due, and is called off: the task has been taken from its nurse",
+        ),
+        (
+            None,
+            {"assigned_to_user_id": None},
+            "it falls due, and no nurse can be told, if the task is nobody's by then",
+        ),
+        (
+            "nurse-1",
+            {"status": "RESOLVED"},
+            "it falls due, and is called off: the task is RESOLVED: nobody is texted about it any more",
+        ),
+        ("nurse-1", {}, "it falls due, and goes out if it is still wanted"),
+    ],
+)
+def test_what_waits_says_what_becomes_of_it_as_things_are_now(
+    recipient: str | None, task: dict[str, Any], words: str
+) -> None:
+    """A message that will be called off must not look like a second text."""
+    waits = a_message(S.SCHEDULED, id="message-2", recipient_id=recipient, due_at=NOW + HOUR)
+    assert (NOW + HOUR, words) in comes(a_case(a_message(S.DELIVERED), waits, **task))
 
 
 def test_what_is_not_noticed_yet_comes_without_a_time() -> None:

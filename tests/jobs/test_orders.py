@@ -239,3 +239,36 @@ def test_what_an_order_leaves_alone_is_said(care: Care, runs: Runs, phones: Phon
     said = orders.change("cancel", task, None, MAYA)
     assert "sla-breach" in said.split("left as it is:")[0]
     assert "is SENT" in said.split("left as it is:")[1]
+
+
+def test_what_is_sent_again_is_named_before_the_new_message(care: Care, runs: Runs, phones: Phones) -> None:
+    """Whoever gave an id finds it in the answer, and not as something that was left alone."""
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    (sent,) = care.ledger(task)
+    said = orders.change("resend", f" {sent['id']}\n", None, MAYA)
+    assert said.startswith(f"task-created {sent['id']}, which is SENT: it is sent again")
+    (new,) = [row for row in care.ledger(task) if row["id"] != sent["id"]]
+    assert said.endswith(f"by a new message, {new['id']}")
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    said = orders.change("resend", task, None, MAYA)
+    assert "a new message, by which it is sent again" in said.split("what was there before stays")[0]
+    assert said.count("is SENT") == 2
+
+
+@pytest.mark.parametrize("empty", [None, "", " "])
+def test_a_reason_that_is_empty_is_not_said(empty: str | None) -> None:
+    """And whoever gives an empty name is the user who is logged in."""
+    by = orders.operator(empty, empty)
+    assert by.why == "not said"
+    assert by.who.strip()
+
+
+def test_an_order_about_no_id_is_refused(care: Care, environment: None) -> None:  # noqa: ARG001
+    """As one about an id that nobody knows, which is not told again whole if it is none."""
+    with pytest.raises(orders.OrderRefusedError, match="no id is given"):
+        orders.change("cancel", " ", None, MAYA)
+    with pytest.raises(orders.OrderRefusedError, match=r"about x{80}… \(5000 characters\): give"):
+        orders.change("cancel", "x" * 5000, None, MAYA)

@@ -1,6 +1,7 @@
 """What the demo says, without the system that it shows."""
 
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sequora_orchestration.local import demo_stage
+from sequora_orchestration.local.demo import activation
 from sequora_orchestration.local.demo_report import table
 from sequora_orchestration.local.demo_stage import DemoFailedError, Entry, Narrator, Stage
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
@@ -140,3 +142,18 @@ def test_a_long_sentence_is_wrapped_and_a_link_in_a_text_is_not(capsys: pytest.C
     assert max(len(line) for line in said if "http" not in line) <= 100
     assert f"    {link}" in said
     assert said[-3:] == [f"    {link}", "    Priority: URGENT", ""]
+
+
+def test_where_the_command_would_not_be_found_it_is_said_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make demo` runs it by its path."""
+    (programs := tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name in ("activate", "sequora"):
+        (programs / name).touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert activation() == "source .venv/bin/activate"
+    monkeypatch.setenv("PATH", str(programs))
+    assert activation() is None

@@ -81,12 +81,14 @@ def sensors() -> Finding:
 
     from sequora_orchestration.cli.standstill import standstill_of
     from sequora_orchestration.definitions import SENSORS
-    from sequora_orchestration.resources.ticks import good_tick_ages
+    from sequora_orchestration.resources.ticks import good_tick_ages, stopped_sensors
 
     WorkerSettings.load()  # without which Dagster's instance cannot be made, and says so in other words
     with DagsterInstance.get() as instance:
         ticks = good_tick_ages(instance, [sensor.name for sensor in SENSORS])
         why_none = standstill_of(instance, ticks)
+        silent = silent_sensors(ticks)
+        stopped = stopped_sensors(instance, silent)
     if why_none and why_none.is_running:
         return fail(f"none ticks, and no text goes out: {why_none.why}", to_do=why_none.to_do)
     if why_none:
@@ -94,11 +96,16 @@ def sensors() -> Finding:
             f"none ticks, and no text goes out: {why_none.why}",
             to_do=f"{why_none.to_do} (`honcho start` starts all)",
         )
-    if silent := silent_sensors(ticks):
-        return warn(
-            f"no good tick within {OLDEST_TICK.seconds} s of {', '.join(silent)}",
-            to_do="start what is stopped (Automation in the web UI), and see the last errors in `sequora status`",
-        )
+    if silent:
+        to_do = [
+            *([f"start what is stopped (Automation in the web UI): {', '.join(sorted(stopped))}"] if stopped else []),
+            *(
+                ["if the system has just started, wait a minute; else see the last errors in `sequora status`"]
+                if stopped != set(silent)
+                else []
+            ),
+        ]
+        return warn(f"no good tick within {OLDEST_TICK.seconds} s of {', '.join(silent)}", to_do="; ".join(to_do))
     return ok(f"all {len(ticks)} tick")
 
 

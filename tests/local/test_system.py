@@ -1,0 +1,98 @@
+"""How the system of `sequora dev` ends, whatever will not."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import create_engine, text
+
+from sequora_orchestration.local import postgres as embedded
+from sequora_orchestration.local import system
+from sequora_orchestration.local.environment import read_environment
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.settings import postgres_url
+
+# Says that it is there, and then does not end when it is told to.
+STUBBORN = "trap '' TERM; touch {there}; while true; do sleep 0.1; done"
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The handlers of this process, whatever honcho puts in their place."""
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for one, handler in handlers.items():
+        signal.signal(one, handler)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Tell whether a process is gone, or only waits for somebody to take note of it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.parametrize("name", ["worker", "broker"])
+def test_what_does_not_end_in_time_is_named_and_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A user of the others, or what others use; it is said for whom is waited."""
+    monkeypatch.setattr(system, "ENDS_WITHIN", 0.5)
+    began = []
+    manager = system._Manager(services=system.SERVICES, at_end=lambda: began.append(True))
+    manager.add_process(name, STUBBORN.format(there=tmp_path / "there"))
+    manager.add_process("web", f"until [ -e {tmp_path}/there ]; do sleep 0.05; done")
+    manager.loop()
+    said = capsys.readouterr().out
+    assert f"waiting for {name} to end" in said
+    assert f"killing {name}: not ended in time" in said
+    assert said.index("waiting for") < said.index("killing") < said.index(f"{name} stopped (rc=-9)")
+    assert began == [True]
+
+
+def test_a_postgres_that_cannot_write_out_what_has_changed_ends_and_has_lost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """Its log makes up for it at the next start."""
+    monkeypatch.setattr(embedded, "STOPS_WITHIN", 1)
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    try:
+        engine = create_engine(postgres_url(server.url("postgres")))
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE kept AS SELECT 1 AS number"))
+        engine.dispose()
+        postmaster = psutil.Process(int((tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
+        (checkpointer,) = [one for one in postmaster.children() if "checkpointer" in " ".join(one.cmdline())]
+        checkpointer.suspend()
+        server.stop()
+        assert has_ended(postmaster)
+        assert "received immediate shutdown request" in (tmp_path / "postgres" / "log").read_text()
+        server.start()
+        engine = create_engine(postgres_url(server.url("postgres")))
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT number FROM kept")) == 1
+        engine.dispose()
+    finally:
+        server.stop()
+
+
+def test_the_file_for_other_terminals_names_what_was_given_and_has_no_secret_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the owner's alone, whatever it was before; and whoever reads it finds the settings."""
+    (tmp_path / "environment").touch(mode=0o644)
+    given = {"SUPABASE_DB_URL": "postgresql://me:secret@host/db", "SEQUORA_APPLICATION_MAP": "map.toml"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("DAGSTER_PG_URL", raising=False)
+    system._write_environment(tmp_path, {**given, "DAGSTER_PG_URL": "postgresql://host/it's #1"})
+    written = (tmp_path / "environment").read_text()
+    assert written.startswith("# Given to `sequora dev` from outside")
+    assert "set it as well: SUPABASE_DB_URL, SEQUORA_APPLICATION_MAP\n" in written
+    assert "secret" not in written
+    assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
+    assert read_environment(tmp_path) == {"DAGSTER_PG_URL": "postgresql://host/it's #1"}
