@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -121,11 +122,21 @@ def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | Non
 
     Raises MapError where no map fits, ViewsInUseError, and the database's errors.
     """
-    before = in_force(connection)
-    candidates = [map_of_file(file)] if file else packaged_maps()
-    if before and before.source in {one.source for one in candidates} and is_up_to_date(connection, before):
+    if is_as_asked_for(connection, file):
         return None
-    return _make(connection, _fitting(connection, candidates, before), is_first=before is None)
+    before = in_force(connection)
+    return _make(connection, _fitting(connection, _candidates(file), before), is_first=before is None)
+
+
+def is_as_asked_for(connection: Connection, file: Path | None) -> bool:
+    """Whether the seam is up to date, and of the map that is asked for. Raises MapError."""
+    before = in_force(connection)
+    is_of_these = before is not None and before.source in {one.source for one in _candidates(file)}
+    return before is not None and is_of_these and is_up_to_date(connection, before)
+
+
+def _candidates(file: Path | None) -> list[ApplicationMap]:
+    return [map_of_file(file)] if file else packaged_maps()
 
 
 def in_force(connection: Connection) -> InForce | None:
@@ -154,9 +165,21 @@ def is_up_to_date(connection: Connection, made: InForce) -> bool:
 
 def drop_views(connection: Connection) -> None:
     """Drop the views, for as long as they are in the way of a change. Raises ViewsInUseError."""
+    with in_use_is_told():
+        for statement in drops():
+            connection.execute(text(statement))
+
+
+def drops() -> list[str]:
+    """Return the statements that drop the views, to be run in `in_use_is_told`."""
+    return [f"DROP VIEW IF EXISTS orchestration.{view.name}" for view in VIEWS.values()]
+
+
+@contextmanager
+def in_use_is_told() -> Iterator[None]:
+    """Raise ViewsInUseError where somebody's view keeps one of ours from being dropped."""
     try:
-        for view in VIEWS.values():
-            connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
+        yield
     except DBAPIError as error:
         if not isinstance(error.orig, DependentObjectsStillExist):
             raise

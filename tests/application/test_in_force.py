@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sequora_orchestration.application.seam import in_force, is_up_to_date
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.migrations import apply
+from sequora_orchestration.migrations import locks
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
 from sequora_orchestration.resources.database import SchemaMissingError, engine_for
 from sequora_orchestration.resources.ledger import Ledger
@@ -338,13 +338,13 @@ def test_views_that_somebody_reads_are_left_alone_soon(
     care: Care, sequora: Sequora, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks would wait behind the drop for as long as that query lasts."""
-    monkeypatch.setattr(apply, "_PATIENCE", "100ms")
+    monkeypatch.setattr(locks, "PAUSES", ())
     before = care.rows(VIEWS)
     with care.engine.execution_options(isolation_level="READ COMMITTED").begin() as reader:
         reader.exec_driver_sql("SELECT FROM orchestration.care_shift")
         done = sequora("migrate", "--drop-views")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("no view is dropped: somebody has been reading them for more than 100ms")
+    assert done.stderr.startswith("no view is dropped: the tables or views are in use by the session ")
     assert care.rows(VIEWS) == before
 
 
