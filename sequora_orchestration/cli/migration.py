@@ -39,7 +39,7 @@ def drop_views(engine: Engine) -> None:
 
 def make_app_indexes(engine: Engine) -> None:
     """Make the helpful indexes, and say which."""
-    for state in app_indexes.make_app_indexes(engine):
+    for state in app_indexes.make_app_indexes(engine, lambda said: click.echo(said, err=True)):
         index = state.index
         said = f"cannot be made: {state.why_not}" if state.why_not else "already there" if state.is_there else "made"
         click.echo(f"index {index.name} on {index.table}: {said}")
