@@ -43,6 +43,7 @@ from sequora_orchestration.application.catalog import (
 from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, SEVERITIES, VIEWS, Form, View
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
+from sequora_orchestration.resources.database import views_dropped_at
 
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000
@@ -170,6 +171,29 @@ def drop_views(connection: Connection) -> None:
             connection.execute(text(statement))
 
 
+def note_that_views_are_dropped(connection: Connection) -> None:
+    """Record that it is done on purpose, before they are dropped; once, however often that is asked for."""
+    if connection.scalar(text("SELECT to_regclass('orchestration.operator_action')")) is not None:
+        is_new = views_dropped_at(connection) is None and in_force(connection) is not None
+        connection.execute(text(_NOTE_THAT_VIEWS_ARE_DROPPED), {"is_new": is_new})
+
+
+_NOTE_THAT_VIEWS_ARE_DROPPED = """
+    INSERT INTO orchestration.operator_action (who, verb, why)
+    SELECT session_user, 'drop-views', 'a migration of the application''s' WHERE :is_new
+"""
+
+# Where they were dropped by command; else nobody wonders where they were.
+_NOTE_THAT_VIEWS_ARE_BACK = """
+    INSERT INTO orchestration.operator_action (who, verb, why)
+    SELECT session_user, 'make-views', 'they were dropped'
+    WHERE (
+        SELECT verb FROM orchestration.operator_action
+        WHERE notification_id IS NULL AND verb IN ('drop-views', 'make-views') ORDER BY id DESC LIMIT 1
+    ) = 'drop-views'
+"""
+
+
 def drops() -> list[str]:
     """Return the statements that drop the views, to be run in `in_use_is_told`."""
     return [f"DROP VIEW IF EXISTS orchestration.{view.name}" for view in VIEWS.values()]
@@ -227,6 +251,7 @@ def _make(connection: Connection, fitted: Fit, *, is_first: bool) -> InForce:
     if is_first:
         connection.execute(text(_OPEN_TASKS_WERE_TOLD))
     problems = log_problems(connection, fitted)
+    connection.execute(text(_NOTE_THAT_VIEWS_ARE_BACK))
     connection.execute(
         text("""
             INSERT INTO orchestration.application_map AS m (name, source, digest, rights, indexes, problems)

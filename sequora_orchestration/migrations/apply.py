@@ -134,6 +134,7 @@ def _drop_views(engine: Engine) -> None:
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         # Of a newer schema this code could not make them again.
         _applied_and_known(connection, ScriptDirectory.from_config(alembic_config(connection)))
+        seam.note_that_views_are_dropped(connection)
         with seam.in_use_is_told():
             take_all(connection, seam.drops())
 

@@ -24,7 +24,7 @@ from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.migrations.app_indexes import index_states
 from sequora_orchestration.migrations.apply import is_newer
-from sequora_orchestration.resources.database import NamedStatements, execute
+from sequora_orchestration.resources.database import NamedStatements, ViewsDroppedError, execute, views_dropped_at
 from sequora_orchestration.settings import ApplicationSettings, AssignmentSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -136,6 +136,10 @@ class ApplicationChecks:
         with self._engine.connect() as connection:
             is_up_to_date = seam.is_up_to_date(connection, made)
             are_there = rows(connection, "seam_is_there")[0]["it_is"]
+            dropped_at = views_dropped_at(connection)
+        if dropped_at:
+            dropped = ViewsDroppedError(dropped_at)
+            return fail(dropped.said, to_do=dropped.to_do)
         if (made.source != self._fit.map.source or not is_up_to_date) and is_newer(self._engine):
             return _of_a_newer_version(made, are_there=are_there)
         if made.source != self._fit.map.source:
