@@ -77,8 +77,9 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     no meaning for are listed. Where DAGSTER_PG_URL is set it also makes Dagster's own tables, and where DAGSTER_HOME is
     set, the configuration files that are missing there.
 
-    Ends with 1 where no map fits, or the schema is newer than this code, and nothing is changed then; also where the
-    application's log would refuse a row.
+    Ends with 1 where no map fits, somebody keeps using what is to be changed, or the schema is newer than this code,
+    and nothing is changed then. Also where the application's log would refuse a row: then everything is changed, and
+    the map is in force, for a log holds up no text.
     """
     import os
 

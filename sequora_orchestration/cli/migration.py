@@ -21,6 +21,11 @@ def migrate(engine: Engine) -> bool:
         click.echo(f"application: {question.sentence}; {question.to_do}")
     for problem in migrated.map.problems:
         click.echo(f"the application's log would refuse rows, which holds up no text: {problem}", err=True)
+    if migrated.map.problems:
+        click.echo(
+            f"the map {migrated.map.name} is in force in spite of it: correct it, and run `sequora migrate` again",
+            err=True,
+        )
     return not migrated.map.problems
 
 
