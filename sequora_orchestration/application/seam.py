@@ -18,6 +18,7 @@ from sqlalchemy import Connection, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import (
+    PACKAGED,
     ApplicationMap,
     Log,
     MapError,
@@ -220,10 +221,26 @@ def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], befor
         if not fits[-1].problems:
             return fits[-1]
     closest = min(fits, key=lambda one: len(one.problems))
-    advice = [] if len(fits) == 1 else ["no other map fits either: `sequora map` proposes one for this database"]
-    if before and before.name not in {one.name for one in candidates}:
-        advice = [f"the map {before.name} is in force: SEQUORA_APPLICATION_MAP is to name it, or the one after it"]
-    raise MapError(closest.map.name, [*closest.problems, *advice])
+    name, problems = closest.map.name, closest.problems
+    if len(fits) == 1:
+        raise MapError(name, problems)
+    if before and is_own(before):
+        raise MapError(name, [], first=f"{not_named(before)}: {NAME_IT}; no map that comes along fits")
+    first = "no map that comes along fits: `sequora map` proposes one for this database; the closest is"
+    raise MapError(name, problems, first=f"{first} {name}, of which this cannot be used:")
+
+
+def is_own(made: InForce) -> bool:
+    """Whether the map in force is none of those that come along."""
+    return made.name not in PACKAGED
+
+
+def not_named(made: InForce) -> str:
+    """Return the sentence for a setting that is forgotten while a map of one's own is in force."""
+    return f"the map {made.name} is in force, and SEQUORA_APPLICATION_MAP is not set"
+
+
+NAME_IT = "set it to that file, or to the one that is to follow it"
 
 
 def _digest(connection: Connection, application_map: ApplicationMap) -> str:

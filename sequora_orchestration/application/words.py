@@ -1,4 +1,4 @@
-"""The application's words, and those of the map in force: what is to be asked about any that the other does not have."""
+"""The application's words, and those of the map in force: what is to be asked of any that the other has not."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -152,7 +152,7 @@ class ApplicationChecks:
                 "the application's tables, or the program, have changed since the views of them were made",
                 to_do=MIGRATE,
             )
-        return ok(f"{made.name} is in force, since {made.since:%Y-%m-%d %H:%M:%S %Z}")
+        return _in_order(made)
 
     def words(self) -> Finding:
         """Look whether the map knows the words that are used."""
@@ -235,6 +235,15 @@ class ApplicationChecks:
             )
         impossible = [f"{state.index.name} cannot be made: {state.why_not}" for state in states if state.why_not]
         return ok("; ".join([f"all {len(possible)} are there", *impossible]))
+
+
+def _in_order(made: InForce) -> Finding:
+    """Tell which map is in force, and whether the next `sequora migrate` finds it."""
+    if seam.is_own(made) and ApplicationSettings.load().sequora_application_map is None:
+        return warn(
+            seam.not_named(made), to_do=f"{seam.NAME_IT}: texts go by it all the same, but `sequora migrate` needs it"
+        )
+    return ok(f"{made.name} is in force, since {made.since:%Y-%m-%d %H:%M:%S %Z}")
 
 
 def _of_a_newer_version(made: InForce, *, are_there: bool) -> Finding:
