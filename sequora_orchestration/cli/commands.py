@@ -87,6 +87,8 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     from sequora_orchestration.resources.database import engine_for
     from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
+    if drop_views and app_indexes:
+        raise click.UsageError("--drop-views does nothing else: give --app-indexes with the `migrate` that follows it")
     engine = engine_for(DatabaseSettings.load().supabase_db_url)
     if drop_views:
         migration.drop_views(engine)

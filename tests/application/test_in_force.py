@@ -434,3 +434,20 @@ def test_after_a_rollback_views_that_are_gone_are_the_newer_versions_to_make(car
     found = doctor()["map"]
     assert found.level is Level.FAIL
     assert found.to_do == "install the newer version again, and run its `sequora migrate`"
+
+
+def test_to_drop_the_views_and_to_make_indexes_is_refused(care: Care, sequora: Sequora) -> None:
+    """One of the two would be left out in silence."""
+    before = care.rows(VIEWS)
+    done = sequora("migrate", "--drop-views", "--app-indexes")
+    assert done.returncode == 2
+    assert "--drop-views does nothing else: give --app-indexes with the `migrate` that follows it" in done.stderr
+    assert care.rows(VIEWS) == before
+
+
+def test_where_columns_are_gone_rights_are_not_looked_at(care: Care, doctor: Doctor) -> None:
+    """What is lacking of a column that is not there is no right."""
+    care.rows('ALTER TABLE "EscalationTask" RENAME severity TO how_bad')
+    found = doctor()
+    assert found["columns"].level is Level.FAIL
+    assert (found["rights"].level, found["rights"].said) == (Level.SKIPPED, "not looked at: needs columns")
