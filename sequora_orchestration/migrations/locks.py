@@ -21,14 +21,17 @@ T = TypeVar("T")
 
 # Of the time after which whoever waits looks for a deadlock (`deadlock_timeout`, by default 1 s), the share that all
 # locks together may take; and the most of it in milliseconds, where it has been set higher.
-_SHARE_OF_DEADLOCK_TIMEOUT = 0.7
-_MOST_PATIENCE = 700
+_SHARE_OF_DEADLOCK_TIMEOUT = 0.3
+_MOST_PATIENCE = 300
 
-# How long whatever the application's tables are locked by is waited for, while our own stand still.
-_PATIENCE_WITH_OTHERS = "2s"
+# How long whatever else is locked is waited for, while all of ours stand still: less than `deadlock_timeout`, too.
+_PATIENCE_WITH_OTHERS = "700ms"
 
-PAUSES: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
-"""Seconds between two tries. In all some 20 s: a query that lasts longer is a person's to end."""
+PAUSES: tuple[float, ...] = (*[0.1] * 5, *[0.3] * 10, *[1.0] * 10)
+"""Seconds between two tries: many short ones, for under load most meet a statement that has one lock and wants another.
+
+In all some 20 s: a query that lasts longer is a person's to end.
+"""
 
 
 class StandsInTheWayError(Exception):
