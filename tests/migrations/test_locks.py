@@ -51,6 +51,8 @@ def test_a_statement_that_names_both_is_never_ended_by_a_migration(behind: Care,
     """In whatever order it names them: the migration lets go, and has all of them afterwards."""
     with ThreadPoolExecutor(1) as pool:
         with a_session(behind) as session:
+            # It looks for a deadlock before the migration would: so it is the one that Postgres would end.
+            session.exec_driver_sql("SET deadlock_timeout = '600ms'")
             session.exec_driver_sql(f"SELECT FROM {first}")
             migrating = pool.submit(migrate, behind.engine)
             is_waited(behind)
