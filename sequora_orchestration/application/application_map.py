@@ -8,6 +8,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,10 @@ _QUOTES_OF_FUNCTIONS = "$function$"
 class MapError(Exception):
     """A map cannot be used; the sentences say where and what to write."""
 
-    def __init__(self, name: str, problems: Sequence[str]) -> None:
-        """`problems` are sentences, one for each mistake."""
-        super().__init__("\n".join([f"the map {name} cannot be used:", *(f"  - {one}" for one in problems)]))
+    def __init__(self, name: str, problems: Sequence[str], *, first: str | None = None) -> None:
+        """`problems` are sentences, one for each mistake; `first` is what a person needs to know before those."""
+        first = first or f"the map {name} cannot be used:"
+        super().__init__("\n".join([first, *(f"  - {one}" for one in problems)]))
         self.problems = problems
 
 
@@ -97,6 +99,9 @@ def packaged_maps() -> list[ApplicationMap]:
 
 def map_of_file(path: Path) -> ApplicationMap:
     """Return the map of a file. Raises MapError."""
+    if str(path) in PACKAGED and not path.exists():
+        instead = f"without it the map {path}, which comes along, is taken if it fits"
+        raise MapError(str(path), [f"SEQUORA_APPLICATION_MAP is to be a file; {instead}"])
     try:
         return read_map(str(path), path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
@@ -108,12 +113,32 @@ def read_map(name: str, source: str) -> ApplicationMap:
     try:
         content = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise MapError(name, [f"it is no TOML: {error}"]) from None
+        raise MapError(name, [f"it is no TOML: {error}{_line_of(source, str(error))}"]) from None
     reader = _Reader()
     found = reader.application_map(name, source, content)
     if reader.problems:
         raise MapError(name, list(dict.fromkeys(reader.problems)))
     return found
+
+
+def _line_of(source: str, error: str) -> str:
+    """Return the line that an error of TOML's is about, and which section of a map may be meant by it."""
+    place = re.search(r"at line (\d+)", error)
+    if not place:
+        return ""
+    line = source.splitlines()[int(place[1]) - 1].strip()
+    section = line.strip("[]")
+    meant = f"; {hint}" if section != line and (hint := _meant(section, _PARTS)) else ""
+    return f": {line}{meant}"
+
+
+_PARTS = ("task.statuses", "task.severities", "person.roles", "log.row", "log.delivered", "log.undelivered")
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    """Return a question about what is meant by a key that is none; empty if nothing is like it."""
+    close = get_close_matches(key, sorted(known), n=1, cutoff=0.7)
+    return f"did you mean {close[0]}?" if close and close[0] != key else ""
 
 
 class _Reader:
@@ -148,7 +173,8 @@ class _Reader:
         known = set(known)
         for key in content:
             if key not in known:
-                self.problems.append(f"{where} has {key}, which nobody knows; known: {', '.join(sorted(known))}")
+                meant = f" ({hint})" if (hint := _meant(key, known)) else ""
+                self.problems.append(f"{where} has {key}, which nobody knows{meant}; known: {', '.join(sorted(known))}")
         self.problems += [f"{where} lacks {key}" for key in needed if key not in content]
 
     def _section(self, name: str, content: Mapping[str, Any]) -> Section:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import ApplicationMap, Section, plain
 from sequora_orchestration.application.contract import ASSIGNMENT, IN_WORDS, MESSAGE, VIEWS, Column, Form
-from sequora_orchestration.application.sql_text import without_parameters
+from sequora_orchestration.application.sql_text import quoted, without_parameters
 from sequora_orchestration.resources.database import NamedStatements
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -255,6 +255,9 @@ def _missing_table(connection: Connection, table: str) -> str | None:
     if isinstance(found, psycopg2.Error):
         return sentence(found)
     if not found:
+        with_capitals = ".".join(one if one == one.lower() else quoted(one) for one in table.split("."))
+        if with_capitals != table and '"' not in table and _missing_table(connection, with_capitals) is None:
+            return f"there is no table {table}; a name with capital letters is quoted: '{with_capitals}'"
         return f"there is no table {table}; is SUPABASE_DB_URL the application's database?"
     if found[0]["kind"] not in {"r", "p", "v", "m", "f"}:
         return f"{table} is no table"

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import (
+    PACKAGED,
     ApplicationMap,
     Log,
     MapError,
@@ -42,6 +44,7 @@ from sequora_orchestration.application.catalog import (
 from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, SEVERITIES, VIEWS, Form, View
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
+from sequora_orchestration.resources.database import views_dropped_at
 
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000
@@ -121,11 +124,21 @@ def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | Non
 
     Raises MapError where no map fits, ViewsInUseError, and the database's errors.
     """
-    before = in_force(connection)
-    candidates = [map_of_file(file)] if file else packaged_maps()
-    if before and before.source in {one.source for one in candidates} and is_up_to_date(connection, before):
+    if is_as_asked_for(connection, file):
         return None
-    return _make(connection, _fitting(connection, candidates, before), is_first=before is None)
+    before = in_force(connection)
+    return _make(connection, _fitting(connection, _candidates(file), before), is_first=before is None)
+
+
+def is_as_asked_for(connection: Connection, file: Path | None) -> bool:
+    """Whether the seam is up to date, and of the map that is asked for. Raises MapError."""
+    before = in_force(connection)
+    is_of_these = before is not None and before.source in {one.source for one in _candidates(file)}
+    return before is not None and is_of_these and is_up_to_date(connection, before)
+
+
+def _candidates(file: Path | None) -> list[ApplicationMap]:
+    return [map_of_file(file)] if file else packaged_maps()
 
 
 def in_force(connection: Connection) -> InForce | None:
@@ -154,9 +167,44 @@ def is_up_to_date(connection: Connection, made: InForce) -> bool:
 
 def drop_views(connection: Connection) -> None:
     """Drop the views, for as long as they are in the way of a change. Raises ViewsInUseError."""
+    with in_use_is_told():
+        for statement in drops():
+            connection.execute(text(statement))
+
+
+def note_that_views_are_dropped(connection: Connection) -> None:
+    """Record that it is done on purpose, before they are dropped; once, however often that is asked for."""
+    if connection.scalar(text("SELECT to_regclass('orchestration.operator_action')")) is not None:
+        is_new = views_dropped_at(connection) is None and in_force(connection) is not None
+        connection.execute(text(_NOTE_THAT_VIEWS_ARE_DROPPED), {"is_new": is_new})
+
+
+_NOTE_THAT_VIEWS_ARE_DROPPED = """
+    INSERT INTO orchestration.operator_action (who, verb, why)
+    SELECT session_user, 'drop-views', 'a migration of the application''s' WHERE :is_new
+"""
+
+# Where they were dropped by command; else nobody wonders where they were.
+_NOTE_THAT_VIEWS_ARE_BACK = """
+    INSERT INTO orchestration.operator_action (who, verb, why)
+    SELECT session_user, 'make-views', 'they were dropped'
+    WHERE (
+        SELECT verb FROM orchestration.operator_action
+        WHERE notification_id IS NULL AND verb IN ('drop-views', 'make-views') ORDER BY id DESC LIMIT 1
+    ) = 'drop-views'
+"""
+
+
+def drops() -> list[str]:
+    """Return the statements that drop the views, to be run in `in_use_is_told`."""
+    return [f"DROP VIEW IF EXISTS orchestration.{view.name}" for view in VIEWS.values()]
+
+
+@contextmanager
+def in_use_is_told() -> Iterator[None]:
+    """Raise ViewsInUseError where somebody's view keeps one of ours from being dropped."""
     try:
-        for view in VIEWS.values():
-            connection.execute(text(f"DROP VIEW IF EXISTS orchestration.{view.name}"))
+        yield
     except DBAPIError as error:
         if not isinstance(error.orig, DependentObjectsStillExist):
             raise
@@ -173,10 +221,26 @@ def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], befor
         if not fits[-1].problems:
             return fits[-1]
     closest = min(fits, key=lambda one: len(one.problems))
-    advice = [] if len(fits) == 1 else ["no other map fits either: `sequora map` proposes one for this database"]
-    if before and before.name not in {one.name for one in candidates}:
-        advice = [f"the map {before.name} is in force: SEQUORA_APPLICATION_MAP is to name it, or the one after it"]
-    raise MapError(closest.map.name, [*closest.problems, *advice])
+    name, problems = closest.map.name, closest.problems
+    if len(fits) == 1:
+        raise MapError(name, problems)
+    if before and is_own(before):
+        raise MapError(name, [], first=f"{not_named(before)}: {NAME_IT}; no map that comes along fits")
+    first = "no map that comes along fits: `sequora map` proposes one for this database; the closest is"
+    raise MapError(name, problems, first=f"{first} {name}, of which this cannot be used:")
+
+
+def is_own(made: InForce) -> bool:
+    """Whether the map in force is none of those that come along."""
+    return made.name not in PACKAGED
+
+
+def not_named(made: InForce) -> str:
+    """Return the sentence for a setting that is forgotten while a map of one's own is in force."""
+    return f"the map {made.name} is in force, and SEQUORA_APPLICATION_MAP is not set"
+
+
+NAME_IT = "set it to that file, or to the one that is to follow it"
 
 
 def _digest(connection: Connection, application_map: ApplicationMap) -> str:
@@ -204,6 +268,7 @@ def _make(connection: Connection, fitted: Fit, *, is_first: bool) -> InForce:
     if is_first:
         connection.execute(text(_OPEN_TASKS_WERE_TOLD))
     problems = log_problems(connection, fitted)
+    connection.execute(text(_NOTE_THAT_VIEWS_ARE_BACK))
     connection.execute(
         text("""
             INSERT INTO orchestration.application_map AS m (name, source, digest, rights, indexes, problems)

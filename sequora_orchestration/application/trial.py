@@ -7,6 +7,7 @@ It is made on an empty copy of the table, with its types, defaults, NOT NULLs an
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import psycopg2
 from psycopg2.errors import CheckViolation, ForeignKeyViolation, InvalidTextRepresentation, NotNullViolation
@@ -42,12 +43,22 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
             )
         )
         problems = _missing_columns(connection, log)
-        for kind in KINDS:
-            if ("patients" if kind == CHECK_IN.name else "staff") in log.audiences:
-                for age in _AGES:
-                    problems |= _tried(connection, fitted, log, kind, age)
+        tried = [kind for kind in KINDS if ("patients" if kind == CHECK_IN.name else "staff") in log.audiences]
+        refused: dict[_Refused, dict[str, None]] = {}
+        for kind in tried:
+            for age in _AGES:
+                for one in _tried(connection, fitted, log, kind, age):
+                    refused.setdefault(one, {})[kind] = None
         trial.rollback()
-    return list(problems)
+    of_kinds = {one: "any kind" if [*kinds] == tried else ", ".join(kinds) for one, kinds in refused.items()}
+    return [*problems, *(f"{one.why} ({one.what} of {kinds})" for one, kinds in of_kinds.items())]
+
+
+class _Refused(NamedTuple):
+    """What the log refuses, of whatever kind of text."""
+
+    what: str
+    why: str
 
 
 def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
@@ -70,7 +81,7 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
     return problems
 
 
-def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> dict[str, None]:
+def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
     """Write a row of a kind, and its receipts, one after the other; return what was refused."""
     is_to_patient = kind == CHECK_IN.name
     types = fitted.log_types
@@ -92,7 +103,7 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
         f"CAST(:{one} AS {type_name}) AS {one}" if one in values else f"{_TIMES[one]} AS {one}"
         for one, type_name in MESSAGE.items()
     )
-    problems: dict[str, None] = {}
+    refused: list[_Refused] = []
     parameters = {**values, "age": age}
 
     values_of_row = values_written(log.row, types)
@@ -102,27 +113,27 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     found = attempt(connection, text(f"{insert} FROM {message}"), **parameters)
     if isinstance(found, psycopg2.Error):
         at_fault = _at_fault(connection, values_of_row, message, parameters)
-        problems |= _refused(log, found, f"a row of {kind}", at_fault)
+        if why := _why(connection, log, "row", found, at_fault):
+            refused.append(_Refused("a row", why))
     for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
-        if columns and log.key and not problems:
+        if columns and log.key and not refused:
             # As the function that brings rows up to date has it.
             values_of_receipt = values_written(columns, types)
             changes = without_parameters(assignments(values_of_receipt))
             is_its = without_parameters(f"logged.{quoted(log.key)} = {values_of_row[log.key]}")
             update = f"UPDATE {_COPY} AS logged SET {changes} FROM {message} WHERE {is_its} RETURNING 1"
-            what = f"the receipt ({part}) of {kind}"
+            what = "the receipt"
             of_receipt = {**parameters, "state": part.upper()}
             found = attempt(connection, text(update), **of_receipt)
             if isinstance(found, psycopg2.Error):
                 at_fault = _at_fault(connection, values_of_receipt, message, of_receipt)
-                problems |= _refused(log, found, what, at_fault)
+                if why := _why(connection, log, part, found, at_fault):
+                    refused.append(_Refused(what, why))
             elif not found and not _is_looked_up(log.row[log.key]):
-                problems[
-                    f"log: {what} finds no row: log.row.{log.key} is not the same value again; write one that is, "
-                    "such as message.id"
-                ] = None
+                why = f"log.row.{log.key} is not the same value again, so no row is found: write one that is, such as "
+                refused.append(_Refused(what, f"{why}message.id"))
     connection.execute(text(f"DELETE FROM {_COPY}"))
-    return problems
+    return refused
 
 
 def _at_fault(
@@ -154,22 +165,37 @@ def _is_looked_up(sql: str) -> bool:
     return re.search(r"(?i)\bselect\b", sql) is not None
 
 
-def _refused(log: Log, error: psycopg2.Error, what: str, columns: Sequence[str]) -> dict[str, None]:
-    """Return why something is refused, without a value that may be of a row of the application's."""
+def _why(connection: Connection, log: Log, part: str, error: psycopg2.Error, columns: Sequence[str]) -> str | None:
+    """Return why something is refused, with its keys in the map: without a value that may be of a row of theirs."""
     if isinstance(error, ForeignKeyViolation):
-        return {}
+        return None
     said = error.diag
     if isinstance(error, NotNullViolation):
-        return {f"log: {what} has nothing for {said.column_name or said.datatype_name}, which is NOT NULL": None}
+        keys = _keys(log, part, [said.column_name or ""])
+        return f"{keys}: {said.column_name or said.datatype_name} is NOT NULL, and there is nothing for it"
     if isinstance(error, CheckViolation):
-        return {f"log: {what} breaks its CHECK {said.constraint_name}": None}
+        checked = connection.scalars(_COLUMNS_OF_CHECK, {"table": _COPY, "name": said.constraint_name}).all()
+        return f"{_keys(log, part, checked)}: the CHECK {said.constraint_name} refuses it"
+    keys = _keys(log, part, columns)
     if isinstance(error, InvalidTextRepresentation) and _is_of_the_map(log, said.message_primary or ""):
-        return {f"log: {what}: {said.message_primary}": None}
+        return f"{keys}: {said.message_primary}"
     code = error.pgcode or ""
     if code.startswith(_ABOUT_NAMES):
-        return {f"log: {what}: {said.message_primary} (SQLSTATE {code})": None}
-    value = f"the value of {' and of '.join(columns)}" if columns else "a value"
-    return {f"log: {what}: {value} is refused ({type(error).__name__}, SQLSTATE {code})": None}
+        return f"{keys}: {said.message_primary}, SQLSTATE {code}"
+    return f"{keys}: the value is refused, {type(error).__name__}, SQLSTATE {code}"
+
+
+_COLUMNS_OF_CHECK = text("""
+    SELECT a.attname FROM pg_constraint con
+    JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = ANY (con.conkey)
+    WHERE con.conrelid = to_regclass(:table) AND con.conname = :name ORDER BY a.attnum
+""")
+
+
+def _keys(log: Log, part: str, columns: Sequence[str]) -> str:
+    """Return the keys in the map that columns have there; if they have none, the part."""
+    written = {"row": log.row, "delivered": log.delivered, "undelivered": log.undelivered}[part]
+    return " and ".join(f"log.{part}.{one}" for one in columns if one in written) or f"log.{part}"
 
 
 def _is_of_the_map(log: Log, said: str) -> bool:

@@ -1,48 +1,104 @@
-"""The application's words that the map in force has no meaning for: what is to be asked about them."""
+"""The application's words, and those of the map in force: what is to be asked of any that the other has not."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from sqlalchemy import Engine
 
 from sequora_orchestration.application import seam
-from sequora_orchestration.application.application_map import plain, read_map
-from sequora_orchestration.application.catalog import fit_section
+from sequora_orchestration.application.application_map import ApplicationMap, packaged_maps, plain, read_map
+from sequora_orchestration.application.catalog import Expression, fit_section
 from sequora_orchestration.resources.care_database import CareDatabase, UnknownWord
 
+# By the column of ours.
 _PARTS = {"status": "task.statuses", "severity": "task.severities", "role": "person.roles"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A word of the application's, and what is to be said about it in the map."""
+    """A word of the application's or of the map's, and what is to be said about it in the map."""
 
-    about: UnknownWord
+    sentence: str
+    """What is so until the map says otherwise."""
 
-    @property
-    def sentence(self) -> str:
-        """What is so until the map says what the word means."""
-        return self.about.sentence
-
-    @property
-    def to_do(self) -> str:
-        """What a person does about it."""
-        part = _PARTS[self.about.column_name]
-        return f"say under [{part}] of a map what it means (`sequora map` writes one to start from)"
+    to_do: str
+    """What a person does about it."""
 
 
 def open_questions(engine: Engine) -> list[Question]:
-    """Return the words that the map in force does not know: of open tasks, active people and the tasks' enums."""
+    """Return what is to be asked about words of open tasks, active people and enums that the map in force has not.
+
+    And about those of a map of one's own that an enum does not have. One that comes along has words for many databases.
+    """
     found = {(one.column_name, one.word): one for one in CareDatabase(engine).unknown_words()}
     with engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
         made = seam.in_force(connection)
         if made is None:
             return []
         application_map = read_map(made.name, made.source)
-        task = fit_section(connection, [], "task", application_map.sections["task"])
-    if task:
-        for column, meanings in (("status", application_map.statuses), ("severity", application_map.severities)):
-            known = {plain(word) for words in meanings.values() for word in words}
-            for word in task.columns[column].type.words:
-                if plain(word) not in known:
-                    found.setdefault((column, word), UnknownWord(column_name=column, word=word, tasks=0))
-    return [Question(about=one) for one in found.values()]
+        sections = {
+            name: fit_section(connection, [], name, application_map.sections[name]) for name in ("task", "person")
+        }
+    columns = {
+        column: section.columns[column]
+        for name, column in (("task", "status"), ("task", "severity"), ("person", "role"))
+        if (section := sections[name])
+    }
+    meanings = _meanings(application_map)
+    for column, expression in columns.items():
+        known = {plain(word) for words in meanings[column].values() for word in words}
+        for word in expression.type.words:
+            if plain(word) not in known:
+                found.setdefault((column, word), UnknownWord(column_name=column, word=word, tasks=0))
+    questions = [_about(one, meanings[one.column_name]) for one in found.values()]
+    if made.source in {one.source for one in packaged_maps()}:
+        return questions
+    return [*questions, *_of_the_map_alone(columns, meanings)]
+
+
+def _meanings(application_map: ApplicationMap) -> dict[str, Mapping[str, Sequence[str]]]:
+    return {
+        "status": application_map.statuses,
+        "severity": application_map.severities,
+        "role": application_map.roles,
+    }
+
+
+def _about(unknown: UnknownWord, meanings: Mapping[str, Sequence[str]]) -> Question:
+    part = _PARTS[unknown.column_name]
+    in_map = {plain(word): (word, ours) for ours, words in meanings.items() for word in words}
+    close = get_close_matches(plain(unknown.word or ""), in_map, n=1, cutoff=_ALIKE)
+    if close:
+        word, ours = in_map[close[0]]
+        return Question(
+            sentence=unknown.sentence,
+            to_do=f"say under [{part}] of a map what it means; is it {word!r}, which stands there under {ours}?",
+        )
+    return Question(
+        sentence=unknown.sentence,
+        to_do=f"say under [{part}] of a map what it means (`sequora map` writes one to start from)",
+    )
+
+
+def _of_the_map_alone(
+    columns: Mapping[str, Expression], meanings: Mapping[str, Mapping[str, Sequence[str]]]
+) -> Iterator[Question]:
+    """Yield a question for each word of the map that the column's enum does not have: nothing ever means that."""
+    for column, expression in columns.items():
+        labels = {plain(label): label for label in expression.type.words}
+        for ours, words in meanings[column].items():
+            for word in words:
+                if labels and plain(word) not in labels:
+                    close = get_close_matches(plain(word), labels, n=1, cutoff=_ALIKE)
+                    yield Question(
+                        sentence=f"the {column} {word!r}, which stands under {ours} in [{_PARTS[column]}] of the map, "
+                        f"is none of the enum {expression.type.name}",
+                        to_do=f"is it {labels[close[0]]!r}? Correct it in the map, or leave it out"
+                        if close
+                        else "correct it in the map, or leave it out",
+                    )
+
+
+# From 0 to 1: a letter too many, too few or another is more.
+_ALIKE = 0.8

@@ -16,6 +16,8 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     ConfigurableResource,
+    DagsterInstance,
+    Failure,
     InitResourceContext,
     MaterializeResult,
     ResourceParam,
@@ -38,7 +40,9 @@ from sequora_orchestration.assets.catalog import (
 from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.health import INSIDE, longest_doubt, silent_sensors
 from sequora_orchestration.jobs.delivery import NOBODY, on_call
+from sequora_orchestration.jobs.steps import CAUSE
 from sequora_orchestration.resources.care_database import CareDatabase, open_care_database
+from sequora_orchestration.resources.database import SchemaMissingError
 from sequora_orchestration.resources.ledger import Ledger, open_ledger
 from sequora_orchestration.resources.measurements import (
     Backlog,
@@ -100,10 +104,17 @@ def figures(
     context: AssetExecutionContext, instruments: ResourceParam[Instruments]
 ) -> Iterator[MaterializeResult[None]]:
     """Measure how well it goes. It reads, and changes nothing."""
+    try:
+        yield from _measurements(instruments, context.instance)
+    except SchemaMissingError as error:
+        raise Failure(str(error), metadata={CAUSE: type(error).__name__}, allow_retries=False) from None
+
+
+def _measurements(instruments: Instruments, instance: DagsterInstance) -> Iterator[MaterializeResult[None]]:
     measurements = instruments.measurements
     yield of_text_latency(measurements.text_latency())
     yield of_deliveries(measurements.deliveries(), instruments.ledger.provider(), instruments.longest_doubt)
-    ticks = good_tick_ages(context.instance, instruments.sensors)
+    ticks = good_tick_ages(instance, instruments.sensors)
     yield of_backlog(measurements.backlog(), measurements.unanswered_tasks(), ticks)
     yield of_on_call([user.role for user in on_call(instruments.care, instruments.ledger)])
 

@@ -101,13 +101,16 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     no meaning for are listed. Where DAGSTER_PG_URL is set it also makes Dagster's own tables, and where DAGSTER_HOME is
     set, the configuration files that are missing there.
 
-    Ends with 1 where no map fits, or the schema is newer than this code, and nothing is changed then; also where the
-    application's log would refuse a row.
+    Ends with 1 where no map fits, somebody keeps using what is to be changed, or the schema is newer than this code,
+    and nothing is changed then. Also where the application's log would refuse a row: then everything is changed, and
+    the map is in force, for a log holds up no text.
     """
     from sequora_orchestration.cli import migration
     from sequora_orchestration.resources.database import engine_for
     from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
+    if drop_views and app_indexes:
+        raise click.UsageError("--drop-views does nothing else: give --app-indexes with the `migrate` that follows it")
     engine = engine_for(DatabaseSettings.load().supabase_db_url)
     if drop_views:
         migration.drop_views(engine)

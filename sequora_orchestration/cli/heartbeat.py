@@ -22,7 +22,13 @@ from typing import NoReturn
 import requests
 
 from sequora_orchestration.domain.health import VitalSigns, complaints
-from sequora_orchestration.settings import HeartbeatSettings, SettingError
+from sequora_orchestration.resources.database import (
+    SchemaMissingError,
+    ViewsDroppedError,
+    engine_for,
+    views_dropped_at,
+)
+from sequora_orchestration.settings import DatabaseSettings, HeartbeatSettings, SettingError
 
 LOG = logging.getLogger(__name__)
 
@@ -77,6 +83,10 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
     from sequora_orchestration.resources.measurements import open_measurements
     from sequora_orchestration.resources.ticks import good_tick_ages, last_scan_age
 
+    engine = engine_for(DatabaseSettings.load().supabase_db_url)
+    with engine.connect() as connection:
+        if dropped_at := views_dropped_at(connection):  # sensors tick all the same
+            raise ViewsDroppedError(dropped_at)
     backlog = open_measurements().backlog()
     with DagsterInstance.get() as instance:
         ticks = good_tick_ages(instance, sensors)
@@ -104,6 +114,8 @@ class Heart:
         """Look at the signs, and ask for the URL if all is well. Whatever fails, it raises nothing."""
         try:
             amiss = complaints(self.signs())
+        except SchemaMissingError as error:
+            amiss = [str(error)]
         except Exception as error:  # noqa: BLE001  # whatever cannot be read, that is no sign of life
             amiss = [f"the signs of life cannot be read ({type(error).__name__})"]
         if amiss:

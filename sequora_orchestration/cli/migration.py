@@ -21,6 +21,11 @@ def migrate(engine: Engine) -> bool:
         click.echo(f"application: {question.sentence}; {question.to_do}")
     for problem in migrated.map.problems:
         click.echo(f"the application's log would refuse rows, which holds up no text: {problem}", err=True)
+    if migrated.map.problems:
+        click.echo(
+            f"the map {migrated.map.name} is in force in spite of it: correct it, and run `sequora migrate` again",
+            err=True,
+        )
     return not migrated.map.problems
 
 
@@ -39,7 +44,7 @@ def drop_views(engine: Engine) -> None:
 
 def make_app_indexes(engine: Engine) -> None:
     """Make the helpful indexes, and say which."""
-    for state in app_indexes.make_app_indexes(engine):
+    for state in app_indexes.make_app_indexes(engine, lambda said: click.echo(said, err=True)):
         index = state.index
         said = f"cannot be made: {state.why_not}" if state.why_not else "already there" if state.is_there else "made"
         click.echo(f"index {index.name} on {index.table}: {said}")

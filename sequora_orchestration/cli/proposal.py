@@ -32,7 +32,9 @@ def propose(output: Path | None) -> bool:
             output.write_text(proposed.text, encoding="utf-8")
         except OSError as error:
             raise NotWritableError(f"{output} cannot be written: {error.strerror}") from None
-        click.echo(f"wrote {output}: read it, then set SEQUORA_APPLICATION_MAP={output} and run `sequora migrate`")
+        click.echo(
+            f"wrote {output}: read it, then set SEQUORA_APPLICATION_MAP={output.absolute()} and run `sequora migrate`"
+        )
     else:
         click.echo(proposed.text, nl=False)
     for sentence in proposed.missing:

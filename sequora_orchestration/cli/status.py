@@ -2,8 +2,9 @@
 
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, what is
 set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks;
-null where one does), `workers` (null where not known), `unknown_words` (of open tasks and active people, which the
-map has no meaning for) and `sizes`; ages and latencies are in seconds.
+null where one does), `views_dropped` (a sentence, if `sequora migrate --drop-views` did it), `workers` (null where not
+known), `unknown_words` (of open tasks and active people, which the map has no meaning for) and `sizes`; ages and
+latencies are in seconds.
 """
 
 import json
@@ -25,7 +26,7 @@ from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
 from sequora_orchestration.resources.care_database import UnknownWord, open_care_database
-from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.resources.database import ViewsDroppedError, engine_for
 from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
 from sequora_orchestration.resources.ticks import TICKS, Ticks, good_tick_ages, last_ticks
@@ -70,6 +71,9 @@ class Status:
 
     workers: Workers | None
     unknown_words: list[UnknownWord]
+    views_dropped: str | None
+    """That the views of the application's tables were dropped by command, and when; a sentence."""
+
     sizes: dict[str, TableSize]
 
 
@@ -85,6 +89,7 @@ def read_status() -> Status:
             ticks, scan, why_none = _of_dagster()
         except OperationalError:  # the ledger is worth a look all the same
             why_not = "Dagster's database cannot be reached; `sequora doctor`"
+    words, dropped = _unknown_words()
     url = broker_url() if os.environ.get("SEQUORA_BROKER_URL") else None
     return Status(
         figures=figures,
@@ -93,7 +98,8 @@ def read_status() -> Status:
         standstill=why_none,
         why_not_known=why_not,
         workers=workers(url, seconds=PATIENCE),
-        unknown_words=open_care_database().unknown_words(),
+        unknown_words=words,
+        views_dropped=dropped,
         sizes=sizes(),
     )
 
@@ -112,6 +118,7 @@ def as_text(status: Status) -> str:
     """Return it for people."""
     return "\n".join(
         [
+            *([f"NOBODY IS TEXTED  {status.views_dropped}"] if status.views_dropped else []),
             *([f"NOBODY IS TEXTED  {status.standstill.sentence}"] if status.standstill else []),
             *_messages(status.figures),
             *_words(status.unknown_words),
@@ -121,6 +128,14 @@ def as_text(status: Status) -> str:
             *_size_lines(status.sizes),
         ]
     )
+
+
+def _unknown_words() -> tuple[list[UnknownWord], str | None]:
+    """Return the words that the map does not know; and where its views were dropped by command, the sentence."""
+    try:
+        return open_care_database().unknown_words(), None
+    except ViewsDroppedError as error:
+        return [], str(error)
 
 
 def _of_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:

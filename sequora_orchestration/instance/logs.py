@@ -103,7 +103,16 @@ def _about(record: logging.LogRecord) -> dict[str, str]:
 def _said(record: logging.LogRecord) -> str:
     """Return what is said, without what Dagster puts before it: that is said in a way of our own."""
     of_run: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
-    return of_run.get("orig_message") or record.getMessage()
+    said = of_run.get("orig_message") or record.getMessage()
+    failure = _sentence_of_failure(of_run)
+    return f"{said} {failure}" if failure and failure not in said else said
+
+
+def _sentence_of_failure(of_run: dict[str, Any]) -> str | None:
+    """Return what a step says that has failed by a sentence of ours."""
+    data = getattr(of_run.get("dagster_event"), "event_specific_data", None)
+    failure = getattr(data, "user_failure_data", None)
+    return failure.description if failure else None
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
@@ -113,6 +122,8 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str |
     of_run: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
     data = getattr(of_run.get("dagster_event"), "event_specific_data", None)
     if getattr(data, "first_step_failure_event", None):  # of a run: the line about its step has it
+        return None
+    if _sentence_of_failure(of_run):  # where in our code it is raised tells nobody more
         return None
     error = getattr(data, "error", None)
     return str(error.to_string()) if error else None

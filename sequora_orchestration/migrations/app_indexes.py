@@ -4,10 +4,11 @@ What they are on is said by the map in force. The one on tasks is partial, on wh
 every question about tasks: reading it from end to end is cheap. Nothing else depends on them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from psycopg2 import Error
 from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +17,8 @@ from sequora_orchestration.application import seam
 from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
 from sequora_orchestration.application.seam import Index
 from sequora_orchestration.application.sql_text import literal, without_parameters
+from sequora_orchestration.migrations import index_builds
+from sequora_orchestration.migrations.index_builds import StoppedError
 from sequora_orchestration.resources.database import SchemaMissingError
 
 _PARTITIONED = "p"
@@ -67,7 +70,9 @@ def _state(connection: Connection, index: Index) -> IndexState:
         return IndexState(index=index, why_not=f"{index.table} is no table, but a view: index the tables under it")
     if elsewhere := _partitions_elsewhere(connection, index.table):
         return IndexState(index=index, why_not=f"parts of it are in another database: {', '.join(elsewhere)}")
-    return IndexState(index=index, is_there=_is_there(connection, index.name, index.table, index.definition))
+    at_hand = (connection, index.name, index.table, index.definition)
+    # What a run that was killed has begun, the server finishes, but for the comment.
+    return IndexState(index=index, is_there=_is_there(*at_hand) or _is_the_same(*at_hand))
 
 
 def _is_there(connection: Connection, name: str, table: str, definition: str) -> bool:
@@ -84,14 +89,27 @@ def _is_there(connection: Connection, name: str, table: str, definition: str) ->
     )
 
 
-def make_app_indexes(engine: Engine) -> list[IndexState]:
+def make_app_indexes(engine: Engine, tell: Callable[[str], None] = lambda _: None) -> list[IndexState]:
     """Make the helpful indexes that are missing, without blocking writers; return how it stood with each before.
 
     One that an interrupted run left invalid is dropped and made anew; one that was made for another map serves until
-    the new one is whole. Raises IndexRefusedError, and SchemaMissingError.
+    the new one is whole. Whom it waits for is told after a while. Raises IndexRefusedError, and SchemaMissingError.
     """
     with _alone(engine), _patient(engine) as connection:
-        return [_made_if_missing(connection, state) for state in _states_before(connection)]
+        _nothing_is_left_at_work(connection)
+        return [_made_if_missing(connection, state, tell) for state in _states_before(connection)]
+
+
+def _nothing_is_left_at_work(connection: Connection) -> None:
+    """Raise IndexRefusedError if the server still makes an index for a run that was killed: it is not to be dropped."""
+    if pids := index_builds.at_work(connection):
+        waits = index_builds.whom_it_waits_for(connection)
+        raise IndexRefusedError(
+            f"the server is still at an index that an interrupted run has begun (session {pids[0]}"
+            + (f", which waits for the transaction of {waits}" if waits else "")
+            + f"): run `sequora migrate --app-indexes` again when that has ended; SELECT pg_cancel_backend({pids[0]}) "
+            "ends it"
+        )
 
 
 @contextmanager
@@ -134,25 +152,42 @@ def _states_before(connection: Connection) -> list[IndexState]:
         raise
 
 
-def _made_if_missing(connection: Connection, state: IndexState) -> IndexState:
+def _made_if_missing(connection: Connection, state: IndexState, tell: Callable[[str], None]) -> IndexState:
     """Make an index if it is missing; return how it stood with it before."""
     index = state.index
     if state.why_not or not index.definition:
         return state
+
+    def told(said: str) -> None:
+        tell(f"index {index.name} on {index.table}: {said}")
+
     try:
-        if state.is_there:
-            _drop(connection, _while_made(index.name), index.table)
-        elif _is_the_same(connection, index.name, index.table, index.definition):
-            _comment(connection, index.name, index.table, index.definition)
-            return replace(state, is_there=True)
+        if not state.is_there:
+            _make(connection, index.name, index.table, index.definition, told)
+        elif _is_there(connection, index.name, index.table, index.definition):
+            _drop(connection, _while_made(index.name), index.table, told)
         else:
-            _make(connection, index.name, index.table, index.definition)
+            _comment(connection, index.name, index.table, index.definition)
+    except StoppedError as error:
+        raise IndexRefusedError(
+            f"index {index.name} on {index.table} is not made: {error}; run `sequora migrate --app-indexes` again"
+        ) from None
     except DBAPIError as error:
-        said = sentence(about_the_statement(error))
-        if isinstance(error.orig, InsufficientPrivilege):
-            said += "; run `sequora migrate --app-indexes` as the owner"
-        raise IndexRefusedError(f"index {index.name} on {index.table} cannot be made: {said}") from None
+        raise IndexRefusedError(f"index {index.name} on {index.table} cannot be made: {_why_not(error)}") from None
     return state
+
+
+def _why_not(error: DBAPIError) -> str:
+    """Return why an index is not made, and what to do. Raises the error where it is none of the database's."""
+    if isinstance(error.orig, InsufficientPrivilege):
+        return f"{sentence(about_the_statement(error))}; run `sequora migrate --app-indexes` as the owner"
+    if not isinstance(error.orig, Error):
+        raise error
+    try:
+        return sentence(about_the_statement(error))
+    except DBAPIError:  # a lock, a broken connection, or somebody else who was at the same index
+        first, *_ = str(error.orig).strip().splitlines() or ["the connection broke"]
+        return f"{first}; run `sequora migrate --app-indexes` again"
 
 
 def _while_made(name: str) -> str:
@@ -196,38 +231,40 @@ def _serves(connection: Connection, name: str, table: str) -> bool:
     )
 
 
-def _make(connection: Connection, name: str, table: str, definition: str) -> None:
+def _make(connection: Connection, name: str, table: str, definition: str, tell: Callable[[str], None]) -> None:
     """Make an index; one of that name that serves is dropped when the new one is whole, and not before.
 
     A run that is interrupted leaves one of the two that serves, and the next run goes on from there.
     """
     new = _while_made(name)
     if not _is_there(connection, new, table, definition):
-        _drop(connection, new, table)
+        _drop(connection, new, table, tell)
         if not _serves(connection, name, table):
-            _build(connection, name, table, definition)
+            _build(connection, name, table, definition, tell)
             return
-        _build(connection, new, table, definition)
-    _drop(connection, name, table)
+        _build(connection, new, table, definition, tell)
+    _drop(connection, name, table, tell)
     _rename(connection, new, name, table)
 
 
-def _build(connection: Connection, name: str, table: str, definition: str) -> None:
+def _build(connection: Connection, name: str, table: str, definition: str, tell: Callable[[str], None]) -> None:
     (kind,) = rows(connection, "kind_of_table", table=table)
-    _drop(connection, name, table)
+    _drop(connection, name, table, tell)
     if kind["kind"] == _TABLE:
-        connection.execute(verbatim(f"CREATE INDEX CONCURRENTLY {name} ON {table} {definition}"))
+        index_builds.run(connection, f"CREATE INDEX CONCURRENTLY {name} ON {table} {definition}", tell)
     else:
-        _make_on_partitions(connection, name, table, definition)
+        _make_on_partitions(connection, name, table, definition, tell)
     _comment(connection, name, table, definition)
 
 
-def _make_on_partitions(connection: Connection, name: str, table: str, definition: str) -> None:
+def _make_on_partitions(
+    connection: Connection, name: str, table: str, definition: str, tell: Callable[[str], None]
+) -> None:
     """Make an index for each partition, which blocks nobody, and attach it: the whole becomes valid with the last."""
     connection.execute(verbatim(f"{_SOON}CREATE INDEX {name} ON ONLY {table} {definition}"))
     for number, partition in _partitions(connection, table):
         of_partition = f"{name}_{number}"  # by whatever other partitions come between: it may be there from before
-        _build(connection, of_partition, partition, definition)
+        _build(connection, of_partition, partition, definition, tell)
         connection.execute(
             verbatim(
                 f"{_SOON}ALTER INDEX {_in_schema_of(connection, table, name)} ATTACH PARTITION "
@@ -260,11 +297,11 @@ def _partitions_elsewhere(connection: Connection, table: str) -> Sequence[str]:
     ).all()
 
 
-def _drop(connection: Connection, name: str, table: str) -> None:
+def _drop(connection: Connection, name: str, table: str, tell: Callable[[str], None]) -> None:
     for found in _named(connection, name, table):
         # One on a partitioned table cannot be dropped concurrently, and takes those of the partitions along.
         drop = f"{_SOON}DROP INDEX" if found.kind == "I" else "DROP INDEX CONCURRENTLY"
-        connection.execute(verbatim(f"{drop} IF EXISTS {found.full_name}"))
+        index_builds.run(connection, f"{drop} IF EXISTS {found.full_name}", tell)
 
 
 def _rename(connection: Connection, name: str, to: str, table: str) -> None:

@@ -14,16 +14,14 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.seam import InForce
-from sequora_orchestration.resources.database import SchemaMissingError, is_locked
+from sequora_orchestration.migrations.locks import StandsInTheWayError, take_all, until_nobody_stands_in_the_way
+from sequora_orchestration.resources.database import SchemaMissingError
 from sequora_orchestration.settings import ApplicationSettings
 
 SCHEMA = "orchestration"
 
 # Any number that nobody else locks on: it spells "sequora" in ASCII.
 _LOCK = int.from_bytes(b"sequora", "big")
-
-# A change of a table or view waits for whoever has it, and every text waits behind it: better to give up soon.
-_PATIENCE = "10s"
 
 
 class MigrationRefusedError(Exception):
@@ -59,15 +57,18 @@ def migrate(engine: Engine) -> Migrated:
     Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do. Where there
     is nothing to do, a role that may only read the schema is enough; where there is, and the role may not do it, raises
     SchemaMissingError. Raises MapError where no map fits, and MigrationRefusedError where the schema is newer than this
-    code; then nothing is changed.
+    code or somebody keeps using it; then nothing is changed.
     """
+    map_file = ApplicationSettings.load().sequora_application_map
     try:
-        return _migrate(engine, ApplicationSettings.load().sequora_application_map)
+        return until_nobody_stands_in_the_way(engine, lambda: _migrate(engine, map_file))
+    except StandsInTheWayError as error:
+        raise MigrationRefusedError(f"nothing is changed: {error}; run `sequora migrate` again") from None
     except ProgrammingError as error:
         if isinstance(error.orig, InsufficientPrivilege):
             raise SchemaMissingError(
                 f"the schema {SCHEMA} on SUPABASE_DB_URL is missing or too old, and this role may not change it: "
-                f"run `sequora migrate` as the role that owns it ({str(error.orig).strip()})"
+                f"run `sequora migrate` as the role that owns it ({error.orig.diag.message_primary})"
             ) from None
         raise
 
@@ -78,12 +79,13 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
         # A role's limit would end a long migration, or the wait for another process, each time anew.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        _give_up_soon(connection)
-        if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
-            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         config = alembic_config(connection)
         script = ScriptDirectory.from_config(config)
         before = _applied_and_known(connection, script)
+        with seam.in_use_is_told():
+            take_all(connection, _locks(connection, map_file, is_at_head=before == script.get_current_head()))
+        if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
+            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         command.upgrade(config, "head")
         made = seam.bring_up_to_date(connection, map_file)
         in_force = made or seam.in_force(connection)
@@ -93,6 +95,25 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
         return Migrated(revisions=applied, map=in_force, has_new_views=made is not None)
 
 
+def _locks(connection: Connection, map_file: Path | None, *, is_at_head: bool) -> list[str]:
+    """Return the statements that take all locks of what is to be done, as far as it is there; none for nothing.
+
+    The views are dropped for that: Postgres would lock the application's tables along with a view.
+    """
+    views = [] if seam.is_as_asked_for(connection, map_file) else seam.drops()
+    tables = [] if is_at_head else connection.scalars(_OUR_TABLES, {"schema": SCHEMA}).all()
+    return [*views, *(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE" for table in tables)]
+
+
+# Those that are always in use. Small ones, like that of pauses, statements lock before a view as well as after it: to
+# want them, too, would make it rarer that all are to be had at once.
+_OUR_TABLES = text("""
+    SELECT oid::regclass::text FROM pg_class
+    WHERE relnamespace = to_regnamespace(:schema) AND relname IN ('notification', 'notification_event')
+    ORDER BY relname
+""")
+
+
 def drop_views(engine: Engine) -> None:
     """Take the views of the application's tables away, while they stand in the way of a migration of its own.
 
@@ -100,28 +121,25 @@ def drop_views(engine: Engine) -> None:
     Raises ViewsInUseError and MigrationRefusedError.
     """
     try:
-        with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
-            _give_up_soon(connection)
-            # Of a newer schema this code could not make them again.
-            _applied_and_known(connection, ScriptDirectory.from_config(alembic_config(connection)))
-            seam.drop_views(connection)
+        until_nobody_stands_in_the_way(engine, lambda: _drop_views(engine))
+    except StandsInTheWayError as error:
+        raise MigrationRefusedError(f"no view is dropped: {error}; run `sequora migrate --drop-views` again") from None
     except DBAPIError as error:
-        if is_locked(error):
-            raise MigrationRefusedError(
-                f"no view is dropped: somebody has been reading them for more than {_PATIENCE}, and new questions "
-                "would wait behind the drop; try again when that query or transaction has ended (pg_stat_activity "
-                "shows it)"
-            ) from None
         if isinstance(error.orig, InsufficientPrivilege):
             raise MigrationRefusedError(
                 f"no view is dropped: run `sequora migrate --drop-views` as the role that owns the schema {SCHEMA} "
-                f"({str(error.orig).strip()})"
+                f"({error.orig.diag.message_primary})"
             ) from None
         raise
 
 
-def _give_up_soon(connection: Connection) -> None:
-    connection.execute(text("SELECT set_config('lock_timeout', :patience, true)"), {"patience": _PATIENCE})
+def _drop_views(engine: Engine) -> None:
+    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        # Of a newer schema this code could not make them again.
+        _applied_and_known(connection, ScriptDirectory.from_config(alembic_config(connection)))
+        seam.note_that_views_are_dropped(connection)
+        with seam.in_use_is_told():
+            take_all(connection, seam.drops())
 
 
 def revisions(engine: Engine) -> tuple[str | None, list[str]]:

@@ -9,6 +9,9 @@
 -- The second line asks for the password and sends only its hash, so it stands in no file and in no log. Then give
 -- SUPABASE_DB_URL with this role to the system, and with the owner to `sequora migrate` alone.
 
+-- Of a good run nothing is to be read: the server would tell of each policy that is not there yet to be dropped.
+SET client_min_messages TO warning;
+
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sequora') THEN
@@ -97,3 +100,5 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+RESET client_min_messages;

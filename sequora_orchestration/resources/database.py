@@ -6,13 +6,14 @@ import re
 import select
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 from psycopg2.errors import InvalidTextRepresentation, LockNotAvailable, NumericValueOutOfRange, QueryCanceled
-from sqlalchemy import Engine, RowMapping, TextClause, create_engine, event, text
+from sqlalchemy import Connection, Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import QueuePool
@@ -101,6 +102,52 @@ class SchemaMissingError(Exception):
     """The schema `orchestration` is not there, or older than this code."""
 
 
+class ViewsDroppedError(SchemaMissingError):
+    """The views of the application's tables were dropped by command: for a migration of its own, which may go on.
+
+    They must not come back too soon, by somebody who sees nothing but that they are missing.
+    """
+
+    to_do = "run `sequora migrate` when the application's migration is done"
+
+    def __init__(self, at: datetime) -> None:
+        """`at` is when."""
+        self.said = (
+            "the views of the application's tables were dropped by `sequora migrate --drop-views` at "
+            f"{at:%Y-%m-%d %H:%M:%S %Z}, and nobody is texted meanwhile"
+        )
+        super().__init__(f"{self.said}; {self.to_do}")
+
+
+def _schema_missing(engine: Engine) -> SchemaMissingError:
+    with engine.connect() as connection:
+        if dropped_at := views_dropped_at(connection):
+            return ViewsDroppedError(dropped_at)
+    return SchemaMissingError(
+        "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
+    )
+
+
+def views_dropped_at(connection: Connection) -> datetime | None:
+    """Return since when the views are not there, if they were dropped by command, and not brought back since then."""
+    is_known = "SELECT to_regclass('orchestration.operator_action') IS NOT NULL AND NOT EXISTS (" + _VIEWS + ")"
+    if not connection.scalar(text(is_known)):
+        return None
+    found: datetime | None = connection.scalar(text(_DROPPED_AT))
+    return found
+
+
+_VIEWS = """
+    SELECT FROM pg_class
+    WHERE relnamespace = to_regnamespace('orchestration') AND relkind = 'v' AND starts_with(relname, 'care_')
+"""
+
+_DROPPED_AT = """
+    SELECT CASE WHEN verb = 'drop-views' THEN at END FROM orchestration.operator_action
+    WHERE notification_id IS NULL AND verb IN ('drop-views', 'make-views') ORDER BY id DESC LIMIT 1
+"""
+
+
 WHATEVER_THE_DEFAULTS = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; "
 """What goes before each statement: the server, the database, the role and the pooler may have other defaults.
 
@@ -141,9 +188,7 @@ def execute(
     except DBAPIError as error:
         if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
             if re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or ""):
-                raise SchemaMissingError(
-                    "the schema orchestration on SUPABASE_DB_URL is missing or too old: run `sequora migrate`"
-                ) from None
+                raise _schema_missing(engine) from None
             # Both keep a sentence of their own, and a traceback shows both.
             sentence = without_values(error.orig)
             error.orig.args = (sentence,)

@@ -16,7 +16,7 @@ from dagster._core.scheduler.instigation import (  # no public way leads to a se
     TickStatus,
 )
 
-from sequora_orchestration.resources.database import SchemaMissingError
+from sequora_orchestration.resources.database import SchemaMissingError, ViewsDroppedError
 from sequora_orchestration.settings import SettingError
 
 # The asset that stands for the scan for SLAs that are near: each scan is a materialization of it.
@@ -26,7 +26,7 @@ SLA_SCAN = AssetKey("sla_scan")
 TICKS = 20
 
 # What these say is a sentence of ours; the words of any other error may quote a row.
-OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__})
+OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__, ViewsDroppedError.__name__})
 
 # The part of the daemon that ticks, by Dagster's name.
 SENSOR_DAEMON = "SENSOR"

@@ -15,6 +15,7 @@ from dagster import (
 )
 
 from sequora_orchestration.jobs.steps import run_tags
+from sequora_orchestration.resources.database import ViewsDroppedError
 from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_ledger
 from sequora_orchestration.resources.queues import Queue
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
@@ -115,10 +116,13 @@ def claiming_sensor(
         description=description,
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
-        if is_preview(context):
-            return previewed_claims(queue.name, ledger.rehearsal().claim(queue))
-        with slow_to_fail():
-            claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
+        try:
+            if is_preview(context):
+                return previewed_claims(queue.name, ledger.rehearsal().claim(queue))
+            with slow_to_fail():
+                claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
+        except ViewsDroppedError as error:  # which somebody wants so: a line, and no traceback
+            return SensorResult(skip_reason=SkipReason(str(error)))
         if claims is None:
             return SensorResult(skip_reason=SkipReason(f"Not asked for {queue.name}: it is not time for that yet."))
         if not claims:

@@ -19,6 +19,7 @@ from sequora_orchestration.jobs.assign_tasks import OFF, assign_tasks
 from sequora_orchestration.jobs.assigner import Assigner
 from sequora_orchestration.resources.assignments import open_assignments
 from sequora_orchestration.resources.care_database import open_care_database
+from sequora_orchestration.resources.database import ViewsDroppedError
 from sequora_orchestration.resources.ledger import open_ledger
 from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE, run_request_for
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
@@ -54,14 +55,17 @@ class AssignerResource(ConfigurableResource[Assigner]):
 )
 def unassigned_tasks(context: SensorEvaluationContext, assigner: ResourceParam[Assigner]) -> SensorResult:
     """Lease what is to be given to somebody, and request one run for it."""
-    if is_preview(context) and AssignmentSettings.load().assigns:
-        return previewed_claims("unassigned tasks", assigner.assignments.lease(is_rehearsal=True))
-    seconds = 0.0 if is_preview(context) else length_of_watch(context)
-    with slow_to_fail():
-        if not AssignmentSettings.load().assigns:
-            ENDING.wait(seconds)  # else the next tick would follow at once
-            return SensorResult(skip_reason=SkipReason(OFF))
-        claims = PACE.watch(assigner.assignments.lease, seconds=seconds)
+    try:
+        if is_preview(context) and AssignmentSettings.load().assigns:
+            return previewed_claims("unassigned tasks", assigner.assignments.lease(is_rehearsal=True))
+        seconds = 0.0 if is_preview(context) else length_of_watch(context)
+        with slow_to_fail():
+            if not AssignmentSettings.load().assigns:
+                ENDING.wait(seconds)  # else the next tick would follow at once
+                return SensorResult(skip_reason=SkipReason(OFF))
+            claims = PACE.watch(assigner.assignments.lease, seconds=seconds)
+    except ViewsDroppedError as error:
+        return SensorResult(skip_reason=SkipReason(str(error)))
     if claims is None:
         return SensorResult(skip_reason=SkipReason("Not asked for unassigned tasks: it is not time for that yet."))
     if not claims:

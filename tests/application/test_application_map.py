@@ -65,7 +65,19 @@ def test_a_map_without_a_log_and_without_assignment_can_be_read() -> None:
 def test_what_nobody_knows_is_named(place: str, named: str) -> None:
     """A word that was mistyped must not be taken for nothing; what is known is said."""
     (problem, *_) = [one for one in problems({place: "x"}) if named in one]
-    assert problem.startswith(f"{named}, which nobody knows; known: ")
+    assert problem.startswith(f"{named}, which nobody knows")
+    assert "; known: " in problem
+
+
+@pytest.mark.parametrize(
+    ("place", "meant"),
+    [("task.sla_due", "sla_due_at"), ("persons", "person"), ("task.statuses.close", "closed"), ("log.rows", "row")],
+)
+def test_what_may_be_meant_by_a_key_that_nobody_knows_is_asked(place: str, meant: str) -> None:
+    """If anything is like it."""
+    key = place.rsplit(".", 1)[-1]
+    (problem,) = [one for one in problems({place: "x"}) if f"has {key}, which nobody knows" in one]
+    assert f"which nobody knows (did you mean {meant}?); known: " in problem
 
 
 @pytest.mark.parametrize(

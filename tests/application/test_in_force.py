@@ -1,5 +1,6 @@
 """The map in force: when the views are made anew, when they are not, and what is so until then."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 from sequora_orchestration.application.seam import in_force, is_up_to_date
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.migrations import apply
+from sequora_orchestration.migrations import locks
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
 from sequora_orchestration.resources.database import SchemaMissingError, engine_for
 from sequora_orchestration.resources.ledger import Ledger
@@ -22,6 +23,8 @@ from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
 from .conftest import Doctor, Sequora, Tables
+
+SECONDS = "%Y-%m-%d %H:%M:%S"
 
 VIEWS = """
     SELECT relname, oid FROM pg_class WHERE relnamespace = 'orchestration'::regnamespace AND relkind = 'v' ORDER BY 1
@@ -168,14 +171,46 @@ def test_views_are_dropped_for_a_migration_of_the_applications_and_nothing_is_lo
     task = care.a_task(nurse)
     with pytest.raises(SchemaMissingError, match="run `sequora migrate`"):
         ledger.claim(NEW_TASKS)
+    at = care.one("SELECT at FROM orchestration.operator_action WHERE verb = 'drop-views'")
+    dropped = f"the views of the application's tables were dropped by `sequora migrate --drop-views` at {at:{SECONDS}}"
+    to_do = "run `sequora migrate` when the application's migration is done"
     found = doctor()
     assert found["map"].level is Level.FAIL
+    assert found["map"].said.startswith(dropped)
+    assert found["map"].to_do == to_do
     assert "Traceback" not in str(found)
-    assert sequora("status").returncode == 1
+    status = sequora("status")
+    assert status.returncode == 0
+    assert status.stdout.startswith(f"NOBODY IS TEXTED  {dropped}")
+    assert "nothing waits" in status.stdout
+    assert json.loads(sequora("status", "--json").stdout)["views_dropped"].startswith(dropped)
+    timeline = sequora("timeline", task)
+    assert timeline.returncode == 2
+    assert timeline.stderr.startswith(dropped)
+    assert timeline.stderr.endswith(f"; {to_do}\n")
     care.rows('ALTER TABLE "EscalationTask" ALTER severity TYPE varchar(20)')
     assert sequora("migrate", "--drop-views").returncode == 0  # there is nothing to drop any more
+    assert doctor()["map"].said.startswith(dropped)
     assert sequora("migrate").returncode == 0
     assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+    assert [row["verb"] for row in care.rows("SELECT verb FROM orchestration.operator_action ORDER BY id")] == [
+        "drop-views",
+        "make-views",
+    ]
+
+
+def test_views_that_are_gone_by_no_command_of_ours_are_to_be_made_anew(
+    care: Care, sequora: Sequora, doctor: Doctor
+) -> None:
+    """Also where they were dropped by command once before."""
+    for statement in (drop_views, migrate):
+        statement(care.engine)
+    care.rows("DROP VIEW orchestration.care_task, orchestration.care_person, orchestration.care_episode")
+    care.rows("DROP VIEW orchestration.care_patient, orchestration.care_shift")
+    assert doctor()["map"].to_do == "run `sequora migrate`"
+    done = sequora("status")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is missing or too old: run `sequora migrate`" in done.stderr
 
 
 def test_another_map_than_the_one_in_force_is_told(
@@ -338,13 +373,13 @@ def test_views_that_somebody_reads_are_left_alone_soon(
     care: Care, sequora: Sequora, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks would wait behind the drop for as long as that query lasts."""
-    monkeypatch.setattr(apply, "_PATIENCE", "100ms")
+    monkeypatch.setattr(locks, "PAUSES", ())
     before = care.rows(VIEWS)
     with care.engine.execution_options(isolation_level="READ COMMITTED").begin() as reader:
         reader.exec_driver_sql("SELECT FROM orchestration.care_shift")
         done = sequora("migrate", "--drop-views")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("no view is dropped: somebody has been reading them for more than 100ms")
+    assert done.stderr.startswith("no view is dropped: the tables or views are in use by the session ")
     assert care.rows(VIEWS) == before
 
 
@@ -399,3 +434,20 @@ def test_after_a_rollback_views_that_are_gone_are_the_newer_versions_to_make(car
     found = doctor()["map"]
     assert found.level is Level.FAIL
     assert found.to_do == "install the newer version again, and run its `sequora migrate`"
+
+
+def test_to_drop_the_views_and_to_make_indexes_is_refused(care: Care, sequora: Sequora) -> None:
+    """One of the two would be left out in silence."""
+    before = care.rows(VIEWS)
+    done = sequora("migrate", "--drop-views", "--app-indexes")
+    assert done.returncode == 2
+    assert "--drop-views does nothing else: give --app-indexes with the `migrate` that follows it" in done.stderr
+    assert care.rows(VIEWS) == before
+
+
+def test_where_columns_are_gone_rights_are_not_looked_at(care: Care, doctor: Doctor) -> None:
+    """What is lacking of a column that is not there is no right."""
+    care.rows('ALTER TABLE "EscalationTask" RENAME severity TO how_bad')
+    found = doctor()
+    assert found["columns"].level is Level.FAIL
+    assert (found["rights"].level, found["rights"].said) == (Level.SKIPPED, "not looked at: needs columns")

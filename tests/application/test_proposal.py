@@ -252,6 +252,15 @@ def test_a_file_is_written_once(care: Care, tmp_path: Path) -> None:
     assert "is there already" in done.stderr
 
 
+def test_the_setting_that_is_advised_holds_in_every_directory(
+    care: Care, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs `sequora migrate` later may be elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    done = sequora_here("map", "--output", "map.toml", environment={"SUPABASE_DB_URL": str(_url(care))})
+    assert f"set SEQUORA_APPLICATION_MAP={tmp_path / 'map.toml'} and run" in done.stdout
+
+
 def test_a_directory_that_is_not_there_is_told_before_the_work(tmp_path: Path) -> None:
     """The database is not even asked."""
     nowhere = {"SUPABASE_DB_URL": "postgresql://me@127.0.0.1:1/care"}

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from care import Care
 
-from sequora_orchestration.application.application_map import MapError, packaged_maps, read_map
+from sequora_orchestration.application.application_map import MapError, map_of_file, packaged_maps, read_map
+from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.migrations.apply import migrate
+
+from .conftest import Doctor
 
 BRIEF, _ = (one.source for one in packaged_maps())
 
@@ -70,15 +73,65 @@ def test_a_schema_that_is_not_there_is_a_sentence(care: Care, monkeypatch: pytes
         migrate(care.engine)
 
 
-def test_a_setting_that_was_forgotten_is_told_of(care: Care, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_setting_that_was_forgotten_is_told_of(
+    care: Care, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Where a map of a file is in force, and no other one fits."""
     file = tmp_path / "map.toml"
     file.write_text(BRIEF.replace("EscalationTask", "Task"), encoding="utf-8")
     monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
     care.alter('ALTER TABLE "EscalationTask" RENAME TO "Task"')
+    migrate(care.engine)
     monkeypatch.delenv("SEQUORA_APPLICATION_MAP")
-    with pytest.raises(MapError, match=re.escape(f"the map {file} is in force: SEQUORA_APPLICATION_MAP is to name it")):
+    with pytest.raises(MapError) as refused:
         migrate(care.engine)
+    assert str(refused.value) == (
+        f"the map {file} is in force, and SEQUORA_APPLICATION_MAP is not set: set it to that file, or to the one that "
+        "is to follow it; no map that comes along fits"
+    )
+    found = doctor()["map"]
+    assert found.level is Level.WARN
+    assert found.said == f"the map {file} is in force, and SEQUORA_APPLICATION_MAP is not set"
+    assert str(found.to_do).startswith("set it to that file, or to the one that is to follow it")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[task.statuses]", "[task.status]", ": [task.status]; did you mean task.statuses?"),
+        ('id = "task.id"', 'id = "task.id"\nid = "task.other"', ': id = "task.other"'),
+    ],
+)
+def test_a_key_that_is_given_twice_is_named(old: str, new: str, said: str) -> None:
+    """With its line: TOML's own words do not say which it is."""
+    with pytest.raises(MapError) as refused:
+        read_map("changed", BRIEF.replace(old, new, 1))
+    (problem,) = refused.value.problems
+    assert problem.startswith("it is no TOML: Cannot overwrite a value (at line ")
+    assert problem.endswith(said)
+
+
+def test_the_name_of_a_map_that_comes_along_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is to be set for it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MapError) as refused:
+        map_of_file(Path("brief"))
+    assert refused.value.problems == [
+        "SEQUORA_APPLICATION_MAP is to be a file; without it the map brief, which comes along, is taken if it fits"
+    ]
+
+
+def test_a_table_with_capitals_is_to_be_quoted(care: Care, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without quotes SQL has small letters."""
+    file = tmp_path / "map.toml"
+    file.write_text(BRIEF.replace('public."EscalationTask"', "public.EscalationTask"), encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(file))
+    with pytest.raises(MapError) as refused:
+        migrate(care.engine)
+    assert (
+        "task.table: there is no table public.EscalationTask; a name with capital letters is quoted: "
+        "'public.\"EscalationTask\"'"
+    ) in refused.value.problems
 
 
 def test_a_column_may_be_written_in_any_case(care: Care, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -198,3 +198,45 @@ def test_a_supervisor_by_another_name_is_told(
     one = care.a_supervisor(SUPERVISOR_PHONE, role="Charge-Nurse")
     other = care.a_supervisor(ADMIN_PHONE, role="admin")
     assert {user.id for user in care_database.users_of_roles(["SUPERVISOR"])} == {one, other}
+
+
+@pytest.mark.parametrize("column_type", ["text", "enum"])
+def test_a_typo_in_a_role_of_the_map_is_told(
+    care: Care, put_in_force: Callable[..., Migrated], sequora: Sequora, doctor: Doctor, column_type: str
+) -> None:
+    """Else a missed SLA would be told to nobody, in silence."""
+    if column_type == "enum":
+        care.alter(
+            "CREATE TYPE staff_role AS ENUM ('NURSE', 'CHARGE_NURSE')",
+            'ALTER TABLE "User" ALTER role DROP DEFAULT, ALTER role TYPE staff_role USING NULL',
+        )
+    else:
+        care.a_nurse(role="CHARGE_NURSE")
+    put_in_force({"person.roles": {"NURSE": ["NURSE"], "SUPERVISOR": ["CHARGE_NURS"]}})
+    said, found = sequora("migrate").stdout, doctor()["words"]
+    people = "0 active people have" if column_type == "enum" else "1 active person has"
+    for one in (said, found.said):
+        assert f"the role 'CHARGE_NURSE' is not in the map ({people} it)" in one
+    of_map = "the role 'CHARGE_NURS', which stands under SUPERVISOR in [person.roles] of the map, is none of the enum"
+    assert (of_map in said, of_map in found.said) == ((True, True) if column_type == "enum" else (False, False))
+    assert "is it 'CHARGE_NURS', which stands there under SUPERVISOR?" in str(found.to_do)
+    assert "is it 'CHARGE_NURS', which stands there under SUPERVISOR?" in said
+
+
+def test_a_word_for_closed_that_the_enum_does_not_have_is_told(
+    care: Care, put_in_force: Callable[..., Migrated], sequora: Sequora, doctor: Doctor
+) -> None:
+    """Of a map of one's own; one that comes along has words for many databases."""
+    care.alter(
+        "CREATE TYPE task_status AS ENUM ('OPEN', 'RESOLVED', 'CANCELLED')",
+        'ALTER TABLE "EscalationTask" ALTER status DROP DEFAULT, ALTER status TYPE task_status USING NULL',
+    )
+    assert "none of the enum" not in sequora("migrate").stdout
+    put_in_force({"task.statuses": {"open": ["OPEN"], "closed": ["RESOLVED", "CANCELED", "CANCELLED", "GONE"]}})
+    said, found = sequora("migrate").stdout, doctor()["words"]
+    for word in ("CANCELED", "GONE"):
+        of_map = f"the status '{word}', which stands under closed in [task.statuses] of the map, is none of the enum"
+        assert of_map in said
+        assert of_map in found.said
+    assert "is it 'CANCELLED'? Correct it in the map, or leave it out" in said
+    assert "RESOLVED" not in found.said

@@ -20,6 +20,7 @@ from sequora_orchestration.definitions import SENSORS, defs
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.resources.ledger import Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
@@ -379,3 +380,18 @@ def test_the_catalog_explains_itself() -> None:
         assert node.freshness_policy, key
     for check in repository.asset_graph.asset_check_keys:
         assert repository.asset_graph.get_check_spec(check).description, check
+
+
+def test_while_the_views_are_dropped_by_command_what_can_be_is_measured(
+    care: Care, runs: Runs, catalog: Catalog
+) -> None:
+    """And the run fails with a sentence, as every other does then."""
+    drop_views(care.engine)
+    result = runs.launch("measure_figures")
+    assert not result.success
+    assert catalog.figures("text_latency") == {"texts": 0}
+    (step,) = [one for one in result.all_events if one.is_step_failure]
+    failed = step.step_failure_data.user_failure_data
+    assert failed
+    assert failed.description
+    assert "were dropped by `sequora migrate --drop-views` at " in failed.description

@@ -21,6 +21,7 @@ from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import OLDEST_DUE, Pace, VitalSigns
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.resources.ledger import Ledger, Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.resources.ticks import SLA_SCAN
@@ -213,3 +214,18 @@ def test_whatever_breaks_while_it_asks_is_said_by_its_class_and_it_goes_on(caplo
     (line,) = caplog.messages
     assert line.startswith("the heartbeat does not arrive: ")
     assert "a-secret" not in line
+
+
+@pytest.mark.usefixtures("environment")
+def test_while_the_views_are_dropped_by_command_it_does_not_beat(
+    care: Care, service: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Sensors tick all the same, and nobody is texted."""
+    drop_views(care.engine)
+    heart = Heart(service.url, lambda: vital_signs([]))
+    heart.beat()
+    assert service.asked == []
+    (said,) = caplog.messages
+    assert said.startswith(
+        "no heartbeat: the views of the application's tables were dropped by `sequora migrate --drop"
+    )

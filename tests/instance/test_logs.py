@@ -10,6 +10,7 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.instance.logs import write_lines
+from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.resources.queues import NEW_TASKS
 
 
@@ -120,6 +121,21 @@ def test_a_run_that_fails_is_told_in_two_lines(
     assert "exception" not in run
     assert {line["run"] for line in (step, run)} == {result.run_id}
     assert {line["task"] for line in (step, run)} == {task}
+
+
+def test_a_run_that_fails_with_a_sentence_is_told_without_a_traceback(
+    care: Care, runs: Runs, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is raised tells nobody more."""
+    monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
+    write_lines()
+    task = care.a_task(care.a_nurse())
+    drop_views(care.engine)
+    assert not runs.launch("notify_nurse_task", task_ids=[task]).success
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    step, run = [line for line in lines if line["level"] == "error"]
+    assert "were dropped by `sequora migrate --drop-views` at " in step["event"]
+    assert [line for line in (step, run) if "exception" in line] == []
 
 
 def test_what_is_well_is_not_printed_by_default(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,18 +1,28 @@
 """`sequora migrate --app-indexes`: on tables of every kind, finished when it was interrupted, and made but once."""
 
 import os
-from collections.abc import Sequence
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 from care import Care
 from command_line import sequora_here
 from least_rights import as_role, make_role
 from maps import Changes, a_source
+from running_system import BIN, eventually
 from sqlalchemy import Connection, create_engine
 
-from sequora_orchestration.migrations import app_indexes
+from sequora_orchestration.cli.checks import care_database
+from sequora_orchestration.cli.checks.finding import Finding, Level
+from sequora_orchestration.cli.doctor import diagnose
+from sequora_orchestration.migrations import app_indexes, index_builds
 from sequora_orchestration.migrations.app_indexes import IndexRefusedError, index_states, make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.resources.database import engine_for
@@ -21,7 +31,19 @@ from sequora_orchestration.resources.queues import NEW_TASKS
 
 OF_TASKS = 'index sequora_open_task on public."EscalationTask"'
 
+# What the server says, or that it has said nothing.
+BROKEN = f"{OF_TASKS} cannot be made: [a-z ]+; run `sequora migrate --app-indexes` again"
+
 NAMES = ["sequora_open_task", "sequora_recent_episode"]
+
+Doctor = Callable[[], dict[str, Finding]]
+
+
+@pytest.fixture
+def doctor(care_url: str, monkeypatch: pytest.MonkeyPatch) -> Doctor:
+    """What `sequora doctor` finds on the care database."""
+    monkeypatch.setenv("SUPABASE_DB_URL", care_url)
+    return lambda: diagnose([care_database.checks()])
 
 
 def made(care: Care) -> list[str]:
@@ -209,7 +231,7 @@ def test_a_new_index_that_is_whole_takes_its_place_in_the_next_run(
     migrate_by(care, tmp_path, monkeypatch, {"task.statuses.closed": ["RESOLVED"]})
     as_ever = getattr(app_indexes, step)
 
-    def interrupted(connection: Connection, name: str, *rest: str) -> None:
+    def interrupted(connection: Connection, name: str, *rest: Any) -> None:
         if step == "_rename" or name == "sequora_open_task":
             raise KeyboardInterrupt
         as_ever(connection, name, *rest)
@@ -268,9 +290,9 @@ def test_no_time_is_too_long_for_an_index(care: Care, monkeypatch: pytest.Monkey
     """Whatever the role's limit, which holds again afterwards."""
     build, limits = app_indexes._build, list[object]()
 
-    def noted(connection: Connection, name: str, table: str, definition: str) -> None:
+    def noted(connection: Connection, *rest: Any) -> None:
         limits.append(connection.exec_driver_sql("SHOW statement_timeout").scalar())
-        build(connection, name, table, definition)
+        build(connection, *rest)
 
     monkeypatch.setattr(app_indexes, "_build", noted)
     care.rows(f"ALTER DATABASE {care.engine.url.database} SET statement_timeout = '2min'")
@@ -291,7 +313,7 @@ def test_a_connection_that_breaks_while_an_index_is_made_is_a_sentence(
     monkeypatch.setattr(app_indexes, "_build", broken)
     done = a_command(care_url)
     assert done.returncode == 1
-    assert done.stderr.startswith("the database cannot be reached or refuses: ")
+    assert re.fullmatch(BROKEN, done.stderr.removesuffix("\n"))
     assert are_there(care) == []
 
 
@@ -423,3 +445,122 @@ def test_an_index_of_the_same_name_on_another_table_is_not_touched(care: Care) -
     care.rows("CREATE INDEX sequora_open_task ON elsewhere.tasks (id)")
     assert made(care) == NAMES
     assert care.one("SELECT count(*) FROM pg_class WHERE relname = 'sequora_open_task'") == 2
+
+
+@contextmanager
+def an_old_transaction(care: Care) -> Iterator[int]:
+    """Somebody's transaction that an index waits for; its server's process."""
+    engine = create_engine(care.engine.url, isolation_level="REPEATABLE READ", connect_args={"application_name": "old"})
+    try:
+        with engine.begin() as connection:
+            yield connection.exec_driver_sql(
+                'SELECT pg_backend_pid() FROM "User" RIGHT JOIN now() ON true'
+            ).scalar_one()
+    finally:
+        engine.dispose()
+
+
+def an_index_waits(care: Care) -> int:
+    """Wait until an index that is being made waits for somebody; return its server's process."""
+    waits = """SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONC%'
+               AND datname = current_database()"""
+    eventually(lambda: care.rows(waits), within=20, what="an index waits")
+    return int(care.rows(waits)[0]["pid"])
+
+
+@contextmanager
+def a_process_that_waits(care: Care, url: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of `sequora migrate --app-indexes` whose index waits for somebody."""
+    process = subprocess.Popen(
+        [BIN / "sequora", "migrate", "--app-indexes"],
+        env={**os.environ, "SUPABASE_DB_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            an_index_waits(care)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_what_the_server_makes_for_a_run_that_was_killed_is_left_alone_and_counts(
+    care: Care, care_url: str, doctor: Doctor
+) -> None:
+    """It is neither dropped nor made a second time meanwhile; when it is whole it lacks nothing but its comment."""
+    with an_old_transaction(care) as old:
+        with a_process_that_waits(care, care_url) as process:
+            process.kill()
+        at_work = an_index_waits(care)
+        done = a_command(care_url)
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"the server is still at an index that an interrupted run has begun (session {at_work}, which waits for "
+            f"the transaction of session {old} (old)): run `sequora migrate --app-indexes` again when that has ended; "
+            f"SELECT pg_cancel_backend({at_work}) ends it\n"
+        )
+        assert an_index_waits(care) == at_work
+    eventually(lambda: are_there(care), within=20, what="the server has made it")
+    made_by_the_server = care.one("SELECT 'sequora_open_task'::regclass::oid")
+    assert "1 of 2 are not there (sequora_recent_episode)" in doctor()["helpful indexes"].said
+    assert made(care) == ["sequora_recent_episode"]
+    assert care.one("SELECT 'sequora_open_task'::regclass::oid") == made_by_the_server
+    assert len(whole(care)) == len(NAMES)
+    assert doctor()["helpful indexes"].level is Level.OK
+
+
+def test_ctrl_c_stops_it_while_it_waits_and_nothing_is_left_at_work(care: Care, care_url: str) -> None:
+    """It says for whom it waited."""
+    with an_old_transaction(care) as old:
+        with a_process_that_waits(care, care_url) as process:
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert said.splitlines()[-1] == (
+            f"{OF_TASKS} is not made: it was stopped while it waited for the transaction of session {old} (old) to "
+            "end; run `sequora migrate --app-indexes` again"
+        )
+        with care.engine.connect() as connection:
+            assert index_builds.at_work(connection) == []
+    assert made(care) == NAMES
+
+
+def test_whom_it_waits_for_is_told_after_a_while(care: Care, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, as long as that is the same."""
+    monkeypatch.setattr(index_builds, "A_WHILE", 0.05)
+    said: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        with an_old_transaction(care) as old:
+            making = pool.submit(make_app_indexes, care.engine, said.append)
+            eventually(lambda: said, within=20, what="it is told")
+        making.result()
+    assert said == [f"{OF_TASKS}: it waits for the transaction of session {old} (old), which is older; Ctrl-C stops it"]
+    assert are_there(care) == NAMES
+
+
+def test_an_index_whose_session_is_ended_is_a_sentence(care: Care) -> None:
+    """And made by the next run."""
+    with ThreadPoolExecutor(1) as pool, an_old_transaction(care):
+        making = pool.submit(make_app_indexes, care.engine)
+        care.rows("SELECT pg_terminate_backend(:pid)", pid=an_index_waits(care))
+        with pytest.raises(IndexRefusedError) as refused:
+            making.result()
+    assert re.fullmatch(BROKEN, str(refused.value))
+    assert made(care) == NAMES
+
+
+def test_who_is_at_the_same_index_is_no_traceback(care: Care, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres has no better name for it than an internal error."""
+
+    def updated(connection: Connection, *_: object) -> None:
+        connection.exec_driver_sql(
+            "DO $$ BEGIN RAISE 'tuple concurrently updated' USING ERRCODE = 'internal_error'; END $$"
+        )
+
+    monkeypatch.setattr(app_indexes, "_build", updated)
+    with pytest.raises(
+        IndexRefusedError, match="tuple concurrently updated; run `sequora migrate --app-indexes` again"
+    ):
+        make_app_indexes(care.engine)

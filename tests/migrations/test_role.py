@@ -2,7 +2,7 @@
 
 import pytest
 from care import EPISODE, Care
-from least_rights import ROLE, as_role, make_role
+from least_rights import ROLE, ROLE_SQL, as_role, make_role
 from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -140,3 +140,15 @@ def test_a_schema_that_the_role_may_not_make_is_a_sentence(care: Care, system: C
     care.rows("DROP SCHEMA orchestration CASCADE")
     with pytest.raises(SchemaMissingError, match="run `sequora migrate` as the role that owns it"):
         apply.migrate(system.engine)
+
+
+def test_a_good_run_says_nothing(care: Care) -> None:
+    """Neither the first nor the next; and whoever runs it hears notices again afterwards."""
+    care.rows('ALTER TABLE "EscalationTask" ENABLE ROW LEVEL SECURITY')
+    with care.engine.connect() as connection:
+        notices: list[str] = connection.connection.dbapi_connection.notices  # type: ignore[union-attr]  # psycopg2's
+        notices.clear()
+        for _ in range(2):
+            connection.execute(text(ROLE_SQL.read_text(encoding="utf-8")))
+        assert notices == []
+        assert connection.scalar(text("SHOW client_min_messages")) == "notice"

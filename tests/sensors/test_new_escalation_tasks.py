@@ -14,6 +14,7 @@ from dagster import (
 from runs import STARTED
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.resources.ledger import BATCH, FEW
 from sequora_orchestration.sensors import watch
 from sequora_orchestration.sensors.claiming import LedgerResource
@@ -122,6 +123,15 @@ def test_many_tasks_become_runs_of_many(care: Care) -> None:
     requests, _ = tick()
     assert [request.tags["sequora/batch"] for request in requests if "sequora/batch" in request.tags] == [str(BATCH)]
     assert len(requests) == 2
+
+
+def test_while_the_views_are_dropped_by_command_a_tick_says_so(care: Care) -> None:
+    """In one line that a person can act on, and without a traceback each time."""
+    drop_views(care.engine)
+    requests, said = tick()
+    assert requests == []
+    assert said
+    assert said.startswith("the views of the application's tables were dropped by `sequora migrate --drop-views` at ")
 
 
 def test_a_database_that_is_away_fails_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:

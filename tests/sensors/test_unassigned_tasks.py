@@ -8,6 +8,7 @@ from dagster import DagsterInstance, RunRequest, build_sensor_context, validate_
 from runs import STARTED
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.resources import assignments
 from sequora_orchestration.resources.assignments import MOST_TASKS
 from sequora_orchestration.sensors import unassigned_tasks, watch
@@ -62,6 +63,15 @@ def test_a_tick_that_finds_nothing_says_so(care: Care) -> None:
     care.a_task(care.a_nurse())
     care.a_task(None, status="RESOLVED")
     assert tick() == ([], "No unassigned tasks.")
+
+
+@pytest.mark.usefixtures("on")
+def test_while_the_views_are_dropped_by_command_a_tick_says_so(care: Care) -> None:
+    """In one line, without a traceback each time."""
+    drop_views(care.engine)
+    requests, said = tick()
+    assert requests == []
+    assert "were dropped by `sequora migrate --drop-views` at " in str(said)
 
 
 @pytest.mark.usefixtures("on")
