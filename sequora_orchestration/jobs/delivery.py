@@ -351,6 +351,8 @@ class Delivery:
         After its tries it waits in the ledger, and the breaker opens, unless others go out.
         """
         retry_after = refused.retry_after or 0
+        if refused.refusal is Refusal.CONFIGURATION:  # the other threads need not find it out, too
+            halt.reason = halt.reason or refused.reason
         if attempt >= ATTEMPTS or refused.refusal is Refusal.CONFIGURATION:
             put_back = self.ledger.put_back(notification, attempt, refused, pause=max(PUT_BACK_PAUSE, retry_after))
             if put_back and not put_back.has_failed:
@@ -367,7 +369,10 @@ class Delivery:
     def _note_trouble(
         self, notification: Notification, answer: Refused | Unclear, halt: "Halt", *, at_once: bool = False
     ) -> None:
-        trouble = self.ledger.note_trouble(answer, at_once=at_once, recipient_id=notification.recipient_id)
+        is_unknown = isinstance(answer, Refused) and answer.refusal is Refusal.UNKNOWN
+        trouble = self.ledger.note_trouble(
+            answer, at_once=at_once, recipient_id=notification.recipient_id if is_unknown else None
+        )
         if trouble.has_just_opened:
             LOG.error("the breaker is open, no text goes out: %s%s", answer.reason, in_brackets(None, answer.code))
         if trouble.is_open:

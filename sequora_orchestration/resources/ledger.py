@@ -610,8 +610,8 @@ class Ledger:
     def note_trouble(self, answer: Refused | Unclear, *, at_once: bool, recipient_id: str | None = None) -> Trouble:
         """Record that the phone company did not take a text; return what that means for the breaker.
 
-        One trouble is enough `at_once`; otherwise TROUBLES in a row. Where only texts to one recipient are refused,
-        others' may be tried meanwhile.
+        One trouble is enough `at_once`; otherwise TROUBLES in a row. Where it may be about the recipient that is
+        named, and only texts to that one are refused, others' may be tried meanwhile.
         """
         refused = answer if isinstance(answer, Refused) else None
         (row,) = self._rows(
