@@ -1,7 +1,7 @@
 """What stories and the tests in a browser share: a Postgres of the user's own, and one system on it.
 
 As in a careful production, the owner migrates, and the system runs under the role of `role.sql`, behind a pooler in
-transaction mode if there is one on this machine.
+transaction mode if there is one on this machine. It runs where the terminal has ASCII alone, on a host in New York.
 """
 
 from collections.abc import Iterator
@@ -29,6 +29,10 @@ DELAYS = {
     "SEQUORA_UNASSIGNED_GRACE": "PT2S",
     "SEQUORA_DOUBT_WINDOW": "5s",
 }
+
+# Python's own ways out of ASCII (PEP 538, PEP 540) are barred.
+ASCII = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+NEW_YORK = {"TZ": "America/New_York"}
 
 APPLICATION = ('"EscalationTask"', '"Episode"', '"Patient"', '"User"', '"NotificationLog"')
 
@@ -66,7 +70,8 @@ def shared_system(
         url = as_role(care_url)
         if PGBOUNCER:
             url = stack.enter_context(pooler(directory / "pooler", url, password=PASSWORD))
-        system = RunningSystem.sequora_dev(directory, settings(url, dagster_url, shared_twilio) | DELAYS)
+        environment = {**settings(url, dagster_url, shared_twilio), **DELAYS, **ASCII, **NEW_YORK}
+        system = RunningSystem.sequora_dev(directory, environment)
         stack.enter_context(system.running())
         system.wait_until_ready()
         yield system

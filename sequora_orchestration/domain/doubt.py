@@ -69,6 +69,9 @@ class Doubtful:
     is_providers: bool = False
     """Whether the phone company took no texts at all when it was tried."""
 
+    given_up: int = 0
+    """How many attempts before this one were in doubt, too, and not found."""
+
     @property
     def message_id(self) -> str:
         """The message's own id."""
@@ -258,8 +261,9 @@ def _verdict_on_lost(kind: MessageKind, doubtful: Doubtful, most_attempts: int) 
         return Suppression(State.CANCELLED, "cancelled by an operator; not found at the phone company")
     if kind.if_not_found is State.HELD:
         return _held(doubtful, "not found at the phone company")
-    if doubtful.attempts >= most_attempts and not doubtful.is_providers:
-        return Suppression(State.FAILED, f"not found at the phone company after {doubtful.attempts} attempts")
+    doubts = doubtful.given_up + 1
+    if doubts >= most_attempts and not doubtful.is_providers:
+        return Suppression(State.FAILED, f"not found at the phone company after {doubts} attempts")
     return Suppression(State.QUEUED, "not found at the phone company: sent again")
 
 

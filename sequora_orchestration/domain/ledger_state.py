@@ -41,6 +41,7 @@ class State(StrEnum):
 MOVES: frozenset[tuple[State, State]] = frozenset(
     {
         (State.SCHEDULED, State.QUEUED),
+        (State.SCHEDULED, State.SENT),
         (State.SCHEDULED, State.CANCELLED),
         (State.QUEUED, State.SENDING),
         (State.QUEUED, State.SENT),

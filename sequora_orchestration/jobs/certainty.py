@@ -13,6 +13,7 @@ from sequora_orchestration.jobs.after_sending import Followed, follow, log_owed_
 from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
+from sequora_orchestration.resources.database import ViewsDroppedError
 from sequora_orchestration.resources.sms_sender import LookUpError
 
 
@@ -52,7 +53,13 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
     """
     with retried(context):
         ledger, ids = delivery.ledger, config.notification_ids
-        outcomes = look_up(delivery, ledger.in_doubt(ids), ledger.lost_attempts(ids))
+        in_doubt = ledger.in_doubt(ids)
+        try:
+            outcomes = look_up(delivery, in_doubt, ledger.lost_attempts(ids))
+        except ViewsDroppedError as error:  # which somebody wants so; until then nobody's number is known
+            ledger.look_later(in_doubt)
+            context.log.warning(f"{error}; {len(in_doubt)} texts stay in doubt")
+            return
         for one, outcome in outcomes:
             context.log.info(f"{one.subject}: {outcome.state}: {outcome.reason}")
         records = [

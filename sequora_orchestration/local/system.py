@@ -243,11 +243,11 @@ def _surroundings(
             TWILIO_API_BASE_URL=f"http://127.0.0.1:{twilio_port}",
             SEQUORA_PHONE_INBOX=f"http://127.0.0.1:{twilio_port}",
         )
-        # The people of a database of somebody's own are real: their names are shown nowhere.
-        names = "" if os.environ.get("SUPABASE_DB_URL") else f" --names-of {application}"
+        # The people of a database of somebody's own are real: their names are shown nowhere, and their texts not kept.
+        about_samples = f" --names-of {application} --memory {shlex.quote(str(directory / 'phones'))}"
         commands["twilio"] = (
-            f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port} "
-            f"--memory {shlex.quote(str(directory / 'phones'))}{names}"
+            f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}"
+            f"{'' if os.environ.get('SUPABASE_DB_URL') else about_samples}"
         )
 
     with _environment(environment):

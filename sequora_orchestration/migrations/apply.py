@@ -109,7 +109,7 @@ def _locks(connection: Connection, map_file: Path | None, *, is_at_head: bool) -
 # want them, too, would make it rarer that all are to be had at once.
 _OUR_TABLES = text("""
     SELECT oid::regclass::text FROM pg_class
-    WHERE relnamespace = to_regnamespace(:schema) AND relname IN ('notification', 'notification_event')
+    WHERE relnamespace = to_regnamespace(:schema) AND relname IN ('notification', 'notification_event', 'provider')
     ORDER BY relname
 """)
 

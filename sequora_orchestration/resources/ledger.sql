@@ -108,7 +108,8 @@ due AS MATERIALIZED (
 ),
 owed AS MATERIALIZED (
     -- Where nothing may be claimed the question is not asked.
-    SELECT * FROM ({question}) AS question WHERE (SELECT ask FROM may)
+    SELECT * FROM ({question}) AS question
+    WHERE (SELECT ask FROM may) AND coalesce(question.recipient_id <> (SELECT not_to FROM allowed), true)
 ),
 turn AS MATERIALIZED (
     SELECT waiting.*,
@@ -455,10 +456,13 @@ SELECT orchestration.log_notification(sent.n, {texted}, true) FROM sent;
 
 -- name: settle_sent_unlogged
 -- The same without the application's log: it refuses its row, and that the text went out must be known all the same.
-WITH {answered}
-UPDATE orchestration.notification
-SET {now_sent}, log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
-WHERE {attempt};
+WITH sent AS (
+    UPDATE orchestration.notification
+    SET {now_sent}, log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
+    WHERE {attempt}
+),
+{answered}
+SELECT 1;
 
 -- part: is_nobodys
 -- Neither has a message this SID, nor may one be about to get it that is recognised by the same (:fingerprints).
@@ -540,13 +544,15 @@ SET troubles = least(troubles + 1, 1000), trial_until = NULL, reason = :reason, 
     closed_at = CASE WHEN open_since IS NULL THEN closed_at END,
     resume_at = CASE
         WHEN open_since IS NOT NULL THEN greatest(
+            resume_at,
             orchestration.clock() + make_interval(secs => :retry_after),
             orchestration.clock() + least(
                 greatest(orchestration.clock() - open_since, make_interval(secs => :pause)),
                 make_interval(secs => 4 * :pause)
             )
         )
-        WHEN CAST(:retry_after AS float) > 0 THEN orchestration.clock() + make_interval(secs => :retry_after)
+        WHEN CAST(:retry_after AS float) > 0
+        THEN greatest(resume_at, orchestration.clock() + make_interval(secs => :retry_after))
         ELSE resume_at END
 FROM trouble
 RETURNING open_since IS NOT NULL AS is_open,
@@ -602,21 +608,28 @@ WHERE {attempt};
 -- Certainly not sent, and for all that is known through no fault of its own: the attempt does not count, and any claim
 -- may have it after the pause. But if it was refused four times, and others went out each time in between, it is about
 -- this one. Twice: the second finds this attempt settled.
-UPDATE orchestration.notification n
-SET state = CASE WHEN judged.alone >= 3 THEN 'FAILED' ELSE {again} END,
-    attempts = attempts - 1, refusals = least(refusals, 1000) + 1, provider_code = :code,
-    not_taken_at = orchestration.clock(), not_taken_alone = judged.alone,
-    reason = :reason || CASE WHEN judged.alone >= 3 THEN '; others went out meanwhile' ELSE '' END,
-    claim_id = CASE WHEN judged.alone >= 3 THEN claim_id END, runs = 0, fingerprints = {doubtful_fingerprints},
-    lease_until = orchestration.clock() + make_interval(secs => :pause)
-FROM (
-    SELECT id, {not_taken_alone} AS alone, coalesce({others_went_out}, false) AS others_went_out
-    FROM orchestration.notification n
-    WHERE {attempt}
-) AS judged
-WHERE n.id = judged.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.attempts = :attempt
-  AND n.state IN ('SENDING', 'IN_DOUBT')
-RETURNING n.state = 'FAILED' AS has_failed, judged.others_went_out;
+WITH put_back AS (
+    UPDATE orchestration.notification n
+    SET state = CASE WHEN judged.alone >= 3 THEN 'FAILED' ELSE {again} END,
+        attempts = attempts - 1, refusals = least(refusals, 1000) + 1, provider_code = :code,
+        not_taken_at = orchestration.clock(), not_taken_alone = judged.alone,
+        reason = :reason || CASE WHEN judged.alone >= 3 THEN '; others went out meanwhile' ELSE '' END,
+        claim_id = CASE WHEN judged.alone >= 3 THEN claim_id END, runs = 0, fingerprints = {doubtful_fingerprints},
+        lease_until = orchestration.clock() + make_interval(secs => :pause)
+    FROM (
+        SELECT id, {not_taken_alone} AS alone, coalesce({others_went_out}, false) AS others_went_out
+        FROM orchestration.notification n
+        WHERE {attempt}
+    ) AS judged
+    WHERE n.id = judged.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.attempts = :attempt
+      AND n.state IN ('SENDING', 'IN_DOUBT')
+    RETURNING n.state = 'FAILED' AS has_failed, judged.others_went_out
+),
+-- If it was a trial, the next one may go.
+over AS (
+    UPDATE orchestration.provider SET trial_until = NULL WHERE trial_until IS NOT NULL AND EXISTS (SELECT FROM put_back)
+)
+SELECT has_failed, others_went_out FROM put_back;
 
 -- name: give_back
 -- A claim gives back those of these that it has not begun; any other may have them. Twice: nothing is left to give.
@@ -854,6 +867,10 @@ SELECT notification_id::text FROM lost;
 -- name: in_doubt
 -- Of these (or all) messages, those in doubt. Reading changes nothing.
 SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
+       (
+           SELECT count(*) FROM orchestration.lost_attempt l
+           WHERE l.notification_id = notification.id AND NOT l.is_providers
+       ) AS given_up,
        coalesce(doubtful_since, attempted_at) AS since,
        {doubt_ends} <= orchestration.clock() AS is_window_over,
        (
@@ -928,7 +945,7 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 
 -- name: adopt_given_up
 -- A text that was given up was found before its message was sent again: it is not. Twice, or while a run begins to send
--- it: the second finds it no longer QUEUED. One text is one message's alone, as in `adopt`.
+-- it: the second finds it no longer waiting. One text is one message's alone, as in `adopt`.
 WITH adopted AS (
     UPDATE orchestration.notification n
     SET state = 'SENT', provider_sid = :sid, sent_at = l.began_at, adopted = true, provider_code = NULL,
@@ -936,7 +953,7 @@ WITH adopted AS (
         receipt_at = orchestration.clock() + interval '15 seconds',
         log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
     FROM orchestration.lost_attempt l
-    WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state = 'QUEUED'
+    WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED')
       AND l.look_at IS NOT NULL AND {is_nobodys}
     RETURNING n.id
 ),
@@ -956,7 +973,7 @@ SET found_sid = :sid, found_at = orchestration.clock(), texted_at = CAST(:texted
 WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL AND {is_nobodys}
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
-      WHERE n.id = l.notification_id AND n.state IN ('QUEUED', 'SENDING', 'IN_DOUBT')
+      WHERE n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT')
   )
   AND NOT EXISTS (
       SELECT FROM orchestration.notification o
@@ -965,22 +982,23 @@ WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL AND {is_nobodys}
 
 -- name: settle_doubt
 -- Not found at the phone company: sent again by any claim, held, or given up. An attempt that failed with all others
--- does not count. One that is sent again is looked for once more after a minute, and later. Twice: the second finds it
--- settled.
+-- does not count. One that is sent again is looked for once more after a minute, and later; what an operator has
+-- cancelled since it was looked for is not. Twice: the second finds it settled.
 WITH settled AS (
     UPDATE orchestration.notification
-    SET state = :state, reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
+    SET state = CASE WHEN ended_by IS NOT NULL AND :state IN ('QUEUED', 'HELD') THEN 'CANCELLED' ELSE :state END,
+        reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
         attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
         refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
         fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END
     WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND attempted_at = :attempted_at AND state = 'IN_DOUBT'
-    RETURNING id, attempted_at, fingerprints
+    RETURNING id, state, attempted_at, fingerprints
 ),
 lost AS (
-    INSERT INTO orchestration.lost_attempt (notification_id, began_at, fingerprints, look_at)
-    SELECT id, attempted_at, fingerprints, orchestration.clock() + interval '1 minute'
+    INSERT INTO orchestration.lost_attempt (notification_id, began_at, fingerprints, is_providers, look_at)
+    SELECT id, attempted_at, fingerprints, :is_providers, orchestration.clock() + interval '1 minute'
     FROM settled
-    WHERE :state = 'QUEUED'
+    WHERE state = 'QUEUED'
 )
 SELECT id FROM settled;
 

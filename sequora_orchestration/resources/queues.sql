@@ -87,6 +87,7 @@ JOIN LATERAL (
       AND n.kind IN ('task-created', 'sla-warning', 'sla-breach')
       AND (
           n.state IN ('FAILED', 'HELD', 'UNDELIVERED')
+          OR (n.state = 'QUEUED' AND n.refusals > 0)
           OR (n.urgency = 0 AND (n.state = 'IN_DOUBT' OR (n.state = 'SENT' AND n.receipt_at IS NOT NULL)))
       )
       AND (n.over_at >= n.created_at) IS NOT TRUE
@@ -97,6 +98,13 @@ JOIN LATERAL (
 f.created_at >= spell.since
   AND (
       f.state IN ('FAILED', 'HELD')
+      -- Refused for a reason that nobody knows, and so far of all texts only hers: a supervisor's shows whether it is.
+      OR (
+          f.state = 'QUEUED'
+          AND f.recipient_id = (SELECT p.refused_recipient_id FROM orchestration.provider p)
+          AND f.created_at <= orchestration.clock()
+              - CASE WHEN f.urgency = 0 THEN interval '0' ELSE make_interval(secs => :receipt_window) END
+      )
       OR (
           f.state = 'UNDELIVERED'
           AND (

@@ -442,7 +442,8 @@ def _judge_reading(error: Exception) -> tuple[Refused | Unclear, int | None]:
     if isinstance(error, TwilioException) and len(error.args) > 1 and isinstance(error.args[1], Response):
         error = Version.exception("GET", "", error.args[1], "")
     if isinstance(error, (TwilioRestException, TwilioServiceException)):
-        return _judge_error_answer(error), error.status if isinstance(error.status, int) else None
+        # Some errors' status is what the body says: anything at all.
+        return _judge_error_answer(error), error.status if error.status in range(100, 600) else None
     return _judge_no_answer(error), None
 
 

@@ -220,16 +220,16 @@ def test_nothing_is_decided_before_the_window_is_over_and_the_second_look(
 def test_a_text_to_staff_is_sent_again_until_its_attempts_are_used_up(kind: object) -> None:
     """Silence is worse than a second text."""
     states = [
-        verdict(kind, doubtful(attempts=number), most_attempts=4).state  # type: ignore[arg-type, union-attr]
-        for number in range(1, 6)
+        verdict(kind, doubtful(given_up=before), most_attempts=4).state  # type: ignore[arg-type, union-attr]
+        for before in range(5)
     ]
     assert states == [State.QUEUED] * 3 + [State.FAILED] * 2
 
 
-@pytest.mark.parametrize("attempts", [1, 4])
-def test_a_text_to_a_patient_is_held(attempts: int) -> None:
+@pytest.mark.parametrize("given_up", [0, 4])
+def test_a_text_to_a_patient_is_held(given_up: int) -> None:
     """However often it was tried."""
-    held = verdict(CHECK_IN, doubtful(kind=CHECK_IN.name, attempts=attempts), most_attempts=4)
+    held = verdict(CHECK_IN, doubtful(kind=CHECK_IN.name, given_up=given_up), most_attempts=4)
     assert held is not None
     assert held.state is State.HELD
 
@@ -263,7 +263,7 @@ def test_what_an_operator_has_cancelled_is_not_sent_again(kind: object) -> None:
 
 def test_attempts_while_the_phone_company_took_no_texts_do_not_count() -> None:
     """However many there were."""
-    again = verdict(TASK_CREATED, doubtful(attempts=9, is_providers=True), most_attempts=4)
+    again = verdict(TASK_CREATED, doubtful(given_up=9, is_providers=True), most_attempts=4)
     assert again is not None
     assert again.state is State.QUEUED
 

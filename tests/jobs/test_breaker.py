@@ -156,6 +156,67 @@ def test_while_one_number_alone_is_refused_others_are_texted_at_once(care: Care,
         phones(SUPERVISOR_PHONE).received_text(containing=[task])
 
 
+@pytest.mark.parametrize(("severity", "after"), [("CRITICAL", timedelta(0)), ("HIGH", timedelta(minutes=5))])
+def test_a_nurse_who_alone_is_refused_is_told_to_a_supervisor(
+    care: Care, runs: Runs, phones: Phones, severity: str, after: timedelta
+) -> None:
+    """At night no other text goes out that would show whom it is about; and she knows of nothing."""
+    care.a_supervisor()
+    task = care.a_task(care.a_nurse(), created_at=NOW, severity=severity)
+    phones.company.always(Refuse(400, 99999), to=NURSE_PHONE)
+    runs.tick(NEW_TASKS)
+    if after:
+        care.it_is(NOW + after - SECOND)
+        assert runs.tick(UNREACHED_NURSES) == []
+    care.it_is(NOW + after)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: the phone company answered HTTP 400", task])
+    assert not runs.ledger.provider().is_open
+    assert runs.tick(UNREACHED_NURSES) == []
+
+
+def test_what_a_refused_nurse_is_owed_besides_claims_nothing_and_asks_for_no_other_look(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """While only hers waits, the queue is as good as empty: what comes for others is looked for as ever."""
+    nurse = care.a_nurse()
+    care.a_task(nurse, created_at=NOW)
+    phones.company.always(Refuse(400, 99999), to=NURSE_PHONE)
+    runs.tick(NEW_TASKS)
+    care.a_task(nurse, created_at=NOW)
+    claims = runs.ledger.claim(NEW_TASKS)
+    assert (list(claims), claims.more_waits) == ([], False)
+    care.it_is(NOW + 31 * SECOND)
+    assert len(runs.ledger.claim(NEW_TASKS)) == 1
+
+
+def test_a_pause_that_the_phone_company_wants_is_not_shortened(care: Care, runs: Runs, phones: Phones) -> None:
+    """Not by the next answer, whatever that says."""
+    tasks(care, 2)
+    first, second = runs.ledger.claim(NEW_TASKS)
+    (one,), (other,) = (runs.ledger.take_up(claim.id, f"run-{claim.id}") for claim in (first, second))
+    assert begin(runs.ledger, one) == begin(runs.ledger, other) == 1
+    runs.ledger.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=200), at_once=False)
+    runs.ledger.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=1), at_once=False)
+    assert runs.ledger.provider().resume_at == NOW + 200 * SECOND
+    runs.ledger.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
+    assert runs.ledger.provider().resume_at == NOW + 200 * SECOND
+    assert phones.company.accepted() == []
+
+
+def test_a_trial_that_ends_with_its_text_given_up_lets_the_next_one_go(care: Care, runs: Runs) -> None:
+    """And does not hold everybody up until its lease is over."""
+    tasks(care, 1)
+    runs.ledger.note_trouble(SUSPENDED, at_once=True)
+    care.let_the_trial_come()
+    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (one,) = runs.ledger.take_up(claim.id, "a run")
+    assert begin(runs.ledger, one) == 1
+    assert care.one("SELECT trial_until FROM orchestration.provider") is not None
+    runs.ledger.put_back(one, 1, SUSPENDED, pause=0)
+    assert care.one("SELECT trial_until FROM orchestration.provider") is None
+
+
 def test_when_a_second_number_is_refused_all_wait_for_the_trial(care: Care, runs: Runs, phones: Phones) -> None:
     """Then it is about us."""
     tasks(care, 1)

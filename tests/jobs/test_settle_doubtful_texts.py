@@ -97,6 +97,20 @@ def test_after_an_error_answer_of_the_phone_company_a_text_is_sent_again_after_t
     phones(NURSE_PHONE).received_text()
 
 
+def test_a_text_is_found_among_a_thousand_to_its_number(care: Care, runs: Runs, phones: Phones) -> None:
+    """More than the phone company lists in one answer."""
+    for place in range(1200):
+        phones.company.create(to=NURSE_PHONE, body=f"Reminder {place}", from_="+15005550006")
+    task = doubtful_task(care, runs, phones, ResetAfterAccepting())
+    for place in range(1200):
+        phones.company.create(to=NURSE_PHONE, body=f"Another {place}", from_="+15005550006")
+    looked_for(care, runs)
+    assert care.states(task) == ["SENT"]
+    assert phones(NURSE_PHONE).attempts == 1
+    for text in phones.company.accepted(NURSE_PHONE):
+        phones.expect(text)
+
+
 def test_three_errors_of_the_phone_company_cost_half_a_minute(care: Care, runs: Runs, phones: Phones) -> None:
     """And not a minute and more each."""
     phones.company.script(Refuse(500, 20500), Refuse(500, 20500), Refuse(500, 20500), to=NURSE_PHONE)
@@ -435,6 +449,40 @@ def test_a_text_in_doubt_that_an_operator_cancels_is_not_sent_again(care: Care, 
     assert care.states(arrived) == ["SENT"]
     assert runs.tick(NEW_TASKS) == []
     phones("+12025550102").received_text()
+
+
+def test_a_text_that_is_cancelled_while_the_list_is_read_is_not_sent_again(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it was cancelled could not be known when the look began."""
+    task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
+    care.it_is(NOW + 5 * SECOND)
+    looked_up(runs)
+    care.it_is(NOW + 60 * SECOND)
+    texts_since = sms_sender.SmsSender.texts_since
+
+    def is_slow(sender: sms_sender.SmsSender, *given: Any, **named: Any) -> Any:
+        orders.change("cancel", task, None, Operator(who="maya", why="told by phone"))
+        return texts_since(sender, *given, **named)
+
+    monkeypatch.setattr(sms_sender.SmsSender, "texts_since", is_slow)
+    looked_up(runs)
+    assert care.states(task) == ["CANCELLED"]
+    assert runs.tick(NEW_TASKS) == []
+    assert care.one("SELECT count(*) FROM orchestration.lost_attempt") == 0
+
+
+def test_a_doubt_after_refusals_is_not_the_last_try(care: Care, runs: Runs, phones: Phones) -> None:
+    """Only what may have gone out counts as a try that was not found."""
+    busy = Refuse(429, 20429)
+    phones.company.script(busy, busy, busy, ResetBeforeAccepting(), to=NURSE_PHONE)
+    task = care.a_task(care.a_nurse())
+    runs.tick(NEW_TASKS)
+    assert care.states(task) == ["IN_DOUBT"]
+    looked_for(care, runs)
+    assert care.states(task) == ["QUEUED"]
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
 
 
 def test_a_text_that_is_never_found_is_given_up_after_its_attempts(care: Care, runs: Runs, phones: Phones) -> None:

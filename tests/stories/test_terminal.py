@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,29 +10,24 @@ from care import NURSE_PHONE, Care
 from own_servers import settings
 from phones import Phones
 from running_system import BIN, ROOT, RunningSystem
+from shared_system import ASCII, NEW_YORK
 
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.twilio.server import TwilioServer
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
-
-# Python's own ways out of ASCII (PEP 538, PEP 540) are barred.
-ASCII = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-NEW_YORK = {"TZ": "America/New_York"}
+pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("shared system")]
 
 
 @pytest.fixture
-def own_settings(care_url: str, dagster_url: str, twilio: TwilioServer) -> dict[str, str]:
+def care_url(databases: tuple[str, str]) -> str:
+    """The care database of the story."""
+    return databases[0]
+
+
+@pytest.fixture
+def own_settings(databases: tuple[str, str], twilio: TwilioServer) -> dict[str, str]:
     """The databases and the phone company of this story; the broker is the one that comes along."""
-    return settings(care_url, dagster_url, twilio)
-
-
-@pytest.fixture
-def system(own_settings: dict[str, str], tmp_path: Path) -> Iterator[RunningSystem]:
-    """A system that is ready, with ASCII alone, in New York."""
-    with RunningSystem.sequora_dev(tmp_path, {**own_settings, **ASCII, **NEW_YORK}).running() as system:
-        system.wait_until_ready()
-        yield system
+    return settings(*databases, twilio)
 
 
 def said_by(system: RunningSystem, *arguments: str, environment: dict[str, str]) -> str:
@@ -56,6 +50,7 @@ def test_a_text_goes_out_and_is_shown_where_the_terminal_has_ascii_and_it_is_new
 ) -> None:
     """The text has its siren all the same; commands show what the terminal has, and times with their zone."""
     phones.patience = 20
+    before = len(system.output())
     care.a_supervisor()
     task = care.a_task(care.a_nurse())
     text = phones(NURSE_PHONE).received_text(containing=[task])
@@ -67,7 +62,7 @@ def test_a_text_goes_out_and_is_shown_where_the_terminal_has_ascii_and_it_is_new
         assert re.search(r"\bE[SD]T\b", timeline)
         for command in ("status", "doctor"):
             assert said_by(system, command, environment=environment)
-    said = system.output()
+    said = system.output()[before:]
     assert "Traceback" not in said
     assert said.isascii()
 

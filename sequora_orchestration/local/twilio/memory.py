@@ -28,9 +28,11 @@ class Memory:
         path.chmod(0o600)
         try:
             self._connection = _opened(path)
+        except sqlite3.OperationalError:  # somebody else has it, or the disk is full
+            raise
         except sqlite3.DatabaseError:
-            for part in path.parent.glob(f"{path.name}*"):  # its log, too
-                part.unlink()
+            for ending in ("", "-wal", "-shm"):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
             path.touch(mode=0o600)
             self._connection = _opened(path)
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import islice
@@ -251,8 +251,10 @@ class PhoneCompany:
     def remember(self, memory: Memory) -> None:
         """Go on with what was accepted, or came in, before, and keep what comes from now on in that memory, too."""
         with self._changed:
+            names = {field.name for field in fields(Message)}
             for kept in memory.texts():
-                self._place_last(Message(**{**kept, "created": datetime.fromisoformat(kept["created"])}))
+                if kept.keys() == names:  # another version's texts are not these
+                    self._place_last(Message(**{**kept, "created": datetime.fromisoformat(kept["created"])}))
             self._opted_out |= memory.opted_out()
             self._memory = memory
             self._tell()

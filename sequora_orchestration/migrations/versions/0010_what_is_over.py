@@ -9,6 +9,7 @@ _SUSPECT = """
     kind IN ('task-created', 'sla-warning', 'sla-breach')
     AND (
         state IN ('FAILED', 'HELD', 'UNDELIVERED')
+        OR (state = 'QUEUED' AND refusals > 0)
         OR (urgency = 0 AND (state = 'IN_DOUBT' OR (state = 'SENT' AND receipt_at IS NOT NULL)))
     )
 """
@@ -29,9 +30,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(f"""
+    op.execute("""
         DROP INDEX orchestration.notification_unreached;
-        CREATE INDEX notification_unreached ON orchestration.notification (task_id) WHERE {_SUSPECT};
+        CREATE INDEX notification_unreached ON orchestration.notification (task_id)
+            WHERE kind IN ('task-created', 'sla-warning', 'sla-breach')
+              AND (
+                  state IN ('FAILED', 'HELD', 'UNDELIVERED')
+                  OR (urgency = 0 AND (state = 'IN_DOUBT' OR (state = 'SENT' AND receipt_at IS NOT NULL)))
+              );
 
         DROP INDEX orchestration.notification_event_doubt;
         CREATE INDEX notification_event_doubt ON orchestration.notification_event (to_state)

@@ -12,6 +12,7 @@ CREATE TABLE orchestration.lost_attempt (
     began_at        timestamptz NOT NULL,
     given_up_at     timestamptz NOT NULL DEFAULT orchestration.clock(),
     fingerprints    text[] NOT NULL,
+    is_providers    boolean NOT NULL DEFAULT false,
     look_at         timestamptz,
     found_sid       text,
     found_at        timestamptz,
@@ -22,6 +23,8 @@ CREATE TABLE orchestration.lost_attempt (
 COMMENT ON TABLE orchestration.lost_attempt IS
     'Attempts that were in doubt and not found at the phone company, so that their message was sent again';
 COMMENT ON COLUMN orchestration.lost_attempt.fingerprints IS 'what its text would be recognised by';
+COMMENT ON COLUMN orchestration.lost_attempt.is_providers IS
+    'whether the phone company took no texts at all at that time: then it does not count against the message';
 COMMENT ON COLUMN orchestration.lost_attempt.look_at IS
     'when it is next looked for; NULL when it was found, or is not looked for any more';
 COMMENT ON COLUMN orchestration.lost_attempt.found_sid IS 'the text that went out all the same';
@@ -46,7 +49,7 @@ def upgrade() -> None:
             'until when a text in doubt is looked for before it is sent again, or held';
 
         -- An attempt that was given up is found before the message was sent again.
-        INSERT INTO orchestration.notification_move VALUES ('QUEUED', 'SENT');
+        INSERT INTO orchestration.notification_move VALUES ('QUEUED', 'SENT'), ('SCHEDULED', 'SENT');
     """)
     op.execute(LOST_ATTEMPTS)
 
@@ -54,6 +57,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
         DROP TABLE orchestration.lost_attempt;
-        DELETE FROM orchestration.notification_move WHERE from_state = 'QUEUED' AND to_state = 'SENT';
+        DELETE FROM orchestration.notification_move WHERE from_state IN ('QUEUED', 'SCHEDULED') AND to_state = 'SENT';
         ALTER TABLE orchestration.notification DROP doubt_ends_at;
     """)
