@@ -38,8 +38,9 @@ DELAYS = {
 # after at most four minutes, somebody whom a text failed to reach is passed over for five.
 TO_SETTLE = 360
 
-# For so many seconds nothing may be missing or on its way: then it has settled. Longer than a second try of a call.
-SETTLED_FOR = 12
+# For so many seconds nothing may be missing or on its way: then it has settled. Longer than a second try of a call, and
+# than a sensor waits at most before it asks again.
+SETTLED_FOR = 20
 
 PAUSE = 4.0
 

@@ -23,8 +23,9 @@ T = TypeVar("T")
 PAUSE = 0.05
 LONG_PAUSE = 2.0
 
-# Seconds. However dear it is: a question that is not asked finds nobody.
-LONGEST_PAUSE = 60.0
+# Seconds. However dear it is: a question that is not asked finds nobody. And what looks dear may be a machine that has
+# too much to do, as after an outage, when it matters most.
+LONGEST_PAUSE = 15.0
 
 # Seconds. One that has no answer by then never gets one: its connection is lost, or it waits for a lock.
 LOST_AFTER = 60.0
