@@ -104,10 +104,10 @@ def test_what_comes_after_a_find_is_looked_for_at_once() -> None:
 def test_a_dear_question_is_asked_less_often(share: float) -> None:
     """It may have its share of a core and no more."""
     time = Time()
-    time.pace(share).watch(time.question(takes=1.5), seconds=100)
+    time.pace(share).watch(time.question(takes=0.5), seconds=100)
     first, *others = time.pauses
-    assert first == pytest.approx(1.5 + PAUSE)  # nobody knows yet whether it always takes so long
-    assert others == pytest.approx([1.5 / share] * len(others))
+    assert first == pytest.approx(0.5 + PAUSE)  # nobody knows yet whether it always takes so long
+    assert others == pytest.approx([0.5 / share] * len(others))
     assert others
 
 
@@ -197,11 +197,11 @@ def test_a_question_that_takes_long_delays_no_other_tick_beyond_its_watch() -> N
 def test_a_tick_that_comes_before_the_questions_turn_does_not_ask() -> None:
     """One that asks once a tick is so asked less often, and the next tick after the pause does ask."""
     time = Time()
-    pace, question = time.pace(1 / 20), time.question(None, None, A_TASK, takes=1)
+    pace, question = time.pace(1 / 20), time.question(None, None, A_TASK, takes=0.5)
     assert pace.watch(question, seconds=0) == []
     time.sleep(PAUSE)
     assert pace.watch(question, seconds=0) == []
-    time.sleep(18.9)
+    time.sleep(9.4)
     assert pace.watch(question, seconds=0) is None
     time.sleep(0.2)
     assert pace.watch(question, seconds=0) == [A_TASK]
