@@ -73,6 +73,8 @@ ANSWERS: dict[str, Answer] = {
     "a 500 though it is accepted": ErrorAfterAccepting(),
     "a 429": Refuse(429, 20429),
     "a 429 with Retry-After": Refuse(429, 20429, retry_after=2),
+    "a code that nobody knows": Refuse(400, 99999),
+    "a firewall's page": Refuse(451, None),
     "JSON that breaks off": Garbage(),
     "an answer after 10 s": Hang(10),
 }
