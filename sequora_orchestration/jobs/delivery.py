@@ -351,9 +351,10 @@ class Delivery:
         After its tries it waits in the ledger, and the breaker opens, unless others go out.
         """
         retry_after = refused.retry_after or 0
-        if refused.refusal is Refusal.CONFIGURATION:  # the other threads need not find it out, too
+        is_about_us = refused.refusal is Refusal.CONFIGURATION
+        if is_about_us:  # the other threads need not find it out, too
             halt.reason = halt.reason or refused.reason
-        if attempt >= ATTEMPTS or refused.refusal is Refusal.CONFIGURATION:
+        if is_about_us or attempt >= ATTEMPTS:
             put_back = self.ledger.put_back(notification, attempt, refused, pause=max(PUT_BACK_PAUSE, retry_after))
             if put_back and not put_back.has_failed:
                 self._note_trouble(notification, refused, halt, at_once=not put_back.others_went_out)

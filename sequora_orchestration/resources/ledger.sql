@@ -537,8 +537,8 @@ UPDATE orchestration.provider
 SET troubles = least(troubles + 1, 1000), trial_until = NULL, reason = :reason, code = :code,
     refuses = :is_refused,
     refused_recipient_id = CASE
-        WHEN CAST(:is_refused AS boolean) AND CAST(:retry_after AS float) = 0
-             AND (troubles = 0 OR refused_recipient_id = :recipient_id) THEN :recipient_id
+        WHEN CAST(:retry_after AS float) = 0 AND (troubles = 0 OR refused_recipient_id = :recipient_id)
+        THEN :recipient_id
     END,
     opened_at = coalesce(open_since, opened_at),
     closed_at = CASE WHEN open_since IS NULL THEN closed_at END,
