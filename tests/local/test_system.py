@@ -13,6 +13,7 @@ from sequora_orchestration.local import system
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.settings import postgres_url
+from tests.running_system import eventually
 
 # Says that it is there, and then does not end when it is told to.
 STUBBORN = "trap '' TERM; touch {there}; while true; do sleep 0.1; done"
@@ -33,6 +34,14 @@ def has_ended(process: psutil.Process) -> bool:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def command(process: psutil.Process) -> str:
+    """The command line of a process; none if it has ended since it was listed."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
 
 
 @pytest.mark.parametrize("name", ["worker", "broker"])
@@ -66,10 +75,12 @@ def test_a_postgres_that_cannot_write_out_what_has_changed_ends_and_has_lost_not
             connection.execute(text("CREATE TABLE kept AS SELECT 1 AS number"))
         engine.dispose()
         postmaster = psutil.Process(int((tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
-        (checkpointer,) = [one for one in postmaster.children() if "checkpointer" in " ".join(one.cmdline())]
+        alive = [one for one in postmaster.children() if not has_ended(one)]
+        (checkpointer,) = [one for one in alive if "checkpointer" in command(one)]
         checkpointer.suspend()
         server.stop()
-        assert has_ended(postmaster)
+        # `pg_ctl` waits until the server's pid file is gone, which is the last thing that the server does.
+        eventually(lambda: has_ended(postmaster), within=2, what="the server ends")
         assert "received immediate shutdown request" in (tmp_path / "postgres" / "log").read_text()
         server.start()
         engine = create_engine(postgres_url(server.url("postgres")))
