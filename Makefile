@@ -24,7 +24,7 @@ test: $(READY)  ## ARGS="-m 'not story'" leaves the whole-system stories out
 	$(PYTEST)
 
 test-sql: $(READY)  ## those nearest to our SQL, in one process
-	$(BIN)/pytest $(if $(POSTGRES),--postgres=$(POSTGRES)) tests/resources/test_plans.py tests/resources/test_sessions.py tests/resources/test_statements.py tests/migrations
+	$(BIN)/pytest $(if $(POSTGRES),--postgres=$(POSTGRES)) tests/ledger/test_plans.py tests/ledger/test_sessions.py tests/ledger/test_statements.py tests/migrations
 
 test-nightly: $(READY)  ## leaves nothing out: each fault by itself, and many more examples
 	$(PYTEST) --nightly

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from sequora_orchestration.resources.database import NamedStatements
+from sequora_orchestration.database import NamedStatements
 
 PACKAGE = Path(__file__).parents[1] / "sequora_orchestration"
 

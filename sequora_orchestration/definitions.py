@@ -3,7 +3,7 @@
 from dagster import Definitions, in_process_executor
 
 from sequora_orchestration.assets.catalog import SLA_SCANS
-from sequora_orchestration.assets.figures import InstrumentsResource, figures, measure_figures
+from sequora_orchestration.assets.figures import figures, measure_figures
 from sequora_orchestration.jobs.assign_tasks import assign_tasks
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
@@ -12,17 +12,22 @@ from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
 from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
 from sequora_orchestration.jobs.sla_warning import check_sla_warnings
-from sequora_orchestration.jobs.steps import DeliveryResource
+from sequora_orchestration.resources import (
+    AlarmResource,
+    AssignerResource,
+    DeliveryResource,
+    InstrumentsResource,
+    LedgerResource,
+)
 from sequora_orchestration.schedules.deletion import every_quarter_of_the_night
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
-from sequora_orchestration.sensors.claiming import LedgerResource
-from sequora_orchestration.sensors.failed_runs import AlarmResource, failed_runs
+from sequora_orchestration.sensors.failed_runs import failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
-from sequora_orchestration.sensors.unassigned_tasks import AssignerResource, unassigned_tasks
+from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 
 # Those without which somebody is not told.
 NOTICING = [

@@ -14,15 +14,15 @@ from sequora_care import SequoraCare
 from servers import a_clone, a_postgres, administrator, programs_of_postgres
 from sqlalchemy import Engine, create_engine
 
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import steps
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.settings import postgres_url
 
 pytest_plugins = ["shared_system"]

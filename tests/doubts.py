@@ -9,8 +9,8 @@ from dagster import ExecuteInProcessResult
 from phones import Phones
 from runs import Runs
 
+from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.local.twilio.phone_company import Answer
-from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 SECOND = timedelta(seconds=1)
@@ -47,7 +47,7 @@ def looked_for(care: Care, runs: Runs, *, within: int = 70, since: datetime = NO
     looks = []
     for half_seconds in range(2 * within):
         care.it_is(since + half_seconds * SECOND / 2)
-        if ids := [one for batch in runs.ledger.due_look_ups() for one in batch]:
+        if ids := [one for batch in runs.ledger.doubts.due_look_ups() for one in batch]:
             looks.append(half_seconds / 2)
             assert runs.launch("settle_doubtful_texts", notification_ids=ids).success
         if "IN_DOUBT" not in care.states():

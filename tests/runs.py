@@ -11,8 +11,8 @@ from dagster import (
 )
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.resources.ledger import Claim, Ledger
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
     NEW_TASKS,
@@ -21,6 +21,8 @@ from sequora_orchestration.resources.queues import (
     UNREACHED_NURSES,
     Queue,
 )
+from sequora_orchestration.ledger.rows import Claim
+from sequora_orchestration.resources import AssignerResource
 from sequora_orchestration.sensors import unassigned_tasks
 from sequora_orchestration.sensors.claiming import run_request
 
@@ -47,7 +49,7 @@ class Runs:
 
     def tick(self, queue: Queue) -> list[ExecuteInProcessResult]:
         """Claim as the queue's sensor does, and run what it asks for."""
-        return [self.run(queue, claim) for claim in self.ledger.claim(queue)]
+        return [self.run(queue, claim) for claim in self.ledger.claims.claim(queue)]
 
     def run(self, queue: Queue, claim: Claim) -> ExecuteInProcessResult:
         """Run what the queue's sensor asks for when it has claimed something."""
@@ -64,7 +66,7 @@ class Runs:
         """Let the sensor for tasks without an assignee tick, as if its pause were over, and run what it asks for."""
         unassigned_tasks.PACE._not_before = 0
         sensor = unassigned_tasks.unassigned_tasks
-        resources = {"assigner": unassigned_tasks.AssignerResource()}
+        resources = {"assigner": AssignerResource()}
         with build_sensor_context(
             instance=self.instance, resources=resources, last_sensor_start_time=STARTED
         ) as context:

@@ -17,10 +17,10 @@ from running_system import RunningSystem, eventually
 from servers import a_postgres
 from sqlalchemy import NullPool, create_engine
 
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.twilio.phone_book import PhoneBook
 from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.resources.database import engine_for
 
 # Seconds instead of hours.
 DELAYS = {

@@ -4,21 +4,24 @@ import re
 
 from sqlalchemy import Connection
 
+from bench.scale.statements import ROOMS
 from sequora_orchestration.application import catalog, proposal
+from sequora_orchestration.care import care_database
+from sequora_orchestration.cli import table_sizes
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
-from sequora_orchestration.resources import assignments, care_database, ledger, measurements, table_sizes
-from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES
+from sequora_orchestration.ledger import assignments, claims, measurements
+from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS, QUEUES
 
 OF_THE_SYSTEM = (
     {
         f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
-        for module in (assignments, care_database, ledger, measurements, table_sizes)
+        for module in (*ROOMS, care_database, table_sizes)
         for name, sql in module.SQL.all.items()
         if "{question}" not in sql.text
     }
     | {
-        f"ledger.{statement} of {queue.name}": ledger.SQL.with_question(statement, QUESTIONS[question]).text
+        f"claims.{statement} of {queue.name}": claims.SQL.with_question(statement, QUESTIONS[question]).text
         for queue in QUEUES.values()
         for statement, question in (("claim", queue.question), ("claim_named", queue.named))
     }

@@ -17,10 +17,10 @@ from bench.application import ids
 from bench.growth.stored import Dagster
 from bench.report import table
 from bench.system import Outside, outside, sequora_dev
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 IDLE_SECONDS = 30

@@ -16,14 +16,14 @@ from dagster._core.scheduler.instigation import InstigatorType  # what the daemo
 
 from bench.growth.stored import Dagster, Hospital
 from bench.report import table
+from sequora_orchestration.cli.table_sizes import TableSize, table_sizes
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
 from sequora_orchestration.settings import RetentionSettings, postgres_url
 
 BEGAN = datetime(2020, 1, 1, 8, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from sequora_orchestration.resources.database import NamedStatements, execute
+from sequora_orchestration.database import NamedStatements, execute
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

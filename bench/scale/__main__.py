@@ -15,11 +15,11 @@ from bench.scale.noticing import Noticing, notice
 from bench.scale.plans import DEAR, Measured, measure
 from bench.scale.statements import statements
 from bench.system import binaries_in, server_name, workplace
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 # A database that has only just been taken into use, to compare with.

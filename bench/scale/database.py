@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.local.applications import DEFAULT, Application
-from sequora_orchestration.resources.database import NamedStatements
 
 LEDGER = NamedStatements(Path(__file__).with_name("fill.sql"))
 

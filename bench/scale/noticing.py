@@ -11,8 +11,8 @@ import psutil
 from sqlalchemy import Engine, text
 
 from sequora_orchestration.instance.tuned import TURN
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.sensors.claiming import WatchOfRecent
 from sequora_orchestration.sensors.watch import WATCH_BETWEEN
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, TextClause, text
 
 from bench.scale.statements import Statement
-from sequora_orchestration.resources.database import NamedStatements
+from sequora_orchestration.database import NamedStatements
 
 FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
 

@@ -2,16 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
+from sequora_orchestration import ledger
+from sequora_orchestration.care import care_database
+from sequora_orchestration.database import id_array
 from sequora_orchestration.domain.message_kind import KINDS
-from sequora_orchestration.resources import assignments, care_database, ledger, measurements
-from sequora_orchestration.resources.database import id_array
-from sequora_orchestration.resources.ledger import BATCH, ENOUGH, FEW, LEASE, MANY, MOST, MOST_RUNS, RECENT
-from sequora_orchestration.resources.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
+from sequora_orchestration.ledger import assignments, claims, measurements
+from sequora_orchestration.ledger.claims import BATCH, ENOUGH, FEW, MOST, RECENT
+from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
+from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
+from sequora_orchestration.ledger.rows import MANY
+
+# Each module of the ledger that has a file of statements beside it; the questions are put into others.
+ROOMS = [
+    import_module(f"{ledger.__name__}.{path.stem}")
+    for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))
+    if path.stem != "queues"
+]
 
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
 LIMIT, LIMIT_OF_SCAN = 20, 50
@@ -113,7 +126,7 @@ def statements(connection: Connection) -> Iterator[Statement]:
     for queue in QUEUES.values():
         yield from _claims(queue)
     for queue in QUEUES.values():
-        sql = ledger.SQL.with_question("claim_named", QUESTIONS[queue.named])
+        sql = claims.SQL.with_question("claim_named", QUESTIONS[queue.named])
         values = {**_asked_with(queue), "ids": id_array(_subjects(connection, queue)), "claim_id": str(uuid4())}
         yield Statement(
             name=f"claim_named of {queue.name}", whose="a run by hand", sql=sql, parameters=_given(sql, values)
@@ -127,7 +140,7 @@ def statements(connection: Connection) -> Iterator[Statement]:
     )
     yield from _assignment(connection)
     for module, whose in (
-        (ledger, "a run"),
+        *((room, "a run") for room in ROOMS if room not in {assignments, measurements}),
         (assignments, "a run that assigns"),
         (care_database, "a run, of the app's tables"),
         (measurements, "the figures"),
@@ -141,7 +154,7 @@ def statements(connection: Connection) -> Iterator[Statement]:
 def _claims(queue: Queue) -> Iterator[Statement]:
     is_scan = queue is TASKS_NEAR_SLA
     who = "the SLA scan" if is_scan else "a sensor"
-    sql = ledger.SQL.with_question("claim", QUESTIONS[queue.question])
+    sql = claims.SQL.with_question("claim", QUESTIONS[queue.question])
     parameters = _given(sql, {**_asked_with(queue), "claim_id": str(uuid4()) if is_scan else None})
     name = f"claim of {queue.name}"
     if queue is NEW_TASKS:

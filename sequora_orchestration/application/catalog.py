@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sequora_orchestration.application.application_map import ApplicationMap, Section, plain
 from sequora_orchestration.application.contract import ASSIGNMENT, IN_WORDS, MESSAGE, VIEWS, Column, Form
 from sequora_orchestration.application.sql_text import quoted, without_parameters
-from sequora_orchestration.resources.database import NamedStatements
+from sequora_orchestration.database import NamedStatements
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

@@ -25,7 +25,7 @@ from sequora_orchestration.application.described import (
 from sequora_orchestration.application.placement import WORDS, Choice, ChosenTable, Placed, choose
 from sequora_orchestration.application.proposed_map import MOST_WORDS, words_of, write_map
 from sequora_orchestration.application.written_map import printable
-from sequora_orchestration.resources.database import NamedStatements
+from sequora_orchestration.database import NamedStatements
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

@@ -30,8 +30,7 @@ from sequora_orchestration.application.synonyms import (
 )
 from sequora_orchestration.application.times import time_as
 from sequora_orchestration.application.written_map import WrittenMap, block, text, texts
-
-_CHECK_IN = "check-in"
+from sequora_orchestration.domain.message_kind import is_to_a_patient
 
 # The same in each row, by a column's purpose: names of the log's word for it, and ours where any text is taken.
 _CONSTANTS = {
@@ -142,7 +141,7 @@ class _Log:
         return f"only texts to {self.audiences[0]}: its columns have no room for others"
 
     def _kinds(self) -> list[str]:
-        return [one for one in KINDS if ("patients" if one == _CHECK_IN else "staff") in self.audiences]
+        return [one for one in KINDS if ("patients" if is_to_a_patient(one) else "staff") in self.audiences]
 
     def _row(self) -> Iterator[tuple[str, _Value]]:
         for column in self.log.table.columns:

@@ -44,7 +44,7 @@ from sequora_orchestration.application.catalog import (
 from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, SEVERITIES, VIEWS, Form, View
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
-from sequora_orchestration.resources.database import views_dropped_at
+from sequora_orchestration.database import views_dropped_at
 
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000

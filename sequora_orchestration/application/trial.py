@@ -17,7 +17,7 @@ from sequora_orchestration.application.application_map import Log
 from sequora_orchestration.application.catalog import Fit, attempt, rows, verbatim
 from sequora_orchestration.application.contract import MESSAGE
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written, without_parameters
-from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS
+from sequora_orchestration.domain.message_kind import KINDS, is_to_a_patient
 
 _COPY = "orchestration.map_trial"
 
@@ -43,7 +43,7 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
             )
         )
         problems = _missing_columns(connection, log)
-        tried = [kind for kind in KINDS if ("patients" if kind == CHECK_IN.name else "staff") in log.audiences]
+        tried = [kind for kind in KINDS if ("patients" if is_to_a_patient(kind) else "staff") in log.audiences]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:
             for age in _AGES:
@@ -83,7 +83,7 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
 
 def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
     """Write a row of a kind, and its receipts, one after the other; return what was refused."""
-    is_to_patient = kind == CHECK_IN.name
+    is_to_patient = is_to_a_patient(kind)
     types = fitted.log_types
     values = {
         "id": _SOME_UUID,

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.application_map import ApplicationMap, packaged_maps, plain, read_map
 from sequora_orchestration.application.catalog import Expression, fit_section
-from sequora_orchestration.resources.care_database import CareDatabase, UnknownWord
+from sequora_orchestration.care.care_database import CareDatabase, UnknownWord
 
 # By the column of ours.
 _PARTS = {"status": "task.statuses", "severity": "task.severities", "role": "person.roles"}

@@ -10,7 +10,7 @@ from sequora_orchestration.domain.health import (
     SETTLED_WITHIN,
     UNANSWERED_AFTER,
 )
-from sequora_orchestration.resources.ticks import SLA_SCAN
+from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 
 # What is not measured any more keeps its last figures, and the colour of its checks: it must not look like news.
 MEASURED = FreshnessPolicy.time_window(fail_window=OLDEST_FIGURES, warn_window=OLDEST_FIGURES * 2 / 3)

@@ -15,10 +15,8 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
-    ConfigurableResource,
     DagsterInstance,
     Failure,
-    InitResourceContext,
     MaterializeResult,
     ResourceParam,
     define_asset_job,
@@ -37,22 +35,20 @@ from sequora_orchestration.assets.catalog import (
     TWILIO_CAN_BE_READ,
     TWILIO_TAKES_TEXTS,
 )
+from sequora_orchestration.assets.ticks import good_tick_ages
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.database import SchemaMissingError
+from sequora_orchestration.delivery.sending import NOBODY, on_call
 from sequora_orchestration.domain.halts import Provider
-from sequora_orchestration.domain.health import INSIDE, longest_doubt, silent_sensors
-from sequora_orchestration.jobs.delivery import NOBODY, on_call
+from sequora_orchestration.domain.health import INSIDE, silent_sensors
 from sequora_orchestration.jobs.steps import CAUSE
-from sequora_orchestration.resources.care_database import CareDatabase, open_care_database
-from sequora_orchestration.resources.database import SchemaMissingError
-from sequora_orchestration.resources.ledger import Ledger, open_ledger
-from sequora_orchestration.resources.measurements import (
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.measurements import (
     Backlog,
     Deliveries,
     Measurements,
     TextLatency,
-    open_measurements,
 )
-from sequora_orchestration.resources.ticks import good_tick_ages
-from sequora_orchestration.settings import DeliverySettings
 
 # Of the broker's priorities the last: it measures when nobody waits for a text. (In Redis 0 is the first, and what runs
 # without this tag have.)
@@ -71,22 +67,6 @@ class Instruments:
     care: CareDatabase
     sensors: list[str]
     longest_doubt: timedelta
-
-
-class InstrumentsResource(ConfigurableResource[Instruments]):
-    """What the figures are measured with: the ledger, the application's people, and the sensors that should tick."""
-
-    sensors: list[str]
-
-    def create_resource(self, context: InitResourceContext) -> Instruments:  # noqa: ARG002
-        """Read the settings; raises SettingError."""
-        return Instruments(
-            measurements=open_measurements(),
-            ledger=open_ledger(),
-            care=open_care_database(),
-            sensors=self.sensors,
-            longest_doubt=longest_doubt(DeliverySettings.load().sequora_doubt_window),
-        )
 
 
 @multi_asset(
@@ -113,7 +93,7 @@ def figures(
 def _measurements(instruments: Instruments, instance: DagsterInstance) -> Iterator[MaterializeResult[None]]:
     measurements = instruments.measurements
     yield of_text_latency(measurements.text_latency())
-    yield of_deliveries(measurements.deliveries(), instruments.ledger.provider(), instruments.longest_doubt)
+    yield of_deliveries(measurements.deliveries(), instruments.ledger.halts.provider(), instruments.longest_doubt)
     ticks = good_tick_ages(instance, instruments.sensors)
     yield of_backlog(measurements.backlog(), measurements.unanswered_tasks(), ticks)
     yield of_on_call([user.role for user in on_call(instruments.care, instruments.ledger)])

@@ -106,7 +106,7 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     the map is in force, for a log holds up no text.
     """
     from sequora_orchestration.cli import migration
-    from sequora_orchestration.resources.database import engine_for
+    from sequora_orchestration.database import engine_for
     from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
     if drop_views and app_indexes:
@@ -366,7 +366,7 @@ def _sentence(error: Exception) -> str | None:
     """Return what to tell the person, or None if the error is a mistake of ours."""
     from sqlalchemy.exc import OperationalError
 
-    from sequora_orchestration.resources.database import SchemaMissingError
+    from sequora_orchestration.database import SchemaMissingError
     from sequora_orchestration.settings import SettingError
 
     if isinstance(error, ModuleNotFoundError):

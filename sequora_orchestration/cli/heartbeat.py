@@ -21,13 +21,13 @@ from typing import NoReturn
 
 import requests
 
-from sequora_orchestration.domain.health import VitalSigns, complaints
-from sequora_orchestration.resources.database import (
+from sequora_orchestration.database import (
     SchemaMissingError,
     ViewsDroppedError,
     engine_for,
     views_dropped_at,
 )
+from sequora_orchestration.domain.health import VitalSigns, complaints
 from sequora_orchestration.settings import DatabaseSettings, HeartbeatSettings, SettingError
 
 LOG = logging.getLogger(__name__)
@@ -79,9 +79,9 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
     """Return what tells whether the system is at work; the error of whichever database cannot be read."""
     from dagster import DagsterInstance
 
+    from sequora_orchestration.assets.ticks import good_tick_ages, last_scan_age
     from sequora_orchestration.cli.standstill import standstill_of
-    from sequora_orchestration.resources.measurements import open_measurements
-    from sequora_orchestration.resources.ticks import good_tick_ages, last_scan_age
+    from sequora_orchestration.ledger.measurements import open_measurements
 
     engine = engine_for(DatabaseSettings.load().supabase_db_url)
     with engine.connect() as connection:

@@ -4,19 +4,21 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sequora_orchestration.cli.cases import pasted, shown
+from sequora_orchestration.database import as_text
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import KINDS
-from sequora_orchestration.resources.cases import pasted, shown
-from sequora_orchestration.resources.database import as_text
-from sequora_orchestration.resources.ledger import Ledger, Operator, OrderedMessage, open_ledger
+from sequora_orchestration.ledger.ledger import open_ledger
+from sequora_orchestration.ledger.orders import Orders
+from sequora_orchestration.ledger.rows import Operator, OrderedMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
     """What an operator may order about a message."""
 
-    order: Callable[[Ledger, str, str | None, Operator], list[OrderedMessage]]
+    order: Callable[[Orders, str, str | None, Operator], list[OrderedMessage]]
     done: str
     only: str
     """To which messages it applies."""
@@ -35,18 +37,18 @@ IN_DOUBT = "being looked for at the phone company; not sent again if it is not t
 
 VERBS = {
     "cancel": Verb(
-        order=Ledger.cancel,
+        order=Orders.cancel,
         done="cancelled; it is not made again, and nothing follows from it",
         only="only what has not been sent yet can be cancelled",
     ),
     "resend": Verb(
-        order=Ledger.resend,
+        order=Orders.resend,
         done="a new message, by which it is sent again, if it is still wanted",
         only="only what is over can be sent again",
         others="what was there before stays, as history:",
     ),
     "release": Verb(
-        order=Ledger.release,
+        order=Orders.release,
         done="released; it will be sent if it is still wanted, and by day",
         only="only what is HELD can be released",
     ),
@@ -65,7 +67,7 @@ def operator(who: str | None, why: str | None) -> Operator:
 
 def pause(kind: str, by: Operator) -> str:
     """Let no message of a kind go out, or none at all; return what to tell the operator. Raises OrderRefusedError."""
-    if not open_ledger().pause(_known(kind), by):
+    if not open_ledger().halts.pause(_known(kind), by):
         return f"{_messages(kind)}: paused already"
     return f"{_messages(kind)}: paused; they wait in the ledger until `sequora resume{_argument(kind)}`"
 
@@ -73,8 +75,8 @@ def pause(kind: str, by: Operator) -> str:
 def resume(kind: str, by: Operator) -> str:
     """Let messages of a kind go out again, or all; return what to tell the operator. Raises OrderRefusedError."""
     ledger = open_ledger()
-    ended = ledger.resume(_known(kind), by)
-    left = [one.kind for one in ledger.pauses()]
+    ended = ledger.halts.resume(_known(kind), by)
+    left = [one.kind for one in ledger.halts.pauses()]
     return "\n".join(
         [
             *(f"{_messages(one)}: go out again" for one in ended if one != PHONE_COMPANY),
@@ -92,9 +94,9 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
     ledger, id_ = open_ledger(), pasted(id_)
     if not id_:
         raise OrderRefusedError("no id is given: give that of a message, a task or an episode")
-    changed = VERBS[verb].order(ledger, id_, kind, by)
+    changed = VERBS[verb].order(ledger.orders, id_, kind, by)
     ids = {one.id for one in changed}
-    others = [one for one in ledger.of_subject(id_, kind) if one.id not in ids]
+    others = [one for one in ledger.orders.of_subject(id_, kind) if one.id not in ids]
     there = [f"  {one.kind} {one.id} is {one.state}" for one in others]
     if verb == "resend" and len(changed) == len(others) == 1:
         ((again,), (before,)) = (changed, others)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import yaml
 from dagster import DagsterInstance
 
+from sequora_orchestration.assets.ticks import are_all_stopped, daemon_age, last_tick_age
 from sequora_orchestration.definitions import NOTICING
 from sequora_orchestration.domain.health import Standstill, Surroundings, is_at_a_standstill, standstill
 from sequora_orchestration.instance.code_server import looked_for_at, trouble_at
-from sequora_orchestration.resources.ticks import are_all_stopped, daemon_age, last_tick_age
 from sequora_orchestration.settings import SettingError
 
 

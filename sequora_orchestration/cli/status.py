@@ -19,17 +19,19 @@ from pathlib import Path
 from dagster import DagsterInstance, RunsFilter
 from sqlalchemy.exc import OperationalError
 
+from sequora_orchestration.assets.ticks import TICKS, Ticks, good_tick_ages, last_ticks
+from sequora_orchestration.care.care_database import UnknownWord, open_care_database
 from sequora_orchestration.cli.standstill import standstill_of
+from sequora_orchestration.cli.table_sizes import TableSize, table_sizes
 from sequora_orchestration.cli.workers import Workers, broker_url, workers
+from sequora_orchestration.database import ViewsDroppedError, engine_for
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
-from sequora_orchestration.resources.care_database import UnknownWord, open_care_database
-from sequora_orchestration.resources.database import ViewsDroppedError, engine_for
-from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
-from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
-from sequora_orchestration.resources.ticks import TICKS, Ticks, good_tick_ages, last_ticks
+from sequora_orchestration.ledger.figures import Figures
+from sequora_orchestration.ledger.ledger import open_ledger
+from sequora_orchestration.ledger.rows import Waiting
 from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
 
 LEDGER_TABLES = (
@@ -79,7 +81,7 @@ class Status:
 
 def read_status() -> Status:
     """Read everything. Raises SettingError, SchemaMissingError and database errors."""
-    figures = open_ledger().figures()
+    figures = open_ledger().overview.figures()
     ticks, scan, why_none, why_not = None, None, None, "set DAGSTER_HOME to see it"
     home = os.environ.get("DAGSTER_HOME")
     if home and not Path(home).is_dir():

@@ -7,6 +7,7 @@ message is the kind's question to the database and stands with the ledger's queu
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
@@ -29,6 +30,19 @@ from sequora_orchestration.domain.texts import (
     unreached_text,
     warning_text,
 )
+
+
+class Audience(StrEnum):
+    """To whom a kind of message goes."""
+
+    ASSIGNEE = "ASSIGNEE"
+    """The nurse who has the task."""
+
+    ON_CALL = "ON_CALL"
+    """Supervisors, else admins: who can be reached."""
+
+    PATIENT = "PATIENT"
+    """The episode's patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +106,7 @@ class MessageKind:
     """One kind of message."""
 
     name: str
+    audience: Audience
     unwanted: Callable[[Facts], Withheld | None]
     """Why it is not (or not yet) wanted, if so; the recipient need not be known for it."""
 
@@ -243,6 +258,7 @@ def _overdue(facts: Facts) -> timedelta:
 
 TASK_CREATED = MessageKind(
     name="task-created",
+    audience=Audience.ASSIGNEE,
     unwanted=_unwanted_news,
     unreachable=_unreachable_nurse,
     text=lambda facts, app_url: nurse_text(_task(facts), app_url),
@@ -251,6 +267,7 @@ TASK_CREATED = MessageKind(
 
 SLA_WARNING = MessageKind(
     name="sla-warning",
+    audience=Audience.ASSIGNEE,
     unwanted=_unwanted_warning,
     unreachable=_unreachable_nurse,
     text=lambda facts, app_url: warning_text(_task(facts), app_url, time_left=-_overdue(facts)),
@@ -259,6 +276,7 @@ SLA_WARNING = MessageKind(
 
 SLA_BREACH = MessageKind(
     name="sla-breach",
+    audience=Audience.ASSIGNEE,
     unwanted=_unwanted_breach_alert,
     unreachable=_unreachable_nurse,
     text=lambda facts, app_url: breach_text(_task(facts), app_url, overdue=_overdue(facts)),
@@ -309,6 +327,7 @@ def _unreached_text(facts: Facts, app_url: str) -> str:
 
 SLA_ESCALATION = MessageKind(
     name="sla-escalation",
+    audience=Audience.ON_CALL,
     unwanted=_unwanted_escalation,
     unreachable=_unreachable_supervisor,
     text=lambda facts, app_url: escalation_text(_task(facts), app_url, overdue=_overdue(facts)),
@@ -317,6 +336,7 @@ SLA_ESCALATION = MessageKind(
 
 NURSE_UNREACHED = MessageKind(
     name="nurse-unreached",
+    audience=Audience.ON_CALL,
     unwanted=_unwanted_report_of_unreached_nurse,
     unreachable=_unreachable_supervisor,
     text=_unreached_text,
@@ -381,6 +401,7 @@ def _worth_of_check_in(facts: Facts) -> timedelta:
 
 CHECK_IN = MessageKind(
     name="check-in",
+    audience=Audience.PATIENT,
     unwanted=_unwanted_check_in,
     unreachable=_unreachable_patient,
     text=_check_in_text,
@@ -389,6 +410,11 @@ CHECK_IN = MessageKind(
     second_try_after=timedelta(minutes=30),
     carries_link=True,
 )
+
+
+def is_to_a_patient(kind: str) -> bool:
+    """Tell whether messages of that kind go to patients, and not to members of staff."""
+    return KINDS[kind].audience is Audience.PATIENT
 
 
 KINDS = {kind.name: kind for kind in (TASK_CREATED, SLA_WARNING, SLA_BREACH, SLA_ESCALATION, NURSE_UNREACHED, CHECK_IN)}

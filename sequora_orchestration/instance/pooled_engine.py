@@ -15,7 +15,7 @@ from typing import Any
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Connection, Engine, event
 
-from sequora_orchestration.resources.database import (
+from sequora_orchestration.database import (
     KEEPALIVES,
     POOLED,
     WHATEVER_THE_DEFAULTS,

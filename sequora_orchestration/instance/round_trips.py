@@ -29,8 +29,8 @@ from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, Postgr
 from sqlalchemy import Connection, RowMapping, select
 from sqlalchemy.exc import IntegrityError
 
+from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.instance.pooled_engine import LastAnswer, PooledEngine, prefix_statements
-from sequora_orchestration.resources.database import NamedStatements
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

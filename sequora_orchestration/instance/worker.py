@@ -17,10 +17,10 @@ from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_execute_job_task
 from sqlalchemy import text
 
+from sequora_orchestration.channels.sms_sender import open_sms_sender
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.instance.logs import write_lines
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.settings import DatabaseSettings, WorkerSettings
 
 

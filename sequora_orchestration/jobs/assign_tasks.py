@@ -13,7 +13,7 @@ from dagster import (
     op,
 )
 
-from sequora_orchestration.jobs.assigner import Assigned, Assigner
+from sequora_orchestration.delivery.assigner import Assigned, Assigner
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import CAUSE, RETRIES, TaskIds, retried
 from sequora_orchestration.settings import AssignmentSettings, SettingError

@@ -8,13 +8,13 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from sequora_orchestration.channels.sms_sender import LookUpError
+from sequora_orchestration.database import ViewsDroppedError
+from sequora_orchestration.delivery.after_sending import Followed, follow, log_owed_after, look_up
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.jobs.after_sending import Followed, follow, log_owed_after, look_up
-from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
-from sequora_orchestration.resources.database import ViewsDroppedError
-from sequora_orchestration.resources.sms_sender import LookUpError
 
 
 class Doubtful(Config):
@@ -53,11 +53,11 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
     """
     with retried(context):
         ledger, ids = delivery.ledger, config.notification_ids
-        in_doubt = ledger.in_doubt(ids)
+        in_doubt = ledger.doubts.in_doubt(ids)
         try:
-            outcomes = look_up(delivery, in_doubt, ledger.lost_attempts(ids))
+            outcomes = look_up(delivery, in_doubt, ledger.lost_attempts.lost_attempts(ids))
         except ViewsDroppedError as error:  # which somebody wants so; until then nobody's number is known
-            ledger.look_later(in_doubt)
+            ledger.doubts.look_later(in_doubt)
             context.log.warning(f"{error}; {len(in_doubt)} texts stay in doubt")
             return
         for one, outcome in outcomes:
@@ -68,7 +68,9 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
         ]
         context.add_output_metadata({"looked up": len(outcomes), **each(records)})
         with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
-            make_up_log_rows(context, delivery, ledger.log_owed_of([one.message_id for one, _ in outcomes]))
+            make_up_log_rows(
+                context, delivery, ledger.application_log.log_owed_of([one.message_id for one, _ in outcomes])
+            )
 
 
 @op(out=Out(Nothing), retry_policy=RETRIES)
@@ -78,7 +80,7 @@ def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: Reso
     One that was not delivered is tried once more where that is worth it; a nurse's is told to a supervisor.
     """
     with retried(context):
-        asked = delivery.ledger.without_receipt(config.notification_ids)
+        asked = delivery.ledger.receipts.without_receipt(config.notification_ids)
         try:
             followed = follow(delivery, asked)
         except LookUpError as error:

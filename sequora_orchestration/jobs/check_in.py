@@ -5,11 +5,10 @@ The 24 hours in between are a row in the ledger that waits, not a run that sleep
 
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
-from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,
-    DeliveryResource,
     Work,
     claim_by_name,
     claim_of,
@@ -21,7 +20,7 @@ from sequora_orchestration.jobs.steps import (
     send_sms,
     work_on,
 )
-from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES
 
 fetch_episode = reading("fetch_episode", "Read the episodes. One that is gone ends here, with the reason.")
 fetch_check_in = reading(
@@ -40,7 +39,7 @@ def schedule_check_in_text(context: OpExecutionContext, config: Work, delivery: 
     """Let each check-in wait until it is due: after the delay, by day where the patient is."""
     with retried(context, delivery):
         claim_by_name(context, config, delivery)
-        scheduled = delivery.schedule_check_ins(delivery.ledger.take_up(claim_of(context), context.run_id))
+        scheduled = delivery.schedule_check_ins(delivery.ledger.leases.take_up(claim_of(context), context.run_id))
         for one, when in scheduled:
             if not when.is_in_window:
                 context.log.warning(f"{one.subject}: {when.reason}")
@@ -67,10 +66,7 @@ def schedule_check_in() -> None:
     schedule_check_in_text(fetch_patient(fetch_episode()))
 
 
-@job(
-    config=work_on(DUE_CHECK_INS, fetch_check_in, send_sms, log_notification),
-    resource_defs={"delivery": DeliveryResource(carries_links=True)},
-)
+@job(config=work_on(DUE_CHECK_INS, fetch_check_in, send_sms, log_notification))
 def send_check_in() -> None:
     """Text a patient whose check-in is due: fetch check-in, fetch patient, send SMS, log.
 

@@ -20,10 +20,10 @@ from dagster import (
     op,
 )
 
+from sequora_orchestration.database import engine_for
+from sequora_orchestration.jobs.check_results import check_results_deleted
 from sequora_orchestration.jobs.steps import RETRIES, retried
-from sequora_orchestration.resources.check_results import check_results_deleted
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.settings import DagsterStorageSettings, RetentionSettings
 
 # Seconds for which a step goes on; all together are well below the ten minutes after which Dagster ends a run.
@@ -40,7 +40,7 @@ def delete_old_messages(context: OpExecutionContext, ledger: ResourceParam[Ledge
     """Delete messages that have been over for SEQUORA_KEEP_MESSAGES, with their history; never an open task's."""
     with retried(context):
         kept = RetentionSettings.load().sequora_keep_messages
-        delete_in_batches(context, ledger, ledger.delete_what_is_over(kept))
+        delete_in_batches(context, ledger, ledger.retention.delete_what_is_over(kept))
 
 
 @op(out=Out(Nothing), retry_policy=RETRIES)
@@ -48,7 +48,7 @@ def delete_old_runs(context: OpExecutionContext, ledger: ResourceParam[Ledger]) 
     """Delete runs that began SEQUORA_KEEP_RUNS ago and are finished, with their events and what they measured."""
     with retried(context):
         # In UTC: Dagster compares it with its own times by its digits alone.
-        begun_before = ledger.moment().now.astimezone(UTC) - RetentionSettings.load().sequora_keep_runs
+        begun_before = ledger.opt_outs.moment().now.astimezone(UTC) - RetentionSettings.load().sequora_keep_runs
         delete_in_batches(context, ledger, finished_runs_deleted(context.instance, begun_before))
 
 
@@ -59,7 +59,7 @@ def delete_old_check_results(context: OpExecutionContext, ledger: ResourceParam[
         if not os.environ.get("DAGSTER_PG_URL"):
             context.log.info("nothing deleted: DAGSTER_PG_URL is not set, so they are kept elsewhere")
             return
-        before = ledger.moment().now - RetentionSettings.load().sequora_keep_runs
+        before = ledger.opt_outs.moment().now - RetentionSettings.load().sequora_keep_runs
         engine = engine_for(DagsterStorageSettings.load().dagster_pg_url)
         delete_in_batches(context, ledger, check_results_deleted(engine, before))
 
@@ -81,7 +81,7 @@ def delete_in_batches(context: OpExecutionContext, ledger: Ledger, batches: Iter
     deleted, began, ended_by = 0, time.monotonic(), "nothing is left"
     for count in batches:
         deleted += count
-        if ledger.texts_wait():
+        if ledger.leases.texts_wait():
             ended_by = "texts wait for a worker; the next run goes on"
             break
         if time.monotonic() - began > MOST_SECONDS:

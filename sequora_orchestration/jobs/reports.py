@@ -14,7 +14,7 @@ from sequora_orchestration.domain.message_kind import Withheld
 from sequora_orchestration.domain.notification import Notification, in_words
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline import history
-from sequora_orchestration.resources.ledger import Outcome
+from sequora_orchestration.ledger.rows import Outcome
 
 
 def report_withheld(

@@ -6,7 +6,7 @@ when it would have fallen due.
 
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
-from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,
@@ -22,7 +22,7 @@ from sequora_orchestration.jobs.steps import (
     send_claimed,
     work_on,
 )
-from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES
+from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES
 
 check_resolved = reading(
     "check_resolved",
@@ -44,7 +44,7 @@ def alert_nurse(context: OpExecutionContext, config: Work, delivery: ResourcePar
 def wait(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
     """Let the time begin after which a supervisor is told: a row in the ledger that falls due."""
     with retried(context, delivery):
-        waiting = delivery.ledger.schedule_escalations(known_ids(config, delivery))
+        waiting = delivery.ledger.withheld.schedule_escalations(known_ids(config, delivery))
         records = [
             {"task": one.task_id or "", "until": one.due_at.isoformat(timespec="seconds") if one.due_at else ""}
             for one in waiting

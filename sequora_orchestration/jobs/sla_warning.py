@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from dagster import (
+    AssetKey,
     AssetMaterialization,
     Config,
     DynamicOut,
@@ -25,9 +26,9 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
-from sequora_orchestration.jobs.delivery import Delivery
 from sequora_orchestration.jobs.steps import (
     RETRIES,
     Work,
@@ -39,8 +40,10 @@ from sequora_orchestration.jobs.steps import (
     run_tags,
     send,
 )
-from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
-from sequora_orchestration.resources.ticks import SLA_SCAN
+from sequora_orchestration.ledger.queues import TASKS_NEAR_SLA
+
+# The asset that stands for the scan for SLAs that are near: each scan is a materialization of it.
+SLA_SCAN = AssetKey("sla_scan")
 
 
 class Scan(Config):
@@ -65,15 +68,15 @@ def find_tasks_near_sla(
 ) -> Iterator[DynamicOutput[None]]:
     """Find the open tasks that come to their SLA and whose nurse has not been warned of it; a step for each follows."""
     with retried(context, delivery):
-        delivery.ledger.set_aside_what_died()  # should the sensor that does so be stopped
+        delivery.ledger.doubts.set_aside_what_died()  # should the sensor that does so be stopped
         with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
-            make_up_log_rows(context, delivery, delivery.ledger.log_owed_lately())
+            make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed_lately())
         if config.ids:
             claim_by_name(context, config, delivery)
             report_others(context, config, delivery)
-        elif newly_claimed := delivery.ledger.claim_all(TASKS_NEAR_SLA, context.run_id):
+        elif newly_claimed := delivery.ledger.claims.claim_all(TASKS_NEAR_SLA, context.run_id):
             context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
-        found = delivery.ledger.take_up_scan(context.run_id, context.run_id)
+        found = delivery.ledger.leases.take_up_scan(context.run_id, context.run_id)
         if found:
             context.log.info(f"{len(found)} to warn")
     if not config.ids:
@@ -88,15 +91,19 @@ def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None
     """Text the nurse of one task that its SLA is near; once per task and SLA time."""
     name = named_by(context.get_mapping_key() or "")
     with retried(context, delivery, of=name):
-        if not delivery.ledger.outcomes(context.run_id, of=name):  # this step alone is executed again
-            delivery.ledger.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
-        waiting = delivery.ledger.take_up_one(context.run_id, name)
+        if not delivery.ledger.leases.outcomes(context.run_id, of=name):  # this step alone is executed again
+            delivery.ledger.claims.claim_named(TASKS_NEAR_SLA, [name], context.run_id)
+        waiting = delivery.ledger.leases.take_up_one(context.run_id, name)
         outcomes, waits = send(context, delivery, [waiting] if waiting else [], of=name)
-        make_up_log_rows(context, delivery, delivery.ledger.log_owed([one.task_id for one in outcomes if one.task_id]))
+        make_up_log_rows(
+            context,
+            delivery,
+            delivery.ledger.application_log.log_owed([one.task_id for one in outcomes if one.task_id]),
+        )
         if outcomes and not outcomes[0].is_one_of_many:
             report_story(context, [name], delivery, of=name)
         if not outcomes and not waits:
-            elsewhere = delivery.ledger.in_hand_elsewhere(TASKS_NEAR_SLA, [name], context.run_id).get(name)
+            elsewhere = delivery.ledger.claims.in_hand_elsewhere(TASKS_NEAR_SLA, [name], context.run_id).get(name)
             if elsewhere is None or elsewhere.state is State.QUEUED:
                 raise Failure(f"{name}: not warned by this run; a later scan looks at it again", allow_retries=False)
             context.log.info(f"{name}: its message is {elsewhere.state} under another claim")

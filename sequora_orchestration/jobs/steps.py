@@ -14,10 +14,8 @@ from dagster import (
     Backoff,
     Config,
     ConfigMapping,
-    ConfigurableResource,
     Failure,
     In,
-    InitResourceContext,
     MetadataValue,
     Nothing,
     OpDefinition,
@@ -33,17 +31,14 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from sequora_orchestration.database import SchemaMissingError
+from sequora_orchestration.delivery.sending import NOBODY, WAITS, Delivery, SenderUnusableError
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
-from sequora_orchestration.jobs.delivery import NOBODY, WAITS, Delivery, SenderUnusableError
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
-from sequora_orchestration.resources.care_database import open_care_database
-from sequora_orchestration.resources.check_in_link import open_link_asker
-from sequora_orchestration.resources.database import SchemaMissingError
-from sequora_orchestration.resources.ledger import MANY, InHand, Outcome, Subject, open_ledger
-from sequora_orchestration.resources.queues import QUEUES, Queue
-from sequora_orchestration.resources.sms_sender import open_sms_sender
-from sequora_orchestration.settings import AppSettings, SettingError
+from sequora_orchestration.ledger.queues import QUEUES, Queue
+from sequora_orchestration.ledger.rows import MANY, InHand, Outcome, Subject
+from sequora_orchestration.settings import SettingError
 
 # What the UI shows of an op's retries. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
 # `retried` asks for those itself.
@@ -85,24 +80,6 @@ class Work(Config):
     ids: list[str]
 
 
-class DeliveryResource(ConfigurableResource[Delivery]):
-    """What a run sends with: the ledger, the application's tables, the phone company."""
-
-    carries_links: bool = False
-    """Whether its texts may have a link. A mistake in the link's settings stops no job without."""
-
-    def create_resource(self, context: InitResourceContext) -> Delivery:
-        """Read the settings; raises SettingError."""
-        return Delivery(
-            ledger=open_ledger(),
-            care=open_care_database(),
-            sender=open_sms_sender(),
-            app_url=AppSettings.load().sequora_app_url,
-            run_id=context.run.run_id if context.run else "",
-            link_asker=open_link_asker(WAITS) if self.carries_links else None,
-        )
-
-
 def work_on(queue: Queue, *steps: OpDefinition) -> ConfigMapping:
     """Return what makes the ids that a run is given the configuration of its steps."""
 
@@ -131,7 +108,7 @@ def reading(name: str, description: str) -> OpDefinition:
     def read(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
         with retried(context, delivery):
             claim_by_name(context, config, delivery)
-            taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
+            taken_up = delivery.ledger.leases.take_up(claim_of(context), context.run_id)
             report_others(context, config, delivery, taken_up)
             report_withheld(context, taken_up, delivery.drop_unwanted(taken_up))
 
@@ -144,7 +121,7 @@ def finding_recipients(name: str, description: str) -> OpDefinition:
     @op(name=name, description=description, ins={"read": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
     def find(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
         with retried(context, delivery):
-            taken_up = delivery.ledger.take_up(claim_of(context), context.run_id)
+            taken_up = delivery.ledger.leases.take_up(claim_of(context), context.run_id)
             report_withheld(context, taken_up, delivery.drop_unreachable(taken_up))
 
     return find
@@ -174,7 +151,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
     """Text the supervisors who can be reached, or else the admins. Nobody there: the run fails, and another tries."""
     with retried(context, delivery):
         claim_by_name(context, config, delivery)
-        delivery.address(delivery.ledger.take_up(claim_of(context), context.run_id))
+        delivery.address(delivery.ledger.leases.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
         log_sent_texts(context, config, delivery)
         report_story(context, config.ids, delivery)
@@ -200,7 +177,7 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
     except Exception as error:
         if delivery and context.retry_number == len(WAITS):
             with suppress(DBAPIError, PoolTimeout):
-                delivery.ledger.end_of_step(claim_of(context), of=of)
+                delivery.ledger.leases.end_of_step(claim_of(context), of=of)
         raise try_again(context) from error
 
 
@@ -220,7 +197,7 @@ def claim_by_name(context: OpExecutionContext, config: Work, delivery: Delivery)
     if claim_of(context) != context.run_id:
         return
     queue = QUEUES[config.queue]
-    newly_claimed = delivery.ledger.claim_named(queue, known_ids(config, delivery), claim_id=context.run_id)
+    newly_claimed = delivery.ledger.claims.claim_named(queue, known_ids(config, delivery), claim_id=context.run_id)
     if newly_claimed:
         context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
 
@@ -233,7 +210,7 @@ def known_ids(config: Work, delivery: Delivery) -> list[str]:
 
 def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcome]:
     """Send what the claim has, show and return what became of it. Raises RetryRequested if some are tried again."""
-    outcomes, _ = send(context, delivery, delivery.ledger.take_up(claim_of(context), context.run_id))
+    outcomes, _ = send(context, delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))
     return outcomes
 
 
@@ -245,7 +222,7 @@ def send(
     And why texts wait that may not go out now, if so. Raises RetryRequested if some are tried again.
     """
     sent = delivery.send(notifications)
-    outcomes = delivery.ledger.outcomes(claim_of(context), of=of)
+    outcomes = delivery.ledger.leases.outcomes(claim_of(context), of=of)
     taken_up = {one.id for one in notifications}  # of the others an earlier step has told
     warn_of_failures(context, [one for one in outcomes if one.id in taken_up])
     if sent.waits:
@@ -262,9 +239,9 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
     Those of the texts that the run's claim has sent; if a person asked for the run, of all about its tasks.
     """
     if claim_of(context) == context.run_id:
-        make_up_log_rows(context, delivery, delivery.ledger.log_owed(known_ids(config, delivery)))
+        make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed(known_ids(config, delivery)))
     else:
-        make_up_log_rows(context, delivery, delivery.ledger.log_owed_of_claim(claim_of(context)))
+        make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed_of_claim(claim_of(context)))
 
 
 def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequence[Outcome]) -> None:
@@ -295,7 +272,7 @@ def report_story(context: OpExecutionContext, ids: Sequence[str], delivery: Deli
     if len(ids) > MANY:  # it would cost a burst time
         return
     try:
-        if stories := delivery.ledger.stories_of_claim(claim_of(context), of=of):
+        if stories := delivery.ledger.stories.stories_of_claim(claim_of(context), of=of):
             context.add_output_metadata({"timeline": MetadataValue.md(story_table(stories))})
     except Exception as error:  # noqa: BLE001  # what is only to be looked at fails no run whose texts went out
         context.log.warning(f"the timeline is not shown: {type(error).__name__}")
@@ -324,12 +301,12 @@ def report_others(
     queue, claim_id = QUEUES[config.queue], claim_of(context)
     if set(config.ids) <= {one.task_id or one.episode_id for one in taken_up}:
         return
-    ours = {one.task_id or one.episode_id or "" for one in delivery.ledger.outcomes(claim_id)}
+    ours = {one.task_id or one.episode_id or "" for one in delivery.ledger.leases.outcomes(claim_id)}
     others = set(config.ids) - ours
     if not others:
         return
     known = set(known_ids(Work(queue=config.queue, ids=sorted(others)), delivery))
-    elsewhere = delivery.ledger.in_hand_elsewhere(queue, sorted(others | known), claim_id)
+    elsewhere = delivery.ledger.claims.in_hand_elsewhere(queue, sorted(others | known), claim_id)
     for id_, in_hand in elsewhere.items():
         context.log.info(f"{id_}: {_in_other_hands(in_hand)}; this run leaves it alone")
     for id_ in sorted(known - ours - set(elsewhere)):

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import requests
 from sqlalchemy import RowMapping, create_engine, text
 
+from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.local.applications import DEFAULT, Application
-from sequora_orchestration.resources.database import NamedStatements
 from sequora_orchestration.settings import postgres_url
 
 T = TypeVar("T")

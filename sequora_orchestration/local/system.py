@@ -18,6 +18,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.instance.home import furnish, named_where_unusable
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.applications import DEFAULT, Application
@@ -26,7 +27,6 @@ from sequora_orchestration.local.ports import LOOPBACK, free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import (
     DagsterStorageSettings,
     DatabaseSettings,

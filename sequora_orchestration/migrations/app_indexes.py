@@ -17,9 +17,9 @@ from sequora_orchestration.application import seam
 from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
 from sequora_orchestration.application.seam import Index
 from sequora_orchestration.application.sql_text import literal, without_parameters
+from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.migrations import index_builds
 from sequora_orchestration.migrations.index_builds import StoppedError
-from sequora_orchestration.resources.database import SchemaMissingError
 
 _PARTITIONED = "p"
 _TABLE = "r"

@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.seam import InForce
+from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.migrations.locks import StandsInTheWayError, take_all, until_nobody_stands_in_the_way
-from sequora_orchestration.resources.database import SchemaMissingError
 from sequora_orchestration.settings import ApplicationSettings
 
 SCHEMA = "orchestration"

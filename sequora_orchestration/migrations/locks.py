@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.catalog import verbatim
 from sequora_orchestration.application.sql_text import literal
-from sequora_orchestration.resources.database import is_locked
+from sequora_orchestration.database import is_locked
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from dagster import (
 
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.steps import RUN_KEY_TAG
-from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.sensors.preview import is_preview, previewed
 from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, not_more_often, slow_to_fail
 
@@ -36,17 +36,17 @@ PAUSE_BETWEEN_LOOKS = 0.5
 def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
     """Set aside what processes have died of; take the texts in doubt that are to be looked up now."""
     if is_preview(context):
-        return _previewed("texts in doubt that are due to be looked up", ledger.rehearsal().due_look_ups())
+        return _previewed("texts in doubt that are due to be looked up", ledger.rehearsal().doubts.due_look_ups())
 
     def set_aside() -> None:
-        ledger.set_aside_what_died()
+        ledger.doubts.set_aside_what_died()
         give_back_what_has_no_run(ledger, context.instance)
 
     set_aside_now_and_then = not_more_often(set_aside)
 
     def look() -> Sequence[Sequence[str]]:
         set_aside_now_and_then()
-        return ledger.due_look_ups()
+        return ledger.doubts.due_look_ups()
 
     with slow_to_fail():
         return _requested(
@@ -59,12 +59,12 @@ def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None
 
     Else it would wait until its lease has run out, which is longer with each time that it was claimed.
     """
-    claims = ledger.claims_not_taken_up()
+    claims = ledger.leases.claims_not_taken_up()
     if claims:
         runs = [*instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: claims})), *instance.get_runs(RunsFilter(claims))]
         # A run that a person or the schedule launched claims for itself, by its own id.
         have_a_run = {run.tags.get(RUN_KEY_TAG) for run in runs} | {run.run_id for run in runs}
-        ledger.give_back_claims([claim for claim in claims if claim not in have_a_run])
+        ledger.leases.give_back_claims([claim for claim in claims if claim not in have_a_run])
 
 
 @sensor(
@@ -77,8 +77,8 @@ def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None
 def texts_without_receipt(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
     """Take the texts that are to be asked after now."""
     if is_preview(context):
-        return _previewed("texts whose receipt is due to be asked for", ledger.rehearsal().due_receipts())
-    return _requested(keep_asking(ledger.due_receipts, seconds=0), "No receipt is to be asked for.")
+        return _previewed("texts whose receipt is due to be asked for", ledger.rehearsal().receipts.due_receipts())
+    return _requested(keep_asking(ledger.receipts.due_receipts, seconds=0), "No receipt is to be asked for.")
 
 
 def _previewed(what: str, batches: Sequence[Sequence[str]]) -> SensorResult:

@@ -1,9 +1,7 @@
 """What every sensor does: it claims from its queue, and requests a run for each claim."""
 
 from dagster import (
-    ConfigurableResource,
     DefaultSensorStatus,
-    InitResourceContext,
     JobDefinition,
     ResourceParam,
     RunRequest,
@@ -14,10 +12,11 @@ from dagster import (
     sensor,
 )
 
+from sequora_orchestration.database import ViewsDroppedError
 from sequora_orchestration.jobs.steps import run_tags
-from sequora_orchestration.resources.database import ViewsDroppedError
-from sequora_orchestration.resources.ledger import Claim, Claims, Ledger, open_ledger
-from sequora_orchestration.resources.queues import Queue
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import Queue
+from sequora_orchestration.ledger.rows import Claim, Claims
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 
@@ -27,15 +26,6 @@ SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
 
 # With 1 a task that comes right after another would wait for up to a second; and Dagster takes 0 for its default, 30.
 NO_INTERVAL = -1
-
-
-class LedgerResource(ConfigurableResource[Ledger]):
-    """The ledger in the schema `orchestration` on SUPABASE_DB_URL."""
-
-    def create_resource(self, context: InitResourceContext) -> Ledger:  # noqa: ARG002
-        """Read the settings; raises SettingError."""
-        with slow_to_fail():
-            return open_ledger()
 
 
 def run_request(queue: Queue, claim: Claim) -> RunRequest:
@@ -65,7 +55,7 @@ class Watch:
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
         """Return what is found, nothing if that is nothing, or None if it was not time to ask."""
-        return self._everything.watch(lambda: ledger.claim(self._queue), seconds=seconds)
+        return self._everything.watch(lambda: ledger.claims.claim(self._queue), seconds=seconds)
 
 
 class WatchOfRecent(Watch):
@@ -94,12 +84,12 @@ class WatchOfRecent(Watch):
         if everything is not None:
             self._of_everything = Claims(more_waits=everything.more_waits, is_halted=everything.is_halted)
             return everything
-        return self._of_everything if self._of_everything.more_waits else ledger.claim(self._queue, recent=True)
+        return self._of_everything if self._of_everything.more_waits else ledger.claims.claim(self._queue, recent=True)
 
     def _ask_for_everything(self, ledger: Ledger) -> Claims:
         """Ask for everything, by what is known to be over by now; in a burst that is not asked anew each time."""
-        self._over.watch(lambda: Claims(seconds=ledger.note_what_is_over()), seconds=0)
-        return ledger.claim(self._queue)
+        self._over.watch(lambda: Claims(seconds=ledger.tellings.note_what_is_over()), seconds=0)
+        return ledger.claims.claim(self._queue)
 
 
 def claiming_sensor(
@@ -118,7 +108,7 @@ def claiming_sensor(
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
         try:
             if is_preview(context):
-                return previewed_claims(queue.name, ledger.rehearsal().claim(queue))
+                return previewed_claims(queue.name, ledger.rehearsal().claims.claim(queue))
             with slow_to_fail():
                 claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
         except ViewsDroppedError as error:  # which somebody wants so: a line, and no traceback

@@ -7,11 +7,9 @@ earlier failures stands in tags of their runs, where people see it too.
 from datetime import UTC, datetime
 
 from dagster import (
-    ConfigurableResource,
     DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
-    InitResourceContext,
     ResourceParam,
     RunFailureSensorContext,
     RunRecord,
@@ -19,10 +17,10 @@ from dagster import (
     run_failure_sensor,
 )
 
+from sequora_orchestration.channels.alarm import Alarm
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER, FailedRun, alarm_text, is_alarming, is_news
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
 from sequora_orchestration.jobs.steps import CAUSE
-from sequora_orchestration.resources.alarm import Alarm, open_alarm
 from sequora_orchestration.settings import SettingError, WebSettings
 
 FAILURE_TAG, ALARM_TAG = "sequora/failure", "sequora/alarm"
@@ -33,14 +31,6 @@ LAUNCHED_BY_ITSELF = {"dagster/sensor_name", "dagster/schedule_name"}
 
 # Nobody waits for what is deleted and measured: that may be seen by day.
 SEEN_BY_DAY = {delete_what_is_over.name, "measure_figures"}
-
-
-class AlarmResource(ConfigurableResource[Alarm]):
-    """How an engineer is told: SEQUORA_ALARM_URL, SEQUORA_ALARM_NUMBER."""
-
-    def create_resource(self, context: InitResourceContext) -> Alarm:  # noqa: ARG002
-        """Read the settings; raises SettingError."""
-        return open_alarm()
 
 
 @run_failure_sensor(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from dagster import SensorEvaluationContext, SensorResult, SkipReason
 
-from sequora_orchestration.resources.ledger import Claims
+from sequora_orchestration.ledger.rows import Claims
 
 # So many ids are shown.
 MOST_SHOWN = 10

@@ -5,9 +5,7 @@ leases for some seconds; the tasks of a run that died, or never began, are found
 """
 
 from dagster import (
-    ConfigurableResource,
     DefaultSensorStatus,
-    InitResourceContext,
     ResourceParam,
     SensorEvaluationContext,
     SensorResult,
@@ -15,12 +13,9 @@ from dagster import (
     sensor,
 )
 
+from sequora_orchestration.database import ViewsDroppedError
+from sequora_orchestration.delivery.assigner import Assigner
 from sequora_orchestration.jobs.assign_tasks import OFF, assign_tasks
-from sequora_orchestration.jobs.assigner import Assigner
-from sequora_orchestration.resources.assignments import open_assignments
-from sequora_orchestration.resources.care_database import open_care_database
-from sequora_orchestration.resources.database import ViewsDroppedError
-from sequora_orchestration.resources.ledger import open_ledger
 from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE, run_request_for
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
@@ -30,20 +25,6 @@ from sequora_orchestration.settings import AssignmentSettings
 PAUSE = 0.2
 
 PACE = Pace(share=SHARE, pause=PAUSE)
-
-
-class AssignerResource(ConfigurableResource[Assigner]):
-    """What gives tasks to nurses: the application's tables, and the schema `orchestration`."""
-
-    def create_resource(self, context: InitResourceContext) -> Assigner:
-        """Read the settings; raises SettingError, after a pause: one tick would follow another at once."""
-        with slow_to_fail():
-            return Assigner(
-                assignments=open_assignments(),
-                care=open_care_database(),
-                ledger=open_ledger(),
-                run_id=context.run.run_id if context.run else "",
-            )
 
 
 @sensor(

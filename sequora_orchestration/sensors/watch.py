@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from dagster import SensorEvaluationContext
 
-from sequora_orchestration.resources.ledger import Claims
+from sequora_orchestration.ledger.rows import Claims
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from sequora_orchestration.application.application_map import MapError
 from sequora_orchestration.cli.checks.finding import Level
+from sequora_orchestration.database import engine_for
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.migrations.apply import Migrated
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
 
 from .conftest import Doctor, Tables
 
@@ -91,7 +91,7 @@ def test_a_task_whose_row_fails_is_claimed_like_any_other(
     put_in_force({f"task.{column}": sql})
     nurse = care.a_nurse()
     expected = {care.a_task(nurse, raw="1"), care.a_task(nurse, raw="nonsense"), care.a_task(nurse, raw=None)}
-    assert {subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects} == expected
+    assert {subject.id for claim in ledger.claims.claim(NEW_TASKS) for subject in claim.subjects} == expected
 
 
 def test_a_task_whose_row_fails_is_texted_without_what_is_not_known(
@@ -131,7 +131,7 @@ def test_an_expression_that_fails_for_every_row_is_an_error_and_not_nothing(
     care.a_task(care.a_nurse(), status="RESOLVED")
     care.rows(breaking)
     with pytest.raises(ProgrammingError, match="does not exist"):
-        ledger.claim(NEW_TASKS)
+        ledger.claims.claim(NEW_TASKS)
     found = doctor()["columns"]
     assert found.level is Level.FAIL
     assert said in found.said

@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 
 from sequora_orchestration.application.seam import in_force, is_up_to_date
 from sequora_orchestration.cli.checks.finding import Level
+from sequora_orchestration.database import SchemaMissingError, engine_for
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations import locks
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
-from sequora_orchestration.resources.database import SchemaMissingError, engine_for
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
 from .conftest import Doctor, Sequora, Tables
@@ -156,7 +156,7 @@ def test_a_change_is_told_by_doctor_and_mended_by_migrate(
     assert "the map brief is in force, its views are made" in sequora("migrate").stdout
     assert doctor()["map"].level is Level.OK
     task = care.a_task(care.a_nurse())
-    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS) for subject in claim.subjects] == [task]
 
 
 def test_views_are_dropped_for_a_migration_of_the_applications_and_nothing_is_lost(
@@ -170,7 +170,7 @@ def test_views_are_dropped_for_a_migration_of_the_applications_and_nothing_is_lo
     assert care.rows(VIEWS) == []
     task = care.a_task(nurse)
     with pytest.raises(SchemaMissingError, match="run `sequora migrate`"):
-        ledger.claim(NEW_TASKS)
+        ledger.claims.claim(NEW_TASKS)
     at = care.one("SELECT at FROM orchestration.operator_action WHERE verb = 'drop-views'")
     dropped = f"the views of the application's tables were dropped by `sequora migrate --drop-views` at {at:{SECONDS}}"
     to_do = "run `sequora migrate` when the application's migration is done"
@@ -192,7 +192,7 @@ def test_views_are_dropped_for_a_migration_of_the_applications_and_nothing_is_lo
     assert sequora("migrate", "--drop-views").returncode == 0  # there is nothing to drop any more
     assert doctor()["map"].said.startswith(dropped)
     assert sequora("migrate").returncode == 0
-    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS) for subject in claim.subjects] == [task]
     assert [row["verb"] for row in care.rows("SELECT verb FROM orchestration.operator_action ORDER BY id")] == [
         "drop-views",
         "make-views",
@@ -302,7 +302,7 @@ def test_a_map_that_fits_no_more_leaves_the_views_at_work(
             nurse=nurse,
         )
     )
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     assert [(subject.id, subject.severity) for subject in claim.subjects] == [(task, "LOW")]
 
 
@@ -424,7 +424,7 @@ def test_after_a_rollback_of_the_code_the_newer_versions_views_are_left_as_they_
         assert done.stderr.count("\n") == 1
     assert (care.rows(VIEWS), recorded(care)) == (before, map_before)
     task = care.a_task(care.a_nurse())
-    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS) for subject in claim.subjects] == [task]
 
 
 def test_after_a_rollback_views_that_are_gone_are_the_newer_versions_to_make(care: Care, doctor: Doctor) -> None:

@@ -6,8 +6,8 @@ import pytest
 from care import Care
 from least_rights import ROLE, as_role, make_role
 
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.migrations.apply import Migrated
-from sequora_orchestration.resources.database import engine_for
 
 from .conftest import Doctor
 

@@ -13,13 +13,13 @@ from runs import Runs
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.cli.checks.finding import Level
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.receipts import Receipt
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.migrations.apply import Migrated
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 
 from .conftest import Doctor, Sequora, Tables
 
@@ -36,25 +36,27 @@ COLUMNS_OF_RECEIPTS = 'ALTER TABLE "NotificationLog" ADD why text, ADD code inte
 def an_attempt(care: Care, ledger: Ledger) -> tuple[str, Notification, int]:
     """Return a task, its message, and the number of the attempt that is under way to send it."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim(NEW_TASKS)
-    (notification,) = ledger.take_up(claim.id, "a-run")
+    (claim,) = ledger.claims.claim(NEW_TASKS)
+    (notification,) = ledger.leases.take_up(claim.id, "a-run")
     return task, notification, begin(ledger, notification) or 0
 
 
 def a_sent_text(care: Care, ledger: Ledger, sid: str = "SM1") -> tuple[str, str]:
     """Return a task and the message about it, which the phone company has."""
     task, notification, attempt = an_attempt(care, ledger)
-    ledger.settle_sent(notification, attempt, sid, content="a text")
+    ledger.attempts.settle_sent(notification, attempt, sid, content="a text")
     return task, notification.id
 
 
 def arrived(ledger: Ledger, message: str) -> None:
-    ledger.settle_delivered(ledger.without_receipt([message]))
+    ledger.receipts.settle_delivered(ledger.receipts.without_receipt([message]))
 
 
 def failed(ledger: Ledger, message: str, code: int = 30006) -> None:
-    (text,) = ledger.without_receipt([message])
-    ledger.settle_undelivered(text, Receipt(sid=text.sid, state=State.UNDELIVERED, code=code), again_after=None)
+    (text,) = ledger.receipts.without_receipt([message])
+    ledger.receipts.settle_undelivered(
+        text, Receipt(sid=text.sid, state=State.UNDELIVERED, code=code), again_after=None
+    )
 
 
 # --- what it would refuse ---------------------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ def test_what_became_of_a_text_is_written_into_its_row(
     assert [row["status"] for row in care.logged(one)] == ["SENT"]
     arrived(ledger, message)
     failed(ledger, another)
-    assert ledger.bring_log_up_to_date([message, another])
+    assert ledger.application_log.bring_log_up_to_date([message, another])
     assert [(row["status"], row["why"], row["code"]) for row in care.logged(one)] == [("DELIVERED", None, None)]
     assert [(row["status"], row["why"], row["code"]) for row in care.logged(other)] == [
         ("FAILED", "not delivered, landline: the number cannot receive texts", 30006)
@@ -286,10 +288,10 @@ def test_a_row_and_its_receipt_may_be_made_up_for_together(
     (row,) = care.ledger(task)
     assert row["log_owes"] == "row"
     with pytest.raises(DBAPIError):
-        ledger.bring_log_up_to_date([message], content="a text")
+        ledger.application_log.bring_log_up_to_date([message], content="a text")
     care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
     for _ in range(2):
-        assert ledger.bring_log_up_to_date([message], content="a text")
+        assert ledger.application_log.bring_log_up_to_date([message], content="a text")
     assert [row["status"] for row in care.logged(task)] == [becomes]
     (row,) = care.ledger(task)
     assert (row["log_owes"], row["logged_at"] is None) == (None, False)
@@ -306,9 +308,9 @@ def test_a_receipt_that_the_log_refuses_is_owed_until_it_takes_it(
     arrived(ledger, message)
     assert care.states(task) == ["DELIVERED"]
     with pytest.raises(DBAPIError):
-        ledger.bring_log_up_to_date([message])
+        ledger.application_log.bring_log_up_to_date([message])
     care.rows('ALTER TABLE "NotificationLog" DROP CONSTRAINT closed')
-    assert ledger.bring_log_up_to_date([message])
+    assert ledger.application_log.bring_log_up_to_date([message])
     assert [row["status"] for row in care.logged(task)] == ["DELIVERED"]
 
 
@@ -321,7 +323,7 @@ def test_of_a_row_that_the_application_has_deleted_no_receipt_is_owed(
     task, message = a_sent_text(care, ledger)
     care.rows('DELETE FROM "NotificationLog"')
     arrived(ledger, message)
-    assert ledger.bring_log_up_to_date([message])
+    assert ledger.application_log.bring_log_up_to_date([message])
     assert care.logged(task) == []
     assert [row["log_owes"] for row in care.ledger(task)] == [None]
 
@@ -337,11 +339,11 @@ def test_a_text_that_was_in_doubt_is_no_younger_than_its_row(
     assert problem == "log.row.sent_at: the CHECK NotificationLog_check refuses it (a row of any kind)"
     assert put_in_force({"log.row.since": "message.sent_at"}).map.problems == []
     task, notification, attempt = an_attempt(care, ledger)
-    ledger.settle_unclear(notification, attempt, "no answer", None)
+    ledger.attempts.settle_unclear(notification, attempt, "no answer", None)
     care.rows("UPDATE orchestration.notification SET attempted_at = attempted_at - interval '1 hour'")
-    (doubtful,) = ledger.in_doubt([notification.id])
-    assert ledger.adopt(doubtful, "SM1", [*doubtful.fingerprints])
-    assert ledger.bring_log_up_to_date([notification.id])
+    (doubtful,) = ledger.doubts.in_doubt([notification.id])
+    assert ledger.doubts.adopt(doubtful, "SM1", [*doubtful.fingerprints])
+    assert ledger.application_log.bring_log_up_to_date([notification.id])
     (row,) = care.logged(task)
     assert row["since"] == row["sent_at"] == doubtful.attempted_at
 
@@ -408,7 +410,7 @@ def test_a_log_may_be_a_view_that_writes_elsewhere(
     ledger = Ledger(engine_for(as_role(care_url)))
     _, message = a_sent_text(care, ledger)
     failed(ledger, message)
-    assert ledger.bring_log_up_to_date([message])
+    assert ledger.application_log.bring_log_up_to_date([message])
     assert [(row["status"], row["code"]) for row in care.rows("SELECT * FROM messages")] == [("FAILED", 30006)]
 
 
@@ -426,7 +428,9 @@ def test_a_trigger_that_refuses_holds_up_no_text(care: Care, runs: Runs, phones:
     assert [(row["state"], row["log_owes"]) for row in care.ledger(task)] == [("SENT", "row")]
     assert care.logged(task) == []
     care.rows('DROP TRIGGER refuse ON "NotificationLog"')
-    assert runs.ledger.bring_log_up_to_date([one.id for one in runs.ledger.log_owed([task])])
+    assert runs.ledger.application_log.bring_log_up_to_date(
+        [one.id for one in runs.ledger.application_log.log_owed([task])]
+    )
     assert len(care.logged(task)) == 1
 
 
@@ -438,7 +442,7 @@ def test_a_row_that_an_expression_fails_for_is_owed_and_the_text_goes_out(
     task, message = a_sent_text(care, ledger, "SM1")
     assert [(row["state"], row["log_owes"]) for row in care.ledger(task)] == [("SENT", "row")]
     put_in_force()
-    assert ledger.bring_log_up_to_date([message])
+    assert ledger.application_log.bring_log_up_to_date([message])
     assert [row["method"] for row in care.logged(task)] == ["SMS"]
 
 

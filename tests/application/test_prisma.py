@@ -26,16 +26,16 @@ from sequora_orchestration.cli.checks import care_database as care_area
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.cli.checks.postgres import reading_engine
 from sequora_orchestration.cli.doctor import diagnose
-from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.migrations.app_indexes import make_app_indexes
-from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration.database import engine_for
+from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
     NEW_TASKS,
     SLA_BREACHES,
 )
+from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.migrations.app_indexes import make_app_indexes
+from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.sensors.certainty import texts_without_receipt
 from sequora_orchestration.settings import postgres_url
 

@@ -26,9 +26,9 @@ from sequora_orchestration.application.placement import choose
 from sequora_orchestration.application.proposal import MOST_ROWS, propose
 from sequora_orchestration.application.proposed_map import write_map
 from sequora_orchestration.cli.checks.postgres import reading_engine
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 HERE = Path(__file__).parent

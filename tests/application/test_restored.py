@@ -11,10 +11,10 @@ from phones import Phones
 from runs import Runs, failure
 
 from sequora_orchestration.cli.commands import sequora
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
 from sequora_orchestration.migrations.apply import Migrated
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -74,7 +74,7 @@ def test_a_moment_of_going_live_after_the_back_up_leaves_alone_what_came_before(
     care.it_is(NOW + HOUR)
     later = care.a_task(care.a_nurse(), created_at=NOW + HOUR)
     ledger = Ledger(care.engine, go_live_at=NOW + MINUTE)
-    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [later]
+    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS) for subject in claim.subjects] == [later]
 
 
 def test_a_text_that_was_under_way_in_the_back_up_is_looked_for_and_not_sent_again(
@@ -82,8 +82,8 @@ def test_a_text_that_was_under_way_in_the_back_up_is_looked_for_and_not_sent_aga
 ) -> None:
     """The phone company has it, and it is taken over; the log has no second row."""
     task = a_new_task(care)
-    (claim,) = runs.ledger.claim(NEW_TASKS)
-    (notification,) = runs.ledger.take_up(claim.id, "a-run")
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    (notification,) = runs.ledger.leases.take_up(claim.id, "a-run")
     phones.company.script(ResetAfterAccepting(), to=NURSE_PHONE)
     runs.run(NEW_TASKS, claim)
     restore = back_up()
@@ -105,7 +105,7 @@ def test_a_text_that_waited_in_the_back_up_is_sent_once_more(
 ) -> None:
     """By then nobody had begun it: it cannot be told from one that was never sent. Silence would be worse."""
     task = a_new_task(care)
-    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     restore = back_up()
     runs.run(NEW_TASKS, claim)
     restore()
@@ -142,7 +142,7 @@ def test_a_row_that_the_log_has_already_keeps_no_text_from_going_out(
     """The log refuses the second one of the same key, and it stays owed."""
     put_in_force({"log.key": "id", "log.row.id": "message.id"})
     task = a_new_task(care)
-    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     restore = back_up()
     runs.run(NEW_TASKS, claim)
     restore()
@@ -159,7 +159,7 @@ def test_a_message_about_a_task_that_is_not_there_any_more_is_sent_to_nobody(
 ) -> None:
     """Where it is the application that was restored to a moment before the ledger's."""
     task = a_new_task(care)
-    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     care.rows('DELETE FROM "EscalationTask"')
     assert runs.run(NEW_TASKS, claim).success
     assert care.states(task) == ["CANCELLED"]

@@ -9,15 +9,15 @@ from least_rights import as_role, make_role
 from phones import Phones
 from runs import Runs
 
+from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.cli.checks import care_database as care_area
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.cli.doctor import diagnose
+from sequora_orchestration.database import engine_for
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, SLA_BREACHES
 from sequora_orchestration.migrations.app_indexes import index_states, make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_EPISODES, NEW_TASKS, SLA_BREACHES
 
 from .conftest import Tables
 
@@ -133,7 +133,7 @@ def task(clinic: Care, nurse: int | None = None, **columns: object) -> str:
 
 
 def claimed(ledger: Ledger) -> list[str]:
-    return [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects]
+    return [subject.id for claim in ledger.claims.claim(NEW_TASKS) for subject in claim.subjects]
 
 
 def test_a_new_task_is_texted_and_logged(clinic: Care, runs: Runs, phones: Phones) -> None:
@@ -194,9 +194,9 @@ def test_what_is_owed_is_found_by_the_helpful_indexes(clinic: Care, ledger: Ledg
     about = task(clinic, nurse(clinic), fälligBis="2026-01-01")
     clinic.rows("UPDATE orchestration.go_live SET go_live_at = '2020-01-01', workflows_live_at = '2020-01-01'")
     assert claimed(ledger) == [about]
-    assert [one.id for claim in ledger.claim(SLA_BREACHES) for one in claim.subjects] == [about]
+    assert [one.id for claim in ledger.claims.claim(SLA_BREACHES) for one in claim.subjects] == [about]
     clinic.rows('INSERT INTO "Klinik"."Fall" ("patientId") VALUES (1)')
-    assert [one.id for claim in ledger.claim(NEW_EPISODES) for one in claim.subjects] == ["1"]
+    assert [one.id for claim in ledger.claims.claim(NEW_EPISODES) for one in claim.subjects] == ["1"]
 
 
 def test_the_least_role_does_all_of_it(clinic: Care, care_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,11 @@ from phones import Phones
 from runs import Runs
 from sqlalchemy import make_url
 
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, SLA_BREACHES, Queue
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import Migrated
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_EPISODES, NEW_TASKS, SLA_BREACHES, Queue
 from sequora_orchestration.sensors.certainty import texts_without_receipt
 
 from .conftest import Tables
@@ -48,7 +48,7 @@ def without_zones(zone: str, care: Care) -> None:  # noqa: ARG001
 
 
 def claimed(ledger: Ledger, queue: Queue) -> list[str]:
-    return [subject.id for claim in ledger.claim(queue) for subject in claim.subjects]
+    return [subject.id for claim in ledger.claims.claim(queue) for subject in claim.subjects]
 
 
 @pytest.mark.usefixtures("without_zones")
@@ -84,7 +84,9 @@ def test_of_recent_tasks_those_are_recent_that_are_so_in_utc(care: Care, ledger:
     nurse = care.a_nurse()
     care.a_task(nurse, created_at=NAIVE - HOUR - SECOND)
     recent = care.a_task(nurse, created_at=NAIVE - HOUR + SECOND)
-    assert [subject.id for claim in ledger.claim(NEW_TASKS, recent=True) for subject in claim.subjects] == [recent]
+    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS, recent=True) for subject in claim.subjects] == [
+        recent
+    ]
 
 
 @pytest.mark.usefixtures("without_zones")

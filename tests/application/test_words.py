@@ -8,11 +8,11 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.application.application_map import spellings
+from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.cli.checks.finding import Level
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.migrations.apply import Migrated
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
 
 from .conftest import Doctor, Sequora, Tables
 
@@ -95,7 +95,7 @@ def test_a_severity_that_the_map_does_not_know_is_texted_as_it_stands_and_counts
     """It comes after what is critical and before what is moderate."""
     nurse = care.a_nurse()
     of = {one: care.a_task(nurse, severity=one) for one in ("MODERATE", "SEVERE", "CRITICAL")}
-    claims = ledger.claim(NEW_TASKS)
+    claims = ledger.claims.claim(NEW_TASKS)
     assert [subject.id for claim in claims for subject in claim.subjects] == [
         of["CRITICAL"],
         of["SEVERE"],

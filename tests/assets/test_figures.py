@@ -19,11 +19,11 @@ from ticks import a_tick
 from sequora_orchestration.definitions import SENSORS, defs
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
+from sequora_orchestration.jobs.sla_warning import SLA_SCAN
+from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
 from sequora_orchestration.migrations.apply import drop_views
-from sequora_orchestration.resources.ledger import Operator
-from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.resources.ticks import SLA_SCAN
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import texts_without_receipt
@@ -118,7 +118,7 @@ def test_a_task_that_still_waits_lowers_the_share_that_was_quick(
     """Else nothing would look better than to text nobody. One that has waited for a moment only does not."""
     text(care, runs, phones, after=SECOND)
     late = care.a_task(care.a_nurse("+12025550102"), created_at=NOW, updated_at=NOW)
-    runs.ledger.claim(NEW_TASKS)
+    runs.ledger.claims.claim(NEW_TASKS)
     care.it_is(NOW + 10 * SECOND)
     measure(runs)
     assert catalog.figures("text_latency")["inside 10 s, %"] == 100.0
@@ -170,7 +170,7 @@ def test_deliveries_are_counted_by_what_became_of_them(
 def test_the_backlog_is_what_is_due_and_not_sent(care: Care, runs: Runs, catalog: Catalog) -> None:
     """A claim that nobody has taken up; what an operator keeps back is apart."""
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
-    runs.ledger.claim(NEW_TASKS)
+    runs.ledger.claims.claim(NEW_TASKS)
     care.it_is(NOW + 25 * SECOND)
     measure(runs)
     assert {name: catalog.figures("backlog")[name] for name in ("due", "oldest due, s", "paused")} == {
@@ -178,7 +178,7 @@ def test_the_backlog_is_what_is_due_and_not_sent(care: Care, runs: Runs, catalog
         "oldest due, s": 25.0,
         "paused": 0,
     }
-    runs.ledger.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
+    runs.ledger.halts.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
     measure(runs)
     assert {name: catalog.figures("backlog")[name] for name in ("due", "oldest due, s", "paused")} == {
         "due": 0,
@@ -194,7 +194,7 @@ def test_a_task_without_a_text_or_a_reason_turns_red(
     """Whether nobody has noticed it or nobody sends it; and green once it is texted."""
     task = care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
     if claimed:
-        runs.ledger.claim(NEW_TASKS)
+        runs.ledger.claims.claim(NEW_TASKS)
     care.it_is(NOW + UNANSWERED_AFTER - SECOND)
     measure(runs)
     assert catalog.check("every_new_task_is_answered").passed
@@ -236,7 +236,7 @@ def test_a_reason_on_record_is_an_answer(care: Care, runs: Runs, catalog: Catalo
     measure(runs)
     assert catalog.check("every_new_task_is_answered").passed
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
-    runs.ledger.pause(NEW_TASKS.kind, Operator(who="somebody", why="a test"))
+    runs.ledger.halts.pause(NEW_TASKS.kind, Operator(who="somebody", why="a test"))
     measure(runs)
     assert catalog.check("every_new_task_is_answered").passed
 
@@ -288,14 +288,14 @@ def test_a_phone_company_that_lets_nothing_be_read_turns_red_with_its_answer(
     care.it_is(NOW)
     measure(runs)
     assert catalog.check("twilio_can_be_read").passed
-    runs.ledger.note_unreadable("the API key may not do this", http_status=401, code=70051)
+    runs.ledger.halts.note_unreadable("the API key may not do this", http_status=401, code=70051)
     measure(runs)
     red = catalog.check("twilio_can_be_read")
     assert not red.passed
     assert f"since {NOW:%Y-%m-%d %H:%M:%S} " in (red.description or "")
     assert "the API key may not do this (HTTP 401, code 70051)" in (red.description or "")
     assert catalog.check("twilio_takes_texts").passed
-    runs.ledger.note_readable()
+    runs.ledger.halts.note_readable()
     measure(runs)
     assert catalog.check("twilio_can_be_read").passed
 

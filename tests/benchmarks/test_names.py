@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from bench import names
 from bench.statements import read
+from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.resources.database import NamedStatements
 
 NAMED = {
     f"{path.stem}.{name}": sql

@@ -12,8 +12,8 @@ from shared_system import delete_all, start_if_ended
 
 from browser.chromium import chromium, executable
 from browser.shown_system import ShownSystem
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.resources.database import engine_for
 
 # How long anything on a page may take to show, in ms: the tests run beside others.
 PATIENCE = 20_000

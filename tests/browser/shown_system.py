@@ -8,9 +8,9 @@ from pathlib import Path
 from care import Care
 from running_system import RunningSystem, eventually
 
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.demo import OUTSIDE
 from sequora_orchestration.local.environment import read_environment
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 MEASURE = """mutation {

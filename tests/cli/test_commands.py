@@ -20,10 +20,10 @@ from sqlalchemy import create_engine, inspect
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Suppression
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
 from sequora_orchestration.settings import postgres_url
 
 
@@ -200,18 +200,18 @@ def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, ca
     empty = sequora_here("status", environment={"SUPABASE_DB_URL": care_url})
     assert "none yet" in empty.stdout
     sent, doubtful, failed = (care.a_task(nurse) for _ in range(3))
-    for claim in ledger.claim(NEW_TASKS):
-        (notification,) = ledger.take_up(claim.id, "a-run")
+    for claim in ledger.claims.claim(NEW_TASKS):
+        (notification,) = ledger.leases.take_up(claim.id, "a-run")
         if notification.task_id == failed:
-            ledger.suppress(notification, Suppression(State.FAILED, "no phone number on file"), "a-run")
+            ledger.withheld.suppress(notification, Suppression(State.FAILED, "no phone number on file"), "a-run")
             continue
         attempt = begin(ledger, notification, "a-run") or 0
         if notification.task_id == sent:
-            ledger.settle_sent(notification, attempt, "SM1", content=None)
+            ledger.attempts.settle_sent(notification, attempt, "SM1", content=None)
         else:
-            ledger.settle_unclear(notification, attempt, "the connection broke", None)
+            ledger.attempts.settle_unclear(notification, attempt, "the connection broke", None)
     waiting = care.a_task(nurse)
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     shown = sequora_here("status", environment={"SUPABASE_DB_URL": care_url})
     assert shown.returncode == 0, shown.stderr
     for part in ("SENT 1", "IN_DOUBT 1", "FAILED 1", "QUEUED 1", doubtful, failed, waiting, "the connection broke"):
@@ -230,7 +230,7 @@ def test_orders_are_carried_out_and_kept(care: Care, care_url: str, ledger: Ledg
     """From pause to resend, with who gave them and why; status shows what is paused."""
     environment = {"SUPABASE_DB_URL": care_url, "LOGNAME": "maya"}
     task = care.a_task(care.a_nurse())
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
 
     def done(*arguments: str) -> str:
         process = sequora_here(*arguments, environment=environment)
@@ -266,11 +266,11 @@ def test_an_order_that_cannot_be_carried_out_is_a_sentence(care: Care, care_url:
 
 def test_status_says_when_the_phone_company_takes_no_texts(care_url: str, ledger: Ledger) -> None:
     """While it lasts, and afterwards."""
-    ledger.note_trouble(Refused(Refusal.UNREACHABLE, "the phone company could not be reached"), at_once=True)
+    ledger.halts.note_trouble(Refused(Refusal.UNREACHABLE, "the phone company could not be reached"), at_once=True)
     shown = sequora_here("status", environment={"SUPABASE_DB_URL": care_url}).stdout
     assert "TAKES NO TEXTS since" in shown
     assert "the phone company could not be reached; texts wait, the next trial at" in shown
-    ledger.note_answer()
+    ledger.halts.note_answer()
     shown = sequora_here("status", environment={"SUPABASE_DB_URL": care_url}).stdout
     assert "takes texts; it last did not from" in shown
     figures = json.loads(sequora_here("status", "--json", environment={"SUPABASE_DB_URL": care_url}).stdout)
@@ -283,7 +283,7 @@ def test_status_says_how_big_what_grows_has_become(
 ) -> None:
     """The ledger's tables, and Dagster's where its database is known; as text and as JSON."""
     care.a_task(care.a_nurse())
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     # A connection tells the server how many rows it has made when it ends, if not before.
     care.engine.dispose()
     counted = "SELECT pg_stat_get_live_tuples('orchestration.notification'::regclass)"

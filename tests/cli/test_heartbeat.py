@@ -20,11 +20,12 @@ from sequora_orchestration.cli.heartbeat import Heart, vital_signs
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import OLDEST_DUE, Pace, VitalSigns
 from sequora_orchestration.instance.home import furnish
+from sequora_orchestration.jobs.sla_warning import SLA_SCAN
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.migrations.apply import drop_views
-from sequora_orchestration.resources.ledger import Ledger, Operator
-from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.resources.ticks import SLA_SCAN
 
 AT_ONCE = Pace(has_rate=False, last_sent=None, next_slot=None)
 WELL = VitalSigns(oldest_due=None, pace=AT_ONCE, last_scan=1.0, ticks={}, standstill=None)
@@ -119,7 +120,7 @@ def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     assert signs.standstill
     assert "the daemon is not there" in signs.standstill.why
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     care.it_is(NOW + OLDEST_DUE + timedelta(seconds=1))
     with DagsterInstance.get() as instance:
         a_tick(instance, SENSOR, seconds_ago=7)
@@ -130,7 +131,7 @@ def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     assert signs.last_scan < 60
     assert 7 <= (signs.ticks[SENSOR] or 0) < 60
     assert signs.standstill is None
-    ledger.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
+    ledger.halts.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
     assert vital_signs([SENSOR]).oldest_due is None
 
 

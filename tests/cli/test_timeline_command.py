@@ -13,9 +13,7 @@ from runs import Runs, metadata
 
 from sequora_orchestration.cli import timeline as page
 from sequora_orchestration.cli.commands import sequora
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import MANY, Operator
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
     NEW_TASKS,
@@ -23,6 +21,8 @@ from sequora_orchestration.resources.queues import (
     UNANSWERED_BREACHES,
     UNREACHED_NURSES,
 )
+from sequora_orchestration.ledger.rows import MANY, Operator
+from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
@@ -126,7 +126,7 @@ def test_with_nobody_to_escalate_to_somebody_must_act(care: Care, runs: Runs, ph
 def test_a_task_that_is_resolved_meanwhile_says_why_nobody_was_told(care: Care, runs: Runs) -> None:
     """Between the claim and the call."""
     task = a_new_task(care, care.a_nurse())
-    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     care.change_task(task, status="RESOLVED", resolved_at=NOW)
     runs.run(NEW_TASKS, claim)
     text = shown(task)
@@ -170,7 +170,7 @@ def test_a_check_in_in_doubt_is_held_for_a_person_and_released(care: Care, runs:
     (row,) = care.ledger(kind="check-in")
     assert f"`sequora release {row['id']}`" in text
     assert f"{task}: task-created SENT" in text
-    runs.ledger.release(episode, None, Operator(who="maya", why="not in the console"))
+    runs.ledger.orders.release(episode, None, Operator(who="maya", why="not in the console"))
     runs.tick(DUE_CHECK_INS)
     phones(PATIENT_PHONE).received_text()
     text = shown(episode)
@@ -204,8 +204,8 @@ def test_nothing_that_happened_is_gone_when_its_message_is_claimed_again(
     assert put_off.run_id in [one["run_id"] for one in before]
     care.change_task(task, assigned_to_user_id=care.a_nurse())
     care.it_is(NOW + 11 * MINUTE)
-    for claim in runs.ledger.claim(NEW_TASKS):
-        runs.ledger.take_up(claim.id, "a-run-that-dies")
+    for claim in runs.ledger.claims.claim(NEW_TASKS):
+        runs.ledger.leases.take_up(claim.id, "a-run-that-dies")
     care.it_is(NOW + 12 * MINUTE)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
@@ -255,8 +255,8 @@ def test_a_task_that_nobody_could_be_given_says_why_and_when_it_is_tried_again(
 def test_while_all_is_paused_somebody_must_act(care: Care, runs: Runs) -> None:
     """And what to do is said."""
     task = a_new_task(care, care.a_nurse())
-    runs.ledger.claim(NEW_TASKS)
-    runs.ledger.pause("all", Operator(who="maya", why="an exercise"))
+    runs.ledger.claims.claim(NEW_TASKS)
+    runs.ledger.halts.pause("all", Operator(who="maya", why="an exercise"))
     text = shown(task, exit_code=1)
     assert "NOT told yet: all messages are paused by maya (an exercise) -> `sequora resume`" in text
 
@@ -437,7 +437,7 @@ def test_the_last_step_of_a_run_shows_the_same_story(care: Care, runs: Runs, pho
 def test_what_an_operator_typed_is_not_left_with_a_run(care: Care, runs: Runs, phones: Phones) -> None:
     """It may be a name: the ledger alone has it, Dagster has ids; that it was ordered is told."""
     task = told(care, runs, phones)
-    runs.ledger.resend(task, None, Operator(who="maya.lopez", why="for Nora Reyes, +12025550101"))
+    runs.ledger.orders.resend(task, None, Operator(who="maya.lopez", why="for Nora Reyes, +12025550101"))
     (result,) = runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
     table = str(metadata(result, "log_notification")["timeline"])

@@ -17,8 +17,8 @@ TESTS = (
     "-k",
     "(picked or not can_be_prepared) and not knows_nothing",
     "tests/jobs/test_remind_nurse.py",
-    "tests/resources/test_plans.py",
-    "tests/resources/test_statements.py",
+    "tests/ledger/test_plans.py",
+    "tests/ledger/test_statements.py",
     "tests/test_definitions.py",
 )
 

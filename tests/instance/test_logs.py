@@ -10,8 +10,8 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.instance.logs import write_lines
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.migrations.apply import drop_views
-from sequora_orchestration.resources.queues import NEW_TASKS
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_line_about_a_message_has_all_its_ids_in_json(
     monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
     write_lines()
     task = care.a_task(care.a_nurse(None))
-    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     result = runs.run(NEW_TASKS, claim)
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     (line,) = [line for line in lines if line["event"].startswith(f"task {task}: FAILED")]
@@ -60,7 +60,7 @@ def test_a_line_for_people_has_the_same(care: Care, runs: Runs, capfd: pytest.Ca
     """Time, level, job and step, what happened, and the ids."""
     write_lines()
     task = care.a_task(care.a_nurse(None))
-    (claim,) = runs.ledger.claim(NEW_TASKS)
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     result = runs.run(NEW_TASKS, claim)
     (line,) = [line for line in capfd.readouterr().err.splitlines() if f"task {task}: FAILED" in line]
     (row,) = care.ledger(task)

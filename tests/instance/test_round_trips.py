@@ -40,8 +40,8 @@ from ticks import a_tick
 from sequora_orchestration.instance import round_trips
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.instance.pooled_engine import FRESH_FOR, PooledEngine, of_this_process
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.sensors.claiming import run_request
 from sequora_orchestration.settings import postgres_url
 
@@ -139,7 +139,7 @@ def test_a_text_to_a_nurse_takes_few_statements(
     notify = repository.get_reconstructable_job("notify_nurse_task")
     for is_the_first in (True, False):
         care.a_task(care.a_nurse())
-        (claim,) = ledger.claim(NEW_TASKS)
+        (claim,) = ledger.claims.claim(NEW_TASKS)
         request = run_request(NEW_TASKS, claim)
         statements.clear()
         run = instance.create_run_for_job(

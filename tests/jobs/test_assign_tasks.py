@@ -19,15 +19,15 @@ from sequora_care import SequoraCare
 from sqlalchemy import Engine, create_engine
 
 from sequora_orchestration.application import application_map
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.delivery.assigner import NOT_LET, Assigned, Assigner
 from sequora_orchestration.domain.assignment import Choice
 from sequora_orchestration.domain.message_kind import Postponement
-from sequora_orchestration.jobs.assigner import NOT_LET, Assigned, Assigner
+from sequora_orchestration.ledger import assignments as assignments_module
+from sequora_orchestration.ledger.assignments import MOST_TASKS, Assignments
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS, UNREACHED_NURSES
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources import assignments as assignments_module
-from sequora_orchestration.resources.assignments import MOST_TASKS, Assignments
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS, UNREACHED_NURSES
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 GRACE = 10 * MINUTE
@@ -147,7 +147,7 @@ def test_only_those_who_can_be_texted_are_given_tasks(care: Care, runs: Runs) ->
     care.a_nurse(OTHER_PHONE, active=False)
     care.a_supervisor()
     opted_out = care.a_nurse()
-    runs.ledger.remember_opt_out(NURSE_PHONE, opted_out)
+    runs.ledger.opt_outs.remember_opt_out(NURSE_PHONE, opted_out)
     unknown_activity = care.a_nurse(THIRD_PHONE, active=None)
     task = a_task(care)
     runs.assign()
@@ -286,10 +286,12 @@ def test_that_nobody_is_there_may_be_found_while_a_run_is_about_to_put_the_telli
     """It has read the task before, and writes after."""
     care.a_supervisor()
     task = a_task(care)
-    (claim,) = runs.ledger.claim(NEW_TASKS)
-    (message,) = runs.ledger.take_up(claim.id, "a-run")
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    (message,) = runs.ledger.leases.take_up(claim.id, "a-run")
     runs.assign()
-    assert runs.ledger.postpone(message, Postponement(NOW + GRACE, "nobody is assigned to the task yet"), "a-run")
+    assert runs.ledger.withheld.postpone(
+        message, Postponement(NOW + GRACE, "nobody is assigned to the task yet"), "a-run"
+    )
     tell_supervisors(care, runs, phones, task)
 
 

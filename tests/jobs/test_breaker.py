@@ -10,12 +10,12 @@ from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure
 
+from sequora_orchestration.delivery import sending
 from sequora_orchestration.domain.answers import Refusal, Refused
-from sequora_orchestration.jobs import delivery
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import Answer, Hang, Refuse, ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.settings import DeliverySettings, TwilioSettings
 
 SECOND = timedelta(seconds=1)
@@ -63,7 +63,7 @@ def test_trouble_in_a_row_opens_the_breaker_and_the_rows_wait(
     for _ in range(3):
         care.let_leases_expire()
         runs.tick(NEW_TASKS)
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
     assert 5 <= attempts(phones, 80) <= most
     assert "FAILED" not in care.states()
     assert sum(row["attempts"] for row in care.ledger()) <= most
@@ -80,7 +80,7 @@ def test_one_configuration_error_is_enough_and_the_run_says_what_to_do(
     (result,) = runs.tick(NEW_TASKS)
     assert "Check the TWILIO_… settings" in failure(result)
     assert {(row["state"], row["attempts"]) for row in care.ledger()} == {("QUEUED", 0)}
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
     for _ in range(3):
         care.let_the_trial_come()
         runs.tick(NEW_TASKS)
@@ -126,7 +126,7 @@ def test_a_text_alone_in_calm_is_never_given_up_for_what_nobody_knows(
         care.it_is(NOW + seconds * SECOND)
         runs.tick(NEW_TASKS)
     assert care.states(task) == ["QUEUED"]
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
     assert phones(SUPERVISOR_PHONE).attempts == 0
     phones.company.always(None)
     care.it_is(NOW + 1900 * SECOND)
@@ -141,12 +141,12 @@ def test_while_one_number_alone_is_refused_others_are_texted_at_once(care: Care,
     refused = [care.a_task(nurse, created_at=NOW, severity="CRITICAL") for _ in range(2)]
     phones.company.always(Refuse(400, 99999), to=NURSE_PHONE)
     runs.tick(NEW_TASKS)
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
     for minutes in range(8):
         tasks(care, 1, first=minutes)
         runs.tick(NEW_TASKS)
         phones(number(minutes)).received_text()
-        assert not runs.ledger.provider().is_open
+        assert not runs.ledger.halts.provider().is_open
         care.it_is(NOW + timedelta(minutes=minutes + 1))
         runs.tick(NEW_TASKS)
     assert {state for task in refused for state in care.states(task)} == {"FAILED"}
@@ -171,7 +171,7 @@ def test_a_nurse_who_alone_is_refused_is_told_to_a_supervisor(
     care.it_is(NOW + after)
     runs.tick(UNREACHED_NURSES)
     phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: the phone company answered HTTP 400", task])
-    assert not runs.ledger.provider().is_open
+    assert not runs.ledger.halts.provider().is_open
     assert runs.tick(UNREACHED_NURSES) == []
 
 
@@ -184,36 +184,36 @@ def test_what_a_refused_nurse_is_owed_besides_claims_nothing_and_asks_for_no_oth
     phones.company.always(Refuse(400, 99999), to=NURSE_PHONE)
     runs.tick(NEW_TASKS)
     care.a_task(nurse, created_at=NOW)
-    claims = runs.ledger.claim(NEW_TASKS)
+    claims = runs.ledger.claims.claim(NEW_TASKS)
     assert (list(claims), claims.more_waits) == ([], False)
     care.it_is(NOW + 31 * SECOND)
-    assert len(runs.ledger.claim(NEW_TASKS)) == 1
+    assert len(runs.ledger.claims.claim(NEW_TASKS)) == 1
 
 
 def test_a_pause_that_the_phone_company_wants_is_not_shortened(care: Care, runs: Runs, phones: Phones) -> None:
     """Not by the next answer, whatever that says."""
     tasks(care, 2)
-    first, second = runs.ledger.claim(NEW_TASKS)
-    (one,), (other,) = (runs.ledger.take_up(claim.id, f"run-{claim.id}") for claim in (first, second))
+    first, second = runs.ledger.claims.claim(NEW_TASKS)
+    (one,), (other,) = (runs.ledger.leases.take_up(claim.id, f"run-{claim.id}") for claim in (first, second))
     assert begin(runs.ledger, one) == begin(runs.ledger, other) == 1
-    runs.ledger.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=200), at_once=False)
-    runs.ledger.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=1), at_once=False)
-    assert runs.ledger.provider().resume_at == NOW + 200 * SECOND
-    runs.ledger.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
-    assert runs.ledger.provider().resume_at == NOW + 200 * SECOND
+    runs.ledger.halts.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=200), at_once=False)
+    runs.ledger.halts.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=1), at_once=False)
+    assert runs.ledger.halts.provider().resume_at == NOW + 200 * SECOND
+    runs.ledger.halts.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
+    assert runs.ledger.halts.provider().resume_at == NOW + 200 * SECOND
     assert phones.company.accepted() == []
 
 
 def test_a_trial_that_ends_with_its_text_given_up_lets_the_next_one_go(care: Care, runs: Runs) -> None:
     """And does not hold everybody up until its lease is over."""
     tasks(care, 1)
-    runs.ledger.note_trouble(SUSPENDED, at_once=True)
+    runs.ledger.halts.note_trouble(SUSPENDED, at_once=True)
     care.let_the_trial_come()
-    (claim,) = runs.ledger.claim(NEW_TASKS)
-    (one,) = runs.ledger.take_up(claim.id, "a run")
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    (one,) = runs.ledger.leases.take_up(claim.id, "a run")
     assert begin(runs.ledger, one) == 1
     assert care.one("SELECT trial_until FROM orchestration.provider") is not None
-    runs.ledger.put_back(one, 1, SUSPENDED, pause=0)
+    runs.ledger.attempts.put_back(one, 1, SUSPENDED, pause=0)
     assert care.one("SELECT trial_until FROM orchestration.provider") is None
 
 
@@ -261,13 +261,13 @@ def test_a_number_refused_for_good_does_not_show_that_others_would_be_taken(
     care.let_the_trial_come()
     runs.tick(NEW_TASKS)
     assert care.states(landline) == ["FAILED"]
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
 
 
 def test_an_account_that_is_suspended_amid_a_burst_loses_no_text(care: Care, runs: Runs, phones: Phones) -> None:
     """Some went out before; the others do when it is active again."""
     tasks(care, 100)
-    first, *others = runs.ledger.claim(NEW_TASKS)
+    first, *others = runs.ledger.claims.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, first).success
     before = len(phones.company.accepted())
     phones.company.always(Refuse(403, 30002))
@@ -300,7 +300,7 @@ def test_a_trial_closes_the_breaker_and_the_backlog_drains_most_severe_first(
     (trial,) = runs.tick(NEW_TASKS)
     assert trial.success
     assert len(phones.company.accepted()) == 1
-    assert not runs.ledger.provider().is_open
+    assert not runs.ledger.halts.provider().is_open
     while runs.tick(NEW_TASKS):
         pass
     texted = [text.body.rsplit("/", 1)[1] for text in phones.company.accepted()]
@@ -329,13 +329,13 @@ def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Run
     """Also by hand, and in runs that were queued before."""
     tasks(care, 3)
     ledger = runs.ledger
-    claims = ledger.claim(NEW_TASKS)
-    ledger.note_trouble(SUSPENDED, at_once=True)
+    claims = ledger.claims.claim(NEW_TASKS)
+    ledger.halts.note_trouble(SUSPENDED, at_once=True)
     care.let_the_trial_come()
-    (first,), (second,) = (ledger.take_up(claim.id, f"run-{claim.id}") for claim in claims[:2])
+    (first,), (second,) = (ledger.leases.take_up(claim.id, f"run-{claim.id}") for claim in claims[:2])
     assert begin(ledger, first) == 1
     assert begin(ledger, second) is None
-    assert ledger.claim(NEW_TASKS) == []
+    assert ledger.claims.claim(NEW_TASKS) == []
     (result,) = [runs.run(NEW_TASKS, claims[2])]
     assert result.success
     assert sorted(care.states()) == ["QUEUED", "QUEUED", "SENDING"]
@@ -344,12 +344,12 @@ def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Run
 
 def test_a_refusal_for_good_shows_that_the_phone_company_answers(care: Care, runs: Runs, phones: Phones) -> None:
     """It could not be reached, and the trial's number is a landline: the breaker closes."""
-    runs.ledger.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
+    runs.ledger.halts.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
     care.let_the_trial_come()
     tasks(care, 1)
     phones.company.script(Refuse(400, 21614), to=number(0))
     runs.tick(NEW_TASKS)
-    assert not runs.ledger.provider().is_open
+    assert not runs.ledger.halts.provider().is_open
 
 
 def test_a_number_that_is_always_refused_for_now_does_not_stop_its_neighbours(
@@ -361,12 +361,12 @@ def test_a_number_that_is_always_refused_for_now_does_not_stop_its_neighbours(
     runs.tick(NEW_TASKS)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("QUEUED", 3)
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
     tasks(care, 1)
     care.it_is(NOW + 16 * SECOND)
     runs.tick(NEW_TASKS)
     phones(number(0)).received_text()
-    assert not runs.ledger.provider().is_open
+    assert not runs.ledger.halts.provider().is_open
     phones.company.always(None, to=NURSE_PHONE)
     care.it_is(NOW + 60 * SECOND)
     runs.tick(NEW_TASKS)
@@ -383,7 +383,7 @@ def test_a_text_in_calm_outlasts_an_outage(
         runs.tick(NEW_TASKS)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("QUEUED", 3)
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
     care.it_is(NOW + 60 * SECOND)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
@@ -394,11 +394,11 @@ def test_retry_after_is_honoured_without_opening_the_breaker(care: Care, runs: R
     """For all texts, and without burning the attempt."""
     first, second = care.a_task(care.a_nurse(), created_at=NOW), care.a_task(care.a_nurse(number(2)), created_at=NOW)
     phones.company.script(Refuse(429, 20429, retry_after=40))
-    claims = runs.ledger.claim(NEW_TASKS)
+    claims = runs.ledger.claims.claim(NEW_TASKS)
     for claim in claims:
         assert runs.run(NEW_TASKS, claim).success
     assert phones.company.accepted() == []
-    assert not runs.ledger.provider().is_open
+    assert not runs.ledger.halts.provider().is_open
     assert sorted(row["attempts"] for row in care.ledger()) == [0, 0]
     care.it_is(NOW + 39 * SECOND)
     assert runs.tick(NEW_TASKS) == []
@@ -412,19 +412,19 @@ def test_retry_after_is_honoured_without_opening_the_breaker(care: Care, runs: R
 def test_the_senders_rate_is_kept_and_shared(care: Care) -> None:
     """Turns follow one another, whoever takes them; what is on its way is no more than some seconds of it."""
     ledgers = [Ledger(care.engine, delivery=DeliverySettings(sequora_sender_rate=3)) for _ in range(2)]
-    waits = [ledgers[turn % 2].wait_of(segments=3) for turn in range(4)]
+    waits = [ledgers[turn % 2].halts.wait_of(segments=3) for turn in range(4)]
     assert waits == pytest.approx([0, 1, 2, 3])
     care.it_is(NOW + timedelta(minutes=1))
-    assert ledgers[0].wait_of(segments=1) == 0
+    assert ledgers[0].halts.wait_of(segments=1) == 0
     tasks(care, 40)
-    claims = ledgers[0].claim(NEW_TASKS)
+    claims = ledgers[0].claims.claim(NEW_TASKS)
     assert sum(len(claim.subjects) for claim in claims) == 5
-    assert ledgers[1].claim(NEW_TASKS) == []
+    assert ledgers[1].claims.claim(NEW_TASKS) == []
 
 
 def test_without_a_rate_nobody_waits(care: Care, ledger: Ledger) -> None:
     """And nothing is written for it."""
-    assert [ledger.wait_of(segments=3) for _ in range(3)] == [0, 0, 0]
+    assert [ledger.halts.wait_of(segments=3) for _ in range(3)] == [0, 0, 0]
     assert care.one("SELECT next_slot FROM orchestration.provider") is None
 
 
@@ -434,14 +434,14 @@ def test_a_process_that_stood_still_before_its_call_does_not_call(
     """Another may have taken the text for abandoned by then."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
     with monkeypatch.context() as still:
-        still.setattr(delivery, "LATEST_CALL", -1)
+        still.setattr(sending, "LATEST_CALL", -1)
         for number in range(6):
             care.it_is(NOW + 10 * number * SECOND)
             runs.tick(NEW_TASKS)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("QUEUED", 0)
     assert phones(NURSE_PHONE).attempts == 0
-    assert not runs.ledger.provider().is_open
+    assert not runs.ledger.halts.provider().is_open
     care.it_is(NOW + 70 * SECOND)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
@@ -452,7 +452,7 @@ def test_a_scan_takes_everything_whatever_the_senders_rate(care: Care) -> None:
     for _ in range(10):
         care.a_task(care.a_nurse(), created_at=NOW - timedelta(hours=1), sla_due_at=NOW + timedelta(minutes=30))
     ledger = Ledger(care.engine, delivery=DeliverySettings(sequora_sender_rate=1))
-    assert len(ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))) == 10
+    assert len(ledger.claims.claim_all(TASKS_NEAR_SLA, str(uuid4()))) == 10
 
 
 def test_a_text_that_alone_is_refused_like_all_is_given_up(care: Care, runs: Runs, phones: Phones) -> None:

@@ -14,8 +14,8 @@ from runs import Runs, failure, metadata
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain.gsm_7 import segments
+from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
-from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES
 
 NEW_YORK = ZoneInfo("America/New_York")
 HONOLULU = ZoneInfo("Pacific/Honolulu")
@@ -376,7 +376,7 @@ def test_a_run_that_died_before_it_scheduled_is_made_up_for(care: Care, runs: Ru
     """By the sensor for new episodes, not the one for due check-ins."""
     care.it_is(MONDAY_NOON)
     care.an_episode(care.a_patient(), created_at=MONDAY_NOON)
-    runs.ledger.claim(NEW_EPISODES)
+    runs.ledger.claims.claim(NEW_EPISODES)
     care.let_leases_expire()
     assert runs.tick(DUE_CHECK_INS) == []
     (result,) = runs.tick(NEW_EPISODES)
@@ -388,7 +388,7 @@ def test_a_run_that_died_before_it_sent_is_made_up_for(care: Care, runs: Runs, p
     """By the sensor for due check-ins, not the one for new episodes."""
     scheduled(care, runs)
     care.it_is(MONDAY_NOON + DAY)
-    runs.ledger.claim(DUE_CHECK_INS)
+    runs.ledger.claims.claim(DUE_CHECK_INS)
     care.let_leases_expire()
     assert runs.tick(NEW_EPISODES) == []
     (result,) = runs.tick(DUE_CHECK_INS)

@@ -12,16 +12,16 @@ from link_service import LINK, Asked, Behaviour, LinkService, answers, hangs_up,
 from phones import Phones
 from runs import Runs
 
+from sequora_orchestration.care import check_in_link
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.care.check_in_link import LinkAsker
+from sequora_orchestration.channels.sms_sender import open_sms_sender
+from sequora_orchestration.delivery import sending
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, segments
-from sequora_orchestration.jobs import delivery
-from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.ledger.claims import FEW
+from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
-from sequora_orchestration.resources import check_in_link
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.check_in_link import LinkAsker
-from sequora_orchestration.resources.ledger import FEW
-from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
-from sequora_orchestration.resources.sms_sender import open_sms_sender
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -289,9 +289,9 @@ def test_for_somebody_who_has_opted_out_no_link_is_made(
 ) -> None:
     """Also where a run consists of the last step alone."""
     due(care, runs)
-    runs.ledger.remember_opt_out(PATIENT_PHONE, None)
-    (claim,) = runs.ledger.claim(DUE_CHECK_INS)
-    a_delivery(runs, care_database, service).send(runs.ledger.take_up(claim.id, "a-run"))
+    runs.ledger.opt_outs.remember_opt_out(PATIENT_PHONE, None)
+    (claim,) = runs.ledger.claims.claim(DUE_CHECK_INS)
+    a_delivery(runs, care_database, service).send(runs.ledger.leases.take_up(claim.id, "a-run"))
     (row,) = care.ledger(kind="check-in")
     assert (row["state"], row["reason"]) == ("CANCELLED", "opted out: the patient's number has replied STOP")
     assert phones(PATIENT_PHONE).attempts == len(service.asked) == 0
@@ -305,7 +305,7 @@ def a_delivery(runs: Runs, care_database: CareDatabase, service: LinkService) ->
         sender=open_sms_sender(),
         app_url="https://app.example.com",
         run_id="a-run",
-        link_asker=LinkAsker(url=service.url, waits=(0, 0, 0), patience=5),
+        link_asker=lambda: LinkAsker(url=service.url, waits=(0, 0, 0), patience=5),
     )
 
 
@@ -329,11 +329,11 @@ def test_what_changes_while_a_link_is_asked_for_still_counts(
     state: str,
 ) -> None:
     """The rules are asked once more when the answer was slow: here, however quick it is."""
-    monkeypatch.setattr(delivery, "LOOK_HOLDS", 0)
+    monkeypatch.setattr(sending, "LOOK_HOLDS", 0)
     due(care, runs)
     service.always = after(care, change)
-    (claim,) = runs.ledger.claim(DUE_CHECK_INS)
-    a_delivery(runs, care_database, service).send(runs.ledger.take_up(claim.id, "a-run"))
+    (claim,) = runs.ledger.claims.claim(DUE_CHECK_INS)
+    a_delivery(runs, care_database, service).send(runs.ledger.leases.take_up(claim.id, "a-run"))
     assert care.states(kind="check-in") == [state]
     assert phones(PATIENT_PHONE).attempts == 0
 
@@ -358,12 +358,12 @@ def test_nobody_is_texted_the_link_of_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The episode turns out to be another patient's while the link is made: that one is texted without."""
-    monkeypatch.setattr(delivery, "LOOK_HOLDS", 0)
+    monkeypatch.setattr(sending, "LOOK_HOLDS", 0)
     due(care, runs)
     other = care.a_patient("+12025550159")
     service.always = after(care, 'UPDATE "Episode" SET patient_id = :other', other=other)
-    (claim,) = runs.ledger.claim(DUE_CHECK_INS)
-    a_delivery(runs, care_database, service).send(runs.ledger.take_up(claim.id, "a-run"))
+    (claim,) = runs.ledger.claims.claim(DUE_CHECK_INS)
+    a_delivery(runs, care_database, service).send(runs.ledger.leases.take_up(claim.id, "a-run"))
     assert len(service.asked) == 1
     phones("+12025550159").received_text(containing=["read it. In an emergency"])
     assert phones(PATIENT_PHONE).attempts == 0

@@ -12,13 +12,13 @@ from phones import Phones
 from runs import Runs, metadata
 from sqlalchemy import text
 
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.jobs import delete_what_is_over
-from sequora_orchestration.resources import ledger as ledger_module
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger, Operator
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration.ledger import retention
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
     NEW_TASKS,
@@ -27,6 +27,7 @@ from sequora_orchestration.resources.queues import (
     UNREACHED_NURSES,
     Queue,
 )
+from sequora_orchestration.ledger.rows import Operator
 
 DAY = timedelta(days=1)
 LATER = NOW + 401 * DAY
@@ -57,32 +58,34 @@ def a_text(care: Care, ledger: Ledger, **task: Any) -> str:
 
 def sent(ledger: Ledger, queue: Queue) -> None:
     """Let everything that the queue finds be sent and delivered."""
-    for claim in ledger.claim(queue):
-        for notification in ledger.take_up(claim.id, "a-run"):
-            ledger.settle_sent(notification, begin(ledger, notification) or 0, f"SM{notification.id}", content=None)
-            ledger.settle_delivered(ledger.without_receipt([notification.id]))
+    for claim in ledger.claims.claim(queue):
+        for notification in ledger.leases.take_up(claim.id, "a-run"):
+            ledger.attempts.settle_sent(
+                notification, begin(ledger, notification) or 0, f"SM{notification.id}", content=None
+            )
+            ledger.receipts.settle_delivered(ledger.receipts.without_receipt([notification.id]))
 
 
 def claimed(ledger: Ledger) -> list[str]:
     """Return what the sensors that are about tasks claim now."""
-    return [subject.id for queue in QUEUES_OF_TASKS for one in ledger.claim(queue) for subject in one.subjects]
+    return [subject.id for queue in QUEUES_OF_TASKS for one in ledger.claims.claim(queue) for subject in one.subjects]
 
 
 def test_what_is_over_goes_with_its_history_and_its_orders(care: Care, ledger: Ledger, runs: Runs) -> None:
     """Nothing of it is left, but for who has opted out."""
     task = a_text(care, ledger)
-    ledger.resend(task, None, MAYA)
+    ledger.orders.resend(task, None, MAYA)
     sent(ledger, NEW_TASKS)
-    ledger.pause("check-in", MAYA)
-    ledger.resume("check-in", MAYA)
-    ledger.remember_opt_out(PATIENT_PHONE, None)
+    ledger.halts.pause("check-in", MAYA)
+    ledger.halts.resume("check-in", MAYA)
+    ledger.opt_outs.remember_opt_out(PATIENT_PHONE, None)
     care.change_task(task, status="RESOLVED")
     assert care.states() == ["DELIVERED", "DELIVERED"]
     care.it_is(LATER)
     assert deleted(runs) == 2
     for table in ("notification", "notification_event", "operator_action", "lost_attempt"):
         assert care.rows(f"SELECT * FROM orchestration.{table}") == []
-    assert ledger.moment([PATIENT_PHONE]).opted_out == {PATIENT_PHONE}
+    assert ledger.opt_outs.moment([PATIENT_PHONE]).opted_out == {PATIENT_PHONE}
     assert claimed(ledger) == []
 
 
@@ -131,7 +134,7 @@ def test_what_is_not_settled_stays_and_so_does_all_about_the_same_task(
 ) -> None:
     """A person or a sensor has still to do with it, and looks at what came before."""
     task = a_text(care, ledger)
-    ledger.resend(task, None, MAYA)
+    ledger.orders.resend(task, None, MAYA)
     moves = {
         "SCHEDULED": ["SCHEDULED"],
         "QUEUED": [],
@@ -157,14 +160,18 @@ def test_what_is_not_settled_stays_and_so_does_all_about_the_same_task(
 def test_every_settled_state_goes(care: Care, ledger: Ledger, runs: Runs) -> None:
     """However it ended."""
     tasks = [care.a_task(care.a_nurse()) for _ in range(5)]
-    for claim, state in zip(ledger.claim(NEW_TASKS), ["FAILED", "CANCELLED", "SENT", "UNDELIVERED", ""], strict=True):
-        (notification,) = ledger.take_up(claim.id, "a-run")
+    for claim, state in zip(
+        ledger.claims.claim(NEW_TASKS), ["FAILED", "CANCELLED", "SENT", "UNDELIVERED", ""], strict=True
+    ):
+        (notification,) = ledger.leases.take_up(claim.id, "a-run")
         if state in {"FAILED", "CANCELLED"}:
-            ledger.suppress(notification, Suppression(State(state), "a test"), "a-run")
+            ledger.withheld.suppress(notification, Suppression(State(state), "a test"), "a-run")
             continue
-        ledger.settle_sent(notification, begin(ledger, notification) or 0, f"SM{notification.id}", content=None)
+        ledger.attempts.settle_sent(
+            notification, begin(ledger, notification) or 0, f"SM{notification.id}", content=None
+        )
         if not state:
-            ledger.settle_delivered(ledger.without_receipt([notification.id]))
+            ledger.receipts.settle_delivered(ledger.receipts.without_receipt([notification.id]))
         elif state == "UNDELIVERED":
             care.rows("UPDATE orchestration.notification SET state = 'UNDELIVERED' WHERE id = :id", id=notification.id)
     for task in tasks:
@@ -183,7 +190,7 @@ def test_an_old_check_in_goes_and_is_not_made_again(care: Care, ledger: Ledger, 
     phones(PATIENT_PHONE).received_text()
     care.it_is(LATER + DAY)
     assert deleted(runs) == 1
-    assert ledger.claim(NEW_EPISODES) == []
+    assert ledger.claims.claim(NEW_EPISODES) == []
 
 
 @pytest.mark.parametrize("episode", [{"created_at": LATER}, {"created_at": None, "discharge_at": LATER + 9 * DAY}])
@@ -196,7 +203,7 @@ def test_the_check_in_of_an_episode_from_the_future_stays(
     sent(ledger, NEW_EPISODES)
     care.it_is(LATER)
     assert deleted(runs) == 0
-    assert ledger.claim(NEW_EPISODES) == []
+    assert ledger.claims.claim(NEW_EPISODES) == []
 
 
 def test_a_check_in_stays_for_as_long_as_any_delay_could_bring_it_back(
@@ -228,7 +235,7 @@ def test_what_is_kept_does_not_hide_what_comes_after_it(
     care: Care, ledger: Ledger, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Open tasks are the oldest of all, and fill more than a batch."""
-    monkeypatch.setattr(ledger_module, "EVENTS_A_BATCH", 3)
+    monkeypatch.setattr(retention, "EVENTS_A_BATCH", 3)
     still_open = [a_text(care, ledger) for _ in range(4)]
     over = [a_text(care, ledger) for _ in range(4)]
     for task in over:
@@ -276,12 +283,12 @@ def test_texts_that_wait_go_first(
     care: Care, ledger: Ledger, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that deletes could send: the run ends after its batch, and the next one goes on."""
-    monkeypatch.setattr(ledger_module, "EVENTS_A_BATCH", 1)
+    monkeypatch.setattr(retention, "EVENTS_A_BATCH", 1)
     for _ in range(3):
         care.change_task(a_text(care, ledger), status="RESOLVED")
     care.it_is(LATER)
     care.a_task(care.a_nurse(), created_at=LATER)
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     care.it_is(LATER + timedelta(seconds=1))
     step = metadata(delete(runs), "delete_old_messages")
     assert step["deleted"] == 1
@@ -295,11 +302,11 @@ def test_texts_that_wait_go_first(
 def test_texts_that_may_not_go_out_do_not_count_as_waiting(care: Care, ledger: Ledger, runs: Runs) -> None:
     """A pause of weeks would let everything else grow."""
     care.a_task(care.a_nurse())
-    (claim,) = ledger.claim(NEW_TASKS)
-    ledger.pause("all", MAYA)
-    ledger.give_back(ledger.take_up(claim.id, "a-run"), "paused")
+    (claim,) = ledger.claims.claim(NEW_TASKS)
+    ledger.halts.pause("all", MAYA)
+    ledger.leases.give_back(ledger.leases.take_up(claim.id, "a-run"), "paused")
     care.it_is(NOW + DAY)
-    assert not ledger.texts_wait()
+    assert not ledger.leases.texts_wait()
     assert metadata(delete(runs), "delete_old_messages")["ended by"] == "nothing is left"
 
 
@@ -307,7 +314,7 @@ def test_a_run_ends_when_its_time_is_over(
     care: Care, ledger: Ledger, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And says that the next one goes on."""
-    monkeypatch.setattr(ledger_module, "EVENTS_A_BATCH", 1)
+    monkeypatch.setattr(retention, "EVENTS_A_BATCH", 1)
     monkeypatch.setattr(delete_what_is_over, "MOST_SECONDS", 0)
     for _ in range(2):
         care.change_task(a_text(care, ledger), status="RESOLVED")

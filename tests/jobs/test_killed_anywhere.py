@@ -17,9 +17,12 @@ from dagster import ExecuteInProcessResult, SensorDefinition
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.resources import assignments, care_database, database, ledger
-from sequora_orchestration.resources.ledger import HANDED_IN_WITHIN
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration import database
+from sequora_orchestration.care import care_database
+from sequora_orchestration.channels.sms_sender import SmsSender
+from sequora_orchestration.ledger import assignments, room
+from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
+from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
     NEW_TASKS,
@@ -28,7 +31,6 @@ from sequora_orchestration.resources.queues import (
     UNREACHED_NURSES,
     Queue,
 )
-from sequora_orchestration.resources.sms_sender import SmsSender
 from sequora_orchestration.sensors.certainty import doubtful_texts
 from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 
@@ -76,7 +78,7 @@ def survives(runs: Runs, way: Way, *, after: int) -> bool:
     if child == 0:
         try:
             point = FailPoint(after)
-            for module in (ledger, care_database, assignments, database):
+            for module in (room, care_database, assignments, database):
                 module.execute = point.around(module.execute)  # type: ignore[attr-defined]
             SmsSender.send = point.around(SmsSender.send)  # type: ignore[method-assign]
             for one in way:

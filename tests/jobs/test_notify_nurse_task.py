@@ -17,10 +17,16 @@ from phones import Phones
 from runs import Runs, metadata
 from sqlalchemy import create_engine
 
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.channels.sms_sender import SmsSender, open_sms_sender
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.delivery import sending
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain import phone_number
 from sequora_orchestration.domain.answers import Answer
-from sequora_orchestration.jobs import delivery
+from sequora_orchestration.ledger.claims import BATCH
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.twilio.phone_company import (
     ErrorAfterAccepting,
     Garbage,
@@ -28,10 +34,6 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import BATCH, Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.resources.sms_sender import SmsSender, open_sms_sender
 from sequora_orchestration.settings import TwilioSettings
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -45,7 +47,7 @@ def run_by_hand(runs: Runs, *tasks: str) -> ExecuteInProcessResult:
 def test_the_nurse_is_texted_and_it_is_logged(care: Care, ledger: Ledger, phones: Phones, runs: Runs) -> None:
     """The contract's four lines reach her phone; ledger and log say so."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, claim).success
     assert phones(NURSE_PHONE).received_text().body == (
         "🚨 New HIGH task: CHEST_PAIN, DYSPNEA\n"
@@ -100,7 +102,7 @@ def test_executing_a_finished_run_again_texts_nobody(
     """From the UI, all steps or from a chosen one."""
     task = care.a_task(care.a_nurse())
     config = {"task_ids": [task]}
-    tags = {"dagster/run_key": ledger.claim(NEW_TASKS)[0].id} if launched_by == "a sensor" else {}
+    tags = {"dagster/run_key": ledger.claims.claim(NEW_TASKS)[0].id} if launched_by == "a sensor" else {}
     job = reconstructable(notify_nurse_task_of_the_definitions)
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         first = execute_job(job, instance=instance, run_config=config, tags=tags)
@@ -127,7 +129,7 @@ def test_executing_a_failed_run_again_tries_what_failed_and_nothing_else(
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         first = execute_job(job, instance=instance, run_config=config)
         care.rows("""UPDATE "User" SET primary_phone = '+12025550102' WHERE id = :id""", id=bad)
-        assert ledger.claim(NEW_TASKS) == []
+        assert ledger.claims.claim(NEW_TASKS) == []
         options = ReexecutionOptions(first.run_id)
         assert execute_job(job, instance=instance, run_config=config, reexecution_options=options).success
     phones("+12025550102").received_text()
@@ -144,9 +146,9 @@ def notify_nurse_task_of_the_definitions() -> JobDefinition:
 def test_a_run_whose_rows_were_taken_over_texts_nobody(care: Care, ledger: Ledger, phones: Phones, runs: Runs) -> None:
     """It was queued for too long; another run has done its work."""
     care.a_task(care.a_nurse())
-    (late,) = ledger.claim(NEW_TASKS)
+    (late,) = ledger.claims.claim(NEW_TASKS)
     care.let_leases_expire()
-    (prompt,) = ledger.claim(NEW_TASKS)
+    (prompt,) = ledger.claims.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, prompt).success
     assert runs.run(NEW_TASKS, late).success
     phones(NURSE_PHONE).received_text()
@@ -194,13 +196,13 @@ def test_a_task_without_a_nurse_ends_in_a_sentence_and_goes_out_when_it_has_one(
 ) -> None:
     """Nobody is assigned, or somebody who does not exist."""
     task = care.a_task(assignee)
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, claim).success
     (row,) = care.ledger(task)
     assert row["state"] == ("FAILED" if assignee else "SCHEDULED")
     assert "assign" in row["reason"]
     care.change_task(task, assigned_to_user_id=care.a_nurse())
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, claim).success
     phones(NURSE_PHONE).received_text()
 
@@ -211,7 +213,7 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
 ) -> None:
     """State is read again; what is no longer wanted is cancelled, with the reason."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     match change:
         case "deleted":
             care.rows('DELETE FROM "EscalationTask"')
@@ -226,8 +228,8 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
     assert row["reason"]
 
 
-def _delivery(ledger: Ledger, care_database: CareDatabase, sender: SmsSender | None = None) -> delivery.Delivery:
-    return delivery.Delivery(
+def _delivery(ledger: Ledger, care_database: CareDatabase, sender: SmsSender | None = None) -> Delivery:
+    return Delivery(
         ledger=ledger,
         care=care_database,
         sender=sender or open_sms_sender(),
@@ -240,9 +242,9 @@ def _delivery(ledger: Ledger, care_database: CareDatabase, sender: SmsSender | N
 def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger, care_database: CareDatabase) -> None:
     """A task that is resolved when its run has begun already is not texted about either."""
     task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     sender = _delivery(ledger, care_database)
-    taken_up = ledger.take_up(claim.id, "a-run")
+    taken_up = ledger.leases.take_up(claim.id, "a-run")
     assert sender.drop_unwanted(taken_up) == []
     care.change_task(task, status="RESOLVED")
     assert not sender.send(taken_up).some_again
@@ -254,7 +256,7 @@ def test_of_a_long_run_each_task_is_looked_at_when_its_turn_comes(
 ) -> None:
     """One that is resolved while the texts before it go out is not texted about."""
     tasks = [care.a_task(care.a_nurse(NURSE_PHONE)), care.a_task(care.a_nurse("+12025550102"))]
-    taken_up = [one for claim in ledger.claim(NEW_TASKS) for one in ledger.take_up(claim.id, "a-run")]
+    taken_up = [one for claim in ledger.claims.claim(NEW_TASKS) for one in ledger.leases.take_up(claim.id, "a-run")]
 
     class ResolvesTheOther(SmsSender):
         def send(self, to: str, body: str, worth: timedelta) -> Answer:
@@ -264,7 +266,7 @@ def test_of_a_long_run_each_task_is_looked_at_when_its_turn_comes(
 
     settings = TwilioSettings.load()
     sender = ResolvesTheOther(settings.model_copy(update={"sequora_texts_at_a_time": 1}))
-    monkeypatch.setattr(delivery, "LOOK_HOLDS", 0)
+    monkeypatch.setattr(sending, "LOOK_HOLDS", 0)
     _delivery(ledger, care_database, sender).send(taken_up)
     assert sorted(care.states()) == ["CANCELLED", "SENT"]
     (text,) = phones.company.accepted()
@@ -277,11 +279,11 @@ def test_a_number_that_opts_out_right_before_the_call_is_not_texted(
     """Its nurse was found reachable by the step before."""
     nurse = care.a_nurse()
     task = care.a_task(nurse)
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     sender = _delivery(ledger, care_database)
-    taken_up = ledger.take_up(claim.id, "a-run")
+    taken_up = ledger.leases.take_up(claim.id, "a-run")
     assert sender.drop_unreachable(taken_up) == []
-    ledger.remember_opt_out(NURSE_PHONE, nurse)
+    ledger.opt_outs.remember_opt_out(NURSE_PHONE, nurse)
     assert not sender.send(taken_up).some_again
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("FAILED", 0)
@@ -336,7 +338,7 @@ def test_text_ids_enums_and_json_reason_codes_are_served(
            ('task/7?', 'ep-7', 'CRITICAL', 'HIGH', '["FEVER", "PAIN"]', 'OPEN', NULL, :nurse)""",
         nurse=nurse,
     )
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, claim).success
     phones(NURSE_PHONE).received_text(
         containing=["New CRITICAL task: FEVER, PAIN\n", "Ep ID: ep-7...\n", "/tasks/task%2F7%3F"]
@@ -370,7 +372,7 @@ def test_after_four_transient_refusals_the_text_waits_in_the_ledger(care: Care, 
 
 def test_the_waits_between_attempts_are_one_two_and_four_seconds() -> None:
     """What the retries ask for is what was promised."""
-    assert delivery.WAITS == (1, 2, 4)
+    assert sending.WAITS == (1, 2, 4)
 
 
 @pytest.mark.parametrize("answer", [ResetBeforeAccepting(), ResetAfterAccepting(), ErrorAfterAccepting(500), Garbage()])
@@ -383,7 +385,7 @@ def test_an_unclear_outcome_is_set_aside_and_never_sent_again_blindly(
     assert run_by_hand(runs, task).success
     assert care.states(task) == ["IN_DOUBT"]
     care.let_leases_expire()
-    assert ledger.claim(NEW_TASKS) == []
+    assert ledger.claims.claim(NEW_TASKS) == []
     run_by_hand(runs, task)
     assert phones(NURSE_PHONE).attempts == 1
     if phones(NURSE_PHONE).texts:
@@ -397,7 +399,7 @@ def test_a_configuration_error_burns_no_attempts_and_the_rows_go_out_when_it_is_
     monkeypatch.setenv("SEQUORA_TEXTS_AT_A_TIME", "8")
     tasks = [care.a_task(care.a_nurse(f"+12025550{number:03}")) for number in range(100, 120)]
     phones.company.always(Refuse(401, 20003))
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     result = runs.run(NEW_TASKS, claim)
     assert not result.success
     (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
@@ -405,13 +407,13 @@ def test_a_configuration_error_burns_no_attempts_and_the_rows_go_out_when_it_is_
     assert {(row["state"], row["attempts"]) for row in care.ledger()} == {("QUEUED", 0)}
     assert sum(len(phones.company.attempts(f"+12025550{number:03}")) for number in range(100, 120)) <= 8
     care.let_leases_expire()
-    assert ledger.claim(NEW_TASKS) == []
+    assert ledger.claims.claim(NEW_TASKS) == []
     phones.company.always(None)
     care.let_the_trial_come()
-    (trial,) = ledger.claim(NEW_TASKS)
+    (trial,) = ledger.claims.claim(NEW_TASKS)
     assert len(trial.subjects) == 1
     assert runs.run(NEW_TASKS, trial).success
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     assert len(claim.subjects) == 19
     assert runs.run(NEW_TASKS, claim).success
     for number in range(100, 120):
@@ -431,7 +433,7 @@ def test_a_mistake_in_a_rule_ends_one_message_alone(
             raise ZeroDivisionError(typed)
         return original(typed)
 
-    monkeypatch.setattr(delivery, "e164", mistaken)
+    monkeypatch.setattr(sending, "e164", mistaken)
     assert run_by_hand(runs, unlucky, lucky).success
     phones("+12025550102").received_text()
     (row,) = care.ledger(unlucky)
@@ -447,7 +449,7 @@ def test_the_critical_ones_leave_first(care: Care, ledger: Ledger, phones: Phone
            FROM generate_series(1, 100) AS number""",
         nurse=nurse,
     )
-    while claims := ledger.claim(NEW_TASKS):
+    while claims := ledger.claims.claim(NEW_TASKS):
         for claim in claims:
             assert len(claim.subjects) <= BATCH
             assert runs.run(NEW_TASKS, claim).success
@@ -471,9 +473,9 @@ def test_a_late_run_about_a_reassigned_task_does_not_say_that_there_is_none(
 ) -> None:
     """Its claim was taken over, and the task has another nurse by now."""
     task = care.a_task(care.a_nurse())
-    (late,) = ledger.claim(NEW_TASKS)
+    (late,) = ledger.claims.claim(NEW_TASKS)
     care.let_leases_expire()
-    (prompt,) = ledger.claim(NEW_TASKS)
+    (prompt,) = ledger.claims.claim(NEW_TASKS)
     assert runs.run(NEW_TASKS, prompt).success
     care.change_task(task, assigned_to_user_id=care.a_nurse("+12025550102"))
     assert runs.run(NEW_TASKS, late).success
@@ -517,13 +519,13 @@ def test_a_lock_on_the_applications_log_holds_up_no_text_and_the_next_scan_write
         assert care.states() == ["SENT", "SENT"]
         care.it_is(NOW + timedelta(minutes=1))
         assert runs.launch("check_sla_warnings").success
-        assert task in {one.task_id for one in runs.ledger.figures().set_aside}
+        assert task in {one.task_id for one in runs.ledger.overview.figures().set_aside}
     hanging.dispose()
     care.rows("UPDATE orchestration.notification SET state = 'DELIVERED'")
-    assert task in {one.task_id for one in runs.ledger.figures().set_aside}
+    assert task in {one.task_id for one in runs.ledger.overview.figures().set_aside}
     assert runs.launch("check_sla_warnings").success
     assert [len(care.logged(one)) for one in (task, other)] == [1, 1]
-    assert not runs.ledger.figures().set_aside
+    assert not runs.ledger.overview.figures().set_aside
 
 
 def test_ids_that_name_nothing_are_said_and_stop_nobody(care: Care, phones: Phones, runs: Runs) -> None:

@@ -14,16 +14,17 @@ from runs import Runs
 from sequora_care import SequoraCare
 from sqlalchemy import text
 
-from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
-from sequora_orchestration.resources import ledger as ledger_module
-from sequora_orchestration.resources.ledger import Claim, Ledger
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration.ledger import tellings
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
     NEW_TASKS,
     SLA_BREACHES,
     UNANSWERED_BREACHES,
 )
+from sequora_orchestration.ledger.rows import Claim
+from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -232,7 +233,7 @@ def test_a_task_that_is_assigned_seconds_after_it_was_inserted_is_told_once_and_
     care.it_is(NOW + HOUR)
     runs.tick(NEW_TASKS)
     assert care.states(task) == ["CANCELLED", "SENT"]
-    assert ledger.figures().set_aside == []
+    assert ledger.overview.figures().set_aside == []
 
 
 def test_a_task_that_was_nobodys_for_too_long_is_no_longer_to_be_looked_at_when_somebody_has_it(
@@ -241,11 +242,11 @@ def test_a_task_that_was_nobodys_for_too_long_is_no_longer_to_be_looked_at_when_
     """It had been told to a supervisor."""
     task = care.a_task(None, created_at=NOW - HOUR, updated_at=NOW - HOUR)
     runs.tick(NEW_TASKS)
-    assert [one.task_id for one in ledger.figures().set_aside] == [task]
+    assert [one.task_id for one in ledger.overview.figures().set_aside] == [task]
     care.change_task(task, assigned_to_user_id=care.a_nurse())
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
-    assert ledger.figures().set_aside == []
+    assert ledger.overview.figures().set_aside == []
 
 
 def test_a_nurse_is_not_told_of_a_task_that_she_has_just_taken(care: SequoraCare, runs: Runs) -> None:
@@ -314,12 +315,12 @@ def test_a_nurse_is_told_again_of_a_task_that_is_opened_again(
     """Once, whether or not the row still says when it was closed."""
     task = told_and_resolved(care, runs, phones)
     if not keeps_resolved_at:
-        ledger.note_what_is_over()
+        ledger.tellings.note_what_is_over()
     care.it_is(NOW + 2 * MINUTE)
     care.change_task(task, status="OPEN", resolved_at=NOW + MINUTE if keeps_resolved_at else None)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
-    ledger.note_what_is_over()
+    ledger.tellings.note_what_is_over()
     assert runs.tick(NEW_TASKS) == []
     assert [row["business_key"].split(":")[3:] for row in care.ledger(task)] == [[], ["2"]]
 
@@ -332,7 +333,7 @@ def test_tasks_that_are_hidden_for_a_while_are_not_told_again(
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
     care.rows('CREATE POLICY hide ON "EscalationTask" AS RESTRICTIVE USING (false)')
-    ledger.note_what_is_over()
+    ledger.tellings.note_what_is_over()
     care.rows('DROP POLICY hide ON "EscalationTask"')
     assert runs.tick(NEW_TASKS) == []
 
@@ -341,10 +342,10 @@ def test_whatever_else_is_under_way_what_is_over_is_noted(
     care: SequoraCare, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many as are noted at once may be waiting."""
-    monkeypatch.setattr(ledger_module, "MOST_NOTED", 1)
+    monkeypatch.setattr(tellings, "MOST_NOTED", 1)
     nurse = care.a_nurse()
     *waiting, over = (care.a_task(nurse, created_at=NOW) for _ in range(9))
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     care.rows(
         "UPDATE orchestration.notification SET state = 'SENDING', attempted_at = now() WHERE task_id = :id", id=over
     )
@@ -355,7 +356,7 @@ def test_whatever_else_is_under_way_what_is_over_is_noted(
     )
     for task in (*waiting, over):
         care.change_task(task, status="RESOLVED")
-    ledger.note_what_is_over()
+    ledger.tellings.note_what_is_over()
     (row,) = care.ledger(over)
     assert row["over_at"] is not None
 
@@ -364,10 +365,10 @@ def test_two_answers_at_the_same_moment_leave_one_nurse_told(care: SequoraCare, 
     """The one whose text went out last: whoever gets the task back is told again."""
     first, second = care.a_nurse(), care.a_nurse(OTHER_PHONE)
     task = care.a_task(first, created_at=NOW)
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     care.it_is(NOW + SECOND)
     care.change_task(task, assigned_to_user_id=second)
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     care.rows("UPDATE orchestration.notification SET state = 'SENDING', attempted_at = claimed_at")
     settle = text(
         "UPDATE orchestration.notification SET state = 'SENT', sent_at = attempted_at, provider_sid = id::text"
@@ -404,12 +405,12 @@ def test_of_a_task_that_is_cancelled_as_a_whole_nobody_is_told(
 ) -> None:
     """Neither the nurse who has it nor that nobody had it, whichever message is met first."""
     task = care.a_task(None, created_at=NOW)
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     care.rows("UPDATE orchestration.notification SET state = 'SCHEDULED', due_at = now() + interval '10 min'")
     care.it_is(NOW + SECOND)
     nurse = care.a_nurse()
     care.change_task(task, assigned_to_user_id=nurse)
-    ledger.claim(NEW_TASKS)
+    ledger.claims.claim(NEW_TASKS)
     recipients = {"first": nurse, "nobody": None}
     for who in order:
         care.rows(
@@ -419,7 +420,7 @@ def test_of_a_task_that_is_cancelled_as_a_whole_nobody_is_told(
         )
     assert [row["over_at"] is None for row in care.ledger(task) if row["recipient_id"]] == [True]
     care.it_is(NOW + MINUTE)
-    assert ledger.claim(NEW_TASKS) == []
+    assert ledger.claims.claim(NEW_TASKS) == []
 
 
 def test_a_nurse_is_told_three_times_an_hour_of_a_task_that_goes_to_and_fro(
@@ -449,7 +450,7 @@ def test_a_task_that_goes_to_and_fro_before_anybody_was_told_is_told_once(
     for number, nurse in enumerate((first, second, first, second, first)):
         care.it_is(NOW + number * SECOND)
         care.change_task(task, assigned_to_user_id=nurse)
-        claims += runs.ledger.claim(NEW_TASKS)
+        claims += runs.ledger.claims.claim(NEW_TASKS)
     assert len(claims) == 2
     for claim in claims:
         assert runs.run(NEW_TASKS, claim).success
@@ -463,14 +464,14 @@ def test_a_task_that_is_closed_and_opened_while_its_text_waits_is_told_once(
 ) -> None:
     """And once more after it has been closed again."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
-    (claim,) = ledger.claim(NEW_TASKS)
+    (claim,) = ledger.claims.claim(NEW_TASKS)
     for texted in range(2):
         care.it_is(NOW + (2 * texted + 1) * MINUTE / 6)
         care.change_task(task, status="RESOLVED")
-        ledger.note_what_is_over()
+        ledger.tellings.note_what_is_over()
         care.change_task(task, status="OPEN")
         if not texted:
-            assert ledger.claim(NEW_TASKS) == []
+            assert ledger.claims.claim(NEW_TASKS) == []
             care.it_is(NOW + MINUTE / 3)
             assert runs.run(NEW_TASKS, claim).success
         runs.tick(NEW_TASKS)

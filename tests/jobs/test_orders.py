@@ -9,9 +9,7 @@ from runs import Runs
 
 from sequora_orchestration.cli import orders
 from sequora_orchestration.domain.answers import Refusal, Refused
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import Operator
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
     NEW_TASKS,
@@ -19,6 +17,8 @@ from sequora_orchestration.resources.queues import (
     UNANSWERED_BREACHES,
     UNREACHED_NURSES,
 )
+from sequora_orchestration.ledger.rows import Operator
+from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 MINUTE = timedelta(minutes=1)
@@ -39,7 +39,7 @@ def test_a_pause_is_obeyed_by_runs_that_were_queued_before_it(
 ) -> None:
     """They leave the texts waiting and succeed; after the resume the texts go out at once."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
-    (queued,) = runs.ledger.claim(NEW_TASKS)
+    (queued,) = runs.ledger.claims.claim(NEW_TASKS)
     assert "paused" in orders.pause(kind, MAYA)
     assert runs.run(NEW_TASKS, queued).success
     assert runs.tick(NEW_TASKS) == []
@@ -73,7 +73,7 @@ def test_a_pause_of_another_kind_stops_nothing(care: Care, runs: Runs, phones: P
 def test_what_is_no_longer_wanted_after_a_pause_is_not_sent(care: Care, runs: Runs, phones: Phones) -> None:
     """The state is read at the moment of sending."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
-    runs.ledger.claim(NEW_TASKS)
+    runs.ledger.claims.claim(NEW_TASKS)
     orders.pause("all", MAYA)
     care.change_task(task, status="RESOLVED")
     orders.resume("all", MAYA)
@@ -96,7 +96,7 @@ def test_pausing_twice_and_resuming_twice_is_said(care: Care, environment: None)
 def test_a_cancelled_text_is_not_sent_and_not_made_again(care: Care, runs: Runs, phones: Phones) -> None:
     """By no sensor; a person may resend it."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
-    runs.ledger.claim(NEW_TASKS)
+    runs.ledger.claims.claim(NEW_TASKS)
     assert "cancelled" in orders.change("cancel", task, None, MAYA)
     care.let_leases_expire()
     assert runs.tick(NEW_TASKS) == []
@@ -128,7 +128,7 @@ def test_a_cancelled_report_is_not_made_again(care: Care, runs: Runs, phones: Ph
     care.a_supervisor()
     task = care.a_task(care.a_nurse(None), created_at=NOW)
     runs.tick(NEW_TASKS)
-    runs.ledger.claim(UNREACHED_NURSES)
+    runs.ledger.claims.claim(UNREACHED_NURSES)
     orders.change("cancel", task, None, MAYA)
     care.let_leases_expire()
     assert runs.tick(UNREACHED_NURSES) == []
@@ -223,7 +223,7 @@ def test_a_pause_of_all_is_said_where_a_kind_is_resumed(care: Care, environment:
 def test_a_resume_tries_the_phone_company_at_once(care: Care, runs: Runs, phones: Phones) -> None:
     """The engineer has mended what was wrong, and need not wait for the next trial."""
     care.a_task(care.a_nurse(), created_at=NOW)
-    runs.ledger.note_trouble(Refused(Refusal.CONFIGURATION, "the token is wrong", 20003), at_once=True)
+    runs.ledger.halts.note_trouble(Refused(Refusal.CONFIGURATION, "the token is wrong", 20003), at_once=True)
     assert runs.tick(NEW_TASKS) == []
     orders.resume("all", MAYA)
     runs.tick(NEW_TASKS)
@@ -235,7 +235,7 @@ def test_what_an_order_leaves_alone_is_said(care: Care, runs: Runs, phones: Phon
     task = care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=NOW)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
-    runs.ledger.claim(SLA_BREACHES)
+    runs.ledger.claims.claim(SLA_BREACHES)
     said = orders.change("cancel", task, None, MAYA)
     assert "sla-breach" in said.split("left as it is:")[0]
     assert "is SENT" in said.split("left as it is:")[1]

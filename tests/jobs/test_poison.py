@@ -8,10 +8,10 @@ from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs
 
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.ledger.leases import MOST_RUNS
+from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.local.twilio.phone_company import Refuse
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import MOST_RUNS
-from sequora_orchestration.resources.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 
 MINUTE = timedelta(minutes=1)
 
@@ -27,17 +27,17 @@ def test_a_row_that_kills_run_after_run_is_set_aside_and_its_neighbours_go_on(
     neighbours = [care.a_task(care.a_nurse(f"+1202555{1000 + place}"), created_at=NOW) for place in range(9)]
     for number in range(5):
         care.it_is(NOW + number * MINUTE * 10)
-        runs.ledger.set_aside_what_died()
-        for claim in runs.ledger.claim(NEW_TASKS):
+        runs.ledger.doubts.set_aside_what_died()
+        for claim in runs.ledger.claims.claim(NEW_TASKS):
             if poison in {subject.id for subject in claim.subjects}:
-                runs.ledger.take_up(claim.id, f"run-{number}")  # and there it ends
+                runs.ledger.leases.take_up(claim.id, f"run-{number}")  # and there it ends
                 assert (len(claim.subjects) == 1) == (number >= 2)
             else:
                 runs.run(NEW_TASKS, claim)
     assert [care.states(task) for task in neighbours] == [["SENT"]] * 9
     assert care.states(poison) == ["QUEUED"]
     care.it_is(NOW + 60 * MINUTE)
-    runs.ledger.set_aside_what_died()
+    runs.ledger.doubts.set_aside_what_died()
     (row,) = care.ledger(poison)
     assert (row["state"], row["reason"]) == (
         "FAILED",
@@ -55,7 +55,7 @@ def test_an_outcome_ends_the_count_of_runs(care: Care, runs: Runs, phones: Phone
     phones.company.always(Refuse(401, 20003))
     for number in range(12):
         care.it_is(NOW + number * MINUTE * 2)
-        runs.ledger.set_aside_what_died()
+        runs.ledger.doubts.set_aside_what_died()
         runs.tick(NEW_TASKS)
     phones.company.always(None)
     care.it_is(NOW + 60 * MINUTE)
@@ -72,11 +72,11 @@ def test_a_fault_that_every_run_meets_sets_nothing_aside(
         fault.setattr(CareDatabase, "users", lambda *_: 1 / 0)
         for number in range(2 * MOST_RUNS):
             care.it_is(NOW + number * MINUTE)
-            runs.ledger.set_aside_what_died()
+            runs.ledger.doubts.set_aside_what_died()
             assert not any(result.success for result in runs.tick(NEW_TASKS))
     assert care.states(task) == ["QUEUED"]
     care.it_is(NOW + 60 * MINUTE)
-    runs.ledger.set_aside_what_died()
+    runs.ledger.doubts.set_aside_what_died()
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
 
@@ -92,12 +92,12 @@ def test_of_a_scan_the_neighbours_of_what_kills_it_are_warned(care: Care, runs: 
     for number in range(3):
         care.it_is(NOW + 5 * number * MINUTE)
         scan = str(uuid4())
-        runs.ledger.claim_all(TASKS_NEAR_SLA, scan)
-        for one in runs.ledger.take_up_scan(scan, scan):
-            assert runs.ledger.take_up_one(scan, one.id)
+        runs.ledger.claims.claim_all(TASKS_NEAR_SLA, scan)
+        for one in runs.ledger.leases.take_up_scan(scan, scan):
+            assert runs.ledger.leases.take_up_one(scan, one.id)
             if one.task_id == poison:
                 break  # and there it dies
-            runs.ledger.give_back([one], "the test sends it")
+            runs.ledger.leases.give_back([one], "the test sends it")
             assert runs.launch("check_sla_warnings", task_ids=[one.task_id]).success
     assert [care.states(task) for task in neighbours] == [["SENT"]] * 8
     assert care.states(poison) == ["QUEUED"]
@@ -114,9 +114,9 @@ def test_a_report_to_supervisors_that_kills_its_runs_is_not_made_anew_for_an_hou
     runs.tick(NEW_TASKS)
     for number in range(20):
         care.it_is(NOW + number * MINUTE)
-        runs.ledger.set_aside_what_died()
-        for claim in runs.ledger.claim(UNREACHED_NURSES):
-            runs.ledger.take_up(claim.id, f"run-{number}")  # and there it dies
+        runs.ledger.doubts.set_aside_what_died()
+        for claim in runs.ledger.claims.claim(UNREACHED_NURSES):
+            runs.ledger.leases.take_up(claim.id, f"run-{number}")  # and there it dies
     assert care.states(kind="nurse-unreached") == ["FAILED"]
     care.it_is(NOW + 80 * MINUTE)
     runs.tick(UNREACHED_NURSES)

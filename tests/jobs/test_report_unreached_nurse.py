@@ -8,8 +8,8 @@ from care import ADMIN_PHONE, EPISODE, NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure
 
+from sequora_orchestration.ledger.queues import NEW_TASKS, SLA_BREACHES, UNREACHED_NURSES
 from sequora_orchestration.local.twilio.phone_company import Answer, Refuse
-from sequora_orchestration.resources.queues import NEW_TASKS, SLA_BREACHES, UNREACHED_NURSES
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
@@ -161,7 +161,7 @@ def test_what_is_settled_between_the_claim_and_the_call_is_not_told(
     care.a_supervisor()
     task = a_task(care, care.a_nurse(None))
     runs.tick(NEW_TASKS)
-    (claim,) = runs.ledger.claim(UNREACHED_NURSES)
+    (claim,) = runs.ledger.claims.claim(UNREACHED_NURSES)
     care.change_task(task, **change)
     care.let_leases_expire()
     runs.tick(UNREACHED_NURSES)

@@ -11,8 +11,21 @@ from doubts import SECOND, doubtful_check_ins, doubtful_task, looked_for, looked
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.channels import sms_sender
 from sequora_orchestration.cli import orders
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.domain.answers import Unclear
+from sequora_orchestration.ledger.attempts import ATTEMPT_LEASE
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import (
+    DUE_CHECK_INS,
+    NEW_EPISODES,
+    NEW_TASKS,
+    SLA_BREACHES,
+    UNANSWERED_BREACHES,
+    UNREACHED_NURSES,
+)
+from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import (
     Answer,
@@ -26,17 +39,6 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetBeforeAccepting,
 )
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
-from sequora_orchestration.resources import sms_sender
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import ATTEMPT_LEASE, Ledger, Operator
-from sequora_orchestration.resources.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-)
 from sequora_orchestration.sensors.certainty import doubtful_texts
 from sequora_orchestration.settings import DeliverySettings
 
@@ -66,7 +68,7 @@ def test_a_text_in_doubt_that_the_phone_company_has_is_adopted(
     assert (row["state"], row["provider_sid"], row["adopted"], row["fingerprints"]) == ("SENT", text.sid, True, [])
     assert row["sent_at"] == NOW
     assert len(care.logged(task)) == 1
-    assert runs.ledger.figures().doubts.adopted == 1
+    assert runs.ledger.overview.figures().doubts.adopted == 1
     assert phones(NURSE_PHONE).attempts == 1
 
 
@@ -82,7 +84,7 @@ def test_without_an_answer_a_nurses_text_is_sent_again_after_the_window_and_not_
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
     assert care.states(task) == ["SENT"]
-    assert runs.ledger.figures().doubts.sent_again == 1
+    assert runs.ledger.overview.figures().doubts.sent_again == 1
 
 
 @pytest.mark.parametrize("answer", ERROR_ANSWER)
@@ -223,7 +225,7 @@ def test_a_patients_text_that_the_phone_company_does_not_have_is_held(care: Care
     assert runs.tick(DUE_CHECK_INS) == []
     runs.launch("send_check_in", episode_ids=[episode])
     assert care.states() == ["HELD"]
-    assert runs.ledger.figures().doubts.held == 1
+    assert runs.ledger.overview.figures().doubts.held == 1
 
 
 def test_of_two_equal_texts_each_message_gets_one(care: Care, runs: Runs, phones: Phones) -> None:
@@ -253,7 +255,7 @@ def test_a_text_that_another_message_has_is_not_adopted(care: Care, runs: Runs, 
     episodes = [care.an_episode(care.a_patient(), created_at=NOW) for _ in range(2)]
     runs.tick(NEW_EPISODES)
     care.it_is(NOW + timedelta(days=1))
-    first, second = runs.ledger.claim(DUE_CHECK_INS)
+    first, second = runs.ledger.claims.claim(DUE_CHECK_INS)
     runs.run(DUE_CHECK_INS, first)
     phones.company.script(ResetBeforeAccepting(), to=PATIENT_PHONE)
     runs.run(DUE_CHECK_INS, second)
@@ -268,8 +270,8 @@ def test_a_text_that_another_message_has_is_not_adopted(care: Care, runs: Runs, 
 def test_what_a_dead_process_was_sending_is_looked_up(care: Care, runs: Runs, phones: Phones) -> None:
     """It died before its call: the text goes out once its lease is over and it was looked for twice."""
     task = care.a_task(care.a_nurse())
-    (claim,) = runs.ledger.claim(NEW_TASKS)
-    (notification,) = runs.ledger.take_up(claim.id, "a-run")
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    (notification,) = runs.ledger.leases.take_up(claim.id, "a-run")
     assert begin(runs.ledger, notification) == 1
     care.it_is(NOW + (ATTEMPT_LEASE - 1) * SECOND)
     assert looked_up(runs) == []
@@ -347,15 +349,15 @@ def test_that_look_ups_are_not_possible_is_known_until_they_are(
     care.it_is(NOW + 5 * SECOND)
     looked_up(runs)
     assert care.states(task) == ["IN_DOUBT"]
-    assert runs.ledger.provider().unreadable_since == NOW + 5 * SECOND
-    assert runs.ledger.provider().why_unreadable == "the API key may not do this (HTTP 401, code 70051)"
+    assert runs.ledger.halts.provider().unreadable_since == NOW + 5 * SECOND
+    assert runs.ledger.halts.provider().why_unreadable == "the API key may not do this (HTTP 401, code 70051)"
     assert "the phone company's list could not be read (HTTP 401, code 70051)" in caplog.text
 
     phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET)
     care.it_is(NOW + 120 * SECOND)
     looked_up(runs)
     assert care.states(task) == ["SENT"]
-    assert runs.ledger.provider().unreadable_since is None
+    assert runs.ledger.halts.provider().unreadable_since is None
     phones(NURSE_PHONE).received_text()
 
 
@@ -419,7 +421,7 @@ def test_trials_during_an_outage_cost_a_text_no_attempt(care: Care, runs: Runs, 
         care.it_is(NOW + timedelta(minutes=minutes))
         runs.tick(NEW_TASKS)
         looked_up(runs)
-    assert runs.ledger.provider().is_open
+    assert runs.ledger.halts.provider().is_open
     assert "FAILED" not in care.states()
     assert max(row["attempts"] for row in care.ledger()) <= 2
     assert min(len(phones.company.attempts(number)) for number in nurses) >= 4
@@ -514,10 +516,10 @@ def test_two_look_ups_at_once_settle_a_text_once(care: Care, ledger: Ledger, run
     """Both have read the same rows."""
     task = doubtful_task(care, runs, phones, ResetAfterAccepting())
     text = phones(NURSE_PHONE).received_text()
-    (one,) = ledger.in_doubt()
-    assert ledger.adopt(one, text.sid, [*one.fingerprints])
-    assert not ledger.adopt(one, text.sid, [*one.fingerprints])
-    assert [ledger.bring_log_up_to_date([one.id]) for _ in range(2)] == [True, True]
+    (one,) = ledger.doubts.in_doubt()
+    assert ledger.doubts.adopt(one, text.sid, [*one.fingerprints])
+    assert not ledger.doubts.adopt(one, text.sid, [*one.fingerprints])
+    assert [ledger.application_log.bring_log_up_to_date([one.id]) for _ in range(2)] == [True, True]
     assert len(care.logged(task)) == 1
 
 
@@ -592,14 +594,14 @@ def test_while_the_phone_company_takes_no_texts_nothing_is_hopeless(
 ) -> None:
     """An outage of three hours, its list included: the nurse's text goes out after it."""
     task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
-    runs.ledger.note_trouble(Unclear("the phone company answered HTTP 503"), at_once=True)
+    runs.ledger.halts.note_trouble(Unclear("the phone company answered HTTP 503"), at_once=True)
     with monkeypatch.context() as away:
         away.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{free_port()}")
         for minutes in range(2, 180, 30):
             care.it_is(NOW + timedelta(minutes=minutes))
             looked_up(runs)
             assert care.states(task) == ["IN_DOUBT"]
-    runs.ledger.note_answer()
+    runs.ledger.halts.note_answer()
     for seconds in (60, 120):
         care.it_is(NOW + timedelta(hours=3, seconds=seconds))
         looked_up(runs)
@@ -610,8 +612,8 @@ def test_while_the_phone_company_takes_no_texts_nothing_is_hopeless(
 def test_the_sensor_sets_aside_what_a_dead_process_was_sending(care: Care, runs: Runs) -> None:
     """Nobody knows whether it went out: it is looked for at once."""
     task = care.a_task(care.a_nurse())
-    (claim,) = runs.ledger.claim(NEW_TASKS)
-    (notification,) = runs.ledger.take_up(claim.id, "a-run")
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    (notification,) = runs.ledger.leases.take_up(claim.id, "a-run")
     assert begin(runs.ledger, notification) == 1
     care.let_leases_expire()
     (result,) = runs.sensor(doubtful_texts)

@@ -9,13 +9,13 @@ from care import ADMIN_PHONE, EPISODE, NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure, metadata
 
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.channels.sms_sender import open_sms_sender
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain.on_call import NOBODY_PAUSES
-from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES
-from sequora_orchestration.resources.sms_sender import open_sms_sender
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
@@ -218,7 +218,7 @@ def test_an_alert_whose_run_died_before_the_wait_is_escalated_all_the_same(
     alerted(care, runs, phones)
     care.rows("DELETE FROM orchestration.notification WHERE kind = 'sla-escalation'")
     care.it_is(NOW + DELAY - SECOND)
-    assert ledger.claim(UNANSWERED_BREACHES) == []
+    assert ledger.claims.claim(UNANSWERED_BREACHES) == []
     care.it_is(NOW + DELAY)
     (result,) = runs.tick(UNANSWERED_BREACHES)
     assert result.success
@@ -360,16 +360,16 @@ def test_a_second_run_of_a_claim_does_not_undo_what_the_first_has_addressed(
     care.a_supervisor("+12025550122")
     alerted(care, runs, phones)
     care.it_is(NOW + DELAY)
-    (claim,) = runs.ledger.claim(UNANSWERED_BREACHES)
+    (claim,) = runs.ledger.claims.claim(UNANSWERED_BREACHES)
     first, second = (
         Delivery(ledger=runs.ledger, care=care_database, sender=open_sms_sender(), app_url="https://a", run_id=run)
         for run in ("one", "other")
     )
-    seen = runs.ledger.take_up(claim.id, "one")
+    seen = runs.ledger.leases.take_up(claim.id, "one")
     first.address(seen)
     second.address(seen)
-    second.send(runs.ledger.take_up(claim.id, "other"))
-    first.send(runs.ledger.take_up(claim.id, "one"))
+    second.send(runs.ledger.leases.take_up(claim.id, "other"))
+    first.send(runs.ledger.leases.take_up(claim.id, "one"))
     for phone in (SUPERVISOR_PHONE, "+12025550122"):
         phones(phone).received_text()
     assert escalations(care) == ["SENT", "SENT"]

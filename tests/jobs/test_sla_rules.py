@@ -18,20 +18,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from machines import try_out
 
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.channels.sms_sender import SmsSender
+from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain.answers import Accepted, Answer
-from sequora_orchestration.jobs.delivery import Delivery
-from sequora_orchestration.local.twilio.phone_company import PhoneCompany, Refuse
-from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import (
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import (
     SLA_BREACHES,
     TASKS_NEAR_SLA,
     UNANSWERED_BREACHES,
     UNREACHED_NURSES,
     Queue,
 )
-from sequora_orchestration.resources.sms_sender import SmsSender
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany, Refuse
+from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.settings import DeliverySettings, TwilioSettings
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -196,8 +196,8 @@ class Run:
         if self.ids:
             self._claim_by_name()
         else:
-            self.ledger.claim_all(TASKS_NEAR_SLA, self.id)
-        found = self.ledger.take_up_scan(self.id, self.id)
+            self.ledger.claims.claim_all(TASKS_NEAR_SLA, self.id)
+        found = self.ledger.leases.take_up_scan(self.id, self.id)
         tasks = Counter(one.task_id for one in found)
         self.steps = deque(
             self._warning_of(one.task_id if one.task_id and tasks[one.task_id] == 1 else one.id) for one in found
@@ -205,9 +205,9 @@ class Run:
 
     def _warning_of(self, name: str) -> Callable[[], None]:
         def warn() -> None:
-            if not self.ledger.outcomes(self.id, of=name):
-                self.ledger.claim_named(TASKS_NEAR_SLA, [name], self.id)
-            if waiting := self.ledger.take_up_one(self.id, name):
+            if not self.ledger.leases.outcomes(self.id, of=name):
+                self.ledger.claims.claim_named(TASKS_NEAR_SLA, [name], self.id)
+            if waiting := self.ledger.leases.take_up_one(self.id, name):
                 self.delivery.send([waiting])
 
         return warn
@@ -217,23 +217,23 @@ class Run:
         self._send()
 
     def _wait(self) -> None:
-        self.ledger.schedule_escalations(self.ids)
+        self.ledger.withheld.schedule_escalations(self.ids)
 
     def _check(self) -> None:
         self._claim_by_name()
-        self.delivery.drop_unwanted(self.ledger.take_up(self.claim_id, self.id))
+        self.delivery.drop_unwanted(self.ledger.leases.take_up(self.claim_id, self.id))
 
     def _escalate_to_supervisor(self) -> None:
         self._claim_by_name()
-        self.delivery.address(self.ledger.take_up(self.claim_id, self.id))
+        self.delivery.address(self.ledger.leases.take_up(self.claim_id, self.id))
         self._send()
 
     def _claim_by_name(self) -> None:
         if not self.claimed:
-            self.ledger.claim_named(self.queue, self.ids, self.claim_id)
+            self.ledger.claims.claim_named(self.queue, self.ids, self.claim_id)
 
     def _send(self) -> None:
-        waiting = self.ledger.take_up(self.claim_id, self.id)
+        waiting = self.ledger.leases.take_up(self.claim_id, self.id)
         self.delivery.send(waiting[:1] if self.killed else waiting)
         if self.killed:
             self.steps.clear()
@@ -386,7 +386,7 @@ class Sla(RuleBasedStateMachine):
             return [Run(self.world, queue, [])]
         runs = [
             Run(self.world, queue, list(dict.fromkeys(one.id for one in claim.subjects)), claim_id=claim.id)
-            for claim in self.world.ledger.claim(queue)
+            for claim in self.world.ledger.claims.claim(queue)
         ]
         for run in runs:
             self._notice(run)

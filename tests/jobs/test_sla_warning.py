@@ -18,9 +18,11 @@ from phones import Phones
 from runs import Runs, failure, metadata
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.ledger.leases import SCAN_LEASE
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import TASKS_NEAR_SLA
+from sequora_orchestration.ledger.rows import MANY
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import MANY, SCAN_LEASE, Ledger
-from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
@@ -139,7 +141,7 @@ def test_a_missed_scan_is_made_up_by_the_next(care: Care, runs: Runs, phones: Ph
 def test_a_scan_that_died_is_made_up_by_the_next(care: Care, runs: Runs, phones: Phones, ledger: Ledger) -> None:
     """Its claim has expired by then."""
     a_task(care, NOW + WINDOW)
-    ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))
+    ledger.claims.claim_all(TASKS_NEAR_SLA, str(uuid4()))
     assert warnings(scan(runs)) == []
     assert timedelta(minutes=5).total_seconds() > SCAN_LEASE
     care.it_is(NOW + timedelta(minutes=5))
@@ -150,7 +152,7 @@ def test_a_scan_that_died_is_made_up_by_the_next(care: Care, runs: Runs, phones:
 def test_two_scans_at_once_warn_once(care: Care, runs: Runs, phones: Phones, ledger: Ledger) -> None:
     """What one has claimed the other does not find."""
     tasks = {a_task(care, NOW + timedelta(minutes=5)) for _ in range(3)}
-    first = {subject.id for subject in ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))}
+    first = {subject.id for subject in ledger.claims.claim_all(TASKS_NEAR_SLA, str(uuid4()))}
     assert first == tasks
     assert warnings(scan(runs)) == []
     phones(NURSE_PHONE).received_no_text()
@@ -259,7 +261,7 @@ def test_a_task_whose_sla_was_moved_while_its_warning_waited_stops_no_other(
 ) -> None:
     """The scan finds it twice; both have their step, and one of them ends."""
     task = a_task(care, NOW + timedelta(minutes=50))
-    ledger.claim_all(TASKS_NEAR_SLA, str(uuid4()))
+    ledger.claims.claim_all(TASKS_NEAR_SLA, str(uuid4()))
     care.let_leases_expire()
     care.change_task(task, sla_due_at=NOW + timedelta(minutes=55))
     a_task(care, NOW + timedelta(minutes=5), care.a_nurse("+12025550102"))

@@ -13,9 +13,9 @@ from sequora_orchestration.cli import orders
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.status import as_text, read_status
 from sequora_orchestration.domain.answers import Unclear
+from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.phone_company import ErrorAfterAccepting, Refuse, ResetAfterAccepting
-from sequora_orchestration.resources.ledger import Operator
-from sequora_orchestration.resources.queues import NEW_TASKS
 
 MINUTE = timedelta(minutes=1)
 
@@ -52,7 +52,7 @@ def test_a_text_that_was_given_up_and_went_out_all_the_same_is_counted_and_told(
     assert "it went out all the same" in str(metadata(result, "look_up_texts")["reason"])
     (row,) = care.ledger(task)
     assert (row["state"], row["provider_sid"]) == ("SENT", second.sid)
-    doubts = runs.ledger.figures().doubts
+    doubts = runs.ledger.overview.figures().doubts
     assert (doubts.sent_again, doubts.doubled, doubts.adopted) == (1, 1, 0)
     assert "1 sent again (1 WENT OUT TWICE)" in as_text(read_status())
     assert f"two texts went out: the first was found after 1 min 10 s; SID {first.sid}" in timeline(task)
@@ -75,15 +75,15 @@ def test_a_text_that_was_given_up_is_looked_for_a_few_times_and_then_no_more(
     phones(NURSE_PHONE).received_text()
     for minutes in (1, 5, 30):
         care.it_is(NOW + 9 * SECOND + minutes * MINUTE)
-        assert runs.ledger.due_look_ups() == []
+        assert runs.ledger.doubts.due_look_ups() == []
         care.it_is(NOW + 10 * SECOND + minutes * MINUTE)
-        assert len(runs.ledger.due_look_ups()) == 1
+        assert len(runs.ledger.doubts.due_look_ups()) == 1
         care.it_is(NOW + 10 * SECOND + minutes * MINUTE + 2 * MINUTE)
         assert len(looked_up(runs)) == 1
     care.it_is(NOW + timedelta(days=2))
-    assert runs.ledger.due_look_ups() == []
-    assert runs.ledger.lost_attempts() == []
-    assert runs.ledger.figures().doubts.doubled == 0
+    assert runs.ledger.doubts.due_look_ups() == []
+    assert runs.ledger.lost_attempts.lost_attempts() == []
+    assert runs.ledger.overview.figures().doubts.doubled == 0
 
 
 def test_while_the_list_cannot_be_read_it_counts_as_no_look(
@@ -100,13 +100,13 @@ def test_while_the_list_cannot_be_read_it_counts_as_no_look(
             assert len(looked_up(runs)) == 1
     care.it_is(NOW + 125 * MINUTE)
     looked_up(runs)
-    assert runs.ledger.figures().doubts.doubled == 1
+    assert runs.ledger.overview.figures().doubts.doubled == 1
 
 
 def test_a_text_that_shows_up_before_it_was_sent_again_is_adopted(care: Care, runs: Runs, phones: Phones) -> None:
     """The breaker is open meanwhile: there is no second text."""
     task = given_up(care, runs, phones)
-    runs.ledger.note_trouble(Unclear("the phone company answered HTTP 503"), at_once=True)
+    runs.ledger.halts.note_trouble(Unclear("the phone company answered HTTP 503"), at_once=True)
     phones.company.visible_after = 0
     care.it_is(NOW + 70 * SECOND)
     looked_up(runs)
@@ -114,9 +114,9 @@ def test_a_text_that_shows_up_before_it_was_sent_again_is_adopted(care: Care, ru
     assert (row["state"], row["provider_sid"]) == ("SENT", phones(NURSE_PHONE).received_text().sid)
     assert row["sent_at"] == NOW
     assert len(care.logged(task)) == 1
-    runs.ledger.note_answer()
+    runs.ledger.halts.note_answer()
     assert runs.tick(NEW_TASKS) == []
-    assert runs.ledger.figures().doubts.doubled == 0
+    assert runs.ledger.overview.figures().doubts.doubled == 0
     assert "given up, then found at the phone company before it was sent again" in timeline(task)
 
 
@@ -129,15 +129,15 @@ def test_the_second_text_is_not_taken_for_the_one_that_was_given_up(care: Care, 
     phones.company.script(ResetAfterAccepting(), to=NURSE_PHONE)
     runs.tick(NEW_TASKS)
     second = phones(NURSE_PHONE).received_text()
-    (lost,) = runs.ledger.lost_attempts()
+    (lost,) = runs.ledger.lost_attempts.lost_attempts()
     for state in ("IN_DOUBT", "SENT"):
         assert care.states(task) == [state]
-        assert not runs.ledger.adopt_given_up(lost, second.sid, [*lost.fingerprints])
-        assert not runs.ledger.note_found_late(lost, second.sid, [*lost.fingerprints], texted_at=NOW)
+        assert not runs.ledger.lost_attempts.adopt_given_up(lost, second.sid, [*lost.fingerprints])
+        assert not runs.ledger.lost_attempts.note_found_late(lost, second.sid, [*lost.fingerprints], texted_at=NOW)
         care.it_is(NOW + 80 * SECOND)
         looked_up(runs)
     assert [row["provider_sid"] for row in care.ledger(task)] == [second.sid]
-    assert runs.ledger.figures().doubts.doubled == 0
+    assert runs.ledger.overview.figures().doubts.doubled == 0
 
 
 def test_a_text_that_was_found_late_is_no_other_messages(care: Care, runs: Runs, phones: Phones) -> None:
@@ -169,7 +169,7 @@ def test_of_both_texts_that_show_up_while_the_second_is_in_doubt_one_is_adopted_
     sids = care.rows("SELECT provider_sid, found_sid FROM orchestration.notification, orchestration.lost_attempt")
     assert {sid for row in sids for sid in row.values()} == texts
     assert care.states(task) == ["SENT"]
-    assert runs.ledger.figures().doubts.doubled == 1
+    assert runs.ledger.overview.figures().doubts.doubled == 1
 
 
 def test_of_a_task_that_was_resolved_meanwhile_one_text_went_out_after_all(
@@ -184,7 +184,7 @@ def test_of_a_task_that_was_resolved_meanwhile_one_text_went_out_after_all(
     phones(NURSE_PHONE).received_text()
     care.it_is(NOW + 70 * SECOND)
     looked_up(runs)
-    assert runs.ledger.figures().doubts.doubled == 0
+    assert runs.ledger.overview.figures().doubts.doubled == 0
     assert "a text went out after all: it was found after" in timeline(task)
 
 

@@ -11,9 +11,9 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
+from sequora_orchestration.ledger.attempts import ATTEMPT_LEASE
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.twilio.phone_company import Message, ResetAfterAccepting, ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import ATTEMPT_LEASE
-from sequora_orchestration.resources.queues import NEW_TASKS
 
 APP = "https://app.example.com/tasks/"
 
@@ -50,11 +50,13 @@ def shortened(body: str) -> str:
 def in_doubt(care: Care, runs: Runs, body: str, *, number: str = NURSE_PHONE) -> str:
     """Return a task about which some text is in doubt."""
     task = care.a_task(care.a_nurse(number))
-    (claim,) = runs.ledger.claim(NEW_TASKS)
-    (message,) = runs.ledger.take_up(claim.id, "a-run")
-    attempt = runs.ledger.begin_attempt(message, "a-run", recipient_id=message.recipient_id, number=number, body=body)
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    (message,) = runs.ledger.leases.take_up(claim.id, "a-run")
+    attempt = runs.ledger.attempts.begin_attempt(
+        message, "a-run", recipient_id=message.recipient_id, number=number, body=body
+    )
     assert attempt.number
-    runs.ledger.settle_unclear(message, attempt.number, "no answer", None)
+    runs.ledger.attempts.settle_unclear(message, attempt.number, "no answer", None)
     return task
 
 
@@ -157,9 +159,9 @@ def test_while_a_text_that_reads_alike_is_on_its_way_none_is_taken_for_another(
     """Or one to the same number whose worker is older, and does not say how it reads."""
     task = in_doubt(care, runs, CURLY)
     care.a_task(care.rows('SELECT id::text FROM "User"')[0]["id"])
-    (claim,) = runs.ledger.claim(NEW_TASKS)
-    (message,) = runs.ledger.take_up(claim.id, "a-run")
-    runs.ledger.begin_attempt(
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    (message,) = runs.ledger.leases.take_up(claim.id, "a-run")
+    runs.ledger.attempts.begin_attempt(
         message, "a-run", recipient_id=message.recipient_id, number=NURSE_PHONE, body=body or "overdue by 43 min"
     )
     if body is None:
@@ -167,7 +169,7 @@ def test_while_a_text_that_reads_alike_is_on_its_way_none_is_taken_for_another(
     sid = accepted(phones, PLAIN)
     looked_for(care, runs, within=40)
     assert care.states(task) == ["IN_DOUBT"]
-    runs.ledger.settle_refused(message, 1, "landline", 21614)
+    runs.ledger.attempts.settle_refused(message, 1, "landline", 21614)
     care.it_is(NOW + (ATTEMPT_LEASE - 20) * SECOND)
     runs.launch("settle_doubtful_texts")
     assert [row["provider_sid"] for row in care.ledger(task)] == [sid]

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from machines import try_out
 
-from sequora_orchestration.jobs.delivery import Delivery
+from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.channels.sms_sender import SmsSender
+from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Claim, Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
-from sequora_orchestration.resources.sms_sender import SmsSender
 from sequora_orchestration.settings import TwilioSettings
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -47,9 +48,9 @@ class World:
         delivery = Delivery(
             ledger=self.ledger, care=self.care_database, sender=self.sender, app_url="https://a.example", run_id=run_id
         )
-        delivery.drop_unwanted(self.ledger.take_up(claim.id, run_id))
-        delivery.drop_unreachable(self.ledger.take_up(claim.id, run_id))
-        delivery.send(self.ledger.take_up(claim.id, run_id))
+        delivery.drop_unwanted(self.ledger.leases.take_up(claim.id, run_id))
+        delivery.drop_unreachable(self.ledger.leases.take_up(claim.id, run_id))
+        delivery.send(self.ledger.leases.take_up(claim.id, run_id))
 
 
 class OneTask(RuleBasedStateMachine):
@@ -95,7 +96,7 @@ class OneTask(RuleBasedStateMachine):
         self.is_open = False
         self._look()
         if is_noted:
-            self.world.ledger.note_what_is_over()
+            self.world.ledger.tellings.note_what_is_over()
         self._it_is(self.now + SECOND)
         care.change_task(self.task, status="OPEN", resolved_at=self.now - SECOND if keeps_its_time else None)
         self.is_open = True
@@ -107,8 +108,8 @@ class OneTask(RuleBasedStateMachine):
     def a_sensor_ticks(self) -> None:
         """What it claims waits for a worker."""
         self._it_is(self.now + SECOND)
-        self.world.ledger.note_what_is_over()
-        self.claims += self.world.ledger.claim(NEW_TASKS)
+        self.world.ledger.tellings.note_what_is_over()
+        self.claims += self.world.ledger.claims.claim(NEW_TASKS)
 
     @rule(place=st.integers(0, 5))
     def a_run_begins(self, place: int) -> None:
@@ -144,8 +145,8 @@ class OneTask(RuleBasedStateMachine):
         """Let everything be done: whoever has the task is the one who was told last."""
         for _ in range(4):
             self._it_is(self.now + 31 * SECOND)
-            self.world.ledger.note_what_is_over()
-            self.claims += self.world.ledger.claim(NEW_TASKS)
+            self.world.ledger.tellings.note_what_is_over()
+            self.claims += self.world.ledger.claims.claim(NEW_TASKS)
             while self.claims:
                 self._run(self.claims.pop(0))
         texts = self.world.company.accepted()

@@ -13,12 +13,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
 from statements import prepare
 
+from sequora_orchestration.database import NamedStatements, engine_for
 from sequora_orchestration.local import demo_workflows, system
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.demo_stage import LEDGER
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
-from sequora_orchestration.resources.database import NamedStatements, engine_for
 from sequora_orchestration.settings import postgres_url
 
 NAMED = {

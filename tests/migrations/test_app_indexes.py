@@ -22,12 +22,12 @@ from sqlalchemy import Connection, create_engine
 from sequora_orchestration.cli.checks import care_database
 from sequora_orchestration.cli.checks.finding import Finding, Level
 from sequora_orchestration.cli.doctor import diagnose
+from sequora_orchestration.database import engine_for
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.migrations import app_indexes, index_builds
 from sequora_orchestration.migrations.app_indexes import IndexRefusedError, index_states, make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.resources.database import engine_for
-from sequora_orchestration.resources.ledger import Ledger
-from sequora_orchestration.resources.queues import NEW_TASKS
 
 OF_TASKS = 'index sequora_open_task on public."EscalationTask"'
 
@@ -171,7 +171,7 @@ def test_the_questions_use_the_index_of_a_partitioned_table(partitioned: Care, l
     """They are the same as ever."""
     make_app_indexes(partitioned.engine)
     task = partitioned.a_task(partitioned.a_nurse())
-    assert [subject.id for claim in ledger.claim(NEW_TASKS) for subject in claim.subjects] == [task]
+    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS) for subject in claim.subjects] == [task]
     with partitioned.engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
         plan = connection.exec_driver_sql(

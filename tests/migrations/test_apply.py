@@ -10,11 +10,11 @@ from care import Care
 from running_system import BIN
 from sqlalchemy import Engine, inspect, text
 
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.domain.ledger_state import MOVES
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations import apply
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0014"]

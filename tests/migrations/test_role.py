@@ -7,8 +7,8 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from sequora_orchestration.database import SchemaMissingError, engine_for
 from sequora_orchestration.migrations import apply
-from sequora_orchestration.resources.database import SchemaMissingError, engine_for
 
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 READ = ("EscalationTask", "User", "Episode", "Patient")

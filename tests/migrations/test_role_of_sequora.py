@@ -5,7 +5,7 @@ from care import Care
 from least_rights import ROLE, as_role, make_role
 from sequora_care import SequoraCare
 
-from sequora_orchestration.resources.database import engine_for
+from sequora_orchestration.database import engine_for
 
 READ = ("EscalationTask", "User", "Episode", "Patient", "NurseShift", "OutreachPlan", "SMSConsent")
 

@@ -12,8 +12,8 @@ from doubts import doubtful_task
 from phones import Phones
 from runs import Runs
 
+from sequora_orchestration.ledger.doubts import DoubtfulTexts
 from sequora_orchestration.local.twilio.phone_company import Answer, Refuse, ResetBeforeAccepting
-from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.sensors import certainty, watch
 from sequora_orchestration.sensors.certainty import PAUSE_BETWEEN_LOOKS, doubtful_texts
 from sequora_orchestration.sensors.watch import LONG_PAUSE, WATCH_BETWEEN
@@ -64,13 +64,13 @@ def test_what_is_less_urgent_is_not_asked_as_often(runs: Runs, time: Time, monke
     """A tick asks for what is due to be looked for twice a second, and for what processes died of every two seconds."""
     asked: dict[str, list[float]] = {"due_look_ups": [], "set_aside_what_died": []}
     for name, times in asked.items():
-        ask = getattr(Ledger, name)
+        ask = getattr(DoubtfulTexts, name)
 
-        def noted(ledger: Ledger, ask: object = ask, times: list[float] = times) -> object:
+        def noted(ledger: DoubtfulTexts, ask: object = ask, times: list[float] = times) -> object:
             times.append(time.now)
             return ask(ledger)  # type: ignore[operator]
 
-        monkeypatch.setattr(Ledger, name, noted)
+        monkeypatch.setattr(DoubtfulTexts, name, noted)
     assert runs.sensor(doubtful_texts) == []
     pauses = {name: [later - earlier for earlier, later in pairwise(times)] for name, times in asked.items()}
     assert pauses["due_look_ups"] == [PAUSE_BETWEEN_LOOKS] * 26

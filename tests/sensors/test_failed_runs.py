@@ -19,12 +19,12 @@ from phones import Phones
 from runs import JOB_OF, Runs
 from webhook import Webhook, running_webhook
 
+from sequora_orchestration.channels import alarm as alarms
+from sequora_orchestration.channels.alarm import Alarm
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER
+from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, Queue
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
-from sequora_orchestration.resources import alarm as alarms
-from sequora_orchestration.resources.alarm import Alarm
-from sequora_orchestration.resources.queues import NEW_EPISODES, NEW_TASKS, Queue
 from sequora_orchestration.sensors.claiming import run_request
 from sequora_orchestration.sensors.failed_runs import failed_runs
 
@@ -40,7 +40,7 @@ def webhook() -> Iterator[Webhook]:
 
 def launched_by_sensor(runs: Runs, queue: Queue) -> list[ExecuteInProcessResult]:
     """Run what a sensor would launch now."""
-    requests = [run_request(queue, claim) for claim in runs.ledger.claim(queue)]
+    requests = [run_request(queue, claim) for claim in runs.ledger.claims.claim(queue)]
     return [
         runs._run(
             JOB_OF[queue.name],

@@ -10,8 +10,8 @@ from runs import JOB_OF, Runs
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.jobs.steps import RUN_KEY_TAG
-from sequora_orchestration.resources.ledger import HANDED_IN_WITHIN
-from sequora_orchestration.resources.queues import NEW_TASKS
+from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
@@ -22,7 +22,7 @@ LATER = NOW + timedelta(seconds=HANDED_IN_WITHIN)
 def test_a_claim_without_a_run_is_given_back_and_texted(care: Care, runs: Runs, phones: Phones) -> None:
     """Long before its lease has run out; the run, should it come after all, finds nothing to send."""
     task = care.a_task(care.a_nurse(), created_at=NOW)
-    (lost,) = runs.ledger.claim(NEW_TASKS)
+    (lost,) = runs.ledger.claims.claim(NEW_TASKS)
     care.it_is(LATER - timedelta(milliseconds=1))
     runs.sensor(doubtful_texts)
     assert runs.tick(NEW_TASKS) == []
@@ -39,9 +39,9 @@ def test_a_claim_that_is_lost_again_has_twice_the_time(care: Care, runs: Runs) -
     care.a_task(care.a_nurse(), created_at=NOW)
     now, waited = NOW, []
     for _ in range(3):
-        assert runs.ledger.claim(NEW_TASKS)
+        assert runs.ledger.claims.claim(NEW_TASKS)
         since = now
-        while not runs.ledger.claims_not_taken_up():
+        while not runs.ledger.leases.claims_not_taken_up():
             now += timedelta(seconds=HANDED_IN_WITHIN)
             care.it_is(now)
         waited.append((now - since).total_seconds())
@@ -57,9 +57,9 @@ def test_a_claim_whose_run_waits_for_a_worker_is_left_to_it(care: Care, runs: Ru
     if whose == "its own":
         run_id = str(uuid4())
         runs.instance.create_run_for_job(job, run_id=run_id, run_config={"task_ids": [task]})
-        runs.ledger.claim_named(NEW_TASKS, [task], run_id)
+        runs.ledger.claims.claim_named(NEW_TASKS, [task], run_id)
     else:
-        (claim,) = runs.ledger.claim(NEW_TASKS)
+        (claim,) = runs.ledger.claims.claim(NEW_TASKS)
         runs.instance.create_run_for_job(job, tags={RUN_KEY_TAG: claim.id}, run_config={"task_ids": [task]})
     care.it_is(LATER)
     runs.sensor(doubtful_texts)

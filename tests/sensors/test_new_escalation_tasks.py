@@ -14,10 +14,10 @@ from dagster import (
 from runs import STARTED
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.ledger.claims import BATCH, FEW
 from sequora_orchestration.migrations.apply import drop_views
-from sequora_orchestration.resources.ledger import BATCH, FEW
+from sequora_orchestration.resources import LedgerResource
 from sequora_orchestration.sensors import watch
-from sequora_orchestration.sensors.claiming import LedgerResource
 from sequora_orchestration.sensors.new_escalation_tasks import WATCH, new_escalation_tasks
 
 pytestmark = pytest.mark.usefixtures("environment")

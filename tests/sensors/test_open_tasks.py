@@ -9,8 +9,10 @@ from phones import Phones
 from runs import STARTED, Runs
 
 from sequora_orchestration.jobs.sla_breach import handle_sla_breach
-from sequora_orchestration.resources.ledger import Claims, Ledger
-from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES, Queue
+from sequora_orchestration.ledger.claims import Claiming
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES, Queue
+from sequora_orchestration.ledger.rows import Claims
 from sequora_orchestration.sensors import claiming
 from sequora_orchestration.sensors.claiming import claiming_sensor
 
@@ -27,7 +29,7 @@ def test_less_severe_breaches_do_not_wait_for_more_severe_ones_of_each_tick(
         severity: care.a_task(nurse, severity=severity, created_at=NOW, sla_due_at=NOW)
         for severity in ("LOW", "MODERATE", "HIGH", "CRITICAL")
     }
-    claims = runs.ledger.claim(SLA_BREACHES)
+    claims = runs.ledger.claims.claim(SLA_BREACHES)
     assert [subject.severity for claim in claims for subject in claim.subjects] == [
         "CRITICAL",
         "HIGH",
@@ -48,10 +50,10 @@ def test_a_tick_that_may_not_ask_yet_says_so(ledger: Ledger, monkeypatch: pytest
         claiming, "LONG_PAUSE", 0.0
     )  # so that the first tick asks twice: only then it is known to be dear
 
-    def costs_a_minute(_: Ledger, __: Queue) -> Claims:
+    def costs_a_minute(_: Claiming, __: Queue) -> Claims:
         return Claims(seconds=60)
 
-    monkeypatch.setattr(Ledger, "claim", costs_a_minute)
+    monkeypatch.setattr(Claiming, "claim", costs_a_minute)
     sensor = claiming_sensor("breaches", queue=SLA_BREACHES, job=handle_sla_breach, description="as it runs")
     said = []
     for _ in range(2):

@@ -15,8 +15,8 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.definitions import SENSORS
+from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
-from sequora_orchestration.resources.queues import NEW_TASKS
 
 # Dagster warns of a property of schedules that it reads itself.
 pytestmark = pytest.mark.filterwarnings("ignore:.*environment_vars:DeprecationWarning")
@@ -76,7 +76,7 @@ def test_a_preview_shows_what_a_tick_would_claim_and_claims_nothing(
     said = preview(web, "new_escalation_tasks")
     assert said == f"This is a preview, which claims nothing. A tick would now request a run for new tasks: {task}."
     assert everything(care) == before
-    ((claim),) = runs.ledger.claim(NEW_TASKS)
+    ((claim),) = runs.ledger.claims.claim(NEW_TASKS)
     assert [subject.id for subject in claim.subjects] == [task]
     assert preview(web, "new_escalation_tasks").endswith("A tick would find no new tasks now.")
 

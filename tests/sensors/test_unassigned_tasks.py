@@ -8,9 +8,10 @@ from dagster import DagsterInstance, RunRequest, build_sensor_context, validate_
 from runs import STARTED
 
 from sequora_orchestration.definitions import defs
+from sequora_orchestration.ledger import assignments
+from sequora_orchestration.ledger.assignments import MOST_TASKS
 from sequora_orchestration.migrations.apply import drop_views
-from sequora_orchestration.resources import assignments
-from sequora_orchestration.resources.assignments import MOST_TASKS
+from sequora_orchestration.resources import AssignerResource
 from sequora_orchestration.sensors import unassigned_tasks, watch
 from sequora_orchestration.settings import SettingError
 
@@ -36,7 +37,7 @@ def tick() -> tuple[list[RunRequest], str | None]:
         context = build_sensor_context(
             instance,
             repository_def=defs.get_repository_def(),
-            resources={"assigner": unassigned_tasks.AssignerResource()},
+            resources={"assigner": AssignerResource()},
             last_sensor_start_time=STARTED,
         )
         execution = unassigned_tasks.unassigned_tasks.evaluate_tick(context)

@@ -9,7 +9,7 @@ from dagster import DagsterInstance, build_sensor_context, instance_for_test
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequora_orchestration.resources.ledger import Claim, Claims
+from sequora_orchestration.ledger.rows import Claim, Claims
 from sequora_orchestration.sensors.watch import (
     ENDING,
     LONG_PAUSE,

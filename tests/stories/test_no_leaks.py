@@ -20,6 +20,7 @@ from running_system import BIN, ROOT, RunningSystem, eventually
 from sqlalchemy import NullPool, create_engine
 
 from sequora_orchestration.cli.commands import sequora
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
@@ -33,7 +34,6 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetBeforeAccepting,
 )
 from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.resources.database import engine_for
 from sequora_orchestration.settings import postgres_url
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]

@@ -22,9 +22,9 @@ from sequora_orchestration.application.catalog import Fit, attempt, fit, rows, s
 from sequora_orchestration.application.seam import InForce, Right
 from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, skipped, warn
+from sequora_orchestration.database import NamedStatements, ViewsDroppedError, execute, views_dropped_at
 from sequora_orchestration.migrations.app_indexes import index_states
 from sequora_orchestration.migrations.apply import is_newer
-from sequora_orchestration.resources.database import NamedStatements, ViewsDroppedError, execute, views_dropped_at
 from sequora_orchestration.settings import ApplicationSettings, AssignmentSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))

@@ -3,12 +3,12 @@
 from sqlalchemy import Engine
 
 from sequora_orchestration.application.application_map import ApplicationMap
+from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.cli.checks.finding import Finding, fail, ok, warn
+from sequora_orchestration.delivery.assigner import Assigner
 from sequora_orchestration.domain.assignment import nobody_because
-from sequora_orchestration.jobs.assigner import Assigner
-from sequora_orchestration.resources.assignments import Assignments
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.ledger import Ledger
+from sequora_orchestration.ledger.assignments import Assignments
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.settings import AssignmentSettings
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
+from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.cli.checks.application import ApplicationChecks
 from sequora_orchestration.cli.checks.assignment import assignment
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
+from sequora_orchestration.database import NamedStatements, execute
 from sequora_orchestration.domain.care import User
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, whom_to_tell
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.spell import counted
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.migrations.apply import revisions
-from sequora_orchestration.resources.care_database import CareDatabase
-from sequora_orchestration.resources.database import NamedStatements, execute
-from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.settings import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -172,7 +172,7 @@ class _Care:
     def supervisors(self) -> Finding:
         users = self._active_users(ROLES_IN_ORDER, on_call=True)
         numbers = {user: number for user in users if (number := usable(user.primary_phone))}
-        opted_out = Ledger(self.engine).moment(numbers.values()).opted_out
+        opted_out = Ledger(self.engine).opt_outs.moment(numbers.values()).opted_out
         told = whom_to_tell({user: number for user, number in numbers.items() if number not in opted_out})
         if not told:
             return fail(
@@ -188,7 +188,7 @@ class _Care:
         return ok(f"{counted(len(told), 'supervisor')} can be texted")
 
     def breaker(self) -> Finding:
-        provider = Ledger(self.engine).provider()
+        provider = Ledger(self.engine).halts.provider()
         if provider.is_open:
             return fail(
                 f"no text goes out since {provider.opened_at:%Y-%m-%d %H:%M:%S %Z}: {provider.why_open}",

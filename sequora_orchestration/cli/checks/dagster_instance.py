@@ -79,9 +79,9 @@ def sensors() -> Finding:
     """See whether any ticks, and why not."""
     from dagster import DagsterInstance  # it takes a second to import
 
+    from sequora_orchestration.assets.ticks import good_tick_ages, stopped_sensors
     from sequora_orchestration.cli.standstill import standstill_of
     from sequora_orchestration.definitions import SENSORS
-    from sequora_orchestration.resources.ticks import good_tick_ages, stopped_sensors
 
     WorkerSettings.load()  # without which Dagster's instance cannot be made, and says so in other words
     with DagsterInstance.get() as instance:

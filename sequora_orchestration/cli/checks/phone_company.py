@@ -4,6 +4,14 @@ import re
 from functools import cached_property
 from urllib.parse import urlsplit
 
+from sequora_orchestration.channels.sms_sender import (
+    AccountError,
+    Replies,
+    Sender,
+    SenderForm,
+    UnreadableError,
+    open_sms_sender,
+)
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.domain.answers import (
     API_KEY_MAY_NOT,
@@ -11,14 +19,6 @@ from sequora_orchestration.domain.answers import (
     WRONG_CREDENTIALS,
     Refusal,
     Refused,
-)
-from sequora_orchestration.resources.sms_sender import (
-    AccountError,
-    Replies,
-    Sender,
-    SenderForm,
-    UnreadableError,
-    open_sms_sender,
 )
 from sequora_orchestration.settings import TwilioSettings
 

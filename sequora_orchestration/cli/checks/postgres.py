@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.cli.checks.finding import Finding, fail
-from sequora_orchestration.resources.database import without_values
+from sequora_orchestration.database import without_values
 
 # Seconds.
 PATIENCE_TO_CONNECT = 5

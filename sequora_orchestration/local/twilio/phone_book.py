@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.local.applications import DEFAULT, Application
-from sequora_orchestration.resources.database import NamedStatements
 
 # As many as the statements compare.
 _DIGITS_COMPARED = 7

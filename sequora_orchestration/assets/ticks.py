@@ -1,0 +1,132 @@
+"""When sensors have ticked, who has stopped them and whether the daemon is there, and when SLAs were scanned.
+
+As Dagster's instance knows it. Ages are in seconds.
+"""
+
+import math
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from dagster import DagsterInstance
+from dagster._core.scheduler.instigation import (  # no public way leads to a sensor's ticks
+    InstigatorStatus,
+    InstigatorTick,
+    InstigatorType,
+    TickStatus,
+)
+
+from sequora_orchestration.database import SchemaMissingError, ViewsDroppedError
+from sequora_orchestration.jobs.sla_warning import SLA_SCAN
+from sequora_orchestration.settings import SettingError
+
+# So many of a sensor's ticks are looked at: those of the last minutes.
+TICKS = 20
+
+# What these say is a sentence of ours; the words of any other error may quote a row.
+OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__, ViewsDroppedError.__name__})
+
+# The part of the daemon that ticks, by Dagster's name.
+SENSOR_DAEMON = "SENSOR"
+
+_GOOD = [TickStatus.SUCCESS, TickStatus.SKIPPED]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticks:
+    """The last ticks of a sensor."""
+
+    age: float
+    """Seconds since the last one began."""
+
+    failed: int
+    of: int
+    last_error: str | None
+    """What the last one that failed died of, in short."""
+
+
+def last_ticks(instance: DagsterInstance) -> dict[str, Ticks]:
+    """Return the last ticks of each sensor that has ticked."""
+    found: dict[str, Ticks] = {}
+    for name, ticks in _ticks_by_sensor(instance, most=TICKS):
+        if ticks and (one := _ticks(ticks)).age <= found.get(name, one).age:
+            found[name] = one
+    return found
+
+
+def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[str, float | None]:
+    """Return the age of the last tick of each of these sensors that ended well, None without one.
+
+    So one that was stopped grows old, and one that fails each time.
+    """
+    ages: dict[str, float | None] = dict.fromkeys(sensors)
+    now = time.time()
+    for name, ticks in _ticks_by_sensor(instance, most=1, statuses=_GOOD):
+        if name in ages and ticks:
+            ages[name] = min(now - ticks[0].timestamp, ages[name] or math.inf)
+    return ages
+
+
+def last_tick_age(instance: DagsterInstance) -> float | None:
+    """Return the age of the last tick of any sensor, also of one that failed, None without one."""
+    last = max((ticks[0].timestamp for _, ticks in _ticks_by_sensor(instance, most=1) if ticks), default=None)
+    return None if last is None else time.time() - last
+
+
+def stopped_sensors(instance: DagsterInstance, sensors: Collection[str]) -> set[str]:
+    """Return which of these sensors somebody has stopped."""
+    states = [
+        state
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+        if state.instigator_name in sensors
+    ]
+    stopped = {state.instigator_name for state in states if state.status is InstigatorStatus.STOPPED}
+    return stopped - {state.instigator_name for state in states if state.is_running}
+
+
+def are_all_stopped(instance: DagsterInstance, sensors: Collection[str]) -> bool:
+    """Tell whether somebody has stopped every one of these sensors."""
+    return bool(sensors) and stopped_sensors(instance, sensors) == set(sensors)
+
+
+def daemon_age(instance: DagsterInstance) -> float | None:
+    """Return how long ago the daemon last said that it is there, None if it never did."""
+    heartbeat = instance.get_daemon_heartbeats().get(SENSOR_DAEMON)
+    return time.time() - heartbeat.timestamp if heartbeat else None
+
+
+def last_scan_age(instance: DagsterInstance) -> float | None:
+    """Return the age of the last scan for SLAs that are near, None without one."""
+    event = instance.get_latest_materialization_event(SLA_SCAN)
+    return time.time() - event.timestamp if event else None
+
+
+def _ticks_by_sensor(
+    instance: DagsterInstance, *, most: int, statuses: Sequence[TickStatus] | None = None
+) -> Iterator[tuple[str, Sequence[InstigatorTick]]]:
+    """Yield each sensor's name and last ticks; one whose code is served from another place than before comes twice."""
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=most, statuses=statuses)
+        yield state.instigator_name, ticks
+
+
+def _ticks(ticks: Sequence[InstigatorTick]) -> Ticks:
+    failed = [tick for tick in ticks if tick.status is TickStatus.FAILURE]
+    return Ticks(
+        age=time.time() - max(tick.timestamp for tick in ticks),
+        failed=len(failed),
+        of=len(ticks),
+        last_error=_error(max(failed, key=lambda tick: tick.timestamp)) if failed else None,
+    )
+
+
+def _error(tick: InstigatorTick) -> str:
+    """Return what a tick died of: the name of the first cause, and what it says if that is ours."""
+    error = tick.error
+    while error and error.cause:
+        error = error.cause
+    if error is None:
+        return "no error is recorded"
+    name = (error.cls_name or "an error").rsplit(".", 1)[-1]
+    said = error.message.partition(": ")[2].strip().splitlines()
+    return f"{name}: {said[0]}" if said and name in OUR_ERRORS else name

@@ -1,0 +1,101 @@
+"""How an engineer is told: by a webhook, or by a text."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import requests
+
+from sequora_orchestration.channels.sms_sender import open_sms_sender
+from sequora_orchestration.domain.answers import Accepted, Unclear
+from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
+from sequora_orchestration.settings import AlarmSettings, SettingError
+
+# Seconds to connect, and to wait for an answer; and what the alarms of a tick may have taken when another is begun,
+# which then takes 43 s at most (10 by the webhook, 33 by text). Dagster gives a tick a minute; one that takes longer is
+# lost with all that it has noticed.
+PATIENCE = 5
+
+# For so long a text about trouble is worth arriving.
+WORTH = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Alarm:
+    """Tells an engineer, in whatever way there is. One is made for each tick."""
+
+    url: str | None = field(repr=False)
+    """Takes a POST of `{"text": …}`, as Slack, Mattermost and Teams do. Whoever knows it can raise alarms."""
+
+    number: str | None = field(repr=False)
+    _is_given_up: bool = field(default=False, init=False)
+    _spent: float = field(default=0.0, init=False)
+    """Seconds."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a way."""
+        return bool(self.url or self.number)
+
+    def raise_(self, text: str) -> "Raised":
+        """Tell it in every way there is. Whatever fails, it raises nothing.
+
+        After an alarm that did not arrive, or when all have taken too long, nothing more is tried.
+        """
+        if self._is_given_up:
+            return Raised(is_told=False, troubles=[])
+        began = time.monotonic()
+        outcomes = [way(text) for way, is_set in ((self._post, self.url), (self._text, self.number)) if is_set]
+        self._spent += time.monotonic() - began
+        raised = Raised(
+            is_told=any(one.may_be_told for one in outcomes), troubles=[one.trouble for one in outcomes if one.trouble]
+        )
+        self._is_given_up = not raised.is_told or self._spent >= PATIENCE
+        return raised
+
+    def _post(self, text: str) -> "_Outcome":
+        try:
+            answer = requests.post(self.url or "", json={"text": text}, timeout=PATIENCE)
+        except requests.ReadTimeout:
+            return _Outcome(may_be_told=True, trouble="SEQUORA_ALARM_URL has the alarm, and does not answer in time")
+        except Exception as error:  # noqa: BLE001  # an address may be odd in ways that only others know
+            return _Outcome(trouble=f"SEQUORA_ALARM_URL cannot be reached ({type(error).__name__})")
+        return _TOLD if answer.ok else _Outcome(trouble=f"SEQUORA_ALARM_URL answers {answer.status_code}")
+
+    def _text(self, text: str) -> "_Outcome":
+        try:
+            answer = open_sms_sender().send(e164(self.number), text, WORTH)
+        except (SettingError, UnusablePhoneError) as error:
+            return _Outcome(trouble=f"SEQUORA_ALARM_NUMBER cannot be texted: {error}")
+        if isinstance(answer, Accepted):
+            return _TOLD
+        trouble = f"SEQUORA_ALARM_NUMBER: {answer.reason}"
+        return _Outcome(may_be_told=isinstance(answer, Unclear), trouble=trouble)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What came of one way. What may have arrived counts as told: it is not said over and over."""
+
+    may_be_told: bool = False
+    trouble: str | None = None
+
+
+_TOLD = _Outcome(may_be_told=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """Whether an engineer was told, in at least one way."""
+
+    is_told: bool
+    """Also where nobody knows, for no answer came in time."""
+
+    troubles: list[str]
+    """What is wrong with each way that did not work; no number, no URL."""
+
+
+def open_alarm() -> Alarm:
+    """Return the ways that are set. Raises SettingError."""
+    settings = AlarmSettings.load()
+    return Alarm(settings.sequora_alarm_url, settings.sequora_alarm_number)

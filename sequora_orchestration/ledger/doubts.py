@@ -1,0 +1,102 @@
+"""Texts of which nobody knows whether they went out: looked for, and settled."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+
+from sequora_orchestration.database import (
+    NamedStatements,
+)
+from sequora_orchestration.domain.doubt import (
+    Doubtful,
+)
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.message_kind import KINDS, Suppression
+from sequora_orchestration.ledger.leases import MOST_RUNS
+from sequora_orchestration.ledger.room import Room, in_batches
+from sequora_orchestration.ledger.terms import Terms
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+# What a run looks up, or asks receipts of, at a time; and how many runs a tick asks for.
+LOOK_UP_BATCH = 50
+
+BATCHES_A_TICK = 5
+
+
+class DoubtfulTexts(Room):
+    """Texts of which nobody knows whether they went out: looked for, and settled."""
+
+    statements = SQL
+
+    def set_aside_what_died(self) -> None:
+        """Put in doubt what a dead process was sending, and set aside what run after run has died of."""
+        self._changed("doubt_abandoned_attempts", **doubt_windows(self._terms), window_after_error_answer=None)
+        self._changed("set_poison_aside", limit=MOST_RUNS)
+
+    def due_look_ups(self) -> list[list[str]]:
+        """Take what is in doubt, or was given up, and is to be looked for now; return the messages' ids, in batches."""
+        return in_batches(self._rows("due_look_ups", most=LOOK_UP_BATCH * BATCHES_A_TICK), LOOK_UP_BATCH)
+
+    def in_doubt(self, ids: Sequence[str] = ()) -> list[Doubtful]:
+        """Return those of these messages that are in doubt; without ids, of all of them."""
+        rows = self._rows(
+            "in_doubt",
+            ids=list(ids),
+            **doubt_windows(self._terms),
+            window_after_error_answer=None,
+            most=LOOK_UP_BATCH * BATCHES_A_TICK,
+        )
+        return [Doubtful(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
+
+    def known_sids(self, sids: Iterable[str]) -> dict[str, datetime | None]:
+        """Return those of these SIDs that belong to messages, with when it had been accepted, where that is known."""
+        return {row["sid"]: row["sent_at"] for row in self._rows("known_sids", sids=list(sids))}
+
+    def rivals(self, ids: Iterable[str]) -> list[Sequence[str]]:
+        """Return what all other messages than these may be recognised by in the phone company's list."""
+        rows = self._rows("rivals", kinds=list(KINDS), ids=sorted(set(ids)))
+        return [row["fingerprints"] for row in rows if row["fingerprints"]]
+
+    def settle_doubt(self, doubtful: Doubtful, verdict: Suppression) -> bool:
+        """Settle a message that the phone company does not have; return False if it was settled meanwhile."""
+        return self._changed(
+            "settle_doubt",
+            **_doubtful_attempt(doubtful),
+            is_providers=doubtful.is_providers,
+            state=verdict.state,
+            reason=verdict.reason,
+        )
+
+    def look_later(self, doubtful: Sequence[Doubtful]) -> None:
+        """Record that the list which these would be in could not be read."""
+        self._changed("look_later", ids=[one.id for one in doubtful])
+
+    def note_looks(self, doubtful: Sequence[Doubtful]) -> None:
+        """Record that these were looked for, in a list that was read whole, and not found."""
+        self._changed("note_looks", ids=[one.id for one in doubtful])
+
+    def adopt(self, doubtful: Doubtful, sid: str, recognised_by: Sequence[str]) -> bool:
+        """Record that a text in doubt was found by one of these fingerprints.
+
+        Return False if it is settled, or the text is another message's, or may be.
+        """
+        try:
+            return self._changed("adopt", **_doubtful_attempt(doubtful), sid=sid, fingerprints=list(recognised_by))
+        except IntegrityError:
+            return False
+
+
+def _doubtful_attempt(doubtful: Doubtful) -> dict[str, object]:
+    return {"id": doubtful.id, "attempt": doubtful.attempts, "attempted_at": doubtful.attempted_at}
+
+
+def doubt_windows(terms: Terms) -> dict[str, object]:
+    """Return for how long which messages in doubt are looked for, as statements are told."""
+    return {
+        "window": terms.doubt_window.total_seconds(),
+        "window_critical": terms.delivery.sequora_doubt_window_critical.total_seconds(),
+        "held_kinds": [kind.name for kind in KINDS.values() if kind.if_not_found is State.HELD],
+    }

@@ -1,0 +1,181 @@
+-- Texts of which nobody knows whether they went out: looked for, and settled.
+
+-- name: adopt
+-- A text in doubt was found under this SID; the application's log is brought up to date afterwards. Twice: the second
+-- finds it settled. One text is one message's alone: a SID that another message has, or may be about to get, is not
+-- taken; of two that adopt it at once the second breaks the unique index.
+UPDATE orchestration.notification n
+SET state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
+    reason = 'in doubt, then found at the phone company', fingerprints = '{}',
+    receipt_at = orchestration.clock() + interval '15 seconds',
+    log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
+WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
+  AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
+      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification o
+          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
+      );
+
+-- name: doubt_abandoned_attempts
+-- A process died between its call and its record: nobody knows whether the text went out. Its call has ended, too: the
+-- lease is longer than any may take. Twice, or two at once: the second finds the rows in IN_DOUBT, or skips those that
+-- the first has locked.
+UPDATE orchestration.notification
+SET state = 'IN_DOUBT', looks = 0, doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = attempted_at,
+    doubt_ends_at = attempted_at + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
+                           ELSE least(CAST(:window AS float),
+                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
+                                      CAST(:window_after_error_answer AS float)) END), look_at = orchestration.clock(),
+    reason = 'the process that was sending it ended before it recorded the answer'
+WHERE id IN (
+    SELECT id FROM orchestration.notification
+    WHERE state = 'SENDING' AND lease_until <= orchestration.clock()
+    FOR NO KEY UPDATE SKIP LOCKED
+);
+
+-- name: set_poison_aside
+-- So many runs in a row had it and died before they were through with it: it may be what kills them. Twice, or two at
+-- once: the second finds it FAILED, or skips it.
+UPDATE orchestration.notification
+SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row died before they were through with it'
+WHERE id IN (
+    SELECT id FROM orchestration.notification
+    WHERE state = 'QUEUED' AND lease_until <= orchestration.clock() AND runs >= :limit
+    FOR NO KEY UPDATE SKIP LOCKED
+);
+
+-- name: due_look_ups
+-- What is in doubt and is to be looked for now: 2, 5, 10, 20 and 40 seconds after it came into doubt, then every minute,
+-- and when its doubt ends. After that, and where nobody has looked (no worker is there, or the list cannot be read),
+-- after 5, 10, 20, 40 and then every 60 seconds; or a tenth of the time that it has been in doubt, if that is longer.
+-- And what was given up and is to be looked for once more; should the run be lost, a minute later again, for a day.
+-- Twice, or two at once: the second finds nothing due, or skips what the first has locked.
+WITH doubtful AS (
+    UPDATE orchestration.notification
+    SET look_at = CASE
+        WHEN doubt_ends_at > orchestration.clock() THEN least(
+            doubt_ends_at,
+            coalesce(
+                (
+                    SELECT min(doubted_at + make_interval(secs => seconds))
+                    FROM unnest(ARRAY[2, 5, 10, 20, 40]) AS seconds
+                    WHERE doubted_at + make_interval(secs => seconds) > orchestration.clock()
+                ),
+                orchestration.clock() + interval '1 minute'
+            )
+        )
+        ELSE orchestration.clock() + least(
+            greatest(5 * power(2, least(looks, 10)) * interval '1 second', (orchestration.clock() - doubted_at) / 10),
+            interval '1 minute'
+        )
+    END
+    WHERE id IN (
+        SELECT id FROM orchestration.notification
+        WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true)
+        ORDER BY urgency, look_at
+        LIMIT :most
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id
+),
+lost AS (
+    UPDATE orchestration.lost_attempt
+    SET look_at = CASE WHEN given_up_at > orchestration.clock() - interval '1 day'
+                       THEN orchestration.clock() + interval '1 minute' END
+    WHERE id IN (
+        SELECT id FROM orchestration.lost_attempt
+        WHERE look_at <= orchestration.clock()
+        ORDER BY look_at
+        LIMIT :most
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING notification_id
+)
+SELECT id::text FROM doubtful
+UNION
+SELECT notification_id::text FROM lost;
+
+-- name: in_doubt
+-- Of these (or all) messages, those in doubt. Reading changes nothing.
+SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
+       (
+           SELECT count(*) FROM orchestration.lost_attempt l
+           WHERE l.notification_id = notification.id AND NOT l.is_providers
+       ) AS given_up,
+       coalesce(doubtful_since, attempted_at) AS since,
+       CASE WHEN doubt_ends_at >= doubted_at THEN doubt_ends_at
+     ELSE greatest(doubted_at, attempted_at) + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
+                           ELSE least(CAST(:window AS float),
+                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
+                                      CAST(:window_after_error_answer AS float)) END) END <= orchestration.clock() AS is_window_over,
+       (
+           SELECT NOT (opened_at IS NOT NULL AND closed_at IS NULL) AND greatest(doubted_at, attempted_at, closed_at) + interval '1 hour' <= orchestration.clock()
+           FROM orchestration.provider
+       ) AS is_hopeless,
+       ended_by IS NOT NULL AS is_cancelled,
+       EXISTS (
+           SELECT FROM orchestration.provider p
+           WHERE p.opened_at <= greatest(doubted_at, attempted_at) + interval '1 minute'
+             AND coalesce(p.closed_at >= attempted_at, true)
+       ) AS is_providers
+FROM orchestration.notification
+WHERE state = 'IN_DOUBT' AND (id = ANY (CAST(:ids AS uuid[])) OR cardinality(CAST(:ids AS uuid[])) = 0)
+ORDER BY urgency, doubtful_since, id
+LIMIT :most;
+
+-- name: note_looks
+-- These have been looked for in a list that was read whole, and not found. Twice: counted twice.
+UPDATE orchestration.notification SET looks = least(looks, 1000) + 1
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
+
+-- name: look_later
+-- The list that these would be in could not be read: the next look is as it was to be until the doubt ends, and then a
+-- minute later. Twice: a little later still.
+UPDATE orchestration.notification
+SET look_at = CASE WHEN doubt_ends_at > orchestration.clock() THEN least(look_at, doubt_ends_at)
+                   ELSE orchestration.clock() + interval '1 minute' END
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
+
+-- name: known_sids
+-- Which of these SIDs belong to messages, and by when each had certainly been accepted, where that is known. Reading
+-- changes nothing.
+SELECT provider_sid AS sid, CASE WHEN NOT adopted THEN sent_at END AS sent_at
+FROM orchestration.notification
+WHERE provider_sid = ANY (CAST(:sids AS text[]))
+UNION ALL
+SELECT found_sid, found_at FROM orchestration.lost_attempt WHERE found_sid = ANY (CAST(:sids AS text[]));
+
+-- name: rivals
+-- What all other messages than these (:ids) are recognised by of which a text may be in the list that is nobody's yet.
+-- Reading changes nothing.
+SELECT fingerprints
+FROM orchestration.notification
+WHERE kind = ANY (CAST(:kinds AS text[])) AND state IN ('SENDING', 'IN_DOUBT', 'HELD')
+  AND id <> ALL (CAST(:ids AS uuid[]))
+UNION ALL
+SELECT fingerprints
+FROM orchestration.lost_attempt
+WHERE look_at IS NOT NULL AND notification_id <> ALL (CAST(:ids AS uuid[]));
+
+-- name: settle_doubt
+-- Not found at the phone company: sent again by any claim, held, or given up. An attempt that failed with all others
+-- does not count. One that is sent again is looked for once more after a minute, and later; what an operator has
+-- cancelled since it was looked for is not. Twice: the second finds it settled.
+WITH settled AS (
+    UPDATE orchestration.notification
+    SET state = CASE WHEN ended_by IS NOT NULL AND :state IN ('QUEUED', 'HELD') THEN 'CANCELLED' ELSE :state END,
+        reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
+        attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
+        refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
+        fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END
+    WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND attempted_at = :attempted_at AND state = 'IN_DOUBT'
+    RETURNING id, state, attempted_at, fingerprints
+),
+lost AS (
+    INSERT INTO orchestration.lost_attempt (notification_id, began_at, fingerprints, is_providers, look_at)
+    SELECT id, attempted_at, fingerprints, :is_providers, orchestration.clock() + interval '1 minute'
+    FROM settled
+    WHERE state = 'QUEUED'
+)
+SELECT id FROM settled;

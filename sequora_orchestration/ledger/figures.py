@@ -1,0 +1,74 @@
+"""The ledger at a glance."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequora_orchestration.database import (
+    NamedStatements,
+)
+from sequora_orchestration.domain.halts import Pause, Provider
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.ledger.halts import Halts
+from sequora_orchestration.ledger.room import Room
+from sequora_orchestration.ledger.rows import Waiting, waiting
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtCounts:
+    """What became of texts in doubt within the last seven days."""
+
+    adopted: int
+    """Found at the phone company."""
+
+    sent_again: int
+    held: int
+    doubled: int
+    """Found after their message had been sent again: two texts went out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The ledger at a glance. Latencies are in seconds, from when a message was owed until it was accepted."""
+
+    counts: dict[str, dict[State, int]]
+    """How many messages are in each state, by kind."""
+
+    sent_last_hour: int
+    latency_p50: float | None
+    latency_p95: float | None
+    oldest_due: Waiting | None
+    set_aside: list[Waiting]
+    """In doubt, held, failed, not delivered, or sent but not in the application's log; the newest of them."""
+
+    doubts: DoubtCounts
+    provider: Provider
+    pauses: list[Pause]
+
+
+class Overview(Room):
+    """The ledger at a glance."""
+
+    statements = SQL
+
+    def figures(self, *, most: int = 10) -> Figures:
+        """Return the ledger at a glance, with up to `most` messages that a person should look at."""
+        counts: dict[str, dict[State, int]] = defaultdict(dict)
+        for row in self._rows("counts"):
+            counts[row["kind"]][State(row["state"])] = row["count"]
+        (last_hour,) = self._rows("last_hour")
+        (doubts,) = self._rows("doubts")
+        halts = Halts(self._store)
+        return Figures(
+            counts=dict(counts),
+            sent_last_hour=last_hour["sent"],
+            latency_p50=last_hour["p50"],
+            latency_p95=last_hour["p95"],
+            oldest_due=next((waiting(row) for row in self._rows("oldest_due")), None),
+            set_aside=[waiting(row) for row in self._rows("set_aside", most=most)],
+            doubts=DoubtCounts(**doubts),
+            provider=halts.provider(),
+            pauses=halts.pauses(),
+        )

@@ -1,0 +1,54 @@
+-- The ledger at a glance.
+
+-- name: counts
+-- Reading changes nothing.
+SELECT kind, state, count(*) AS count
+FROM orchestration.notification
+GROUP BY kind, state
+ORDER BY kind, state;
+
+-- name: last_hour
+-- How many texts were sent; and from when a new task's text was owed until the phone company had it, in seconds.
+-- Reading changes nothing.
+SELECT count(*) AS sent,
+       (percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))
+           FILTER (WHERE kind = 'task-created'))::float AS p50,
+       (percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))
+           FILTER (WHERE kind = 'task-created'))::float AS p95
+FROM orchestration.notification
+WHERE sent_at > orchestration.clock() - interval '1 hour';
+
+-- name: oldest_due
+-- What has waited longest of what is due and not sent yet. Reading changes nothing.
+SELECT task_id, episode_id, kind, state, reason,
+       extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float
+           AS age
+FROM orchestration.notification
+WHERE state IN ('QUEUED', 'SENDING') OR (state = 'SCHEDULED' AND due_at <= orchestration.clock())
+ORDER BY coalesce(due_at, owed_since)
+LIMIT 1;
+
+-- name: set_aside
+-- What a person should look at, newest first: not of a task that is not open any more. Reading changes nothing.
+SELECT id::text, task_id, episode_id, kind, state, reason,
+       extract(epoch FROM orchestration.clock() - created_at)::float AS age
+FROM orchestration.notification
+WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row')
+  AND (over_at >= created_at) IS NOT TRUE
+ORDER BY created_at DESC
+LIMIT :most;
+
+-- name: doubts
+-- What became of texts in doubt within the last seven days; and how many were found after their message had been sent
+-- again. Reading changes nothing.
+SELECT count(*) FILTER (WHERE to_state = 'SENT' AND reason IS NOT NULL) AS adopted,
+       count(*) FILTER (WHERE to_state = 'QUEUED') AS sent_again,
+       count(*) FILTER (WHERE to_state = 'HELD') AS held,
+       (
+           SELECT count(*)
+           FROM orchestration.lost_attempt l
+           JOIN orchestration.notification n ON n.id = l.notification_id
+           WHERE l.found_at > orchestration.clock() - interval '7 days' AND n.provider_sid IS NOT NULL
+       ) AS doubled
+FROM orchestration.notification_event
+WHERE from_state = 'IN_DOUBT' AND at > orchestration.clock() - interval '7 days';

@@ -1,0 +1,93 @@
+"""What keeps texts from going out: the breaker, the sender's rate, and operators' pauses."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequora_orchestration.database import (
+    NamedStatements,
+)
+from sequora_orchestration.domain.answers import Refused, Unclear
+from sequora_orchestration.domain.halts import Pause, Provider
+from sequora_orchestration.ledger.room import Room
+from sequora_orchestration.ledger.rows import Operator
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+# So many calls in a row that the phone company did not take, for no fault of the text, open the breaker: one more than
+# a text has attempts, for it may be that text's number all the same. A trial is due after so many seconds at first.
+TROUBLES = 5
+
+TRIAL_PAUSE = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What a call that the phone company did not take means for the breaker."""
+
+    is_open: bool
+    has_just_opened: bool
+
+
+class Halts(Room):
+    """What keeps texts from going out: the breaker, the sender's rate, and operators' pauses."""
+
+    statements = SQL
+
+    def note_answer(self) -> None:
+        """Record that the phone company answers: the breaker closes, unless it refuses all texts."""
+        self._changed("note_answer")
+
+    def note_trouble(self, answer: Refused | Unclear, *, at_once: bool, recipient_id: str | None = None) -> Trouble:
+        """Record that the phone company did not take a text; return what that means for the breaker.
+
+        One trouble is enough `at_once`; otherwise TROUBLES in a row. Where it may be about the recipient that is
+        named, and only texts to that one are refused, others' may be tried meanwhile.
+        """
+        refused = answer if isinstance(answer, Refused) else None
+        (row,) = self._rows(
+            "note_trouble",
+            reason=answer.reason,
+            code=answer.code,
+            at_once=at_once,
+            retry_after=(refused and refused.retry_after) or 0.0,
+            is_refused=bool(refused and refused.refusal.speaks_against_the_text),
+            recipient_id=recipient_id,
+            limit=TROUBLES,
+            pause=TRIAL_PAUSE,
+        )
+        return Trouble(**row)
+
+    def note_unreadable(self, reason: str, *, http_status: int | None, code: int | None) -> None:
+        """Record that the phone company's list, or a receipt, could not be read."""
+        self._rows("note_unreadable", reason=reason, http_status=http_status, code=code)
+
+    def note_readable(self) -> None:
+        """Record that it could be."""
+        self._rows("note_readable")
+
+    def wait_of(self, segments: int) -> float:
+        """Take this process's turn at the sender's rate; return how many seconds it has to wait for it."""
+        if self._terms.rate is None:
+            return 0.0
+        (row,) = self._rows("next_slot", seconds=segments / self._terms.rate)
+        return max(0.0, float(row["wait"]))
+
+    def provider(self) -> Provider:
+        """Return how it stands with the phone company."""
+        (row,) = self._rows("provider")
+        return Provider(**row)
+
+    def pause(self, kind: str, operator: Operator) -> bool:
+        """Let no message of a kind, or none at all (ALL_KINDS), go out; return False if that is so already."""
+        return bool(self._rows("pause", kind=kind, who=operator.who, why=operator.why))
+
+    def resume(self, kind: str, operator: Operator) -> list[str]:
+        """Let messages of a kind go out again, or of all; return which pauses that has ended.
+
+        Of all, the phone company is also tried at once, if it was to be left alone.
+        """
+        return [row["kind"] for row in self._rows("resume", kind=kind, who=operator.who, why=operator.why)]
+
+    def pauses(self) -> list[Pause]:
+        """Return which kinds of messages do not go out for now."""
+        return [Pause(**row) for row in self._rows("pauses")]

@@ -1,0 +1,83 @@
+"""What a run does with the messages of its claim: it takes them up, keeps their lease, and gives back the rest."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sequora_orchestration.database import (
+    NamedStatements,
+)
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.ledger.room import Room
+from sequora_orchestration.ledger.rows import MANY, Outcome, notification, outcome
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+# Seconds for which a claim has its rows. A run that dies frees them so much later; one that is only slow finds
+# them taken over and steps aside. In a full pipeline (MOST and ENOUGH below) a row waits some 5 s for its run.
+LEASE = 30
+
+# Seconds within which the daemon hands in the runs of what a tick has claimed: ten at most, in some 20 ms each.
+HANDED_IN_WITHIN = 5
+
+# So many runs in a row may end before they are through with a row; then it is set aside.
+MOST_RUNS = 5
+
+# Seconds for which a run that claims many rows for itself has them: it sends one after the other. Less than the five
+# minutes between two scans, so that the next one makes up for a scan that died.
+SCAN_LEASE = 240
+
+
+class Leases(Room):
+    """What a run does with the messages of its claim: it takes them up, keeps their lease, and gives back the rest."""
+
+    statements = SQL
+
+    def take_up(self, claim_id: str, run_id: str) -> list[Notification]:
+        """Return what the claim still has to send, most urgent first, under a lease that is renewed where need be."""
+        return self._taken_up(claim_id, run_id, lease=LEASE, counts=True)
+
+    def take_up_scan(self, claim_id: str, run_id: str) -> list[Notification]:
+        """Return the same for a run that has a step for each message, and takes up each again when its turn comes."""
+        return self._taken_up(claim_id, run_id, lease=SCAN_LEASE, counts=False)
+
+    def _taken_up(self, claim_id: str, run_id: str, *, lease: int, counts: bool) -> list[Notification]:
+        delay = self._terms.escalation_delay
+        rows = self._rows(
+            "take_up", claim_id=claim_id, run_id=run_id, lease=lease, counts=counts, escalation_delay=delay
+        )
+        return [notification(row) for row in rows]
+
+    def take_up_one(self, claim_id: str, id_: str) -> Notification | None:
+        """Return the message of the claim that its own id or its task's names, while it is to be sent."""
+        rows = self._rows("take_up_one", claim_id=claim_id, id=id_)
+        return notification(rows[0]) if rows else None
+
+    def end_of_step(self, claim_id: str, *, of: str | None = None) -> None:
+        """Record that a step failed whose process lives: what the claim has is not what processes die of.
+
+        With `of`, the id of a message or its task, it was a step for that message alone.
+        """
+        self._changed("end_of_step", claim_id=claim_id, of=of)
+
+    def give_back(self, notifications: Sequence[Notification], reason: str) -> None:
+        """Give back those of these messages, all of one claim, that were not begun; any claim may have them."""
+        if notifications:
+            claim_id, ids = notifications[0].claim_id, [one.id for one in notifications]
+            self._changed("give_back", claim_id=claim_id, ids=ids, reason=reason)
+
+    def claims_not_taken_up(self) -> list[str]:
+        """Return claims that no run has taken up in HANDED_IN_WITHIN, or longer; their runs may wait for a worker."""
+        return [row["claim_id"] for row in self._rows("claims_not_taken_up", seconds=HANDED_IN_WITHIN)]
+
+    def give_back_claims(self, claim_ids: Sequence[str]) -> None:
+        """Give back what these claims have, for no run will take it up."""
+        self._changed("give_back_claims", claim_ids=list(claim_ids))
+
+    def texts_wait(self) -> bool:
+        """Return whether there are messages that could be sent, and no worker has time for them."""
+        (row,) = self._rows("texts_wait")
+        return bool(row["wait"])
+
+    def outcomes(self, claim_id: str, *, of: str | None = None) -> list[Outcome]:
+        """Return every message that the claim has or has settled, or only those that an id names (or its task's)."""
+        return [outcome(row) for row in self._rows("of_claim", claim_id=claim_id, of=of, many=MANY)]

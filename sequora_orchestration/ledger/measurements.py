@@ -1,0 +1,121 @@
+"""How well it goes: the figures that the Dagster UI plots and the heartbeat looks at. They change nothing.
+
+What they should be, and what to do if they are not, is the domain's business (`domain/health.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, RowMapping, TextClause
+
+from sequora_orchestration.database import NamedStatements, engine_for, execute
+from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
+from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS
+from sequora_orchestration.settings import DatabaseSettings, DeliverySettings
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+# More unclaimed tasks than that are not counted.
+MOST_UNCLAIMED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLatency:
+    """Of the last hour's texts about new tasks, in seconds from when they were owed; None where there are none."""
+
+    texts: int
+    p50: float | None
+    p95: float | None
+    delivered_p50: float | None
+    """Until we knew that it had arrived: receipts are asked for, after 15 s at first."""
+
+    delivered_p95: float | None
+    share_inside: float | None
+    """Of those that were sent or should have been, how many were inside `INSIDE`: 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliveries:
+    """What became of the last hour's texts, and what is in doubt or held now."""
+
+    sent: int
+    delivered: int
+    failed: int
+    in_doubt: int
+    longest_doubt: float | None
+    """Seconds since the first attempt of what has been in doubt for longest."""
+
+    held: int
+    doubled: int
+    """Texts that were given up, sent again and then found: two went out."""
+
+    undelivered: Mapping[int, int]
+    """How many did not arrive, by the phone company's code; 0 where it gave none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What is due and not sent."""
+
+    due: int
+    paused: int
+    """What is due as well, but kept back by an operator."""
+
+    oldest_due: float | None
+    """Seconds for which the oldest has been due, of what is not kept back."""
+
+    pace: Pace
+
+
+class Measurements:
+    """Reads the figures from the ledger. Database errors are raised."""
+
+    def __init__(self, engine: Engine, *, go_live_at: datetime | None = None, has_rate: bool = False) -> None:
+        """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
+        self._engine = engine
+        self._go_live_at = go_live_at
+        self._has_rate = has_rate
+
+    def _rows(self, statement: str | TextClause, **parameters: object) -> Sequence[RowMapping]:
+        return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)[1]
+
+    def text_latency(self) -> TextLatency:
+        """Return how long nurses have waited for the texts about new tasks."""
+        (row,) = self._rows("text_latency", inside=INSIDE.total_seconds())
+        return TextLatency(**row)
+
+    def deliveries(self) -> Deliveries:
+        """Return what became of the texts."""
+        (row,) = self._rows("deliveries", kinds=list(KINDS))
+        return Deliveries(**row, undelivered={code["code"]: code["count"] for code in self._rows("undelivered")})
+
+    def backlog(self) -> Backlog:
+        """Return what waits."""
+        (row,) = self._rows("backlog", kinds=list(KINDS))
+        (pace,) = self._rows("pace")
+        return Backlog(**row, pace=Pace(has_rate=self._has_rate, **pace))
+
+    def unanswered_tasks(self) -> list[str]:
+        """Return the ids of the open tasks for which nothing has happened for too long, the most severe first."""
+        rows = self._rows(
+            SQL.with_question("unanswered_tasks", QUESTIONS[NEW_TASKS.question]),
+            grace=UNANSWERED_AFTER.total_seconds(),
+            go_live_at=self._go_live_at,
+            created_within=None,
+            kind=NEW_TASKS.kind,
+            most=MOST_UNCLAIMED,
+        )
+        return [row["task_id"] for row in rows]
+
+
+def open_measurements() -> Measurements:
+    """Return the measurements of the ledger on SUPABASE_DB_URL. Raises SettingError."""
+    settings = DatabaseSettings.load()
+    return Measurements(
+        engine_for(settings.supabase_db_url),
+        go_live_at=settings.sequora_go_live_at,
+        has_rate=DeliverySettings.load().sequora_sender_rate is not None,
+    )

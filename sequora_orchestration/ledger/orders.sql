@@ -1,0 +1,71 @@
+-- What operators order about messages: cancel, release, resend.
+
+-- name: of_subject
+-- The messages that an id names: its own, its task's or its episode's, oldest first. Reading changes nothing.
+SELECT n.id::text, n.kind, n.state FROM orchestration.notification n WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
+      AND n.kind = coalesce(CAST(:kind AS text), n.kind) ORDER BY n.created_at;
+
+-- name: cancel
+-- What has not been sent is not sent, and not made again, nor what would follow from it; what is in doubt ends so if it is
+-- not found. Twice: nothing is left to cancel.
+WITH meant AS MATERIALIZED (
+    SELECT n.id FROM orchestration.notification n
+    WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
+      AND n.kind = coalesce(CAST(:kind AS text), n.kind) AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT')
+),
+changed AS (
+    UPDATE orchestration.notification n
+    SET state = CASE WHEN n.state = 'IN_DOUBT' THEN n.state ELSE 'CANCELLED' END, ended_by = :who,
+        reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END
+    WHERE (n.id = ANY (ARRAY(SELECT id FROM meant)) OR n.because_of = ANY (ARRAY(SELECT id FROM meant)))
+      AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND (n.ended_by IS NULL OR n.state = 'HELD')
+    RETURNING n.id, n.kind, n.state
+),
+recorded AS (INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
+SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM changed)
+SELECT id::text, kind, state FROM changed;
+
+-- name: release
+-- What was held for a person is sent, by day. Twice: nothing is held any more.
+WITH changed AS (
+    UPDATE orchestration.notification n
+    SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, attempts = 0, ended_by = NULL, owed_since = orchestration.clock(),
+        due_at = CASE WHEN due_at IS NOT NULL THEN orchestration.clock() END,
+        lease_until = orchestration.clock(), reason = 'released by an operator'
+    WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
+      AND n.kind = coalesce(CAST(:kind AS text), n.kind) AND n.state = 'HELD'
+    RETURNING n.id, n.kind, n.state
+),
+recorded AS (INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
+SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM changed)
+SELECT id::text, kind, state FROM changed;
+
+-- name: resend
+-- The newest message of its kind about it is over, and is sent anew, as a row of its own. Twice: while the second is
+-- under way there is no third; two at once collide on the unique key, and one does nothing.
+WITH newest AS (
+    SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*,
+           regexp_replace(n.business_key, '(\:again|\:resent\:\d+)+$', '') || '\:resent\:' AS key
+    FROM orchestration.notification n
+    WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
+      AND n.kind = coalesce(CAST(:kind AS text), n.kind)
+    ORDER BY n.kind, n.recipient_id, n.sla_due_at,
+             n.state IN ('SCHEDULED', 'QUEUED', 'SENDING', 'IN_DOUBT', 'HELD') DESC, n.created_at DESC
+),
+changed AS (
+    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, lease_until, reason)
+    SELECT key || (SELECT count(*) FROM orchestration.notification o
+                   WHERE starts_with(o.business_key, key)
+                     AND (o.task_id = newest.task_id
+                          OR (newest.task_id IS NULL AND o.task_id IS NULL AND o.episode_id = newest.episode_id))),
+           task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
+           CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
+           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'
+    FROM newest
+    WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
+    RETURNING id, kind, state
+),
+recorded AS (INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
+SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM changed)
+SELECT id::text, kind, state FROM changed;

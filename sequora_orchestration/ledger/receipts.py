@@ -1,0 +1,55 @@
+"""What became of texts that were sent."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from sequora_orchestration.database import (
+    NamedStatements,
+)
+from sequora_orchestration.domain.receipts import Receipt
+from sequora_orchestration.ledger.doubts import BATCHES_A_TICK
+from sequora_orchestration.ledger.room import Room, in_batches
+from sequora_orchestration.ledger.rows import SentText
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+RECEIPTS_BATCH = 200
+
+# A text of which the phone company has said so often that it does not know it is not asked for any more. The first time
+# may be too early.
+MOST_UNKNOWN = 3
+
+
+class Receipts(Room):
+    """What became of texts that were sent."""
+
+    statements = SQL
+
+    def due_receipts(self) -> list[list[str]]:
+        """Take what was sent and is to be asked after now; return the messages' ids, in batches."""
+        return in_batches(self._rows("due_receipts", most=RECEIPTS_BATCH * BATCHES_A_TICK), RECEIPTS_BATCH)
+
+    def without_receipt(self, ids: Sequence[str]) -> list[SentText]:
+        """Return those of these messages of which it is not known what became, oldest first."""
+        return [SentText(**row) for row in self._rows("without_receipt", ids=list(ids))]
+
+    def settle_delivered(self, texts: Sequence[SentText]) -> None:
+        """Record that these texts have arrived."""
+        self._changed("settle_delivered", ids=[text.id for text in texts])
+
+    def settle_undelivered(self, text: SentText, receipt: Receipt, *, again_after: timedelta | None) -> bool:
+        """Record that a text did not arrive; return whether it is tried once more, after that time."""
+        rows = self._rows(
+            "settle_undelivered",
+            id=text.id,
+            reason=receipt.reason,
+            code=receipt.code,
+            again_after=again_after.total_seconds() if again_after else 0.0,
+        )
+        return bool(rows and rows[0]["is_tried_again"])
+
+    def note_unknown(self, texts: Sequence[SentText]) -> set[str]:
+        """Record that the phone company does not know these texts; return the ids of those that are given up."""
+        rows = self._rows("note_unknown", ids=[text.id for text in texts], most=MOST_UNKNOWN) if texts else []
+        return {row["id"] for row in rows if row["is_given_up"]}

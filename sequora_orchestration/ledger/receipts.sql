@@ -1,0 +1,85 @@
+-- What became of texts that were sent.
+
+-- name: due_receipts
+-- What has been sent and is to be asked after now; the next time is after as long as it has been sent, up to an hour,
+-- and after a day there is none. Twice, or two at once: the second finds nothing due, or skips what the first has locked.
+UPDATE orchestration.notification
+SET receipt_at = CASE WHEN sent_at > orchestration.clock() - interval '1 day'
+                      THEN orchestration.clock()
+                           + least(greatest(orchestration.clock() - sent_at, interval '15 seconds'), interval '1 hour')
+                      END
+WHERE id IN (
+    SELECT id FROM orchestration.notification
+    WHERE state = 'SENT' AND receipt_at <= orchestration.clock()
+    ORDER BY receipt_at
+    LIMIT :most
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING id::text;
+
+-- name: without_receipt
+-- Of these messages, those of which it is not known what became. Reading changes nothing.
+SELECT id::text, kind, task_id, provider_sid AS sid, sent_at
+FROM orchestration.notification
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
+ORDER BY sent_at;
+
+-- name: settle_delivered
+-- Twice: the second finds them settled.
+UPDATE orchestration.notification
+SET state = 'DELIVERED', receipt_at = NULL, log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
+
+-- name: settle_undelivered
+-- It did not arrive; where that is worth a second try (:again_after, in seconds), one is due later, as a row of its own.
+-- There is no third, and no second of what is told anew anyhow. Twice: the second finds it settled.
+WITH undelivered AS (
+    UPDATE orchestration.notification
+    SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, provider_code = :code, log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
+    WHERE id = CAST(:id AS uuid) AND state = 'SENT'
+    RETURNING *
+),
+again AS (
+    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, reason)
+    SELECT business_key || '\:again', task_id, episode_id, recipient_id, severity, urgency,
+           orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
+           orchestration.clock() + make_interval(secs => :again_after), because_of, kind, 'SCHEDULED',
+           'tried once more: it was ' || reason
+    FROM undelivered
+    WHERE CAST(:again_after AS float) > 0 AND right(business_key, 6) <> '\:again'
+      AND (over_at >= created_at) IS NOT TRUE
+    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
+    RETURNING id
+)
+SELECT EXISTS (SELECT FROM again) AS is_tried_again FROM undelivered;
+
+-- name: note_unknown
+-- The phone company does not know these texts: each time is a row of their history (there is no other of a text that stays
+-- SENT), and with the one that makes it :most their receipts are given up. That of a critical one is asked for once more
+-- when a day is over: whether supervisors are told hangs on it being waited for. Twice: recorded twice, and given up
+-- sooner.
+WITH unknown AS MATERIALIZED (
+    SELECT id, attempts, claim_id, run_id,
+           1 + (
+               SELECT count(*) FROM orchestration.notification_event e
+               WHERE e.notification_id = n.id AND e.from_state = 'SENT' AND e.to_state = 'SENT'
+           ) AS times
+    FROM orchestration.notification n
+    WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
+    FOR NO KEY UPDATE
+),
+recorded AS (
+    INSERT INTO orchestration.notification_event
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
+    SELECT id, 'SENT', 'SENT', attempts, claim_id, run_id,
+           CASE WHEN times >= :most THEN 'given up: ' ELSE '' END || 'the phone company does not know the text'
+    FROM unknown
+),
+given_up AS (
+    UPDATE orchestration.notification n
+    SET receipt_at = CASE WHEN n.urgency = 0 AND n.sent_at > orchestration.clock() - interval '1 day'
+                          THEN n.sent_at + interval '1 day' END
+    FROM unknown
+    WHERE n.id = unknown.id AND times >= :most
+)
+SELECT id::text, times >= :most AS is_given_up FROM unknown;

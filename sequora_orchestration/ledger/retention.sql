@@ -1,0 +1,81 @@
+-- Deleting what has long been over.
+
+-- name: old_subjects
+-- The tasks and episodes (those of messages without a task) that events are about which are older than :kept seconds,
+-- of the :most events after one (:after). An event's id is as old as the event, so no other index is needed; and every
+-- message has one. Reading changes nothing.
+WITH walked AS MATERIALIZED (
+    SELECT id, notification_id, at < orchestration.clock() - make_interval(secs => :kept) AS is_old
+    FROM orchestration.notification_event
+    WHERE id > :after
+    ORDER BY id
+    LIMIT :most
+),
+subject AS MATERIALIZED (
+    SELECT DISTINCT n.task_id, CASE WHEN n.task_id IS NULL THEN n.episode_id END AS episode_id
+    FROM walked
+    JOIN orchestration.notification n ON n.id = walked.notification_id
+    WHERE walked.is_old
+)
+SELECT max(id) AS last, count(*) FILTER (WHERE is_old) = :most AS goes_on,
+       ARRAY(SELECT task_id FROM subject WHERE task_id IS NOT NULL) AS task_ids,
+       ARRAY(SELECT episode_id FROM subject WHERE episode_id IS NOT NULL) AS episode_ids
+FROM walked;
+
+-- name: open_tasks
+-- Those of these tasks that a sensor's question can be about: without their messages they would count as new. Reading
+-- changes nothing.
+SELECT t.id
+FROM orchestration.care_task t
+WHERE t.key = ANY (:ids) AND NOT t.is_closed;
+
+-- name: recent_episodes
+-- Those of these episodes that the question for new ones reaches, now or with another delay (:check_in_delay is the
+-- longest): without their messages they would count as new. One may say that it was created in the future. Reading
+-- changes nothing.
+SELECT e.id
+FROM orchestration.care_episode e
+WHERE e.key = ANY (:ids)
+  AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at))
+      >= orchestration.clock() - make_interval(days => 7, secs => :check_in_delay);
+
+-- name: delete_what_is_over
+-- All messages about these tasks and episodes, with their history and what operators ordered about them, if every one of
+-- them is over and nothing has happened to it for :kept seconds. They go together: what is said of a younger message may
+-- refer to an older one, and `resend` counts them. Twice, or two at once: the second finds nothing, or skips what the
+-- first has locked.
+WITH candidate AS MATERIALIZED (
+    SELECT id,
+           bool_and(
+               state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+               AND greatest(created_at, claimed_at, attempted_at, sent_at, due_at)
+                   < orchestration.clock() - make_interval(secs => :kept)
+           ) OVER (PARTITION BY task_id, CASE WHEN task_id IS NULL THEN episode_id END) AS all_are_over
+    FROM orchestration.notification
+    WHERE task_id = ANY (CAST(:task_ids AS text[]))
+       OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
+),
+deletable AS MATERIALIZED (
+    SELECT n.id
+    FROM orchestration.notification n
+    WHERE n.id = ANY (ARRAY(SELECT id FROM candidate WHERE all_are_over))
+      AND n.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+    FOR UPDATE SKIP LOCKED
+),
+orders AS (
+    DELETE FROM orchestration.operator_action WHERE notification_id = ANY (ARRAY(SELECT id FROM deletable))
+)
+DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM deletable));
+
+-- name: delete_old_pauses
+-- What operators ordered about no message, but about all of a kind: pause and resume. Twice: nothing is left to delete.
+DELETE FROM orchestration.operator_action
+WHERE notification_id IS NULL AND at < orchestration.clock() - make_interval(secs => :kept);
+
+-- name: delete_old_assignments
+-- What is known of the assignment of tasks that are not open any more and of which no message is left. Twice: nothing is
+-- left to delete.
+DELETE FROM orchestration.assignment a
+WHERE a.created_at < orchestration.clock() - make_interval(secs => :kept)
+  AND NOT EXISTS (SELECT FROM orchestration.notification n WHERE n.task_id = a.task_id)
+  AND NOT EXISTS (SELECT FROM orchestration.care_task t WHERE NOT t.is_closed AND t.id = a.task_id);

@@ -1,0 +1,179 @@
+"""The shapes in which the ledger's rows are handed out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import Cause, Notification, in_words
+
+# A claim of more than so many messages is looked at by its numbers: nobody reads a table of hundreds of rows.
+MANY = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a message is about, as a run is tagged with it: a task, or only an episode."""
+
+    task_id: str | None
+    episode_id: str | None
+    severity: str | None
+
+    @property
+    def id(self) -> str:
+        """The task's id, or the episode's where there is no task."""
+        return self.task_id or self.episode_id or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Rows that one run shall work on, most severe first."""
+
+    id: str
+    subjects: Sequence[Subject]
+
+
+class Claims(list[Claim]):
+    """What was claimed, most severe first."""
+
+    def __init__(
+        self, claims: Iterable[Claim] = (), *, seconds: float = 0.0, more_waits: bool = False, is_halted: bool = False
+    ) -> None:
+        """`seconds` is for how long that has kept the database busy; the way there and back does not count.
+
+        `more_waits` if more is owed than was claimed, or may be: it waits its turn, or nobody asked, since nothing of
+        the kind may go out (`is_halted`).
+        """
+        super().__init__(claims)
+        self.seconds = seconds
+        self.more_waits = more_waits
+        self.is_halted = is_halted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The time that the rules go by, and who had opted out by then."""
+
+    now: datetime
+    opted_out: frozenset[str]
+    """Of the numbers that were asked about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentText:
+    """A text that the phone company has, and of which it is not known what became."""
+
+    id: str
+    kind: str
+    task_id: str | None
+    sid: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedMessage:
+    """A message that an operator's order is about, and its state by now."""
+
+    id: str
+    kind: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Who gives an order, and why; both are kept."""
+
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InHand:
+    """What another claim has or has settled."""
+
+    state: State
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a message of a claim."""
+
+    id: str
+    task_id: str | None
+    episode_id: str | None
+    recipient_id: str | None
+    state: State
+    reason: str | None
+    attempts: int
+    provider_sid: str | None
+    due_at: datetime | None
+    logged: bool
+    log_owes: str | None
+    """What the application's log lacks of it: its `row`, or what its `receipt` says."""
+
+    is_one_of_many: bool = False
+    """Whether it was asked about with its claim, and that has more than MANY."""
+
+    @property
+    def subject(self) -> str:
+        """What the message is about, for a person who reads a log."""
+        return in_words(self.task_id, self.episode_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A message that is due or set aside; `age` is in seconds."""
+
+    id: str | None = None
+    task_id: str | None
+    episode_id: str | None
+    kind: str
+    state: State
+    age: float
+    reason: str | None = None
+
+
+def message_id(id_: str) -> str | None:
+    """Return an id as a message may have it, or None if it is none: applications may have ids of another form."""
+    try:
+        return str(UUID(id_))
+    except ValueError:
+        return None
+
+
+def ordered(row: RowMapping) -> OrderedMessage:
+    """Return a message that an order is about."""
+    return OrderedMessage(id=row["id"], kind=row["kind"], state=State(row["state"]))
+
+
+def outcome(row: RowMapping) -> Outcome:
+    """Return what became of a message."""
+    return Outcome(**{**row, "state": State(row["state"])})
+
+
+def waiting(row: RowMapping) -> Waiting:
+    """Return a message that is due or set aside."""
+    return Waiting(**{**row, "state": State(row["state"])})
+
+
+def subject(row: RowMapping) -> Subject:
+    """Return what a message is about."""
+    return Subject(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])
+
+
+def notification(row: RowMapping) -> Notification:
+    """Return a message as a run has it in hand."""
+    fields = {name: value for name, value in row.items() if "cause" not in name}
+    cause = None
+    if row["has_cause"]:
+        cause = Cause(
+            recipient_id=row["cause_recipient_id"],
+            reason=row["cause_reason"],
+            is_settled=row["cause_is_settled"],
+            is_uncertain=row["cause_is_uncertain"],
+        )
+    return Notification(**fields, cause=cause)

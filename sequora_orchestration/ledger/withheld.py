@@ -1,0 +1,71 @@
+"""Messages that are not sent, or not yet: ended, put off, or still without a recipient."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from sequora_orchestration.database import (
+    NamedStatements,
+)
+from sequora_orchestration.domain.message_kind import Postponement, Suppression
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.on_call import is_passed_over
+from sequora_orchestration.ledger.room import Room
+from sequora_orchestration.ledger.rows import Outcome, outcome
+
+SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+
+class Withholding(Room):
+    """Messages that are not sent, or not yet: ended, put off, or still without a recipient."""
+
+    statements = SQL
+
+    def suppress(self, notification: Notification, suppression: Suppression, run_id: str) -> bool:
+        """End a message without sending it; return False if the row is no longer ours."""
+        return self._changed(
+            "suppress",
+            **_as_known(notification),
+            run_id=run_id,
+            state=suppression.state,
+            reason=suppression.reason,
+            ended_by=suppression.ended_by,
+        )
+
+    def postpone(self, notification: Notification, postponement: Postponement, run_id: str) -> bool:
+        """Let a message wait until its time has come; return False if the row is no longer ours."""
+        return self._changed(
+            "postpone",
+            **_as_known(notification),
+            run_id=run_id,
+            due_at=postponement.until,
+            reason=postponement.reason,
+        )
+
+    def schedule_escalations(self, task_ids: Sequence[str]) -> list[Outcome]:
+        """Let the wait after these tasks' breach alerts begin, where it has not; return those that wait."""
+        delay = self._terms.escalation_delay
+        self._changed("schedule_escalations", task_ids=list(task_ids), delay=delay)
+        return [outcome(row) for row in self._rows("escalations", task_ids=list(task_ids))]
+
+    def address(self, notification: Notification, recipient_ids: Sequence[str]) -> bool:
+        """Give a message its recipients, each further one by a message of its own.
+
+        Return False if it has one by now, or if all of them have theirs already.
+        """
+        return bool(
+            self._rows("address", id=notification.id, claim_id=notification.claim_id, recipient_ids=list(recipient_ids))
+        )
+
+    def passed_over(self, ids: Sequence[str]) -> set[tuple[str, str]]:
+        """Return whom a text about the same task has just failed to reach, as (message id, recipient id)."""
+        return {
+            (row["notification_id"], row["recipient_id"])
+            for row in self._rows("refusals", ids=list(ids))
+            if is_passed_over(row["provider_code"], timedelta(seconds=row["seconds_ago"]))
+        }
+
+
+def _as_known(notification: Notification) -> dict[str, object]:
+    """Return what names a row while it is as the run knows it: under its claim, and to nobody else by now."""
+    return {"id": notification.id, "claim_id": notification.claim_id, "recipient_id": notification.recipient_id}
