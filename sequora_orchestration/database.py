@@ -242,7 +242,8 @@ def refuses_a_row(error: DBAPIError) -> bool:
 class NamedStatements:
     """The statements of one `.sql` file, each under a line `-- name: <name>`.
 
-    What several of them have in common stands once, under `-- part: <name>`, and is put in for `{<name>}`.
+    As they stand they can be run with psql: there `:name` is a variable, too. What several have in common is a view or
+    a function of the database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -252,22 +253,17 @@ class NamedStatements:
     @cached_property
     def all(self) -> dict[str, TextClause]:
         """Every statement by its name."""
-        _, *split = re.split(r"^-- (name|part): (\w+)$", self.path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        found = list(zip(split[::3], split[1::3], split[2::3], strict=True))
-        parts = {name: sql.strip() for what, name, sql in found if what == "part"}
-
-        def whole(sql: str) -> str:
-            return re.sub(r"\{(\w+)\}", lambda slot: whole(parts[slot[1]]) if slot[1] in parts else slot[0], sql)
-
-        return {name: text(whole(sql)) for what, name, sql in found if what == "name"}
+        _, *split = re.split(r"^-- name: (\w+)$", self.path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        return {name: text(_escaped(sql)) for name, sql in zip(split[::2], split[1::2], strict=True)}
 
     def __getitem__(self, name: str) -> TextClause:
         """Return the statement of that name."""
         return self.all[name]
 
-    def with_question(self, name: str, question: TextClause) -> TextClause:
-        """Return the statement of that name with another one put into its place for one, `{question}`."""
-        return text(self.all[name].text.replace("{question}", question.text))
+
+def _escaped(sql: str) -> str:
+    """Return a statement in which a colon within a literal, or a comment, begins no parameter's name."""
+    return re.sub(r"--[^\n]*|'(?:[^']|'')*'", lambda piece: re.sub(r"(?<![:\\]):(?=\w)", r"\:", piece[0]), sql)
 
 
 def as_text(typed: str) -> str:

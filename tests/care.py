@@ -122,7 +122,8 @@ class Care:
         """Return the states that a task's messages went through, in order."""
         rows = self.rows(
             "SELECT e.to_state FROM orchestration.notification_event e"
-            " JOIN orchestration.notification n ON n.id = e.notification_id WHERE n.task_id = :task ORDER BY e.id",
+            " JOIN orchestration.notification n ON n.id = e.notification_id"
+            " WHERE n.task_id = :task AND e.from_state IS DISTINCT FROM e.to_state ORDER BY e.id",
             task=task,
         )
         return [row["to_state"] for row in rows]

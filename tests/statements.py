@@ -10,31 +10,12 @@ from sequora_orchestration.care import care_database
 from sequora_orchestration.cli import table_sizes
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
-from sequora_orchestration.ledger import assignments, claims, measurements
-from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS, QUEUES
 
-OF_THE_SYSTEM = (
-    {
-        f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
-        for module in (*ROOMS, care_database, table_sizes)
-        for name, sql in module.SQL.all.items()
-        if "{question}" not in sql.text
-    }
-    | {
-        f"claims.{statement} of {queue.name}": claims.SQL.with_question(statement, QUESTIONS[question]).text
-        for queue in QUEUES.values()
-        for statement, question in (("claim", queue.question), ("claim_named", queue.named))
-    }
-    | {
-        f"assignments.{statement}": assignments.SQL.with_question(statement, QUESTIONS[question]).text
-        for statement, question in (("lease", "unassigned_tasks"), ("take_up", "named_unassigned"))
-    }
-    | {
-        "measurements.unanswered_tasks": measurements.SQL.with_question(
-            "unanswered_tasks", QUESTIONS[NEW_TASKS.question]
-        ).text
-    }
-)
+OF_THE_SYSTEM = {
+    f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
+    for module in (*ROOMS, care_database, table_sizes)
+    for name, sql in module.SQL.all.items()
+}
 
 STATEMENTS = OF_THE_SYSTEM | {
     f"{module.__name__.rsplit('.', 2)[-2]}.{name}": sql.text

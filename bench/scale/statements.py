@@ -14,10 +14,11 @@ from sequora_orchestration.care import care_database
 from sequora_orchestration.database import id_array
 from sequora_orchestration.domain.message_kind import KINDS
 from sequora_orchestration.ledger import assignments, claims, measurements
-from sequora_orchestration.ledger.claims import BATCH, ENOUGH, FEW, MOST, RECENT
+from sequora_orchestration.ledger.claims import BATCH, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
-from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS, QUEUES, TASKS_NEAR_SLA, Queue
+from sequora_orchestration.ledger.queues import NEW_TASKS, QUEUES, TASKS_NEAR_SLA, Queue
 from sequora_orchestration.ledger.rows import MANY
+from sequora_orchestration.ledger.terms import Terms
 
 # Each module of the ledger that has a file of statements beside it; the questions are put into others.
 ROOMS = [
@@ -25,6 +26,20 @@ ROOMS = [
     for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))
     if path.stem != "queues"
 ]
+
+# What the questions go by, as long as nobody sets anything.
+ASKED_WITH = {
+    **Terms().of_questions,
+    "created_within": None,
+    "room": MOST,
+    "not_to": None,
+}
+
+# Which statements are given what is said of each queue, or of tasks without an assignee.
+APART = {
+    claims: frozenset({"admission", "ready", "enqueue", "enqueue_named"}),
+    assignments: frozenset({"lease", "take_up"}),
+}
 
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
 LIMIT, LIMIT_OF_SCAN = 20, 50
@@ -98,7 +113,8 @@ FOUND_IN = {
 }
 
 _SAMPLE = text("""
-    SELECT id::text, claim_id::text, attempts, attempted_at, task_id, episode_id, recipient_id, provider_sid
+    SELECT id::text, claim_id::text, business_key, attempts, attempted_at, task_id, episode_id, recipient_id,
+           provider_sid
     FROM orchestration.notification
     WHERE state = :state AND recipient_id IS NOT NULL
     ORDER BY created_at DESC
@@ -122,23 +138,21 @@ class Statement:
 
 
 def statements(connection: Connection) -> Iterator[Statement]:
-    """Return the queues' claims, idle and with something to claim, and then all others."""
+    """Return what the queues' sensors ask, idle and with something to claim, and then all others."""
     for queue in QUEUES.values():
         yield from _claims(queue)
-    for queue in QUEUES.values():
-        sql = claims.SQL.with_question("claim_named", QUESTIONS[queue.named])
-        values = {**_asked_with(queue), "ids": id_array(_subjects(connection, queue)), "claim_id": str(uuid4())}
-        yield Statement(
-            name=f"claim_named of {queue.name}", whose="a run by hand", sql=sql, parameters=_given(sql, values)
-        )
-    unanswered = measurements.SQL.with_question("unanswered_tasks", QUESTIONS[NEW_TASKS.question])
-    yield Statement(
-        name="unanswered_tasks",
-        whose="the figures",
-        sql=unanswered,
-        parameters=_given(unanswered, _asked_with(NEW_TASKS)),
-    )
     yield from _assignment(connection)
+    for queue in QUEUES.values():
+        values = {
+            **ASKED_WITH,
+            "question": queue.named,
+            "ids": list(_subjects(connection, queue)),
+            "claim_id": str(uuid4()),
+        }
+        sql = claims.SQL["enqueue_named"]
+        yield Statement(
+            name=f"enqueue_named of {queue.name}", whose="a run by hand", sql=sql, parameters=_given(sql, values)
+        )
     for module, whose in (
         *((room, "a run") for room in ROOMS if room not in {assignments, measurements}),
         (assignments, "a run that assigns"),
@@ -146,24 +160,52 @@ def statements(connection: Connection) -> Iterator[Statement]:
         (measurements, "the figures"),
     ):
         for name, sql in module.SQL.all.items():
-            if "{question}" not in sql.text:
+            if name not in APART.get(module, ()):
                 values = _values(connection, name)
                 yield Statement(name=name, whose=_WHOSE.get(name, whose), sql=sql, parameters=_given(sql, values))
+
+
+def question_of(question: str) -> str:
+    """Return the statement by which `enqueue` asks a question; its text stands in the place of the call."""
+    return f"""
+        SELECT q.* FROM orchestration.{question}(CAST(ROW(
+            CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
+            CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
+            CAST(:created_within AS interval), NULL
+        ) AS orchestration.terms)) AS q
+        ORDER BY q.urgency, q.owed_since, q.sla_due_at, q.business_key
+        LIMIT :room
+    """  # noqa: S608
 
 
 def _claims(queue: Queue) -> Iterator[Statement]:
     is_scan = queue is TASKS_NEAR_SLA
     who = "the SLA scan" if is_scan else "a sensor"
-    sql = claims.SQL.with_question("claim", QUESTIONS[queue.question])
-    parameters = _given(sql, {**_asked_with(queue), "claim_id": str(uuid4()) if is_scan else None})
-    name = f"claim of {queue.name}"
-    if queue is NEW_TASKS:
-        recent = {**parameters, "created_within": RECENT}
-        yield Statement(name="claim of recent tasks", whose="a sensor, idle", sql=sql, parameters=recent, limit=LIMIT)
     limit = LIMIT_OF_SCAN if is_scan else LIMIT
-    yield Statement(name=name, whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit)
     finds = queue.name.lower().replace(" ", "_").replace("-", "_")
-    yield Statement(name=name, whose=f"{who}, 50 found", sql=sql, parameters=parameters, finds=finds)
+    for name in ("admission", "ready"):
+        sql = claims.SQL[name]
+        values = {"kind": queue.kind, "scheduled": queue.scheduled, "most": MOST, "most_runs": MOST_RUNS}
+        parameters = _given(sql, values)
+        yield Statement(
+            name=f"{name} of {queue.name}", whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit
+        )
+    if queue.question is None:
+        return
+    enqueue, question = claims.SQL["enqueue"], text(question_of(queue.question))
+    parameters = {**ASKED_WITH, "question": queue.question}
+    if queue is NEW_TASKS:
+        recent = {**ASKED_WITH, "created_within": RECENT}
+        yield Statement(
+            name="question of recent tasks", whose="a sensor, idle", sql=question, parameters=recent, limit=LIMIT
+        )
+    name = f"question of {queue.name}"
+    yield Statement(name=name, whose=f"{who}, idle", sql=question, parameters=ASKED_WITH, limit=limit)
+    name = f"enqueue of {queue.name}"
+    yield Statement(name=name, whose=f"{who}, idle", sql=enqueue, parameters=_given(enqueue, parameters), limit=limit)
+    yield Statement(
+        name=name, whose=f"{who}, 50 found", sql=enqueue, parameters=_given(enqueue, parameters), finds=finds
+    )
 
 
 def _assignment(connection: Connection) -> Iterator[Statement]:
@@ -171,17 +213,17 @@ def _assignment(connection: Connection) -> Iterator[Statement]:
         "go_live_at": None,
         "most": assignments.MOST_TASKS,
         "lease": assignments.LEASE,
-        "ids": id_array(_newest(connection, "EscalationTask")),
+        "ids": list(_newest(connection, "EscalationTask")),
         "run_id": str(uuid4()),
     }
-    lease = assignments.SQL.with_question("lease", QUESTIONS["unassigned_tasks"])
+    lease = assignments.SQL["lease"]
     parameters = _given(lease, values)
     name = "lease of unassigned tasks"
     yield Statement(
         name=name, whose="a sensor, idle", sql=lease, parameters=parameters, limit=LIMIT, finds="no_unassigned_tasks"
     )
     yield Statement(name=name, whose="a sensor, 50 found", sql=lease, parameters=parameters, finds="unassigned_tasks")
-    take_up = assignments.SQL.with_question("take_up", QUESTIONS["named_unassigned"])
+    take_up = assignments.SQL["take_up"]
     yield Statement(
         name="take_up of unassigned tasks",
         whose="a run that assigns",
@@ -192,29 +234,6 @@ def _assignment(connection: Connection) -> Iterator[Statement]:
 
 def _given(sql: TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in sql.compile().params}
-
-
-def _asked_with(queue: Queue) -> dict[str, Any]:
-    return {
-        "kind": queue.kind,
-        "scheduled": queue.scheduled,
-        "in_turn": queue.in_turn,
-        "go_live_at": None,
-        "created_within": None,
-        "check_in_delay": 86_400.0,
-        "sla_warning_window": 3_600.0,
-        "escalation_delay": 1_800.0,
-        "unassigned_grace": 600.0,
-        "receipt_window": 300.0,
-        "few": FEW,
-        "batch": BATCH,
-        "most": MOST,
-        "enough": ENOUGH,
-        "most_at_once": None,
-        "most_runs": MOST_RUNS,
-        "lease": LEASE,
-        "grace": 60.0,
-    }
 
 
 def _subjects(connection: Connection, queue: Queue) -> Sequence[str]:
@@ -247,7 +266,11 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "id": _named_by(name, row),
         "own_id": row["id"] if name == "subject_of" else None,
         "ids": ids,
+        "go_live_at": None,
+        "grace": 60.0,
         "claim_ids": [row["claim_id"]],
+        "business_keys": [one["business_key"] for one in rows],
+        "scheduled": None,
         "of": None,
         "attempt": row["attempts"],
         "task_ids": task_ids,

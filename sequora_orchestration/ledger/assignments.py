@@ -7,16 +7,14 @@ the rule's business (`domain/assignment.py`).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Engine, RowMapping, TextClause
+from sqlalchemy import Engine, RowMapping
 
 from sequora_orchestration.database import NamedStatements, engine_for, execute, id_array
 from sequora_orchestration.domain.assignment import Choice, UnassignedTask
 from sequora_orchestration.domain.case import Assignment
-from sequora_orchestration.ledger.queues import QUESTIONS
 from sequora_orchestration.ledger.rows import Claim, Claims, Subject
 from sequora_orchestration.settings import DatabaseSettings
 
@@ -65,8 +63,8 @@ class Assignments:
         self._engine = engine
         self._go_live_at = go_live_at
 
-    def _rows(self, statement: str | TextClause, **parameters: object) -> Sequence[RowMapping]:
-        return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)[1]
+    def _rows(self, statement: str, **parameters: object) -> Sequence[RowMapping]:
+        return execute(self._engine, SQL[statement], parameters)[1]
 
     def lease(self, *, is_rehearsal: bool = False) -> Claims:
         """Return the tasks that a run is to be asked for now, as one claim, the most severe first; most often none.
@@ -75,7 +73,7 @@ class Assignments:
         """
         _, rows = execute(
             self._engine,
-            _with_question("lease", "unassigned_tasks"),
+            SQL["lease"],
             {"go_live_at": self._go_live_at, "most": MOST_TASKS, "lease": LEASE},
             is_undone=is_rehearsal,
         )
@@ -93,8 +91,8 @@ class Assignments:
         The ids are as the database writes them.
         """
         rows = self._rows(
-            _with_question("take_up", "named_unassigned"),
-            ids=id_array(ids),
+            "take_up",
+            ids=list(ids),
             go_live_at=self._go_live_at,
             lease=LEASE,
             run_id=run_id,
@@ -141,11 +139,6 @@ class Assignments:
     def of_tasks(self, task_ids: Iterable[str]) -> dict[str, Assignment]:
         """Return what is known of the assignment of these tasks, by id."""
         return {row["task_id"]: Assignment(**row) for row in self._rows("of_tasks", task_ids=list(task_ids))}
-
-
-@cache
-def _with_question(statement: str, question: str) -> TextClause:
-    return SQL.with_question(statement, QUESTIONS[question])
 
 
 def open_assignments() -> Assignments:

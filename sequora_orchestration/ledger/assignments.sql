@@ -2,15 +2,15 @@
 -- itself. Times are those of orchestration.clock(); :lease is in seconds. Rows are locked in one order: the turn, then
 -- assignments by their tasks' ids, then the task in the application's table.
 
--- part: urgent_first
-orchestration.urgency(waiting.severity), waiting.created_at, waiting.id
-
 -- name: lease
--- Tasks that a run is to be asked for, the most severe first (the question stands in `queues.sql`). Until the lease is
+-- Tasks that a run is to be asked for, the most severe first (the question stands in `views.sql`). Until the lease is
 -- over no other tick finds them; while runs are not taken up, each lease is twice as long as the one before, up to eight
 -- times. Two at once: a row is inserted once (unique key), and the other finds that its lease has begun.
 WITH waiting AS MATERIALIZED (
-    {question}
+    SELECT id, episode_id, severity, created_at
+    FROM orchestration.unassigned_tasks(CAST(:go_live_at AS timestamptz))
+    ORDER BY orchestration.urgency(severity), created_at, id
+    LIMIT :most
 ),
 leased AS (
     INSERT INTO orchestration.assignment AS a (task_id, tries, next_try_at)
@@ -27,13 +27,14 @@ SELECT extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS s
        waiting.id AS task_id, waiting.episode_id, waiting.severity
 FROM (SELECT 1) AS one
 LEFT JOIN (waiting JOIN leased ON leased.task_id = waiting.id) ON true
-ORDER BY {urgent_first};
+ORDER BY orchestration.urgency(waiting.severity), waiting.created_at, waiting.id;
 
 -- name: take_up
 -- A run takes up those of its tasks that are still to be given to somebody. Twice, or two at once: the same again, for
 -- what is given to whom is guarded by itself.
 WITH waiting AS MATERIALIZED (
-    {question}
+    SELECT id, episode_id, severity, created_at
+    FROM orchestration.named_unassigned(CAST(:ids AS text[]), CAST(:go_live_at AS timestamptz))
 ),
 taken_up AS (
     INSERT INTO orchestration.assignment AS a (task_id, next_try_at, run_id)
@@ -48,7 +49,7 @@ taken_up AS (
 SELECT waiting.id, waiting.severity, waiting.created_at
 FROM waiting
 JOIN taken_up ON taken_up.task_id = waiting.id
-ORDER BY {urgent_first};
+ORDER BY orchestration.urgency(waiting.severity), waiting.created_at, waiting.id;
 
 -- name: nurses
 -- Everybody with the role of a nurse: is she on shift now (NULL where nobody keeps shifts), how many open tasks may she

@@ -1,20 +1,32 @@
-"""Which messages a run is given to send: claimed by a sensor, by a scan for itself, or by name."""
+"""Which messages a run is given to send: enqueue, then lease.
 
-from collections import defaultdict
+What is owed is put into the queue first, as rows that are nobody's; then what is ready there is leased, in claims, each
+of which becomes a run. Whatever else is QUEUED and nobody's (given back, released, sent again, put back after doubt)
+comes in by the same door. Between the statements stand the pure functions of `domain/turn.py`. What holds, and what
+keeps it:
+
+- the most urgent go first, also before what waits in the broker: `ready` is in that order, `whose_turn` lets none go
+  that is less urgent than what is on its way, and each turn enqueues the most urgent, no more than it may claim;
+- each message is in one claim; one that runs have died of is alone: `pack`;
+- nothing goes out while its kind is paused or the breaker is open, but one trial: `allowance`, and once more the
+  statement that begins an attempt;
+- two processes at once: one unique key for each message, and a lease that only one of them gets (`SKIP LOCKED`);
+- killed between two statements: the row is in the queue and nobody's, and the next turn leases it.
+"""
+
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
-from sqlalchemy import RowMapping, TextClause
+from sqlalchemy import RowMapping
 
-from sequora_orchestration.database import (
-    NamedStatements,
-    id_array,
-    is_text,
-)
+from sequora_orchestration.database import NamedStatements, is_text
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.turn import Admission, Allowance, Candidate, Limits, allowance, pack, whose_turn
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
-from sequora_orchestration.ledger.queues import QUESTIONS, Queue
+from sequora_orchestration.ledger.queues import Queue
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Claim, Claims, InHand, Subject, subject
 
@@ -33,63 +45,140 @@ MOST = 500
 
 ENOUGH = 200
 
-# Seconds since its creation for which a task counts as recent, where a sensor asks for those alone.
-RECENT = 3600
+# How long a task counts as recent, where a sensor asks for those alone.
+RECENT = timedelta(hours=1)
+
+# A scan takes all that there is, whatever waits.
+ALL = 1_000_000_000
 
 
 class Claiming(Room):
-    """Which messages a run is given to send: claimed by a sensor, by a scan for itself, or by name."""
+    """Enqueues what is owed, and leases what is ready."""
 
     statements = SQL
 
     def claim(self, queue: Queue, *, recent: bool = False) -> Claims:
         """Claim what the queue's question finds, what has fallen due, and what a run that died left behind.
 
-        The question about new tasks may be about recent ones alone.
+        The question about new tasks may be about recent ones alone; then only these are claimed.
         """
-        created_within = RECENT if recent else None
-        rows = self._claimed("claim", queue, queue.question, claim_id=None, lease=LEASE, created_within=created_within)
-        subjects: dict[str, list[Subject]] = defaultdict(list)
-        for row in rows:
-            if row["claim_id"]:
-                subjects[row["claim_id"]].append(subject(row))
-        return Claims(
-            (Claim(id=claim_id, subjects=ones) for claim_id, ones in subjects.items()),
-            seconds=rows[0]["seconds"],
-            more_waits=rows[0]["more_waits"],
-            is_halted=rows[0]["is_halted"],
-        )
+        if recent:
+            enqueued = self._enqueue(queue, Allowance(rows=self._limits.most), created_within=RECENT)
+            if not enqueued.rows:
+                return Claims(seconds=enqueued.seconds)
+            admission = self._admission(queue)
+            allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
+            return self._leased(queue, admission, allowed, enqueued, [])
+        admission = self._admission(queue)
+        allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
+        if not allowed.rows:
+            return Claims(more_waits=True, is_halted=allowed.is_halted)
+        ready = self._ready(queue, allowed)
+        return self._leased(queue, admission, allowed, self._enqueue(queue, allowed), ready)
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
-        """Claim the same for one run alone, whatever its severity; what is newly claimed is returned."""
-        rows = self._claimed("claim", queue, queue.question, claim_id=claim_id, lease=SCAN_LEASE, most=MOST)
-        return [subject(row) for row in rows if row["claim_id"]]
+        """Claim the same for one run alone, whatever its urgency; what is newly claimed is returned."""
+        admission = self._admission(queue)
+        allowed = allowance(admission, Limits(few=FEW, batch=BATCH, most=MOST, enough=ALL))
+        if not allowed.rows:
+            return []
+        waiting = _merged(self._ready(queue, allowed), self._enqueue(queue, allowed).rows)
+        limits = Limits(few=0, batch=len(waiting), most=MOST, enough=ALL)
+        chosen = whose_turn([_candidate(row) for row in waiting], allowed, admission, limits, in_turn=False)
+        leased = self._lease({one.id: claim_id for one in chosen}, seconds=SCAN_LEASE)
+        return [subject(row) for row in waiting if row["id"] in leased]
 
     def claim_named(self, queue: Queue, ids: Sequence[str], claim_id: str) -> list[Subject]:
         """Claim what is owed about these ids, unless it has been sent or another claim has it.
 
         Return what is newly claimed; called again, the claim has it already and nothing is new.
         """
-        rows = self._claimed("claim_named", queue, queue.named, ids=id_array(ids), claim_id=claim_id, lease=LEASE)
+        texts = [one for one in ids if is_text(one)]
+        named = self._rows(
+            "enqueue_named", question=queue.named, ids=texts, claim_id=claim_id, **self._terms.of_questions
+        )
+        rows = self._rows(
+            "lease_named",
+            business_keys=[row["business_key"] for row in named],
+            claim_id=claim_id,
+            scheduled=queue.scheduled,
+            lease=LEASE,
+        )
         return [subject(row) for row in rows]
 
-    def _claimed(self, statement: str, queue: Queue, question: str, **parameters: object) -> Sequence[RowMapping]:
-        sql, names = _with_question(statement, question)
+    @property
+    def _limits(self) -> Limits:
         at_once = self._terms.texts_at_once
-        values = {
+        return Limits(
+            few=FEW,
+            batch=min(BATCH, at_once or BATCH),
+            most=min(MOST, at_once or MOST),
+            enough=ENOUGH,
+            most_at_once=at_once,
+        )
+
+    def _admission(self, queue: Queue) -> Admission:
+        (row,) = self._rows("admission", kind=queue.kind)
+        return Admission(**row)
+
+    def _enqueue(self, queue: Queue, allowed: Allowance, *, created_within: timedelta | None = None) -> "_Enqueued":
+        """Put what the queue's question finds into the queue, as far as there is room."""
+        if queue.question is None:
+            return _Enqueued(rows=[])
+        rows = self._rows(
+            "enqueue",
+            question=queue.question,
+            room=allowed.rows,
+            not_to=allowed.not_to,
+            created_within=created_within,
             **self._terms.of_questions,
-            "few": FEW,
-            "batch": min(BATCH, at_once or BATCH),
-            "most": min(MOST, at_once or MOST),
-            "enough": ENOUGH,
-            "most_at_once": at_once,
-            "most_runs": MOST_RUNS,
-            "kind": queue.kind,
-            "scheduled": queue.scheduled,
-            "in_turn": queue.in_turn,
-            **parameters,
-        }
-        return self._execute(sql, {name: values[name] for name in names})[1]
+        )
+        enqueued = [row for row in rows if row["id"]]
+        found = rows[0]["found"]
+        return _Enqueued(
+            rows=enqueued,
+            seconds=rows[0]["seconds"],
+            is_all=found == len(enqueued) and found < allowed.rows,
+        )
+
+    def _ready(self, queue: Queue, allowed: Allowance) -> Sequence[RowMapping]:
+        # A trial is the one that was refused the least, wherever it stands.
+        most = MOST if allowed.is_trial else allowed.rows
+        return self._rows("ready", kind=queue.kind, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
+
+    def _leased(
+        self,
+        queue: Queue,
+        admission: Admission,
+        allowed: Allowance,
+        enqueued: "_Enqueued",
+        ready: Sequence[RowMapping],
+    ) -> Claims:
+        """Lease those of the waiting messages whose turn it is, in claims."""
+        waiting = _merged(ready, enqueued.rows)
+        chosen = whose_turn(
+            [_candidate(row) for row in waiting], allowed, admission, self._limits, in_turn=queue.in_turn
+        )
+        packs = {str(uuid4()): pack_ for pack_ in pack(chosen, self._limits)}
+        claim_of = {one.id: claim_id for claim_id, pack_ in packs.items() for one in pack_}
+        leased = self._lease(claim_of, seconds=LEASE)
+        subjects = {row["id"]: subject(row) for row in waiting}
+        claims = [
+            Claim(id=claim_id, subjects=[subjects[one.id] for one in pack_ if one.id in leased])
+            for claim_id, pack_ in packs.items()
+        ]
+        return Claims(
+            (claim for claim in claims if claim.subjects),
+            seconds=enqueued.seconds,
+            more_waits=not enqueued.is_all or len(chosen) < len(waiting) or len(waiting) >= allowed.rows,
+        )
+
+    def _lease(self, claim_of: dict[str, str], *, seconds: int) -> set[str]:
+        """Lease messages to their claims; return the ids of those that were still nobody's."""
+        if not claim_of or self._store.is_rehearsal:  # of what was enqueued in a rehearsal there are no rows
+            return set(claim_of)
+        rows = self._rows("lease", ids=list(claim_of), claim_ids=list(claim_of.values()), lease=seconds)
+        return {row["id"] for row in rows}
 
     def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, InHand]:
         """Return what other claims have or have settled about these ids, the newest of each."""
@@ -98,8 +187,25 @@ class Claiming(Room):
         return {row["subject_id"]: InHand(state=State(row["state"]), due_at=row["due_at"]) for row in rows}
 
 
-@cache
-def _with_question(statement: str, question: str) -> tuple[TextClause, frozenset[str]]:
-    """Return a claim with its queue's question in it, and the names of its parameters."""
-    sql = SQL.with_question(statement, QUESTIONS[question])
-    return sql, frozenset(sql.compile().params)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Enqueued:
+    """What a question has brought into the queue."""
+
+    rows: Sequence[RowMapping]
+    """Most urgent first."""
+
+    seconds: float = 0.0
+    """For how long that kept the database busy."""
+
+    is_all: bool = True
+    """Whether there was room for all of it, and nobody else was faster."""
+
+
+def _merged(ready: Sequence[RowMapping], enqueued: Sequence[RowMapping]) -> list[RowMapping]:
+    """Return what waits, most urgent first."""
+    return sorted([*ready, *enqueued], key=lambda row: (row["urgency"], row["owed_since"], row["business_key"]))
+
+
+def _candidate(row: RowMapping) -> Candidate:
+    names = ("id", "urgency", "recipient_id", "runs", "failures", "refusals")
+    return Candidate(**{name: row[name] for name in names if name in row})

@@ -1,22 +1,20 @@
--- Claiming.
+-- Enqueue, then lease. What is to be sent stands in the queue: QUEUED, and nobody's, or under a lease that is over; or
+-- SCHEDULED, and due. It comes in by `enqueue` (what a question finds), by a run that gives it back, by an operator, or
+-- after doubt; and it leaves by `lease` alone. Times are those of orchestration.clock(); :lease is in seconds.
 
--- name: claim
--- What is due of this kind: the rows that nobody has yet (the queue's question, in `queues.sql`), those whose time has
--- come, and those that a run which died left behind, the most severe first. Where they go :in_turn and are more than
--- :few, the most severe are claimed alone: while more severe ones are on their way, less severe ones wait, but not for a
--- run that has been silent for two seconds. A run that claims for itself (:claim_id) takes them all.
--- Few become claims of one row, many become claims of :batch rows. While runs are not taken up (no worker is there),
--- each lease is twice as long as the one before, up to eight times: else the broker would fill with dead runs.
--- A row that two runs in a row have died of is claimed alone, and one that runs have failed with, each time with half as
--- many others: should it be the reason, its neighbours go on. While the kind is paused, or the phone company takes no
--- texts, nothing is claimed that is to be sent, but for one row when a trial is due: the most severe of those that were
--- refused the least. Where it was one person's texts alone that were refused, a trial of somebody else's is always due.
--- Two at once: a new row is inserted once (unique key, the other skips it), an old one is locked by one of them
--- (the other skips it), so no row is in two claims.
-WITH on_its_way AS MATERIALIZED (
+-- name: admission
+-- What may be claimed of a kind now: a hint, for `begin_attempt` has the last word. Reading changes nothing.
+SELECT EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) AS is_paused,
+       p.opened_at IS NOT NULL AND p.closed_at IS NULL AS is_open,
+       coalesce(p.resume_at > orchestration.clock(), false) AS must_wait,
+       coalesce(p.trial_until > orchestration.clock(), false) AS on_trial,
+       p.refused_recipient_id,
+       on_its_way.rows, on_its_way.unstarted, on_its_way.most_urgent
+FROM orchestration.provider p
+CROSS JOIN (
     SELECT count(*) AS rows,
-           count(*) FILTER (WHERE run_id IS NULL) < :enough AND coalesce(count(*) < CAST(:most_at_once AS int), true)
-               AS has_room,
+           count(*) FILTER (WHERE run_id IS NULL) AS unstarted,
+           -- For a run that has been silent for two seconds less urgent ones do not wait.
            min(urgency) FILTER (WHERE state = 'QUEUED' AND heard_of > orchestration.clock() - interval '2 seconds')
                AS most_urgent
     FROM (
@@ -25,186 +23,130 @@ WITH on_its_way AS MATERIALIZED (
         WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
           AND claim_id IS NOT NULL
     ) AS claimed
-),
-allowed AS MATERIALIZED (
-    SELECT CASE WHEN CAST(:scheduled AS boolean) IS FALSE THEN NULL
-                WHEN EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) THEN 0
-                WHEN resume_at > orchestration.clock() AND NOT ((opened_at IS NOT NULL AND closed_at IS NULL) AND refused_recipient_id IS NOT NULL) THEN 0
-                WHEN NOT (opened_at IS NOT NULL AND closed_at IS NULL) THEN NULL
-                WHEN trial_until > orchestration.clock() OR (SELECT rows FROM on_its_way) > 0 THEN 0
-                ELSE 1 END AS rows,
-           CASE WHEN resume_at > orchestration.clock() THEN refused_recipient_id END AS not_to
-    FROM orchestration.provider
-    LIMIT 1  -- there is no other row, which the planner does not know
-),
-may AS MATERIALIZED (
-    SELECT CAST(:claim_id AS uuid) IS NOT NULL OR CASE WHEN rows IS NULL THEN has_room ELSE rows > 0 END AS ask
-    FROM allowed CROSS JOIN (SELECT has_room FROM on_its_way) AS room
-),
-abandoned AS MATERIALIZED (
-    SELECT id, runs, failures, refusals, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of
+) AS on_its_way;
+
+-- name: enqueue
+-- What a question finds is put into the queue (`enqueue` in `views.sql` says why that is safe to do twice).
+SELECT found, seconds, id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since
+FROM orchestration.enqueue(
+    :question,
+    CAST(
+        ROW(
+            CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
+            CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
+            CAST(:created_within AS interval), NULL
+        ) AS orchestration.terms
+    ),
+    :room, :not_to
+)
+ORDER BY urgency, owed_since, business_key;
+
+-- name: ready
+-- What waits in the queue, the most urgent first: what has just been put there, what has fallen due, and what a run that
+-- died left behind; but not what is about to be set aside, for so many runs have died of it. Reading changes nothing.
+SELECT id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, runs, failures, refusals
+FROM (
+    (
+        SELECT *
+        FROM orchestration.notification
+        WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock() AND runs < :most_runs
+          AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
+        ORDER BY urgency, owed_since
+        LIMIT :most
+    )
+    UNION ALL
+    (
+        SELECT *
+        FROM orchestration.notification
+        WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
+          AND coalesce(CAST(:scheduled AS boolean), true)
+        ORDER BY urgency, due_at
+        LIMIT :most
+    )
+) AS waiting
+ORDER BY urgency, owed_since, business_key
+LIMIT :most;
+
+-- name: lease
+-- These become the rows of these claims. While runs are not taken up (no worker is there), each lease is twice as long as
+-- the one before, up to eight times: else the broker would fill with dead runs.
+-- Twice, or two at once: each row goes to whoever locks it first, and the other skips it; after that its lease has begun.
+WITH won AS MATERIALIZED (
+    SELECT id, state, attempts, claim_id, run_id
     FROM orchestration.notification
-    WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock()
-      AND runs < :most_runs  -- the others are about to be set aside
-      AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
-      AND (SELECT ask FROM may)
-    ORDER BY urgency, owed_since
-    LIMIT :most
+    WHERE id = ANY (CAST(:ids AS uuid[]))
+      AND (
+          (state = 'QUEUED' AND lease_until <= orchestration.clock())
+          OR (state = 'SCHEDULED' AND due_at <= orchestration.clock())
+      )
+    ORDER BY id
     FOR NO KEY UPDATE SKIP LOCKED
-),
-due AS MATERIALIZED (
-    SELECT id, runs, failures, refusals, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of
-    FROM orchestration.notification
-    WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
-      AND coalesce(CAST(:scheduled AS boolean), true)
-      AND (SELECT ask FROM may)
-    ORDER BY urgency, due_at
-    LIMIT :most
-    FOR NO KEY UPDATE SKIP LOCKED
-),
-owed AS MATERIALIZED (
-    -- Where nothing may be claimed the question is not asked.
-    SELECT * FROM ({question}) AS question
-    WHERE (SELECT ask FROM may) AND coalesce(question.recipient_id <> (SELECT not_to FROM allowed), true)
-),
-turn AS MATERIALIZED (
-    SELECT waiting.*,
-           row_number() OVER (
-               ORDER BY CASE WHEN allowed.rows = 1 THEN refusals END, urgency, owed_since, business_key
-           ) - 1 AS place,
-           count(*) OVER () AS total
-    FROM (
-        SELECT *, min(urgency) OVER () AS first_urgency, count(*) OVER () AS rows
-        FROM (
-            SELECT * FROM abandoned
-            UNION ALL SELECT * FROM due
-            UNION ALL
-            SELECT NULL::uuid, 0, 0, 0, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of FROM owed
-        ) AS candidate
-    ) AS waiting
-    CROSS JOIN on_its_way
-    CROSS JOIN allowed
-    WHERE CAST(:claim_id AS uuid) IS NOT NULL
-       OR (allowed.rows = 1 AND coalesce(recipient_id <> allowed.not_to, true))
-       OR (
-           allowed.rows IS NULL
-           AND on_its_way.has_room
-           AND (
-               NOT CAST(:in_turn AS boolean)
-               OR on_its_way.rows + waiting.rows <= :few
-               OR (urgency = first_urgency AND urgency <= coalesce(on_its_way.most_urgent, urgency))
-           )
-       )
-),
-numbered AS MATERIALIZED (
-    SELECT turn.*,
-           CASE WHEN runs >= 2 OR total <= :few THEN 'alone ' || place
-                ELSE failures || ' ' || place / greatest(:batch >> least(failures, 10), 1) END AS number
-    FROM turn
-    CROSS JOIN allowed
-    WHERE allowed.rows IS NULL OR place < allowed.rows
-),
-claim AS MATERIALIZED (
-    SELECT number, coalesce(CAST(:claim_id AS uuid), gen_random_uuid()) AS claim_id
-    FROM (SELECT DISTINCT number FROM numbered) AS each
-),
-claimable AS MATERIALIZED (
-    SELECT numbered.*, claim.claim_id FROM numbered JOIN claim USING (number)
 ),
 unfinished AS (
     -- The row forgets which run that was; its history shall not.
     INSERT INTO orchestration.notification_event
         (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
-    SELECT n.id, n.state, n.state, n.attempts, n.claim_id, n.run_id, 'its run did not finish'
-    FROM abandoned
-    JOIN claimable USING (id)
-    JOIN orchestration.notification n USING (id)
-    WHERE n.claim_id IS NOT NULL AND n.run_id IS NOT NULL
-),
-claimed_again AS (
-    UPDATE orchestration.notification n
-    SET state = 'QUEUED', claim_id = claimable.claim_id, claimed_at = orchestration.clock(),
-        claims = least(claims, 3) + 1, run_id = NULL,
-        lease_until = orchestration.clock() + make_interval(secs => :lease * power(2, least(claims, 3))),
-        reason = CASE WHEN n.state = 'SCHEDULED' THEN 'due'
-                      WHEN n.claim_id IS NULL THEN n.reason
-                      ELSE 'claimed again: the run that had it did not finish' END
-    FROM claimable
-    WHERE n.id = claimable.id
-    RETURNING n.claim_id, n.task_id, n.episode_id, n.severity, n.urgency, n.owed_since
-),
-claimed_first AS (
-    INSERT INTO orchestration.notification
-        (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, claim_id, claimed_at, claims, lease_until)
-    SELECT business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, :kind, 'QUEUED', claim_id, orchestration.clock(), 1,
-           orchestration.clock() + make_interval(secs => :lease)
-    FROM claimable
-    WHERE id IS NULL
-    ORDER BY business_key
-    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
-    RETURNING claim_id, task_id, episode_id, severity, urgency, owed_since
+    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish'
+    FROM won
+    WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NOT NULL
 )
-SELECT claim_id::text, task_id, episode_id, severity,
-       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds,
-       NOT may.ask OR (SELECT count(*) FROM owed) NOT IN (0, (SELECT count(*) FROM claimed_first))
-           OR (SELECT count(*) FROM owed) >= :most AS more_waits,
-       coalesce((SELECT rows FROM allowed) = 0, false) AS is_halted
-FROM may
-LEFT JOIN (SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first) AS claimed ON true
-ORDER BY urgency, owed_since;
+UPDATE orchestration.notification n
+SET state = 'QUEUED', claim_id = wanted.claim_id, claimed_at = orchestration.clock(), claims = least(n.claims, 3) + 1,
+    run_id = NULL,
+    lease_until = orchestration.clock() + make_interval(secs => :lease * power(2, least(n.claims, 3))),
+    reason = CASE WHEN n.state = 'SCHEDULED' THEN 'due'
+                  WHEN n.claim_id IS NULL THEN n.reason
+                  ELSE 'claimed again: the run that had it did not finish' END
+FROM won
+JOIN unnest(CAST(:ids AS uuid[]), CAST(:claim_ids AS uuid[])) AS wanted (id, claim_id) ON wanted.id = won.id
+WHERE n.id = won.id
+RETURNING n.id::text;
 
--- name: claim_named
--- Somebody asks for these by name: each is claimed unless its recipient has been told, or may have been, or another
--- claim has it under a lease. What failed before gets a new try, once a claim.
--- Twice, or two at once: what this claim has, or has tried or postponed, is not claimed anew; the unique key and the
--- lock let one of two claims have a row.
-WITH named AS MATERIALIZED (
-    {question}
-),
-waiting AS (
-    SELECT n.id, n.state, n.attempts, n.claim_id, n.run_id
-    FROM orchestration.notification n
-    JOIN named USING (business_key)
-    WHERE (
-          (n.state = 'QUEUED' AND n.lease_until <= orchestration.clock())
-          OR (n.state = 'SCHEDULED' AND n.claim_id IS DISTINCT FROM CAST(:claim_id AS uuid))
+-- name: enqueue_named
+-- What somebody asks for by name is put into the queue (`enqueue_named` in `views.sql` says why that is safe to do twice);
+-- the business keys of all that was named are returned.
+SELECT orchestration.enqueue_named(
+    :question,
+    CAST(
+        ROW(
+            CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
+            CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
+            NULL, NULL
+        ) AS orchestration.terms
+    ),
+    CAST(:ids AS text[]), CAST(:claim_id AS uuid)
+) AS business_key;
+
+-- name: lease_named
+-- Those of these messages that are not sent, and not under another claim's lease, are this claim's: also what waits for
+-- its time, once a claim. Twice, or two at once: as with `lease`; what this claim has, or has postponed, is left.
+WITH won AS MATERIALIZED (
+    SELECT id, state, attempts, claim_id, run_id
+    FROM orchestration.notification
+    WHERE business_key = ANY (CAST(:business_keys AS text[]))
+      AND (
+          (state = 'QUEUED' AND lease_until <= orchestration.clock())
+          OR (state = 'SCHEDULED' AND claim_id IS DISTINCT FROM CAST(:claim_id AS uuid))
       )
-      AND (n.due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), n.due_at IS NOT NULL)
-    FOR NO KEY UPDATE OF n SKIP LOCKED
+      AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
+    ORDER BY id
+    FOR NO KEY UPDATE SKIP LOCKED
 ),
 unfinished AS (
-    -- As in `claim`.
+    -- As in `lease`.
     INSERT INTO orchestration.notification_event
         (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
     SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish'
-    FROM waiting
+    FROM won
     WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NOT NULL
-),
-claimed_again AS (
-    UPDATE orchestration.notification n
-    SET state = 'QUEUED', claim_id = CAST(:claim_id AS uuid), claimed_at = orchestration.clock(), claims = 1,
-        run_id = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
-        reason = 'claimed again by name'
-    FROM waiting
-    WHERE n.id = waiting.id
-    RETURNING n.task_id, n.episode_id, n.severity
-),
-claimed_first AS (
-    INSERT INTO orchestration.notification
-        (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, claim_id, claimed_at, claims, lease_until)
-    SELECT business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, :kind, 'QUEUED', CAST(:claim_id AS uuid), orchestration.clock(), 1,
-           orchestration.clock() + make_interval(secs => :lease)
-    FROM named
-    WHERE NOT EXISTS (
-        SELECT FROM orchestration.notification n
-        WHERE n.business_key = named.business_key
-          AND (n.state NOT IN ('FAILED', 'CANCELLED') OR n.claim_id = CAST(:claim_id AS uuid))
-    )
-    ORDER BY business_key
-    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
-    RETURNING task_id, episode_id, severity
 )
-SELECT * FROM claimed_again UNION ALL SELECT * FROM claimed_first;
+UPDATE orchestration.notification n
+SET state = 'QUEUED', claim_id = CAST(:claim_id AS uuid), claimed_at = orchestration.clock(), claims = 1, run_id = NULL,
+    lease_until = orchestration.clock() + make_interval(secs => :lease),
+    reason = CASE WHEN n.claim_id IS NULL AND n.reason IS NULL THEN NULL ELSE 'claimed again by name' END
+FROM won
+WHERE n.id = won.id
+RETURNING n.task_id, n.episode_id, n.severity;
 
 -- name: in_hand_elsewhere
 -- Of these tasks or episodes, what other claims than this one have or have done, the newest of each. Reading changes

@@ -27,7 +27,7 @@ SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n
        EXISTS (
            SELECT FROM orchestration.notification since
            WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > cause.created_at
-             AND since.recipient_id = cause.recipient_id AND since.kind IN ('task-created', 'sla-warning', 'sla-breach')
+             AND since.recipient_id = cause.recipient_id AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
              AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND cause.state <> 'SENT'))
        ) OR cause.state = 'DELIVERED' AS cause_is_settled, cause.state IN ('SENT', 'IN_DOUBT') AS cause_is_uncertain
 FROM orchestration.notification n

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, RowMapping, TextClause
+from sqlalchemy import Engine, RowMapping
 
 from sequora_orchestration.database import NamedStatements, engine_for, execute
 from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
 from sequora_orchestration.domain.message_kind import KINDS
-from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS
 from sequora_orchestration.settings import DatabaseSettings, DeliverySettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -79,8 +78,8 @@ class Measurements:
         self._go_live_at = go_live_at
         self._has_rate = has_rate
 
-    def _rows(self, statement: str | TextClause, **parameters: object) -> Sequence[RowMapping]:
-        return execute(self._engine, SQL[statement] if isinstance(statement, str) else statement, parameters)[1]
+    def _rows(self, statement: str, **parameters: object) -> Sequence[RowMapping]:
+        return execute(self._engine, SQL[statement], parameters)[1]
 
     def text_latency(self) -> TextLatency:
         """Return how long nurses have waited for the texts about new tasks."""
@@ -101,11 +100,9 @@ class Measurements:
     def unanswered_tasks(self) -> list[str]:
         """Return the ids of the open tasks for which nothing has happened for too long, the most severe first."""
         rows = self._rows(
-            SQL.with_question("unanswered_tasks", QUESTIONS[NEW_TASKS.question]),
+            "unanswered_tasks",
             grace=UNANSWERED_AFTER.total_seconds(),
             go_live_at=self._go_live_at,
-            created_within=None,
-            kind=NEW_TASKS.kind,
             most=MOST_UNCLAIMED,
         )
         return [row["task_id"] for row in rows]

@@ -2,9 +2,6 @@
 -- looks at the last hour or at what is under way: what it costs does not hang on what has ever been. Times are those of
 -- orchestration.clock(); lengths are in seconds.
 
--- part: paused
-EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind))
-
 -- name: text_latency
 -- Of the last hour's texts about new tasks: from when each was owed until the phone company had it, and until we knew
 -- that it had arrived. The share takes in those that still wait, if they have for longer than :inside.
@@ -76,11 +73,11 @@ ORDER BY 1;
 -- name: backlog
 -- What is due and not sent, and for how long the oldest has been; apart from that, what an operator keeps back.
 WITH due AS MATERIALIZED (
-    SELECT coalesce(n.due_at, n.owed_since) AS since, {paused} AS is_paused
+    SELECT coalesce(n.due_at, n.owed_since) AS since, EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind)) AS is_paused
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state IN ('QUEUED', 'SENDING')
     UNION ALL
-    SELECT n.due_at, {paused}
+    SELECT n.due_at, EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind))
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state = 'SCHEDULED' AND n.due_at <= orchestration.clock()
 )
@@ -101,10 +98,19 @@ SELECT (
 
 -- name: unanswered_tasks
 -- Which open tasks have for longer than :grace neither a text nor a reason for none: nobody has claimed them (the
--- question about new tasks, in `queues.sql`), or their message is under way all the time. An operator's pause is a reason.
+-- question about new tasks, in `views.sql`), or their message is under way all the time. An operator's pause is a reason.
 SELECT task_id
 FROM (
-    SELECT task_id, urgency, owed_since FROM ({question}) AS unclaimed
+    (
+        SELECT q.task_id, q.urgency, q.owed_since
+        FROM orchestration.owed_task_created(
+            CAST(
+                ROW(CAST(:go_live_at AS timestamptz), NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS orchestration.terms
+            )
+        ) AS q
+        ORDER BY q.urgency, q.owed_since
+        LIMIT :most
+    )
     UNION ALL
     SELECT n.task_id, n.urgency, n.owed_since FROM orchestration.notification n
     WHERE n.kind = 'task-created' AND n.state IN ('QUEUED', 'SENDING')

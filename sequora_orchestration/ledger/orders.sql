@@ -45,24 +45,30 @@ SELECT id::text, kind, state FROM changed;
 -- under way there is no third; two at once collide on the unique key, and one does nothing.
 WITH newest AS (
     SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*,
-           regexp_replace(n.business_key, '(\:again|\:resent\:\d+)+$', '') || '\:resent\:' AS key
+           coalesce(n.resent_of, tried.resent_of, n.again_of, n.id) AS first_id
     FROM orchestration.notification n
+    LEFT JOIN orchestration.notification tried ON tried.id = n.again_of
     WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
       AND n.kind = coalesce(CAST(:kind AS text), n.kind)
     ORDER BY n.kind, n.recipient_id, n.sla_due_at,
              n.state IN ('SCHEDULED', 'QUEUED', 'SENDING', 'IN_DOUBT', 'HELD') DESC, n.created_at DESC
 ),
 changed AS (
-    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, lease_until, reason)
-    SELECT key || (SELECT count(*) FROM orchestration.notification o
-                   WHERE starts_with(o.business_key, key)
-                     AND (o.task_id = newest.task_id
-                          OR (newest.task_id IS NULL AND o.task_id IS NULL AND o.episode_id = newest.episode_id))),
-           task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
-           CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
-           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'
+    INSERT INTO orchestration.notification
+        (business_key, occasion, kind, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+         sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason)
+    SELECT first.business_key || ':resent:'
+               || (SELECT count(*) FROM orchestration.notification o WHERE o.resent_of = newest.first_id),
+           newest.occasion, newest.kind, orchestration.audience_of(newest.audience, newest.kind), newest.task_id,
+           newest.episode_id, newest.recipient_id, newest.severity, newest.urgency, orchestration.clock(),
+           newest.sla_due_at,
+           CASE WHEN newest.due_at IS NOT NULL OR orchestration.audience_of(newest.audience, newest.kind) = 'PATIENT'
+                THEN orchestration.clock() END,
+           newest.because_of, newest.turn, newest.first_id, 'QUEUED', orchestration.clock(),
+           'sent again by an operator''s order'
     FROM newest
-    WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+    JOIN orchestration.notification first ON first.id = newest.first_id
+    WHERE newest.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING id, kind, state
 ),

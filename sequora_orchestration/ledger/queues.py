@@ -1,15 +1,10 @@
 """What there is to claim: for each sensor a queue, of messages of one kind at one stage of their life.
 
-The questions stand in `queues.sql`; what is done with their answers, in `ledger.sql`.
+The questions are functions of the database (`migrations/views.sql`).
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
-
-from sequora_orchestration.database import NamedStatements
-
-QUESTIONS = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +13,11 @@ class Queue:
 
     name: str
     kind: str
-    question: str
-    """Who is owed such a message and has no row yet."""
+    question: str | None
+    """The function that says who is owed such a message and has no row yet; None where all have rows."""
 
     named: str
-    """The same of ids that somebody gives, whatever their state."""
+    """The function that says the same of ids that somebody gives, whatever their state."""
 
     ids: Literal["task_ids", "episode_ids"] = "task_ids"
     """What the runs are given ids of."""
@@ -37,44 +32,51 @@ class Queue:
     scheduled: bool | None = None
     """Whether only rows that have a due time belong here, or only those that have none yet; None for both."""
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether the messages are sent, and not only prepared."""
+        return self.scheduled is not False
 
-NEW_TASKS = Queue(name="new tasks", kind="task-created", question="new_tasks", named="named_tasks", in_turn=True)
+
+NEW_TASKS = Queue(
+    name="new tasks", kind="task-created", question="owed_task_created", named="named_task_created", in_turn=True
+)
 NEW_EPISODES = Queue(
     name="new episodes",
     kind="check-in",
-    question="new_episodes",
-    named="named_episodes",
+    question="owed_check_in",
+    named="named_check_in",
     ids="episode_ids",
     scheduled=False,
 )
 DUE_CHECK_INS = Queue(
     name="due check-ins",
     kind="check-in",
-    question="nothing",
-    named="named_episodes",
+    question=None,
+    named="named_check_in_now",
     ids="episode_ids",
     scheduled=True,
 )
 TASKS_NEAR_SLA = Queue(
     name="tasks near SLA",
     kind="sla-warning",
-    question="tasks_near_sla",
-    named="named_tasks",
+    question="owed_sla_warning",
+    named="named_sla_warning",
     nothing_owed="its SLA is not near yet",
 )
-SLA_BREACHES = Queue(name="SLA breaches", kind="sla-breach", question="sla_breaches", named="named_tasks")
+SLA_BREACHES = Queue(name="SLA breaches", kind="sla-breach", question="owed_sla_breach", named="named_sla_breach")
 UNANSWERED_BREACHES = Queue(
     name="unanswered breaches",
     kind="sla-escalation",
-    question="unanswered_breaches",
-    named="named_breaches",
+    question="owed_sla_escalation",
+    named="named_sla_escalation",
     nothing_owed="no breach of its SLA has been alerted; the job handle_sla_breach does that",
 )
 UNREACHED_NURSES = Queue(
     name="unreached nurses",
     kind="nurse-unreached",
-    question="unreached_nurses",
-    named="named_unreached",
+    question="owed_nurse_unreached",
+    named="named_nurse_unreached",
     nothing_owed="no message to its nurse has failed",
 )
 

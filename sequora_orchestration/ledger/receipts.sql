@@ -40,13 +40,15 @@ WITH undelivered AS (
     RETURNING *
 ),
 again AS (
-    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, reason)
-    SELECT business_key || '\:again', task_id, episode_id, recipient_id, severity, urgency,
-           orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
-           orchestration.clock() + make_interval(secs => :again_after), because_of, kind, 'SCHEDULED',
+    INSERT INTO orchestration.notification
+        (business_key, occasion, kind, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+         sla_due_at, due_at, because_of, turn, again_of, state, reason)
+    SELECT business_key || ':again', occasion, kind, orchestration.audience_of(audience, kind), task_id, episode_id,
+           recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
+           orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
            'tried once more: it was ' || reason
     FROM undelivered
-    WHERE CAST(:again_after AS float) > 0 AND right(business_key, 6) <> '\:again'
+    WHERE CAST(:again_after AS float) > 0 AND again_of IS NULL
       AND (over_at >= created_at) IS NOT TRUE
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING id

@@ -51,9 +51,9 @@ class Terms:
         """What the questions are asked with, who is owed a message."""
         return {
             "go_live_at": self.go_live_at,
-            "check_in_delay": self.workflows.sequora_check_in_delay.total_seconds(),
-            "sla_warning_window": self.workflows.sequora_sla_warning_window.total_seconds(),
-            "escalation_delay": self.escalation_delay,
-            "unassigned_grace": self.workflows.sequora_unassigned_grace.total_seconds(),
-            "receipt_window": self.receipt_window.total_seconds(),
+            "check_in_delay": self.workflows.sequora_check_in_delay,
+            "sla_warning_window": self.workflows.sequora_sla_warning_window,
+            "escalation_delay": self.workflows.sequora_escalation_delay,
+            "unassigned_grace": self.workflows.sequora_unassigned_grace,
+            "receipt_window": self.receipt_window,
         }

@@ -23,10 +23,11 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
 -- The wait after a breach alert, as a row that falls due. Only for alerts whose fate is known or will be asked for, and
 -- only where no escalation of that task and SLA has been made: nothing is scheduled twice (unique key).
 INSERT INTO orchestration.notification
-    (business_key, kind, task_id, episode_id, severity, urgency, owed_since, sla_due_at, because_of, state, reason,
-     due_at)
-SELECT orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at), 'sla-escalation', b.task_id, b.episode_id,
-       b.severity, b.urgency, b.escalation_due_at, b.sla_due_at, b.id, 'SCHEDULED',
+    (business_key, occasion, kind, audience, task_id, episode_id, severity, urgency, owed_since, sla_due_at, because_of,
+     state, reason, due_at)
+SELECT orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at),
+       orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at), 'sla-escalation', 'ON_CALL', b.task_id,
+       b.episode_id, b.severity, b.urgency, b.escalation_due_at, b.sla_due_at, b.id, 'SCHEDULED',
        'waits for the nurse to act on the breach', b.escalation_due_at
 FROM (
     SELECT DISTINCT ON (task_id, sla_due_at) *,
@@ -39,7 +40,7 @@ FROM (
 WHERE NOT EXISTS (
     SELECT FROM orchestration.notification n
     WHERE n.kind = 'sla-escalation' AND n.task_id = b.task_id
-      AND starts_with(n.business_key || ':', orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at) || ':')
+      AND n.sla_due_at IS NOT DISTINCT FROM b.sla_due_at
 )
 ORDER BY 1
 ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING;
@@ -72,11 +73,11 @@ recipient AS MATERIALIZED (
 ),
 further AS (
     INSERT INTO orchestration.notification
-        (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at,
-         because_of, state, claim_id, claimed_at, claims, lease_until, run_id)
-    SELECT u.business_key || ':' || recipient.id, u.kind, u.task_id, u.episode_id, recipient.id, u.severity, u.urgency,
-           u.owed_since, u.sla_due_at, u.due_at, u.because_of, 'QUEUED', u.claim_id, u.claimed_at, u.claims,
-           u.lease_until, u.run_id
+        (business_key, kind, audience, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+         sla_due_at, due_at, because_of, state, claim_id, claimed_at, claims, lease_until, run_id)
+    SELECT u.business_key || ':' || recipient.id, u.kind, u.audience, u.occasion, u.task_id, u.episode_id, recipient.id,
+           u.severity, u.urgency, u.owed_since, u.sla_due_at, u.due_at, u.because_of, 'QUEUED', u.claim_id, u.claimed_at,
+           u.claims, u.lease_until, u.run_id
     FROM unaddressed u CROSS JOIN recipient
     WHERE recipient.place > 1
     ORDER BY 1
@@ -88,10 +89,10 @@ WHERE n.id = CAST(:id AS uuid) AND recipient.place = 1
 RETURNING n.id;
 
 -- name: refusals
--- Whom a text about the tasks of these messages failed to reach, with what code and how many seconds ago; none where it
--- was this very message, and that stands in the way of another. Reading changes nothing.
+-- Whom a text about the tasks of these messages failed to reach, with what code and how many seconds ago. A text of the
+-- same occasion that went out counts as one of this moment: it stands in the way of another. Reading changes nothing.
 SELECT n.id::text AS notification_id, f.recipient_id, f.provider_code,
-       CASE WHEN f.state = 'FAILED' OR NOT starts_with(f.business_key || ':', n.business_key || ':' || f.recipient_id || ':')
+       CASE WHEN f.state = 'FAILED' OR f.occasion IS DISTINCT FROM n.occasion
             THEN extract(epoch FROM orchestration.clock() - coalesce(f.attempted_at, f.created_at))::float
             ELSE 0 END AS seconds_ago
 FROM orchestration.notification n

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from alembic import command
@@ -88,11 +89,36 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         command.upgrade(config, "head")
         made = seam.bring_up_to_date(connection, map_file)
+        bring_questions_up_to_date(connection)
         in_force = made or seam.in_force(connection)
         if in_force is None:
             raise AssertionError("a map that is up to date is there")
         applied = [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
         return Migrated(revisions=applied, map=in_force, has_new_views=made is not None)
+
+
+# Who is owed a message, as functions and views.
+QUESTIONS = Path(__file__).with_name("views.sql")
+
+
+def bring_questions_up_to_date(connection: Connection) -> None:
+    """Make the functions and views of `views.sql` anew, unless it is in force as it stands, over these views."""
+    sql = QUESTIONS.read_text(encoding="utf-8")
+    digest = sha256(f"{connection.scalars(_TYPES_OF_KEYS).all()} {sql}".encode()).hexdigest()
+    if connection.scalar(_DIGEST_IN_FORCE) != digest:
+        connection.connection.cursor().execute(sql)  # as it stands: neither % nor : means anything
+        connection.execute(_NOTE_DIGEST, {"digest": digest})
+
+
+_TYPES_OF_KEYS = text("""
+    SELECT format_type(atttypid, atttypmod) FROM pg_attribute
+    WHERE attrelid IN ('orchestration.care_task'::regclass, 'orchestration.care_episode'::regclass) AND attname = 'key'
+    ORDER BY attrelid::regclass::text
+""")
+
+_DIGEST_IN_FORCE = text("SELECT digest FROM orchestration.questions_in_force")
+
+_NOTE_DIGEST = text("UPDATE orchestration.questions_in_force SET digest = :digest, made_at = orchestration.clock()")
 
 
 def _locks(connection: Connection, map_file: Path | None, *, is_at_head: bool) -> list[str]:

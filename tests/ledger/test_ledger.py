@@ -518,7 +518,8 @@ def test_the_history_tells_every_change(care: Care, ledger: Ledger) -> None:
     ledger.leases.give_back([notification], "credentials")
     history = care.rows("SELECT to_state, attempt, run_id, reason FROM orchestration.notification_event ORDER BY id")
     assert [tuple(dict(row).values()) for row in history] == [
-        ("QUEUED", 0, None, None),
+        ("QUEUED", 0, None, None),  # it is in the queue
+        ("QUEUED", 0, None, None),  # and leased
         ("SENDING", 1, "run-1", None),
         ("QUEUED", 1, "run-1", "busy"),
         ("SENDING", 2, "run-2", None),

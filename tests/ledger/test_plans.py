@@ -165,9 +165,9 @@ def test_without_the_helpful_indexes_a_question_reads_the_applications_table(con
     """And nothing of ours; so a plan that reads a table whole is noticed here."""
     for name in APP_INDEXES:
         connection.execute(text(f"DROP INDEX public.{name}"))
-    questions = {f"claim of {name}" for name in READS}
+    questions = {f"question of {name}" for name in READS}
     read = [(one.name, read_whole(connection, one)) for one in statements(connection) if one.name in questions]
     assert {name for name, _ in read} == questions
     assert [
-        (name, nodes) for name, nodes in read if nodes != {f"Seq Scan {READS[name.removeprefix('claim of ')]}"}
+        (name, nodes) for name, nodes in read if nodes != {f"Seq Scan {READS[name.removeprefix('question of ')]}"}
     ] == []

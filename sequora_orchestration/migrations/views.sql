@@ -1,0 +1,631 @@
+-- Who is owed a message: one function for each question, and the view `orchestration.owed`, which asks them all. What
+-- several statements ask of a message stands here as well.
+--
+-- Every `sequora migrate` applies this file anew, after the migrations and the views of the application's tables, so it
+-- always says what is in force. A worker of an older version may still be running: what is here keeps its name, its
+-- parameters and its columns for as long; something else gets another name.
+--
+-- "Live" is a row that is neither FAILED nor CANCELLED: its message is on its way, or has been or may have been sent.
+-- What an operator has cancelled (ended_by) is not asked for again. A question's cost hangs on what is open and not on
+-- what has ever been: it goes through the application's rows and looks each up in the ledger. Where OFFSET 0 stands the
+-- planner may not do it the other way round, whatever it estimates. Each function is one SELECT that is STABLE and sets
+-- nothing: so the planner puts its text in the place of the call, and what is asked of it stands still only once.
+
+-- --- what is asked of a message ---------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION orchestration.audience_of(audience text, kind text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- Of the kinds that there were before there was the column.
+    SELECT coalesce(
+        audience,
+        CASE kind WHEN 'check-in' THEN 'PATIENT' WHEN 'sla-escalation' THEN 'ON_CALL' WHEN 'nurse-unreached' THEN 'ON_CALL'
+                  ELSE 'ASSIGNEE' END
+    )
+$$;
+COMMENT ON FUNCTION orchestration.audience_of(text, text) IS
+    'To whom a message goes, by its row''s two columns: ASSIGNEE, ON_CALL or PATIENT';
+
+CREATE OR REPLACE FUNCTION orchestration.is_told(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- What was set aside, for runs died of it, is not made anew for an hour.
+    SELECT n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED', 'HELD') OR n.ended_by IS NOT NULL
+        OR (
+            starts_with(n.reason, 'set aside') AND n.state = 'FAILED'
+            AND n.claimed_at > orchestration.clock() - interval '1 hour'
+        )
+$$;
+COMMENT ON FUNCTION orchestration.is_told(orchestration.notification) IS
+    'Whether whoever the message is for has been told by it, is about to be, or is not to be';
+
+CREATE OR REPLACE FUNCTION orchestration.tellings(task_id text, nurse_id text) RETURNS SETOF orchestration.notification
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- What was called off tells nobody, unless a person called it off.
+    SELECT n.* FROM orchestration.notification n
+    WHERE n.task_id = tellings.task_id AND n.recipient_id IS NOT DISTINCT FROM tellings.nurse_id
+      AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+$$;
+COMMENT ON FUNCTION orchestration.tellings(text, text) IS
+    'The texts that tell a nurse that a task is hers; for nobody, those that tell of a task without an assignee';
+
+CREATE OR REPLACE FUNCTION orchestration.holds(n orchestration.notification, resolved_at timestamptz) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Nobody else was told since (over_at, in the words of the index notification_not_over), and the task was not closed:
+    -- one that was opened again may say when it was closed.
+    SELECT n.over_at IS NULL
+       AND (
+           n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
+           OR (resolved_at > coalesce(n.attempted_at, n.created_at) AND resolved_at <= orchestration.clock()) IS NOT TRUE
+       )
+$$;
+COMMENT ON FUNCTION orchestration.holds(orchestration.notification, timestamptz) IS
+    'Whether a nurse still counts as told by a text, of a task that was last resolved then';
+
+CREATE OR REPLACE FUNCTION orchestration.breach_alert(task_id text, sla_due_at timestamptz)
+    RETURNS TABLE (id uuid, state text, alerted_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The newest alert that was not cancelled: the live one (of which a key has one at most), or else the last that
+    -- failed.
+    SELECT n.id, n.state, coalesce(n.sent_at, n.attempted_at, n.created_at)
+    FROM (
+        SELECT live.* FROM orchestration.notification live
+        WHERE live.business_key = orchestration.sla_key('sla-breach', breach_alert.task_id, breach_alert.sla_due_at)
+          AND live.state NOT IN ('FAILED', 'CANCELLED')
+        UNION ALL
+        SELECT failed.* FROM orchestration.notification failed
+        WHERE failed.task_id = breach_alert.task_id AND failed.kind = 'sla-breach' AND failed.state = 'FAILED'
+          AND failed.business_key = orchestration.sla_key('sla-breach', breach_alert.task_id, breach_alert.sla_due_at)
+    ) AS n
+    ORDER BY n.created_at DESC
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION orchestration.breach_alert(text, timestamptz) IS
+    'The alert of a breach: what its nurse was told, and when she was, or was to be';
+
+-- --- who is owed a message --------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which open tasks, created since we went live, have an assignee who is not told (or no assignee, and nobody is told
+    -- of that)? She is told once for each time that a task becomes hers, three times an hour at most: of one that is given
+    -- back to her, or opened again. Or only of those created lately: a shortcut that costs next to nothing, for whoever
+    -- asks for all of them too.
+    SELECT 'task-created', 'ASSIGNEE',
+           orchestration.task_created_key(t.id, t.assigned_to_user_id)
+               || coalesce(':' || CAST(nullif(told.times, 0) + 1 AS text), ''),
+           t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
+           coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock()),
+           NULL::timestamptz, NULL::timestamptz, NULL::uuid, CAST(told.times + 1 AS smallint)
+    FROM (
+        SELECT t.id, t.episode_id, t.severity, t.assigned_to_user_id, t.created_at, t.updated_at
+        FROM orchestration.care_task t
+        WHERE NOT t.is_closed
+          AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+              >= coalesce((terms).go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
+          AND ((terms).created_within IS NULL OR t.created_at >= orchestration.clock() - (terms).created_within)
+          -- A number, for of one that is compared with 0 the planner expects few rows, and of EXISTS half of them.
+          AND coalesce((
+              SELECT 1 FROM orchestration.tellings(t.id, t.assigned_to_user_id) n
+              WHERE orchestration.holds(n, t.resolved_at)
+              LIMIT 1
+          ), 0) = 0
+        OFFSET 0  -- only of those that are left is it counted how often they were told
+    ) AS t
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS times,
+               count(*) FILTER (WHERE n.created_at > orchestration.clock() - interval '1 hour') AS times_lately
+        FROM orchestration.tellings(t.id, t.assigned_to_user_id) n
+    ) AS told
+    WHERE told.times_lately < 3
+$$;
+COMMENT ON FUNCTION orchestration.owed_task_created(orchestration.terms) IS
+    'Nurses who are not told of a task that is theirs';
+
+CREATE OR REPLACE FUNCTION orchestration.owed_check_in(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which episodes, created since we went live, have no row in the ledger? One that is older than a week and the delay
+    -- would be stale by now; leaving those out keeps the question as cheap as it is with few. One that does not say when
+    -- it was created counts from the discharge.
+    SELECT 'check-in', 'PATIENT', orchestration.check_in_key(e.id),
+           NULL::text, e.id, e.patient_id, NULL::text, orchestration.urgency('LOW'),
+           coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)),
+           NULL::timestamptz, NULL::timestamptz, NULL::uuid, NULL::smallint
+    FROM orchestration.care_episode e
+    CROSS JOIN LATERAL (
+        SELECT greatest(
+            coalesce((terms).go_live_at, (SELECT g.workflows_live_at FROM orchestration.go_live g)),
+            orchestration.clock() - interval '7 days' - (terms).check_in_delay
+        ) AS since
+    ) AS live
+    -- The upper bound is always true. Of a range whose bounds it does not see the planner expects one row in 200, of an
+    -- open one every third; the sub-select keeps it from seeing this one.
+    WHERE ((e.created_at >= live.since AND e.created_at <= (SELECT timestamptz 'infinity')) OR e.created_at IS NULL)
+      AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)) >= live.since
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id)
+          OFFSET 0
+      )
+$$;
+COMMENT ON FUNCTION orchestration.owed_check_in(orchestration.terms) IS
+    'Patients whose check-in is not scheduled';
+
+CREATE OR REPLACE FUNCTION orchestration.owed_sla_warning(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which open tasks, created since we went live, come to their SLA within the window, with at least half of their time
+    -- over, and their nurse has not been warned of that SLA?
+    SELECT 'sla-warning', 'ASSIGNEE', orchestration.sla_key('sla-warning', t.id, t.sla_due_at),
+           t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
+           greatest(orchestration.clock(), t.sla_due_at - (terms).sla_warning_window, half.at),
+           t.sla_due_at, NULL::timestamptz, NULL::uuid, NULL::smallint
+    FROM orchestration.care_task t
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN orchestration.plausible_time(t.created_at) IS NOT NULL
+                         AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
+                    THEN t.created_at + (t.sla_due_at - t.created_at) / 2 END AS at
+    ) AS half
+    WHERE NOT t.is_closed
+      AND t.sla_due_at > orchestration.clock()
+      AND t.sla_due_at <= coalesce((terms).until, orchestration.clock()) + (terms).sla_warning_window
+      AND (half.at <= coalesce((terms).until, orchestration.clock())) IS NOT FALSE
+      AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+          >= coalesce((terms).go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.business_key = orchestration.sla_key('sla-warning', t.id, t.sla_due_at)
+            AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+            AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id)
+          OFFSET 0
+      )
+$$;
+COMMENT ON FUNCTION orchestration.owed_sla_warning(orchestration.terms) IS
+    'Nurses who are not warned of an SLA that is near';
+
+CREATE OR REPLACE FUNCTION orchestration.owed_sla_breach(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which open tasks, created since we went live, have passed their SLA, and their nurse has not been alerted?
+    SELECT 'sla-breach', 'ASSIGNEE', orchestration.sla_key('sla-breach', t.id, t.sla_due_at),
+           t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
+           greatest(t.sla_due_at, orchestration.plausible_time(t.created_at)),
+           t.sla_due_at, NULL::timestamptz, NULL::uuid, NULL::smallint
+    FROM orchestration.care_task t
+    WHERE NOT t.is_closed
+      AND t.sla_due_at <= coalesce((terms).until, orchestration.clock())
+      AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
+      AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+          >= coalesce((terms).go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
+      AND greatest(t.sla_due_at, t.created_at)
+          >= coalesce((terms).go_live_at, (SELECT g.workflows_live_at FROM orchestration.go_live g))
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.business_key = orchestration.sla_key('sla-breach', t.id, t.sla_due_at)
+            AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+            AND (n.state <> 'FAILED' OR n.recipient_id IS NOT DISTINCT FROM t.assigned_to_user_id)
+          OFFSET 0
+      )
+$$;
+COMMENT ON FUNCTION orchestration.owed_sla_breach(orchestration.terms) IS
+    'Nurses who are not alerted to an SLA that has passed';
+
+CREATE OR REPLACE FUNCTION orchestration.owed_sla_escalation(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which open tasks had their breach alert longer ago than the escalation's delay, and no escalation is scheduled, on
+    -- its way or sent? Usually the breach's own run has scheduled it; this is for those whose run died first, and for
+    -- escalations that reached nobody.
+    SELECT 'sla-escalation', 'ON_CALL', orchestration.sla_key('sla-escalation', t.id, t.sla_due_at),
+           t.id, t.episode_id, NULL::text, t.severity, orchestration.urgency(t.severity),
+           breach.alerted_at + (terms).escalation_delay,
+           t.sla_due_at, breach.alerted_at + (terms).escalation_delay, breach.id, NULL::smallint
+    FROM (
+        SELECT t.id, t.episode_id, t.severity, t.sla_due_at
+        FROM orchestration.care_task t
+        WHERE NOT t.is_closed
+          AND t.sla_due_at <= orchestration.clock()
+          AND t.sla_due_at >= (SELECT timestamptz '-infinity')  -- always true, as with check-ins
+        OFFSET 0
+    ) AS t
+    CROSS JOIN LATERAL orchestration.breach_alert(t.id, t.sla_due_at) AS breach
+    WHERE breach.state NOT IN ('QUEUED', 'SENDING')
+      AND breach.alerted_at + (terms).escalation_delay <= coalesce((terms).until, orchestration.clock())
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.task_id = t.id AND n.kind = 'sla-escalation' AND n.sla_due_at = t.sla_due_at AND orchestration.is_told(n)
+          OFFSET 0
+      )
+$$;
+COMMENT ON FUNCTION orchestration.owed_sla_escalation(orchestration.terms) IS
+    'Supervisors who are not told of a breach that nobody acted upon';
+
+CREATE OR REPLACE FUNCTION orchestration.suspects(task_id text, nurse_id text) RETURNS SETOF orchestration.notification
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The rows of the index notification_suspect, in its words: what follows is asked of them alone, and not of every
+    -- open task.
+    SELECT f.*
+    FROM (
+        SELECT n.*
+        FROM orchestration.notification n
+        WHERE n.task_id = suspects.task_id
+          AND n.task_id IS NOT NULL
+          AND (
+              n.state IN ('FAILED', 'HELD', 'UNDELIVERED')
+              OR (n.state = 'QUEUED' AND n.refusals > 0)
+              OR (n.urgency = 0 AND (n.state = 'IN_DOUBT' OR (n.state = 'SENT' AND n.receipt_at IS NOT NULL)))
+          )
+          AND (n.over_at >= n.created_at) IS NOT TRUE
+        OFFSET 0
+    ) AS f
+    WHERE f.recipient_id IS NOT DISTINCT FROM suspects.nurse_id
+      AND orchestration.audience_of(f.audience, f.kind) = 'ASSIGNEE'
+$$;
+COMMENT ON FUNCTION orchestration.suspects(text, text) IS
+    'The texts about a task that may not have reached the nurse who has it';
+
+CREATE OR REPLACE FUNCTION orchestration.not_reached(
+    id uuid, task_id text, nurse_id text, state text, urgency smallint, created_at timestamptz, attempted_at timestamptz,
+    doubtful_since timestamptz, is_picked_up boolean, receipt_window interval
+) RETURNS TABLE (is_certain boolean) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT not_reached.state NOT IN ('SENT', 'IN_DOUBT')
+    WHERE (
+          not_reached.state IN ('FAILED', 'HELD')
+          -- Refused for a reason that nobody knows, and so far of all texts only hers: a supervisor's shows whether it is.
+          OR (
+              not_reached.state = 'QUEUED'
+              AND not_reached.nurse_id = (SELECT p.refused_recipient_id FROM orchestration.provider p LIMIT 1)
+              AND not_reached.created_at <= orchestration.clock()
+                  - CASE WHEN not_reached.urgency = 0 THEN interval '0' ELSE not_reached.receipt_window END
+          )
+          OR (
+              not_reached.state = 'UNDELIVERED'
+              AND (
+                  not_reached.urgency = 0
+                  OR NOT EXISTS (
+                      SELECT FROM orchestration.notification n
+                      WHERE n.again_of = not_reached.id AND n.state <> 'CANCELLED'
+                  )
+              )
+          )
+          OR (
+              NOT not_reached.is_picked_up
+              AND CASE not_reached.state WHEN 'SENT' THEN not_reached.attempted_at
+                                         WHEN 'IN_DOUBT' THEN not_reached.doubtful_since END
+                  <= orchestration.clock() - not_reached.receipt_window
+          )
+      )
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.task_id = not_reached.task_id AND n.recipient_id = not_reached.nurse_id
+            AND n.created_at > not_reached.created_at
+            AND orchestration.audience_of(n.audience, n.kind) = 'ASSIGNEE'
+            AND (n.state = 'DELIVERED' OR (n.state = 'SENT' AND not_reached.state <> 'SENT'))
+          OFFSET 0
+      )
+$$;
+COMMENT ON FUNCTION orchestration.not_reached(
+    uuid, text, text, text, smallint, timestamptz, timestamptz, timestamptz, boolean, interval
+) IS
+    'A row if a text has not reached its nurse, as far as can be known, and no later one has';
+
+CREATE OR REPLACE FUNCTION orchestration.spell(task_id text, nurse_id text)
+    RETURNS TABLE (since timestamptz, turn smallint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- A second try, or what an operator sends again, begins nothing.
+    SELECT coalesce(max(n.created_at), '-infinity'), (array_agg(n.turn ORDER BY n.created_at DESC))[1]
+    FROM orchestration.notification n
+    WHERE n.task_id = spell.task_id AND n.kind = 'task-created'
+      AND n.recipient_id IS NOT DISTINCT FROM spell.nurse_id AND n.again_of IS NULL AND n.resent_of IS NULL
+$$;
+COMMENT ON FUNCTION orchestration.spell(text, text) IS
+    'Since when a nurse has a task this time, by the message that told her of it, and the how-manieth that was';
+
+CREATE OR REPLACE FUNCTION orchestration.spell_key(task_id text, nurse_id text, turn smallint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- An id of a supervisor follows, which a number may be as well.
+    SELECT orchestration.unreached_key(task_id, nurse_id) || coalesce('#' || nullif(turn, 1), '')
+$$;
+COMMENT ON FUNCTION orchestration.spell_key(text, text, smallint) IS
+    'The business key of the message to a supervisor about a nurse who cannot be reached this time that a task is hers';
+
+CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Of which open tasks has a message to the assignee failed, been held, or not been delivered (a critical one: not for
+    -- certain), and she has had none since, and no supervisor has been or is being told? A task that nobody is assigned to
+    -- has the grace; a critical one has none, nor one that was just to be given to a nurse when there was none. A task
+    -- that comes back to a nurse who cannot be reached, or to nobody, is reported anew.
+    SELECT DISTINCT ON (orchestration.urgency(f.severity), orchestration.spell_key(f.task_id, f.recipient_id, spell.turn))
+           'nurse-unreached', 'ON_CALL', orchestration.spell_key(f.task_id, f.recipient_id, spell.turn),
+           f.task_id, f.episode_id, NULL::text, f.severity, orchestration.urgency(f.severity),
+           orchestration.clock(), NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
+    FROM (
+        SELECT t.severity, t.episode_id, t.is_taken, f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
+               f.attempted_at, f.doubtful_since, f.owed_since
+        FROM orchestration.care_task t
+        CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
+        WHERE NOT t.is_closed
+        OFFSET 0
+    ) AS f
+    CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
+    CROSS JOIN LATERAL orchestration.not_reached(
+        f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, f.is_taken,
+        (terms).receipt_window
+    )
+    WHERE f.created_at >= spell.since
+      AND f.created_at >= coalesce((terms).go_live_at, (SELECT g.workflows_live_at FROM orchestration.go_live g))
+      AND (
+          f.recipient_id IS NOT NULL
+          OR f.severity = 'CRITICAL'
+          OR orchestration.has_no_taker(f.task_id)
+          OR least(f.owed_since, f.created_at) + (terms).unassigned_grace <= orchestration.clock()
+      )
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          JOIN orchestration.notification reported ON reported.id = n.because_of
+          WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND orchestration.is_told(n)
+            AND reported.recipient_id IS NOT DISTINCT FROM f.recipient_id AND n.created_at >= spell.since
+          OFFSET 0
+      )
+    ORDER BY orchestration.urgency(f.severity), orchestration.spell_key(f.task_id, f.recipient_id, spell.turn),
+             f.created_at DESC
+$$;
+COMMENT ON FUNCTION orchestration.owed_nurse_unreached(orchestration.terms) IS
+    'Supervisors who are not told of a nurse whom a text did not reach, or of a task that is nobody''s';
+
+CREATE OR REPLACE FUNCTION orchestration.unassigned_tasks(go_live_at timestamptz)
+    RETURNS TABLE (id text, episode_id text, severity text, created_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which open tasks, created since we went live, have no assignee, were never given to anybody, and no run has them,
+    -- nor was there nobody to give them to a moment ago?
+    SELECT t.id, t.episode_id, t.severity, orchestration.plausible_time(t.created_at)
+    FROM orchestration.care_task t
+    WHERE NOT t.is_closed
+      AND t.assigned_to_user_id IS NULL
+      AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+          >= coalesce(unassigned_tasks.go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
+      AND NOT EXISTS (
+          SELECT FROM orchestration.assignment a
+          WHERE a.task_id = t.id AND (a.person_id IS NOT NULL OR a.next_try_at > orchestration.clock())
+          OFFSET 0
+      )
+$$;
+COMMENT ON FUNCTION orchestration.unassigned_tasks(timestamptz) IS 'Tasks that are to be given to a nurse';
+
+-- --- whom somebody asks for by name -----------------------------------------------------------------------------------
+
+-- The application's tasks and episodes of these ids, looked up by the type that their column has: so its index serves.
+DO $do$
+DECLARE
+    type_of_tasks text := format_type(atttypid, atttypmod)
+        FROM pg_attribute WHERE attrelid = 'orchestration.care_task'::regclass AND attname = 'key';
+    type_of_episodes text := format_type(atttypid, atttypmod)
+        FROM pg_attribute WHERE attrelid = 'orchestration.care_episode'::regclass AND attname = 'key';
+BEGIN
+    EXECUTE format($sql$
+        CREATE OR REPLACE FUNCTION orchestration.care_tasks(ids text[])
+            RETURNS TABLE (id text, episode_id text, severity text, is_closed boolean, is_taken boolean,
+                           sla_due_at timestamptz, assigned_to_user_id text, resolved_at timestamptz,
+                           created_at timestamptz, updated_at timestamptz)
+            LANGUAGE sql STABLE PARALLEL SAFE AS $$
+            SELECT t.id, t.episode_id, t.severity, t.is_closed, t.is_taken, t.sla_due_at, t.assigned_to_user_id,
+                   t.resolved_at, t.created_at, t.updated_at
+            FROM orchestration.care_task t WHERE t.key = ANY (CAST(care_tasks.ids AS %s[]))
+        $$
+    $sql$, type_of_tasks);
+    EXECUTE format($sql$
+        CREATE OR REPLACE FUNCTION orchestration.care_episodes(ids text[])
+            RETURNS TABLE (id text, patient_id text, created_at timestamptz, discharge_at timestamptz)
+            LANGUAGE sql STABLE PARALLEL SAFE AS $$
+            SELECT e.id, e.patient_id, e.created_at, e.discharge_at
+            FROM orchestration.care_episode e WHERE e.key = ANY (CAST(care_episodes.ids AS %s[]))
+        $$
+    $sql$, type_of_episodes);
+END $do$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_task_created(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The nurses of these tasks, whatever the tasks' state: whether a text is wanted is asked before it is sent. She is
+    -- told again of what failed, by a message of the same key.
+    SELECT 'task-created', 'ASSIGNEE',
+           coalesce(
+               told.business_key,
+               orchestration.task_created_key(t.id, t.assigned_to_user_id)
+                   || coalesce(':' || CAST(nullif(tellings.times, 0) + 1 AS text), '')
+           ),
+           t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
+           orchestration.clock(), NULL::timestamptz, NULL::timestamptz, NULL::uuid,
+           coalesce(told.turn, CAST(tellings.times + 1 AS smallint))
+    FROM orchestration.care_tasks(ids) AS t
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS times FROM orchestration.tellings(t.id, t.assigned_to_user_id)
+    ) AS tellings
+    LEFT JOIN LATERAL (
+        SELECT n.business_key, n.turn FROM orchestration.tellings(t.id, t.assigned_to_user_id) AS n
+        WHERE orchestration.holds(n, t.resolved_at)
+        ORDER BY n.created_at DESC
+        LIMIT 1
+    ) AS told ON true
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_check_in(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 'check-in', 'PATIENT', orchestration.check_in_key(e.id), NULL::text, e.id, e.patient_id, NULL::text,
+           orchestration.urgency('LOW'), orchestration.clock(), NULL::timestamptz, NULL::timestamptz, NULL::uuid,
+           NULL::smallint
+    FROM orchestration.care_episodes(ids) AS e
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_check_in_now(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The same, to be sent and not only scheduled: they are due now.
+    SELECT 'check-in', 'PATIENT', orchestration.check_in_key(e.id), NULL::text, e.id, e.patient_id, NULL::text,
+           orchestration.urgency('LOW'), orchestration.clock(), NULL::timestamptz, orchestration.clock(), NULL::uuid,
+           NULL::smallint
+    FROM orchestration.care_episodes(ids) AS e
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_sla_warning(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- A warning has its time, though a person need not wait for half of the task's: given early, it would be missing when
+    -- it is due.
+    SELECT 'sla-warning', 'ASSIGNEE',
+           orchestration.sla_key('sla-warning', t.id, orchestration.plausible_time(t.sla_due_at)),
+           t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
+           orchestration.clock(), orchestration.plausible_time(t.sla_due_at), NULL::timestamptz, NULL::uuid,
+           NULL::smallint
+    FROM orchestration.care_tasks(ids) AS t
+    WHERE (
+        orchestration.plausible_time(t.sla_due_at) <= orchestration.clock() + (terms).sla_warning_window
+    ) IS NOT FALSE
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_sla_breach(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 'sla-breach', 'ASSIGNEE',
+           orchestration.sla_key('sla-breach', t.id, orchestration.plausible_time(t.sla_due_at)),
+           t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
+           orchestration.clock(), orchestration.plausible_time(t.sla_due_at), NULL::timestamptz, NULL::uuid,
+           NULL::smallint
+    FROM orchestration.care_tasks(ids) AS t
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_sla_escalation(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Those of these tasks whose breach of the SLA has been handled; an escalation is not made before its time by asking.
+    SELECT 'sla-escalation', 'ON_CALL', orchestration.sla_key('sla-escalation', t.id, t.sla_due_at),
+           t.id, t.episode_id, NULL::text, t.severity, orchestration.urgency(t.severity),
+           orchestration.clock(), t.sla_due_at, breach.alerted_at + (terms).escalation_delay, breach.id, NULL::smallint
+    FROM orchestration.care_tasks(ids) AS t
+    CROSS JOIN LATERAL orchestration.breach_alert(t.id, t.sla_due_at) AS breach
+    WHERE breach.state NOT IN ('QUEUED', 'SENDING')
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.task_id = t.id AND n.kind = 'sla-escalation' AND n.sla_due_at = t.sla_due_at AND orchestration.is_told(n)
+            AND n.recipient_id IS NOT NULL
+      )
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_nurse_unreached(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Those of these tasks of which a message to the assignee has failed, without any grace.
+    SELECT DISTINCT ON (orchestration.spell_key(f.task_id, f.recipient_id, spell.turn))
+           'nurse-unreached', 'ON_CALL', orchestration.spell_key(f.task_id, f.recipient_id, spell.turn),
+           f.task_id, t.episode_id, NULL::text, t.severity, orchestration.urgency(t.severity),
+           orchestration.clock(), NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
+    FROM orchestration.care_tasks(ids) AS t
+    CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
+    CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
+    CROSS JOIN LATERAL orchestration.not_reached(
+        f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, t.is_taken,
+        (terms).receipt_window
+    )
+    WHERE f.created_at >= spell.since
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          JOIN orchestration.notification reported ON reported.id = n.because_of
+          WHERE n.kind = 'nurse-unreached' AND n.task_id = f.task_id AND orchestration.is_told(n)
+            AND reported.recipient_id IS NOT DISTINCT FROM f.recipient_id AND n.created_at >= spell.since
+            AND n.recipient_id IS NOT NULL
+      )
+    ORDER BY orchestration.spell_key(f.task_id, f.recipient_id, spell.turn), f.created_at DESC
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_unassigned(ids text[], go_live_at timestamptz)
+    RETURNS TABLE (id text, episode_id text, severity text, created_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Those of these tasks that are to be given to a nurse, whoever has them in hand.
+    SELECT t.id, t.episode_id, t.severity, orchestration.plausible_time(t.created_at)
+    FROM orchestration.care_tasks(ids) AS t
+    WHERE NOT t.is_closed
+      AND t.assigned_to_user_id IS NULL
+      AND coalesce(t.created_at, t.updated_at, orchestration.clock())
+          >= coalesce(named_unassigned.go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
+      AND NOT EXISTS (
+          SELECT FROM orchestration.assignment a WHERE a.task_id = t.id AND a.person_id IS NOT NULL
+          OFFSET 0
+      )
+$$;
+
+-- --- the door of the queue --------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION orchestration.enqueue(question text, terms orchestration.terms, room integer, not_to text)
+    RETURNS TABLE (found integer, seconds double precision, id uuid, business_key text, task_id text, episode_id text,
+                   recipient_id text, severity text, urgency smallint, owed_since timestamptz)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    began timestamptz := clock_timestamp();
+BEGIN
+    -- The question's name is the only thing that differs. Its plan is made for these terms, each time.
+    RETURN QUERY EXECUTE format($sql$
+        WITH owed AS MATERIALIZED (
+            SELECT q.*
+            FROM orchestration.%I($1) AS q
+            WHERE (q.recipient_id = $3) IS NOT TRUE
+            ORDER BY q.urgency, q.owed_since, q.sla_due_at, q.business_key
+            LIMIT $2
+        ),
+        enqueued AS (
+            INSERT INTO orchestration.notification AS n
+                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+                 sla_due_at, due_at, because_of, turn, state, lease_until)
+            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id, o.severity,
+                   o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED', orchestration.clock()
+            FROM owed o
+            ORDER BY o.business_key
+            ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
+            RETURNING n.id, n.business_key, n.task_id, n.episode_id, n.recipient_id, n.severity, n.urgency, n.owed_since
+        )
+        SELECT count.found, extract(epoch FROM clock_timestamp() - $4)::float8, e.*
+        FROM (SELECT count(*)::integer AS found FROM owed) AS count
+        LEFT JOIN enqueued e ON true
+    $sql$, question) USING terms, room, not_to, began;
+END $$;
+COMMENT ON FUNCTION orchestration.enqueue(text, orchestration.terms, integer, text) IS
+    'Put what is owed by a question into the queue, where nobody has it, the most urgent first, so many at most. Twice, or '
+    'two at once: a row is inserted once (unique key), in the order of keys. One row without an id says what it cost';
+
+CREATE OR REPLACE FUNCTION orchestration.enqueue_named(
+    question text, terms orchestration.terms, ids text[], claim_id uuid
+) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        WITH named AS MATERIALIZED (
+            SELECT q.* FROM orchestration.%I($1, $2) AS q
+        ),
+        enqueued AS (
+            INSERT INTO orchestration.notification
+                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+                 sla_due_at, due_at, because_of, turn, state, lease_until)
+            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id, o.severity,
+                   o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED', orchestration.clock()
+            FROM named o
+            WHERE NOT EXISTS (
+                SELECT FROM orchestration.notification n
+                WHERE n.business_key = o.business_key
+                  AND (n.state NOT IN ('FAILED', 'CANCELLED') OR n.claim_id = $3)
+            )
+            ORDER BY o.business_key
+            ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
+        )
+        SELECT business_key FROM named
+    $sql$, question) USING ids, terms, claim_id;
+END $$;
+COMMENT ON FUNCTION orchestration.enqueue_named(text, orchestration.terms, text[], uuid) IS
+    'Put what somebody asks for by name into the queue, unless it has been sent or may have been, or this claim has tried '
+    'it; return the business keys of all that was named';
+
+-- --- the view ---------------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE VIEW orchestration.owed AS
+WITH terms AS (
+    SELECT CAST(ROW(s.go_live_at, s.check_in_delay, s.sla_warning_window, s.escalation_delay, s.unassigned_grace,
+                    s.receipt_window, NULL, NULL) AS orchestration.terms) AS terms
+    FROM orchestration.terms_in_force s
+)
+SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_task_created(terms.terms) AS q
+UNION ALL
+SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_check_in(terms.terms) AS q
+UNION ALL
+SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_sla_warning(terms.terms) AS q
+UNION ALL
+SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_sla_breach(terms.terms) AS q
+UNION ALL
+SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_sla_escalation(terms.terms) AS q
+UNION ALL
+SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_nurse_unreached(terms.terms) AS q;
+COMMENT ON VIEW orchestration.owed IS
+    'Who is owed a message at this moment and has no row in the ledger yet, by the terms in force';
