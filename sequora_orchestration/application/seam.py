@@ -27,30 +27,31 @@ from sequora_orchestration.application.application_map import (
     read_map,
     spellings,
 )
-from sequora_orchestration.application.catalog import (
-    Expression,
-    Fit,
-    FittedSection,
-    about_the_statement,
-    facts,
-    fit,
-    in_toml,
-    nothing,
-    rows,
-    sentence,
-    verbatim,
-    words_among,
-)
+from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
+from sequora_orchestration.application.catalog_facts import facts
 from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, SEVERITIES, VIEWS, Form, View
-from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
+from sequora_orchestration.application.expressions import Expression, words_among
+from sequora_orchestration.application.fitting import Fit, FittedSection, fit
+from sequora_orchestration.application.sql_text import assignments, literal, nothing, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
+from sequora_orchestration.application.written_map import in_toml
 from sequora_orchestration.resources.database import views_dropped_at
 
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000
 
 # The modules whose code decides what is made of a map.
-_MAKERS = ("application_map.py", "catalog.py", "contract.py", "seam.py", "sql_text.py", "trial.py")
+_MAKERS = (
+    "application_map.py",
+    "catalog.py",
+    "catalog_facts.py",
+    "contract.py",
+    "expressions.py",
+    "fitting.py",
+    "seam.py",
+    "sql_text.py",
+    "trial.py",
+)
 
 _TEXTS = "S"
 

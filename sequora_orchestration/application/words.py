@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.application_map import ApplicationMap, packaged_maps, plain, read_map
-from sequora_orchestration.application.catalog import Expression, fit_section
+from sequora_orchestration.application.expressions import Expression
+from sequora_orchestration.application.fitting import fit_section
 from sequora_orchestration.resources.care_database import CareDatabase, UnknownWord
 
 # By the column of ours.

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, RowMapping, create_engine, text
 
 from sequora_orchestration.application import seam
 from sequora_orchestration.application.application_map import read_map
-from sequora_orchestration.application.catalog import Fit, fit
+from sequora_orchestration.application.fitting import Fit, fit
 from sequora_orchestration.application.seam import InForce
 from sequora_orchestration.cli.checks import care_database as care_area
 from sequora_orchestration.cli.checks.finding import Finding

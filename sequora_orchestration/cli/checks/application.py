@@ -18,7 +18,8 @@ from sequora_orchestration.application.application_map import (
     read_map,
 )
 from sequora_orchestration.application.catalog import SQL as CATALOG
-from sequora_orchestration.application.catalog import Fit, attempt, fit, rows, sentence
+from sequora_orchestration.application.catalog import attempt, rows, sentence
+from sequora_orchestration.application.fitting import Fit, fit
 from sequora_orchestration.application.seam import InForce, Right
 from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, skipped, warn
