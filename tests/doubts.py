@@ -9,7 +9,7 @@ from dagster import ExecuteInProcessResult
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.local.twilio.phone_company import Answer
+from sequora_orchestration.local.twilio.scripted_answers import Answer
 from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 

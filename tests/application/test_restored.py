@@ -11,7 +11,7 @@ from phones import Phones
 from runs import Runs, failure
 
 from sequora_orchestration.cli.commands import sequora
-from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS

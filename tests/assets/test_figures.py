@@ -19,7 +19,7 @@ from ticks import a_tick
 from sequora_orchestration.definitions import SENSORS, defs
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.resources.ledger import Operator
 from sequora_orchestration.resources.queues import NEW_TASKS

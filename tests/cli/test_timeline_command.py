@@ -13,7 +13,7 @@ from runs import Runs, metadata
 
 from sequora_orchestration.cli import timeline as page
 from sequora_orchestration.cli.commands import sequora
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import MANY, Operator
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,

@@ -15,7 +15,7 @@ from runs import Runs
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, segments
 from sequora_orchestration.jobs import delivery
 from sequora_orchestration.jobs.delivery import Delivery
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 from sequora_orchestration.resources import check_in_link
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.check_in_link import LinkAsker

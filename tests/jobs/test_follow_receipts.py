@@ -11,7 +11,7 @@ from phones import Phones
 from runs import Runs, metadata
 
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.local.twilio.phone_company import ApiKey, Permission
+from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,

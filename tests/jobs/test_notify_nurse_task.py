@@ -21,7 +21,7 @@ from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain import phone_number
 from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.jobs import delivery
-from sequora_orchestration.local.twilio.phone_company import (
+from sequora_orchestration.local.twilio.scripted_answers import (
     ErrorAfterAccepting,
     Garbage,
     Refuse,

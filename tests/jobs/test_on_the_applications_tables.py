@@ -14,7 +14,7 @@ from runs import Runs
 from sequora_care import SequoraCare
 from sqlalchemy import text
 
-from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting
 from sequora_orchestration.resources import ledger as ledger_module
 from sequora_orchestration.resources.ledger import Claim, Ledger
 from sequora_orchestration.resources.queues import (

@@ -9,7 +9,7 @@ from runs import Runs
 
 from sequora_orchestration.cli import orders
 from sequora_orchestration.domain.answers import Refusal, Refused
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import Operator
 from sequora_orchestration.resources.queues import (
     DUE_CHECK_INS,

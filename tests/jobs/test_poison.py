@@ -8,7 +8,7 @@ from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.local.twilio.phone_company import Refuse
+from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import MOST_RUNS
 from sequora_orchestration.resources.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES

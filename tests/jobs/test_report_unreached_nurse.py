@@ -8,7 +8,7 @@ from care import ADMIN_PHONE, EPISODE, NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure
 
-from sequora_orchestration.local.twilio.phone_company import Answer, Refuse
+from sequora_orchestration.local.twilio.scripted_answers import Answer, Refuse
 from sequora_orchestration.resources.queues import NEW_TASKS, SLA_BREACHES, UNREACHED_NURSES
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")

@@ -14,13 +14,12 @@ from runs import Runs, metadata
 from sequora_orchestration.cli import orders
 from sequora_orchestration.domain.answers import Unclear
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import (
+from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
+from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
-    ApiKey,
     ErrorAfterAccepting,
     Garbage,
     Hang,
-    Permission,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,

@@ -11,7 +11,7 @@ from runs import Runs, failure, metadata
 
 from sequora_orchestration.domain.on_call import NOBODY_PAUSES
 from sequora_orchestration.jobs.delivery import Delivery
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.resources.queues import SLA_BREACHES, UNANSWERED_BREACHES

@@ -20,7 +20,8 @@ from machines import try_out
 
 from sequora_orchestration.domain.answers import Accepted, Answer
 from sequora_orchestration.jobs.delivery import Delivery
-from sequora_orchestration.local.twilio.phone_company import PhoneCompany, Refuse
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.resources.care_database import CareDatabase
 from sequora_orchestration.resources.ledger import Ledger

@@ -18,7 +18,7 @@ from phones import Phones
 from runs import Runs, failure, metadata
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import MANY, SCAN_LEASE, Ledger
 from sequora_orchestration.resources.queues import TASKS_NEAR_SLA
 

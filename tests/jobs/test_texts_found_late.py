@@ -13,7 +13,7 @@ from sequora_orchestration.cli import orders
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.status import as_text, read_status
 from sequora_orchestration.domain.answers import Unclear
-from sequora_orchestration.local.twilio.phone_company import ErrorAfterAccepting, Refuse, ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ErrorAfterAccepting, Refuse, ResetAfterAccepting
 from sequora_orchestration.resources.ledger import Operator
 from sequora_orchestration.resources.queues import NEW_TASKS
 

@@ -11,7 +11,8 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
-from sequora_orchestration.local.twilio.phone_company import Message, ResetAfterAccepting, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting, ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import ATTEMPT_LEASE
 from sequora_orchestration.resources.queues import NEW_TASKS
 

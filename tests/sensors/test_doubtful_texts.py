@@ -12,7 +12,7 @@ from doubts import doubtful_task
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.local.twilio.phone_company import Answer, Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Answer, Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources.ledger import Ledger
 from sequora_orchestration.sensors import certainty, watch
 from sequora_orchestration.sensors.certainty import PAUSE_BETWEEN_LOOKS, doubtful_texts

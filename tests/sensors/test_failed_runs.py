@@ -21,7 +21,7 @@ from webhook import Webhook, running_webhook
 
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.resources import alarm as alarms
 from sequora_orchestration.resources.alarm import Alarm
 from sequora_orchestration.resources.queues import NEW_EPISODES, NEW_TASKS, Queue

@@ -15,7 +15,7 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.definitions import SENSORS
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
 from sequora_orchestration.resources.queues import NEW_TASKS
 
 # Dagster warns of a property of schedules that it reads itself.
