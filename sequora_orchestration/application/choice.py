@@ -1,6 +1,6 @@
-"""What a choice among an application's tables consists of: which table and which column is which of ours.
+"""A choice among an application's tables and columns: the table for each of our views, the column for each of ours.
 
-Here: the chosen tables and columns, with their rivals, and which of our columns take words or name other rows.
+Here: what a choice consists of, and which of our columns hold words or name rows of another view.
 Not here: how they are chosen (`placement`), and the map that is written of them (`proposed_map`).
 """
 
@@ -25,17 +25,17 @@ KEYS_OF_LOG = {"task_id": "task", "episode_id": "episode", "user_id": "person", 
 
 
 class Sense(StrEnum):
-    """How a column yields the value of one of ours."""
+    """How the value of one of our columns is read from a column of the application's."""
 
     ITSELF = "itself"
     OPPOSITE = "opposite"
-    """It is a flag, or a time, that says no where ours says yes."""
+    """The column is a flag, or a time, that says no where ours says yes."""
 
     STATE = "state"
-    """It has a word for yes."""
+    """The column holds words, one of which means yes."""
 
     LOOKED_UP = "looked up"
-    """It refers to a table with the words."""
+    """The column refers to a table that holds the words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

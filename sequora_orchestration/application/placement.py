@@ -20,7 +20,8 @@ _TYPES_OF_LOG = {
     "attempts": Form.COUNT,
 }
 
-# Points of a table. A name alone is worth little, and columns without a name little more; a foreign key says most.
+# A table's points. Its name alone is worth little, and so are columns of the right names; a foreign key from a chosen
+# table is the best evidence.
 _NAME, _END_OF_NAME, _PART_OF_NAME, _PLACE_OF_NAME = 10.0, 6.0, 1.0, 0.3
 _NEEDED, _LACKS_NEEDED, _OPTIONAL = 2.0, -3.0, 0.5
 _KEY, _NAMED_BY_KEY = 8.0, 4.0
@@ -45,7 +46,7 @@ class _Chooser:
     rivals: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def choose(self) -> Choice:
-        """Choose tables that refer to others first: their foreign keys tell which those are."""
+        """Choose tables that refer to others first: their foreign keys lead to the other tables."""
         for view in ("task", "episode", "person", "patient", "shift"):
             self._choose_table(view, _best({one.id: self._points(view, one) for one in self.tables}))
         sections = {view: self._section(view, self.chosen[view]) for view in VIEWS if view in self.chosen}
