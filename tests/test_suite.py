@@ -1,10 +1,24 @@
-"""The tests are run as they are meant to be."""
+"""The tests are run as they are meant to be, and modules stay short enough to be read."""
 
 from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 from servers import programs_of_postgres
+
+ROOT = Path(__file__).parents[1]
+
+LONGEST_MODULE = 350
+"""Lines: what is read on a few screens."""
+
+# Longer ones, and folders that have such, which are being taken apart.
+STILL_TOO_LONG = (
+    "sequora_orchestration/domain/message_kind.py",
+    "sequora_orchestration/domain/verdict.py",
+    "sequora_orchestration/jobs/",
+    "sequora_orchestration/resources/",
+    "sequora_orchestration/settings.py",
+)
 
 
 @pytest.mark.xdist_group("those that share something")
@@ -21,3 +35,12 @@ def test_a_directory_without_a_postgres_is_refused(tmp_path: Path) -> None:
         programs_of_postgres(str(tmp_path))
     (tmp_path / "initdb").touch()
     assert programs_of_postgres(str(tmp_path)) == str(tmp_path)
+
+
+def test_no_module_is_longer_than_a_few_screens() -> None:
+    """One that is has more than one thing to say: take it apart by what each part owns."""
+    modules = [path for part in ("sequora_orchestration", "bench", "docs") for path in (ROOT / part).rglob("*.py")]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in modules}
+    assert lines
+    too_long = {name: count for name, count in lines.items() if count > LONGEST_MODULE}
+    assert {name: count for name, count in too_long.items() if not name.startswith(STILL_TOO_LONG)} == {}

@@ -16,14 +16,14 @@ from random import Random
 from typing import Any
 
 from bench.phone import piped
-from sequora_orchestration.local.twilio.phone_company import (
+from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.refusals import Refusal
+from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
     ErrorAfterAccepting,
     Garbage,
     Hang,
-    Message,
-    PhoneCompany,
-    Refusal,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,

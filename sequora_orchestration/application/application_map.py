@@ -1,6 +1,6 @@
 """A map: a TOML file that says where in the application's tables our views find what they show.
 
-Here it is read, and refused where it is not what a map is. Whether a database fits it stands in `catalog.py`.
+Here it is read, and refused where it is not what a map is. Whether it fits a database stands in `fitting.py`.
 """
 
 import re

@@ -1,45 +1,18 @@
 """Choosing among an application's tables and columns: by names, types and foreign keys, without a look at rows.
 
-Pure: from a description of the catalog to a choice. The map is written of it in `proposed_map.py`.
+Pure: from a description of the catalog to a choice. Not here: what a choice is (`choice`), whether a column's type
+serves (`column_types`), and the map that is written of it (`proposed_map`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from sequora_orchestration.application.choice import KEYS, KEYS_OF_LOG, WORDS, Choice, ChosenTable, Placed, Sense
+from sequora_orchestration.application.column_types import can_be_written, may_refer, opposite_of, serves, state_of
 from sequora_orchestration.application.contract import VIEWS, Column, Form
-from sequora_orchestration.application.described import (
-    ARRAY,
-    ENUM,
-    FLAG,
-    NUMBER,
-    TEXT,
-    DescribedColumn,
-    DescribedTable,
-)
+from sequora_orchestration.application.described import ENUM, TEXT, DescribedColumn, DescribedTable
 from sequora_orchestration.application.naming import name_of_table, rank, variants
-from sequora_orchestration.application.synonyms import (
-    COLUMNS,
-    LOG,
-    NAMES_OF_A_WORD,
-    OPPOSITES,
-    OTHERS_SCHEMAS,
-    STATES_OF_A_FLAG,
-    TABLES,
-)
-
-WORDS = (("task", "status"), ("task", "severity"), ("person", "role"))
-"""The columns of ours whose words a map gives a meaning to."""
-
-KEYS = {
-    ("task", "episode_id"): "episode",
-    ("task", "assigned_to_user_id"): "person",
-    ("episode", "patient_id"): "patient",
-    ("shift", "person_id"): "person",
-}
-"""The columns of ours that name a row of another view."""
-
-KEYS_OF_LOG = {"task_id": "task", "episode_id": "episode", "user_id": "person", "patient_id": "patient"}
+from sequora_orchestration.application.synonyms import COLUMNS, LOG, NAMES_OF_A_WORD, OTHERS_SCHEMAS, TABLES
 
 _TYPES_OF_LOG = {
     **dict.fromkeys(("id", *KEYS_OF_LOG, "recipient_id"), Form.ID),
@@ -47,7 +20,8 @@ _TYPES_OF_LOG = {
     "attempts": Form.COUNT,
 }
 
-# Points of a table. A name alone is worth little, and columns without a name little more; a foreign key says most.
+# A table's points. Its name alone is worth little, and so are columns of the right names; a foreign key from a chosen
+# table is the best evidence.
 _NAME, _END_OF_NAME, _PART_OF_NAME, _PLACE_OF_NAME = 10.0, 6.0, 1.0, 0.3
 _NEEDED, _LACKS_NEEDED, _OPTIONAL = 2.0, -3.0, 0.5
 _KEY, _NAMED_BY_KEY = 8.0, 4.0
@@ -65,59 +39,6 @@ _ENOUGH = 6.0
 _RIVAL_WITHIN = 4.0
 
 
-class Sense(StrEnum):
-    """How a column yields the value of one of ours."""
-
-    ITSELF = "itself"
-    OPPOSITE = "opposite"
-    """It is a flag, or a time, that says no where ours says yes."""
-
-    STATE = "state"
-    """It has a word for yes."""
-
-    LOOKED_UP = "looked up"
-    """It refers to a table with the words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A column of the application's that is one of ours."""
-
-    column: DescribedColumn
-    sense: Sense = Sense.ITSELF
-    others: Sequence[str] = ()
-    """The SQL of other columns with such a name."""
-
-    words_of: tuple[DescribedTable, DescribedColumn, DescribedColumn] | None = None
-    """The table of words, its key and its words, where they are looked up."""
-
-    is_by_name: bool = True
-    """Whether it has a name that says so, and not only a foreign key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenTable:
-    """A table of the application's that is one of ours."""
-
-    table: DescribedTable
-    placed: Mapping[str, Placed]
-    unfit: Mapping[str, DescribedColumn]
-    """By our columns without a place: a column with the name, but not the type."""
-
-    rivals: Sequence[str] = ()
-    """The SQL of other tables that might be meant."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """The tables that were found in a database."""
-
-    sections: Mapping[str, ChosenTable]
-    log: ChosenTable | None
-    consents: Sequence[str] = ()
-    """The SQL of tables that may say who has consented to texts."""
-
-
 @dataclass(slots=True)
 class _Chooser:
     tables: Sequence[DescribedTable]
@@ -125,7 +46,7 @@ class _Chooser:
     rivals: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def choose(self) -> Choice:
-        """Choose tables that refer to others first: their foreign keys tell which those are."""
+        """Choose tables that refer to others first: their foreign keys lead to the other tables."""
         for view in ("task", "episode", "person", "patient", "shift"):
             self._choose_table(view, _best({one.id: self._points(view, one) for one in self.tables}))
         sections = {view: self._section(view, self.chosen[view]) for view in VIEWS if view in self.chosen}
@@ -225,7 +146,7 @@ class _Chooser:
         if found:
             return found[0]
         if form is Form.FLAG:
-            return _opposite_of(name, table, candidates) or _state_of(name, table, candidates)
+            return opposite_of(name, table, candidates) or state_of(name, table, candidates)
         return None
 
     def _matching(
@@ -242,13 +163,13 @@ class _Chooser:
         for one in candidates:
             place = rank(variants(one.name, table.name, form), synonyms)
             words = self._words_of(one) if form is Form.WORD else None
-            if not _serves(form, one) and not words:
+            if not serves(form, one) and not words:
                 continue
             refers = one.refers_to in same_rows
             is_doubtful = form is Form.TIME and not one.is_time
             if refers and place is None and sum(other.refers_to in same_rows for other in table.columns) == 1:
                 named.append((is_doubtful, False, len(synonyms), Placed(column=one, is_by_name=False)))
-            elif place is not None and (refers or _may_refer(one, referred)):
+            elif place is not None and (refers or may_refer(one, referred)):
                 sense = Sense.LOOKED_UP if words else Sense.ITSELF
                 lacks_key = not refers and referred is not None
                 named.append((is_doubtful, lacks_key, place, Placed(column=one, sense=sense, words_of=words)))
@@ -282,7 +203,7 @@ class _Chooser:
         for name, synonyms in LOG.items():
             form = _TYPES_OF_LOG.get(name, Form.TEXT)
             referred = self.chosen.get(KEYS_OF_LOG.get(name, ""))
-            candidates = [one for one in table.columns if one.name in free and _is_written(name, one)]
+            candidates = [one for one in table.columns if one.name in free and can_be_written(name, one)]
             found = next(self._matching(synonyms, form, table, candidates, referred), None)
             if found and name not in placed:
                 placed[name] = found
@@ -312,70 +233,6 @@ def _points_of_name(view: str, table: DescribedTable) -> float:
 
 def _points_of_kind(table: DescribedTable) -> float:
     return (_VIEW if table.is_view else 0) + (_OTHERS if table.schema in OTHERS_SCHEMAS else 0)
-
-
-def _serves(form: Form, column: DescribedColumn) -> bool:
-    """Whether a type can be made into a form."""
-    match form:
-        case Form.ID:
-            return column.can_be_an_id
-        case Form.TIME:
-            return column.is_time or column.category in {NUMBER, TEXT}
-        case Form.FLAG:
-            return column.category in {FLAG, NUMBER, TEXT} or column.is_time
-        case Form.COUNT:
-            return column.category in {NUMBER, TEXT}
-        case Form.CODES:
-            return column.category in {ARRAY, TEXT, ENUM} or column.is_json
-        case _:
-            return column.category in {TEXT, ENUM, NUMBER}
-
-
-def _may_refer(column: DescribedColumn, referred: DescribedTable | None) -> bool:
-    """Whether a column can name rows of a table: it has no key to another, and is of the type of its ids."""
-    key = referred.primary_key if referred else None
-    if key is None:
-        return True
-    return column.refers_to is None and (column.category, column.base_name == "uuid") == (
-        key.category,
-        key.base_name == "uuid",
-    )
-
-
-def _opposite_of(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
-    names = OPPOSITES.get(name, ())
-    found = [
-        one
-        for one in candidates
-        if (one.category in {FLAG, NUMBER} or one.is_time)
-        and rank(variants(one.name, table.name, Form.FLAG), names) is not None
-    ]
-    return Placed(column=found[0], sense=Sense.OPPOSITE) if found else None
-
-
-def _state_of(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
-    names, _ = STATES_OF_A_FLAG.get(name, ((), ()))
-    found = [
-        one for one in candidates if one.words and rank(variants(one.name, table.name, Form.TEXT), names) is not None
-    ]
-    return Placed(column=found[0], sense=Sense.STATE) if found else None
-
-
-def _is_written(name: str, column: DescribedColumn) -> bool:
-    """Whether a column of the log has the type for its purpose."""
-    match name:
-        case "content" | "phone" | "provider_id":
-            return column.category == TEXT
-        case "provider_code" | "reason":
-            return column.category in {TEXT, NUMBER} if name == "provider_code" else column.category == TEXT
-        case "attempts":
-            return column.category == NUMBER
-        case "provider":
-            return column.category in {TEXT, ENUM} and column.must_be_given
-        case "sent_at" | "delivered_at" | "failed_at" | "created_at" | "updated_at":
-            return column.is_time or column.category in {NUMBER, TEXT}
-        case _:
-            return True
 
 
 def _is_about_consent(table: DescribedTable) -> bool:

@@ -14,15 +14,11 @@ from sqlalchemy import Connection, RowMapping, text
 from sqlalchemy.exc import OperationalError
 
 from sequora_orchestration.application.application_map import MapError, packaged_maps, read_map
-from sequora_orchestration.application.catalog import attempt, fit, verbatim
-from sequora_orchestration.application.described import (
-    NUMBER,
-    DescribedColumn,
-    DescribedTable,
-    Sample,
-    words_of_checks,
-)
-from sequora_orchestration.application.placement import WORDS, Choice, ChosenTable, Placed, choose
+from sequora_orchestration.application.catalog import attempt, verbatim
+from sequora_orchestration.application.choice import WORDS, Choice, ChosenTable, Placed
+from sequora_orchestration.application.described import NUMBER, DescribedColumn, DescribedTable, Sample, words_of_checks
+from sequora_orchestration.application.fitting import fit
+from sequora_orchestration.application.placement import choose
 from sequora_orchestration.application.proposed_map import MOST_WORDS, words_of, write_map
 from sequora_orchestration.application.written_map import printable
 from sequora_orchestration.database import NamedStatements

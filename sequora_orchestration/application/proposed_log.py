@@ -4,17 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sequora_orchestration.application.application_map import plain
+from sequora_orchestration.application.choice import Choice, ChosenTable
 from sequora_orchestration.application.contract import AUDIENCES
-from sequora_orchestration.application.described import (
-    FLAG,
-    NUMBER,
-    TEXT,
-    DescribedColumn,
-    Sample,
-    Samples,
-)
+from sequora_orchestration.application.described import FLAG, NUMBER, TEXT, DescribedColumn, Sample, Samples
 from sequora_orchestration.application.meanings import label
-from sequora_orchestration.application.placement import Choice, ChosenTable
 from sequora_orchestration.application.sql_text import literal
 from sequora_orchestration.application.synonyms import (
     ANY_KIND,

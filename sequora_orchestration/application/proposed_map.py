@@ -6,11 +6,11 @@ The part about the application's log stands in `proposed_log.py`.
 from collections.abc import Iterable, Mapping, Sequence
 
 from sequora_orchestration.application.application_map import NEEDED, plain
+from sequora_orchestration.application.choice import WORDS, Choice, ChosenTable, Placed, Sense
 from sequora_orchestration.application.contract import IN_WORDS, ROLES, SEVERITIES, STATUSES, VIEWS, Column, Form
 from sequora_orchestration.application.described import FLAG, NUMBER, TEXT, DescribedColumn, Sample, Samples
 from sequora_orchestration.application.meanings import meanings
 from sequora_orchestration.application.naming import rank, variants
-from sequora_orchestration.application.placement import WORDS, Choice, ChosenTable, Placed, Sense
 from sequora_orchestration.application.proposed_log import write_log
 from sequora_orchestration.application.sql_text import literal
 from sequora_orchestration.application.synonyms import ASSIGNED_AT, STATES_OF_A_FLAG

@@ -28,3 +28,9 @@ def values_written(columns: Mapping[str, str], types: Mapping[str, str]) -> dict
 def assignments(values: Mapping[str, str]) -> str:
     """Return what stands after SET."""
     return ", ".join(f"{quoted(column)} = {sql}" for column, sql in values.items())
+
+
+def nothing(name: str, types: Mapping[str, str]) -> str:
+    """Return a row of NULLs, as it stands after FROM."""
+    columns = ", ".join(f"CAST(NULL AS {type_name}) AS {column}" for column, type_name in types.items())
+    return f"(SELECT {columns}) AS {name}"

@@ -14,8 +14,9 @@ from psycopg2.errors import CheckViolation, ForeignKeyViolation, InvalidTextRepr
 from sqlalchemy import Connection, text
 
 from sequora_orchestration.application.application_map import Log
-from sequora_orchestration.application.catalog import Fit, attempt, rows, verbatim
+from sequora_orchestration.application.catalog import attempt, rows, verbatim
 from sequora_orchestration.application.contract import MESSAGE
+from sequora_orchestration.application.fitting import Fit
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written, without_parameters
 from sequora_orchestration.domain.message_kind import KINDS, is_to_a_patient
 

@@ -6,9 +6,10 @@ from difflib import get_close_matches
 
 from sqlalchemy import Engine
 
-from sequora_orchestration.application import seam
+from sequora_orchestration.application import map_in_force
 from sequora_orchestration.application.application_map import ApplicationMap, packaged_maps, plain, read_map
-from sequora_orchestration.application.catalog import Expression, fit_section
+from sequora_orchestration.application.expressions import Expression
+from sequora_orchestration.application.fitting import fit_section
 from sequora_orchestration.care.care_database import CareDatabase, UnknownWord
 
 # By the column of ours.
@@ -33,7 +34,7 @@ def open_questions(engine: Engine) -> list[Question]:
     """
     found = {(one.column_name, one.word): one for one in CareDatabase(engine).unknown_words()}
     with engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
-        made = seam.in_force(connection)
+        made = map_in_force.in_force(connection)
         if made is None:
             return []
         application_map = read_map(made.name, made.source)

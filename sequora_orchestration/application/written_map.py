@@ -40,6 +40,11 @@ def text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def in_toml(expression: str) -> str:
+    """Return an expression as it stands in a map."""
+    return json.dumps(expression, ensure_ascii=False)
+
+
 def texts(values: Iterable[str]) -> str:
     """Return a list of strings of TOML."""
     return f"[{', '.join(text(value) for value in values)}]"

@@ -1,1 +1,1 @@
-"""The command `sequora`: `commands.py` says what there is, each command imports what it needs when it runs."""
+"""The command `sequora`: `commands.py` says what there is, and each command imports what it needs when it runs."""

@@ -1,4 +1,8 @@
-"""The commands. What a command needs is imported when it runs: `--help` must be quick."""
+"""The commands of `sequora`. What a command needs is imported when it runs: `--help` must be quick.
+
+Here: what each takes, what its help says, and with which code it ends. Not here: what it does, for which each has a
+module of its own; and the orders (`order_commands`), which are added here.
+"""
 
 import io
 import os
@@ -8,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from sequora_orchestration.cli.order_commands import ORDERS
+from sequora_orchestration.cli.told_errors import sentence_for
 from sequora_orchestration.local.applications import DEFAULT, Application
 
 
@@ -43,21 +49,6 @@ _APPLICATION = click.option(
     show_default=True,
     help="Whose tables an embedded care database has; each application has a database of its own.",
 )
-
-# Told by name: their modules are heavy, and absent where the extra `local` is not installed.
-_TOLD_BY_NAME = {
-    "SystemBusyError",
-    "UnusableDirectoryError",
-    "DemoFailedError",
-    "OrderRefusedError",
-    "UnknownIdError",
-    "MapError",
-    "FileIsThereError",
-    "NotWritableError",
-    "ViewsInUseError",
-    "MigrationRefusedError",
-    "IndexRefusedError",
-}
 
 
 @sequora.command()
@@ -209,7 +200,7 @@ def status(*, as_json: bool, is_watched: bool) -> None:
         try:
             return shown()
         except Exception as error:
-            if sentence := _sentence(error):
+            if sentence := sentence_for(error):
                 return sentence
             raise
 
@@ -236,90 +227,10 @@ def timeline(id_: str, *, as_json: bool) -> None:
     try:
         shown, is_healthy = show(id_, as_json=as_json)
     except Exception as error:  # noqa: BLE001  # left to Python it would end with 1: somebody must act
-        click.echo(_sentence(error) or "".join(traceback.format_exception(error)), err=True)
+        click.echo(sentence_for(error) or "".join(traceback.format_exception(error)), err=True)
         sys.exit(2)
     click.echo(shown)
     sys.exit(0 if is_healthy else 1)
-
-
-_ALL_KINDS = "all"
-_WHO = click.option("--who", help="Who orders it; the user who is logged in, if left out.")
-_WHY = click.option(
-    "--why", help="Why, kept in the ledger; optional: without it stands `(not said)`. No names and no numbers, please."
-)
-_KIND = click.option("--kind", help="Only messages of this kind, e.g. task-created, check-in.")
-
-
-@sequora.command()
-@click.argument("kind", default=_ALL_KINDS)
-@_WHY
-@_WHO
-def pause(kind: str, why: str | None, who: str | None) -> None:
-    """Let no text go out, or none of a KIND, until `sequora resume`.
-
-    At once, and also in runs that are queued or under way: they leave the texts waiting in the ledger. KIND is
-    task-created, sla-warning, sla-breach, sla-escalation, nurse-unreached or check-in.
-    """
-    from sequora_orchestration.cli import orders
-
-    click.echo(orders.pause(kind, orders.operator(who, why)))
-
-
-@sequora.command()
-@click.argument("kind", default=_ALL_KINDS)
-@_WHY
-@_WHO
-def resume(kind: str, why: str | None, who: str | None) -> None:
-    """Let texts go out again: those of a KIND, or all. What is no longer wanted by then is not sent.
-
-    Without a KIND the phone company is also tried at once, if it took no texts and was to be left alone for a while.
-    """
-    from sequora_orchestration.cli import orders
-
-    click.echo(orders.resume(kind, orders.operator(who, why)))
-
-
-@sequora.command()
-@click.argument("id_", metavar="ID")
-@_KIND
-@_WHY
-@_WHO
-def cancel(id_: str, kind: str | None, why: str | None, who: str | None) -> None:
-    """Do not send what waits or is held. ID is a message's, a task's or an episode's.
-
-    Nothing follows from it: of a cancelled alert about a missed SLA there is no escalation.
-    """
-    _order("cancel", id_, kind, why, who)
-
-
-@sequora.command()
-@click.argument("id_", metavar="ID")
-@_KIND
-@_WHY
-@_WHO
-def resend(id_: str, kind: str | None, why: str | None, who: str | None) -> None:
-    """Send once more what was sent, failed or was cancelled. ID is a message's, a task's or an episode's.
-
-    Of a task or an episode the newest message of each kind and recipient is sent again: give --kind for one. The
-    recipient gets a second text, if the first one has arrived.
-    """
-    _order("resend", id_, kind, why, who)
-
-
-@sequora.command()
-@click.argument("id_", metavar="ID")
-@_KIND
-@_WHY
-@_WHO
-def release(id_: str, kind: str | None, why: str | None, who: str | None) -> None:
-    """Send what is HELD: a text in doubt that a person must look for first. ID as for `cancel`."""
-    _order("release", id_, kind, why, who)
-
-
-def _order(verb: str, id_: str, kind: str | None, why: str | None, who: str | None) -> None:
-    from sequora_orchestration.cli import orders
-
-    click.echo(orders.change(verb, id_, kind, orders.operator(who, why)))
 
 
 @sequora.command()
@@ -340,13 +251,17 @@ def heartbeat() -> None:
     heartbeat()
 
 
+for order in ORDERS:
+    sequora.add_command(order)
+
+
 def main() -> None:
     """Run the command; what the person who runs it can mend is a sentence, not a traceback."""
     write_whatever_the_terminal_has()
     try:
         sequora()
     except Exception as error:
-        if sentence := _sentence(error):
+        if sentence := sentence_for(error):
             click.echo(sentence, err=True)
             sys.exit(1)
         raise
@@ -360,21 +275,3 @@ def write_whatever_the_terminal_has() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a test has put into its place is its own
             stream.reconfigure(errors="replace")
-
-
-def _sentence(error: Exception) -> str | None:
-    """Return what to tell the person, or None if the error is a mistake of ours."""
-    from sqlalchemy.exc import OperationalError
-
-    from sequora_orchestration.database import SchemaMissingError
-    from sequora_orchestration.settings import SettingError
-
-    if isinstance(error, ModuleNotFoundError):
-        return (
-            f"{error.name} is not installed: pip install 'sequora-orchestration[local]' brings what this command needs"
-        )
-    if isinstance(error, OperationalError):
-        return f"the database cannot be reached or refuses: {str(error.orig).strip()}"
-    if isinstance(error, (SettingError, SchemaMissingError)) or type(error).__name__ in _TOLD_BY_NAME:
-        return str(error)
-    return None

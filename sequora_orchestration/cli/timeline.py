@@ -32,7 +32,8 @@ from sequora_orchestration.care.care_database import open_care_database
 from sequora_orchestration.cli.cases import read_case
 from sequora_orchestration.domain.case import Case, Story, TaskCase
 from sequora_orchestration.domain.spell import spell
-from sequora_orchestration.domain.timeline import Entry, Timeline, short, timeline
+from sequora_orchestration.domain.timeline import Timeline, timeline
+from sequora_orchestration.domain.timeline_entry import Entry, short
 from sequora_orchestration.domain.verdict import Verdict, is_healthy, verdicts
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import open_ledger

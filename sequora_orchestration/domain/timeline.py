@@ -1,55 +1,18 @@
-"""What happened to a case, in order, and what comes next: sentences with times, ids and states.
+"""What comes next in a case, and its whole timeline: what has happened and what comes, in order.
 
-Whether that is as it should be is the business of `verdict`; how it looks in a terminal or in the UI, of who shows it.
+Here: sentences about the future, with the times at which something will happen by itself. Not here: what has happened
+(`history`), whether that is as it should be (`verdict`), and how it looks in a terminal or in the UI.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sequora_orchestration.domain.case import Case, Change, Circumstances, EpisodeCase, Order, Story, TaskCase
+from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
+from sequora_orchestration.domain.history import about_all, history, in_order, of_episode, of_task
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import SLA_BREACH, SLA_ESCALATION, SLA_WARNING, TASK_CREATED
-from sequora_orchestration.domain.spell import spell
-
-# With these nothing more happens by itself.
-SETTLED = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED, State.HELD})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """Something that happened, or will."""
-
-    at: datetime | None
-    """None of what waits for something else than a time."""
-
-    what: str
-    kind: str | None = None
-    """Of the message that it happened to; None if it happened to the task or the episode."""
-
-    message_id: str | None = None
-    recipient_id: str | None = None
-    run_id: str | None = None
-    attempt: int | None = None
-    waited: timedelta | None = None
-    """How long the message had waited for it."""
-
-    took: timedelta | None = None
-    """How long it took itself."""
-
-    until: datetime | None = None
-    sid: str | None = None
-
-    def in_words(self, told: Callable[[datetime], str]) -> str:
-        """Return what happened with all that is known of it; `told` says how a moment is told."""
-        details = (
-            f"waited {spell(self.waited)}" if self.waited is not None else None,
-            f"took {spell(self.took)}" if self.took is not None else None,
-            f"until {told(self.until)}" if self.until else None,
-            f"SID {self.sid}" if self.sid else None,
-            f"run {short(self.run_id)}" if self.run_id else None,
-        )
-        return "; ".join([self.what, *(one for one in details if one)])
+from sequora_orchestration.domain.timeline_entry import Entry, entry_about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,218 +26,15 @@ class Timeline:
     nothing_because: str | None
 
 
-def short(run_id: str) -> str:
-    """Return a run's id as it is shown where the whole one would be in the way; the web UI finds it by that, too."""
-    return run_id[:8]
-
-
 def timeline(case: Case) -> Timeline:
     """Return the timeline of a case."""
     happened = [
-        *(_of_task(case) if isinstance(case, TaskCase) else _of_episode(case)),
+        *(of_task(case) if isinstance(case, TaskCase) else of_episode(case)),
         *history(case.messages),
     ]
-    happened += _about_all(case.circumstances, [entry.at for entry in happened if entry.at], case.messages)
+    happened += about_all(case.circumstances, [entry.at for entry in happened if entry.at], case.messages)
     comes = sorted(_next(case), key=lambda entry: (entry.at is None, entry.at or case.circumstances.now))
-    return Timeline(
-        entries=_in_order(happened), next=comes, nothing_because=None if comes else _why_nothing_comes(case)
-    )
-
-
-def history(messages: Sequence[Story]) -> list[Entry]:
-    """Return what happened to messages, in order."""
-    return _in_order([entry for one in messages for entry in _of_message(one)])
-
-
-def _in_order(entries: Sequence[Entry]) -> list[Entry]:
-    """Sort by time; what happened at once stays in the order in which it was told."""
-    return [entry for _, entry in sorted(((one.at, one) for one in entries if one.at), key=lambda pair: pair[0])]
-
-
-# --- what happened to the task or the episode -------------------------------------------------------------------------
-
-
-def _of_task(case: TaskCase) -> Iterator[Entry]:
-    times, task, now = case.times, case.task, case.circumstances.now
-    if times:
-        yield Entry(at=times.created_at, what="the task appears")
-        yield Entry(at=times.picked_up_at, what="somebody picks the task up")
-        yield Entry(at=times.resolved_at, what="the task is closed")
-    yield from _of_assignment(case)
-    if task and task.sla_due_at and task.sla_due_at <= now and not task.is_closed:
-        yield Entry(at=task.sla_due_at, what="the SLA is missed")
-
-
-def _of_assignment(case: TaskCase) -> Iterator[Entry]:
-    known = case.assignment
-    if known and known.nobody_since:
-        what = f"the task could not be given to a nurse; at the last try: {known.nobody_because}"
-        yield Entry(at=known.nobody_since, what=what, run_id=None if known.person_id else known.run_id)
-    if known and known.person_id:
-        what = f"assigned to nurse {known.person_id}: {known.reason}"
-        yield Entry(at=known.assigned_at, what=what, recipient_id=known.person_id, run_id=known.run_id)
-
-
-def _of_episode(case: EpisodeCase) -> Iterator[Entry]:
-    if case.episode:
-        yield Entry(at=case.episode.discharge_at, what="the patient leaves hospital")
-        yield Entry(at=case.episode.created_at, what="the episode appears")
-
-
-def _about_all(around: Circumstances, times: Sequence[datetime], messages: Sequence[Story]) -> Iterator[Entry]:
-    """Yield what concerned all messages while these were under way."""
-    if not messages:
-        return
-    is_under_way = any(_is_under_way(one) for one in messages)
-    first, last = min(times), around.now if is_under_way else max(times)
-    kinds = {"all", "phone company", *(one.kind for one in messages)}
-    for order in around.orders:
-        if first <= order.at <= last and order.kind in kinds:
-            what = {"all": "all messages", "phone company": "the phone company: it is tried at once"}
-            yield Entry(at=order.at, what=f"{_ordered(order)} {what.get(order.kind or '', order.kind)} ({order.why})")
-    opened, closed = around.provider.opened_at, around.provider.closed_at
-    if opened and first <= opened <= last:
-        yield Entry(at=opened, what=f"the phone company takes no texts from now on: {around.provider.why_open}")
-    if opened and closed and first <= closed <= last:
-        yield Entry(at=closed, what="the phone company takes texts again", took=closed - opened)
-
-
-def _is_under_way(message: Story) -> bool:
-    is_given_up = message.state is State.SENT and message.receipt_at is None
-    return message.state not in SETTLED and not is_given_up
-
-
-# --- what happened to a message ---------------------------------------------------------------------------------------
-
-
-def _of_message(message: Story) -> Iterator[Entry]:
-    for order in message.orders:
-        yield _entry(message, order.at, f"{_ordered(order)} it ({order.why})")
-    yield from _found_late(message)
-    before: Change | None = None
-    for place, change in enumerate(message.changes):
-        after = message.changes[place + 1] if place + 1 < len(message.changes) else None
-        if before is None:
-            yield from _beginning(message, change)
-        elif change.to_state is State.SENDING:
-            yield _attempt(message, before, change, after)
-        elif change.from_state is not State.SENDING:  # what came of an attempt is told with it
-            yield _told(message, before, change, after)
-        before = change
-
-
-def _found_late(message: Story) -> Iterator[Entry]:
-    """Yield the texts that were given up and went out all the same."""
-    for place, late in enumerate(message.found_late):
-        after = spell(late.found_at - late.began_at)
-        if message.provider_sid is None:
-            what = f"a text went out after all: it was found after {after}"
-        elif place == 0:
-            what = f"two texts went out: the first was found after {after}"
-        else:
-            what = f"{place + 2} texts went out: another was found after {after}"
-        yield replace(_entry(message, late.found_at, what), sid=late.sid)
-
-
-def _entry(message: Story, at: datetime, what: str) -> Entry:
-    return Entry(at=at, what=what, kind=message.kind, message_id=message.id, recipient_id=message.recipient_id)
-
-
-def _beginning(message: Story, change: Change) -> Iterator[Entry]:
-    if change.claim_id is None:
-        yield _entry(message, change.at, f"to be sent: {change.reason or 'no reason given'}")
-    else:
-        waited = change.at - message.owed_since if message.owed_since <= change.at else None
-        yield replace(_entry(message, change.at, "noticed and claimed"), waited=waited)
-
-
-def _attempt(message: Story, before: Change, began: Change, ended: Change | None) -> Entry:
-    entry = replace(
-        _entry(message, began.at, f"attempt {began.attempt}: no answer is recorded yet"),
-        run_id=began.run_id,
-        attempt=began.attempt,
-        waited=began.at - before.at,
-    )
-    if ended is None:
-        return entry
-    is_accepted = ended.to_state is State.SENT
-    return replace(
-        entry,
-        what=f"attempt {began.attempt}: {_answer(ended)}",
-        took=ended.at - began.at,
-        sid=message.provider_sid if is_accepted else None,
-    )
-
-
-def _answer(ended: Change) -> str:
-    match ended.to_state:
-        case State.SENT:
-            return "the phone company has it"
-        case State.QUEUED:
-            return f"not taken, to be tried again: {ended.reason}"
-        case State.IN_DOUBT:
-            return f"nobody knows whether it went out: {ended.reason}"
-        case _:
-            return f"refused: {ended.reason}"
-
-
-def _told(message: Story, before: Change, change: Change, after: Change | None) -> Entry:
-    entry = replace(_entry(message, change.at, _sentence(before, change)), waited=change.at - before.at)
-    if change.from_state is State.QUEUED:
-        entry = replace(entry, run_id=change.run_id)
-    if change.to_state is State.SCHEDULED:
-        until = after.at if after else message.due_at
-        return replace(entry, until=until, waited=None)
-    if change.to_state is State.SENT:
-        return replace(entry, sid=message.provider_sid)
-    return entry
-
-
-_IN_WORDS = {
-    (State.SENT, State.DELIVERED): "receipt: it has arrived",
-    (State.SENT, State.UNDELIVERED): "receipt: {reason}",
-    (State.SENT, State.SENT): "receipt: {reason}",
-    (State.SCHEDULED, State.QUEUED): "its time has come: claimed",
-    (State.QUEUED, State.SCHEDULED): "waits: {reason}",
-    (State.SCHEDULED, State.CANCELLED): "not sent: {reason}",
-    (State.QUEUED, State.CANCELLED): "not sent: {reason}",
-    (State.QUEUED, State.FAILED): "cannot be sent: {reason}",
-    (State.QUEUED, State.SENT): "looked up: {reason}",
-    (State.IN_DOUBT, State.SENT): "looked up: {reason}",
-    (State.IN_DOUBT, State.QUEUED): "looked up: {reason}",
-    (State.IN_DOUBT, State.FAILED): "looked up, given up: {reason}",
-    (State.IN_DOUBT, State.CANCELLED): "looked up, not sent: {reason}",
-    (State.IN_DOUBT, State.HELD): "held for a person: {reason}",
-    (State.HELD, State.QUEUED): "to be sent: {reason}",
-    (State.HELD, State.CANCELLED): "not sent: {reason}",
-}
-
-
-def _sentence(before: Change, change: Change) -> str:
-    """Return what a change means that no attempt ended with."""
-    if change.from_state is State.IN_DOUBT and change.to_state is State.SENT and change.reason is None:
-        return "the answer comes after all: the phone company has it"
-    if change.from_state is change.to_state is State.QUEUED:
-        if change.claim_id is None:
-            return f"given back: {change.reason}"
-        return _claimed_again(change) if change.claim_id != before.claim_id else change.reason or "no reason given"
-    words = _IN_WORDS.get((change.from_state or change.to_state, change.to_state), "{reason}")
-    return words.format(reason=change.reason or "no reason given")
-
-
-def _claimed_again(change: Change) -> str:
-    reason = change.reason or ""
-    return reason if reason.startswith("claimed") else "claimed"
-
-
-_PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "resend": "resent", "release": "released"}
-
-
-def _ordered(order: Order) -> str:
-    return f"{order.who} {_PAST.get(order.verb, order.verb)}"
-
-
-# --- what comes next --------------------------------------------------------------------------------------------------
+    return Timeline(entries=in_order(happened), next=comes, nothing_because=None if comes else _why_nothing_comes(case))
 
 
 def _next(case: Case) -> Iterator[Entry]:
@@ -299,27 +59,27 @@ def _next_of_message(message: Story, case: Case) -> Iterator[Entry]:
     match message.state:
         case State.SCHEDULED | State.QUEUED if halt:
             what = f"waits: {halt.reason}"
-            yield replace(_entry(message, around.now, what), at=None)
+            yield replace(entry_about(message, around.now, what), at=None)
         case State.SCHEDULED:
             what = f"it falls due, and {_when_due(message, case)}"
             if message.due_at and message.due_at <= around.now:
                 what = "it is due: the next tick of its sensor claims it"
-            yield replace(_entry(message, message.due_at or around.now, what), at=message.due_at)
+            yield replace(entry_about(message, message.due_at or around.now, what), at=message.due_at)
         case State.QUEUED if message.lease_until and message.claim_id is None:
-            yield _entry(message, message.lease_until, "any claim may have it")
+            yield entry_about(message, message.lease_until, "any claim may have it")
         case State.QUEUED if message.lease_until:
             in_hand = "its run has it in hand; " if message.run_id else ""
             what = f"{in_hand}if its run has not said anything by then, it is claimed again"
-            yield replace(_entry(message, message.lease_until, what), run_id=message.run_id)
+            yield replace(entry_about(message, message.lease_until, what), run_id=message.run_id)
         case State.SENDING if message.lease_until:
             what = "if no answer is recorded by then, it counts as in doubt and is looked up"
-            yield _entry(message, message.lease_until, what)
+            yield entry_about(message, message.lease_until, what)
         case State.IN_DOUBT if message.look_at:
-            entry = _entry(message, message.look_at, "it is looked up at the phone company")
+            entry = entry_about(message, message.look_at, "it is looked up at the phone company")
             ends_at = message.doubt_ends_at
             yield replace(entry, until=ends_at if ends_at and ends_at > around.now else None)
         case State.SENT if message.receipt_at:
-            yield _entry(message, message.receipt_at, "the phone company is asked whether it has arrived")
+            yield entry_about(message, message.receipt_at, "the phone company is asked whether it has arrived")
 
 
 def _when_due(message: Story, case: Case) -> str:

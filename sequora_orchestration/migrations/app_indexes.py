@@ -13,9 +13,9 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
-from sequora_orchestration.application import seam
+from sequora_orchestration.application import map_in_force
 from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
-from sequora_orchestration.application.seam import Index
+from sequora_orchestration.application.map_in_force import Index
 from sequora_orchestration.application.sql_text import literal, without_parameters
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.migrations import index_builds
@@ -55,7 +55,7 @@ class IndexState:
 
 def index_states(connection: Connection) -> list[IndexState]:
     """Return how it stands with each index of the map in force. Raises SchemaMissingError."""
-    made = seam.in_force(connection)
+    made = map_in_force.in_force(connection)
     if made is None:
         raise SchemaMissingError("the schema orchestration is missing or too old: run `sequora migrate`")
     return [_state(connection, index) for index in made.indexes]

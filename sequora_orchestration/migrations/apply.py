@@ -13,8 +13,8 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from sequora_orchestration.application import seam
-from sequora_orchestration.application.seam import InForce
+from sequora_orchestration.application import dropped_views, map_in_force, seam
+from sequora_orchestration.application.map_in_force import InForce
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.migrations.locks import StandsInTheWayError, take_all, until_nobody_stands_in_the_way
 from sequora_orchestration.settings import ApplicationSettings
@@ -83,14 +83,14 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
         config = alembic_config(connection)
         script = ScriptDirectory.from_config(config)
         before = _applied_and_known(connection, script)
-        with seam.in_use_is_told():
+        with dropped_views.in_use_is_told():
             take_all(connection, _locks(connection, map_file, is_at_head=before == script.get_current_head()))
         if connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": SCHEMA}) is None:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         command.upgrade(config, "head")
         made = seam.bring_up_to_date(connection, map_file)
         bring_questions_up_to_date(connection)
-        in_force = made or seam.in_force(connection)
+        in_force = made or map_in_force.in_force(connection)
         if in_force is None:
             raise AssertionError("a map that is up to date is there")
         applied = [revision.revision for revision in script.iterate_revisions("head", before)][::-1]
@@ -126,7 +126,7 @@ def _locks(connection: Connection, map_file: Path | None, *, is_at_head: bool) -
 
     The views are dropped for that: Postgres would lock the application's tables along with a view.
     """
-    views = [] if seam.is_as_asked_for(connection, map_file) else seam.drops()
+    views = [] if seam.is_as_asked_for(connection, map_file) else dropped_views.drops()
     tables = [] if is_at_head else connection.scalars(_OUR_TABLES, {"schema": SCHEMA}).all()
     return [*views, *(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE" for table in tables)]
 
@@ -163,9 +163,9 @@ def _drop_views(engine: Engine) -> None:
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         # Of a newer schema this code could not make them again.
         _applied_and_known(connection, ScriptDirectory.from_config(alembic_config(connection)))
-        seam.note_that_views_are_dropped(connection)
-        with seam.in_use_is_told():
-            take_all(connection, seam.drops())
+        dropped_views.note_that_views_are_dropped(connection)
+        with dropped_views.in_use_is_told():
+            take_all(connection, dropped_views.drops())
 
 
 def revisions(engine: Engine) -> tuple[str | None, list[str]]:

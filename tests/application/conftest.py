@@ -14,10 +14,10 @@ from maps import Changes, a_source
 from servers import a_clone
 from sqlalchemy import Connection, Engine, RowMapping, create_engine, text
 
-from sequora_orchestration.application import seam
+from sequora_orchestration.application import dropped_views, map_in_force, seam
 from sequora_orchestration.application.application_map import read_map
-from sequora_orchestration.application.catalog import Fit, fit
-from sequora_orchestration.application.seam import InForce
+from sequora_orchestration.application.fitting import Fit, fit
+from sequora_orchestration.application.map_in_force import InForce
 from sequora_orchestration.cli.checks import care_database as care_area
 from sequora_orchestration.cli.checks.finding import Finding
 from sequora_orchestration.cli.doctor import diagnose
@@ -40,7 +40,7 @@ class Tables:
 
     def alter(self, *statements: str) -> None:
         """Change the tables, without our views in the way."""
-        seam.drop_views(self.connection)
+        dropped_views.drop_views(self.connection)
         for statement in statements:
             self.connection.exec_driver_sql(statement.replace("%", "%%"))
 
@@ -67,7 +67,7 @@ class Tables:
         """Make the views by such a map."""
         file = self._directory / f"{uuid4()}.toml"
         file.write_text(a_source(changes, of=of), encoding="utf-8")
-        made = seam.bring_up_to_date(self.connection, file) or seam.in_force(self.connection)
+        made = seam.bring_up_to_date(self.connection, file) or map_in_force.in_force(self.connection)
         assert made
         return made
 

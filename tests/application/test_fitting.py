@@ -10,7 +10,8 @@ import pytest
 from maps import a_source
 
 from sequora_orchestration.application.application_map import MapError, read_map
-from sequora_orchestration.application.seam import bring_up_to_date, drop_views
+from sequora_orchestration.application.dropped_views import drop_views
+from sequora_orchestration.application.seam import bring_up_to_date
 
 from .conftest import Tables
 

@@ -1,5 +1,6 @@
 """The map in force: when the views are made anew, when they are not, and what is so until then."""
 
+import ast
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ from maps import a_source
 from servers import a_clone
 from sqlalchemy import Engine
 
-from sequora_orchestration.application.seam import in_force, is_up_to_date
+from sequora_orchestration.application import seam
+from sequora_orchestration.application.map_in_force import in_force
+from sequora_orchestration.application.seam import is_up_to_date
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.database import SchemaMissingError, engine_for
 from sequora_orchestration.ledger.ledger import Ledger
@@ -104,6 +107,20 @@ def test_what_has_changed_about_the_tables_is_noticed_and_mended(tables: Tables,
     assert is_up_to_date(tables.connection, tables.make())
     for view in ("care_task", "care_person", "care_episode", "care_patient", "care_shift"):
         assert tables.rows(f"SELECT * FROM orchestration.{view}") == []
+
+
+def test_a_change_of_any_module_that_makes_the_views_is_noticed() -> None:
+    """One that is not among them could be changed, and the views of the code before it would stay."""
+    folder = Path(seam.__file__).parent
+    found, unread = set[str](), {"seam.py"}
+    while unread:
+        name = unread.pop()
+        found.add(name)
+        parts = ast.walk(ast.parse((folder / name).read_text(encoding="utf-8")))
+        modules = {one.module or "" for one in parts if isinstance(one, ast.ImportFrom)}
+        of_the_seam = {one.rpartition(".")[2] for one in modules if one.startswith(f"{seam.__package__}.")}
+        unread |= {f"{one}.py" for one in of_the_seam} - found
+    assert found == set(seam._MAKERS)
 
 
 def test_a_view_of_somebodys_beside_ours_is_no_change(tables: Tables) -> None:

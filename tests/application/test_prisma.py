@@ -19,7 +19,7 @@ from runs import Runs
 from servers import a_clone
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from sequora_orchestration.application import seam
+from sequora_orchestration.application import map_in_force, seam
 from sequora_orchestration.application.application_map import read_map
 from sequora_orchestration.application.proposal import propose
 from sequora_orchestration.cli.checks import care_database as care_area
@@ -183,7 +183,7 @@ def test_a_role_with_another_search_path_finds_the_same_tables(care: PrismaCare,
     elsewhere = create_engine(care_url)
     try:
         with elsewhere.begin() as connection:
-            made = seam.in_force(connection)
+            made = map_in_force.in_force(connection)
             assert made
             assert seam.is_up_to_date(connection, made)
             connection.execute(text("SELECT orchestration.assign_task('nobody', 'nothing')"))

@@ -13,7 +13,7 @@ from runs import Runs, failure
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
-from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.sensors.certainty import doubtful_texts
 

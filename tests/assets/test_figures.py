@@ -22,7 +22,7 @@ from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWER
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Operator
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes

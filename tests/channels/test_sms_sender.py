@@ -29,13 +29,12 @@ from sequora_orchestration.channels.sms_sender import (
 )
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.local.twilio import phone_company
-from sequora_orchestration.local.twilio.phone_company import (
-    ApiKey,
+from sequora_orchestration.local.twilio import scripted_answers
+from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
+from sequora_orchestration.local.twilio.scripted_answers import (
     ErrorAfterAccepting,
     Garbage,
     Hang,
-    Permission,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,
@@ -256,7 +255,7 @@ def test_the_phone_company_may_be_at_an_address_of_ipv6(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("answer", [Refuse(500, 20500), Refuse(503, 20503), Hang(0, accept=False)])
-def test_an_error_of_the_phone_company_is_unclear(phones: Phones, answer: phone_company.Answer) -> None:
+def test_an_error_of_the_phone_company_is_unclear(phones: Phones, answer: scripted_answers.Answer) -> None:
     """It may have the text: 500, 503 and 504 look alike whether it has or not."""
     phones.company.script(answer, to=NUMBER)
     assert isinstance(send(), Unclear)
@@ -450,7 +449,7 @@ def test_neither_number_nor_body_is_ever_logged_or_in_an_answer(
     phones: Phones,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    scripted: phone_company.Answer | None,
+    scripted: scripted_answers.Answer | None,
 ) -> None:
     """Not even when everybody logs everything."""
     libraries = [name for name in logging.root.manager.loggerDict if name.startswith(("twilio", "urllib3", "requests"))]

@@ -56,7 +56,8 @@ from sequora_orchestration.instance.code_server import SERVICE, trouble_at
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import STANDARD_KEY, ApiKey, Permission, PhoneCompany
+from sequora_orchestration.local.twilio.api_keys import STANDARD_KEY, ApiKey, Permission
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.server import (
     TEST_ACCOUNT_SID,
     TEST_API_KEY,

@@ -22,7 +22,7 @@ from sequora_orchestration.ledger.queues import (
     UNREACHED_NURSES,
 )
 from sequora_orchestration.ledger.rows import MANY, Operator
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)

@@ -23,8 +23,10 @@ from cases import (
 
 from sequora_orchestration.domain.case import Assignment, Case, Change, Order, Story
 from sequora_orchestration.domain.halts import Pause
+from sequora_orchestration.domain.history import history
 from sequora_orchestration.domain.ledger_state import MOVES, State
-from sequora_orchestration.domain.timeline import Entry, history, timeline
+from sequora_orchestration.domain.timeline import timeline
+from sequora_orchestration.domain.timeline_entry import Entry
 
 S = State
 CLAIMED = a_change(NOW + SECOND, None, S.QUEUED)

@@ -15,7 +15,7 @@ from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import Answer, Hang, Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Answer, Hang, Refuse, ResetBeforeAccepting
 from sequora_orchestration.settings import DeliverySettings, TwilioSettings
 
 SECOND = timedelta(seconds=1)

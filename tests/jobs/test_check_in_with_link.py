@@ -21,7 +21,7 @@ from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, segments
 from sequora_orchestration.ledger.claims import FEW
 from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 NEW_YORK = ZoneInfo("America/New_York")

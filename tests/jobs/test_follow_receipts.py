@@ -19,7 +19,7 @@ from sequora_orchestration.ledger.queues import (
     UNANSWERED_BREACHES,
     UNREACHED_NURSES,
 )
-from sequora_orchestration.local.twilio.phone_company import ApiKey, Permission
+from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.sensors.certainty import texts_without_receipt
 

@@ -27,7 +27,7 @@ from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.ledger.claims import BATCH
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
-from sequora_orchestration.local.twilio.phone_company import (
+from sequora_orchestration.local.twilio.scripted_answers import (
     ErrorAfterAccepting,
     Garbage,
     Refuse,

@@ -24,7 +24,7 @@ from sequora_orchestration.ledger.queues import (
     UNANSWERED_BREACHES,
 )
 from sequora_orchestration.ledger.rows import Claim
-from sequora_orchestration.local.twilio.phone_company import ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -18,7 +18,7 @@ from sequora_orchestration.ledger.queues import (
     UNREACHED_NURSES,
 )
 from sequora_orchestration.ledger.rows import Operator
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 MINUTE = timedelta(minutes=1)

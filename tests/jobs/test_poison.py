@@ -11,7 +11,7 @@ from runs import Runs
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.ledger.leases import MOST_RUNS
 from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
-from sequora_orchestration.local.twilio.phone_company import Refuse
+from sequora_orchestration.local.twilio.scripted_answers import Refuse
 
 MINUTE = timedelta(minutes=1)
 

@@ -9,7 +9,7 @@ from phones import Phones
 from runs import Runs, failure
 
 from sequora_orchestration.ledger.queues import NEW_TASKS, SLA_BREACHES, UNREACHED_NURSES
-from sequora_orchestration.local.twilio.phone_company import Answer, Refuse
+from sequora_orchestration.local.twilio.scripted_answers import Answer, Refuse
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 

@@ -27,13 +27,12 @@ from sequora_orchestration.ledger.queues import (
 )
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import (
+from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
+from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
-    ApiKey,
     ErrorAfterAccepting,
     Garbage,
     Hang,
-    Permission,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,

@@ -15,7 +15,7 @@ from sequora_orchestration.delivery.sending import Delivery
 from sequora_orchestration.domain.on_call import NOBODY_PAUSES
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 

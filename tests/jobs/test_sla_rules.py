@@ -30,7 +30,8 @@ from sequora_orchestration.ledger.queues import (
     UNREACHED_NURSES,
     Queue,
 )
-from sequora_orchestration.local.twilio.phone_company import PhoneCompany, Refuse
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.settings import DeliverySettings, TwilioSettings
 

@@ -22,7 +22,7 @@ from sequora_orchestration.ledger.leases import SCAN_LEASE
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import TASKS_NEAR_SLA
 from sequora_orchestration.ledger.rows import MANY
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 

@@ -28,20 +28,17 @@ from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.local.twilio import memory
 from sequora_orchestration.local.twilio import server as twilio_process
+from sequora_orchestration.local.twilio.api_keys import STANDARD_KEY, ApiKey, Permission
 from sequora_orchestration.local.twilio.memory import Memory
+from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
-from sequora_orchestration.local.twilio.phone_company import (
-    NUMBER_OF_SERVICES,
-    STANDARD_KEY,
+from sequora_orchestration.local.twilio.phone_company import NUMBER_OF_SERVICES, PhoneCompany
+from sequora_orchestration.local.twilio.refusals import Refusal
+from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
-    ApiKey,
     ErrorAfterAccepting,
     Garbage,
     Hang,
-    Message,
-    Permission,
-    PhoneCompany,
-    Refusal,
     Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,

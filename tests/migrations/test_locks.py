@@ -12,7 +12,7 @@ from command_line import sequora_here
 from running_system import eventually
 from sqlalchemy import Connection, create_engine
 
-from sequora_orchestration.application import seam
+from sequora_orchestration.application import dropped_views
 from sequora_orchestration.migrations import apply, locks
 from sequora_orchestration.migrations.apply import migrate
 
@@ -112,7 +112,7 @@ def test_a_migration_that_a_deadlock_ends_is_tried_again(care: Care, monkeypatch
     """As one with the application's own migration."""
     care.rows("UPDATE orchestration.application_map SET digest = 'of other code'")
     tries = 0
-    drops = seam.drops
+    drops = dropped_views.drops
 
     def counted() -> list[str]:
         nonlocal tries
@@ -120,5 +120,5 @@ def test_a_migration_that_a_deadlock_ends_is_tried_again(care: Care, monkeypatch
         deadlock = "DO $$ BEGIN RAISE deadlock_detected; END $$"
         return [deadlock] if tries == 1 else drops()
 
-    monkeypatch.setattr(seam, "drops", counted)
+    monkeypatch.setattr(dropped_views, "drops", counted)
     assert migrate(care.engine).has_new_views

@@ -13,7 +13,7 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.ledger.doubts import DoubtfulTexts
-from sequora_orchestration.local.twilio.phone_company import Answer, Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Answer, Refuse, ResetBeforeAccepting
 from sequora_orchestration.sensors import certainty, watch
 from sequora_orchestration.sensors.certainty import PAUSE_BETWEEN_LOOKS, doubtful_texts
 from sequora_orchestration.sensors.watch import LONG_PAUSE, WATCH_BETWEEN

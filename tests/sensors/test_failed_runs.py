@@ -24,7 +24,7 @@ from sequora_orchestration.channels.alarm import Alarm
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER
 from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, Queue
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.twilio.phone_company import Refuse, ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.sensors.claiming import run_request
 from sequora_orchestration.sensors.failed_runs import failed_runs
 

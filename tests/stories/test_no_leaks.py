@@ -24,7 +24,7 @@ from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.local.twilio.phone_company import (
+from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
     ErrorAfterAccepting,
     Garbage,

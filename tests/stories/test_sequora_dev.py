@@ -9,7 +9,7 @@ from phones import Phones
 from running_system import RunningSystem, eventually
 from sqlalchemy import create_engine
 
-from sequora_orchestration.local.twilio.phone_company import Hang
+from sequora_orchestration.local.twilio.scripted_answers import Hang
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(400), pytest.mark.xdist_group("shared system")]
 

@@ -9,7 +9,7 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import ProgrammingError
 
-from sequora_orchestration.application import seam
+from sequora_orchestration.application import map_in_force, seam
 from sequora_orchestration.application.application_map import (
     ApplicationMap,
     MapError,
@@ -18,8 +18,9 @@ from sequora_orchestration.application.application_map import (
     read_map,
 )
 from sequora_orchestration.application.catalog import SQL as CATALOG
-from sequora_orchestration.application.catalog import Fit, attempt, fit, rows, sentence
-from sequora_orchestration.application.seam import InForce, Right
+from sequora_orchestration.application.catalog import attempt, rows, sentence
+from sequora_orchestration.application.fitting import Fit, fit
+from sequora_orchestration.application.map_in_force import InForce, Right
 from sequora_orchestration.application.words import open_questions
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, skipped, warn
 from sequora_orchestration.database import NamedStatements, ViewsDroppedError, execute, views_dropped_at
@@ -61,7 +62,7 @@ class ApplicationChecks:
     def _in_force(self) -> InForce | None:
         try:
             with self._engine.connect() as connection:
-                return seam.in_force(connection)
+                return map_in_force.in_force(connection)
         except ProgrammingError as error:
             if isinstance(error.orig, InsufficientPrivilege):  # which is told as a right that is lacking
                 return None
@@ -241,9 +242,10 @@ class ApplicationChecks:
 
 def _in_order(made: InForce) -> Finding:
     """Tell which map is in force, and whether the next `sequora migrate` finds it."""
-    if seam.is_own(made) and ApplicationSettings.load().sequora_application_map is None:
+    if map_in_force.is_own(made) and ApplicationSettings.load().sequora_application_map is None:
         return warn(
-            seam.not_named(made), to_do=f"{seam.NAME_IT}: texts go by it all the same, but `sequora migrate` needs it"
+            map_in_force.not_named(made),
+            to_do=f"{map_in_force.NAME_IT}: texts go by it all the same, but `sequora migrate` needs it",
         )
     return ok(f"{made.name} is in force, since {made.since:%Y-%m-%d %H:%M:%S %Z}")
 

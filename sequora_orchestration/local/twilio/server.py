@@ -20,10 +20,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.applications import DEFAULT, Application
-from sequora_orchestration.local.twilio.app import RESET_CONNECTION, create_app
+from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
+from sequora_orchestration.local.twilio.app import create_app
+from sequora_orchestration.local.twilio.http_answers import RESET_CONNECTION
 from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.phone_book import PhoneBook
-from sequora_orchestration.local.twilio.phone_company import ApiKey, Permission, PhoneCompany
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.settings import DatabaseSettings, without_blanks
 
 LOOPBACK = "127.0.0.1"

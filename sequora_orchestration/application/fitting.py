@@ -1,0 +1,180 @@
+"""Holding a map against a database: whether each of its tables, columns and expressions is there and serves.
+
+Here: the whole map, section by section, and why it cannot be used, in sentences. Not here: what a single expression is
+(`expressions`), and the views that are made of a map that fits (`seam`). It changes nothing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg2
+from psycopg2.errors import InvalidTextRepresentation
+from sqlalchemy import Connection
+
+from sequora_orchestration.application.application_map import ApplicationMap, Section
+from sequora_orchestration.application.catalog import SQL, Denial, attempt, rows, sentence, types_of_columns, verbatim
+from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS
+from sequora_orchestration.application.expressions import (
+    Expression,
+    NotUnderstood,
+    alternative_taken,
+    ask_about_expressions,
+    why_unfit,
+)
+from sequora_orchestration.application.sql_text import nothing, quoted
+from sequora_orchestration.application.written_map import in_toml
+
+# What TOML takes for a key without quotes.
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedSection:
+    """A view's table, and an expression for each of its columns."""
+
+    table: str
+    columns: Mapping[str, Expression]
+
+
+@dataclass(slots=True, kw_only=True)
+class Fit:
+    """A map as a database understands it."""
+
+    map: ApplicationMap
+    sections: dict[str, FittedSection] = field(default_factory=dict)
+    """One that the application has no table for is missing."""
+
+    log_types: Mapping[str, str] = field(default_factory=dict)
+    """The types of the log's columns."""
+
+    task_types: Mapping[str, str] = field(default_factory=dict)
+    """The types of the task's columns."""
+
+    problems: list[str] = field(default_factory=list)
+    """Why the map cannot be used, in sentences; empty if it can."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """Those of the problems that another role would have, too."""
+        return [one for one in self.problems if not isinstance(one, Denial)]
+
+
+def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
+    """Hold a map against the database."""
+    found = Fit(map=application_map)
+    for name, section in application_map.sections.items():
+        if section.is_optional and attempt(connection, SQL["kind_of_table"], table=section.table) == []:
+            continue
+        fitted = fit_section(connection, found.problems, name, section)
+        if fitted:
+            found.sections[name] = fitted
+    task = application_map.sections["task"]
+    if _missing_table(connection, task.table) is None:
+        found.task_types = types_of_columns(connection, task.table)
+    _log(connection, found)
+    _assignment(connection, found)
+    found.problems = list(dict.fromkeys(found.problems))  # a right on a table is lacking for each of its columns
+    return found
+
+
+def fit_section(connection: Connection, problems: list[str], name: str, section: Section) -> FittedSection | None:
+    """Hold a section against the database; what is wrong with it is added to the problems, and None returned."""
+    if problem := _missing_table(connection, section.table):
+        problems.append(_placed(f"{name}.table", problem))
+        return None
+    columns: dict[str, Expression] = {}
+    expressions = [one for alternatives in section.columns.values() for one in alternatives]
+    each = iter(ask_about_expressions(connection, name, section.table, expressions))
+    for column, alternatives in section.columns.items():
+        tried = [next(each) for _ in alternatives]
+        number = alternative_taken(VIEWS[name].columns[column], tried)
+        taken = tried[number]
+        if isinstance(taken, NotUnderstood):
+            problems.append(_placed(f"{name}.{column} = {in_toml(alternatives[number])}", taken.said))
+        elif problem := why_unfit(VIEWS[name].columns[column], taken):
+            problems.append(f"{name}.{column} = {in_toml(taken.sql)} {problem}")
+        else:
+            columns[column] = taken
+    return FittedSection(table=section.table, columns=columns) if len(columns) == len(section.columns) else None
+
+
+def _missing_table(connection: Connection, table: str) -> str | None:
+    found = attempt(connection, SQL["kind_of_table"], table=table)
+    if isinstance(found, psycopg2.Error):
+        return sentence(found)
+    if not found:
+        with_capitals = ".".join(one if one == one.lower() else quoted(one) for one in table.split("."))
+        if with_capitals != table and '"' not in table and _missing_table(connection, with_capitals) is None:
+            return f"there is no table {table}; a name with capital letters is quoted: '{with_capitals}'"
+        return f"there is no table {table}; is SUPABASE_DB_URL the application's database?"
+    if found[0]["kind"] not in {"r", "p", "v", "m", "f"}:
+        return f"{table} is no table"
+    # Without its schema, another search path would find another table.
+    return None if found[0]["has_schema"] else f"say in which schema it is: {in_toml(found[0]['full_name'])}"
+
+
+def _log(connection: Connection, found: Fit) -> None:
+    log = found.map.log
+    if log is None:
+        return
+    if problem := _missing_table(connection, log.table):
+        found.problems.append(_placed("log.table", problem))
+        return
+    found.log_types = types_of_columns(connection, log.table)
+    message = nothing("message", MESSAGE)
+    for part, columns in (("row", log.row), ("delivered", log.delivered), ("undelivered", log.undelivered)):
+        found.problems += _assigned(connection, f"log.{part}", columns, found.log_types, message)
+
+
+def _assignment(connection: Connection, found: Fit) -> None:
+    if not found.map.assignment or not found.task_types:
+        return
+    assignment = nothing("assignment", ASSIGNMENT)
+    found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+    table = found.map.sections["task"].table
+    if not rows(connection, "takes_updates", table=table)[0]["it_does"]:
+        found.problems.append(
+            f"assignment: {table} takes no UPDATE, as a view of several tables does not; leave [assignment] out"
+        )
+    elif (task := found.sections.get("task")) and (assignee := task.columns["assigned_to_user_id"].column):
+        # Else a task would count as given to a nurse, and nobody would have it.
+        name = _bare(assignee)
+        if name not in found.map.assignment:
+            found.problems.append(
+                f"assignment lacks {name}, the column of task.assigned_to_user_id; write "
+                f'{name if _BARE_KEY.fullmatch(name) else in_toml(name)} = "assignment.person_id"'
+            )
+
+
+def _bare(column: str) -> str:
+    """Return a column's name as the catalog has it."""
+    if column.startswith('"'):
+        return column[1:-1].replace('""', '"')
+    return "".join(one.lower() if one.isascii() else one for one in column)
+
+
+def _assigned(
+    connection: Connection, where: str, columns: Mapping[str, str], types: Mapping[str, str], row: str
+) -> Iterator[str]:
+    """Yield a sentence for each column that is not there, and for each value that the database does not understand.
+
+    One statement asks about all of them, as about a table's expressions.
+    """
+    if columns and columns.keys() <= types.keys():
+        values = ", ".join(f"CAST(({sql}) AS {types[column]})" for column, sql in columns.items())
+        if attempt(connection, verbatim(f"SELECT {values} FROM {row} LIMIT 0")) == []:
+            return
+    for column, sql in columns.items():
+        if column not in types:
+            yield f"{where}.{column}: there is no such column; there are {', '.join(types)}"
+            continue
+        error = attempt(connection, verbatim(f"SELECT CAST(({sql}) AS {types[column]}) FROM {row} LIMIT 0"))
+        if isinstance(error, psycopg2.Error) and not isinstance(error, InvalidTextRepresentation):
+            yield _placed(f"{where}.{column} = {in_toml(sql)}", sentence(error))
+        # A word that an enum lacks is left to the trial of the log: it keeps no text from being sent.
+
+
+def _placed(where: str, problem: str) -> str:
+    """Return a problem with its place in the map; a right that is lacking has no place there."""
+    return problem if isinstance(problem, Denial) else f"{where}: {problem}"

@@ -1,0 +1,178 @@
+"""Making the views of a map that fits, and finding out which rights it takes to read them.
+
+Here: the statements that make a view, the functions that keep one bad row from ending a view's answer, and what these
+read. Not here: how a column's value is written (`view_columns`), and the functions that write (`written_functions`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from psycopg2.errors import InsufficientPrivilege
+from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy.exc import DBAPIError
+
+from sequora_orchestration.application.application_map import Log, MapError
+from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
+from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, View
+from sequora_orchestration.application.expressions import Expression
+from sequora_orchestration.application.fitting import Fit, FittedSection
+from sequora_orchestration.application.map_in_force import Right
+from sequora_orchestration.application.sql_text import literal, nothing, quoted
+from sequora_orchestration.application.view_columns import (
+    column_without_rows,
+    if_unknown,
+    meaning_of_statuses,
+    shown_column,
+)
+from sequora_orchestration.application.written_map import in_toml
+
+# From this version of Postgres on a view can read with the rights of the role that asks, not of the one that made it.
+_SECURITY_INVOKER = 150000
+
+# Classes of errors (appendix A of Postgres' manual) that are not about a row: about what a statement says and who may
+# run it, or about the server.
+_NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "XX")
+
+# Everybody may use the first two. Ours has a line of its own wherever rights are granted or looked at.
+_SCHEMAS_NOT_ASKED_FOR = ("pg_catalog", "information_schema", "orchestration")
+
+
+class ViewMaker:
+    """Makes views; remembers which tables they read."""
+
+    def __init__(self, connection: Connection, fitted: Fit) -> None:
+        """Make views on this connection; `fitted` is the map that they are made of."""
+        self.connection, self.fitted = connection, fitted
+        self._columns: set[tuple[str, str]] = set()
+        self._tables: set[str] = set()
+        self._schemas: set[str] = set()
+        self._schemas_to_assign: set[str] = set()
+        version = int(connection.scalar(text("SHOW server_version_num")) or 0)
+        self._options = " WITH (security_invoker = true)" if version >= _SECURITY_INVOKER else ""
+
+    def make_view(self, name: str, view: View) -> None:
+        """Make one view; it shows no rows if the application has no table for it. Raises MapError."""
+        section = self.fitted.sections.get(name)
+        if section is None:
+            columns = ", ".join(column_without_rows(one, column.form) for one, column in view.columns.items())
+            self.connection.execute(text(f"CREATE VIEW orchestration.{view.name} AS SELECT {columns} WHERE false"))
+            return
+        shown: list[str] = []
+        values: dict[str, str] = {}
+        for column, expression in section.columns.items():
+            values[column] = self._guarded(name, column, section, expression)
+            shown += shown_column(column, view.columns[column].form, values[column], expression, self._meanings(column))
+        if name == "task":
+            shown += meaning_of_statuses(self.fitted, section, values)
+        for column in view.columns:
+            if meanings := self._meanings(column):
+                unknown = if_unknown(values[column], section.columns[column], meanings)
+                shown.append(f"{unknown} AS unknown_{column}")
+        self._create(
+            name,
+            f"CREATE VIEW orchestration.{view.name}{self._options} AS\nSELECT "
+            + ",\n       ".join(shown)
+            + f"\nFROM {section.table} AS {name}",
+        )
+        for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table):
+            if row["column_name"]:
+                self._columns.add((row["table_name"], row["column_name"]))
+
+    def read_for_the_log(self, log: Log) -> None:
+        """Remember which tables are read by what is written into the log."""
+        written = enumerate([*log.row.values(), *log.delivered.values(), *log.undelivered.values()])
+        shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in written)
+        self._probed("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
+        self._schemas |= self._of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
+
+    def read_for_the_assignment(self, assignment: Mapping[str, str]) -> None:
+        """Remember what is read by what is written into a task, and the types that its function names."""
+        task = self.fitted.sections["task"]
+        shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in enumerate(assignment.values()))
+        self._probed("assignment", f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}", task.table)
+        compared = [task.columns[one].type.id for one in ("id", "status")]
+        self._schemas_to_assign |= self._of_types(task.table, assignment, compared)
+
+    def _of_types(self, table: str, columns: Iterable[str], ids: Sequence[int] = ()) -> set[str]:
+        """Return the schemas of the types of a table's columns, and of others."""
+        found = rows(self.connection, "schemas_of_types", table=table, columns=list(columns), ids=list(ids))
+        return {row["schema_name"] for row in found}
+
+    def rights(self) -> list[Right]:
+        """Return what the views need to be read: columns, and of tables that only an expression reads, the whole.
+
+        Also the schemas of what functions name: unlike a view's, their names are looked up by whoever calls them.
+        """
+        read = [Right(table=table, column=column, command="SELECT") for table, column in sorted(self._columns)]
+        others = sorted(self._tables - {table for table, _ in self._columns})
+        used = [(one, False) for one in self._schemas] + [
+            (one, True) for one in self._schemas_to_assign - self._schemas
+        ]
+        return [
+            *read,
+            *(Right(table=table, column=None, command="SELECT") for table in others),
+            *(
+                Right(table=schema, column=None, command="USAGE", is_to_assign=is_to_assign)
+                for schema, is_to_assign in sorted(used)
+                if schema not in _SCHEMAS_NOT_ASKED_FOR
+            ),
+        ]
+
+    def _meanings(self, column: str) -> Mapping[str, Sequence[str]]:
+        return {"severity": self.fitted.map.severities, "role": self.fitted.map.roles}.get(column, {})
+
+    def _guarded(self, name: str, column: str, section: FittedSection, expression: Expression) -> str:
+        """Return SQL that yields an expression's value, or NULL where it fails: a bad row must not stop other texts."""
+        if expression.column or expression.is_constant:
+            return expression.sql
+        where = f"{name}.{column} = {in_toml(expression.sql)}"
+        select = f"SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
+        uses, shown = self._probed(where, select, section.table)
+        if f"{name}.*" in shown:
+            raise self._error(f"{where}: name the columns that it needs, and not the whole row")
+        needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
+        function = f"orchestration.map_{name}_{column}"
+        types = ", ".join(row["type_name"] for row in needed)
+        row = ", ".join(f"${n} AS {quoted(one['column_name'])}" for n, one in enumerate(needed, 1)) or "1 AS nothing"
+        # An expression must mean the same whoever asks: names are looked up as they are now, and a time without a zone
+        # is UTC.
+        self._create(
+            where,
+            f"""CREATE FUNCTION {function}({types}) RETURNS {expression.type.name} LANGUAGE plpgsql STABLE
+                SET search_path FROM CURRENT SET timezone TO 'UTC' AS $function$
+            BEGIN
+                RETURN (SELECT ({expression.sql}) FROM (SELECT {row}) AS {name});
+            EXCEPTION WHEN assert_failure OR OTHERS THEN
+                IF left(SQLSTATE, 2) IN ({", ".join(map(literal, _NOT_ABOUT_A_ROW))}) THEN
+                    RAISE;
+                END IF;
+                RETURN NULL;
+            END $function$""",
+        )
+        empty = ", ".join(f"CAST(NULL AS {row['type_name']})" for row in needed)
+        self._create(where, f"SELECT {function}({empty})")
+        given = ", ".join(f"{name}.{quoted(row['column_name'])}" for row in needed)
+        return f"{function}({given})"
+
+    def _probed(self, where: str, select: str, table: str) -> tuple[Sequence[RowMapping], str]:
+        """Return what a SELECT reads, and how the database shows it; the tables are remembered."""
+        self._create(where, f"CREATE VIEW orchestration.map_probe AS {select}")
+        uses = rows(self.connection, "uses", view="orchestration.map_probe", table=table)
+        found = rows(self.connection, "schemas_of_uses", view="orchestration.map_probe")
+        self._schemas |= {row["schema_name"] for row in found}
+        shown = self.connection.scalar(text("SELECT pg_get_viewdef('orchestration.map_probe')"))
+        self.connection.execute(text("DROP VIEW orchestration.map_probe"))
+        self._tables |= {row["table_name"] for row in uses}
+        return uses, str(shown)
+
+    def _create(self, where: str, statement: str) -> None:
+        """Run a statement that is made of the map. Raises MapError where the database does not understand it."""
+        try:
+            with self.connection.begin_nested():
+                self.connection.execute(verbatim(statement))
+        except DBAPIError as error:
+            if isinstance(error.orig, InsufficientPrivilege):
+                raise  # it is no fault of the map's
+            raise self._error(f"{where}: {sentence(about_the_statement(error))}") from None
+
+    def _error(self, problem: str) -> MapError:
+        return MapError(self.fitted.map.name, [problem])

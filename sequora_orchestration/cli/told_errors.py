@@ -1,0 +1,37 @@
+"""Which errors are shown to the person who runs a command as a sentence; any other is a mistake of ours.
+
+Here: the sentence. Not here: what the errors say of themselves, and with which code a command ends (`commands`).
+"""
+
+# Recognised by name, without an import: their modules are heavy, and some need the extra `local`.
+_TOLD_BY_NAME = {
+    "SystemBusyError",
+    "UnusableDirectoryError",
+    "DemoFailedError",
+    "OrderRefusedError",
+    "UnknownIdError",
+    "MapError",
+    "FileIsThereError",
+    "NotWritableError",
+    "ViewsInUseError",
+    "MigrationRefusedError",
+    "IndexRefusedError",
+}
+
+
+def sentence_for(error: Exception) -> str | None:
+    """Return what to tell the person, or None if the error is a mistake of ours: then a traceback is shown."""
+    from sqlalchemy.exc import OperationalError
+
+    from sequora_orchestration.database import SchemaMissingError
+    from sequora_orchestration.settings import SettingError
+
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"{error.name} is not installed: pip install 'sequora-orchestration[local]' brings what this command needs"
+        )
+    if isinstance(error, OperationalError):
+        return f"the database cannot be reached or refuses: {str(error.orig).strip()}"
+    if isinstance(error, (SettingError, SchemaMissingError)) or type(error).__name__ in _TOLD_BY_NAME:
+        return str(error)
+    return None

@@ -1,0 +1,63 @@
+"""How the phone company answers over HTTP: JSON, an error in the API's form, or a connection that is reset.
+
+Not here: which answer a request gets (`twilio_api`, `inbox`).
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sequora_orchestration.local.twilio.refusals import Refusal
+
+RESET_CONNECTION = "sequora.reset_connection"
+"""The ASGI extension that `server` provides: call its "reset", and the connection is reset, unanswered."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class ConnectionReset(Response):
+    """No answer at all: the connection is reset."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Have the server reset the connection, and wait until it has."""
+        scope["extensions"][RESET_CONNECTION]["reset"]()
+        # Returning before the server has noticed would make it answer 500 for an application without answer.
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def json_answer(content: Mapping[str, Any], http_status: int = 200) -> Response:
+    """Return an answer in JSON."""
+    return Response(json.dumps(content), http_status, media_type="application/json")
+
+
+def error_answer(refusal: Refusal) -> Response:
+    """Return an error as the API has it; without a code, the page of something before the API."""
+    response = Response(f"<html>{refusal.message}</html>", refusal.http_status, media_type="text/html")
+    if refusal.code is not None:
+        response = json_answer(
+            {
+                "code": refusal.code,
+                "message": refusal.message,
+                "more_info": f"https://www.twilio.com/docs/errors/{refusal.code}",
+                "status": refusal.http_status,
+            },
+            refusal.http_status,
+        )
+    if refusal.retry_after is not None:
+        response.headers["retry-after"] = f"{refusal.retry_after:g}"
+    return response
+
+
+def nothing_at(path: str) -> Refusal:
+    """Return why a request for something that is not there is refused."""
+    return Refusal(404, 20404, f"The requested resource {path} was not found")
+
+
+async def not_found(request: Request, _exception: Exception) -> Response:
+    """Answer a request for a path that leads nowhere."""
+    return error_answer(nothing_at(request.url.path))

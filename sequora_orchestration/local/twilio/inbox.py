@@ -1,0 +1,121 @@
+"""The inbox page: the phones that were texted, as a person sees them, and answers from them.
+
+Here: the page's parts, its data, its events and the answers that are typed there. Not here: Twilio's API
+(`twilio_api`). Nothing is logged here: every request carries a phone number and a text.
+"""
+
+import asyncio
+import json
+from importlib.resources import files
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from sequora_orchestration.local.twilio.http_answers import Endpoint, error_answer, json_answer
+from sequora_orchestration.local.twilio.message import Message, State
+from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.refusals import Refusal
+
+MOST_CONVERSATIONS, MOST_TEXTS = 50, 50
+"""What the inbox page gets, and of each conversation; a burst of thousands would only make it slow."""
+_SECONDS_BETWEEN_LOOKS = 0.1
+PAGE_PARTS = (
+    ("/", "inbox.html", "text/html"),
+    ("/inbox.css", "inbox.css", "text/css"),
+    ("/inbox.js", "inbox.js", "text/javascript"),
+)
+_PAGE_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+
+
+class Inbox:
+    """What a person looks at."""
+
+    def __init__(self, company: PhoneCompany, phone_book: PhoneBook) -> None:
+        """Show the texts of that company, with people as the phone book has them."""
+        self.company = company
+        self.phone_book = phone_book
+
+    @staticmethod
+    def part(name: str, media_type: str) -> Endpoint:
+        """Serve one of the files that the page consists of."""
+        content = files(__package__).joinpath(name).read_bytes()
+
+        async def served(_request: Request) -> Response:
+            return Response(content, media_type=f"{media_type}; charset=utf-8", headers=_PAGE_HEADERS)
+
+        return served
+
+    async def data(self, _request: Request) -> Response:
+        """Serve conversations by phone: the one with the newest text first, its texts oldest first."""
+        company = self.company
+        shown = company.conversations(most=MOST_CONVERSATIONS, newest=MOST_TEXTS)
+        people = await run_in_threadpool(self.phone_book.look_up, [texts[0].phone for texts in shown])
+        conversations = [
+            {
+                "number": texts[0].phone,
+                "person": _card(people[texts[0].phone]),
+                "opted_out": company.has_opted_out(texts[0].phone),
+                "messages": [_bubble(text, company.state(text)) for text in texts],
+            }
+            for texts in shown
+        ]
+        return json_answer({"conversations": conversations, "total": company.count})
+
+    async def answer(self, request: Request) -> Response:
+        """Take what a person has written on one of the phones.
+
+        Only as JSON: a page from elsewhere cannot send that here unasked.
+        """
+        if request.headers.get("content-type") != "application/json":
+            return error_answer(Refusal(415, 20415, "An answer is JSON"))
+        try:
+            written = json.loads(await request.body())
+            phone, body = str(written["phone"]), str(written["body"])
+        except (ValueError, KeyError, TypeError):
+            return error_answer(Refusal(400, 20001, "An answer has a phone and a body"))
+        taken = self.company.receive(phone=phone, body=body)
+        if isinstance(taken, Refusal):
+            return error_answer(taken)
+        return json_answer({"sid": taken.sid}, 201)
+
+    async def events(self, request: Request) -> Response:
+        """Send a server-sent event whenever something arrived; many at once are one event."""
+        closing: asyncio.Event = request.app.state.closing
+
+        async def news() -> Any:
+            seen = None
+            while not closing.is_set():
+                if seen != self.company.revision:
+                    seen = self.company.revision
+                    yield f"data: {seen}\n\n"
+                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+
+        return StreamingResponse(news(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+def _card(person: Person | None) -> dict[str, str] | None:
+    """Render a person as the inbox page wants it."""
+    return None if person is None else {"name": person.name, "role": person.role}
+
+
+def _bubble(message: Message, state: State) -> dict[str, Any]:
+    """Render a text as the inbox page wants it."""
+    return {
+        "sid": message.sid,
+        "inbound": message.inbound,
+        "from": message.from_ or message.messaging_service_sid,
+        "body": message.body,
+        "created": message.created.isoformat(),
+        "segments": message.num_segments,
+        "status": state.status,
+        "error_code": state.error_code,
+        "final": state.final,
+    }

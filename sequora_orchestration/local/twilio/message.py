@@ -1,0 +1,101 @@
+"""A text that the phone company has, where it is at a given age, and which texts a list shows.
+
+Not here: which texts are taken (`refusals`), and what the time is (`phone_company`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sequora_orchestration.local.twilio.refusals import LONGEST_VALIDITY
+
+VALIDITY_EXPIRED = 30036
+"""A text's error code when it could not be sent within its validity period."""
+
+_STATUS_BY_STEP = ("queued", "sending", "sent", "delivered")
+_STEP_SENT = _STATUS_BY_STEP.index("sent")
+
+FINAL_STATUSES = frozenset({"delivered", "undelivered", "failed", "received"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text that was accepted, or that came in from a phone."""
+
+    sid: str
+    to: str
+    from_: str | None
+    messaging_service_sid: str | None
+    body: str
+    created: datetime
+    num_segments: int
+    validity_period: int | None = None
+    fails_with: int | None = None
+    """The error code it will end with instead of being delivered."""
+    inbound: bool = False
+    """Whether a phone sent it to us."""
+
+    @property
+    def phone(self) -> str:
+        """The number of the person at the other end."""
+        return self.from_ or "" if self.inbound else self.to
+
+    @property
+    def first_status(self) -> str:
+        """What the API says at once: a messaging service has yet to choose a sender."""
+        return "queued" if self.from_ else "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a text is by now."""
+
+    status: str
+    error_code: int | None
+    sent: datetime | None
+    updated: datetime
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which texts a list shows; what is empty does not matter."""
+
+    to: str = ""
+    from_: str = ""
+    sent_from: datetime | None = None
+    sent_before: datetime | None = None
+
+    def covers(self, message: Message, state: State) -> bool:
+        """Whether it shows this text."""
+        sent = state.sent or message.created
+        return (
+            (not self.to or message.to == self.to)
+            and (not self.from_ or message.from_ == self.from_)
+            and (self.sent_from is None or sent >= self.sent_from)
+            and (self.sent_before is None or sent < self.sent_before)
+        )
+
+
+EVERYTHING = Filter()
+
+
+def state_at(message: Message, age: timedelta, *, step_length: timedelta) -> State:
+    """Return where a text is at an age, if it stays in each status for `step_length` on its way."""
+    if message.inbound:
+        return State("received", None, message.created, message.created)
+    patience = timedelta(seconds=message.validity_period or LONGEST_VALIDITY)
+    if patience <= age and patience < step_length * _STEP_SENT:
+        return State("failed", VALIDITY_EXPIRED, None, message.created + patience)
+    last = len(_STATUS_BY_STEP) - 1
+    step = min(last, age // step_length) if step_length else last
+    status, error = _STATUS_BY_STEP[step], None
+    if step == 0:
+        status = message.first_status
+    if step == last and message.fails_with is not None:
+        status, error = "undelivered", message.fails_with
+    sent = message.created + step_length * _STEP_SENT if step >= _STEP_SENT else None
+    return State(status, error, sent, message.created + step_length * step)

@@ -1,0 +1,96 @@
+"""Why the phone company does not take a text, or does not let somebody in: with the real API's codes and wording.
+
+Here: the refusals that follow from a request alone, and the test numbers that are always refused. Not here: refusals
+that a test scripts (`scripted_answers`), and who has opted out (`phone_company`).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LONGEST_BODY = 1600
+"""Characters; more is refused with 21617 (https://www.twilio.com/docs/errors/21617)."""
+
+LONGEST_VALIDITY = 36_000
+"""Seconds a text may wait in Twilio's queue (https://www.twilio.com/docs/errors/90007)."""
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+_SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{5,6}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}")
+
+# The real API's test numbers (https://www.twilio.com/docs/iam/test-credentials), and its wording, which
+# quotes the number: whoever lets such a sentence into a log must be found out here.
+_REFUSED_RECIPIENTS = {
+    "+15005550001": (21211, "Invalid 'To' Phone Number: {to}"),
+    "+15005550002": (21612, "Message cannot be sent with the current combination of 'To' ({to}) and 'From'"),
+    "+15005550003": (
+        21408,
+        "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}",
+    ),
+    "+15005550004": (21610, "Attempt to send to unsubscribed recipient {to}"),
+    "+15005550009": (21614, "'To' number {to} is not a valid mobile number"),
+}
+REFUSED_SENDERS = {
+    "+15005550001": (400, 21212, "The 'From' number {sender} is not a valid phone number or sender ID"),
+    "+15005550007": (
+        400,
+        21606,
+        "The 'From' phone number {sender} is not a valid, message-capable Twilio phone number",
+    ),
+    "+15005550008": (429, 21611, "SMS queue is full"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A text that was not accepted, in the API's terms; `retry_after` is in seconds.
+
+    Without a code it is not the API that says so, but something before it: a proxy, a firewall.
+    """
+
+    http_status: int
+    code: int | None
+    message: str
+    retry_after: float | None = None
+
+
+AUTHENTICATE = Refusal(401, 20003, "Authenticate")
+NOT_PERMITTED = Refusal(401, 70051, "Authorization Error")
+TEST_CREDENTIALS = Refusal(403, 20008, "Resource not accessible with Test Account Credentials")
+
+
+def unsubscribed(to: str) -> Refusal:
+    """Return why a phone that has opted out is not texted."""
+    code, sentence = _REFUSED_RECIPIENTS["+15005550004"]
+    return Refusal(400, code, sentence.format(to=to))
+
+
+def refusal_of_text(
+    to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None
+) -> Refusal | None:
+    """Why a text is not taken; None if it is."""
+    return next(_objections(to, from_, messaging_service_sid, body, validity_period), None)
+
+
+def _objections(
+    to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None
+) -> Iterator[Refusal]:
+    if not to:
+        yield Refusal(400, 21604, "A 'To' phone number is required.")
+    if not from_ and not messaging_service_sid:
+        yield Refusal(400, 21603, "A 'From' phone number is required.")
+    if not body:
+        yield Refusal(400, 21602, "Message body is required.")
+    if len(body) > LONGEST_BODY:
+        yield Refusal(400, 21617, f"The concatenated message body exceeds the {LONGEST_BODY} character limit")
+    if validity_period is not None and not 1 <= validity_period <= LONGEST_VALIDITY:
+        yield Refusal(400, 90007, "Invalid validity period value")
+    if from_ in REFUSED_SENDERS:
+        http_status, code, sentence = REFUSED_SENDERS[from_]
+        yield Refusal(http_status, code, sentence.format(sender=from_))
+    if from_ and not _SENDER.fullmatch(from_):
+        yield Refusal(400, 21212, f"The 'From' number {from_} is not a valid phone number or sender ID")
+    if to in _REFUSED_RECIPIENTS:
+        code, sentence = _REFUSED_RECIPIENTS[to]
+        yield Refusal(400, code, sentence.format(to=to))
+    if not E164.fullmatch(to):
+        yield Refusal(400, 21211, f"Invalid 'To' Phone Number: {to}")

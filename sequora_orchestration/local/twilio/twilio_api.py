@@ -1,0 +1,260 @@
+"""Twilio's API as far as texts go: what the SDK talks to.
+
+Paths, parameters, bodies and errors are the real API's (https://www.twilio.com/docs/messaging/api). What is accepted
+and what becomes of it is decided in `phone_company`. Nothing is logged here: every request carries a phone number and a
+text.
+"""
+
+import asyncio
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sequora_orchestration.local.twilio.api_keys import Permission
+from sequora_orchestration.local.twilio.http_answers import (
+    ConnectionReset,
+    Endpoint,
+    error_answer,
+    json_answer,
+    nothing_at,
+)
+from sequora_orchestration.local.twilio.message import Filter, Message, State
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.refusals import AUTHENTICATE, Refusal
+from sequora_orchestration.local.twilio.scripted_answers import (
+    ErrorAfterAccepting,
+    Garbage,
+    Hang,
+    ResetAfterAccepting,
+    ResetBeforeAccepting,
+)
+
+ACCOUNTS = "/2010-04-01/Accounts"
+SERVICES = "/v1/Services"
+_SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
+_PAGE_SIZES = range(1, 1001)
+_DEFAULT_PAGE_SIZE = 50
+
+
+class TwilioApi:
+    """What the SDK talks to."""
+
+    def __init__(self, company: PhoneCompany) -> None:
+        """Speak for that company."""
+        self.company = company
+
+    def permitted(self, endpoint: Endpoint, wants: Permission) -> Endpoint:
+        """Let only those through who may do that, and only to the account's own resources."""
+
+        async def checked(request: Request) -> Response:
+            company = self.company
+            user, password = _credentials(request)
+            refusal = company.refusal_of(user, password, wants)
+            if refusal:
+                return error_answer(refusal)
+            if request.path_params.get("account_sid", company.account_sid) != company.account_sid:
+                return error_answer(AUTHENTICATE)
+            return await endpoint(request)
+
+        return checked
+
+    async def create(self, request: Request) -> Response:
+        """POST Messages.json."""
+        form = dict(parse_qsl((await request.body()).decode("ascii", "replace")))
+        validity = form.get("ValidityPeriod")
+        outcome, answer = self.company.take(
+            to=form.get("To", ""),
+            body=form.get("Body", ""),
+            from_=form.get("From", ""),
+            messaging_service_sid=form.get("MessagingServiceSid", ""),
+            # A value that is no number becomes 0, which the company refuses.
+            validity_period=None if validity is None else int(validity) if validity.isdecimal() else 0,
+        )
+        match answer:
+            case ResetBeforeAccepting() | ResetAfterAccepting():
+                return ConnectionReset()
+            case ErrorAfterAccepting(http_status):
+                return error_answer(Refusal(http_status, 20_000 + http_status, "Internal Server Error"))
+            case Garbage():
+                return Response(b'{"sid": "SM', 201, media_type="application/json")
+            case Hang(seconds):
+                await _pause(request, seconds)
+        if isinstance(outcome, Message):
+            # The API always says how it begins, however fast it goes on.
+            begun = State(outcome.first_status, None, None, outcome.created)
+            return json_answer(_message(self.company.account_sid, outcome, begun), 201)
+        if outcome is None:
+            raise AssertionError("a text without an outcome is answered by a reset")
+        return error_answer(outcome)
+
+    async def search(self, request: Request) -> Response:
+        """GET Messages.json: filters and pages as the SDK asks for them."""
+        asked = dict(request.query_params)
+        try:
+            span = _time_span(asked)
+        except ValueError:
+            return error_answer(Refusal(400, 20001, "DateSent must be YYYY-MM-DD or an ISO 8601 time"))
+        size, page = _integer(asked, "PageSize", _DEFAULT_PAGE_SIZE), _integer(asked, "Page", 0)
+        size = min(max(size, _PAGE_SIZES[0]), _PAGE_SIZES[-1])
+        found = self.company.listed(
+            Filter(asked.get("To", ""), asked.get("From", ""), *span),
+            older_than=asked.get("PageToken", "").removeprefix("PA"),
+            limit=size + 1,
+        )
+        shown = found[:size]
+
+        def uri(page: int, **token: str) -> str:
+            filters = {name: value for name, value in asked.items() if name not in {"Page", "PageToken"}}
+            return f"{request.url.path}?{urlencode(filters | {'PageSize': size, 'Page': page} | token)}"
+
+        return json_answer(
+            {
+                "messages": [
+                    _message(self.company.account_sid, message, self.company.state(message)) for message in shown
+                ],
+                "page": page,
+                "page_size": size,
+                "start": page * size,
+                "end": page * size + max(len(shown) - 1, 0),
+                "uri": uri(page),
+                "first_page_uri": uri(0),
+                "previous_page_uri": None,
+                "next_page_uri": uri(page + 1, PageToken=f"PA{shown[-1].sid}") if len(found) > size else None,
+            }
+        )
+
+    async def fetch(self, request: Request) -> Response:
+        """GET Messages/{sid}.json."""
+        message = self.company.find(request.path_params["sid"])
+        if message is None:
+            return error_answer(nothing_at(request.url.path))
+        return json_answer(_message(self.company.account_sid, message, self.company.state(message)))
+
+    async def account(self, request: Request) -> Response:
+        """GET the account: what a check of the credentials asks for."""
+        sid = self.company.account_sid
+        return json_answer(
+            {
+                "sid": sid,
+                "owner_account_sid": self.company.owner_account_sid,
+                "friendly_name": "Local phone company",
+                "status": self.company.account_status,
+                "type": "Trial" if self.company.is_trial else "Full",
+                "auth_token": None,
+                "date_created": None,
+                "date_updated": None,
+                "uri": request.url.path,
+                "subresource_uris": {"messages": f"{ACCOUNTS}/{sid}/Messages.json"},
+            }
+        )
+
+    async def numbers(self, request: Request) -> Response:
+        """GET IncomingPhoneNumbers.json: the one that is asked for, if the account has it."""
+        number = request.query_params.get("PhoneNumber", "")
+        return json_answer(
+            {
+                "incoming_phone_numbers": [
+                    {
+                        "sid": "PN" + "0" * 32,
+                        "account_sid": self.company.account_sid,
+                        "phone_number": number,
+                        "capabilities": {"sms": True, "mms": True, "voice": True, "fax": False},
+                        "sms_url": self.company.webhook,
+                        "sms_application_sid": "",
+                    }
+                ]
+                if self.company.owns(number)
+                else [],
+                "uri": request.url.path,
+                "next_page_uri": None,
+            }
+        )
+
+    async def messaging_service(self, request: Request) -> Response:
+        """GET Services/{sid}, which on the real API has a host of its own."""
+        sid = request.path_params["sid"]
+        if not _SERVICE_SID.fullmatch(sid):
+            return error_answer(nothing_at(request.url.path))
+        return json_answer(
+            {
+                "sid": sid,
+                "account_sid": self.company.account_sid,
+                "inbound_request_url": self.company.webhook or None,
+                "use_inbound_webhook_on_number": self.company.webhook_is_the_numbers,
+                "url": str(request.url),
+            }
+        )
+
+
+def _credentials(request: Request) -> tuple[str, str]:
+    """Return user and password of a request, empty where it has none."""
+    given = request.headers.get("authorization", "").removeprefix("Basic ")
+    try:
+        user, _, password = b64decode(given, validate=True).decode().partition(":")
+    except ValueError:  # neither base64 nor UTF-8
+        return "", ""
+    return user, password
+
+
+def _message(account_sid: str, message: Message, state: State) -> dict[str, Any]:
+    """Render a text as the API does."""
+    uri = f"{ACCOUNTS}/{account_sid}/Messages/{message.sid}"
+    return {
+        "sid": message.sid,
+        "account_sid": account_sid,
+        "api_version": "2010-04-01",
+        "to": message.to,
+        "from": message.from_,
+        "messaging_service_sid": message.messaging_service_sid,
+        "body": message.body,
+        "num_segments": str(message.num_segments),
+        "num_media": "0",
+        "direction": "inbound" if message.inbound else "outbound-api",
+        "status": state.status,
+        "error_code": state.error_code,
+        "error_message": None,
+        "date_created": format_datetime(message.created),
+        "date_updated": format_datetime(state.updated),
+        "date_sent": state.sent and format_datetime(state.sent),
+        "price": None,
+        "price_unit": "USD",
+        "uri": f"{uri}.json",
+        "subresource_uris": {"media": f"{uri}/Media.json", "feedback": f"{uri}/Feedback.json"},
+    }
+
+
+def _time_span(asked: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
+    """Read DateSent, `DateSent>` (from) and `DateSent<` (until), each a day or a second, as [from, end)."""
+    start = end = None
+    for name, value in asked.items():
+        if name not in {"DateSent", "DateSent>", "DateSent<"}:
+            continue
+        at = datetime.fromisoformat(value)
+        at = at.replace(tzinfo=at.tzinfo or UTC)
+        length = timedelta(days=1) if len(value) == len("YYYY-MM-DD") else timedelta(seconds=1)
+        if name != "DateSent<":
+            start = at
+        if name != "DateSent>":
+            end = at + length
+    return start, end
+
+
+def _integer(asked: Mapping[str, str], name: str, default: int) -> int:
+    value = asked.get(name, "")
+    return int(value) if value.isdecimal() else default
+
+
+async def _pause(request: Request, seconds: float) -> None:
+    """Wait, unless the server is closing."""
+    closing: asyncio.Event = request.app.state.closing
+    try:
+        await asyncio.wait_for(closing.wait(), seconds)
+    except TimeoutError:
+        return
