@@ -5,7 +5,34 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from sequora_orchestration.settings import Environment
+from sequora_orchestration.settings.alarms import AlarmSettings, HeartbeatSettings
+from sequora_orchestration.settings.application import ApplicationSettings, AppSettings, CheckInLinkSettings
+from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings, RetentionSettings
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.environment import Environment
+from sequora_orchestration.settings.processes import CodeServerSettings, LogSettings, WebSettings, WorkerSettings
+from sequora_orchestration.settings.twilio import TwilioSettings
+from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
+
+EVERY: tuple[type[Environment], ...] = (
+    DatabaseSettings,
+    ApplicationSettings,
+    WorkflowSettings,
+    AssignmentSettings,
+    DeliverySettings,
+    RetentionSettings,
+    TwilioSettings,
+    AppSettings,
+    CheckInLinkSettings,
+    WebSettings,
+    CodeServerSettings,
+    WorkerSettings,
+    HeartbeatSettings,
+    AlarmSettings,
+    LogSettings,
+    DagsterStorageSettings,
+)
+"""All settings, in the order of the page."""
 
 PAGE = Path(__file__).with_name("settings.md")
 
@@ -32,7 +59,7 @@ This page is made from the code by `make settings-page`.
 def page() -> str:
     """Return the page, of all settings there are."""
     parts = [HEAD]
-    for settings in Environment.__subclasses__():
+    for settings in EVERY:
         rows = [(name.upper(), field.title or "", _default(field)) for name, field in settings.model_fields.items()]
         parts.append(_section((settings.__doc__ or "").splitlines()[0], rows))
     parts.append(_section("Read by Dagster and the Procfile.", [(name, *rest) for name, rest in OTHERS.items()]))

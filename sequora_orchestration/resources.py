@@ -15,7 +15,7 @@ from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.ledger.measurements import open_measurements
 from sequora_orchestration.sensors.watch import slow_to_fail
-from sequora_orchestration.settings import DeliverySettings
+from sequora_orchestration.settings.delivery import DeliverySettings
 
 
 class LedgerResource(ConfigurableResource[Ledger]):

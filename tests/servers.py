@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Engine, create_engine, text
 
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 # Nothing of it matters to a server that nobody kills and whose data nobody keeps: whatever waits for a disk, and the
 # tidying of databases that are gone a second later, which would also gather statistics where a test has none.

@@ -10,22 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from sequora_orchestration.settings import (
-    AppSettings,
-    AssignmentSettings,
-    CheckInLinkSettings,
-    DagsterStorageSettings,
-    DatabaseSettings,
-    DeliverySettings,
-    Duration,
-    RetentionSettings,
-    SettingError,
-    TwilioSettings,
-    WebSettings,
-    WorkerSettings,
-    WorkflowSettings,
-    postgres_url,
-)
+from sequora_orchestration.settings.addresses import postgres_url
+from sequora_orchestration.settings.application import AppSettings, CheckInLinkSettings
+from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings, RetentionSettings
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.durations import Duration
+from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.processes import WebSettings, WorkerSettings
+from sequora_orchestration.settings.twilio import TwilioSettings
+from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
 
 SECRET = "do-not-repeat-me"
 KEY = "SK00000000000000000000000000000001"

@@ -17,7 +17,6 @@ STILL_TOO_LONG = (
     "sequora_orchestration/domain/verdict.py",
     "sequora_orchestration/jobs/",
     "sequora_orchestration/resources/",
-    "sequora_orchestration/settings.py",
 )
 
 

@@ -21,7 +21,7 @@ from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 IDLE_SECONDS = 30
 CALM_SECONDS = 20

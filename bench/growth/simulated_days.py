@@ -24,7 +24,8 @@ from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.settings import RetentionSettings, postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
+from sequora_orchestration.settings.database import RetentionSettings
 
 BEGAN = datetime(2020, 1, 1, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

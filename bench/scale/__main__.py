@@ -20,7 +20,7 @@ from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 # A database that has only just been taken into use, to compare with.
 YOUNG = {"tasks": 1_000, "open": 50, "episodes": 500, "messages": 2_000}

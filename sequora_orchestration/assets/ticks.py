@@ -18,7 +18,7 @@ from dagster._core.scheduler.instigation import (  # no public way leads to a se
 
 from sequora_orchestration.database import SchemaMissingError, ViewsDroppedError
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
-from sequora_orchestration.settings import SettingError
+from sequora_orchestration.settings.environment import SettingError
 
 # So many of a sensor's ticks are looked at: those of the last minutes.
 TICKS = 20

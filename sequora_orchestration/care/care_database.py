@@ -11,7 +11,7 @@ from sqlalchemy import Engine, RowMapping
 from sequora_orchestration.database import NamedStatements, engine_for, execute, rows_by_id
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
 from sequora_orchestration.domain.case import TaskTimes
-from sequora_orchestration.settings import DatabaseSettings
+from sequora_orchestration.settings.database import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

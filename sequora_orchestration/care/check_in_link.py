@@ -20,7 +20,8 @@ from pydantic import SecretStr
 
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, septets
 from sequora_orchestration.domain.texts import LONGEST_LINK
-from sequora_orchestration.settings import CheckInLinkSettings, secure_url
+from sequora_orchestration.settings.addresses import secure_url
+from sequora_orchestration.settings.application import CheckInLinkSettings
 
 # Seconds for all of a try: the name's look-up, the connection, and the whole answer.
 PATIENCE = 5.0

@@ -9,7 +9,8 @@ import requests
 from sequora_orchestration.channels.sms_sender import open_sms_sender
 from sequora_orchestration.domain.answers import Accepted, Unclear
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
-from sequora_orchestration.settings import AlarmSettings, SettingError
+from sequora_orchestration.settings.alarms import AlarmSettings
+from sequora_orchestration.settings.environment import SettingError
 
 # Seconds to connect, and to wait for an answer; and what the alarms of a tick may have taken when another is begun,
 # which then takes 43 s at most (10 by the webhook, 33 by text). Dagster gives a tick a minute; one that takes longer is

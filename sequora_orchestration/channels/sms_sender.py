@@ -34,7 +34,8 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from sequora_orchestration.domain.answers import KNOWN_CODES, Accepted, Answer, Refusal, Refused, Unclear, judge
 from sequora_orchestration.domain.halts import in_brackets
 from sequora_orchestration.domain.receipts import Receipt, receipt
-from sequora_orchestration.settings import E164, SHORT_CODE, TwilioSettings
+from sequora_orchestration.settings.senders import E164, SHORT_CODE
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 # Seconds to connect (a little more than TCP's first retransmission, as `requests` advises) and to read: Twilio
 # answers in well under a second, and what takes longer than 30 s is set aside as unclear.

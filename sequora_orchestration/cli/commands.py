@@ -98,7 +98,7 @@ def migrate(*, app_indexes: bool, drop_views: bool) -> None:
     """
     from sequora_orchestration.cli import migration
     from sequora_orchestration.database import engine_for
-    from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
+    from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
 
     if drop_views and app_indexes:
         raise click.UsageError("--drop-views does nothing else: give --app-indexes with the `migrate` that follows it")

@@ -22,7 +22,7 @@ from sequora_orchestration.cli.checks import (
 )
 from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail, skipped
 from sequora_orchestration.database import SchemaMissingError
-from sequora_orchestration.settings import SettingError
+from sequora_orchestration.settings.environment import SettingError
 
 # Seconds for everything; the time-outs of the checks themselves are shorter, so it is rarely reached.
 PATIENCE = 15.0

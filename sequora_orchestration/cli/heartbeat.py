@@ -28,7 +28,9 @@ from sequora_orchestration.database import (
     views_dropped_at,
 )
 from sequora_orchestration.domain.health import VitalSigns, complaints
-from sequora_orchestration.settings import DatabaseSettings, HeartbeatSettings, SettingError
+from sequora_orchestration.settings.alarms import HeartbeatSettings
+from sequora_orchestration.settings.database import DatabaseSettings
+from sequora_orchestration.settings.environment import SettingError
 
 LOG = logging.getLogger(__name__)
 

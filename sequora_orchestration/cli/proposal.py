@@ -7,7 +7,7 @@ import click
 
 from sequora_orchestration.application.proposal import propose as proposal_for
 from sequora_orchestration.cli.checks.postgres import reading_engine
-from sequora_orchestration.settings import DatabaseSettings
+from sequora_orchestration.settings.database import DatabaseSettings
 
 
 class FileIsThereError(Exception):

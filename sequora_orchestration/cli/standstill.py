@@ -9,7 +9,7 @@ from sequora_orchestration.assets.ticks import are_all_stopped, daemon_age, last
 from sequora_orchestration.definitions import NOTICING
 from sequora_orchestration.domain.health import Standstill, Surroundings, is_at_a_standstill, standstill
 from sequora_orchestration.instance.code_server import looked_for_at, trouble_at
-from sequora_orchestration.settings import SettingError
+from sequora_orchestration.settings.environment import SettingError
 
 
 def standstill_of(instance: DagsterInstance, ticks: Mapping[str, float | None]) -> Standstill | None:

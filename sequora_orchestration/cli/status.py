@@ -32,7 +32,7 @@ from sequora_orchestration.domain.spell import spell_seconds
 from sequora_orchestration.ledger.figures import Figures
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.rows import Waiting
-from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
+from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
 
 LEDGER_TABLES = (
     "orchestration.notification",

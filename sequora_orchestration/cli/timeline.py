@@ -37,7 +37,7 @@ from sequora_orchestration.domain.timeline_entry import Entry, short
 from sequora_orchestration.domain.verdict import Verdict, is_healthy, verdicts
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import open_ledger
-from sequora_orchestration.settings import WebSettings
+from sequora_orchestration.settings.processes import WebSettings
 
 COLUMNS = 100
 

@@ -24,7 +24,7 @@ def sentence_for(error: Exception) -> str | None:
     from sqlalchemy.exc import OperationalError
 
     from sequora_orchestration.database import SchemaMissingError
-    from sequora_orchestration.settings import SettingError
+    from sequora_orchestration.settings.environment import SettingError
 
     if isinstance(error, ModuleNotFoundError):
         return (

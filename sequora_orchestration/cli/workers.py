@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from sequora_orchestration.settings import WorkerSettings
+from sequora_orchestration.settings.processes import WorkerSettings
 
 # Seconds.
 PATIENCE_WITH_THE_BROKER = 3.0

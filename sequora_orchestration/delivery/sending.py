@@ -43,7 +43,7 @@ from sequora_orchestration.ledger.attempts import Attempt
 from sequora_orchestration.ledger.halts import TRIAL_PAUSE
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.ledger.rows import Outcome
-from sequora_orchestration.settings import AppSettings
+from sequora_orchestration.settings.application import AppSettings
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from sequora_orchestration.instance.home import code_server_in
-from sequora_orchestration.settings import CodeServerSettings
+from sequora_orchestration.settings.processes import CodeServerSettings
 
 # Seconds. It answers within some milliseconds.
 PATIENCE = 2

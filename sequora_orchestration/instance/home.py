@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from sequora_orchestration.settings import CodeServerSettings
+from sequora_orchestration.settings.processes import CodeServerSettings
 
 TEMPLATES = Path(__file__).parent
 FILES = ("dagster.yaml", "workspace.yaml")

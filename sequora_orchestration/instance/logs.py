@@ -9,7 +9,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from sequora_orchestration.settings import LogSettings, SettingError
+from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.processes import LogSettings
 
 LOG = logging.getLogger(__name__)
 

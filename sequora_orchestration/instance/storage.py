@@ -12,7 +12,7 @@ from dagster_postgres import DagsterPostgresStorage
 from sequora_orchestration.instance.pooled_engine import of_this_process
 from sequora_orchestration.instance.round_trips import PooledEventLogStorage, PooledRunStorage, PooledScheduleStorage
 from sequora_orchestration.instance.tuned import turn_often
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):

@@ -21,7 +21,8 @@ from sequora_orchestration.channels.sms_sender import open_sms_sender
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.instance.logs import write_lines
-from sequora_orchestration.settings import DatabaseSettings, WorkerSettings
+from sequora_orchestration.settings.database import DatabaseSettings
+from sequora_orchestration.settings.processes import WorkerSettings
 
 
 def _app() -> Celery:

@@ -16,7 +16,8 @@ from dagster import (
 from sequora_orchestration.delivery.assigner import Assigned, Assigner
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import CAUSE, RETRIES, TaskIds, retried
-from sequora_orchestration.settings import AssignmentSettings, SettingError
+from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.workflows import AssignmentSettings
 
 OFF = "SEQUORA_ASSIGN is off: assigning tasks is the application's business; set it to on where it is to be done here"
 

@@ -24,7 +24,7 @@ from sequora_orchestration.database import engine_for
 from sequora_orchestration.jobs.check_results import check_results_deleted
 from sequora_orchestration.jobs.steps import RETRIES, retried
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.settings import DagsterStorageSettings, RetentionSettings
+from sequora_orchestration.settings.database import DagsterStorageSettings, RetentionSettings
 
 # Seconds for which a step goes on; all together are well below the ten minutes after which Dagster ends a run.
 MOST_SECONDS = 120

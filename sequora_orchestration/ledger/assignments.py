@@ -16,7 +16,7 @@ from sequora_orchestration.database import NamedStatements, engine_for, execute,
 from sequora_orchestration.domain.assignment import Choice, UnassignedTask
 from sequora_orchestration.domain.case import Assignment
 from sequora_orchestration.ledger.rows import Claim, Claims, Subject
-from sequora_orchestration.settings import DatabaseSettings
+from sequora_orchestration.settings.database import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

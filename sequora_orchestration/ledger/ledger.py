@@ -27,7 +27,9 @@ from sequora_orchestration.ledger.stories import Stories
 from sequora_orchestration.ledger.tellings import Tellings
 from sequora_orchestration.ledger.terms import Terms
 from sequora_orchestration.ledger.withheld import Withholding
-from sequora_orchestration.settings import DatabaseSettings, DeliverySettings, WorkflowSettings
+from sequora_orchestration.settings.database import DatabaseSettings
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.workflows import WorkflowSettings
 
 
 class Ledger:

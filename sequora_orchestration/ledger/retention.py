@@ -9,7 +9,7 @@ from sequora_orchestration.database import (
     rows_by_id,
 )
 from sequora_orchestration.ledger.room import Room
-from sequora_orchestration.settings import LONGEST_DELAY
+from sequora_orchestration.settings.durations import LONGEST_DELAY
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sequora_orchestration.settings import DeliverySettings, WorkflowSettings
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.workflows import WorkflowSettings
 
 # Where the sender's rate is set, so many seconds' worth of it is on its way, and not more: the rest waits in order. A
 # text is three segments as a rule.

@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping, create_engine, text
 
 from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.local.applications import DEFAULT, Application
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from sequora_orchestration.local.applications import DEFAULT, Application
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 with catch_warnings():
     simplefilter("ignore")  # as root without a runtime directory it says that it takes one under /tmp

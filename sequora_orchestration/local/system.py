@@ -27,13 +27,10 @@ from sequora_orchestration.local.ports import LOOPBACK, free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.settings import (
-    DagsterStorageSettings,
-    DatabaseSettings,
-    SettingError,
-    TwilioSettings,
-    WorkerSettings,
-)
+from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
+from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.processes import WorkerSettings
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 PROCFILE = Path(__file__).parents[1] / "instance" / "Procfile"
 

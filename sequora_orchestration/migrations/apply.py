@@ -17,7 +17,7 @@ from sequora_orchestration.application import dropped_views, map_in_force, seam
 from sequora_orchestration.application.map_in_force import InForce
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.migrations.locks import StandsInTheWayError, take_all, until_nobody_stands_in_the_way
-from sequora_orchestration.settings import ApplicationSettings
+from sequora_orchestration.settings.application import ApplicationSettings
 
 SCHEMA = "orchestration"
 

@@ -21,7 +21,8 @@ from sequora_orchestration.channels.alarm import Alarm
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER, FailedRun, alarm_text, is_alarming, is_news
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
 from sequora_orchestration.jobs.steps import CAUSE
-from sequora_orchestration.settings import SettingError, WebSettings
+from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.processes import WebSettings
 
 FAILURE_TAG, ALARM_TAG = "sequora/failure", "sequora/alarm"
 

@@ -19,7 +19,7 @@ from sequora_orchestration.jobs.assign_tasks import OFF, assign_tasks
 from sequora_orchestration.sensors.claiming import NO_INTERVAL, SHARE, run_request_for
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
-from sequora_orchestration.settings import AssignmentSettings
+from sequora_orchestration.settings.workflows import AssignmentSettings
 
 # Seconds between two askings.
 PAUSE = 0.2

@@ -23,7 +23,7 @@ from sequora_orchestration.cli.checks.finding import Finding
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations.apply import Migrated, migrate
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 Sequora = Callable[..., CompletedProcess[str]]
 

@@ -23,7 +23,7 @@ from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations import locks
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 from .conftest import Doctor, Sequora, Tables
 

@@ -37,7 +37,7 @@ from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.sensors.certainty import texts_without_receipt
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 HERE = Path(__file__).parent
 MAP = HERE / "prisma.toml"

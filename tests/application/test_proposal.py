@@ -29,7 +29,7 @@ from sequora_orchestration.cli.checks.postgres import reading_engine
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.migrations.apply import migrate
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 HERE = Path(__file__).parent
 

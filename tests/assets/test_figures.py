@@ -27,7 +27,7 @@ from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import texts_without_receipt
-from sequora_orchestration.settings import DeliverySettings
+from sequora_orchestration.settings.delivery import DeliverySettings
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 

@@ -11,7 +11,7 @@ from running_system import RunningSystem, eventually
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.demo import OUTSIDE
 from sequora_orchestration.local.environment import read_environment
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 MEASURE = """mutation {
   launchRun(executionParams: {runConfigData: "{}", selector: {

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sequora_orchestration.care.care_database import CareDatabase, open_care_database
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.domain.care import EscalationTask, User
-from sequora_orchestration.settings import SettingError
+from sequora_orchestration.settings.environment import SettingError
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from sequora_orchestration.care.check_in_link import (
     open_link_asker,
 )
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.settings import SettingError
+from sequora_orchestration.settings.environment import SettingError
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 TOKEN = "Zqtoken"

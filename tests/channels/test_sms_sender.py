@@ -46,7 +46,8 @@ from sequora_orchestration.local.twilio.server import (
     TEST_AUTH_TOKEN,
     TwilioServer,
 )
-from sequora_orchestration.settings import SettingError, TwilioSettings
+from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 SENDER = "+15005550006"
 NUMBER = "+12025550123"

@@ -24,7 +24,7 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 
 def sequora(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

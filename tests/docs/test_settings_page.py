@@ -1,9 +1,13 @@
 """The page of all settings, and the example of an environment file."""
 
 import re
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
-from docs.settings_page import PAGE, page
+from docs.settings_page import EVERY, PAGE, page
+from sequora_orchestration import settings
+from sequora_orchestration.settings.environment import Environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,3 +48,11 @@ def test_the_example_of_an_environment_file_has_every_variable() -> None:
     example = set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), flags=re.MULTILINE))
     on_the_page = set(re.findall(r"^\| `(\w+)` ", page(), flags=re.MULTILINE))
     assert on_the_page - example - PORTS == set()
+
+
+def test_every_class_of_settings_is_on_the_page() -> None:
+    """One that is not would have no row, and nobody would know that it can be set."""
+    for module in iter_modules(settings.__path__, f"{settings.__name__}."):
+        import_module(module.name)
+    there = {one for one in Environment.__subclasses__() if one.__module__.startswith(f"{settings.__name__}.")}
+    assert there == set(EVERY)

@@ -24,7 +24,8 @@ from sequora_orchestration.instance.home import TEMPLATES, code_server_in, furni
 from sequora_orchestration.instance.pooled_engine import of_this_process
 from sequora_orchestration.instance.storage import PooledPostgresStorage, make_tables
 from sequora_orchestration.instance.tuned import TURN, turn_often
-from sequora_orchestration.settings import CodeServerSettings, postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
+from sequora_orchestration.settings.processes import CodeServerSettings
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ from sequora_orchestration.instance.pooled_engine import FRESH_FOR, PooledEngine
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.sensors.claiming import run_request
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 
 @op(out=Out(Nothing))

@@ -16,7 +16,8 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.scripted_answers import Answer, Hang, Refuse, ResetBeforeAccepting
-from sequora_orchestration.settings import DeliverySettings, TwilioSettings
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 SECOND = timedelta(seconds=1)
 

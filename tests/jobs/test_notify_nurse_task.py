@@ -34,7 +34,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
-from sequora_orchestration.settings import TwilioSettings
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 pytestmark = pytest.mark.usefixtures("environment")
 

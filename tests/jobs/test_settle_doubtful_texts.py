@@ -39,7 +39,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
 )
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.sensors.certainty import doubtful_texts
-from sequora_orchestration.settings import DeliverySettings
+from sequora_orchestration.settings.delivery import DeliverySettings
 
 WINDOW = 60 * SECOND
 

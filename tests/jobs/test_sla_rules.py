@@ -33,7 +33,8 @@ from sequora_orchestration.ledger.queues import (
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.settings import DeliverySettings, TwilioSettings
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 NOTHING = timedelta(0)

@@ -19,7 +19,7 @@ from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.settings import TwilioSettings
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 OTHER_PHONE = "+12025550102"

@@ -27,7 +27,8 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Claim, InHand, Operator
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
-from sequora_orchestration.settings import DeliverySettings, postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
+from sequora_orchestration.settings.delivery import DeliverySettings
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from pooler import PGBOUNCER, pooler
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from sequora_orchestration.database import engine_for, execute
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 PASSWORD = "correct-horse-battery-staple"
 

@@ -19,7 +19,7 @@ from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.demo_stage import LEDGER
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 NAMED = {
     (application, name): NamedStatements(application.sql(name))

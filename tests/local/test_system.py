@@ -13,7 +13,7 @@ from sequora_orchestration.local import postgres as embedded
 from sequora_orchestration.local import system
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 # Says that it is there, and then does not end when it is told to.
 STUBBORN = "trap '' TERM; touch {there}; while true; do sleep 0.1; done"

@@ -15,7 +15,7 @@ from sequora_orchestration.domain.ledger_state import MOVES
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations import apply
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 REVISIONS = [
     "0001",

@@ -13,7 +13,7 @@ from sequora_orchestration.ledger.assignments import MOST_TASKS
 from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.resources import AssignerResource
 from sequora_orchestration.sensors import unassigned_tasks, watch
-from sequora_orchestration.settings import SettingError
+from sequora_orchestration.settings.environment import SettingError
 
 pytestmark = pytest.mark.usefixtures("environment")
 

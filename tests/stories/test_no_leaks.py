@@ -34,7 +34,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
     ResetBeforeAccepting,
 )
 from sequora_orchestration.local.twilio.server import TwilioServer
-from sequora_orchestration.settings import postgres_url
+from sequora_orchestration.settings.addresses import postgres_url
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
 

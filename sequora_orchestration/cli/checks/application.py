@@ -26,7 +26,8 @@ from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, s
 from sequora_orchestration.database import NamedStatements, ViewsDroppedError, execute, views_dropped_at
 from sequora_orchestration.migrations.app_indexes import index_states
 from sequora_orchestration.migrations.apply import is_newer
-from sequora_orchestration.settings import ApplicationSettings, AssignmentSettings
+from sequora_orchestration.settings.application import ApplicationSettings
+from sequora_orchestration.settings.workflows import AssignmentSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

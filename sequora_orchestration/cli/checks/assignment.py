@@ -9,7 +9,7 @@ from sequora_orchestration.delivery.assigner import Assigner
 from sequora_orchestration.domain.assignment import nobody_because
 from sequora_orchestration.ledger.assignments import Assignments
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.settings import AssignmentSettings
+from sequora_orchestration.settings.workflows import AssignmentSettings
 
 
 def assignment(engine: Engine, application_map: ApplicationMap) -> Finding:

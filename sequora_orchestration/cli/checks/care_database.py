@@ -20,7 +20,7 @@ from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.migrations.apply import revisions
-from sequora_orchestration.settings import DatabaseSettings
+from sequora_orchestration.settings.database import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 

@@ -13,7 +13,8 @@ from sequora_orchestration.cli.checks.postgres import PATIENCE_TO_CONNECT, readi
 from sequora_orchestration.domain.health import OLDEST_TICK, silent_sensors
 from sequora_orchestration.instance.code_server import looked_for_at, trouble_at
 from sequora_orchestration.instance.home import FILES, of_its_own
-from sequora_orchestration.settings import CodeServerSettings, DagsterStorageSettings, WorkerSettings
+from sequora_orchestration.settings.database import DagsterStorageSettings
+from sequora_orchestration.settings.processes import CodeServerSettings, WorkerSettings
 
 
 def checks() -> list[Check]:

@@ -3,18 +3,13 @@
 from urllib.parse import urlsplit
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, ok, warn
-from sequora_orchestration.settings import (
-    AlarmSettings,
-    AppSettings,
-    CheckInLinkSettings,
-    DeliverySettings,
-    HeartbeatSettings,
-    LogSettings,
-    RetentionSettings,
-    SettingError,
-    WebSettings,
-    WorkflowSettings,
-)
+from sequora_orchestration.settings.alarms import AlarmSettings, HeartbeatSettings
+from sequora_orchestration.settings.application import AppSettings, CheckInLinkSettings
+from sequora_orchestration.settings.database import RetentionSettings
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.processes import LogSettings, WebSettings
+from sequora_orchestration.settings.workflows import WorkflowSettings
 
 # Those that no other check reads.
 READ_HERE = (

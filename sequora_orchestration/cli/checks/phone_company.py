@@ -20,7 +20,7 @@ from sequora_orchestration.domain.answers import (
     Refusal,
     Refused,
 )
-from sequora_orchestration.settings import TwilioSettings
+from sequora_orchestration.settings.twilio import TwilioSettings
 
 # With one of these as their sender, texts are accepted and go nowhere: they are for test credentials
 # (https://www.twilio.com/docs/iam/test-credentials).

@@ -26,7 +26,8 @@ from sequora_orchestration.local.twilio.http_answers import RESET_CONNECTION
 from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.phone_book import PhoneBook
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
-from sequora_orchestration.settings import DatabaseSettings, without_blanks
+from sequora_orchestration.settings.database import DatabaseSettings
+from sequora_orchestration.settings.environment import without_blanks
 
 LOOPBACK = "127.0.0.1"
 

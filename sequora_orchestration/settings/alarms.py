@@ -1,0 +1,39 @@
+"""Who outside is told that all is well, or that a run has failed.
+
+Not here: when that is so.
+"""
+
+from pydantic import Field
+
+from sequora_orchestration.settings.addresses import AnyHttpUrl
+from sequora_orchestration.settings.environment import Environment
+
+
+class HeartbeatSettings(Environment):
+    """Who is told that all is well."""
+
+    sequora_heartbeat_url: AnyHttpUrl | None = Field(
+        title="asked for every half minute while all is well; by default nobody is told",
+        default=None,
+        repr=False,
+        description="give a URL that is to be asked for while all is well, as https://healthchecks.io and others hand "
+        "out, or leave it out.",
+    )
+
+
+class AlarmSettings(Environment):
+    """How an engineer is told of runs that fail."""
+
+    sequora_alarm_url: AnyHttpUrl | None = Field(
+        title='a webhook that takes `{"text": "…"}`: told of runs that fail',
+        default=None,
+        repr=False,
+        description='give the URL of a webhook that takes {"text": "…"}, as Slack, Mattermost and Teams hand out, or '
+        "leave it out.",
+    )
+    sequora_alarm_number: str | None = Field(
+        title="an engineer's number, in E.164: texted about runs that fail",
+        default=None,
+        repr=False,
+        description="give an engineer's phone number, e.g. +12025550100, or leave it out.",
+    )

@@ -1,0 +1,55 @@
+"""What all settings have in common: they are read from the environment, and an error names the variable.
+
+Here: reading them, blanks around values, and `SettingError`. Nothing is read at import. Not here: any setting.
+"""
+
+import unicodedata
+from typing import Any, Self
+
+from pydantic import ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingError(Exception):
+    """A setting is missing or wrong; the message is for the person who set it."""
+
+
+def without_blanks(value: str) -> str:
+    """Return a value without the white space at its ends, and without invisible characters there: a BOM, say."""
+    seen = [place for place, character in enumerate(value) if not _is_blank(character)]
+    return value[seen[0] : seen[-1] + 1] if seen else ""
+
+
+def _is_blank(character: str) -> bool:
+    # `isspace` knows a non-breaking space; what has no width is a format character (Cf).
+    return character.isspace() or unicodedata.category(character) == "Cf"
+
+
+class Environment(BaseSettings):
+    """Settings read from the environment; each field's title says what it is, its description what to give for it."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take off the blanks that a file of settings, or a copied text, has around a value; empty ones are not set."""
+        trimmed = {name: without_blanks(one) if isinstance(one, str) else one for name, one in values.items()}
+        return {name: one for name, one in trimmed.items() if one != ""}
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment. Raises SettingError."""
+        try:
+            return cls()
+        except ValidationError as error:
+            sentences = [cls._sentence(details["loc"], details["type"], details["msg"]) for details in error.errors()]
+            raise SettingError("\n".join(sentences)) from None
+
+    @classmethod
+    def _sentence(cls, location: tuple[int | str, ...], kind: str, message: str) -> str:
+        if not location:  # a rule about several settings names them itself
+            return message.removeprefix("Value error, ")
+        name = str(location[0])
+        problem = "is not set" if kind == "missing" else message.removeprefix("Value error, ")
+        return f"{name.upper()} {problem}: {cls.model_fields[name].description}"
