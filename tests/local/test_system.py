@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from running_system import eventually
 from sqlalchemy import create_engine, text
 
 from sequora_orchestration.local import postgres as embedded
@@ -13,7 +14,6 @@ from sequora_orchestration.local import system
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.settings import postgres_url
-from tests.running_system import eventually
 
 # Says that it is there, and then does not end when it is told to.
 STUBBORN = "trap '' TERM; touch {there}; while true; do sleep 0.1; done"
