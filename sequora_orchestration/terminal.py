@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
+from sequora_orchestration.domain.ledger_state import State
+
 if TYPE_CHECKING:  # rich is imported when something is drawn: commands must start quickly
     from rich.console import Console, RenderableType
     from rich.text import Text
@@ -31,6 +33,16 @@ class Tone(StrEnum):
     BAD = "bold red"
     HEADING = "bold"
     QUIET = "dim"
+
+
+OF_STATE = {
+    State.DELIVERED: Tone.WELL,
+    State.IN_DOUBT: Tone.CARE,
+    State.HELD: Tone.CARE,
+    State.UNDELIVERED: Tone.BAD,
+    State.FAILED: Tone.BAD,
+}
+"""The tones of the states that say something by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,11 @@ def is_terminal(out: TextIO | None = None) -> bool:
 
 def shown(page: Page) -> str:
     """Return a page as the reader of stdout can best use it."""
-    return drawn(page, columns()) if is_terminal() else plain(page)
+    if not sys.stdout.isatty():
+        return plain(page)
+    # click would write UTF-8 where the terminal has ASCII alone.
+    encoding = sys.stdout.encoding
+    return (drawn(page, columns()) if is_terminal() else plain(page)).encode(encoding, "replace").decode(encoding)
 
 
 def columns() -> int:

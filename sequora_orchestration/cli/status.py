@@ -32,7 +32,7 @@ from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
 from sequora_orchestration.resources.ticks import TICKS, Ticks, good_tick_ages, last_ticks
 from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
-from sequora_orchestration.terminal import Block, Cell, Page, Row, Tone, Toned, plain
+from sequora_orchestration.terminal import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain
 
 LEDGER_TABLES = (
     "orchestration.notification",
@@ -48,15 +48,6 @@ SCANNING_JOB = "check_sla_warnings"
 
 # A name, and what is to be said.
 LABELLED = "{:<16}  {}"
-
-# How the states look that say something by themselves.
-TONES = {
-    State.DELIVERED: Tone.WELL,
-    State.IN_DOUBT: Tone.CARE,
-    State.HELD: Tone.CARE,
-    State.UNDELIVERED: Tone.BAD,
-    State.FAILED: Tone.BAD,
-}
 
 # Seconds for which the workers are waited for. They answer within a tenth of one.
 PATIENCE = 0.8
@@ -222,7 +213,7 @@ def _messages(figures: Figures) -> Iterator[Block]:
 
 def _counts(counts: Mapping[State, int]) -> Cell:
     """Return how many messages are in each state."""
-    parts = [(Toned(f"{state} {count}", TONES.get(state)), "   ") for state, count in counts.items()]
+    parts = [(Toned(f"{state} {count}", OF_STATE.get(state)), "   ") for state, count in counts.items()]
     return tuple(part for pair in parts for part in pair)[:-1]
 
 

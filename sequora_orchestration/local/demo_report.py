@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.local.demo_stage import WIDTH, Entry, Scene, Stage
-from sequora_orchestration.terminal import Block, Page, Tone, Toned, is_terminal, shown
+from sequora_orchestration.terminal import OF_STATE, Block, Page, Tone, Toned, is_terminal, shown
 
 COLUMNS = ("when", "message", "to", "about", "became", "by the run of", "run")
 
@@ -54,7 +55,12 @@ def as_page(entries: Sequence[Entry], *, began: float, jobs: Mapping[str, str]) 
     if not is_terminal():  # there headings are told by how they look
         page.append(Block(shape=shape, rows=[tuple("─" * width for width in (first, *others))]))
     for one, row in zip(entries, rows, strict=True):
-        page.append(Block(shape=shape, rows=[row]))
+        cells = [Toned(cell, tone) for cell, tone in zip(row, _tones(one), strict=True)]
+        page.append(Block(shape=shape, rows=[tuple(cells)]))
         if one.reason:
             page.append(Block(shape=below, rows=[(one.reason,)], wraps=WIDTH))
     return page
+
+
+def _tones(one: Entry) -> Sequence[Tone | None]:
+    return [OF_STATE.get(State(one.state)) if name == "became" else None for name in COLUMNS]
