@@ -200,7 +200,7 @@ def status(*, as_json: bool, is_watched: bool) -> None:
     """
     from sequora_orchestration.cli import status as page
     from sequora_orchestration.cli.watch import watch
-    from sequora_orchestration.terminal import shown as laid_out
+    from sequora_orchestration.terminal.screen import shown as laid_out
 
     def shown() -> str:
         status = page.read_status()

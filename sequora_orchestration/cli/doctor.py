@@ -23,7 +23,8 @@ from sequora_orchestration.cli.checks import (
 from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail, skipped
 from sequora_orchestration.resources.database import SchemaMissingError
 from sequora_orchestration.settings import SettingError
-from sequora_orchestration.terminal import Block, Page, Tone, Toned, shown
+from sequora_orchestration.terminal.page import Block, Page, Tone, Toned
+from sequora_orchestration.terminal.screen import shown
 
 # Seconds for everything; the time-outs of the checks themselves are shorter, so it is rarely reached.
 PATIENCE = 15.0

@@ -32,7 +32,7 @@ from sequora_orchestration.resources.ledger import Figures, Waiting, open_ledger
 from sequora_orchestration.resources.table_sizes import TableSize, table_sizes
 from sequora_orchestration.resources.ticks import TICKS, Ticks, good_tick_ages, last_ticks
 from sequora_orchestration.settings import DagsterStorageSettings, DatabaseSettings
-from sequora_orchestration.terminal import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain
+from sequora_orchestration.terminal.page import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain
 
 LEDGER_TABLES = (
     "orchestration.notification",

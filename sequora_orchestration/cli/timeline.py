@@ -36,7 +36,8 @@ from sequora_orchestration.resources.care_database import open_care_database
 from sequora_orchestration.resources.cases import read_case
 from sequora_orchestration.resources.ledger import open_ledger
 from sequora_orchestration.settings import WebSettings
-from sequora_orchestration.terminal import Block, Page, Row, Tone, Toned, shown
+from sequora_orchestration.terminal.page import Block, Page, Row, Tone, Toned
+from sequora_orchestration.terminal.screen import shown
 
 # After so many columns plain text is wrapped; a terminal has its own width.
 COLUMNS = 100

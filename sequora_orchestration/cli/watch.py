@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from sequora_orchestration.terminal import columns, cut, is_terminal
+from sequora_orchestration.terminal.screen import columns, cut, is_terminal
 
 # Seconds between two pages.
 EVERY = 2.0

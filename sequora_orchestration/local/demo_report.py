@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.local.demo_stage import WIDTH, Entry, Scene, Stage
-from sequora_orchestration.terminal import OF_STATE, Block, Page, Tone, Toned, is_terminal, shown
+from sequora_orchestration.terminal.page import OF_STATE, Block, Page, Tone, Toned
+from sequora_orchestration.terminal.screen import is_terminal, shown
 
 COLUMNS = ("when", "message", "to", "about", "became", "by the run of", "run")
 

@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping, create_engine, text
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.resources.database import NamedStatements
 from sequora_orchestration.settings import postgres_url
-from sequora_orchestration.terminal import columns, is_terminal
+from sequora_orchestration.terminal.screen import columns, is_terminal
 
 T = TypeVar("T")
 

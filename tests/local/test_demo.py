@@ -13,7 +13,7 @@ from sequora_orchestration.local.demo import activation
 from sequora_orchestration.local.demo_report import as_page
 from sequora_orchestration.local.demo_stage import DemoFailedError, Entry, Narrator, Stage
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
-from sequora_orchestration.terminal import plain
+from sequora_orchestration.terminal.page import plain
 
 NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
 SENDING_RUN, CANCELLING_RUN = "d215face-2a0b-4c1d-8e3f-000000000001", "3cfc10cd-2a0b-4c1d-8e3f-000000000002"

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from sequora_orchestration.terminal import Block, Page, Tone, Toned, cut, drawn, plain, shown
+from sequora_orchestration.terminal.drawing import drawn
+from sequora_orchestration.terminal.page import Block, Page, Tone, Toned, plain
+from sequora_orchestration.terminal.screen import cut, shown
 
 SID = "SM38ca2d79b91880ad6a7f77164956b7f5"
 PAGE: Page = [
@@ -125,7 +127,8 @@ def test_a_line_is_cut_by_what_is_seen_of_it() -> None:
 def test_in_a_pipe_text_is_plain_and_nothing_is_imported_for_it() -> None:
     """Also where colour is asked for: who reads lines does not expect it."""
     program = (
-        "import sys; from sequora_orchestration.terminal import *;"
+        "import sys; from sequora_orchestration.terminal.page import *;"
+        "from sequora_orchestration.terminal.screen import shown;"
         "print(shown([Block(shape='{:<4}  {}', rows=[(Toned('[b]', Tone.BAD), 'long ' * 40 + '.')])]));"
         "sys.exit('rich' in sys.modules)"
     )
