@@ -191,10 +191,11 @@ def status(*, as_json: bool, is_watched: bool) -> None:
     """
     from sequora_orchestration.cli import status as page
     from sequora_orchestration.cli.watch import watch
+    from sequora_orchestration.terminal.screen import shown as laid_out
 
     def shown() -> str:
         status = page.read_status()
-        return page.as_json(status, indent=None if is_watched else 2) if as_json else page.as_text(status)
+        return page.as_json(status, indent=None if is_watched else 2) if as_json else laid_out(page.as_page(status))
 
     def shown_or_sentence() -> str:
         try:

@@ -23,6 +23,8 @@ from sequora_orchestration.cli.checks import (
 from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail, skipped
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.terminal.page import Block, Page, Tone, Toned
+from sequora_orchestration.terminal.screen import shown
 
 # Seconds for everything; the time-outs of the checks themselves are shorter, so it is rarely reached.
 PATIENCE = 15.0
@@ -46,7 +48,7 @@ def doctor(*, as_json: bool) -> tuple[str, bool]:
             for name, finding in findings.items()
         ]
         return json.dumps({"is_well": is_well, "checks": lines}, indent=2, ensure_ascii=False), is_well
-    return "\n".join(_lines(findings)), is_well
+    return shown(_page(findings)), is_well
 
 
 def diagnose(areas: Sequence[Sequence[Check]], *, patience: float = PATIENCE) -> dict[str, Finding]:
@@ -109,13 +111,20 @@ def _of_settings(error: SettingError) -> Finding:
     return fail(" and ".join(wrong for wrong, _, _ in halves), to_do="; ".join(to_do for _, _, to_do in halves))
 
 
-def _lines(findings: Mapping[str, Finding]) -> Iterator[str]:
-    width = max(map(len, findings))
-    for name, finding in findings.items():
-        sentence = f"{finding.said}; {finding.to_do}" if finding.to_do else finding.said
-        yield f"{finding.level:<4}  {name:<{width}}  {sentence}"
+def _page(findings: Mapping[str, Finding]) -> Page:
+    rows = [
+        (
+            Toned(finding.level, _TONES[finding.level]),
+            name,
+            f"{finding.said}; {finding.to_do}" if finding.to_do else finding.said,
+        )
+        for name, finding in findings.items()
+    ]
     counts = Counter(finding.level for finding in findings.values())
-    yield ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
+    counted = ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
+    worst = next(level for level in (Level.FAIL, Level.WARN, Level.OK, Level.SKIPPED) if counts[level])
+    return [Block(shape=f"{{:<4}}  {{:<{max(map(len, findings))}}}  {{}}", rows=[*rows, Toned(counted, _TONES[worst])])]
 
 
 _WORDS = {Level.OK: "ok", Level.WARN: "to be improved", Level.FAIL: "failed", Level.SKIPPED: "not looked at"}
+_TONES = {Level.OK: Tone.WELL, Level.WARN: Tone.CARE, Level.FAIL: Tone.BAD, Level.SKIPPED: Tone.QUIET}

@@ -10,7 +10,7 @@ latencies are in seconds.
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,12 +27,14 @@ from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.database import ViewsDroppedError, engine_for
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.health import Standstill
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
-from sequora_orchestration.ledger.figures import Figures
 from sequora_orchestration.ledger.ledger import open_ledger
+from sequora_orchestration.ledger.overview.figures import Figures
 from sequora_orchestration.ledger.rows import Waiting
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
+from sequora_orchestration.terminal.page import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain
 
 LEDGER_TABLES = (
     "orchestration.notification",
@@ -45,6 +47,9 @@ DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
 # The job; `resources/ticks.py` knows the asset that stands for its scans of all tasks.
 SCANNING_JOB = "check_sla_warnings"
+
+# A name, and what is to be said.
+LABELLED = "{:<16}  {}"
 
 # Seconds for which the workers are waited for. They answer within a tenth of one.
 PATIENCE = 0.8
@@ -117,19 +122,28 @@ def as_json(status: Status, *, indent: int | None = 2) -> str:
 
 
 def as_text(status: Status) -> str:
-    """Return it for people."""
-    return "\n".join(
-        [
-            *([f"NOBODY IS TEXTED  {status.views_dropped}"] if status.views_dropped else []),
-            *([f"NOBODY IS TEXTED  {status.standstill.sentence}"] if status.standstill else []),
-            *_messages(status.figures),
-            *_words(status.unknown_words),
-            f"Workers           {_workers(status.workers)}",
-            f"SLA scan          {_scan(status)}",
-            *_sensors(status),
-            *_size_lines(status.sizes),
-        ]
-    )
+    """Return it for people, as plain text."""
+    return plain(as_page(status))
+
+
+def as_page(status: Status) -> Page:
+    """Return it for people, as it is laid out."""
+    dropped = [(Toned("NOBODY IS TEXTED", Tone.BAD), status.views_dropped)] if status.views_dropped else []
+    standstill = [(Toned("NOBODY IS TEXTED", Tone.BAD), status.standstill.sentence)] if status.standstill else []
+    return [
+        Block(shape=LABELLED, rows=[*dropped, *standstill]),
+        *_messages(status.figures),
+        Block(
+            shape=LABELLED,
+            rows=[
+                *_words(status.unknown_words),
+                ("Workers", _workers(status.workers)),
+                ("SLA scan", _scan(status)),
+            ],
+        ),
+        _sensors(status),
+        _size_lines(status.sizes),
+    ]
 
 
 def _unknown_words() -> tuple[list[UnknownWord], str | None]:
@@ -174,55 +188,73 @@ def sizes() -> dict[str, TableSize]:
     return tables
 
 
-def _size_lines(tables: dict[str, TableSize]) -> Iterator[str]:
-    yield "Sizes, with indexes"
+def _size_lines(tables: dict[str, TableSize]) -> Block:
+    rows: list[Toned | str | Row] = [Toned("Sizes, with indexes", Tone.HEADING)]
     for name, size in tables.items():
-        yield f"  {name.removeprefix('orchestration.'):<28} {size.bytes / 1e6:,.1f} MB, about {size.rows:,} rows"
+        rows.append((name.removeprefix("orchestration."), f"{size.bytes / 1e6:,.1f} MB, about {size.rows:,} rows"))
     if not tables.keys() >= set(DAGSTER_TABLES):
-        yield "  Dagster's: not known; set DAGSTER_PG_URL to see them, and see that it can be reached"
+        rows.append("  Dagster's: not known; set DAGSTER_PG_URL to see them, and see that it can be reached")
+    return Block(shape="  {:<28} {}", rows=rows)
 
 
-def _messages(figures: Figures) -> Iterator[str]:
-    yield "Messages"
-    for kind, counts in figures.counts.items():
-        yield f"  {kind:<16} " + "   ".join(f"{state} {count}" for state, count in counts.items())
-    if not figures.counts:
-        yield "  none yet"
-    yield f"Last hour         {figures.sent_last_hour} sent" + (
+def _messages(figures: Figures) -> Iterator[Block]:
+    yield Block(
+        shape="  {:<16} {}",
+        rows=[
+            Toned("Messages", Tone.HEADING),
+            *((kind, _counts(counts)) for kind, counts in figures.counts.items()),
+            *([] if figures.counts else ["  none yet"]),
+        ],
+    )
+    yield Block(shape=LABELLED, rows=list(_figures(figures)))
+    if figures.set_aside:
+        heading = "To be looked at, newest first (`sequora timeline ID` tells the whole story)"
+        rows = [_waiting(one) for one in figures.set_aside]
+        yield Block(shape="  {}   {}   {}   {}", rows=[Toned(heading, Tone.HEADING), *rows])
+
+
+def _counts(counts: Mapping[State, int]) -> Cell:
+    """Return how many messages are in each state."""
+    parts = [(Toned(f"{state} {count}", OF_STATE.get(state)), "   ") for state, count in counts.items()]
+    return tuple(part for pair in parts for part in pair)[:-1]
+
+
+def _figures(figures: Figures) -> Iterator[Row]:
+    latency = (
         f", new task to text p50 {figures.latency_p50:.2f} s, p95 {figures.latency_p95:.2f} s"
         if figures.latency_p50 is not None and figures.latency_p95 is not None
         else ""
     )
+    yield "Last hour", f"{figures.sent_last_hour} sent{latency}"
     for pause in figures.pauses:
         kind = "all messages" if pause.kind == ALL_KINDS else pause.kind
-        yield f"PAUSED            {kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
-    yield f"Phone company     {_provider(figures.provider)}"
+        said = f"{kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
+        yield Toned("PAUSED", Tone.CARE), said
+    yield "Phone company", _provider(figures.provider)
     if figures.provider.unreadable_since:
-        yield (
-            f"NO RECEIPTS       since {_time(figures.provider.unreadable_since)}, nor look-ups of texts in doubt: its "
-            f"list cannot be read, {figures.provider.why_unreadable}; `sequora doctor`"
-        )
+        since = f"since {_time(figures.provider.unreadable_since)}, nor look-ups of texts in doubt"
+        why = f"its list cannot be read, {figures.provider.why_unreadable}; `sequora doctor`"
+        yield Toned("NO RECEIPTS", Tone.BAD), f"{since}: {why}"
     doubts = figures.doubts
     doubled = f" ({doubts.doubled} WENT OUT TWICE)" if doubts.doubled else ""
     sent_again = f"{doubts.sent_again} sent again{doubled}"
-    yield f"Were in doubt     {doubts.adopted} found, {sent_again}, {doubts.held} held (7 days)"
-    yield "Oldest due        " + (_waiting(figures.oldest_due) if figures.oldest_due else "nothing waits")
-    if figures.set_aside:
-        yield "To be looked at, newest first (`sequora timeline ID` tells the whole story)"
-        for one in figures.set_aside:
-            yield f"  {_waiting(one)}"
+    said = f"{doubts.adopted} found, {sent_again}, {doubts.held} held (7 days)"
+    yield "Were in doubt", Toned(said, Tone.CARE) if doubts.doubled else said
+    oldest = [cell for cell in _waiting(figures.oldest_due) if cell] if figures.oldest_due else ["nothing waits"]
+    yield "Oldest due", "   ".join(oldest)
 
 
-def _words(unknown: Sequence[UnknownWord]) -> Iterator[str]:
+def _words(unknown: Sequence[UnknownWord]) -> Iterator[Row]:
     for one in unknown:
-        yield f"Not in the map    {one.sentence}"
+        yield Toned("Not in the map", Tone.CARE), one.sentence
 
 
-def _workers(found: Workers | None) -> str:
+def _workers(found: Workers | None) -> Cell:
     if found is None:
         return "not known: set SEQUORA_BROKER_URL to ask them"
     if not found.alive:
-        return "NONE answers: no text goes out; are they running, is the broker up? `sequora doctor`"
+        sentence = "NONE answers: no text goes out; are they running, is the broker up? `sequora doctor`"
+        return Toned(sentence, Tone.BAD)
     warm = "all" if found.warm == found.alive else found.warm
     return f"{found.alive} alive, {warm} warm"
 
@@ -234,25 +266,30 @@ def _scan(status: Status) -> str:
     return f"{scan.status}, begun {spell_seconds(scan.age)} ago" if scan else "none yet"
 
 
-def _sensors(status: Status) -> Iterator[str]:
+def _sensors(status: Status) -> Block:
     ticks = status.ticks
     if ticks is None:
-        yield f"Sensors           not known: {status.why_not_known}"
-        return
-    yield f"Sensors, seconds since the last tick began, and how many of the last {TICKS} failed"
-    for name, one in sorted(ticks.items()):
-        failed = f"{one.failed} of {one.of} FAILED, last with {one.last_error}" if one.failed else "none"
-        yield f"  {name:<28} {one.age:>6.0f}   {failed}"
-    if not ticks:
-        yield "  no tick yet"
+        return Block(shape=LABELLED, rows=[("Sensors", f"not known: {status.why_not_known}")])
+    heading = f"Sensors, seconds since the last tick began, and how many of the last {TICKS} failed"
+    rows = [(name, f"{one.age:.0f}", _failed(one)) for name, one in sorted(ticks.items())]
+    return Block(
+        shape="  {:<28} {:>6}   {}", rows=[Toned(heading, Tone.HEADING), *rows, *([] if ticks else ["  no tick yet"])]
+    )
 
 
-def _provider(provider: Provider) -> str:
+def _failed(ticks: Ticks) -> Cell:
+    if not ticks.failed:
+        return "none"
+    return Toned(f"{ticks.failed} of {ticks.of} FAILED, last with {ticks.last_error}", Tone.BAD)
+
+
+def _provider(provider: Provider) -> Cell:
     if provider.is_open:
         trial = f"the next trial at {_time(provider.resume_at)}" if provider.resume_at else "a trial is due"
-        return f"TAKES NO TEXTS since {_time(provider.opened_at)}: {provider.why_open}; texts wait, {trial}"
+        since = f"TAKES NO TEXTS since {_time(provider.opened_at)}: {provider.why_open}"
+        return Toned(f"{since}; texts wait, {trial}", Tone.BAD)
     if provider.resume_at:
-        return f"wants no text before {_time(provider.resume_at)}; texts wait"
+        return Toned(f"wants no text before {_time(provider.resume_at)}; texts wait", Tone.CARE)
     if provider.opened_at and provider.closed_at:
         return (
             f"takes texts; it last did not from {_time(provider.opened_at)} to {_time(provider.closed_at)}: "
@@ -265,7 +302,8 @@ def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "?"
 
 
-def _waiting(one: Waiting) -> str:
+def _waiting(one: Waiting) -> tuple[str, str, str, str]:
+    """Return its state and for how long, its kind, what it is about, and why, where that is known."""
     reason = one.reason or ("sent, but not in the application's log" if one.state in {"SENT", "DELIVERED"} else "")
     subject = in_words(one.task_id, one.episode_id)
-    return f"{one.state} for {spell_seconds(one.age)}   {one.kind}   {subject}   {reason}".rstrip()
+    return f"{one.state} for {spell_seconds(one.age)}", one.kind, subject, reason.rstrip()

@@ -19,7 +19,6 @@ JSON they are ISO-8601 in UTC, and lengths of time are in seconds. The keys of t
 import json
 import os
 import re
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -38,8 +37,14 @@ from sequora_orchestration.domain.verdict import Verdict, is_healthy, verdicts
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.settings.processes import WebSettings
+from sequora_orchestration.terminal.page import Block, Page, Row, Tone, Toned
+from sequora_orchestration.terminal.screen import shown
 
+# After so many columns plain text is wrapped; a terminal has its own width.
 COLUMNS = 100
+
+# When, how long after what was before it, about which message, and what.
+ENTRY = "  {:<12}  {:>14}  {:<16}  {}"
 
 LENGTH_OF_A_UUID = 36
 
@@ -60,8 +65,8 @@ def show(id_: str, *, as_json: bool) -> tuple[str, bool]:
     zone = UTC if as_json else _zone_of_machine()
     case = read_case(id_, ledger=open_ledger(), care=open_care_database(), assignments=open_assignments(), zone=zone)
     found, line, web = verdicts(case), timeline(case), WebSettings.load()
-    shown = _json(case, found, line, web) if as_json else "\n".join(_lines(case, found, line, web))
-    return shown, is_healthy(found)
+    text = _json(case, found, line, web) if as_json else shown(_page(case, found, line, web))
+    return text, is_healthy(found)
 
 
 def _zone_of_machine() -> tzinfo | None:
@@ -157,32 +162,33 @@ def _facts(case: Case) -> dict[str, Any] | None:
 # --- as text ----------------------------------------------------------------------------------------------------------
 
 
-def _lines(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings) -> Iterator[str]:
-    for verdict in found:
-        yield from _wrapped("OK    " if verdict.is_healthy else "ACT   ", verdict.sentence)
-        if verdict.to_do:
-            yield from _wrapped("      ", f"-> {verdict.to_do}")
-    yield ""
-    yield from _wrapped("", _head(case))
+def _page(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings) -> Page:
     labels = _labels(case.messages)
-    yield from _entries(case, line.entries, labels)
-    yield ""
-    yield "What comes next"
-    if line.nothing_because:
-        yield f"  nothing: {line.nothing_because}"
-    yield from _entries(case, line.next, labels, comes=True)
-    if not isinstance(case, TaskCase):
-        yield from _tasks(case.tasks)
-    yield from _runs([*line.entries, *line.next], web)
+    return [
+        Block(shape="{:<4}  {}", rows=list(_verdicts(found)), wraps=COLUMNS),
+        Block(shape="{}", rows=["", (_head(case),)], wraps=COLUMNS),
+        Block(shape=ENTRY, rows=list(_entries(case, line.entries, labels)), wraps=COLUMNS),
+        Block(
+            shape=ENTRY,
+            rows=[
+                "",
+                Toned("What comes next", Tone.HEADING),
+                *([f"  nothing: {line.nothing_because}"] if line.nothing_because else []),
+                *_entries(case, line.next, labels, comes=True),
+            ],
+            wraps=COLUMNS,
+            section="next",
+        ),
+        *([] if isinstance(case, TaskCase) else [_tasks(case.tasks)]),
+        Block(shape="  {}  {}", rows=list(_runs([*line.entries, *line.next], web))),
+    ]
 
 
-def _wrapped(head: str, text: str) -> list[str]:
-    """Return a text in lines; a masked phone is not broken."""
-    whole = " ".join(text.split()).replace("•••• ", "••••\0")
-    lines = textwrap.wrap(
-        whole, COLUMNS, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
-    )
-    return [line.replace("\0", " ") for line in lines]
+def _verdicts(found: Sequence[Verdict]) -> Iterator[Row]:
+    for verdict in found:
+        yield Toned("OK", Tone.WELL) if verdict.is_healthy else Toned("ACT", Tone.BAD), verdict.sentence
+        if verdict.to_do:
+            yield "", f"-> {verdict.to_do}"
 
 
 def _head(case: Case) -> str:
@@ -221,42 +227,42 @@ def _labels(messages: Sequence[Story]) -> dict[str, str]:
     return labels
 
 
-def _entries(case: Case, entries: Sequence[Entry], labels: dict[str, str], *, comes: bool = False) -> Iterator[str]:
+def _entries(
+    case: Case, entries: Sequence[Entry], labels: dict[str, str], *, comes: bool = False
+) -> Iterator[str | Toned | Row]:
     day, before, named = "", None, set[str]()
     for entry in entries:
         local = entry.at.astimezone(case.circumstances.zone) if entry.at else None
         if local and day != (today := f"{local:%A %Y-%m-%d, times in %Z (UTC%z)}"):
             yield from ([""] if day or not comes else [])
-            yield today
+            yield Toned(today, Tone.HEADING)
             day = today
         after = spell(entry.at - before) if entry.at and before and not comes else ""
         if comes and entry.at:
             away = entry.at - case.circumstances.now
             after = f"in {spell(away)}" if away >= timedelta(0) else "now"
         label = labels.get(entry.message_id or "", entry.kind or "")
-        head = f"  {f'{local:%H:%M:%S.%f}'[:-3] if local else '':<12}  {after:>14}  {label:<16}  "
         is_first = entry.message_id is not None and entry.message_id not in named and not comes
         named.add(entry.message_id or "")
         phone = case.phones.get(entry.recipient_id or "")
         to = f", to {_brief(entry.recipient_id)}" if is_first and entry.recipient_id else ""
         named_phone = f" ({phone})" if to and phone else ""
         told = replace(entry, what=f"{entry.what}{to}{named_phone}").in_words(case.circumstances.told)
-        yield from _wrapped(head, told)
+        yield f"{local:%H:%M:%S.%f}"[:-3] if local else "", Toned(after, Tone.QUIET), label, told
         before = entry.at
 
 
-def _tasks(tasks: Sequence[TaskCase]) -> Iterator[str]:
-    yield ""
-    yield "Its tasks" if tasks else "It has no tasks that are open or that anybody was texted about"
-    for task in tasks:
-        states = ", ".join(f"{one.kind} {one.state}" for one in task.messages)
-        yield from _wrapped("  ", f"{task.id}: {states or 'no message'}")
+def _tasks(tasks: Sequence[TaskCase]) -> Block:
+    heading = "Its tasks" if tasks else "It has no tasks that are open or that anybody was texted about"
+    states = {task.id: ", ".join(f"{one.kind} {one.state}" for one in task.messages) for task in tasks}
+    rows = [(f"{id_}: {of_task or 'no message'}",) for id_, of_task in states.items()]
+    return Block(shape="  {}", rows=["", Toned(heading, Tone.HEADING), *rows], wraps=COLUMNS)
 
 
-def _runs(entries: Sequence[Entry], web: WebSettings) -> Iterator[str]:
+def _runs(entries: Sequence[Entry], web: WebSettings) -> Iterator[str | Toned | Row]:
     runs = dict.fromkeys(entry.run_id for entry in entries if entry.run_id)
     if runs:
         yield ""
-        yield "Runs"
+        yield Toned("Runs", Tone.HEADING)
     for run_id in runs:
-        yield f"  {short(run_id)}  {web.run_url(run_id)}"
+        yield short(run_id), web.run_url(run_id)

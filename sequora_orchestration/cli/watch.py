@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from sequora_orchestration.terminal.screen import columns, cut, is_terminal
+
 # Seconds between two pages.
 EVERY = 2.0
 
@@ -27,12 +29,12 @@ def watch(
 
     In a pipe `between` stands between two pages.
     """
-    is_terminal = out.isatty()
+    is_watched = is_terminal(out)
     try:
-        if is_terminal:
+        if is_watched:
             out.write(HIDE_CURSOR + HOME + REST_OF_SCREEN)
         while True:
-            out.write(_in_place(page()) if is_terminal else f"{page()}\n{between}")
+            out.write(_in_place(page()) if is_watched else f"{page()}\n{between}")
             out.flush()
             wait(EVERY)
     except KeyboardInterrupt:
@@ -41,13 +43,13 @@ def watch(
         # What is left would be written at the end, and fail again (https://docs.python.org/3/library/signal.html).
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     finally:
-        if is_terminal:
+        if is_watched:
             out.write(SHOW_CURSOR + "\n")
             out.flush()
 
 
 def _in_place(page: str) -> str:
     """Return what draws a page over the one before: as much of it as there is room for."""
-    columns, lines = shutil.get_terminal_size()
-    shown = [line[: columns - 1] + REST_OF_LINE for line in page.splitlines()[: lines - 1]]
+    lines = shutil.get_terminal_size().lines
+    shown = [cut(line, columns()) + REST_OF_LINE for line in page.splitlines()[: lines - 1]]
     return HOME + "\n".join(shown) + REST_OF_SCREEN

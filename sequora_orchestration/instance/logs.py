@@ -1,18 +1,24 @@
 """How our processes log: a line an event, for people or (SEQUORA_LOG_FORMAT=json) for programs, with the same ids.
 
-Web server, daemon and code server have Dagster's own `--log-format`, which the Procfile sets; its JSON has these keys
-(`event`, `level`, `logger`, `timestamp`). This is for the workers and the heartbeat.
+Web server, daemon and code server have Dagster's own `--log-format`, which the Procfile sets; this is for the workers
+and the heartbeat. Both are made with structlog and the same processors of its own, so `event`, `level`, `logger` and
+`timestamp` mean the same in every line of JSON. What is ours is which ids a line is about, and what is left out.
 """
 
-import json
 import logging
-from datetime import UTC, datetime
+from collections.abc import MutableMapping
 from typing import Any
+
+from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
+from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import LogSettings
 
 LOG = logging.getLogger(__name__)
+
+Line = MutableMapping[str, Any]
+"""What will be a line, as structlog's processors hand it on: by key."""
 
 # What a line is about, where it is known. A run of one message has its ids in its tags, a log line may have its own.
 IDS = ("run", "claim", "task", "episode", "notification")
@@ -50,7 +56,19 @@ def _formatter() -> logging.Formatter:
         is_json = LogSettings.load().sequora_log_format == "json"
     except SettingError:
         is_json = False
-    return JsonLine() if is_json else TextLine()
+    # An object a line, traceback included; or a line for people, with the traceback below it.
+    last = JSONRenderer(ensure_ascii=False) if is_json else _line_for_people
+    return ProcessorFormatter(
+        foreign_pre_chain=[
+            add_logger_name,
+            add_log_level,
+            TimeStamper(fmt="iso", utc=True),
+            _say_what_dagster_says,
+            _name_the_ids,
+            format_exc_info,  # the traceback and its message, never the variables of a frame: those hold rows
+        ],
+        processors=[ProcessorFormatter.remove_processors_meta, last],
+    )
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -59,34 +77,27 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "Emitting implicit Nothing" not in message and not message.endswith("Not executing.")
 
 
-class TextLine(logging.Formatter):
-    """For people: time, level, who says it (the run's step, where there is one), what, and the ids."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line, and the traceback below it where there is one."""
-        about = _about(record)
-        who = f"{about['job']}.{about['step']}" if about.get("step") else about.get("job") or record.name
-        ids = " ".join(f"{name}={about[name]}" for name in IDS if name in about)
-        line = f"{_time(record)} {record.levelname} {who}: {_said(record)}" + (f"  [{ids}]" if ids else "")
-        traceback = _traceback(self, record)
-        return f"{line}\n{traceback}" if traceback else line
+def _line_for_people(_logger: object, _method: str, line: Line) -> str:
+    """Return time, level, who says it (the run's step, where there is one), what, and the ids."""
+    who = f"{line['job']}.{line['step']}" if line.get("step") else line.get("job") or line["logger"]
+    ids = " ".join(f"{name}={line[name]}" for name in IDS if name in line)
+    shown = f"{line['timestamp']} {line['level'].upper()} {who}: {line['event']}" + (f"  [{ids}]" if ids else "")
+    return f"{shown}\n{line['exception']}" if line.get("exception") else shown
 
 
-class JsonLine(logging.Formatter):
-    """For programs: an object a line, traceback included."""
+def _say_what_dagster_says(_logger: object, _method: str, line: Line) -> Line:
+    """Take what is said, and the traceback, from the event of Dagster's own that a line tells of."""
+    record: logging.LogRecord = line["_record"]
+    line["event"] = _said(record, line["event"])
+    if error := _error_of_event(record):
+        line["exception"] = error
+    return line
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
-        line = {
-            "event": _said(record),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "timestamp": _time(record),
-            **_about(record),
-        }
-        if traceback := _traceback(self, record):
-            line["exception"] = traceback
-        return json.dumps(line, ensure_ascii=False)
+
+def _name_the_ids(_logger: object, _method: str, line: Line) -> Line:
+    """Add the ids that a line is about."""
+    line.update(_about(line["_record"]))
+    return line
 
 
 def _about(record: logging.LogRecord) -> dict[str, str]:
@@ -101,10 +112,10 @@ def _about(record: logging.LogRecord) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def _said(record: logging.LogRecord) -> str:
+def _said(record: logging.LogRecord, message: str) -> str:
     """Return what is said, without what Dagster puts before it: that is said in a way of our own."""
     of_run: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
-    said = of_run.get("orig_message") or record.getMessage()
+    said: str = of_run.get("orig_message") or message
     failure = _sentence_of_failure(of_run)
     return f"{said} {failure}" if failure and failure not in said else said
 
@@ -116,10 +127,10 @@ def _sentence_of_failure(of_run: dict[str, Any]) -> str | None:
     return failure.description if failure else None
 
 
-def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
-    """Return the traceback of the line, or of the event of Dagster's own that it tells of."""
+def _error_of_event(record: logging.LogRecord) -> str | None:
+    """Return the traceback of the event of Dagster's own that a line tells of, where it has none itself."""
     if record.exc_info:
-        return formatter.formatException(record.exc_info)
+        return None
     of_run: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
     data = getattr(of_run.get("dagster_event"), "event_specific_data", None)
     if getattr(data, "first_step_failure_event", None):  # of a run: the line about its step has it
@@ -128,7 +139,3 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str |
         return None
     error = getattr(data, "error", None)
     return str(error.to_string()) if error else None
-
-
-def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

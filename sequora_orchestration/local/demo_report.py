@@ -1,9 +1,11 @@
 """The demo's last word: what became of every message, from the ledger. Ids and roles; no names, no numbers."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.local.demo_stage import WIDTH, Entry, Scene, Stage
+from sequora_orchestration.terminal.page import OF_STATE, Block, Page, Tone, Toned
+from sequora_orchestration.terminal.screen import is_terminal, shown
 
 COLUMNS = ("when", "message", "to", "about", "became", "by the run of", "run")
 
@@ -21,10 +23,8 @@ def _report(stage: Stage, began: float) -> Scene[None]:
         if not stage.texts_about(task).keys() <= sent:
             raise stage.failed(f"a phone has a text about {task} that the ledger knows nothing of")
     stage.say("everything that came of it, from the ledger:")
-    print(
-        "\n" + textwrap.indent(table(entries, began=began, jobs={run["runId"]: run["jobName"] for run in runs}), "  ")
-    )
-    print(flush=True)
+    page = as_page(entries, began=began, jobs={run["runId"]: run["jobName"] for run in runs})
+    print(f"\n{shown(page)}\n", flush=True)
 
 
 def _settled(stage: Stage) -> Sequence[Entry] | None:
@@ -32,8 +32,8 @@ def _settled(stage: Stage) -> Sequence[Entry] | None:
     return stage.entries if not any(one.state in unsettled for one in stage.entries) else None
 
 
-def table(entries: Sequence[Entry], *, began: float, jobs: Mapping[str, str]) -> str:
-    """Return a line for each message, and below it the reason where it was not sent.
+def as_page(entries: Sequence[Entry], *, began: float, jobs: Mapping[str, str]) -> Page:
+    """Return a row for each message, and below it the reason where it was not sent.
 
     `began` is the time, in seconds since the epoch, from which *when* is counted; `jobs` are the names by run id.
     """
@@ -49,19 +49,19 @@ def table(entries: Sequence[Entry], *, began: float, jobs: Mapping[str, str]) ->
         )
         for one in entries
     ]
-    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [_line(COLUMNS, widths), _line(["─" * width for width in widths], widths)]
-    below = " " * (widths[0] + 2)
+    first, *others = (max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True))
+    shape = "  ".join([f"  {{:>{first}}}", *(f"{{:<{width}}}" for width in others[:-1]), "{}"])
+    below = f"  {'':<{first}}  └ {{}}"
+    page = [Block(shape=shape, rows=[tuple(Toned(name, Tone.HEADING) for name in COLUMNS)])]
+    if not is_terminal():  # there headings are told by how they look
+        page.append(Block(shape=shape, rows=[tuple("─" * width for width in (first, *others))]))
     for one, row in zip(entries, rows, strict=True):
-        lines.append(_line(row, widths))
+        cells = [Toned(cell, tone) for cell, tone in zip(row, _tones(one), strict=True)]
+        page.append(Block(shape=shape, rows=[tuple(cells)]))
         if one.reason:
-            lines += textwrap.wrap(one.reason, WIDTH - 2, initial_indent=f"{below}└ ", subsequent_indent=f"{below}  ")
-    return "\n".join(lines)
+            page.append(Block(shape=below, rows=[(one.reason,)], wraps=WIDTH))
+    return page
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (
-        cell.rjust(width) if place == 0 else cell.ljust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return "  ".join([first, *others]).rstrip()
+def _tones(one: Entry) -> Sequence[Tone | None]:
+    return [OF_STATE.get(State(one.state)) if name == "became" else None for name in COLUMNS]

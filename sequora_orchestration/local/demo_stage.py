@@ -18,6 +18,7 @@ from sqlalchemy import RowMapping, create_engine, text
 from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.settings.addresses import postgres_url
+from sequora_orchestration.terminal.screen import columns, is_terminal
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ Scene = Generator[None, None, T]
 PATIENCE = 60
 BETWEEN_LOOKS = 0.05
 
-# A terminal may be so wide.
+# Nothing is wider than this, however wide the terminal is.
 WIDTH = 100
 
 # One row a message. The run is the one that had it last; who scheduled it stands in its history. Of an escalation that
@@ -268,7 +269,7 @@ def tail(log: Path) -> str:
 def _wrapped(line: str, *, before: int = 0, below: int = 0) -> str:
     return textwrap.fill(
         line,
-        WIDTH,
+        min(WIDTH, columns()) if is_terminal() else WIDTH,
         initial_indent=" " * before,
         subsequent_indent=" " * below,
         break_long_words=False,

@@ -37,6 +37,7 @@ def test_in_a_pipe_each_page_is_printed() -> None:
 
 def test_on_a_terminal_a_page_is_drawn_over_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """As much of it as there is room for; nothing is cleared first, and the cursor comes back."""
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "11")
     monkeypatch.setenv("LINES", "4")
     out = Terminal()

@@ -2,10 +2,12 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
 from care import EPISODE, Care
+from dagster._utils.log import get_structlog_json_formatter
 from phones import Phones
 from runs import Runs
 
@@ -101,6 +103,43 @@ def test_a_traceback_stays_within_its_line_in_json(
     assert said["event"] == "it failed"
     assert said["level"] == "error"
     assert said["exception"].endswith("KeyError: 'what'")
+
+
+def test_a_line_of_ours_has_the_keys_of_dagsters_own_json(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And times of the same shape: the logs of all processes can be read, and put in order, as one."""
+    monkeypatch.setenv("SEQUORA_LOG_FORMAT", "json")
+    write_lines()
+    log = logging.getLogger("sequora_orchestration.test")
+    log.warning("%d waits for \u2022\u2022\u2022\u2022", 1)
+    (ours,) = capfd.readouterr().err.splitlines()
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(get_structlog_json_formatter())
+    log.warning("%d waits for \u2022\u2022\u2022\u2022", 1)
+    (dagsters,) = capfd.readouterr().err.splitlines()
+    shape = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+    both = [json.loads(line) for line in (ours, dagsters)]
+    assert all(shape.fullmatch(line.pop("timestamp")) for line in both)
+    assert both[0] == both[1]
+    assert "\u2022" in ours, "what people read is not written in numbers"
+
+
+def test_no_variable_of_a_frame_is_in_a_traceback(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold a row."""
+    for form in ("text", "json"):
+        monkeypatch.setenv("SEQUORA_LOG_FORMAT", form)
+        write_lines()
+        row = {"phone": f"555-{101:04}"}
+        try:
+            row["name"]
+        except KeyError:
+            logging.getLogger("sequora_orchestration.test").exception("it failed")
+        said = capfd.readouterr().err
+        assert "KeyError: 'name'" in said
+        assert "555-0101" not in said
 
 
 def test_a_run_that_fails_is_told_in_two_lines(

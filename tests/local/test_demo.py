@@ -10,9 +10,10 @@ import pytest
 
 from sequora_orchestration.local import demo_stage
 from sequora_orchestration.local.demo import activation
-from sequora_orchestration.local.demo_report import table
+from sequora_orchestration.local.demo_report import as_page
 from sequora_orchestration.local.demo_stage import DemoFailedError, Entry, Narrator, Stage
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
+from sequora_orchestration.terminal.page import plain
 
 NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
 SENDING_RUN, CANCELLING_RUN = "d215face-2a0b-4c1d-8e3f-000000000001", "3cfc10cd-2a0b-4c1d-8e3f-000000000002"
@@ -45,7 +46,7 @@ def an_entry(  # what a test does not say is a check-in that was sent
 
 def lines_of(*entries: Entry, jobs: dict[str, str] = JOBS) -> list[str]:
     """Return the table's lines."""
-    return table(entries, began=NOON.timestamp(), jobs=jobs).splitlines()
+    return plain(as_page(entries, began=NOON.timestamp(), jobs=jobs)).splitlines()
 
 
 def test_the_table_says_what_was_sent_when_to_which_role_and_by_which_run() -> None:
@@ -101,7 +102,7 @@ def test_the_table_fits_a_terminal_of_100_columns() -> None:
     kind, role, state, job = LONGEST
     widest = an_entry(kind=kind, role=role, state=state, reason="no signal " * 40, run_id=CANCELLING_RUN, after=999.9)
     lines = lines_of(widest, jobs={CANCELLING_RUN: job})
-    assert max(map(len, lines)) <= 98  # it is indented by two
+    assert max(map(len, lines)) <= 100
     assert len(lines) > 4
 
 
