@@ -30,8 +30,8 @@ from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
+from sequora_orchestration.ledger.figures import Figures
 from sequora_orchestration.ledger.ledger import open_ledger
-from sequora_orchestration.ledger.overview.figures import Figures
 from sequora_orchestration.ledger.rows import Waiting
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
 from sequora_orchestration.terminal.page import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain

@@ -6,12 +6,15 @@ Here: sentences about the past, made of what the ledger and the application have
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Change, Circumstances, EpisodeCase, Order, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline_entry import Entry, entry_about
+
+# What is claimed so soon after it was put into the queue has not waited there.
+AT_ONCE = timedelta(seconds=1)
 
 # In these states nothing more happens by itself.
 SETTLED = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED, State.HELD})
@@ -84,8 +87,9 @@ def _of_message(message: Story) -> Iterator[Entry]:
         yield entry_about(message, order.at, f"{_ordered(order)} it ({order.why})")
     yield from _found_late(message)
     before: Change | None = None
-    for place, change in enumerate(message.changes):
-        after = message.changes[place + 1] if place + 1 < len(message.changes) else None
+    changes = _without_short_wait(message.changes)
+    for place, change in enumerate(changes):
+        after = changes[place + 1] if place + 1 < len(changes) else None
         if before is None:
             yield from _beginning(message, change)
         elif change.to_state is State.SENDING:
@@ -108,8 +112,27 @@ def _found_late(message: Story) -> Iterator[Entry]:
         yield replace(entry_about(message, late.found_at, what), sid=late.sid)
 
 
+def _without_short_wait(changes: Sequence[Change]) -> Sequence[Change]:
+    """Return the changes; of a message that was claimed as soon as it was in the queue, from its claim on."""
+    if (
+        len(changes) > 1
+        and _is_enqueued(changes[0])
+        and changes[1].claim_id
+        and changes[1].at - changes[0].at < AT_ONCE
+    ):
+        return changes[1:]
+    return changes
+
+
+def _is_enqueued(change: Change) -> bool:
+    return change.from_state is None and change.to_state is State.QUEUED and change.claim_id is None
+
+
 def _beginning(message: Story, change: Change) -> Iterator[Entry]:
-    if change.claim_id is None:
+    if _is_enqueued(change) and change.reason is None:
+        waited = change.at - message.owed_since if message.owed_since <= change.at else None
+        yield replace(entry_about(message, change.at, "noticed"), waited=waited)
+    elif change.claim_id is None:
         yield entry_about(message, change.at, f"to be sent: {change.reason or 'no reason given'}")
     else:
         waited = change.at - message.owed_since if message.owed_since <= change.at else None

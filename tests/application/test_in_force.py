@@ -30,7 +30,8 @@ from .conftest import Doctor, Sequora, Tables
 SECONDS = "%Y-%m-%d %H:%M:%S"
 
 VIEWS = """
-    SELECT relname, oid FROM pg_class WHERE relnamespace = 'orchestration'::regnamespace AND relkind = 'v' ORDER BY 1
+    SELECT relname, oid FROM pg_class
+    WHERE relnamespace = 'orchestration'::regnamespace AND relkind = 'v' AND starts_with(relname, 'care_') ORDER BY 1
 """
 
 
