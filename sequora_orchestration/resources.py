@@ -3,7 +3,10 @@
 What these are made of stands without Dagster in `ledger/`, `care/`, `channels/` and `delivery/`.
 """
 
+from functools import cache
+
 from dagster import ConfigurableResource, InitResourceContext
+from sqlalchemy import Engine
 
 from sequora_orchestration.assets.figures import Instruments
 from sequora_orchestration.care.care_database import open_care_database
@@ -24,7 +27,15 @@ class LedgerResource(ConfigurableResource[Ledger]):
     def create_resource(self, context: InitResourceContext) -> Ledger:  # noqa: ARG002
         """Read the settings; raises SettingError."""
         with slow_to_fail():
-            return open_ledger()
+            ledger = open_ledger()
+            _note_terms(ledger.engine)
+            return ledger
+
+
+@cache
+def _note_terms(_engine: Engine) -> None:
+    """Record the settings of this process, once."""
+    open_ledger().owed.note_terms()
 
 
 class DeliveryResource(ConfigurableResource[Delivery]):

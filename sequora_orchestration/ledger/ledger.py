@@ -20,6 +20,7 @@ from sequora_orchestration.ledger.leases import Leases
 from sequora_orchestration.ledger.lost_attempts import LostAttempts
 from sequora_orchestration.ledger.opt_outs import OptOuts
 from sequora_orchestration.ledger.orders import Orders
+from sequora_orchestration.ledger.owed import Owed
 from sequora_orchestration.ledger.receipts import Receipts
 from sequora_orchestration.ledger.retention import Retention
 from sequora_orchestration.ledger.room import Store
@@ -51,6 +52,7 @@ class Ledger:
             delivery=delivery or DeliverySettings(),
         )
         self._store = Store(engine=engine, terms=terms, is_rehearsal=is_rehearsal)
+        self.owed = Owed(self._store)
         self.claims = Claiming(self._store)
         self.leases = Leases(self._store)
         self.withheld = Withholding(self._store)
@@ -77,6 +79,11 @@ class Ledger:
             delivery=terms.delivery,
             is_rehearsal=True,
         )
+
+    @property
+    def engine(self) -> Engine:
+        """The database that the ledger is in."""
+        return self._store.engine
 
     @property
     def unassigned_grace(self) -> timedelta:

@@ -608,24 +608,30 @@ COMMENT ON FUNCTION orchestration.enqueue_named(text, orchestration.terms, text[
     'Put what somebody asks for by name into the queue, unless it has been sent or may have been, or this claim has tried '
     'it; return the business keys of all that was named';
 
--- --- the view ---------------------------------------------------------------------------------------------------------
+-- --- all questions ----------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT * FROM orchestration.owed_task_created(terms)
+    UNION ALL SELECT * FROM orchestration.owed_check_in(terms)
+    UNION ALL SELECT * FROM orchestration.owed_sla_warning(terms)
+    UNION ALL SELECT * FROM orchestration.owed_sla_breach(terms)
+    UNION ALL SELECT * FROM orchestration.owed_sla_escalation(terms)
+    UNION ALL SELECT * FROM orchestration.owed_nurse_unreached(terms)
+$$;
+COMMENT ON FUNCTION orchestration.owed_by(orchestration.terms) IS
+    'Who is owed a message by these terms and has no row in the ledger yet; with `until`, who will be by then if nothing '
+    'happens';
 
 CREATE OR REPLACE VIEW orchestration.owed AS
-WITH terms AS (
-    SELECT CAST(ROW(s.go_live_at, s.check_in_delay, s.sla_warning_window, s.escalation_delay, s.unassigned_grace,
-                    s.receipt_window, NULL, NULL) AS orchestration.terms) AS terms
-    FROM orchestration.terms_in_force s
-)
-SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_task_created(terms.terms) AS q
-UNION ALL
-SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_check_in(terms.terms) AS q
-UNION ALL
-SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_sla_warning(terms.terms) AS q
-UNION ALL
-SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_sla_breach(terms.terms) AS q
-UNION ALL
-SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_sla_escalation(terms.terms) AS q
-UNION ALL
-SELECT q.* FROM terms CROSS JOIN LATERAL orchestration.owed_nurse_unreached(terms.terms) AS q;
+SELECT q.*
+FROM orchestration.terms_in_force s
+CROSS JOIN LATERAL orchestration.owed_by(
+    CAST(
+        ROW(s.go_live_at, s.check_in_delay, s.sla_warning_window, s.escalation_delay, s.unassigned_grace,
+            s.receipt_window, NULL, NULL)
+        AS orchestration.terms
+    )
+) AS q;
 COMMENT ON VIEW orchestration.owed IS
-    'Who is owed a message at this moment and has no row in the ledger yet, by the terms in force';
+    'Who is owed a message at this moment and has no row in the ledger yet, by the settings that the sensors go by';

@@ -1,0 +1,41 @@
+"""What the view `orchestration.owed` says at three in the morning."""
+
+from datetime import timedelta
+
+import pytest
+from care import NOW, Care
+
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.settings.workflows import WorkflowSettings
+
+pytestmark = pytest.mark.usefixtures("stopped_clock")
+
+OWED = "SELECT kind, audience, task_id, recipient_id FROM orchestration.owed ORDER BY urgency, owed_since, kind"
+
+
+def test_it_says_who_is_owed_what_and_no_longer_what_has_a_row(care: Care, ledger: Ledger) -> None:
+    """A new task's nurse, an episode's patient, who has missed an SLA."""
+    nurse = care.a_nurse()
+    task = care.a_task(nurse, severity="CRITICAL", created_at=NOW, sla_due_at=NOW)
+    episode = care.an_episode(care.a_patient(), created_at=NOW)
+    assert [tuple(row.values()) for row in map(dict, care.rows(OWED))] == [
+        ("sla-breach", "ASSIGNEE", task, nurse),
+        ("task-created", "ASSIGNEE", task, nurse),
+        ("check-in", "PATIENT", None, care.one("SELECT recipient_id FROM orchestration.owed WHERE kind = 'check-in'")),
+    ]
+    assert care.one("SELECT episode_id FROM orchestration.owed WHERE kind = 'check-in'") == episode
+    ledger.claims.claim(NEW_TASKS)
+    assert care.rows("SELECT FROM orchestration.owed WHERE kind = 'task-created'") == []
+
+
+def test_it_goes_by_the_settings_that_the_sensors_go_by(care: Care) -> None:
+    """A process that asks has its settings recorded, once; by default they are the documented ones."""
+    care.a_task(care.a_nurse(), created_at=NOW - timedelta(hours=10), sla_due_at=NOW + timedelta(hours=2))
+    warnings = "SELECT task_id FROM orchestration.owed WHERE kind = 'sla-warning'"
+    assert care.rows(warnings) == []
+    asking = Ledger(care.engine, workflows=WorkflowSettings(sequora_sla_warning_window=timedelta(hours=3)))
+    asking.owed.note_terms()
+    assert len(care.rows(warnings)) == 1
+    Ledger(care.engine).owed.note_terms()
+    assert care.rows(warnings) == []
