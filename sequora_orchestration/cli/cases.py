@@ -79,6 +79,7 @@ class _Reader:
             self.ledger.stories.stories(task_ids=ids),
         )
         phones, assignments = self._phones(messages), self.assignments.of_tasks(ids)
+        owed = self.ledger.owed.to_come(task_ids=ids)
         cases = []
         for id_ in ids:
             about = [one for one in messages if one.task_id == id_]
@@ -90,6 +91,7 @@ class _Reader:
                     task=tasks.get(id_),
                     times=when,
                     messages=about,
+                    owed=[one for one in owed if one.task_id == id_],
                     assignment=assignments.get(id_),
                     phones=phones,
                     circumstances=around,
@@ -106,6 +108,7 @@ class _Reader:
             id=id_,
             episode=episode,
             messages=messages,
+            owed=self.ledger.owed.to_come(episode_ids=[id_]),
             tasks=self._tasks(list(task_ids)) if task_ids else [],
             phones=self._phones(messages),
             circumstances=self._circumstances(times),

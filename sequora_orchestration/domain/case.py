@@ -149,6 +149,21 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwedMessage:
+    """A message that somebody is owed, or will be, and of which there is no row yet."""
+
+    kind: str
+    audience: str
+    task_id: str | None
+    episode_id: str | None
+    recipient_id: str | None
+    owed_since: datetime
+    """Or from when on."""
+
+    sla_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimes:
     """When what happened to a task in the application."""
 
@@ -240,6 +255,9 @@ class TaskCase:
     messages: Sequence[Story] = ()
     """Oldest first."""
 
+    owed: Sequence[OwedMessage] = ()
+    """Soonest first."""
+
     assignment: Assignment | None = None
     """None if it came with an assignee, or nobody has tried to give it to somebody."""
 
@@ -272,6 +290,7 @@ class EpisodeCase:
     episode: Episode | None
     circumstances: Circumstances
     messages: Sequence[Story] = ()
+    owed: Sequence[OwedMessage] = ()
     tasks: Sequence[TaskCase] = ()
     phones: Mapping[str, str | None] = field(default_factory=dict)
 

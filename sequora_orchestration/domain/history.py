@@ -125,11 +125,12 @@ def _without_short_wait(changes: Sequence[Change]) -> Sequence[Change]:
 
 
 def _is_enqueued(change: Change) -> bool:
-    return change.from_state is None and change.to_state is State.QUEUED and change.claim_id is None
+    """Tell whether a question has found it, and put it into the queue."""
+    return (change.from_state, change.to_state, change.claim_id, change.reason) == (None, State.QUEUED, None, None)
 
 
 def _beginning(message: Story, change: Change) -> Iterator[Entry]:
-    if _is_enqueued(change) and change.reason is None:
+    if _is_enqueued(change):
         waited = change.at - message.owed_since if message.owed_since <= change.at else None
         yield replace(entry_about(message, change.at, "noticed"), waited=waited)
     elif change.claim_id is None:

@@ -1,8 +1,10 @@
 """Who is owed a message and has no row yet: the questions, asked to be told and not to claim."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sequora_orchestration.database import NamedStatements
+from sequora_orchestration.domain.case import OwedMessage
 from sequora_orchestration.ledger.room import Room
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -16,3 +18,8 @@ class Owed(Room):
     def note_terms(self) -> None:
         """Record by which settings the sensors of this process ask: the view `orchestration.owed` goes by them."""
         self._changed("note_terms", **self._terms.of_questions)
+
+    def to_come(self, *, task_ids: Sequence[str] = (), episode_ids: Sequence[str] = ()) -> list[OwedMessage]:
+        """Return what is owed about these and has no row yet, and what will be if nothing happens; soonest first."""
+        rows = self._rows("to_come", task_ids=list(task_ids), episode_ids=list(episode_ids), **self._terms.of_questions)
+        return [OwedMessage(**row) for row in rows]

@@ -10,3 +10,20 @@ WHERE (go_live_at, check_in_delay, sla_warning_window, escalation_delay, unassig
       IS DISTINCT FROM (CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval),
                         CAST(:sla_warning_window AS interval), CAST(:escalation_delay AS interval),
                         CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval));
+
+-- name: to_come
+-- What is owed about these tasks and episodes and has no row yet, and what will be if nothing happens: since when, or from
+-- when on. Reading changes nothing.
+SELECT q.kind, q.audience, q.task_id, q.episode_id, q.recipient_id, q.owed_since, q.sla_due_at
+FROM orchestration.owed_by(
+    CAST(
+        ROW(
+            CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
+            CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
+            NULL, timestamptz 'infinity'
+        ) AS orchestration.terms
+    )
+) AS q
+WHERE q.task_id = ANY (CAST(:task_ids AS text[]))
+   OR (q.task_id IS NULL AND q.episode_id = ANY (CAST(:episode_ids AS text[])))
+ORDER BY q.owed_since, q.kind;

@@ -39,3 +39,20 @@ def test_it_goes_by_the_settings_that_the_sensors_go_by(care: Care) -> None:
     assert len(care.rows(warnings)) == 1
     Ledger(care.engine).owed.note_terms()
     assert care.rows(warnings) == []
+
+
+def test_it_foretells_what_will_be_owed_if_nothing_happens(care: Care, ledger: Ledger) -> None:
+    """A warning within the window and when half of the time is over, and the breach; of what is closed nothing."""
+    hour = timedelta(hours=1)
+    task = care.a_task(care.a_nurse(), created_at=NOW, sla_due_at=NOW + 4 * hour)
+    short = care.a_task(care.a_nurse("+12025550102"), created_at=NOW, sla_due_at=NOW + hour)
+    without = care.a_task(care.a_nurse("+12025550103"), created_at=NOW, sla_due_at="infinity")
+    ledger.claims.claim(NEW_TASKS)
+    care.it_is(NOW + timedelta(minutes=1))
+    comes = ledger.owed.to_come(task_ids=[task, short, without])
+    assert [(one.task_id, one.kind, one.owed_since) for one in comes if one.task_id != without] == [
+        (short, "sla-warning", NOW + hour / 2),
+        (short, "sla-breach", NOW + hour),
+        (task, "sla-warning", NOW + 3 * hour),
+        (task, "sla-breach", NOW + 4 * hour),
+    ]
