@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Case, Change, Circumstances, EpisodeCase, Order, Story, TaskCase
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import SLA_BREACH, SLA_ESCALATION, SLA_WARNING, TASK_CREATED
 from sequora_orchestration.domain.spell import spell
+from sequora_orchestration.messages.sla_breach import SLA_BREACH
+from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
+from sequora_orchestration.messages.sla_warning import SLA_WARNING
+from sequora_orchestration.messages.task_created import TASK_CREATED
 
 # With these nothing more happens by itself.
 SETTLED = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CANCELLED, State.HELD})
@@ -263,8 +267,8 @@ def _sentence(before: Change, change: Change) -> str:
 
 
 def _claimed_again(change: Change) -> str:
-    reason = change.reason or ""
-    return reason if reason.startswith("claimed") else "claimed"
+    is_said = change.cause in {Cause.CLAIMED_AGAIN, Cause.CLAIMED_BY_NAME}
+    return change.reason if is_said and change.reason else "claimed"
 
 
 _PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "resend": "resent", "release": "released"}

@@ -114,8 +114,8 @@ claimable AS MATERIALIZED (
 unfinished AS (
     -- The row forgets which run that was; its history shall not.
     INSERT INTO orchestration.notification_event
-        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
-    SELECT n.id, n.state, n.state, n.attempts, n.claim_id, n.run_id, 'its run did not finish'
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason, cause)
+    SELECT n.id, n.state, n.state, n.attempts, n.claim_id, n.run_id, 'its run did not finish', 'RUN_NOT_FINISHED'
     FROM abandoned
     JOIN claimable USING (id)
     JOIN orchestration.notification n USING (id)
@@ -128,7 +128,8 @@ claimed_again AS (
         lease_until = orchestration.clock() + make_interval(secs => :lease * power(2, least(claims, 3))),
         reason = CASE WHEN n.state = 'SCHEDULED' THEN 'due'
                       WHEN n.claim_id IS NULL THEN n.reason
-                      ELSE 'claimed again: the run that had it did not finish' END
+                      ELSE 'claimed again: the run that had it did not finish' END,
+        cause = CASE WHEN n.state = 'SCHEDULED' THEN 'DUE' WHEN n.claim_id IS NULL THEN n.cause ELSE 'CLAIMED_AGAIN' END
     FROM claimable
     WHERE n.id = claimable.id
     RETURNING n.claim_id, n.task_id, n.episode_id, n.severity, n.urgency, n.owed_since
@@ -175,8 +176,8 @@ waiting AS (
 unfinished AS (
     -- As in `claim`.
     INSERT INTO orchestration.notification_event
-        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
-    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish'
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason, cause)
+    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish', 'RUN_NOT_FINISHED'
     FROM waiting
     WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NOT NULL
 ),
@@ -184,7 +185,7 @@ claimed_again AS (
     UPDATE orchestration.notification n
     SET state = 'QUEUED', claim_id = CAST(:claim_id AS uuid), claimed_at = orchestration.clock(), claims = 1,
         run_id = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
-        reason = 'claimed again by name'
+        reason = 'claimed again by name', cause = 'CLAIMED_BY_NAME'
     FROM waiting
     WHERE n.id = waiting.id
     RETURNING n.task_id, n.episode_id, n.severity

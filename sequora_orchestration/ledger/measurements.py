@@ -12,8 +12,8 @@ from sqlalchemy import Engine, RowMapping, TextClause
 
 from sequora_orchestration.database import NamedStatements, engine_for, execute
 from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
-from sequora_orchestration.domain.message_kind import KINDS
 from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS
+from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.settings import DatabaseSettings, DeliverySettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))

@@ -16,7 +16,8 @@ WITH meant AS MATERIALIZED (
 changed AS (
     UPDATE orchestration.notification n
     SET state = CASE WHEN n.state = 'IN_DOUBT' THEN n.state ELSE 'CANCELLED' END, ended_by = :who,
-        reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END
+        reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END,
+        cause = CASE WHEN n.state = 'IN_DOUBT' THEN n.cause ELSE 'CANCELLED_BY_OPERATOR' END
     WHERE (n.id = ANY (ARRAY(SELECT id FROM meant)) OR n.because_of = ANY (ARRAY(SELECT id FROM meant)))
       AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND (n.ended_by IS NULL OR n.state = 'HELD')
     RETURNING n.id, n.kind, n.state
@@ -31,7 +32,8 @@ WITH changed AS (
     UPDATE orchestration.notification n
     SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, attempts = 0, ended_by = NULL, owed_since = orchestration.clock(),
         due_at = CASE WHEN due_at IS NOT NULL THEN orchestration.clock() END,
-        lease_until = orchestration.clock(), reason = 'released by an operator'
+        lease_until = orchestration.clock(), reason = 'released by an operator',
+        cause = 'RELEASED_BY_OPERATOR'
     WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
       AND n.kind = coalesce(CAST(:kind AS text), n.kind) AND n.state = 'HELD'
     RETURNING n.id, n.kind, n.state
@@ -53,14 +55,14 @@ WITH newest AS (
              n.state IN ('SCHEDULED', 'QUEUED', 'SENDING', 'IN_DOUBT', 'HELD') DESC, n.created_at DESC
 ),
 changed AS (
-    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, lease_until, reason)
+    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, lease_until, reason, cause)
     SELECT key || (SELECT count(*) FROM orchestration.notification o
                    WHERE starts_with(o.business_key, key)
                      AND (o.task_id = newest.task_id
                           OR (newest.task_id IS NULL AND o.task_id IS NULL AND o.episode_id = newest.episode_id))),
            task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
            CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
-           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'
+           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order', 'RESENT_BY_OPERATOR'
     FROM newest
     WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING

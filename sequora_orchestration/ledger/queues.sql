@@ -66,7 +66,7 @@ JOIN LATERAL (
 -- What was set aside, for runs died of it, is not made anew for an hour.
 (
     n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED', 'HELD') OR n.ended_by IS NOT NULL
-    OR (starts_with(n.reason, 'set aside') AND n.state = 'FAILED' AND n.claimed_at > orchestration.clock() - interval '1 hour')
+    OR (n.cause = 'SET_ASIDE' AND n.state = 'FAILED' AND n.claimed_at > orchestration.clock() - interval '1 hour')
 )
 
 -- part: escalation

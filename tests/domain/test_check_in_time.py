@@ -7,14 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.check_in import (
-    US_ZONES,
-    CheckInTime,
-    check_in_time,
-    daytime_left,
-    end_of_window,
-    known_zone,
-)
+from sequora_orchestration.domain.daytime import US_ZONES, daytime_left, known_zone
+from sequora_orchestration.messages.check_in import CheckInTime, check_in_time, end_of_window
 
 NEW_YORK = "America/New_York"
 HONOLULU = "Pacific/Honolulu"

@@ -17,11 +17,12 @@ from sequora_orchestration.domain.doubt import (
     found_changed,
     is_to,
     may_be_hidden,
-    unreadable_verdict,
-    verdict,
 )
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS, TASK_CREATED
+from sequora_orchestration.messages.check_in import CHECK_IN
+from sequora_orchestration.messages.in_doubt import unreadable_verdict, verdict
+from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.messages.task_created import TASK_CREATED
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 STAFF = [kind for kind in KINDS.values() if kind is not CHECK_IN]

@@ -9,21 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import (
-    CHECK_IN,
-    KINDS,
-    NURSE_UNREACHED,
-    SLA_BREACH,
-    SLA_ESCALATION,
-    SLA_WARNING,
-    TASK_CREATED,
-    Facts,
-    MessageKind,
-    Postponement,
-    Suppression,
-)
-from sequora_orchestration.domain.notification import Cause, Notification
+from sequora_orchestration.domain.notification import Notification, Reported
+from sequora_orchestration.messages.check_in import CHECK_IN
+from sequora_orchestration.messages.kind import Facts, MessageKind, Postponement, Suppression
+from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED
+from sequora_orchestration.messages.sla_breach import SLA_BREACH
+from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
+from sequora_orchestration.messages.sla_warning import SLA_WARNING
+from sequora_orchestration.messages.task_created import TASK_CREATED
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 NURSE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
@@ -55,7 +51,7 @@ def facts(
     *,
     sla_due_at: datetime | None = None,
     due_at: datetime | None = None,
-    cause: Cause | None = None,
+    reported: Reported | None = None,
     **known: object,
 ) -> Facts:
     """Return what is known of a message: first what it was made with, then what else is known at the moment."""
@@ -70,7 +66,7 @@ def facts(
         owed_since=due_at or NOW,
         sla_due_at=sla_due_at,
         due_at=due_at,
-        cause=cause,
+        reported=reported,
     )
     return replace(Facts(now=NOW, message=message, task=task, recipient=user), **known)  # type: ignore[arg-type]
 
@@ -88,7 +84,7 @@ def test_nobody_is_told_of_a_closed_task(status: str, recipient: str | None, ass
     """Whoever it is assigned to, nobody needs to act any more."""
     task = replace(TASK, **of_status(status), assigned_to_user_id=assignee)
     assert TASK_CREATED.unwanted(facts(task, recipient)) == Suppression(
-        State.CANCELLED, f"the task is {status}: nobody needs to act"
+        State.CANCELLED, f"the task is {status}: nobody needs to act", Cause.TASK_CLOSED
     )
 
 
@@ -96,7 +92,7 @@ def test_nobody_is_told_of_a_closed_task(status: str, recipient: str | None, ass
 def test_nobody_is_told_of_a_task_that_was_deleted(recipient: str | None) -> None:
     """Its message is cancelled, with the reason."""
     assert TASK_CREATED.unwanted(facts(None, recipient)) == Suppression(
-        State.CANCELLED, "the task does not exist (any more)"
+        State.CANCELLED, "the task does not exist (any more)", Cause.TASK_GONE
     )
 
 
@@ -104,21 +100,23 @@ def test_nobody_is_told_of_a_task_that_was_deleted(recipient: str | None) -> Non
 def test_a_nurse_is_not_told_of_a_task_that_is_no_longer_hers(assignee: str | None) -> None:
     """The one it went to is told by a message of her own."""
     assert TASK_CREATED.unwanted(facts(replace(TASK, assigned_to_user_id=assignee))) == Suppression(
-        State.CANCELLED, "the task has been reassigned meanwhile"
+        State.CANCELLED, "the task has been reassigned meanwhile", Cause.REASSIGNED
     )
 
 
 def test_a_task_that_nobody_is_assigned_to_fails_and_says_what_to_do() -> None:
     """It is no state to be silent about."""
     assert TASK_CREATED.unwanted(facts(replace(TASK, assigned_to_user_id=None), None)) == Suppression(
-        State.FAILED, "nobody is assigned to the task; assign a nurse"
+        State.FAILED, "nobody is assigned to the task; assign a nurse", Cause.NOBODY_ASSIGNED
     )
 
 
 def test_a_message_to_nobody_is_cancelled_once_somebody_is_assigned() -> None:
     """The nurse has a message of her own; this one has nothing left to complain of."""
     assert TASK_CREATED.unwanted(facts(recipient_id=None)) == Suppression(
-        State.CANCELLED, "the task has been assigned meanwhile; the nurse is told by a message of her own"
+        State.CANCELLED,
+        "the task has been assigned meanwhile; the nurse is told by a message of her own",
+        Cause.ASSIGNED_MEANWHILE,
     )
 
 
@@ -131,26 +129,42 @@ def test_a_member_of_staff_with_a_phone_is_reachable(role: str | None, active: b
 
 
 @pytest.mark.parametrize(
-    ("user", "reason"),
+    ("user", "cause", "reason"),
     [
-        (None, "the assigned user does not exist; assign the task to somebody else"),
-        (replace(USER, active=False), "the assigned user is not active; assign the task to somebody else"),
-        (replace(USER, role="PATIENT"), "the assigned user is a patient; assign the task to a nurse"),
-        (replace(USER, primary_phone=None), "no phone number on file; correct the assigned user's phone"),
-        (replace(USER, primary_phone=" "), "no phone number on file; correct the assigned user's phone"),
+        (None, Cause.RECIPIENT_GONE, "the assigned user does not exist; assign the task to somebody else"),
+        (
+            replace(USER, active=False),
+            Cause.INACTIVE,
+            "the assigned user is not active; assign the task to somebody else",
+        ),
+        (replace(USER, role="PATIENT"), Cause.NOT_STAFF, "the assigned user is a patient; assign the task to a nurse"),
+        (
+            replace(USER, primary_phone=None),
+            Cause.UNUSABLE_PHONE,
+            "no phone number on file; correct the assigned user's phone",
+        ),
+        (
+            replace(USER, primary_phone=" "),
+            Cause.UNUSABLE_PHONE,
+            "no phone number on file; correct the assigned user's phone",
+        ),
         (
             replace(USER, primary_phone="555-CALL-ME"),
+            Cause.UNUSABLE_PHONE,
             "the phone number on file has letters in it; correct the assigned user's phone",
         ),
         (
             replace(USER, primary_phone="555-0123"),
+            Cause.UNUSABLE_PHONE,
             "the phone number on file is too short, too long or has no area code; correct the assigned user's phone",
         ),
     ],
 )
-def test_who_cannot_be_texted_fails_the_message_and_it_says_what_to_do(user: User | None, reason: str) -> None:
+def test_who_cannot_be_texted_fails_the_message_and_it_says_what_to_do(
+    user: User | None, cause: Cause, reason: str
+) -> None:
     """A person can see it and mend it."""
-    assert TASK_CREATED.unreachable(facts(user=user)) == Suppression(State.FAILED, reason)
+    assert TASK_CREATED.unreachable(facts(user=user)) == Suppression(State.FAILED, reason, cause)
 
 
 @given(st.text(alphabet="0123456789+-() x", max_size=30))
@@ -205,7 +219,7 @@ def test_a_nurse_is_not_warned_of_an_sla_that_has_passed(ago: timedelta) -> None
     """From its very moment on she is alerted instead."""
     sla_due_at = NOW - ago
     assert SLA_WARNING.unwanted(facts(replace(TASK, sla_due_at=sla_due_at), sla_due_at=sla_due_at)) == Suppression(
-        State.CANCELLED, "the SLA time has passed; the breach is alerted by a message of its own"
+        State.CANCELLED, "the SLA time has passed; the breach is alerted by a message of its own", Cause.SLA_PASSED
     )
 
 
@@ -221,7 +235,7 @@ def test_a_nurse_is_not_alerted_before_the_sla(left: timedelta) -> None:
     """Not by a moment, and not by somebody who asks for it by name."""
     sla_due_at = NOW + left
     assert SLA_BREACH.unwanted(facts(replace(TASK, sla_due_at=sla_due_at), sla_due_at=sla_due_at)) == Suppression(
-        State.CANCELLED, "the SLA time has not passed"
+        State.CANCELLED, "the SLA time has not passed", Cause.SLA_NOT_PASSED
     )
 
 
@@ -242,7 +256,7 @@ def test_nobody_is_told_of_the_sla_of_a_closed_task(
     """Before the SLA or after it, and whoever it is assigned to: that it is closed is what is said."""
     task = replace(TASK, **of_status(status), sla_due_at=NOW + until, assigned_to_user_id=assignee)
     assert kind.unwanted(facts(task, sla_due_at=NOW + until)) == Suppression(
-        State.CANCELLED, f"the task is {status}: nobody needs to act"
+        State.CANCELLED, f"the task is {status}: nobody needs to act", Cause.TASK_CLOSED
     )
 
 
@@ -250,7 +264,7 @@ def test_nobody_is_told_of_the_sla_of_a_closed_task(
 def test_nobody_is_told_of_the_sla_of_a_task_that_was_deleted(kind: MessageKind) -> None:
     """There is nothing to open any more."""
     assert kind.unwanted(replace(of_sla(kind), task=None)) == Suppression(
-        State.CANCELLED, "the task does not exist (any more)"
+        State.CANCELLED, "the task does not exist (any more)", Cause.TASK_GONE
     )
 
 
@@ -270,7 +284,7 @@ def test_nobody_is_told_of_an_sla_that_has_been_moved(kind: MessageKind, by: tim
     assert known.message.sla_due_at
     moved = replace(known.task, sla_due_at=known.message.sla_due_at + by)
     assert kind.unwanted(replace(known, task=moved)) == Suppression(
-        State.CANCELLED, "the SLA time has been moved meanwhile"
+        State.CANCELLED, "the SLA time has been moved meanwhile", Cause.SLA_MOVED
     )
 
 
@@ -282,7 +296,7 @@ def test_nobody_is_told_of_an_sla_that_is_none(kind: MessageKind, of_the_message
     if of_the_message == "none":
         known = replace(known, message=replace(known.message, sla_due_at=None))
     assert kind.unwanted(replace(known, task=replace(TASK, sla_due_at=None))) == Suppression(
-        State.CANCELLED, "the task has no SLA time"
+        State.CANCELLED, "the task has no SLA time", Cause.NO_SLA
     )
 
 
@@ -291,16 +305,18 @@ def test_of_the_sla_the_assigned_nurse_is_told_and_no_other(kind: MessageKind) -
     """The same rules as for a new task."""
     assert kind.unwanted(of_sla(kind)) is None
     assert kind.unwanted(of_sla(kind, replace(TASK, assigned_to_user_id=OTHER_NURSE))) == Suppression(
-        State.CANCELLED, "the task has been reassigned meanwhile"
+        State.CANCELLED, "the task has been reassigned meanwhile", Cause.REASSIGNED
     )
     assert kind.unwanted(of_sla(kind, replace(TASK, assigned_to_user_id=None))) == Suppression(
-        State.CANCELLED, "the task has been reassigned meanwhile"
+        State.CANCELLED, "the task has been reassigned meanwhile", Cause.REASSIGNED
     )
     assert kind.unwanted(of_sla(kind, recipient_id=None)) == Suppression(
-        State.CANCELLED, "the task has been assigned meanwhile; the nurse is told by a message of her own"
+        State.CANCELLED,
+        "the task has been assigned meanwhile; the nurse is told by a message of her own",
+        Cause.ASSIGNED_MEANWHILE,
     )
     assert kind.unwanted(of_sla(kind, replace(TASK, assigned_to_user_id=None), None)) == Suppression(
-        State.FAILED, "nobody is assigned to the task; assign a nurse"
+        State.FAILED, "nobody is assigned to the task; assign a nurse", Cause.NOBODY_ASSIGNED
     )
 
 
@@ -309,25 +325,33 @@ def test_a_nurse_who_has_opted_out_fails_the_message(kind: MessageKind) -> None:
     """Somebody has to know that she does not hear of her tasks."""
     assert kind.unreachable(facts(opted_out=False)) is None
     assert kind.unreachable(facts(opted_out=True)) == Suppression(
-        State.FAILED, "opted out; the assigned user's number has replied STOP"
+        State.FAILED, "opted out; the assigned user's number has replied STOP", Cause.OPTED_OUT
     )
 
 
 @OF_AN_SLA
 @pytest.mark.parametrize(
-    ("user", "reason"),
+    ("user", "cause", "reason"),
     [
-        (None, "the assigned user does not exist; assign the task to somebody else"),
-        (replace(USER, active=False), "the assigned user is not active; assign the task to somebody else"),
-        (replace(USER, role="PATIENT"), "the assigned user is a patient; assign the task to a nurse"),
-        (replace(USER, primary_phone=None), "no phone number on file; correct the assigned user's phone"),
+        (None, Cause.RECIPIENT_GONE, "the assigned user does not exist; assign the task to somebody else"),
+        (
+            replace(USER, active=False),
+            Cause.INACTIVE,
+            "the assigned user is not active; assign the task to somebody else",
+        ),
+        (replace(USER, role="PATIENT"), Cause.NOT_STAFF, "the assigned user is a patient; assign the task to a nurse"),
+        (
+            replace(USER, primary_phone=None),
+            Cause.UNUSABLE_PHONE,
+            "no phone number on file; correct the assigned user's phone",
+        ),
     ],
 )
 def test_who_cannot_be_texted_fails_the_message_about_the_sla(
-    kind: MessageKind, user: User | None, reason: str
+    kind: MessageKind, user: User | None, cause: Cause, reason: str
 ) -> None:
     """The same rules as for a new task."""
-    assert kind.unreachable(facts(user=user)) == Suppression(State.FAILED, reason)
+    assert kind.unreachable(facts(user=user)) == Suppression(State.FAILED, reason, cause)
     assert kind.unreachable(facts(user=USER)) is None
 
 
@@ -358,8 +382,8 @@ def report(
     reason: str | None = "landline: no texts",
     is_settled: bool = False,
 ) -> Facts:
-    cause = Cause(recipient_id=nurse, reason=reason, is_settled=is_settled)
-    return facts(task, SUPERVISOR, SUPERVISOR_USER, cause=cause)
+    reported = Reported(recipient_id=nurse, reason=reason, is_settled=is_settled)
+    return facts(task, SUPERVISOR, SUPERVISOR_USER, reported=reported)
 
 
 @pytest.mark.parametrize("ago", [timedelta(0), A_MOMENT, A_SECOND, timedelta(days=1)])
@@ -372,7 +396,9 @@ def test_a_supervisor_is_told_from_the_end_of_the_delay_on(ago: timedelta) -> No
 def test_until_the_end_of_the_delay_an_escalation_waits(left: timedelta) -> None:
     """By a moment too early it is postponed to its own time, by whomever it was asked for."""
     postponement = SLA_ESCALATION.unwanted(escalation(due_at=NOW + left))
-    assert postponement == Postponement(NOW + left, "the nurse still has time to act on the breach")
+    assert postponement == Postponement(
+        NOW + left, "the nurse still has time to act on the breach", Cause.NURSE_HAS_TIME
+    )
     assert postponement.state is State.SCHEDULED
 
 
@@ -389,7 +415,7 @@ def test_no_supervisor_is_told_of_a_closed_task(kind: MessageKind, status: str, 
     known = escalation(due_at=due_at) if kind is SLA_ESCALATION else report()
     assert known.task
     assert kind.unwanted(replace(known, task=replace(known.task, **of_status(status)))) == Suppression(
-        State.CANCELLED, f"the task is {status}: nobody needs to act"
+        State.CANCELLED, f"the task is {status}: nobody needs to act", Cause.TASK_CLOSED
     )
 
 
@@ -397,7 +423,7 @@ def test_no_supervisor_is_told_of_a_closed_task(kind: MessageKind, status: str, 
 def test_no_supervisor_is_told_of_a_task_that_was_deleted(kind: MessageKind) -> None:
     """There is nothing to take over any more."""
     known = escalation(None) if kind is SLA_ESCALATION else report(None)
-    assert kind.unwanted(known) == Suppression(State.CANCELLED, "the task does not exist (any more)")
+    assert kind.unwanted(known) == Suppression(State.CANCELLED, "the task does not exist (any more)", Cause.TASK_GONE)
 
 
 @pytest.mark.parametrize("status", ["OPEN", "IN_PROGRESS", None, "WHATEVER"])
@@ -415,7 +441,7 @@ def test_a_breach_is_escalated_whoever_has_the_task_now(assignee: str | None) ->
 def test_a_task_whose_sla_was_taken_away_is_not_escalated() -> None:
     """There is no breach any more."""
     assert SLA_ESCALATION.unwanted(escalation(replace(BREACHED, sla_due_at=None))) == Suppression(
-        State.CANCELLED, "the task has no SLA time any more"
+        State.CANCELLED, "the task has no SLA time any more", Cause.NO_SLA
     )
 
 
@@ -425,7 +451,7 @@ def test_a_task_whose_sla_was_moved_into_the_future_is_not_escalated(left: timed
     """Not now and not later: the new SLA has warning, alert and escalation of its own."""
     moved = replace(BREACHED, sla_due_at=NOW + left)
     assert SLA_ESCALATION.unwanted(escalation(moved, due_at=due_at)) == Suppression(
-        State.CANCELLED, "the SLA time has been moved into the future meanwhile"
+        State.CANCELLED, "the SLA time has been moved into the future meanwhile", Cause.SLA_MOVED
     )
 
 
@@ -434,14 +460,16 @@ def test_a_task_whose_sla_was_moved_and_has_passed_again_is_escalated_for_that_o
     """Its breach is alerted first, and the nurse has time to act on it; up to the present moment itself."""
     moved = replace(BREACHED, sla_due_at=SLA + by)
     assert SLA_ESCALATION.unwanted(escalation(moved)) == Suppression(
-        State.CANCELLED, "the SLA time has been moved meanwhile, and that one's breach is alerted on its own"
+        State.CANCELLED,
+        "the SLA time has been moved meanwhile, and that one's breach is alerted on its own",
+        Cause.SLA_MOVED,
     )
 
 
 def test_a_supervisor_is_not_told_of_a_nurse_who_was_reached_since() -> None:
     """Her number was corrected while there was nobody to tell."""
     assert NURSE_UNREACHED.unwanted(report(is_settled=True)) == Suppression(
-        State.CANCELLED, "the nurse has been reached meanwhile"
+        State.CANCELLED, "the nurse has been reached meanwhile", Cause.NURSE_REACHED
     )
 
 
@@ -456,7 +484,7 @@ def test_no_supervisor_is_told_once_somebody_else_has_the_task(nurse: str | None
     """She is told by a message of her own, and should it fail, that is reported."""
     task = replace(TASK, assigned_to_user_id=assignee)
     assert NURSE_UNREACHED.unwanted(report(task, nurse=nurse)) == Suppression(
-        State.CANCELLED, "the task has been assigned or reassigned meanwhile"
+        State.CANCELLED, "the task has been assigned or reassigned meanwhile", Cause.REASSIGNED
     )
 
 
@@ -476,20 +504,27 @@ def test_a_report_whose_cause_is_not_known_is_sent_all_the_same() -> None:
 
 @TO_SUPERVISORS
 @pytest.mark.parametrize(
-    ("user", "reason"),
+    ("user", "cause", "reason"),
     [
-        (None, "the supervisor does not exist; somebody else is told"),
-        (replace(SUPERVISOR_USER, active=False), "the supervisor is not active; somebody else is told"),
-        (replace(SUPERVISOR_USER, primary_phone=None), "no phone number on file; correct the supervisor's phone"),
+        (None, Cause.RECIPIENT_GONE, "the supervisor does not exist; somebody else is told"),
+        (replace(SUPERVISOR_USER, active=False), Cause.INACTIVE, "the supervisor is not active; somebody else is told"),
+        (
+            replace(SUPERVISOR_USER, primary_phone=None),
+            Cause.UNUSABLE_PHONE,
+            "no phone number on file; correct the supervisor's phone",
+        ),
         (
             replace(SUPERVISOR_USER, primary_phone="555-0123"),
+            Cause.UNUSABLE_PHONE,
             "the phone number on file is too short, too long or has no area code; correct the supervisor's phone",
         ),
     ],
 )
-def test_a_supervisor_who_cannot_be_texted_fails_the_message(kind: MessageKind, user: User | None, reason: str) -> None:
+def test_a_supervisor_who_cannot_be_texted_fails_the_message(
+    kind: MessageKind, user: User | None, cause: Cause, reason: str
+) -> None:
     """Then the next one is told."""
-    assert kind.unreachable(facts(BREACHED, SUPERVISOR, user)) == Suppression(State.FAILED, reason)
+    assert kind.unreachable(facts(BREACHED, SUPERVISOR, user)) == Suppression(State.FAILED, reason, cause)
 
 
 @TO_SUPERVISORS
@@ -498,7 +533,7 @@ def test_a_supervisor_who_has_opted_out_fails_the_message(kind: MessageKind) -> 
     known = facts(BREACHED, SUPERVISOR, SUPERVISOR_USER)
     assert kind.unreachable(known) is None
     assert kind.unreachable(replace(known, opted_out=True)) == Suppression(
-        State.FAILED, "opted out; the supervisor's number has replied STOP"
+        State.FAILED, "opted out; the supervisor's number has replied STOP", Cause.OPTED_OUT
     )
 
 
@@ -562,7 +597,7 @@ def test_a_patient_is_checked_in_on_by_day() -> None:
 def test_without_an_episode_there_is_no_check_in(due_at: datetime | None) -> None:
     """Neither is it scheduled nor sent."""
     assert CHECK_IN.unwanted(check_in(episode=None, due_at=due_at)) == Suppression(
-        State.CANCELLED, "the episode does not exist (any more)"
+        State.CANCELLED, "the episode does not exist (any more)", Cause.EPISODE_GONE
     )
 
 
@@ -571,7 +606,7 @@ def test_without_a_patient_there_is_no_check_in(recipient: User | None) -> None:
     """And a member of staff is never taken for one. Until it is due there may be one yet."""
     assert CHECK_IN.unreachable(check_in(recipient, due_at=None)) is None
     assert CHECK_IN.unreachable(check_in(recipient, due_at=NOW)) == Suppression(
-        State.CANCELLED, "the episode's patient does not exist (any more)"
+        State.CANCELLED, "the episode's patient does not exist (any more)", Cause.RECIPIENT_GONE
     )
     with pytest.raises(TypeError, match="needs the patient"):
         CHECK_IN.text(check_in(recipient), APP_URL)
@@ -587,7 +622,7 @@ def test_a_check_in_is_wanted_for_a_day_after_it_was_due(late: timedelta) -> Non
 def test_a_check_in_that_is_more_than_a_day_late_is_stale(late: timedelta) -> None:
     """A patient who is asked days later how today is would wonder what the question is about."""
     assert CHECK_IN.unwanted(check_in(due_at=NOW - late)) == Suppression(
-        State.CANCELLED, "stale: it could not be sent for more than a day after it was due"
+        State.CANCELLED, "stale: it could not be sent for more than a day after it was due", Cause.STALE
     )
 
 
@@ -612,29 +647,36 @@ def test_a_check_in_is_scheduled_whatever_the_phone_and_the_hour(
 
 
 @pytest.mark.parametrize(
-    ("phone", "reason"),
+    ("phone", "cause", "reason"),
     [
-        (None, "no phone number on file; correct the patient's phone"),
-        (" ", "no phone number on file; correct the patient's phone"),
-        ("555-CALL-ME", "the phone number on file has letters in it; correct the patient's phone"),
+        (None, Cause.UNUSABLE_PHONE, "no phone number on file; correct the patient's phone"),
+        (" ", Cause.UNUSABLE_PHONE, "no phone number on file; correct the patient's phone"),
+        (
+            "555-CALL-ME",
+            Cause.UNUSABLE_PHONE,
+            "the phone number on file has letters in it; correct the patient's phone",
+        ),
         (
             "555-0123",
+            Cause.UNUSABLE_PHONE,
             "the phone number on file is too short, too long or has no area code; correct the patient's phone",
         ),
     ],
 )
 @pytest.mark.parametrize("hour", [3, 15])
-def test_a_patient_without_a_usable_phone_fails_the_check_in(phone: str | None, reason: str, hour: int) -> None:
+def test_a_patient_without_a_usable_phone_fails_the_check_in(
+    phone: str | None, cause: Cause, reason: str, hour: int
+) -> None:
     """By day or by night: a person can see it and mend it."""
     known = check_in(replace(PATIENT, primary_phone=phone), now=NOW.replace(hour=hour))
-    assert CHECK_IN.unreachable(known) == Suppression(State.FAILED, reason)
+    assert CHECK_IN.unreachable(known) == Suppression(State.FAILED, reason, cause)
 
 
 @pytest.mark.parametrize("hour", [3, 15])
 def test_a_patient_who_has_opted_out_is_not_checked_in_on(hour: int) -> None:
     """That is her wish and no failure; by day or by night."""
     assert CHECK_IN.unreachable(check_in(now=NOW.replace(hour=hour), opted_out=True)) == Suppression(
-        State.CANCELLED, "opted out: the patient's number has replied STOP"
+        State.CANCELLED, "opted out: the patient's number has replied STOP", Cause.OPTED_OUT
     )
 
 
@@ -653,7 +695,7 @@ def test_a_patient_is_texted_from_nine_to_just_before_eight(now: datetime) -> No
 def test_a_check_in_that_would_go_out_at_night_waits_for_the_morning(now: datetime) -> None:
     """A worker that comes back at three is no reason to wake her."""
     postponement = CHECK_IN.unreachable(check_in(due_at=EVENING - timedelta(hours=1), now=now))
-    assert postponement == Postponement(MORNING, "it is night where the patient is: moved to the morning")
+    assert postponement == Postponement(MORNING, "it is night where the patient is: moved to the morning", Cause.NIGHT)
     assert postponement.state is State.SCHEDULED
 
 
@@ -671,7 +713,9 @@ def test_a_check_in_that_would_go_out_at_night_waits_for_the_morning(now: dateti
 def test_it_is_night_where_the_patient_is_now(zone: str | None, until: datetime | None) -> None:
     """Her zone is read anew when the text is sent; where it is not known, it is day when it is day everywhere."""
     withheld = CHECK_IN.unreachable(check_in(replace(PATIENT, timezone=zone)))
-    assert withheld == (until and Postponement(until, "it is night where the patient is: moved to the morning"))
+    assert withheld == (
+        until and Postponement(until, "it is night where the patient is: moved to the morning", Cause.NIGHT)
+    )
 
 
 @pytest.mark.parametrize("late", [A_DAY - A_SECOND, A_DAY])
@@ -687,7 +731,7 @@ def test_at_night_a_check_in_is_dropped_that_is_more_than_a_day_late_by_the_morn
     """There is no use in letting it wait."""
     known = check_in(due_at=MORNING - late, now=MORNING - timedelta(hours=9))
     assert CHECK_IN.unreachable(known) == Suppression(
-        State.CANCELLED, "stale: by the patient's next morning it would be more than a day late"
+        State.CANCELLED, "stale: by the patient's next morning it would be more than a day late", Cause.STALE
     )
 
 
@@ -696,7 +740,7 @@ def test_a_check_in_that_was_put_off_once_is_not_put_off_for_ever() -> None:
     known = check_in(due_at=MORNING, now=MORNING + timedelta(hours=12))
     put_off = replace(known, message=replace(known.message, owed_since=EVENING - A_SECOND))
     assert CHECK_IN.unreachable(put_off) == Suppression(
-        State.CANCELLED, "stale: by the patient's next morning it would be more than a day late"
+        State.CANCELLED, "stale: by the patient's next morning it would be more than a day late", Cause.STALE
     )
 
 

@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 
 from sequora_orchestration.domain.care import EscalationTask, Patient
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets
-from sequora_orchestration.domain.texts import (
-    LONGEST_LINK,
-    breach_text,
-    check_in_text,
-    escalation_text,
-    nurse_text,
-    unassigned_text,
-    unreached_text,
-    warning_text,
-)
+from sequora_orchestration.messages.check_in import LONGEST_LINK, check_in_text
+from sequora_orchestration.messages.nurse_unreached import unassigned_text, unreached_text
+from sequora_orchestration.messages.sla_breach import breach_text
+from sequora_orchestration.messages.sla_escalation import escalation_text
+from sequora_orchestration.messages.sla_warning import warning_text
+from sequora_orchestration.messages.task_created import nurse_text
 
 APP_URL = "https://app.sequora.com"
 LONGEST_TEXT = 1600  # Twilio error 21617
