@@ -45,6 +45,7 @@ from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, SEVE
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written
 from sequora_orchestration.application.trial import log_problems
 from sequora_orchestration.database import views_dropped_at
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 # From this version on a view can read with the rights of whoever asks, and not of whoever made it.
 _SECURITY_INVOKER = 150000
@@ -562,7 +563,7 @@ def _functions_of_log(fitted: Fit) -> list[str]:
     row = ", ".join(f"{_OF_LEDGER[one]} AS {one}" for one in MESSAGE)
     body = _body_of_log(log, fitted.log_types, f"(SELECT {row}) AS message") if log else "NULL;"
     audiences = log.audiences if log else ()
-    wanted = {"staff": "kind <> 'check-in'", "patients": "kind = 'check-in'"}
+    wanted = {"staff": f"NOT {_is_to_a_patient('kind')}", "patients": _is_to_a_patient("kind")}
     takes = " OR ".join(wanted[one] for one in audiences) or "false"
     has_receipts = bool(log and (log.delivered or log.undelivered))
     wants_content = bool(log and any(re.search(r"\bcontent\b", sql) for sql in log.row.values()))
@@ -592,6 +593,11 @@ def _functions_of_log(fitted: Fit) -> list[str]:
     ]
 
 
+def _is_to_a_patient(kind: str) -> str:
+    """Return SQL that tells whether messages of a kind (an expression) go to patients."""
+    return f"({kind} IN ({', '.join(literal(one) for one in KINDS if is_to_a_patient(one))}))"
+
+
 # What a message of the ledger (`sent`, a row of it) tells the log. The time of its receipt is the time of the call.
 _OF_LEDGER: Mapping[str, str] = {
     "id": "sent.id",
@@ -599,8 +605,8 @@ _OF_LEDGER: Mapping[str, str] = {
     "state": "sent.state",
     "task_id": "sent.task_id",
     "episode_id": "sent.episode_id",
-    "user_id": "CASE WHEN sent.kind <> 'check-in' THEN sent.recipient_id END",
-    "patient_id": "CASE WHEN sent.kind = 'check-in' THEN sent.recipient_id END",
+    "user_id": f"CASE WHEN NOT {_is_to_a_patient('sent.kind')} THEN sent.recipient_id END",
+    "patient_id": f"CASE WHEN {_is_to_a_patient('sent.kind')} THEN sent.recipient_id END",
     "content": "texted",
     "provider_id": "sent.provider_sid",
     "provider_code": "sent.provider_code",
