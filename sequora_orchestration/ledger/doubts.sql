@@ -166,7 +166,10 @@ WHERE look_at IS NOT NULL AND notification_id <> ALL (CAST(:ids AS uuid[]));
 WITH settled AS (
     UPDATE orchestration.notification
     SET state = CASE WHEN ended_by IS NOT NULL AND :state IN ('QUEUED', 'HELD') THEN 'CANCELLED' ELSE :state END,
-        reason = :reason, cause = :cause, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
+        reason = :reason,
+        cause = CASE WHEN ended_by IS NOT NULL AND :state IN ('QUEUED', 'HELD') THEN 'CANCELLED_BY_OPERATOR'
+                     ELSE :cause END,
+        claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
         attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
         refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
         fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END

@@ -365,6 +365,23 @@ def test_what_is_in_hand_or_mended_is_no_trouble(messages: list[Story]) -> None:
     assert [one.is_healthy for one in verdicts(case)] == [True], said(case)
 
 
+@pytest.mark.parametrize("sentence", [NOBODY, "everybody is on holiday", None])
+def test_that_nobody_can_be_told_is_known_by_the_cause_however_it_is_worded(sentence: str | None) -> None:
+    """A sentence is for people, who may word it better; and by itself it makes nobody act."""
+    report = a_report(State.SCHEDULED, recipient_id=None, due_at=NOW + MINUTE, reason=sentence)
+    with_cause = replace(report, cause=Cause.NOBODY_TO_TELL)
+    assert not is_healthy(verdicts(a_case(a_message(State.FAILED), with_cause)))
+    assert is_healthy(verdicts(a_case(a_message(State.FAILED), report)))
+
+
+@pytest.mark.parametrize("sentence", ["stale: a day late", "it is too late", None])
+def test_that_a_check_in_is_stale_is_known_by_the_cause_however_it_is_worded(sentence: str | None) -> None:
+    """The same."""
+    check_in = a_check_in(State.CANCELLED, reason=sentence)
+    assert not is_healthy(verdicts(an_episode_case(replace(check_in, cause=Cause.STALE))))
+    assert is_healthy(verdicts(an_episode_case(replace(check_in, cause=Cause.EPISODE_GONE))))
+
+
 def test_an_alert_that_reached_nobody_does_not_wait_for_the_escalation() -> None:
     """The supervisors were to be told at once that the nurse was not reached, and there is none."""
     alert = a_message(State.FAILED, NOW + MINUTE, kind="sla-breach", id="alert", sla_due_at=NOW)
