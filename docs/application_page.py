@@ -14,7 +14,7 @@ from sequora_orchestration.application.contract import (
     Form,
     View,
 )
-from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.messages.kinds import KINDS
 
 PAGE = Path(__file__).with_name("application.md")
 

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.database import id_array
-from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.ledger import assignments, claims, measurements
 from sequora_orchestration.ledger.claims import BATCH, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
 from sequora_orchestration.ledger.queues import NEW_TASKS, QUEUES, TASKS_NEAR_SLA, Queue
 from sequora_orchestration.ledger.rows import MANY
 from sequora_orchestration.ledger.terms import Terms
+from sequora_orchestration.messages.kinds import KINDS
 
 # Each module of the ledger that has a file of statements beside it; the questions are put into others.
 ROOMS = [
@@ -290,6 +291,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "texted_at": row["attempted_at"],
         "state": "FAILED",
         "reason": "a reason",
+        "cause": Cause.REFUSED,
         "code": 30_003,
         "http_status": 401,
         "due_at": row["attempted_at"],

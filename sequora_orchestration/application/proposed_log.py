@@ -23,7 +23,7 @@ from sequora_orchestration.application.synonyms import (
 )
 from sequora_orchestration.application.times import time_as
 from sequora_orchestration.application.written_map import WrittenMap, block, text, texts
-from sequora_orchestration.domain.message_kind import is_to_a_patient
+from sequora_orchestration.messages.kinds import is_to_a_patient
 
 # The same in each row, by a column's purpose: names of the log's word for it, and ours where any text is taken.
 _CONSTANTS = {

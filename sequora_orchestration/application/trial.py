@@ -18,7 +18,7 @@ from sequora_orchestration.application.catalog import attempt, rows, verbatim
 from sequora_orchestration.application.contract import MESSAGE
 from sequora_orchestration.application.fitting import Fit
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written, without_parameters
-from sequora_orchestration.domain.message_kind import KINDS, is_to_a_patient
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 _COPY = "orchestration.map_trial"
 

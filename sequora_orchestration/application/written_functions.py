@@ -40,7 +40,7 @@ def functions_of_log(fitted: Fit) -> list[str]:
     row = ", ".join(f"{_OF_LEDGER[one]} AS {one}" for one in MESSAGE)
     body = _body_of_log(log, fitted.log_types, f"(SELECT {row}) AS message") if log else "NULL;"
     audiences = log.audiences if log else ()
-    wanted = {"staff": "kind <> 'check-in'", "patients": "kind = 'check-in'"}
+    wanted = {"staff": f"NOT {_IS_TO_A_PATIENT.format('kind')}", "patients": _IS_TO_A_PATIENT.format("kind")}
     takes = " OR ".join(wanted[one] for one in audiences) or "false"
     has_receipts = bool(log and (log.delivered or log.undelivered))
     wants_content = bool(log and any(re.search(r"\bcontent\b", sql) for sql in log.row.values()))
@@ -58,7 +58,7 @@ def functions_of_log(fitted: Fit) -> list[str]:
                 refusing_constraint text;
                 refusing_table text;
             BEGIN
-                IF orchestration.log_takes(sent.kind) THEN
+                IF orchestration.log_takes(coalesce(sent.audience, sent.kind)) THEN
                     {body}
                 END IF;
             -- The server's own message would quote the refused row, with the text in it, in the server's log.
@@ -70,6 +70,10 @@ def functions_of_log(fitted: Fit) -> list[str]:
     ]
 
 
+# An audience; or the kind, where an older version's row says no more, or its worker asks.
+_IS_TO_A_PATIENT = "({} IN ('PATIENT', 'check-in'))"
+_AUDIENCE = "coalesce(sent.audience, sent.kind)"
+
 # How each value for the log is read from `sent`, a row of the ledger. A receipt's time is that of the call.
 _OF_LEDGER: Mapping[str, str] = {
     "id": "sent.id",
@@ -77,8 +81,8 @@ _OF_LEDGER: Mapping[str, str] = {
     "state": "sent.state",
     "task_id": "sent.task_id",
     "episode_id": "sent.episode_id",
-    "user_id": "CASE WHEN sent.kind <> 'check-in' THEN sent.recipient_id END",
-    "patient_id": "CASE WHEN sent.kind = 'check-in' THEN sent.recipient_id END",
+    "user_id": f"CASE WHEN NOT {_IS_TO_A_PATIENT.format(_AUDIENCE)} THEN sent.recipient_id END",
+    "patient_id": f"CASE WHEN {_IS_TO_A_PATIENT.format(_AUDIENCE)} THEN sent.recipient_id END",
     "content": "texted",
     "provider_id": "sent.provider_sid",
     "provider_code": "sent.provider_code",

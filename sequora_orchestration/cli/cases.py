@@ -8,10 +8,10 @@ from uuid import UUID
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.database import as_text
 from sequora_orchestration.domain.case import Case, Circumstances, EpisodeCase, Story, TaskCase
-from sequora_orchestration.domain.message_kind import is_to_a_patient
 from sequora_orchestration.domain.phone_number import masked
 from sequora_orchestration.ledger.assignments import Assignments
 from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.messages.kinds import is_to_a_patient
 
 # Characters of an id that are told again: more are no id, but something else that was pasted.
 LONGEST_SHOWN = 80

@@ -8,10 +8,10 @@ from sequora_orchestration.cli.cases import pasted, shown
 from sequora_orchestration.database import as_text
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import KINDS
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.orders import Orders
 from sequora_orchestration.ledger.rows import Operator, OrderedMessage
+from sequora_orchestration.messages.kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from sequora_orchestration.channels.sms_sender import ListedText, LookUpError, U
 from sequora_orchestration.database import refuses_a_row
 from sequora_orchestration.delivery.sending import ATTEMPTS, Delivery
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.doubt import (
     CLOCKS_DIFFER_BY,
     Doubtful,
@@ -28,15 +29,15 @@ from sequora_orchestration.domain.doubt import (
     found_changed,
     is_to,
     may_be_hidden,
-    unreadable_verdict,
-    verdict,
 )
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import KINDS, Suppression, is_to_a_patient
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Outcome, SentText
+from sequora_orchestration.messages.in_doubt import unreadable_verdict, verdict
+from sequora_orchestration.messages.kind import Suppression
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 LOG = logging.getLogger(__name__)
 
@@ -46,14 +47,18 @@ REDACTED = re.compile(r"(\+\d*X{4}|\W*redacted\W*|)", re.IGNORECASE)
 # After so many lists that could not be read no other is asked for by this run: each may take its whole time-out.
 MOST_UNREADABLE = 2
 
-ADOPTED = Suppression(State.SENT, "found at the phone company")
-ADOPTED_LATE = Suppression(State.SENT, "given up, then found at the phone company before it was sent again")
-FOUND_LATE = Suppression(
-    State.SENT, "a text that was given up was found at the phone company: it went out all the same"
+ADOPTED = Suppression(State.SENT, "found at the phone company", Cause.FOUND)
+ADOPTED_LATE = Suppression(
+    State.SENT, "given up, then found at the phone company before it was sent again", Cause.FOUND
 )
-STILL_IN_DOUBT = Suppression(State.IN_DOUBT, "not found yet: looked for again")
-UNREADABLE = Suppression(State.IN_DOUBT, "the list could not be read: looked for again")
-SETTLED_MEANWHILE = Suppression(State.IN_DOUBT, "settled meanwhile, or the text found is another message's")
+FOUND_LATE = Suppression(
+    State.SENT, "a text that was given up was found at the phone company: it went out all the same", Cause.FOUND
+)
+STILL_IN_DOUBT = Suppression(State.IN_DOUBT, "not found yet: looked for again", Cause.NOT_FOUND)
+UNREADABLE = Suppression(State.IN_DOUBT, "the list could not be read: looked for again", Cause.LIST_UNREADABLE)
+SETTLED_MEANWHILE = Suppression(
+    State.IN_DOUBT, "settled meanwhile, or the text found is another message's", Cause.SETTLED_MEANWHILE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,20 +22,10 @@ from sequora_orchestration.care.check_in_link import LinkAsker, NoLinkError, ope
 from sequora_orchestration.channels.sms_sender import SmsSender, open_sms_sender
 from sequora_orchestration.domain.answers import OPTED_OUT, Accepted, Answer, Refusal, Refused, Unclear
 from sequora_orchestration.domain.care import Patient, User
-from sequora_orchestration.domain.check_in import CheckInTime, check_in_time
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.halts import in_brackets
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import (
-    KINDS,
-    Facts,
-    MessageKind,
-    Postponement,
-    Suppression,
-    Withheld,
-    is_to_a_patient,
-    zone_of,
-)
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
@@ -43,6 +33,9 @@ from sequora_orchestration.ledger.attempts import Attempt
 from sequora_orchestration.ledger.halts import TRIAL_PAUSE
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.ledger.rows import Outcome
+from sequora_orchestration.messages.check_in import CheckInTime, check_in_time, zone_of
+from sequora_orchestration.messages.kind import Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 from sequora_orchestration.settings.application import AppSettings
 
 T = TypeVar("T")
@@ -176,13 +169,15 @@ class Delivery:
             when = _judged(self._check_in_time, facts)
             if isinstance(when, Suppression):
                 self._withhold(facts.message, when)
-            elif self.ledger.withheld.postpone(facts.message, Postponement(when.due_at, when.reason), self.run_id):
+            elif self.ledger.withheld.postpone(
+                facts.message, Postponement(when.due_at, when.reason, Cause.NOT_DUE), self.run_id
+            ):
                 scheduled.append((facts.message, when))
         return scheduled
 
     def _check_in_time(self, facts: Facts) -> CheckInTime | Suppression:
         if facts.episode is None:
-            return Suppression(State.CANCELLED, "the episode does not exist any more")
+            return Suppression(State.CANCELLED, "the episode does not exist any more", Cause.EPISODE_GONE)
         return check_in_time(
             created_at=facts.episode.created_at or facts.message.owed_since,
             discharged_at=facts.episode.discharge_at,
@@ -215,9 +210,15 @@ class Delivery:
                 }
             )
             if not chosen:
-                self._withhold(one, Postponement(facts.now + nobody_pause(facts.now - one.owed_since), NOBODY))
+                self._withhold(
+                    one,
+                    Postponement(facts.now + nobody_pause(facts.now - one.owed_since), NOBODY, Cause.NOBODY_TO_TELL),
+                )
             elif not self.ledger.withheld.address(one, chosen):
-                self._withhold(one, Suppression(State.CANCELLED, "the supervisors are told by another run"))
+                self._withhold(
+                    one,
+                    Suppression(State.CANCELLED, "the supervisors are told by another run", Cause.TOLD_BY_ANOTHER_RUN),
+                )
 
     def send(self, notifications: Sequence[Notification]) -> "Sent":
         """Send the texts in their order, some at a time.
@@ -247,7 +248,10 @@ class Delivery:
         try:
             return sent.result()
         except (DataError, IntegrityError) as error:
-            self._withhold(notification, Suppression(State.FAILED, f"the database refuses it ({type(error).__name__})"))
+            self._withhold(
+                notification,
+                Suppression(State.FAILED, f"the database refuses it ({type(error).__name__})", Cause.ROW_REFUSED),
+            )
             return False
 
     def _send_one(self, facts: Facts, looked_at: float, halt: "Halt") -> bool:
@@ -448,7 +452,9 @@ def _judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:
     try:
         return rule(facts)
     except Exception as error:  # noqa: BLE001  # whatever it is, the neighbours go on
-        return Suppression(State.FAILED, f"could not be prepared ({type(error).__name__}): a mistake of ours")
+        return Suppression(
+            State.FAILED, f"could not be prepared ({type(error).__name__}): a mistake of ours", Cause.OUR_MISTAKE
+        )
 
 
 def _prepared(facts: Facts, app_url: str) -> _Message | Withheld:
@@ -457,7 +463,7 @@ def _prepared(facts: Facts, app_url: str) -> _Message | Withheld:
     if withheld := kind.unwanted(facts) or kind.unreachable(facts):
         return withheld
     if facts.recipient is None:
-        return Suppression(State.FAILED, "the recipient could not be read")
+        return Suppression(State.FAILED, "the recipient could not be read", Cause.RECIPIENT_GONE)
     body = kind.text(facts, app_url)
     content = kind.text_to_keep(facts, app_url) if facts.link else body
     return _Message(e164(facts.recipient.primary_phone), body, content, kind.worth(facts))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from sequora_orchestration.domain.care import Episode, EscalationTask
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.health import OLDEST_DUE
 from sequora_orchestration.domain.ledger_state import State
@@ -29,6 +30,7 @@ class Change:
     """The run that has had the message last; a receipt's and a look-up's own are not recorded."""
 
     reason: str | None
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,11 @@ class Story:
     created_at: datetime
     state: State
     reason: str | None = None
+    """For people."""
+
+    cause: Cause | None = None
+    """For programs."""
+
     due_at: datetime | None = None
     sla_due_at: datetime | None = None
     because_of: str | None = None

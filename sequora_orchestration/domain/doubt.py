@@ -1,4 +1,4 @@
-"""Texts of which nobody knows whether the phone company has them: finding them in its list, and what to do if not.
+"""Texts of which nobody knows whether the phone company has them: how they are found in its list.
 
 A text is recognised by fingerprints of number and body, taken before each call: texts are not stored, and one that is
 written again later may read otherwise ("overdue by 43 min"). One fingerprint is of the body as it was sent. Where the
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.canonical_text import canonical
-from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import MessageKind, Suppression
 from sequora_orchestration.domain.notification import in_words
 
 # A text in the list may seem older than the call that made it: the list goes by another clock, and either may be hours
@@ -30,9 +28,6 @@ _CANONICAL = "canonical"
 
 # A text that the list does not show counts only if it may be of the same minutes.
 HIDDEN_WITHIN = timedelta(minutes=10)
-
-# One look is no proof: the list may lag behind.
-LOOKS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,40 +236,3 @@ def may_be_hidden(doubtful: Doubtful, listed: Iterable[Listed]) -> bool:
 
 def _is_too_old(text: Listed, one: Sought, by: timedelta = CLOCKS_DIFFER_BY) -> bool:
     return text.created_at is not None and text.created_at < one.since - by
-
-
-def verdict(
-    kind: MessageKind, doubtful: Doubtful, *, most_attempts: int, is_hidden: bool = False
-) -> Suppression | None:
-    """Return what becomes of a message that is not in the list, or None while it may still show up there."""
-    if not doubtful.fingerprints:
-        return _held(doubtful, "what was sent was not recorded")
-    if not doubtful.is_window_over or doubtful.looks + 1 < LOOKS:
-        return None
-    if is_hidden:
-        return _held(doubtful, "the phone company's list does not show what its texts say")
-    return _verdict_on_lost(kind, doubtful, most_attempts)
-
-
-def _verdict_on_lost(kind: MessageKind, doubtful: Doubtful, most_attempts: int) -> Suppression:
-    if doubtful.is_cancelled:
-        return Suppression(State.CANCELLED, "cancelled by an operator; not found at the phone company")
-    if kind.if_not_found is State.HELD:
-        return _held(doubtful, "not found at the phone company")
-    doubts = doubtful.given_up + 1
-    if doubts >= most_attempts and not doubtful.is_providers:
-        return Suppression(State.FAILED, f"not found at the phone company after {doubts} attempts")
-    return Suppression(State.QUEUED, "not found at the phone company: sent again")
-
-
-def unreadable_verdict(doubtful: Doubtful) -> Suppression | None:
-    """Return what becomes of a message while the list cannot be read, or None while it is worth another look."""
-    if not doubtful.is_hopeless:
-        return None
-    return _held(doubtful, "the phone company's list could not be read for an hour")
-
-
-def _held(doubtful: Doubtful, why: str) -> Suppression:
-    if doubtful.is_cancelled:
-        return Suppression(State.CANCELLED, f"cancelled by an operator; it may have been sent: {why}")
-    return Suppression(State.HELD, f"in doubt: {why}; look for it, then release or cancel it")

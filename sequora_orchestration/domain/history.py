@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Change, Circumstances, EpisodeCase, Order, Story, TaskCase
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline_entry import Entry, entry_about
@@ -215,8 +216,8 @@ def _sentence(before: Change, change: Change) -> str:
 
 
 def _claimed_again(change: Change) -> str:
-    reason = change.reason or ""
-    return reason if reason.startswith("claimed") else "claimed"
+    is_said = change.cause in {Cause.CLAIMED_AGAIN, Cause.CLAIMED_BY_NAME}
+    return change.reason if is_said and change.reason else "claimed"
 
 
 _PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "resend": "resent", "release": "released"}

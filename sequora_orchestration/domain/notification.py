@@ -10,7 +10,7 @@ def in_words(task_id: str | None, episode_id: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Reported:
     """The message to a nurse that a supervisor is told of: unanswered, or not received."""
 
     recipient_id: str | None
@@ -42,7 +42,7 @@ class Notification:
     owed_since: datetime
     sla_due_at: datetime | None = None
     due_at: datetime | None = None
-    cause: Cause | None = None
+    reported: Reported | None = None
     has_no_taker: bool = False
     """Whether it tells that nobody is assigned to the task, and there is nobody to give it to."""
 

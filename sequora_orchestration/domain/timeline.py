@@ -11,8 +11,11 @@ from datetime import datetime, timedelta
 from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
 from sequora_orchestration.domain.history import about_all, history, in_order, of_episode, of_task
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import SLA_BREACH, SLA_ESCALATION, SLA_WARNING, TASK_CREATED
 from sequora_orchestration.domain.timeline_entry import Entry, entry_about
+from sequora_orchestration.messages.sla_breach import SLA_BREACH
+from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
+from sequora_orchestration.messages.sla_warning import SLA_WARNING
+from sequora_orchestration.messages.task_created import TASK_CREATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import (
-    CHECK_IN,
-    NURSE_UNREACHED,
-    SLA_BREACH,
-    SLA_ESCALATION,
-    SLA_WARNING,
-    TASK_CREATED,
-)
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline import is_before_go_live, is_of_this_sla, unassigned_until
+from sequora_orchestration.messages.check_in import CHECK_IN
+from sequora_orchestration.messages.kind import Audience
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
+from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED
+from sequora_orchestration.messages.sla_breach import SLA_BREACH
+from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
+from sequora_orchestration.messages.sla_warning import SLA_WARNING
+from sequora_orchestration.messages.task_created import TASK_CREATED
 
 # What is due is on its way within seconds. A first claim that dies has its row for 30 s, then it is claimed anew.
 PATIENCE = timedelta(minutes=1)
@@ -32,7 +33,7 @@ PATIENCE_WITH_SCAN = timedelta(minutes=15)
 # What an episode may be older than, beside the delay, for a check-in to be made (the ledger's question says why).
 RECENT_EPISODE = timedelta(days=7)
 
-TO_NURSE = frozenset({TASK_CREATED.name, SLA_WARNING.name, SLA_BREACH.name})
+TO_NURSE = frozenset(kind.name for kind in KINDS.values() if kind.audience is Audience.ASSIGNEE)
 ACCEPTED = frozenset({State.SENT, State.DELIVERED})
 UNDER_WAY = frozenset({State.SCHEDULED, State.QUEUED, State.SENDING})
 NOT_REACHED = frozenset({State.FAILED, State.HELD, State.UNDELIVERED})
@@ -308,7 +309,7 @@ def _of_reports(case: TaskCase, kind: str, reports: Sequence[Story], sentence: s
 
 
 def _of_pending_report(case: TaskCase, newest: Story, sentence: str) -> Verdict:
-    if newest.reason and newest.reason.startswith("nobody to escalate to"):
+    if newest.cause is Cause.NOBODY_TO_TELL:
         return Verdict(
             sentence=f"{sentence}; and there is {newest.reason}",
             to_do="tell somebody yourself, and give a user with the role SUPERVISOR a phone that can be texted",
@@ -493,7 +494,7 @@ def _of_pending_check_in(case: EpisodeCase, newest: Story, who: str) -> Verdict:
         case State.HELD:
             return Verdict(sentence=f"{who} MAY have been texted: {_why(newest)}", to_do=DECIDE.format(id=newest.id))
         case State.CANCELLED:
-            is_late = not newest.ended_by and (newest.reason or "").startswith("stale")
+            is_late = not newest.ended_by and newest.cause is Cause.STALE
             return Verdict(
                 sentence=f"{who} was NOT texted: {_called_off(newest)}",
                 to_do="call the patient instead, if the contact is still wanted" if is_late else None,
@@ -539,7 +540,7 @@ def _about(verdict: Verdict, *messages: Story) -> Verdict:
 
 
 def _who(case: Case, message: Story, role: str = "nurse") -> str:
-    if message.kind == CHECK_IN.name:
+    if is_to_a_patient(message.kind):
         role = "patient"
     if message.recipient_id is None:
         return f"the {role}"

@@ -11,10 +11,10 @@ from dagster import MetadataValue, OpExecutionContext, TableRecord
 from sequora_orchestration.domain.case import Story
 from sequora_orchestration.domain.history import history
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import Withheld
 from sequora_orchestration.domain.notification import Notification, in_words
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.ledger.rows import Outcome
+from sequora_orchestration.messages.kind import Withheld
 
 
 def report_withheld(

@@ -33,6 +33,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.delivery.sending import NOBODY, WAITS, Delivery, SenderUnusableError
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
@@ -155,7 +156,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
         outcomes = send_claimed(context, delivery)
         log_sent_texts(context, config, delivery)
         report_story(context, config.ids, delivery)
-        if nobody := [one.subject for one in outcomes if one.reason == NOBODY]:
+        if nobody := [one.subject for one in outcomes if one.cause is Cause.NOBODY_TO_TELL]:
             raise Failure(f"{', '.join(nobody)}: {NOBODY}", metadata={CAUSE: "NobodyToTell"}, allow_retries=False)
 
 

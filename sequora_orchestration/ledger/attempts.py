@@ -10,9 +10,7 @@ from sequora_orchestration.database import (
     refuses_a_row,
 )
 from sequora_orchestration.domain.answers import Refused
-from sequora_orchestration.domain.doubt import (
-    WINDOW_AFTER_ERROR_ANSWER,
-)
+from sequora_orchestration.domain.doubt import WINDOW_AFTER_ERROR_ANSWER
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.doubts import doubt_windows
 from sequora_orchestration.ledger.leases import LEASE

@@ -25,7 +25,7 @@ begun AS (
     UPDATE orchestration.notification n
     SET state = 'SENDING', attempts = attempts + 1, attempted_at = orchestration.clock(), run_id = :run_id,
         recipient_id = :recipient_id,  -- an episode's patient may have been corrected
-        reason = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
+        reason = NULL, cause = NULL, lease_until = orchestration.clock() + make_interval(secs => :lease),
         fingerprints = ARRAY(SELECT unnest(fingerprints) EXCEPT SELECT unnest(CAST(:fingerprints AS text[])))
                        || CAST(:fingerprints AS text[])
     FROM ours, orchestration.provider p
@@ -52,8 +52,8 @@ SELECT (SELECT attempts FROM begun) AS attempt,
 -- breaker closes. Twice: the second finds this attempt settled, and logs nothing.
 WITH sent AS (
     UPDATE orchestration.notification AS n
-    SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, provider_code = NULL,
-        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds', logged_at = CASE WHEN orchestration.log_takes(kind) THEN orchestration.clock() END
+    SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, cause = NULL, provider_code = NULL,
+        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds', logged_at = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN orchestration.clock() END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
     RETURNING n
@@ -71,8 +71,8 @@ SELECT orchestration.log_notification(sent.n, convert_from(decode(:content, 'hex
 -- The same without the application's log: it refuses its row, and that the text went out must be known all the same.
 WITH sent AS (
     UPDATE orchestration.notification
-    SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, provider_code = NULL,
-        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds', log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
+    SET state = 'SENT', provider_sid = :sid, sent_at = orchestration.clock(), reason = NULL, cause = NULL, provider_code = NULL,
+        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds', log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
 ),
@@ -87,7 +87,7 @@ SELECT 1;
 
 -- name: settle_refused
 -- Certainly not sent, and not tried again. Twice: the second finds this attempt settled.
-UPDATE orchestration.notification SET state = 'FAILED', reason = :reason, provider_code = :code, fingerprints = '{}'
+UPDATE orchestration.notification SET state = 'FAILED', reason = :reason, cause = 'REFUSED', provider_code = :code, fingerprints = '{}'
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT');
 
@@ -95,7 +95,7 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- Set aside: nobody knows whether it was sent; it is looked for from now on. Twice: the second finds this attempt
 -- settled.
 UPDATE orchestration.notification
-SET state = 'IN_DOUBT', reason = :reason, provider_code = :code, looks = 0,
+SET state = 'IN_DOUBT', reason = :reason, cause = 'NO_CLEAR_ANSWER', provider_code = :code, looks = 0,
     doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = orchestration.clock(),
     doubt_ends_at = orchestration.clock() + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
                            ELSE least(CAST(:window AS float),
@@ -112,7 +112,8 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- name: try_again
 -- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification n
-SET state = CASE WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END, reason = :reason, provider_code = :code, runs = 0, fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
+SET state = CASE WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END, reason = :reason,
+    cause = CASE WHEN ended_by IS NULL THEN 'NOT_TAKEN' ELSE 'CANCELLED_BY_OPERATOR' END, provider_code = :code, runs = 0, fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
     not_taken_at = orchestration.clock(), not_taken_alone = least(n.not_taken_alone + CAST(CAST(:is_refused AS boolean) AND coalesce((SELECT max(o.sent_at) FROM orchestration.notification o) >= n.not_taken_at, false) AS int), 1000),
     lease_until = orchestration.clock() + make_interval(secs => :lease)
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
@@ -128,6 +129,8 @@ WITH put_back AS (
         attempts = attempts - 1, refusals = least(refusals, 1000) + 1, provider_code = :code,
         not_taken_at = orchestration.clock(), not_taken_alone = judged.alone,
         reason = :reason || CASE WHEN judged.alone >= 3 THEN '; others went out meanwhile' ELSE '' END,
+        cause = CASE WHEN judged.alone >= 3 THEN 'REFUSED'
+                     WHEN ended_by IS NULL THEN 'NOT_TAKEN' ELSE 'CANCELLED_BY_OPERATOR' END,
         claim_id = CASE WHEN judged.alone >= 3 THEN claim_id END, runs = 0, fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
         lease_until = orchestration.clock() + make_interval(secs => :pause)
     FROM (

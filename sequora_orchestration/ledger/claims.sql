@@ -85,8 +85,8 @@ WITH won AS MATERIALIZED (
 unfinished AS (
     -- The row forgets which run that was; its history shall not.
     INSERT INTO orchestration.notification_event
-        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
-    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish'
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason, cause)
+    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish', 'RUN_NOT_FINISHED'
     FROM won
     WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NOT NULL
 )
@@ -96,7 +96,8 @@ SET state = 'QUEUED', claim_id = wanted.claim_id, claimed_at = orchestration.clo
     lease_until = orchestration.clock() + make_interval(secs => :lease * power(2, least(n.claims, 3))),
     reason = CASE WHEN n.state = 'SCHEDULED' THEN 'due'
                   WHEN n.claim_id IS NULL THEN n.reason
-                  ELSE 'claimed again: the run that had it did not finish' END
+                  ELSE 'claimed again: the run that had it did not finish' END,
+    cause = CASE WHEN n.state = 'SCHEDULED' THEN 'DUE' WHEN n.claim_id IS NULL THEN n.cause ELSE 'CLAIMED_AGAIN' END
 FROM won
 JOIN unnest(CAST(:ids AS uuid[]), CAST(:claim_ids AS uuid[])) AS wanted (id, claim_id) ON wanted.id = won.id
 WHERE n.id = won.id
@@ -135,15 +136,16 @@ WITH won AS MATERIALIZED (
 unfinished AS (
     -- As in `lease`.
     INSERT INTO orchestration.notification_event
-        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason)
-    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish'
+        (notification_id, from_state, to_state, attempt, claim_id, run_id, reason, cause)
+    SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish', 'RUN_NOT_FINISHED'
     FROM won
     WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NOT NULL
 )
 UPDATE orchestration.notification n
 SET state = 'QUEUED', claim_id = CAST(:claim_id AS uuid), claimed_at = orchestration.clock(), claims = 1, run_id = NULL,
     lease_until = orchestration.clock() + make_interval(secs => :lease),
-    reason = CASE WHEN n.claim_id IS NULL AND n.reason IS NULL THEN NULL ELSE 'claimed again by name' END
+    reason = CASE WHEN n.claim_id IS NULL AND n.reason IS NULL THEN NULL ELSE 'claimed again by name' END,
+    cause = CASE WHEN n.claim_id IS NULL AND n.reason IS NULL THEN NULL ELSE 'CLAIMED_BY_NAME' END
 FROM won
 WHERE n.id = won.id
 RETURNING n.task_id, n.episode_id, n.severity;

@@ -9,14 +9,13 @@ from sqlalchemy.exc import IntegrityError
 from sequora_orchestration.database import (
     NamedStatements,
 )
-from sequora_orchestration.domain.doubt import (
-    Doubtful,
-)
+from sequora_orchestration.domain.doubt import Doubtful
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import KINDS, Suppression
 from sequora_orchestration.ledger.leases import MOST_RUNS
 from sequora_orchestration.ledger.room import Room, in_batches
 from sequora_orchestration.ledger.terms import Terms
+from sequora_orchestration.messages.kind import Suppression
+from sequora_orchestration.messages.kinds import KINDS
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -68,6 +67,7 @@ class DoubtfulTexts(Room):
             is_providers=doubtful.is_providers,
             state=verdict.state,
             reason=verdict.reason,
+            cause=verdict.cause,
         )
 
     def look_later(self, doubtful: Sequence[Doubtful]) -> None:

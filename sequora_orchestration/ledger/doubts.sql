@@ -6,9 +6,9 @@
 -- taken; of two that adopt it at once the second breaks the unique index.
 UPDATE orchestration.notification n
 SET state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
-    reason = 'in doubt, then found at the phone company', fingerprints = '{}',
+    reason = 'in doubt, then found at the phone company', cause = 'FOUND', fingerprints = '{}',
     receipt_at = orchestration.clock() + interval '15 seconds',
-    log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
+    log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
 WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
   AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
       AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
@@ -27,7 +27,7 @@ SET state = 'IN_DOUBT', looks = 0, doubtful_since = coalesce(doubtful_since, att
                            ELSE least(CAST(:window AS float),
                                       CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
                                       CAST(:window_after_error_answer AS float)) END), look_at = orchestration.clock(),
-    reason = 'the process that was sending it ended before it recorded the answer'
+    reason = 'the process that was sending it ended before it recorded the answer', cause = 'PROCESS_ENDED'
 WHERE id IN (
     SELECT id FROM orchestration.notification
     WHERE state = 'SENDING' AND lease_until <= orchestration.clock()
@@ -38,7 +38,8 @@ WHERE id IN (
 -- So many runs in a row had it and died before they were through with it: it may be what kills them. Twice, or two at
 -- once: the second finds it FAILED, or skips it.
 UPDATE orchestration.notification
-SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row died before they were through with it'
+SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row died before they were through with it',
+    cause = 'SET_ASIDE'
 WHERE id IN (
     SELECT id FROM orchestration.notification
     WHERE state = 'QUEUED' AND lease_until <= orchestration.clock() AND runs >= :limit
@@ -165,7 +166,10 @@ WHERE look_at IS NOT NULL AND notification_id <> ALL (CAST(:ids AS uuid[]));
 WITH settled AS (
     UPDATE orchestration.notification
     SET state = CASE WHEN ended_by IS NOT NULL AND :state IN ('QUEUED', 'HELD') THEN 'CANCELLED' ELSE :state END,
-        reason = :reason, claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
+        reason = :reason,
+        cause = CASE WHEN ended_by IS NOT NULL AND :state IN ('QUEUED', 'HELD') THEN 'CANCELLED_BY_OPERATOR'
+                     ELSE :cause END,
+        claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
         attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
         refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
         fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END

@@ -41,7 +41,7 @@ LIMIT :most;
 -- name: doubts
 -- What became of texts in doubt within the last seven days; and how many were found after their message had been sent
 -- again. Reading changes nothing.
-SELECT count(*) FILTER (WHERE to_state = 'SENT' AND reason IS NOT NULL) AS adopted,
+SELECT count(*) FILTER (WHERE to_state = 'SENT' AND cause = 'FOUND') AS adopted,
        count(*) FILTER (WHERE to_state = 'QUEUED') AS sent_again,
        count(*) FILTER (WHERE to_state = 'HELD') AS held,
        (

@@ -21,17 +21,17 @@ SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n
        n.owed_since, n.sla_due_at,
        greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
        n.kind = 'task-created' AND n.recipient_id IS NULL AND orchestration.has_no_taker(n.task_id) AS has_no_taker,
-       cause.id IS NOT NULL AS has_cause, cause.recipient_id AS cause_recipient_id,
-       CASE WHEN cause.state IN ('SENT', 'IN_DOUBT') THEN 'no receipt that the text arrived' ELSE cause.reason END
-           AS cause_reason,
+       reported.id IS NOT NULL AS has_reported, reported.recipient_id AS reported_recipient_id,
+       CASE WHEN reported.state IN ('SENT', 'IN_DOUBT') THEN 'no receipt that the text arrived' ELSE reported.reason END
+           AS reported_reason,
        EXISTS (
            SELECT FROM orchestration.notification since
-           WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > cause.created_at
-             AND since.recipient_id = cause.recipient_id AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
-             AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND cause.state <> 'SENT'))
-       ) OR cause.state = 'DELIVERED' AS cause_is_settled, cause.state IN ('SENT', 'IN_DOUBT') AS cause_is_uncertain
+           WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > reported.created_at
+             AND since.recipient_id = reported.recipient_id AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
+             AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND reported.state <> 'SENT'))
+       ) OR reported.state = 'DELIVERED' AS reported_is_settled, reported.state IN ('SENT', 'IN_DOUBT') AS reported_is_uncertain
 FROM orchestration.notification n
-LEFT JOIN orchestration.notification cause ON cause.id = n.because_of
+LEFT JOIN orchestration.notification reported ON reported.id = n.because_of
 LEFT JOIN LATERAL (
     SELECT max(CASE WHEN breach.state IN ('QUEUED', 'SENDING') THEN orchestration.clock()
                     ELSE coalesce(breach.sent_at, breach.attempted_at) END) AS at
@@ -50,7 +50,7 @@ UPDATE orchestration.notification n
 SET runs = runs + 1
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
 RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id,
-       n.recipient_id, n.owed_since, n.sla_due_at, n.due_at, false AS has_cause;
+       n.recipient_id, n.owed_since, n.sla_due_at, n.due_at, false AS has_reported;
 
 -- name: end_of_step
 -- A step has failed, but its process lives: its messages (or the one that an id names) are not what processes die of.
@@ -61,7 +61,7 @@ WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
 
 -- name: of_claim
 -- With whether the claim has more than :many messages. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
        logged_at IS NOT NULL AS logged, log_owes,
        EXISTS (
            SELECT FROM orchestration.notification WHERE claim_id = CAST(:claim_id AS uuid) OFFSET :many
@@ -74,7 +74,7 @@ ORDER BY urgency, owed_since;
 -- name: give_back
 -- A claim gives back those of these that it has not begun; any other may have them. Twice: nothing is left to give.
 UPDATE orchestration.notification
-SET claim_id = NULL, reason = :reason, runs = 0, lease_until = orchestration.clock()
+SET claim_id = NULL, reason = :reason, cause = 'HALTED', runs = 0, lease_until = orchestration.clock()
 WHERE id = ANY (CAST(:ids AS uuid[])) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
 
 -- name: claims_not_taken_up
@@ -92,7 +92,7 @@ LIMIT 200;
 -- There is no run for these claims: the next claim may have their rows at once. A run that is handed in later finds
 -- nothing to send. Twice: nothing is left to give back.
 UPDATE orchestration.notification
-SET claim_id = NULL, reason = 'its run was never handed in', lease_until = orchestration.clock()
+SET claim_id = NULL, reason = 'its run was never handed in', cause = 'RUN_NEVER_HANDED_IN', lease_until = orchestration.clock()
 WHERE claim_id = ANY (CAST(:claim_ids AS uuid[])) AND state = 'QUEUED' AND run_id IS NULL;
 
 -- name: texts_wait

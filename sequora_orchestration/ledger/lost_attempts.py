@@ -9,9 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sequora_orchestration.database import (
     NamedStatements,
 )
-from sequora_orchestration.domain.doubt import (
-    LostAttempt,
-)
+from sequora_orchestration.domain.doubt import LostAttempt
 from sequora_orchestration.ledger.doubts import BATCHES_A_TICK, LOOK_UP_BATCH
 from sequora_orchestration.ledger.room import Room
 

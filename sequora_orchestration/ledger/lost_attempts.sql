@@ -27,9 +27,9 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 WITH adopted AS (
     UPDATE orchestration.notification n
     SET state = 'SENT', provider_sid = :sid, sent_at = l.began_at, adopted = true, provider_code = NULL,
-        reason = 'given up, then found at the phone company before it was sent again', fingerprints = '{}',
+        reason = 'given up, then found at the phone company before it was sent again', cause = 'FOUND', fingerprints = '{}',
         receipt_at = orchestration.clock() + interval '15 seconds',
-        log_owes = CASE WHEN orchestration.log_takes(kind) THEN 'row' END
+        log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
     FROM orchestration.lost_attempt l
     WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED')
       AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, RowMapping
 
 from sequora_orchestration.database import NamedStatements, engine_for, execute
 from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
-from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 

@@ -11,10 +11,7 @@ from sequora_orchestration.database import (
     NamedStatements,
     execute,
 )
-from sequora_orchestration.domain.doubt import (
-    canonical_fingerprint,
-    fingerprint,
-)
+from sequora_orchestration.domain.doubt import canonical_fingerprint, fingerprint
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Moment
 

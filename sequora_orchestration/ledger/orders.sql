@@ -16,7 +16,8 @@ WITH meant AS MATERIALIZED (
 changed AS (
     UPDATE orchestration.notification n
     SET state = CASE WHEN n.state = 'IN_DOUBT' THEN n.state ELSE 'CANCELLED' END, ended_by = :who,
-        reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END
+        reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END,
+        cause = CASE WHEN n.state = 'IN_DOUBT' THEN n.cause ELSE 'CANCELLED_BY_OPERATOR' END
     WHERE (n.id = ANY (ARRAY(SELECT id FROM meant)) OR n.because_of = ANY (ARRAY(SELECT id FROM meant)))
       AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND (n.ended_by IS NULL OR n.state = 'HELD')
     RETURNING n.id, n.kind, n.state
@@ -31,7 +32,8 @@ WITH changed AS (
     UPDATE orchestration.notification n
     SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, attempts = 0, ended_by = NULL, owed_since = orchestration.clock(),
         due_at = CASE WHEN due_at IS NOT NULL THEN orchestration.clock() END,
-        lease_until = orchestration.clock(), reason = 'released by an operator'
+        lease_until = orchestration.clock(), reason = 'released by an operator',
+        cause = 'RELEASED_BY_OPERATOR'
     WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
       AND n.kind = coalesce(CAST(:kind AS text), n.kind) AND n.state = 'HELD'
     RETURNING n.id, n.kind, n.state
@@ -56,7 +58,7 @@ WITH newest AS (
 changed AS (
     INSERT INTO orchestration.notification
         (business_key, occasion, kind, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-         sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason)
+         sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
     SELECT first.business_key || ':resent:'
                || (SELECT count(*) FROM orchestration.notification o WHERE o.resent_of = newest.first_id),
            newest.occasion, newest.kind, orchestration.audience_of(newest.audience, newest.kind), newest.task_id,
@@ -65,7 +67,7 @@ changed AS (
            CASE WHEN newest.due_at IS NOT NULL OR orchestration.audience_of(newest.audience, newest.kind) = 'PATIENT'
                 THEN orchestration.clock() END,
            newest.because_of, newest.turn, newest.first_id, 'QUEUED', orchestration.clock(),
-           'sent again by an operator''s order'
+           'sent again by an operator''s order', 'RESENT_BY_OPERATOR'
     FROM newest
     JOIN orchestration.notification first ON first.id = newest.first_id
     WHERE newest.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')

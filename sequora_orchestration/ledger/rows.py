@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from sequora_orchestration.domain.cause import Cause, known_cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import Cause, Notification, in_words
+from sequora_orchestration.domain.notification import Notification, Reported, in_words
 
 # A claim of more than so many messages is looked at by its numbers: nobody reads a table of hundreds of rows.
 MANY = 10
@@ -108,6 +109,7 @@ class Outcome:
     recipient_id: str | None
     state: State
     reason: str | None
+    cause: Cause | None
     attempts: int
     provider_sid: str | None
     due_at: datetime | None
@@ -152,7 +154,7 @@ def ordered(row: RowMapping) -> OrderedMessage:
 
 def outcome(row: RowMapping) -> Outcome:
     """Return what became of a message."""
-    return Outcome(**{**row, "state": State(row["state"])})
+    return Outcome(**{**row, "state": State(row["state"]), "cause": known_cause(row["cause"])})
 
 
 def waiting(row: RowMapping) -> Waiting:
@@ -167,13 +169,13 @@ def subject(row: RowMapping) -> Subject:
 
 def notification(row: RowMapping) -> Notification:
     """Return a message as a run has it in hand."""
-    fields = {name: value for name, value in row.items() if "cause" not in name}
-    cause = None
-    if row["has_cause"]:
-        cause = Cause(
-            recipient_id=row["cause_recipient_id"],
-            reason=row["cause_reason"],
-            is_settled=row["cause_is_settled"],
-            is_uncertain=row["cause_is_uncertain"],
+    fields = {name: value for name, value in row.items() if "reported" not in name}
+    reported = None
+    if row["has_reported"]:
+        reported = Reported(
+            recipient_id=row["reported_recipient_id"],
+            reason=row["reported_reason"],
+            is_settled=row["reported_is_settled"],
+            is_uncertain=row["reported_is_uncertain"],
         )
-    return Notification(**fields, cause=cause)
+    return Notification(**fields, reported=reported)

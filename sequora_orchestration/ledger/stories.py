@@ -11,6 +11,7 @@ from sequora_orchestration.database import (
     NamedStatements,
 )
 from sequora_orchestration.domain.case import Change, Circumstances, Delays, FoundLate, Order, Story
+from sequora_orchestration.domain.cause import known_cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.ledger.halts import Halts
 from sequora_orchestration.ledger.room import Room
@@ -72,6 +73,7 @@ def _story(row: RowMapping) -> Story:
         **{
             **row,
             "state": State(row["state"]),
+            "cause": known_cause(row["cause"]),
             "changes": [_change(change) for change in row["changes"] or ()],
             "orders": [_order(order) for order in row["orders"] or ()],
             "found_late": [_found_late(one) for one in row["found_late"] or ()],
@@ -88,6 +90,7 @@ def _change(recorded: Mapping[str, Any]) -> Change:
             "at": datetime.fromisoformat(recorded["at"]),
             "from_state": State(from_state) if from_state else None,
             "to_state": State(recorded["to_state"]),
+            "cause": known_cause(recorded["cause"]),
         }
     )
 

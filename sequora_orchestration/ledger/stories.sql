@@ -8,7 +8,7 @@ WITH message AS MATERIALIZED (
        OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
 )
 SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
-       n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.lease_until, n.run_id, n.attempted_at,
+       n.reason, n.cause, n.due_at, n.sla_due_at, n.because_of::text, n.lease_until, n.run_id, n.attempted_at,
        n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
        CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
@@ -18,7 +18,7 @@ LEFT JOIN (
     SELECT notification_id,
            json_agg(
                json_build_object('at', at, 'from_state', from_state, 'to_state', to_state, 'attempt', attempt,
-                                 'claim_id', claim_id, 'run_id', run_id, 'reason', reason)
+                                 'claim_id', claim_id, 'run_id', run_id, 'reason', reason, 'cause', cause)
                ORDER BY id
            ) AS history
     FROM orchestration.notification_event
@@ -50,7 +50,7 @@ WITH message AS MATERIALIZED (
       AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
 )
 SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
-       n.reason, n.due_at, n.sla_due_at, n.because_of::text, n.lease_until, n.run_id, n.attempted_at,
+       n.reason, n.cause, n.due_at, n.sla_due_at, n.because_of::text, n.lease_until, n.run_id, n.attempted_at,
        n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
        CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
@@ -60,7 +60,7 @@ LEFT JOIN (
     SELECT notification_id,
            json_agg(
                json_build_object('at', at, 'from_state', from_state, 'to_state', to_state, 'attempt', attempt,
-                                 'claim_id', claim_id, 'run_id', run_id, 'reason', reason)
+                                 'claim_id', claim_id, 'run_id', run_id, 'reason', reason, 'cause', cause)
                ORDER BY id
            ) AS history
     FROM orchestration.notification_event

@@ -7,11 +7,11 @@ from pathlib import Path
 from sequora_orchestration.database import (
     NamedStatements,
 )
-from sequora_orchestration.domain.message_kind import Postponement, Suppression
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Outcome, outcome
+from sequora_orchestration.messages.kind import Postponement, Suppression
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -29,6 +29,7 @@ class Withholding(Room):
             run_id=run_id,
             state=suppression.state,
             reason=suppression.reason,
+            cause=suppression.cause,
             ended_by=suppression.ended_by,
         )
 
@@ -40,6 +41,7 @@ class Withholding(Room):
             run_id=run_id,
             due_at=postponement.until,
             reason=postponement.reason,
+            cause=postponement.cause,
         )
 
     def schedule_escalations(self, task_ids: Sequence[str]) -> list[Outcome]:

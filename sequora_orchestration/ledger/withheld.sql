@@ -4,7 +4,7 @@
 -- Not sent, for a reason; :state is CANCELLED or FAILED. With :ended_by it is not made again. Twice: the second finds
 -- the row no longer QUEUED.
 UPDATE orchestration.notification
-SET state = :state, reason = :reason, run_id = :run_id, ended_by = coalesce(:ended_by, ended_by)
+SET state = :state, reason = :reason, cause = :cause, run_id = :run_id, ended_by = coalesce(:ended_by, ended_by)
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND recipient_id IS NOT DISTINCT FROM :recipient_id;
 
@@ -13,7 +13,7 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
 -- is assigned is not put off if it was made due meanwhile (`hurry_tellings` in `assignments.sql`). Twice: the second
 -- finds the row no longer QUEUED.
 UPDATE orchestration.notification
-SET state = 'SCHEDULED', reason = :reason, run_id = :run_id, claims = 0, runs = 0, lease_until = NULL,
+SET state = 'SCHEDULED', reason = :reason, cause = :cause, run_id = :run_id, claims = 0, runs = 0, lease_until = NULL,
     due_at = CASE WHEN kind = 'task-created' AND recipient_id IS NULL THEN least(due_at, :due_at) ELSE :due_at END,
     owed_since = CASE WHEN due_at IS NULL THEN :due_at ELSE owed_since END
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
@@ -24,11 +24,11 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
 -- only where no escalation of that task and SLA has been made: nothing is scheduled twice (unique key).
 INSERT INTO orchestration.notification
     (business_key, occasion, kind, audience, task_id, episode_id, severity, urgency, owed_since, sla_due_at, because_of,
-     state, reason, due_at)
+     state, reason, cause, due_at)
 SELECT orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at),
        orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at), 'sla-escalation', 'ON_CALL', b.task_id,
        b.episode_id, b.severity, b.urgency, b.escalation_due_at, b.sla_due_at, b.id, 'SCHEDULED',
-       'waits for the nurse to act on the breach', b.escalation_due_at
+       'waits for the nurse to act on the breach', 'NURSE_HAS_TIME', b.escalation_due_at
 FROM (
     SELECT DISTINCT ON (task_id, sla_due_at) *,
            coalesce(sent_at, attempted_at, created_at) + make_interval(secs => :delay) AS escalation_due_at
@@ -47,7 +47,7 @@ ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
 
 -- name: escalations
 -- The waits of these tasks. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE kind = 'sla-escalation' AND task_id = ANY (CAST(:task_ids AS text[])) AND state = 'SCHEDULED'

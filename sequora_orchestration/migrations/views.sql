@@ -30,7 +30,7 @@ CREATE OR REPLACE FUNCTION orchestration.is_told(n orchestration.notification) R
     -- What was set aside, for runs died of it, is not made anew for an hour.
     SELECT n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED', 'HELD') OR n.ended_by IS NOT NULL
         OR (
-            starts_with(n.reason, 'set aside') AND n.state = 'FAILED'
+            n.cause = 'SET_ASIDE' AND n.state = 'FAILED'
             AND n.claimed_at > orchestration.clock() - interval '1 hour'
         )
 $$;

@@ -18,12 +18,13 @@ from running_system import BIN, eventually
 from sqlalchemy import create_engine, inspect
 
 from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
+from sequora_orchestration.messages.kind import Suppression
 from sequora_orchestration.settings.addresses import postgres_url
 
 
@@ -202,7 +203,9 @@ def test_status_shows_what_waits_and_what_a_person_should_look_at(care: Care, ca
     for claim in ledger.claims.claim(NEW_TASKS):
         (notification,) = ledger.leases.take_up(claim.id, "a-run")
         if notification.task_id == failed:
-            ledger.withheld.suppress(notification, Suppression(State.FAILED, "no phone number on file"), "a-run")
+            ledger.withheld.suppress(
+                notification, Suppression(State.FAILED, "no phone number on file", Cause.UNUSABLE_PHONE), "a-run"
+            )
             continue
         attempt = begin(ledger, notification, "a-run") or 0
         if notification.task_id == sent:

@@ -15,10 +15,11 @@ from care import Care
 from running_system import ROOT
 from shared_system import ASCII
 
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.kind import Suppression
 
 SEQUORA = (sys.executable, "-m", "sequora_orchestration.cli")
 
@@ -92,7 +93,7 @@ def test_status_and_timeline_are_laid_out_to_the_width(care: Care, care_url: str
     (claim,) = ledger.claims.claim(NEW_TASKS)
     (notification,) = ledger.leases.take_up(claim.id, "a-run")
     reason = "[bold]no phone number on file[/bold]; correct the assigned user's phone, where it is kept"
-    ledger.withheld.suppress(notification, Suppression(State.FAILED, reason), "a-run")
+    ledger.withheld.suppress(notification, Suppression(State.FAILED, reason, Cause.UNUSABLE_PHONE), "a-run")
     for columns in (80, 200):
         for command in (["status"], ["timeline", task]):
             said = on_a_terminal(*command, environment={**XTERM, "SUPABASE_DB_URL": care_url}, columns=columns)

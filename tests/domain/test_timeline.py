@@ -22,6 +22,7 @@ from cases import (
 )
 
 from sequora_orchestration.domain.case import Assignment, Case, Change, Order, Story
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.history import history
 from sequora_orchestration.domain.ledger_state import MOVES, State
@@ -110,7 +111,17 @@ def test_an_attempt_without_an_answer_says_so() -> None:
             a_change(NOW + SECOND, S.QUEUED, S.QUEUED, claim_id=None, reason="waits: paused"),
             "given back: waits: paused",
         ),
-        (a_change(NOW + SECOND, S.QUEUED, S.QUEUED, claim_id="claim-2", reason="claimed again: died"), "claimed again"),
+        (
+            a_change(
+                NOW + SECOND,
+                S.QUEUED,
+                S.QUEUED,
+                claim_id="claim-2",
+                reason="claimed again: died",
+                cause=Cause.CLAIMED_AGAIN,
+            ),
+            "claimed again",
+        ),
         (a_change(NOW + SECOND, S.IN_DOUBT, S.HELD, reason="not found"), "held for a person: not found"),
         (a_change(NOW + SECOND, S.IN_DOUBT, S.SENT), "the answer comes after all"),
         (a_change(NOW + SECOND, S.HELD, S.QUEUED, reason="released by an operator"), "released by an operator"),
@@ -150,7 +161,14 @@ def test_what_a_run_did_stays_when_the_message_is_claimed_again() -> None:
     died = a_change(
         NOW + 2 * MINUTE, S.QUEUED, S.QUEUED, claim_id="claim-2", reason="its run did not finish", run_id="run-2"
     )
-    again = a_change(NOW + 2 * MINUTE, S.QUEUED, S.QUEUED, claim_id="claim-3", reason="claimed again: it died")
+    again = a_change(
+        NOW + 2 * MINUTE,
+        S.QUEUED,
+        S.QUEUED,
+        claim_id="claim-3",
+        reason="claimed again: it died",
+        cause=Cause.CLAIMED_AGAIN,
+    )
     given_back = a_change(NOW + 3 * MINUTE, S.QUEUED, S.QUEUED, claim_id=None, reason="waits: paused", run_id="run-3")
     changes = [CLAIMED, put_off, due, died, again, given_back]
     before, after = (happened(*changes[:n], state=S.SCHEDULED, due_at=NOW + MINUTE) for n in (2, len(changes)))

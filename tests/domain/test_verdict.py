@@ -23,6 +23,7 @@ from cases import (
 )
 
 from sequora_orchestration.domain.case import Assignment, Case, Circumstances, Order, Story, TaskCase, TaskTimes
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
@@ -190,7 +191,9 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
         (
             a_case(
                 a_message(State.FAILED),
-                a_report(State.SCHEDULED, recipient_id=None, due_at=NOW + MINUTE, reason=NOBODY),
+                a_report(
+                    State.SCHEDULED, recipient_id=None, due_at=NOW + MINUTE, reason=NOBODY, cause=Cause.NOBODY_TO_TELL
+                ),
             ),
             ["there is nobody to escalate to", "-> tell somebody yourself"],
         ),
@@ -249,7 +252,10 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
             ["MAY have been texted", "sequora release message-1"],
         ),
         (an_episode_case(a_check_in(State.FAILED)), ["was NOT reached: no phone number on file", "sequora resend"]),
-        (an_episode_case(a_check_in(State.CANCELLED, reason="stale: a day late")), ["stale", "-> call the patient"]),
+        (
+            an_episode_case(a_check_in(State.CANCELLED, reason="stale: a day late", cause=Cause.STALE)),
+            ["stale", "-> call the patient"],
+        ),
         (
             an_episode_case(a_check_in(State.DELIVERED), tasks=(a_case(around=IN_TWO_MINUTES),)),
             ["task task-1: nurse nurse-1 was NOT told"],
@@ -272,7 +278,14 @@ A_WARNING: dict[str, Any] = {"kind": "sla-warning", "id": "warning-1", "sla_due_
         (
             [
                 a_message(State.FAILED, NOW + MINUTE, reason="the user is not active", **A_WARNING),
-                a_report(State.SCHEDULED, NOW + MINUTE, because_of="warning-1", due_at=NOW + 3 * MINUTE, reason=NOBODY),
+                a_report(
+                    State.SCHEDULED,
+                    NOW + MINUTE,
+                    because_of="warning-1",
+                    due_at=NOW + 3 * MINUTE,
+                    reason=NOBODY,
+                    cause=Cause.NOBODY_TO_TELL,
+                ),
             ],
             later(2 * MINUTE),
             [
@@ -352,10 +365,29 @@ def test_what_is_in_hand_or_mended_is_no_trouble(messages: list[Story]) -> None:
     assert [one.is_healthy for one in verdicts(case)] == [True], said(case)
 
 
+@pytest.mark.parametrize("sentence", [NOBODY, "everybody is on holiday", None])
+def test_that_nobody_can_be_told_is_known_by_the_cause_however_it_is_worded(sentence: str | None) -> None:
+    """A sentence is for people, who may word it better; and by itself it makes nobody act."""
+    report = a_report(State.SCHEDULED, recipient_id=None, due_at=NOW + MINUTE, reason=sentence)
+    with_cause = replace(report, cause=Cause.NOBODY_TO_TELL)
+    assert not is_healthy(verdicts(a_case(a_message(State.FAILED), with_cause)))
+    assert is_healthy(verdicts(a_case(a_message(State.FAILED), report)))
+
+
+@pytest.mark.parametrize("sentence", ["stale: a day late", "it is too late", None])
+def test_that_a_check_in_is_stale_is_known_by_the_cause_however_it_is_worded(sentence: str | None) -> None:
+    """The same."""
+    check_in = a_check_in(State.CANCELLED, reason=sentence)
+    assert not is_healthy(verdicts(an_episode_case(replace(check_in, cause=Cause.STALE))))
+    assert is_healthy(verdicts(an_episode_case(replace(check_in, cause=Cause.EPISODE_GONE))))
+
+
 def test_an_alert_that_reached_nobody_does_not_wait_for_the_escalation() -> None:
     """The supervisors were to be told at once that the nurse was not reached, and there is none."""
     alert = a_message(State.FAILED, NOW + MINUTE, kind="sla-breach", id="alert", sla_due_at=NOW)
-    report = a_report(State.SCHEDULED, because_of="alert", due_at=NOW + 3 * MINUTE, reason=NOBODY)
+    report = a_report(
+        State.SCHEDULED, because_of="alert", due_at=NOW + 3 * MINUTE, reason=NOBODY, cause=Cause.NOBODY_TO_TELL
+    )
     case = a_case(a_message(State.DELIVERED), alert, report, sla_due_at=NOW, around=later(2 * MINUTE))
     assert "the supervisors are told at" in said(case)
     assert "sla-breach: nurse nurse-1 (•••• 0101) was NOT reached" in said(case)

@@ -22,11 +22,12 @@ from sequora_orchestration.application import application_map
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.delivery.assigner import NOT_LET, Assigned, Assigner
 from sequora_orchestration.domain.assignment import Choice
-from sequora_orchestration.domain.message_kind import Postponement
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.ledger import assignments as assignments_module
 from sequora_orchestration.ledger.assignments import MOST_TASKS, Assignments
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS, UNREACHED_NURSES
+from sequora_orchestration.messages.kind import Postponement
 from sequora_orchestration.migrations.apply import migrate
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -290,7 +291,7 @@ def test_that_nobody_is_there_may_be_found_while_a_run_is_about_to_put_the_telli
     (message,) = runs.ledger.leases.take_up(claim.id, "a-run")
     runs.assign()
     assert runs.ledger.withheld.postpone(
-        message, Postponement(NOW + GRACE, "nobody is assigned to the task yet"), "a-run"
+        message, Postponement(NOW + GRACE, "nobody is assigned to the task yet", Cause.NOBODY_ASSIGNED), "a-run"
     )
     tell_supervisors(care, runs, phones, task)
 

@@ -13,8 +13,8 @@ from runs import Runs, metadata
 from sqlalchemy import text
 
 from sequora_orchestration.database import engine_for
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.jobs import delete_what_is_over
 from sequora_orchestration.ledger import retention
 from sequora_orchestration.ledger.ledger import Ledger
@@ -28,6 +28,7 @@ from sequora_orchestration.ledger.queues import (
     Queue,
 )
 from sequora_orchestration.ledger.rows import Operator
+from sequora_orchestration.messages.kind import Suppression
 
 DAY = timedelta(days=1)
 LATER = NOW + 401 * DAY
@@ -165,7 +166,7 @@ def test_every_settled_state_goes(care: Care, ledger: Ledger, runs: Runs) -> Non
     ):
         (notification,) = ledger.leases.take_up(claim.id, "a-run")
         if state in {"FAILED", "CANCELLED"}:
-            ledger.withheld.suppress(notification, Suppression(State(state), "a test"), "a-run")
+            ledger.withheld.suppress(notification, Suppression(State(state), "a test", Cause.TASK_CLOSED), "a-run")
             continue
         ledger.attempts.settle_sent(
             notification, begin(ledger, notification) or 0, f"SM{notification.id}", content=None

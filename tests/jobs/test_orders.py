@@ -102,6 +102,7 @@ def test_a_cancelled_text_is_not_sent_and_not_made_again(care: Care, runs: Runs,
     assert runs.tick(NEW_TASKS) == []
     assert care.states(task) == ["CANCELLED"]
     assert care.ledger(task)[0]["reason"] == "cancelled by an operator"
+    assert care.ledger(task)[0]["cause"] == "CANCELLED_BY_OPERATOR"
     with pytest.raises(orders.OrderRefusedError, match=r"nothing to cancel.*\n.*is CANCELLED"):
         orders.change("cancel", task, None, MAYA)
     orders.change("resend", task, None, MAYA)

@@ -39,8 +39,9 @@ def test_a_row_that_kills_run_after_run_is_set_aside_and_its_neighbours_go_on(
     care.it_is(NOW + 60 * MINUTE)
     runs.ledger.doubts.set_aside_what_died()
     (row,) = care.ledger(poison)
-    assert (row["state"], row["reason"]) == (
+    assert (row["state"], row["cause"], row["reason"]) == (
         "FAILED",
+        "SET_ASIDE",
         "set aside: 5 runs in a row died before they were through with it",
     )
     runs.tick(UNREACHED_NURSES)

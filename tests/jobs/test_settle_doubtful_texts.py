@@ -469,6 +469,7 @@ def test_a_text_that_is_cancelled_while_the_list_is_read_is_not_sent_again(
     monkeypatch.setattr(sms_sender.SmsSender, "texts_since", is_slow)
     looked_up(runs)
     assert care.states(task) == ["CANCELLED"]
+    assert care.ledger(task)[0]["cause"] == "CANCELLED_BY_OPERATOR"
     assert runs.tick(NEW_TASKS) == []
     assert care.one("SELECT count(*) FROM orchestration.lost_attempt") == 0
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.database import SchemaMissingError, engine_for
 from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import MOVES, State
-from sequora_orchestration.domain.message_kind import Suppression
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.claims import BATCH, ENOUGH, FEW
 from sequora_orchestration.ledger.leases import LEASE
@@ -27,6 +27,7 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Claim, InHand, Operator
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
+from sequora_orchestration.messages.kind import Suppression
 from sequora_orchestration.settings.addresses import postgres_url
 from sequora_orchestration.settings.delivery import DeliverySettings
 
@@ -264,7 +265,9 @@ def test_a_run_whose_lease_was_taken_over_steps_aside(care: Care, ledger: Ledger
     care.let_leases_expire()
     ledger.claims.claim(NEW_TASKS)
     assert begin(ledger, notification, "the-first-run") is None
-    assert not ledger.withheld.suppress(notification, Suppression(State.CANCELLED, "whatever"), "the-first-run")
+    assert not ledger.withheld.suppress(
+        notification, Suppression(State.CANCELLED, "whatever", Cause.TASK_CLOSED), "the-first-run"
+    )
 
 
 def test_claimers_at_once_never_share_a_row(care: Care, ledger: Ledger) -> None:
@@ -339,7 +342,9 @@ def test_a_nurse_who_gets_a_task_back_before_she_was_told_is_told(care: Care, le
     task = care.a_task(first)
     (claim,) = ledger.claims.claim(NEW_TASKS)
     care.change_task(task, assigned_to_user_id=second)
-    ledger.withheld.suppress(taken_up(ledger, claim), Suppression(State.CANCELLED, "reassigned"), "a-run")
+    ledger.withheld.suppress(
+        taken_up(ledger, claim), Suppression(State.CANCELLED, "reassigned", Cause.REASSIGNED), "a-run"
+    )
     care.change_task(task, assigned_to_user_id=first)
     (claim,) = ledger.claims.claim(NEW_TASKS)
     assert taken_up(ledger, claim).recipient_id == first
@@ -349,12 +354,14 @@ def test_a_failed_message_is_not_tried_again_by_itself(care: Care, ledger: Ledge
     """But a person may ask for it by name, once a claim."""
     task = care.a_task(care.a_nurse())
     (claim,) = ledger.claims.claim(NEW_TASKS)
-    ledger.withheld.suppress(taken_up(ledger, claim), Suppression(State.FAILED, "no phone"), "a-run")
+    ledger.withheld.suppress(
+        taken_up(ledger, claim), Suppression(State.FAILED, "no phone", Cause.UNUSABLE_PHONE), "a-run"
+    )
     assert ledger.claims.claim(NEW_TASKS) == []
     by_hand = str(uuid4())
     assert len(ledger.claims.claim_named(NEW_TASKS, [task], by_hand)) == 1
     (notification,) = ledger.leases.take_up(by_hand, by_hand)
-    ledger.withheld.suppress(notification, Suppression(State.FAILED, "no phone"), by_hand)
+    ledger.withheld.suppress(notification, Suppression(State.FAILED, "no phone", Cause.UNUSABLE_PHONE), by_hand)
     assert ledger.claims.claim_named(NEW_TASKS, [task], by_hand) == []
     assert care.states(task) == ["FAILED", "FAILED"]
 

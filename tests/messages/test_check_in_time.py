@@ -7,14 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.check_in import (
-    US_ZONES,
-    CheckInTime,
-    check_in_time,
-    daytime_left,
-    end_of_window,
-    known_zone,
-)
+from sequora_orchestration.domain.daytime import US_ZONES, known_zone
+from sequora_orchestration.messages.check_in import CheckInTime, check_in_time, end_of_window
 
 NEW_YORK = "America/New_York"
 HONOLULU = "Pacific/Honolulu"
@@ -424,20 +418,3 @@ def test_the_reason_says_nothing_of_the_patient(discharged_at: datetime, late: t
     assert zone not in reason
     without_hours = reason.replace("24 h", "").replace("9:00", "")
     assert not any(character.isdigit() for character in without_hours)
-
-
-@pytest.mark.parametrize(
-    ("hour", "zone", "left"),
-    [
-        (15, "America/New_York", timedelta(hours=10)),
-        (0, "America/New_York", timedelta(hours=1)),
-        (1, "America/New_York", timedelta(0)),
-        (13, "America/New_York", timedelta(0)),
-        (23, None, timedelta(hours=1)),
-        (22, None, timedelta(0)),
-    ],
-)
-def test_how_long_it_is_still_day(hour: int, zone: str | None, left: timedelta) -> None:
-    """In the zone, or in every US zone; at night not at all."""
-    moment = datetime(2026, 3, 3, hour, tzinfo=UTC)
-    assert daytime_left(moment, ZoneInfo(zone) if zone else None) == left

@@ -1,0 +1,121 @@
+"""What a kind of message says of itself, what its rules are told, and how they withhold a message."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import Notification
+
+
+class Audience(StrEnum):
+    """To whom a kind of message goes."""
+
+    ASSIGNEE = "ASSIGNEE"
+    """The nurse who has the task."""
+
+    ON_CALL = "ON_CALL"
+    """Supervisors, or else admins: those of them who can be reached."""
+
+    PATIENT = "PATIENT"
+    """The episode's patient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A reason not to send, and the state in which the message ends for it."""
+
+    state: State
+    reason: str
+    """For people."""
+
+    cause: Cause
+    """For programs."""
+
+    ended_by: str | None = None
+    """Who made the message unnecessary, if it is not to be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """A reason not to send now, and when to look again."""
+
+    until: datetime
+    reason: str
+    """For people."""
+
+    cause: Cause
+    """For programs."""
+
+    @property
+    def state(self) -> State:
+        """The state in which the message waits."""
+        return State.SCHEDULED
+
+
+Withheld = Suppression | Postponement
+
+
+def cancelled(cause: Cause, reason: str) -> Suppression:
+    """Return that a message is not wanted (any more)."""
+    return Suppression(State.CANCELLED, reason, cause)
+
+
+def failed(cause: Cause, reason: str) -> Suppression:
+    """Return that a message is wanted and cannot be sent."""
+    return Suppression(State.FAILED, reason, cause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known, at one moment, of a message and of what it is about."""
+
+    now: datetime
+    message: Notification
+    task: EscalationTask | None = None
+    episode: Episode | None = None
+    recipient: User | Patient | None = None
+    opted_out: bool = False
+    """Whether the recipient's number has replied STOP."""
+
+    unassigned_grace: timedelta = timedelta(0)
+    """How long a task may be without an assignee before its supervisors are told."""
+
+    link: str | None = field(default=None, repr=False)
+    """Made by the application for this text. Whoever has it may pass for the patient, so it is kept nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageKind:
+    """One kind of message. Who is owed one is asked of the database, by the questions beside the ledger's queues."""
+
+    name: str
+    audience: Audience
+    unwanted: Callable[[Facts], Withheld | None]
+    """Why the message is not (or not yet) wanted, if so; its recipient need not be known for this."""
+
+    unreachable: Callable[[Facts], Withheld | None]
+    """Why the recipient cannot be texted, or not now, if so."""
+
+    text: Callable[[Facts, str], str]
+    """What the message says, given the application's URL; asked only of a message that is wanted and can be sent."""
+
+    worth: Callable[[Facts], timedelta]
+    """How long the message is worth arriving: the phone company drops a text that it could not send by then."""
+
+    if_not_found: State = State.QUEUED
+    """What becomes of a message in doubt that the phone company does not have: a nurse's is sent again, for silence is
+    worse than a second text; a patient's is HELD for a person to decide."""
+
+    second_try_after: timedelta = timedelta(minutes=5)
+    """When an undelivered message is tried once more, if the phone was off or the reason is not known."""
+
+    carries_link: bool = False
+    """Whether the text may have a link that the application makes for it."""
+
+    def text_to_keep(self, facts: Facts, app_url: str) -> str:
+        """Return the text as a log may keep it: without its link."""
+        return self.text(replace(facts, link=None), app_url)

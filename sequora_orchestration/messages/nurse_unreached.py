@@ -1,0 +1,48 @@
+"""The report to supervisors that a nurse was not reached about her task, or that nobody is assigned to it."""
+
+from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, closed, task_of, unreachable_supervisor
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.wording import LONGEST_WORD, about, headline, value
+
+
+def unreached_text(task: EscalationTask, app_url: str, *, reason: str | None) -> str:
+    """Return the four lines that tell a supervisor that a nurse was not reached; of `reason` the gist is said."""
+    gist = value((reason or "").split(";")[0].split(":")[0], LONGEST_WORD)
+    return about(task, app_url, f"Nurse not reached: {gist}. Please take over or reassign. {headline(task)}")
+
+
+def unassigned_text(task: EscalationTask, app_url: str) -> str:
+    """Return the four lines that tell a supervisor that nobody is assigned to a task."""
+    return about(task, app_url, f"Nobody is assigned, please assign a nurse. {headline(task)}")
+
+
+def _unwanted(facts: Facts) -> Suppression | None:
+    if ended := closed(facts.task):
+        return ended
+    reported = facts.message.reported
+    if facts.task and reported and facts.task.assigned_to_user_id != reported.recipient_id:
+        return cancelled(Cause.REASSIGNED, "the task has been assigned or reassigned meanwhile")
+    if reported and reported.is_settled:
+        return cancelled(Cause.NURSE_REACHED, "the nurse has been reached meanwhile")
+    if reported and reported.is_uncertain and facts.task and facts.task.is_taken:
+        return cancelled(Cause.PICKED_UP, "the task has been picked up meanwhile")
+    return None
+
+
+def _text(facts: Facts, app_url: str) -> str:
+    reported = facts.message.reported
+    if reported and reported.recipient_id is None:
+        return unassigned_text(task_of(facts), app_url)
+    return unreached_text(task_of(facts), app_url, reason=reported.reason if reported else None)
+
+
+NURSE_UNREACHED = MessageKind(
+    name="nurse-unreached",
+    audience=Audience.ON_CALL,
+    unwanted=_unwanted,
+    unreachable=unreachable_supervisor,
+    text=_text,
+    worth=lambda _: WORTH_TO_STAFF,
+)

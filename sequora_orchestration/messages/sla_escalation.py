@@ -1,0 +1,46 @@
+"""The call to supervisors: a task has missed its SLA, and its nurse has not closed it although she was alerted."""
+
+from datetime import timedelta
+
+from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.messages.about_tasks import (
+    WORTH_TO_STAFF,
+    closed,
+    overdue_by,
+    task_of,
+    unreachable_supervisor,
+)
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Withheld, cancelled
+from sequora_orchestration.messages.wording import about, headline, in_words
+
+
+def escalation_text(task: EscalationTask, app_url: str, *, overdue: timedelta) -> str:
+    """Return the four lines that tell a supervisor of a task whose SLA was missed and that is still open."""
+    return about(task, app_url, f"ESCALATION: SLA missed {in_words(overdue)} ago, please take over. {headline(task)}")
+
+
+def _unwanted(facts: Facts) -> Withheld | None:
+    if ended := closed(facts.task):
+        return ended
+    if not facts.task or not facts.task.sla_due_at:
+        return cancelled(Cause.NO_SLA, "the task has no SLA time any more")
+    if facts.task.sla_due_at > facts.now:
+        return cancelled(Cause.SLA_MOVED, "the SLA time has been moved into the future meanwhile")
+    if facts.task.sla_due_at != facts.message.sla_due_at:
+        return cancelled(
+            Cause.SLA_MOVED, "the SLA time has been moved meanwhile, and that one's breach is alerted on its own"
+        )
+    if facts.message.due_at and facts.now < facts.message.due_at:
+        return Postponement(facts.message.due_at, "the nurse still has time to act on the breach", Cause.NURSE_HAS_TIME)
+    return None
+
+
+SLA_ESCALATION = MessageKind(
+    name="sla-escalation",
+    audience=Audience.ON_CALL,
+    unwanted=_unwanted,
+    unreachable=unreachable_supervisor,
+    text=lambda facts, app_url: escalation_text(task_of(facts), app_url, overdue=overdue_by(facts)),
+    worth=lambda _: WORTH_TO_STAFF,
+)

@@ -1,0 +1,40 @@
+"""The warning to a nurse that the SLA of her task is near."""
+
+from datetime import timedelta
+
+from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.messages.about_tasks import (
+    WORTH_TO_STAFF,
+    closed,
+    overdue_by,
+    sla_moved,
+    task_of,
+    unreachable_nurse,
+    unwanted_by_assignee,
+)
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.wording import about, headline, in_words
+
+
+def warning_text(task: EscalationTask, app_url: str, *, time_left: timedelta) -> str:
+    """Return the four lines that warn a nurse of an SLA."""
+    return about(task, app_url, f"SLA in {in_words(time_left)}, please act. {headline(task)}")
+
+
+def _unwanted(facts: Facts) -> Suppression | None:
+    if ended := closed(facts.task) or sla_moved(facts):
+        return ended
+    if facts.message.sla_due_at and facts.message.sla_due_at <= facts.now:
+        return cancelled(Cause.SLA_PASSED, "the SLA time has passed; the breach is alerted by a message of its own")
+    return unwanted_by_assignee(facts)
+
+
+SLA_WARNING = MessageKind(
+    name="sla-warning",
+    audience=Audience.ASSIGNEE,
+    unwanted=_unwanted,
+    unreachable=unreachable_nurse,
+    text=lambda facts, app_url: warning_text(task_of(facts), app_url, time_left=-overdue_by(facts)),
+    worth=lambda facts: min(WORTH_TO_STAFF, -overdue_by(facts)),
+)

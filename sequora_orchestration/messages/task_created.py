@@ -1,0 +1,71 @@
+"""The first text about a task, to its nurse. Without a nurse it waits for one, and ends where there is none."""
+
+from datetime import datetime, timedelta
+
+from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.messages.about_tasks import (
+    NOBODY_ASSIGNED,
+    WORTH_TO_STAFF,
+    task_of,
+    unreachable_nurse,
+    unwanted_by_assignee,
+)
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.wording import about, headline
+
+# An application assigns tasks seconds after it has inserted them; nobody is alarmed by then.
+GRACE_OF_CRITICAL = timedelta(seconds=10)
+
+# A nurse who takes a task becomes its assignee by the same change that says when she took it.
+ONE_UPDATE = timedelta(seconds=1)
+JUST_NOW = timedelta(minutes=1)
+
+
+def nurse_text(task: EscalationTask, app_url: str) -> str:
+    """Return the four lines that tell a nurse of a new task."""
+    return about(task, app_url, f"🚨 New {headline(task)}")
+
+
+def _unwanted(facts: Facts) -> Withheld | None:
+    if withheld := unwanted_by_assignee(facts):
+        return _unassigned(facts, facts.task) if facts.task and withheld is NOBODY_ASSIGNED else withheld
+    if facts.task and _has_just_taken_it(facts.task, facts.now):
+        return Suppression(
+            State.CANCELLED, "she has just taken the task herself", Cause.TAKEN_BY_NURSE, ended_by="the nurse"
+        )
+    return None
+
+
+def _unassigned(facts: Facts, task: EscalationTask) -> Withheld:
+    """Let a task wait for its nurse as long as it may; then its supervisors are told."""
+    grace = facts.unassigned_grace
+    if task.severity == "CRITICAL":
+        grace = min(grace, GRACE_OF_CRITICAL)
+    until = min(facts.message.owed_since, facts.now) + grace
+    if facts.message.due_at is None and facts.now < until:
+        return Postponement(until, "nobody is assigned to the task yet", Cause.NOBODY_ASSIGNED)
+    return NOBODY_ASSIGNED
+
+
+def _has_just_taken_it(task: EscalationTask, now: datetime) -> bool:
+    """Tell whether the last change of a task was that its nurse took it, just now.
+
+    If the task had been taken by somebody else and given to her, the change to her would be later than the taking.
+    Where the application does not say when the task was changed, she is texted: a text too many is better than none.
+    """
+    taken_at, updated_at = task.picked_up_at, task.updated_at
+    if taken_at is None or updated_at is None or not task.is_taken:
+        return False
+    return abs(updated_at - taken_at) <= ONE_UPDATE and abs(now - taken_at) <= JUST_NOW
+
+
+TASK_CREATED = MessageKind(
+    name="task-created",
+    audience=Audience.ASSIGNEE,
+    unwanted=_unwanted,
+    unreachable=unreachable_nurse,
+    text=lambda facts, app_url: nurse_text(task_of(facts), app_url),
+    worth=lambda _: WORTH_TO_STAFF,
+)

@@ -1,0 +1,1 @@
+"""The kinds of messages: each rule on its own."""
