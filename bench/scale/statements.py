@@ -16,17 +16,15 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.ledger import assignments, claims, measurements
 from sequora_orchestration.ledger.claims import BATCH, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
-from sequora_orchestration.ledger.queues import NEW_TASKS, QUEUES, TASKS_NEAR_SLA, Queue
 from sequora_orchestration.ledger.rows import MANY
 from sequora_orchestration.ledger.terms import Terms
-from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.messages.kinds import KINDS, QUEUES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 # Each module of the ledger that has a file of statements beside it; the questions are put into others.
-ROOMS = [
-    import_module(f"{ledger.__name__}.{path.stem}")
-    for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))
-    if path.stem != "queues"
-]
+ROOMS = [import_module(f"{ledger.__name__}.{path.stem}") for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))]
 
 # What the questions go by, as long as nobody sets anything.
 ASKED_WITH = {
@@ -186,7 +184,7 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     finds = queue.name.lower().replace(" ", "_").replace("-", "_")
     for name in ("admission", "ready"):
         sql = claims.SQL[name]
-        values = {"kind": queue.kind, "scheduled": queue.scheduled, "most": MOST, "most_runs": MOST_RUNS}
+        values = {"kind": queue.kind.name, "scheduled": queue.scheduled, "most": MOST, "most_runs": MOST_RUNS}
         parameters = _given(sql, values)
         yield Statement(
             name=f"{name} of {queue.name}", whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit

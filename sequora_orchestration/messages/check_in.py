@@ -28,6 +28,7 @@ from sequora_orchestration.messages.kind import (
     cancelled,
     failed,
 )
+from sequora_orchestration.messages.queue import Queue
 
 # A check-in that could not be sent for longer than this is no longer worth sending; one that was moved to the morning
 # has an hour of that morning all the same.
@@ -221,3 +222,6 @@ CHECK_IN = MessageKind(
     second_try_after=timedelta(minutes=30),
     carries_link=True,
 )
+
+NEW_EPISODES = Queue(name="new episodes", kind=CHECK_IN, scheduled=False)
+DUE_CHECK_INS = Queue(name="due check-ins", kind=CHECK_IN, scheduled=True)

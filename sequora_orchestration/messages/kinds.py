@@ -1,12 +1,12 @@
-"""The table of all kinds of messages."""
+"""The tables of all kinds of messages, and of all queues."""
 
-from sequora_orchestration.messages.check_in import CHECK_IN
+from sequora_orchestration.messages.check_in import CHECK_IN, DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.kind import Audience
-from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED
-from sequora_orchestration.messages.sla_breach import SLA_BREACH
-from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
-from sequora_orchestration.messages.sla_warning import SLA_WARNING
-from sequora_orchestration.messages.task_created import TASK_CREATED
+from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED, UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACH, SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION, UNANSWERED_BREACHES
+from sequora_orchestration.messages.sla_warning import SLA_WARNING, TASKS_NEAR_SLA
+from sequora_orchestration.messages.task_created import NEW_TASKS, TASK_CREATED
 
 KINDS = {
     kind.name: kind
@@ -17,6 +17,19 @@ KINDS = {
         SLA_ESCALATION,
         NURSE_UNREACHED,
         CHECK_IN,
+    )
+}
+
+QUEUES = {
+    queue.name: queue
+    for queue in (
+        NEW_TASKS,
+        NEW_EPISODES,
+        DUE_CHECK_INS,
+        TASKS_NEAR_SLA,
+        SLA_BREACHES,
+        UNANSWERED_BREACHES,
+        UNREACHED_NURSES,
     )
 }
 

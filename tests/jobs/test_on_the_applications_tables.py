@@ -16,15 +16,12 @@ from sqlalchemy import text
 
 from sequora_orchestration.ledger import tellings
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-)
 from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -6,7 +6,7 @@ import pytest
 from care import NOW, Care
 
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.workflows import WorkflowSettings
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")

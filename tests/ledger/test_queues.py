@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from bench.scale.statements import ASKED_WITH, question_of
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import QUEUES, Queue
+from sequora_orchestration.messages.kinds import QUEUES
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 
 
