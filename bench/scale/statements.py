@@ -263,6 +263,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
     if name in _TABLES:
         ids = id_array(_newest(connection, _TABLES[name]))
     return {
+        **ASKED_WITH,
         **row,
         "id": _named_by(name, row),
         "own_id": row["id"] if name == "subject_of" else None,
