@@ -13,6 +13,7 @@ from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.database import id_array
 from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger import assignments, claims, measurements
 from sequora_orchestration.ledger.claims import BATCH, ENOUGH, FEW, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
@@ -88,7 +89,7 @@ FOUND_IN = {
             "bring_log_up_to_date",
             "as_sent",
             "log_owed_of",
-            "known_sids",
+            "known_provider_ids",
             "note_found_late",
         ),
         "SENT",
@@ -98,7 +99,7 @@ FOUND_IN = {
 }
 
 _SAMPLE = text("""
-    SELECT id::text, claim_id::text, attempts, attempted_at, task_id, episode_id, recipient_id, provider_sid
+    SELECT id::text, claim_id::text, attempts, attempted_at, task_id, episode_id, recipient_id
     FROM orchestration.notification
     WHERE state = :state AND recipient_id IS NOT NULL
     ORDER BY created_at DESC
@@ -197,6 +198,7 @@ def _given(sql: TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
 def _asked_with(queue: Queue) -> dict[str, Any]:
     return {
         "kind": queue.kind,
+        "channel": SMS,
         "scheduled": queue.scheduled,
         "in_turn": queue.in_turn,
         "go_live_at": None,
@@ -256,8 +258,9 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "person_ids": id_array([row["recipient_id"]]),
         "turn": 0,
         "reasons": ["a reason"] * len(task_ids),
-        "sids": [str(uuid4())],
-        "sid": str(uuid4()),
+        "channel": SMS,
+        "provider_ids": [str(uuid4())],
+        "provider_id": str(uuid4()),
         "digests": ["a digest"],
         "digest": "a digest",
         "roles": ["SUPERVISOR"],

@@ -596,6 +596,7 @@ def _functions_of_log(fitted: Fit) -> list[str]:
 _OF_LEDGER: Mapping[str, str] = {
     "id": "sent.id",
     "kind": "sent.kind",
+    "channel": "sent.channel",
     "state": "sent.state",
     "task_id": "sent.task_id",
     "episode_id": "sent.episode_id",

@@ -38,7 +38,8 @@ class Entry:
     """How long it took itself."""
 
     until: datetime | None = None
-    sid: str | None = None
+    provider_id: str | None = None
+    """Under which the phone company has the text: its SID."""
 
     def in_words(self, told: Callable[[datetime], str]) -> str:
         """Return what happened with all that is known of it; `told` says how a moment is told."""
@@ -46,7 +47,7 @@ class Entry:
             f"waited {spell(self.waited)}" if self.waited is not None else None,
             f"took {spell(self.took)}" if self.took is not None else None,
             f"until {told(self.until)}" if self.until else None,
-            f"SID {self.sid}" if self.sid else None,
+            f"SID {self.provider_id}" if self.provider_id else None,
             f"run {short(self.run_id)}" if self.run_id else None,
         )
         return "; ".join([self.what, *(one for one in details if one)])
@@ -167,13 +168,13 @@ def _found_late(message: Story) -> Iterator[Entry]:
     """Yield the texts that were given up and went out all the same."""
     for place, late in enumerate(message.found_late):
         after = spell(late.found_at - late.began_at)
-        if message.provider_sid is None:
+        if message.provider_id is None:
             what = f"a text went out after all: it was found after {after}"
         elif place == 0:
             what = f"two texts went out: the first was found after {after}"
         else:
             what = f"{place + 2} texts went out: another was found after {after}"
-        yield replace(_entry(message, late.found_at, what), sid=late.sid)
+        yield replace(_entry(message, late.found_at, what), provider_id=late.provider_id)
 
 
 def _entry(message: Story, at: datetime, what: str) -> Entry:
@@ -202,7 +203,7 @@ def _attempt(message: Story, before: Change, began: Change, ended: Change | None
         entry,
         what=f"attempt {began.attempt}: {_answer(ended)}",
         took=ended.at - began.at,
-        sid=message.provider_sid if is_accepted else None,
+        provider_id=message.provider_id if is_accepted else None,
     )
 
 
@@ -226,7 +227,7 @@ def _told(message: Story, before: Change, change: Change, after: Change | None) 
         until = after.at if after else message.due_at
         return replace(entry, until=until, waited=None)
     if change.to_state is State.SENT:
-        return replace(entry, sid=message.provider_sid)
+        return replace(entry, provider_id=message.provider_id)
     return entry
 
 

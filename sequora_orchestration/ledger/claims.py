@@ -13,6 +13,7 @@ from sequora_orchestration.database import (
     is_text,
 )
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
 from sequora_orchestration.ledger.queues import QUESTIONS, Queue
 from sequora_orchestration.ledger.room import Room
@@ -85,6 +86,7 @@ class Claiming(Room):
             "most_at_once": at_once,
             "most_runs": MOST_RUNS,
             "kind": queue.kind,
+            "channel": SMS,
             "scheduled": queue.scheduled,
             "in_turn": queue.in_turn,
             **parameters,

@@ -29,13 +29,13 @@ WITH on_its_way AS MATERIALIZED (
 allowed AS MATERIALIZED (
     SELECT CASE WHEN CAST(:scheduled AS boolean) IS FALSE THEN NULL
                 WHEN EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) THEN 0
-                WHEN resume_at > orchestration.clock() AND NOT ((opened_at IS NOT NULL AND closed_at IS NULL) AND refused_recipient_id IS NOT NULL) THEN 0
-                WHEN NOT (opened_at IS NOT NULL AND closed_at IS NULL) THEN NULL
+                WHEN resume_at > orchestration.clock() AND NOT (is_open AND refused_recipient_id IS NOT NULL) THEN 0
+                WHEN NOT is_open THEN NULL
                 WHEN trial_until > orchestration.clock() OR (SELECT rows FROM on_its_way) > 0 THEN 0
                 ELSE 1 END AS rows,
            CASE WHEN resume_at > orchestration.clock() THEN refused_recipient_id END AS not_to
     FROM orchestration.provider
-    LIMIT 1  -- there is no other row, which the planner does not know
+    WHERE channel = :channel
 ),
 may AS MATERIALIZED (
     SELECT CAST(:claim_id AS uuid) IS NOT NULL OR CASE WHEN rows IS NULL THEN has_room ELSE rows > 0 END AS ask

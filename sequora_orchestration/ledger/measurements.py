@@ -13,6 +13,7 @@ from sqlalchemy import Engine, RowMapping, TextClause
 from sequora_orchestration.database import NamedStatements, engine_for, execute
 from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
 from sequora_orchestration.domain.message_kind import KINDS
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.queues import NEW_TASKS, QUESTIONS
 from sequora_orchestration.settings import DatabaseSettings, DeliverySettings
 
@@ -95,7 +96,7 @@ class Measurements:
     def backlog(self) -> Backlog:
         """Return what waits."""
         (row,) = self._rows("backlog", kinds=list(KINDS))
-        (pace,) = self._rows("pace")
+        (pace,) = self._rows("pace", channel=SMS)
         return Backlog(**row, pace=Pace(has_rate=self._has_rate, **pace))
 
     def unanswered_tasks(self) -> list[str]:

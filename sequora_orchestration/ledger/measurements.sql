@@ -97,7 +97,8 @@ SELECT (
            FROM orchestration.notification
            WHERE sent_at > orchestration.clock() - interval '1 hour'
        ) AS last_sent,
-       (SELECT extract(epoch FROM next_slot - orchestration.clock())::float FROM orchestration.provider) AS next_slot;
+       (SELECT extract(epoch FROM next_slot - orchestration.clock())::float
+        FROM orchestration.provider WHERE channel = :channel) AS next_slot;
 
 -- name: unanswered_tasks
 -- Which open tasks have for longer than :grace neither a text nor a reason for none: nobody has claimed them (the

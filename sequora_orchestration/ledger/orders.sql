@@ -53,14 +53,14 @@ WITH newest AS (
              n.state IN ('SCHEDULED', 'QUEUED', 'SENDING', 'IN_DOUBT', 'HELD') DESC, n.created_at DESC
 ),
 changed AS (
-    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, lease_until, reason)
+    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, channel, state, lease_until, reason)
     SELECT key || (SELECT count(*) FROM orchestration.notification o
                    WHERE starts_with(o.business_key, key)
                      AND (o.task_id = newest.task_id
                           OR (newest.task_id IS NULL AND o.task_id IS NULL AND o.episode_id = newest.episode_id))),
            task_id, episode_id, recipient_id, severity, urgency, orchestration.clock(), sla_due_at,
            CASE WHEN due_at IS NOT NULL OR kind = 'check-in' THEN orchestration.clock() END,
-           because_of, kind, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'
+           because_of, kind, channel, 'QUEUED', orchestration.clock(), 'sent again by an operator''s order'
     FROM newest
     WHERE state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING

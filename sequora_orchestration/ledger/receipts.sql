@@ -19,7 +19,7 @@ RETURNING id::text;
 
 -- name: without_receipt
 -- Of these messages, those of which it is not known what became. Reading changes nothing.
-SELECT id::text, kind, task_id, provider_sid AS sid, sent_at
+SELECT id::text, kind, channel, task_id, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
 ORDER BY sent_at;
@@ -40,10 +40,10 @@ WITH undelivered AS (
     RETURNING *
 ),
 again AS (
-    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, state, reason)
+    INSERT INTO orchestration.notification (business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, sla_due_at, due_at, because_of, kind, channel, state, reason)
     SELECT business_key || '\:again', task_id, episode_id, recipient_id, severity, urgency,
            orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
-           orchestration.clock() + make_interval(secs => :again_after), because_of, kind, 'SCHEDULED',
+           orchestration.clock() + make_interval(secs => :again_after), because_of, kind, channel, 'SCHEDULED',
            'tried once more: it was ' || reason
     FROM undelivered
     WHERE CAST(:again_after AS float) > 0 AND right(business_key, 6) <> '\:again'

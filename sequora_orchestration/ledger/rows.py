@@ -68,8 +68,9 @@ class SentText:
 
     id: str
     kind: str
+    channel: str
     task_id: str | None
-    sid: str
+    provider_id: str
     sent_at: datetime
 
 
@@ -109,7 +110,7 @@ class Outcome:
     state: State
     reason: str | None
     attempts: int
-    provider_sid: str | None
+    provider_id: str | None
     due_at: datetime | None
     logged: bool
     log_owes: str | None

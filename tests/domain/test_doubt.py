@@ -22,6 +22,7 @@ from sequora_orchestration.domain.doubt import (
 )
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.message_kind import CHECK_IN, KINDS, TASK_CREATED
+from sequora_orchestration.domain.notification import SMS
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 STAFF = [kind for kind in KINDS.values() if kind is not CHECK_IN]
@@ -32,6 +33,7 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
         **{
             "id": id_,
             "kind": TASK_CREATED.name,
+            "channel": SMS,
             "task_id": "task",
             "episode_id": None,
             "recipient_id": "nurse",
@@ -47,7 +49,7 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
 
 
 def listed(sid: str, mark: str | None, created_at: datetime | None = NOW) -> Listed:
-    return Listed(sid=sid, fingerprint=mark, created_at=created_at)
+    return Listed(provider_id=sid, fingerprint=mark, created_at=created_at)
 
 
 def test_a_text_is_found_by_its_fingerprint() -> None:
@@ -101,7 +103,7 @@ def of(body: str, number: str = "+1") -> tuple[str, str]:
 def shown(sid: str, body: str, created_at: datetime | None = NOW, number: str = "+1") -> Listed:
     """Return a text as the list shows it."""
     whole, like_it = of(body, number)
-    return Listed(sid=sid, fingerprint=whole, canonical_fingerprint=like_it, created_at=created_at)
+    return Listed(provider_id=sid, fingerprint=whole, canonical_fingerprint=like_it, created_at=created_at)
 
 
 def lost(id_: str, message_id: str, *fingerprints: str, since: datetime = NOW) -> LostAttempt:
@@ -110,6 +112,7 @@ def lost(id_: str, message_id: str, *fingerprints: str, since: datetime = NOW) -
         id=id_,
         message_id=message_id,
         kind=TASK_CREATED.name,
+        channel=SMS,
         task_id="task",
         episode_id=None,
         recipient_id="nurse",

@@ -17,7 +17,22 @@ from sequora_orchestration.migrations import apply
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.settings import postgres_url
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0014"]
+REVISIONS = [
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0014",
+    "0016",
+]
 
 
 @pytest.fixture
