@@ -17,17 +17,10 @@ from phones import Phones
 from runs import Runs, metadata
 from sqlalchemy import create_engine
 
-from sequora_orchestration.care.care_database import CareDatabase
-from sequora_orchestration.channels.sms import Sms, open_sms
-from sequora_orchestration.channels.twilio import Twilio
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.delivery import prepare
-from sequora_orchestration.delivery import send as sending
-from sequora_orchestration.delivery.delivery import WAITS, Delivery
-from sequora_orchestration.delivery.prepare import drop_unreachable, drop_unwanted
+from sequora_orchestration.delivery.delivery import WAITS
 from sequora_orchestration.domain import phone_number
-from sequora_orchestration.domain.answers import Answer
-from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.claims import BATCH
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
@@ -38,7 +31,6 @@ from sequora_orchestration.local.twilio.phone_company import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
-from sequora_orchestration.settings import TwilioSettings
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -230,69 +222,6 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
     (row,) = care.ledger(task)
     assert row["state"] == "CANCELLED"
     assert row["reason"]
-
-
-def _delivery(ledger: Ledger, care_database: CareDatabase, sms: Sms | None = None) -> Delivery:
-    return Delivery(
-        ledger=ledger,
-        care=care_database,
-        channels={SMS: sms or open_sms()},
-        app_url="https://app.example.com",
-        run_id="a-run",
-    )
-
-
-@pytest.mark.usefixtures("phones")
-def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger, care_database: CareDatabase) -> None:
-    """A task that is resolved when its run has begun already is not texted about either."""
-    task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claims.claim(NEW_TASKS)
-    delivery = _delivery(ledger, care_database)
-    taken_up = ledger.leases.take_up(claim.id, "a-run")
-    assert drop_unwanted(delivery, taken_up) == []
-    care.change_task(task, status="RESOLVED")
-    assert not sending.send(delivery, taken_up).some_again
-    assert care.states(task) == ["CANCELLED"]
-
-
-def test_of_a_long_run_each_task_is_looked_at_when_its_turn_comes(
-    care: Care, ledger: Ledger, care_database: CareDatabase, phones: Phones, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that is resolved while the texts before it go out is not texted about."""
-    tasks = [care.a_task(care.a_nurse(NURSE_PHONE)), care.a_task(care.a_nurse("+12025550102"))]
-    taken_up = [one for claim in ledger.claims.claim(NEW_TASKS) for one in ledger.leases.take_up(claim.id, "a-run")]
-
-    class ResolvesTheOther(Sms):
-        def submit(self, to: str, content: str, worth: timedelta) -> Answer:
-            (other,) = [task for task in tasks if task not in content]
-            care.change_task(other, status="RESOLVED")
-            return super().submit(to, content, worth)
-
-    settings = TwilioSettings.load()
-    sms = ResolvesTheOther(Twilio(settings.model_copy(update={"sequora_texts_at_a_time": 1})))
-    monkeypatch.setattr(sending, "LOOK_HOLDS", 0)
-    sending.send(_delivery(ledger, care_database, sms), taken_up)
-    assert sorted(care.states()) == ["CANCELLED", "SENT"]
-    (text,) = phones.company.accepted()
-    phones.expect(text)
-
-
-def test_a_number_that_opts_out_right_before_the_call_is_not_texted(
-    care: Care, ledger: Ledger, care_database: CareDatabase, phones: Phones
-) -> None:
-    """Its nurse was found reachable by the step before."""
-    nurse = care.a_nurse()
-    task = care.a_task(nurse)
-    (claim,) = ledger.claims.claim(NEW_TASKS)
-    delivery = _delivery(ledger, care_database)
-    taken_up = ledger.leases.take_up(claim.id, "a-run")
-    assert drop_unreachable(delivery, taken_up) == []
-    ledger.opt_outs.remember_opt_out(NURSE_PHONE, nurse)
-    assert not sending.send(delivery, taken_up).some_again
-    (row,) = care.ledger(task)
-    assert (row["state"], row["attempts"]) == ("FAILED", 0)
-    assert row["reason"].startswith("opted out")
-    assert phones(NURSE_PHONE).attempts == 0
 
 
 @pytest.mark.parametrize(
