@@ -115,7 +115,15 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification n
 SET state = CASE WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END, reason = :reason, provider_code = :code, runs = 0, fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
-    not_taken_at = orchestration.clock(), not_taken_alone = least(n.not_taken_alone + CAST(CAST(:is_refused AS boolean) AND (SELECT max(o.sent_at) FROM orchestration.notification o WHERE o.channel = n.channel AND o.sent_at >= n.not_taken_at) IS NOT NULL AS int), 1000),
+    not_taken_at = orchestration.clock(),
+    not_taken_alone = least(
+        n.not_taken_alone
+        + CAST(CAST(:is_refused AS boolean) AND (
+            SELECT max(o.sent_at) FROM orchestration.notification o
+            WHERE o.channel = n.channel AND o.sent_at >= n.not_taken_at
+        ) IS NOT NULL AS int),
+        1000
+    ),
     lease_until = orchestration.clock() + make_interval(secs => :lease)
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT');
@@ -133,10 +141,18 @@ WITH put_back AS (
         claim_id = CASE WHEN judged.alone >= 3 THEN claim_id END, runs = 0, fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
         lease_until = orchestration.clock() + make_interval(secs => :pause)
     FROM (
-        SELECT id, least(n.not_taken_alone + CAST(CAST(:is_refused AS boolean) AND (SELECT max(o.sent_at) FROM orchestration.notification o WHERE o.channel = n.channel AND o.sent_at >= n.not_taken_at) IS NOT NULL AS int), 1000) AS alone, (SELECT max(o.sent_at) FROM orchestration.notification o WHERE o.channel = n.channel AND o.sent_at >= n.not_taken_at) IS NOT NULL AS others_went_out
-        FROM orchestration.notification n
-        WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-      AND state IN ('SENDING', 'IN_DOUBT')
+        SELECT id, others_went_out,
+               least(not_taken_alone + CAST(CAST(:is_refused AS boolean) AND others_went_out AS int), 1000) AS alone
+        FROM (
+            SELECT n.id, n.not_taken_alone,
+                   (
+                       SELECT max(o.sent_at) FROM orchestration.notification o
+                       WHERE o.channel = n.channel AND o.sent_at >= n.not_taken_at
+                   ) IS NOT NULL AS others_went_out
+            FROM orchestration.notification n
+            WHERE n.id = CAST(:id AS uuid) AND n.claim_id = CAST(:claim_id AS uuid) AND n.attempts = :attempt
+              AND n.state IN ('SENDING', 'IN_DOUBT')
+        ) AS attempt
     ) AS judged
     WHERE n.id = judged.id AND n.claim_id = CAST(:claim_id AS uuid) AND n.attempts = :attempt
       AND n.state IN ('SENDING', 'IN_DOUBT')

@@ -91,7 +91,7 @@ SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
 FROM due;
 
 -- name: pace
--- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next segment.
+-- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next message.
 SELECT (
            SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
            FROM orchestration.notification

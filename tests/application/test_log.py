@@ -385,6 +385,18 @@ def test_what_is_written_into_the_log_may_be_looked_up_elsewhere(
     assert [row["method"] for row in care.logged(task)] == ["SMS"]
 
 
+@pytest.mark.parametrize(("channel", "word"), [("SMS", "a text"), ("VOICE", "a call")])
+def test_a_map_says_what_the_application_calls_a_channel(
+    care: Care, ledger: Ledger, put_in_force: Callable[..., Migrated], channel: str, word: str
+) -> None:
+    """A map that names none calls all of them the same."""
+    put_in_force({"log.row.method": "CASE message.channel WHEN 'SMS' THEN 'a text' ELSE 'a call' END"})
+    task, notification, attempt = an_attempt(care, ledger)
+    care.rows("UPDATE orchestration.notification SET channel = :channel", channel=channel)
+    ledger.attempts.settle_sent(notification, attempt, "SM1", content=None)
+    assert [row["method"] for row in care.logged(task)] == [word]
+
+
 def test_a_log_may_be_a_view_that_writes_elsewhere(
     care: Care, care_url: str, put_in_force: Callable[..., Migrated]
 ) -> None:

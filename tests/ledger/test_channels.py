@@ -137,10 +137,26 @@ def test_to_resume_everything_tries_every_channel_at_once(ledger: Ledger) -> Non
 
 
 def test_what_is_tried_once_more_goes_by_the_same_channel(care: Care, ledger: Ledger) -> None:
-    """Where it did not arrive, and where an operator sends it again."""
+    """It did not arrive."""
     sent(care, ledger, VOICE)
-    (text,) = ledger.receipts.without_receipt([row["id"] for row in care.ledger()])
+    (text,) = ledger.receipts.without_receipt([str(row["id"]) for row in care.ledger()])
     assert text.channel == VOICE
     receipt = Receipt(provider_id=text.provider_id, state=State.UNDELIVERED, code=30003)
     assert ledger.receipts.settle_undelivered(text, receipt, again_after=timedelta(minutes=5))
+    assert [row["channel"] for row in care.ledger()] == [VOICE, VOICE]
+
+
+def test_what_an_operator_sends_again_goes_by_the_same_channel(care: Care, ledger: Ledger) -> None:
+    """It had arrived."""
+    notification = sent(care, ledger, VOICE)
+    ledger.receipts.settle_delivered(ledger.receipts.without_receipt([notification.id]))
+    assert ledger.orders.resend(notification.id, None, Operator(who="maya", why="asked for"))
+    assert [row["channel"] for row in care.ledger()] == [VOICE, VOICE]
+
+
+def test_each_of_several_recipients_is_told_by_the_same_channel(care: Care, ledger: Ledger) -> None:
+    """A message that has no recipient becomes one for each."""
+    notification = waiting(care, ledger, VOICE)
+    care.rows("UPDATE orchestration.notification SET recipient_id = NULL")
+    assert ledger.withheld.address(notification, ["one supervisor", "another"])
     assert [row["channel"] for row in care.ledger()] == [VOICE, VOICE]
