@@ -117,7 +117,8 @@ def _plain(value: object) -> str | float:
 
 def _entry(entry: Entry, web: WebSettings) -> dict[str, Any]:
     shown = asdict(entry)
-    return {**shown, "sid": shown.pop("provider_id"), "run_url": web.run_url(entry.run_id) if entry.run_id else None}
+    shown["sid"] = shown.pop("provider_id")
+    return {**shown, "run_url": web.run_url(entry.run_id) if entry.run_id else None}
 
 
 def _message(message: Story, case: Case) -> dict[str, Any]:
