@@ -58,8 +58,7 @@ class Channel(Protocol):
     """A door by which messages leave. Every method may be called from several threads at a time."""
 
     name: str
-    """Under which the ledger keeps its messages, its breaker and its rate, and by which the application's log calls it.
-    """
+    """The ledger keeps messages, breaker and rate under it, and a map may write it into the application's log."""
 
     at_a_time: int
     """How many messages may be submitted at a time by one run."""
@@ -70,14 +69,14 @@ class Channel(Protocol):
     def submit(self, to: str, content: str, worth: timedelta) -> Answer:
         """Hand over a message to the E.164 number `to`, once, and return what is known of it; raises nothing.
 
-        It need not arrive any more when the time is over that it is `worth` arriving.
+        When the time is over that it is `worth` arriving, it need not arrive any more.
         """
 
     def recognise(self, salt: bytes, to: str, content: str) -> Sequence[str]:
         """Return the fingerprints by which a message is found in the provider's list, as digests with that salt.
 
-        First that of the message as it was sent, with the number's first of all (`domain/doubt.py`). Then, where the
-        list may show a message changed, that of what does not change.
+        The first is of the message as it was sent. Where the list may show a message changed, a second is of what does
+        not change. Each begins with a digest of the number (`domain/doubt.py`).
         """
 
     def listed(self, since: datetime, *, to: str | None = None) -> list[ListedMessage]:

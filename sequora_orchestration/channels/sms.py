@@ -74,10 +74,10 @@ class Sms:
 
         Raises LookUpError.
         """
-        # Not restricted to a time by Twilio: one that it has not sent yet has no time of being sent.
+        # Twilio is not asked for a span of time: a text that it has not sent yet has no time of sending.
         texts: list[ListedMessage] = []
         read = older_in_a_row = 0
-        # All texts are only those of the number that ours come from, if they come from one.
+        # Where no recipient is given, the list is narrowed to the number that our texts come from, if there is one.
         ours = {name: value for name, value in self._sender.items() if name == "from_"}
         for message in self._read({"to": to} if to else ours):
             read += 1
@@ -162,7 +162,7 @@ def _listed(message: Any) -> ListedMessage:
 
 
 def _about_one(error: TwilioRestException) -> LookUpError:
-    """Return what it means that one text could not be read: where it is not known, others may be."""
+    """Return what it means that one text could not be read: if Twilio does not know it, it may know others."""
     if error.status == HTTPStatus.NOT_FOUND:
         return LookUpError("the phone company does not know the text")
     return unreadable(error)

@@ -281,7 +281,7 @@ def unreadable(error: Exception) -> UnreadableError:
 
 
 def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
-    """Judge an answer whose status and code are as the body had them: anything at all."""
+    """Judge an error answer. Its status and its code are whatever the body had in their place."""
     if not isinstance(error.status, int):
         return Unclear("the phone company's answer could not be read")
     # Where the body has no code, the SDK puts the HTTP status in its place.
@@ -291,7 +291,7 @@ def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> 
 
 def _judge_reading(error: Exception) -> tuple[Refused | Unclear, int | None]:
     """Judge whatever the SDK raises when it reads; with the HTTP status, where there was an answer of that kind."""
-    # Of a page that was refused the SDK says no more than that, beside the answer.
+    # Of a list's page that was refused, the SDK's error has no more than the answer.
     if isinstance(error, TwilioException) and len(error.args) > 1 and isinstance(error.args[1], Response):
         error = Version.exception("GET", "", error.args[1], "")
     if isinstance(error, (TwilioRestException, TwilioServiceException)):

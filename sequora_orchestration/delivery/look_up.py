@@ -59,10 +59,10 @@ class ListRead:
 def look_up(
     delivery: Delivery, doubtful: Sequence[Doubtful], lost: Sequence[LostAttempt] = ()
 ) -> list[tuple[Sought, Suppression]]:
-    """Look for texts in doubt at the phone company, and settle those that can be; return what became of each.
+    """Look for messages in doubt at the phone company, settle those that can be, and return what became of each.
 
-    So are attempts that were given up: of them those are returned that were found all the same. A list that cannot be
-    read keeps only those in doubt that it is about. Raises the database's errors.
+    Attempts that were given up are looked for, too, and returned if they were found all the same. Where a list cannot
+    be read, its messages stay in doubt, and no others. Raises the database's errors.
     """
     outcomes: list[tuple[Sought, Suppression]] = []
     unreadable = 0
@@ -83,7 +83,7 @@ def look_up(
 
 
 def _by_list(delivery: Delivery, sought: Sequence[Sought]) -> Mapping[tuple[str, str | None], list[Sought]]:
-    """Return what is sought by the list that it would be in: by channel, and number; without one, of all numbers."""
+    """Return what is sought by the list that it would be in: that of a channel and a number, or of all its numbers."""
     numbers, salt = _numbers(delivery, sought), delivery.ledger.opt_outs.salt
     by_list: dict[tuple[str, str | None], list[Sought]] = defaultdict(list)
     for one in sought:

@@ -127,7 +127,7 @@ def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
 
 
 def recipient_id(facts: Facts) -> str | None:
-    """Return whose a message is: one to a patient is the episode's, whose patient may have been corrected since."""
+    """Return the recipient's id: of a message to a patient that of the episode, which may have been corrected since."""
     if is_to_a_patient(facts.message.kind):
         return facts.episode.patient_id if facts.episode else None
     return facts.message.recipient_id
@@ -223,9 +223,9 @@ def _check_in_time(facts: Facts, delay: timedelta) -> CheckInTime | Suppression:
 
 
 def address(delivery: Delivery, notifications: Sequence[Notification]) -> None:
-    """Give those that have none their recipients: supervisors who can be reached, else admins.
+    """Give messages that have no recipient one each, or more: supervisors who can be reached, else admins.
 
-    One for which there is nobody waits and is tried again, for the reason NOBODY; one that is not wanted ends.
+    If there is nobody, the message waits for the reason NOBODY, and is tried again. A message that is not wanted ends.
     """
     unaddressed = [one for one in notifications if one.recipient_id is None]
     if not unaddressed:
