@@ -12,7 +12,7 @@ from sequora_orchestration.assets.figures import Instruments
 from sequora_orchestration.care.care_database import open_care_database
 from sequora_orchestration.channels.alarm import Alarm, open_alarm
 from sequora_orchestration.delivery.assigner import Assigner
-from sequora_orchestration.delivery.sending import Delivery, open_delivery
+from sequora_orchestration.delivery.delivery import Delivery, open_delivery
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger

@@ -53,7 +53,7 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) ->
                         "recipient": one.recipient_id or "",
                         "state": one.state.value,
                         "attempts": one.attempts,
-                        "SID": one.provider_sid or "",
+                        "SID": one.provider_id or "",
                         "due": one.due_at.isoformat(timespec="seconds") if one.due_at else "",
                         "reason": one.reason or "",
                     }

@@ -32,7 +32,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.database import SchemaMissingError
-from sequora_orchestration.delivery.sending import NOBODY, WAITS, Delivery, SenderUnusableError
+from sequora_orchestration.delivery.delivery import WAITS, Delivery
+from sequora_orchestration.delivery.log import bring_log_up_to_date
+from sequora_orchestration.delivery.on_call import NOBODY
+from sequora_orchestration.delivery.prepare import address, drop_unreachable, drop_unwanted
+from sequora_orchestration.delivery.send import SenderUnusableError
+from sequora_orchestration.delivery.send import send as send_messages
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
@@ -112,7 +117,7 @@ def reading(name: str, description: str) -> OpDefinition:
             claim_by_name(context, config, delivery)
             taken_up = delivery.ledger.leases.take_up(claim_of(context), context.run_id)
             report_others(context, config, delivery, taken_up)
-            report_withheld(context, taken_up, delivery.drop_unwanted(taken_up))
+            report_withheld(context, taken_up, drop_unwanted(delivery, taken_up))
 
     return read
 
@@ -124,7 +129,7 @@ def finding_recipients(name: str, description: str) -> OpDefinition:
     def find(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
         with retried(context, delivery):
             taken_up = delivery.ledger.leases.take_up(claim_of(context), context.run_id)
-            report_withheld(context, taken_up, delivery.drop_unreachable(taken_up))
+            report_withheld(context, taken_up, drop_unreachable(delivery, taken_up))
 
     return find
 
@@ -153,7 +158,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
     """Text the supervisors who can be reached, or else the admins. Nobody there: the run fails, and another tries."""
     with retried(context, delivery):
         claim_by_name(context, config, delivery)
-        delivery.address(delivery.ledger.leases.take_up(claim_of(context), context.run_id))
+        address(delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
         log_sent_texts(context, config, delivery)
         report_story(context, config.ids, delivery)
@@ -223,7 +228,7 @@ def send(
 
     And why texts wait that may not go out now, if so. Raises RetryRequested if some are tried again.
     """
-    sent = delivery.send(notifications)
+    sent = send_messages(delivery, notifications)
     outcomes = delivery.ledger.leases.outcomes(claim_of(context), of=of)
     taken_up = {one.id for one in notifications}  # of the others an earlier step has told
     warn_of_failures(context, [one for one in outcomes if one.id in taken_up])
@@ -257,7 +262,7 @@ def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequ
         if locked == LOCKED:
             break
         try:
-            if not delivery.bring_log_up_to_date(one):
+            if not bring_log_up_to_date(delivery, one):
                 locked += 1
                 context.log.warning(
                     f"{one.subject}: sent; the application's log is locked, its {one.log_owes} comes later"

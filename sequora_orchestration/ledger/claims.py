@@ -24,6 +24,7 @@ from sqlalchemy import RowMapping
 
 from sequora_orchestration.database import NamedStatements, is_text
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.turn import Admission, Allowance, Candidate, Limits, allowance, pack, whose_turn
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
 from sequora_orchestration.ledger.room import Room
@@ -118,7 +119,7 @@ class Claiming(Room):
         )
 
     def _admission(self, queue: Queue) -> Admission:
-        (row,) = self._rows("admission", kind=queue.kind.name)
+        (row,) = self._rows("admission", kind=queue.kind.name, channel=SMS)
         return Admission(**row)
 
     def _enqueue(self, queue: Queue, allowed: Allowance, *, created_within: timedelta | None = None) -> "_Enqueued":

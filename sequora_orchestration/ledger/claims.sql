@@ -5,7 +5,7 @@
 -- name: admission
 -- What may be claimed of a kind now: a hint, for `begin_attempt` has the last word. Reading changes nothing.
 SELECT EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) AS is_paused,
-       p.opened_at IS NOT NULL AND p.closed_at IS NULL AS is_open,
+       p.is_open,
        coalesce(p.resume_at > orchestration.clock(), false) AS must_wait,
        coalesce(p.trial_until > orchestration.clock(), false) AS on_trial,
        p.refused_recipient_id,
@@ -23,7 +23,8 @@ CROSS JOIN (
         WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
           AND claim_id IS NOT NULL
     ) AS claimed
-) AS on_its_way;
+) AS on_its_way
+WHERE p.channel = :channel;
 
 -- name: enqueue
 -- What a question finds is put into the queue (`enqueue` in `views.sql` says why that is safe to do twice).

@@ -9,6 +9,7 @@ from sequora_orchestration.database import (
 )
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.halts import Halts
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Waiting, waiting
@@ -69,6 +70,6 @@ class Overview(Room):
             oldest_due=next((waiting(row) for row in self._rows("oldest_due")), None),
             set_aside=[waiting(row) for row in self._rows("set_aside", most=most)],
             doubts=DoubtCounts(**doubts),
-            provider=halts.provider(),
+            provider=halts.provider(SMS),
             pauses=halts.pauses(),
         )

@@ -17,7 +17,7 @@ WITH taken_up AS (
           OR lease_until < orchestration.clock() + make_interval(secs => :lease * 2.0 / 3)
       )
 )
-SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
+SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
        n.owed_since, n.sla_due_at,
        greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
        n.kind = 'task-created' AND n.recipient_id IS NULL AND orchestration.has_no_taker(n.task_id) AS has_no_taker,
@@ -49,7 +49,7 @@ ORDER BY n.runs - CAST(CAST(:counts AS boolean) AND n.run_id IS NOT DISTINCT FRO
 UPDATE orchestration.notification n
 SET runs = runs + 1
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
-RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id,
+RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id,
        n.recipient_id, n.owed_since, n.sla_due_at, n.due_at, false AS has_reported;
 
 -- name: end_of_step
@@ -61,7 +61,7 @@ WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
 
 -- name: of_claim
 -- With whether the claim has more than :many messages. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes,
        EXISTS (
            SELECT FROM orchestration.notification WHERE claim_id = CAST(:claim_id AS uuid) OFFSET :many

@@ -2,7 +2,7 @@
 
 -- name: lost_attempts
 -- Of these (or all) messages, the attempts that were given up and are looked for once more. Reading changes nothing.
-SELECT l.id::text, n.id::text AS message_id, n.kind, n.task_id, n.episode_id, n.recipient_id, l.fingerprints,
+SELECT l.id::text, n.id::text AS message_id, n.kind, n.channel, n.task_id, n.episode_id, n.recipient_id, l.fingerprints,
        l.began_at AS since
 FROM orchestration.lost_attempt l
 JOIN orchestration.notification n ON n.id = l.notification_id
@@ -26,14 +26,14 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 -- it: the second finds it no longer waiting. One text is one message's alone, as in `adopt`.
 WITH adopted AS (
     UPDATE orchestration.notification n
-    SET state = 'SENT', provider_sid = :sid, sent_at = l.began_at, adopted = true, provider_code = NULL,
+    SET state = 'SENT', provider_sid = :provider_id, sent_at = l.began_at, adopted = true, provider_code = NULL,
         reason = 'given up, then found at the phone company before it was sent again', cause = 'FOUND', fingerprints = '{}',
         receipt_at = orchestration.clock() + interval '15 seconds',
         log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
     FROM orchestration.lost_attempt l
     WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED')
-      AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
+      AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :provider_id)
+      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :provider_id)
       AND NOT EXISTS (
           SELECT FROM orchestration.notification o
           WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
@@ -51,10 +51,10 @@ SELECT id FROM adopted;
 -- text is one message's alone: while this message, or another that would be recognised by the same, is on its way or in
 -- doubt, it may be of that attempt.
 UPDATE orchestration.lost_attempt l
-SET found_sid = :sid, found_at = orchestration.clock(), texted_at = CAST(:texted_at AS timestamptz),
+SET found_sid = :provider_id, found_at = orchestration.clock(), texted_at = CAST(:texted_at AS timestamptz),
     look_at = NULL
-WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
+WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :provider_id)
+      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :provider_id)
       AND NOT EXISTS (
           SELECT FROM orchestration.notification o
           WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])

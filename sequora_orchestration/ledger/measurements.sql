@@ -88,13 +88,14 @@ SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
 FROM due;
 
 -- name: pace
--- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next segment.
+-- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next message.
 SELECT (
            SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
            FROM orchestration.notification
            WHERE sent_at > orchestration.clock() - interval '1 hour'
        ) AS last_sent,
-       (SELECT extract(epoch FROM next_slot - orchestration.clock())::float FROM orchestration.provider) AS next_slot;
+       (SELECT extract(epoch FROM next_slot - orchestration.clock())::float
+        FROM orchestration.provider WHERE channel = :channel) AS next_slot;
 
 -- name: unanswered_tasks
 -- Which open tasks have for longer than :grace neither a text nor a reason for none: nobody has claimed them (the

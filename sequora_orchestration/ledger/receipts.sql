@@ -19,7 +19,7 @@ RETURNING id::text;
 
 -- name: without_receipt
 -- Of these messages, those of which it is not known what became. Reading changes nothing.
-SELECT id::text, kind, task_id, provider_sid AS sid, sent_at
+SELECT id::text, kind, channel, task_id, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
 ORDER BY sent_at;
@@ -41,9 +41,9 @@ WITH undelivered AS (
 ),
 again AS (
     INSERT INTO orchestration.notification
-        (business_key, occasion, kind, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
          sla_due_at, due_at, because_of, turn, again_of, state, reason, cause)
-    SELECT business_key || ':again', occasion, kind, orchestration.audience_of(audience, kind), task_id, episode_id,
+    SELECT business_key || ':again', occasion, kind, channel, orchestration.audience_of(audience, kind), task_id, episode_id,
            recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
            orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
            'tried once more: it was ' || reason, 'SECOND_TRY'

@@ -69,8 +69,9 @@ class SentText:
 
     id: str
     kind: str
+    channel: str
     task_id: str | None
-    sid: str
+    provider_id: str
     sent_at: datetime
 
 
@@ -111,7 +112,7 @@ class Outcome:
     reason: str | None
     cause: Cause | None
     attempts: int
-    provider_sid: str | None
+    provider_id: str | None
     due_at: datetime | None
     logged: bool
     log_owes: str | None

@@ -259,8 +259,8 @@ COMMENT ON FUNCTION orchestration.suspects(text, text) IS
     'The texts about a task that may not have reached the nurse who has it';
 
 CREATE OR REPLACE FUNCTION orchestration.not_reached(
-    id uuid, task_id text, nurse_id text, state text, urgency smallint, created_at timestamptz, attempted_at timestamptz,
-    doubtful_since timestamptz, is_picked_up boolean, receipt_window interval
+    id uuid, channel text, task_id text, nurse_id text, state text, urgency smallint, created_at timestamptz,
+    attempted_at timestamptz, doubtful_since timestamptz, is_picked_up boolean, receipt_window interval
 ) RETURNS TABLE (is_certain boolean) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT not_reached.state NOT IN ('SENT', 'IN_DOUBT')
     WHERE (
@@ -268,7 +268,9 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
           -- Refused for a reason that nobody knows, and so far of all texts only hers: a supervisor's shows whether it is.
           OR (
               not_reached.state = 'QUEUED'
-              AND not_reached.nurse_id = (SELECT p.refused_recipient_id FROM orchestration.provider p LIMIT 1)
+              AND not_reached.nurse_id = (
+                  SELECT p.refused_recipient_id FROM orchestration.provider p WHERE p.channel = not_reached.channel
+              )
               AND not_reached.created_at <= orchestration.clock()
                   - CASE WHEN not_reached.urgency = 0 THEN interval '0' ELSE not_reached.receipt_window END
           )
@@ -299,7 +301,7 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
       )
 $$;
 COMMENT ON FUNCTION orchestration.not_reached(
-    uuid, text, text, text, smallint, timestamptz, timestamptz, timestamptz, boolean, interval
+    uuid, text, text, text, text, smallint, timestamptz, timestamptz, timestamptz, boolean, interval
 ) IS
     'A row if a text has not reached its nurse, as far as can be known, and no later one has';
 
@@ -333,7 +335,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
            f.task_id, f.episode_id, NULL::text, f.severity, orchestration.urgency(f.severity),
            orchestration.clock(), NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
     FROM (
-        SELECT t.severity, t.episode_id, t.is_taken, f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
+        SELECT t.severity, t.episode_id, t.is_taken, f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
                f.attempted_at, f.doubtful_since, f.owed_since
         FROM orchestration.care_task t
         CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
@@ -342,7 +344,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
     ) AS f
     CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
     CROSS JOIN LATERAL orchestration.not_reached(
-        f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, f.is_taken,
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, f.is_taken,
         (terms).receipt_window
     )
     WHERE f.created_at >= spell.since
@@ -510,7 +512,7 @@ CREATE OR REPLACE FUNCTION orchestration.named_nurse_unreached(ids text[], terms
     CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
     CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
     CROSS JOIN LATERAL orchestration.not_reached(
-        f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, t.is_taken,
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, t.is_taken,
         (terms).receipt_window
     )
     WHERE f.created_at >= spell.since

@@ -40,7 +40,7 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
 
 
 def listed(sid: str, mark: str | None, created_at: datetime | None = NOW) -> Listed:
-    return Listed(sid=sid, fingerprint=mark, created_at=created_at)
+    return Listed(provider_id=sid, fingerprint=mark, created_at=created_at)
 
 
 @pytest.mark.parametrize("columns", [{"looks": 0}, {"is_window_over": False}])
