@@ -14,7 +14,7 @@ from sequora_orchestration.care import care_database
 from sequora_orchestration.database import id_array
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import SMS
-from sequora_orchestration.ledger import assignments, claims, measurements
+from sequora_orchestration.ledger import assignments, claims, measurements, owed
 from sequora_orchestration.ledger.claims import BATCH, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
 from sequora_orchestration.ledger.rows import MANY
@@ -170,7 +170,7 @@ def question_of(question: str) -> str:
         SELECT q.* FROM orchestration.{question}(CAST(ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
             CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-            CAST(:created_within AS interval), NULL
+            CAST(:created_within AS interval), NULL, NULL
         ) AS orchestration.terms)) AS q
         ORDER BY q.urgency, q.owed_since, q.sla_due_at, q.business_key
         LIMIT :room
@@ -332,4 +332,6 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "who": "somebody",
         "why": "a reason",
         "verb": name,
+        # Here lengths of time are intervals, and not seconds.
+        **(ASKED_WITH if name in owed.SQL.all else {}),
     }

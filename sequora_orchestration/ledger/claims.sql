@@ -35,7 +35,7 @@ FROM orchestration.enqueue(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
             CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-            CAST(:created_within AS interval), NULL
+            CAST(:created_within AS interval), NULL, NULL
         ) AS orchestration.terms
     ),
     :room, :not_to
@@ -113,7 +113,7 @@ SELECT orchestration.enqueue_named(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
             CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-            NULL, NULL
+            NULL, NULL, NULL
         ) AS orchestration.terms
     ),
     CAST(:ids AS text[]), CAST(:claim_id AS uuid)

@@ -106,7 +106,7 @@ FROM (
         SELECT q.task_id, q.urgency, q.owed_since
         FROM orchestration.owed_task_created(
             CAST(
-                ROW(CAST(:go_live_at AS timestamptz), NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS orchestration.terms
+                ROW(CAST(:go_live_at AS timestamptz), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS orchestration.terms
             )
         ) AS q
         ORDER BY q.urgency, q.owed_since

@@ -99,6 +99,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.t
         SELECT t.id, t.episode_id, t.severity, t.assigned_to_user_id, t.created_at, t.updated_at
         FROM orchestration.care_task t
         WHERE NOT t.is_closed
+          AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
           AND coalesce(t.created_at, t.updated_at, orchestration.clock())
               >= coalesce((terms).go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
           AND ((terms).created_within IS NULL OR t.created_at >= orchestration.clock() - (terms).created_within)
@@ -139,6 +140,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_check_in(terms orchestration.terms
     -- The upper bound is always true. Of a range whose bounds it does not see the planner expects one row in 200, of an
     -- open one every third; the sub-select keeps it from seeing this one.
     WHERE ((e.created_at >= live.since AND e.created_at <= (SELECT timestamptz 'infinity')) OR e.created_at IS NULL)
+      AND ((terms).subject_ids IS NULL OR e.id = ANY ((terms).subject_ids))
       AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)) >= live.since
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id)
@@ -163,6 +165,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_warning(terms orchestration.te
                     THEN t.created_at + (t.sla_due_at - t.created_at) / 2 END AS at
     ) AS half
     WHERE NOT t.is_closed
+      AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
       AND t.sla_due_at > orchestration.clock()
       AND t.sla_due_at <= coalesce((terms).until, orchestration.clock()) + (terms).sla_warning_window
       AND (half.at <= coalesce((terms).until, orchestration.clock())) IS NOT FALSE
@@ -188,6 +191,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_breach(terms orchestration.ter
            t.sla_due_at, NULL::timestamptz, NULL::uuid, NULL::smallint
     FROM orchestration.care_task t
     WHERE NOT t.is_closed
+      AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
       AND t.sla_due_at <= coalesce((terms).until, orchestration.clock())
       AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
       AND coalesce(t.created_at, t.updated_at, orchestration.clock())
@@ -218,6 +222,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_escalation(terms orchestration
         SELECT t.id, t.episode_id, t.severity, t.sla_due_at
         FROM orchestration.care_task t
         WHERE NOT t.is_closed
+          AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
           AND t.sla_due_at <= orchestration.clock()
           AND t.sla_due_at >= (SELECT timestamptz '-infinity')  -- always true, as with check-ins
         OFFSET 0
@@ -340,6 +345,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
         FROM orchestration.care_task t
         CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
         WHERE NOT t.is_closed
+          AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
         OFFSET 0
     ) AS f
     CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
@@ -631,7 +637,7 @@ FROM orchestration.terms_in_force s
 CROSS JOIN LATERAL orchestration.owed_by(
     CAST(
         ROW(s.go_live_at, s.check_in_delay, s.sla_warning_window, s.escalation_delay, s.unassigned_grace,
-            s.receipt_window, NULL, NULL)
+            s.receipt_window, NULL, NULL, NULL)
         AS orchestration.terms
     )
 ) AS q;

@@ -102,12 +102,13 @@ CREATE TYPE orchestration.terms AS (
     unassigned_grace   interval,
     receipt_window     interval,
     created_within     interval,
-    until              timestamptz
+    until              timestamptz,
+    subject_ids        text[]
 );
 COMMENT ON TYPE orchestration.terms IS
     'What the questions of who is owed a message go by: the settings of whoever asks; whether they are about what was '
-    'created lately alone; and the time by which it is owed, if that is later than now';
-
+    'What the questions of who is owed a message go by: the settings of whoever asks; whether they are about what was '
+    'created lately alone, or about these tasks and episodes; and the time by which it is owed, if that is later'
 CREATE TYPE orchestration.owed_message AS (
     kind         text,
     audience     text,
