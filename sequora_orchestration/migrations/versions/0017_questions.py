@@ -107,8 +107,8 @@ CREATE TYPE orchestration.terms AS (
 );
 COMMENT ON TYPE orchestration.terms IS
     'What the questions of who is owed a message go by: the settings of whoever asks; whether they are about what was '
-    'What the questions of who is owed a message go by: the settings of whoever asks; whether they are about what was '
-    'created lately alone, or about these tasks and episodes; and the time by which it is owed, if that is later'
+    'created lately alone, or about these tasks and episodes; and the time by which it is owed, if that is later';
+
 CREATE TYPE orchestration.owed_message AS (
     kind         text,
     audience     text,
