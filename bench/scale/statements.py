@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
-from sequora_orchestration.database import id_array
+from sequora_orchestration.database import NamedStatements, id_array
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger import assignments, claims, measurements, owed
@@ -26,6 +26,9 @@ from sequora_orchestration.messages.task_created import NEW_TASKS
 
 # Each module of the ledger that has a file of statements beside it; the questions are put into others.
 ROOMS = [import_module(f"{ledger.__name__}.{path.stem}") for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))]
+
+# What lets a question find something.
+FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
 
 # What the questions go by, as long as nobody sets anything.
 ASKED_WITH = {
@@ -208,9 +211,9 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     yield Statement(name=name, whose=f"{who}, idle", sql=question, parameters=ASKED_WITH, limit=limit)
     name = f"enqueue of {queue.name}"
     yield Statement(name=name, whose=f"{who}, idle", sql=enqueue, parameters=_given(enqueue, parameters), limit=limit)
-    yield Statement(
-        name=name, whose=f"{who}, 50 found", sql=enqueue, parameters=_given(enqueue, parameters), finds=finds
-    )
+    if finds in FOUND.all:
+        parameters = _given(enqueue, parameters)
+        yield Statement(name=name, whose=f"{who}, 50 found", sql=enqueue, parameters=parameters, finds=finds)
 
 
 def _assignment(connection: Connection) -> Iterator[Statement]:
