@@ -107,8 +107,8 @@ CREATE TYPE orchestration.terms AS (
 );
 COMMENT ON TYPE orchestration.terms IS
     'What the questions of who is owed a message go by: the settings of whoever asks; whether they are about what was '
-    'What the questions of who is owed a message go by: the settings of whoever asks; whether they are about what was '
-    'created lately alone, or about these tasks and episodes; and the time by which it is owed, if that is later'
+    'created lately alone, or about these tasks and episodes; and the time by which it is owed, if that is later';
+
 CREATE TYPE orchestration.owed_message AS (
     kind         text,
     audience     text,
@@ -159,7 +159,8 @@ def downgrade() -> None:
         -- What `views.sql` has made; another version's `sequora migrate` makes its own.
         DROP VIEW IF EXISTS orchestration.owed;
         DROP TYPE orchestration.terms, orchestration.owed_message CASCADE;
-        DROP FUNCTION IF EXISTS orchestration.audience_of, orchestration.is_told, orchestration.tellings,
+        DROP FUNCTION IF EXISTS orchestration.audience_of, orchestration.doubt_window,
+            orchestration.is_nobodys, orchestration.is_told, orchestration.tellings,
             orchestration.holds, orchestration.breach_alert, orchestration.suspects, orchestration.not_reached,
             orchestration.spell,
             orchestration.spell_key, orchestration.unassigned_tasks, orchestration.named_unassigned,
