@@ -54,8 +54,9 @@ SELECT (SELECT attempts FROM begun) AS attempt,
 -- breaker closes. Twice: the second finds this attempt settled, and logs nothing.
 WITH sent AS (
     UPDATE orchestration.notification AS n
-    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL, provider_code = NULL,
-        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds', logged_at = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN orchestration.clock() END
+    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
+        provider_code = NULL, fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
+        logged_at = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN orchestration.clock() END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
     RETURNING n
@@ -73,8 +74,9 @@ SELECT orchestration.log_notification(sent.n, convert_from(decode(:content, 'hex
 -- The same without the application's log: it refuses its row, and that the text went out must be known all the same.
 WITH sent AS (
     UPDATE orchestration.notification
-    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL, provider_code = NULL,
-        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds', log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
+    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
+        provider_code = NULL, fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
+        log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
 ),
@@ -89,9 +91,10 @@ SELECT 1;
 
 -- name: settle_refused
 -- Certainly not sent, and not tried again. Twice: the second finds this attempt settled.
-UPDATE orchestration.notification SET state = 'FAILED', reason = :reason, cause = 'REFUSED', provider_code = :code, fingerprints = '{}'
+UPDATE orchestration.notification
+SET state = 'FAILED', reason = :reason, cause = 'REFUSED', provider_code = :code, fingerprints = '{}'
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-      AND state IN ('SENDING', 'IN_DOUBT');
+  AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: settle_unclear
 -- Set aside: nobody knows whether it was sent; it is looked for from now on. Twice: the second finds this attempt
@@ -99,15 +102,15 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', reason = :reason, cause = 'NO_CLEAR_ANSWER', provider_code = :code, looks = 0,
     doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = orchestration.clock(),
-    doubt_ends_at = orchestration.clock() + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
-                           ELSE least(CAST(:window AS float),
-                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
-                                      CAST(:window_after_error_answer AS float)) END),
-    look_at = orchestration.clock() + CASE WHEN CAST(:window_after_error_answer AS float) IS NULL
-                                           THEN least(make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
-                           ELSE least(CAST(:window AS float),
-                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
-                                      CAST(:window_after_error_answer AS float)) END), interval '2 seconds') ELSE interval '0' END
+    doubt_ends_at = orchestration.clock() + orchestration.doubt_window(
+        urgency, kind = ANY (CAST(:held_kinds AS text[])), :window, :window_critical, :window_after_error_answer
+    ),
+    look_at = orchestration.clock() + CASE
+        WHEN CAST(:window_after_error_answer AS float) IS NOT NULL THEN interval '0'
+        WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN least(make_interval(secs => :window), interval '2 seconds')
+        WHEN urgency = 0 THEN least(make_interval(secs => least(:window, :window_critical)), interval '2 seconds')
+        ELSE least(make_interval(secs => :window), interval '2 seconds')
+    END
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
   AND state = 'SENDING';
 
@@ -128,7 +131,7 @@ SET state = CASE WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END, reaso
     ),
     lease_until = orchestration.clock() + make_interval(secs => :lease)
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
-      AND state IN ('SENDING', 'IN_DOUBT');
+  AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: put_back
 -- Certainly not sent, and for all that is known through no fault of its own: the attempt does not count, and any claim
@@ -136,13 +139,14 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- this one (others by the same channel). Twice: the second finds this attempt settled.
 WITH put_back AS (
     UPDATE orchestration.notification n
-    SET state = CASE WHEN judged.alone >= 3 THEN 'FAILED' ELSE CASE WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END END,
+    SET state = CASE WHEN judged.alone >= 3 THEN 'FAILED' WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END,
         attempts = attempts - 1, refusals = least(refusals, 1000) + 1, provider_code = :code,
         not_taken_at = orchestration.clock(), not_taken_alone = judged.alone,
         reason = :reason || CASE WHEN judged.alone >= 3 THEN '; others went out meanwhile' ELSE '' END,
         cause = CASE WHEN judged.alone >= 3 THEN 'REFUSED'
                      WHEN ended_by IS NULL THEN 'NOT_TAKEN' ELSE 'CANCELLED_BY_OPERATOR' END,
-        claim_id = CASE WHEN judged.alone >= 3 THEN claim_id END, runs = 0, fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
+        claim_id = CASE WHEN judged.alone >= 3 THEN claim_id END, runs = 0,
+        fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
         lease_until = orchestration.clock() + make_interval(secs => :pause)
     FROM (
         SELECT id, others_went_out,

@@ -11,12 +11,7 @@ SET state = 'SENT', provider_sid = :provider_id, sent_at = n.attempted_at, adopt
     receipt_at = orchestration.clock() + interval '15 seconds',
     log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
 WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
-  AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :provider_id)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :provider_id)
-      AND NOT EXISTS (
-          SELECT FROM orchestration.notification o
-          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
-      );
+  AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]));
 
 -- name: doubt_abandoned_attempts
 -- A process died between its call and its record: nobody knows whether the text went out. Its call has ended, too: the
@@ -24,10 +19,10 @@ WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :a
 -- the first has locked.
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', looks = 0, doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = attempted_at,
-    doubt_ends_at = attempted_at + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
-                           ELSE least(CAST(:window AS float),
-                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
-                                      CAST(:window_after_error_answer AS float)) END), look_at = orchestration.clock(),
+    doubt_ends_at = attempted_at + orchestration.doubt_window(
+        urgency, kind = ANY (CAST(:held_kinds AS text[])), :window, :window_critical, :window_after_error_answer
+    ),
+    look_at = orchestration.clock(),
     reason = 'the process that was sending it ended before it recorded the answer', cause = 'PROCESS_ENDED'
 WHERE id IN (
     SELECT id FROM orchestration.notification
@@ -107,11 +102,11 @@ SELECT id::text, kind, channel, task_id, episode_id, recipient_id, attempts, att
            WHERE l.notification_id = notification.id AND NOT l.is_providers
        ) AS given_up,
        coalesce(doubtful_since, attempted_at) AS since,
+       -- An older worker does not say when the doubt ends; what it has left may be of an earlier one.
        CASE WHEN doubt_ends_at >= doubted_at THEN doubt_ends_at
-     ELSE greatest(doubted_at, attempted_at) + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
-                           ELSE least(CAST(:window AS float),
-                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
-                                      CAST(:window_after_error_answer AS float)) END) END <= orchestration.clock() AS is_window_over,
+            ELSE greatest(doubted_at, attempted_at) + orchestration.doubt_window(
+                urgency, kind = ANY (CAST(:held_kinds AS text[])), :window, :window_critical, :window_after_error_answer
+            ) END <= orchestration.clock() AS is_window_over,
        (
            SELECT NOT p.is_open
                   AND greatest(doubted_at, attempted_at, p.closed_at) + interval '1 hour' <= orchestration.clock()
@@ -121,7 +116,8 @@ SELECT id::text, kind, channel, task_id, episode_id, recipient_id, attempts, att
        ended_by IS NOT NULL AS is_cancelled,
        EXISTS (
            SELECT FROM orchestration.provider p
-           WHERE p.channel = notification.channel AND p.opened_at <= greatest(doubted_at, attempted_at) + interval '1 minute'
+           WHERE p.channel = notification.channel
+             AND p.opened_at <= greatest(doubted_at, attempted_at) + interval '1 minute'
              AND coalesce(p.closed_at >= attempted_at, true)
        ) AS is_providers
 FROM orchestration.notification

@@ -15,10 +15,11 @@ LIMIT :most;
 -- These attempts that were given up were looked for in a list that was read whole, and not found: they are once more
 -- after 5 and after 30 minutes, and then no more. Twice: the same again.
 UPDATE orchestration.lost_attempt
-SET look_at = CASE WHEN orchestration.clock() < given_up_at + interval '1 minute' THEN given_up_at + interval '1 minute'
-                   WHEN orchestration.clock() < given_up_at + interval '5 minutes' THEN given_up_at + interval '5 minutes'
-                   WHEN orchestration.clock() < given_up_at + interval '30 minutes' THEN given_up_at + interval '30 minutes'
-                   END
+SET look_at = (
+    SELECT min(given_up_at + after)
+    FROM unnest(ARRAY[interval '1 minute', interval '5 minutes', interval '30 minutes']) AS after
+    WHERE given_up_at + after > orchestration.clock()
+)
 WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 
 -- name: adopt_given_up
@@ -27,17 +28,12 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 WITH adopted AS (
     UPDATE orchestration.notification n
     SET state = 'SENT', provider_sid = :provider_id, sent_at = l.began_at, adopted = true, provider_code = NULL,
-        reason = 'given up, then found at the phone company before it was sent again', cause = 'FOUND', fingerprints = '{}',
-        receipt_at = orchestration.clock() + interval '15 seconds',
+        reason = 'given up, then found at the phone company before it was sent again', cause = 'FOUND',
+        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
         log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
     FROM orchestration.lost_attempt l
     WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED')
-      AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :provider_id)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :provider_id)
-      AND NOT EXISTS (
-          SELECT FROM orchestration.notification o
-          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
-      )
+      AND l.look_at IS NOT NULL AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]))
     RETURNING n.id
 ),
 -- It is not lost any more.
@@ -53,12 +49,8 @@ SELECT id FROM adopted;
 UPDATE orchestration.lost_attempt l
 SET found_sid = :provider_id, found_at = orchestration.clock(), texted_at = CAST(:texted_at AS timestamptz),
     look_at = NULL
-WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :provider_id)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :provider_id)
-      AND NOT EXISTS (
-          SELECT FROM orchestration.notification o
-          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
-      )
+WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL
+  AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]))
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT')

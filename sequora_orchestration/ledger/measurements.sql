@@ -73,7 +73,8 @@ ORDER BY 1;
 -- name: backlog
 -- What is due and not sent, and for how long the oldest has been; apart from that, what an operator keeps back.
 WITH due AS MATERIALIZED (
-    SELECT coalesce(n.due_at, n.owed_since) AS since, EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind)) AS is_paused
+    SELECT coalesce(n.due_at, n.owed_since) AS since,
+           EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind)) AS is_paused
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state IN ('QUEUED', 'SENDING')
     UNION ALL
@@ -106,7 +107,8 @@ FROM (
         SELECT q.task_id, q.urgency, q.owed_since
         FROM orchestration.owed_task_created(
             CAST(
-                ROW(CAST(:go_live_at AS timestamptz), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS orchestration.terms
+                ROW(CAST(:go_live_at AS timestamptz), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+                AS orchestration.terms
             )
         ) AS q
         ORDER BY q.urgency, q.owed_since

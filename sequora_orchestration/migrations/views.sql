@@ -81,6 +81,35 @@ $$;
 COMMENT ON FUNCTION orchestration.breach_alert(text, timestamptz) IS
     'The alert of a breach: what its nurse was told, and when she was, or was to be';
 
+CREATE OR REPLACE FUNCTION orchestration.doubt_window(
+    urgency smallint, is_held boolean, "window" double precision, window_critical double precision,
+    window_after_error_answer double precision
+) RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT make_interval(secs => CASE WHEN doubt_window.is_held THEN doubt_window."window"
+        ELSE least(
+            doubt_window."window",
+            CASE WHEN doubt_window.urgency = 0 THEN doubt_window.window_critical END,
+            doubt_window.window_after_error_answer
+        )
+    END)
+$$;
+COMMENT ON FUNCTION orchestration.doubt_window(smallint, boolean, double precision, double precision, double precision) IS
+    'For how long a text in doubt is looked for: one that is held then, for `window`; another for `window_critical` at '
+    'most if it is critical, and after an error answer of the provider''s own for `window_after_error_answer` (else NULL)';
+
+CREATE OR REPLACE FUNCTION orchestration.is_nobodys(provider_id text, fingerprints text[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = is_nobodys.provider_id)
+       AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = is_nobodys.provider_id)
+       AND NOT EXISTS (
+           SELECT FROM orchestration.notification o
+           WHERE o.state = 'SENDING' AND o.fingerprints && is_nobodys.fingerprints
+       )
+$$;
+COMMENT ON FUNCTION orchestration.is_nobodys(text, text[]) IS
+    'Whether a text in the provider''s list is no message''s: neither has one its id, nor may one be about to get it that '
+    'is recognised by the same';
+
 -- --- who is owed a message --------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)

@@ -159,7 +159,8 @@ def downgrade() -> None:
         -- What `views.sql` has made; another version's `sequora migrate` makes its own.
         DROP VIEW IF EXISTS orchestration.owed;
         DROP TYPE orchestration.terms, orchestration.owed_message CASCADE;
-        DROP FUNCTION IF EXISTS orchestration.audience_of, orchestration.is_told, orchestration.tellings,
+        DROP FUNCTION IF EXISTS orchestration.audience_of, orchestration.doubt_window,
+            orchestration.is_nobodys, orchestration.is_told, orchestration.tellings,
             orchestration.holds, orchestration.breach_alert, orchestration.suspects, orchestration.not_reached,
             orchestration.spell,
             orchestration.spell_key, orchestration.unassigned_tasks, orchestration.named_unassigned,
