@@ -19,7 +19,7 @@ RETURNING id::text;
 
 -- name: without_receipt
 -- Of these messages, those of which it is not known what became. Reading changes nothing.
-SELECT id::text, kind, channel, task_id, provider_sid AS provider_id, sent_at
+SELECT id::text, kind, channel, task_id, state, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
 ORDER BY sent_at;
