@@ -13,7 +13,7 @@ from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.rows import SentText
+from sequora_orchestration.ledger.rows import Message
 from sequora_orchestration.messages.kinds import KINDS
 
 
@@ -21,12 +21,12 @@ from sequora_orchestration.messages.kinds import KINDS
 class Followed:
     """What came of asking for receipts."""
 
-    receipts: list[tuple[SentText, Receipt]]
-    unknown: list[tuple[SentText, bool]]
+    receipts: list[tuple[Message, Receipt]]
+    unknown: list[tuple[Message, bool]]
     """The messages that the phone company does not know, and whether nobody asks for them again soon."""
 
 
-def follow(delivery: Delivery, texts: Sequence[SentText]) -> Followed:
+def follow(delivery: Delivery, texts: Sequence[Message]) -> Followed:
     """Ask what became of these messages, oldest first, and record it; return what is known by now.
 
     Raises LookUpError, and the database's errors.
@@ -38,10 +38,11 @@ def follow(delivery: Delivery, texts: Sequence[SentText]) -> Followed:
     return followed
 
 
-def _follow(ledger: Ledger, channel: Channel, texts: Sequence[SentText]) -> Followed:
-    by_provider_id = {text.provider_id: text for text in texts}
+def _follow(ledger: Ledger, channel: Channel, texts: Sequence[Message]) -> Followed:
+    by_provider_id = {text.provider_id: text for text in texts if text.provider_id}
+    sent_at = [text.sent_at for text in texts if text.sent_at]
     with noted_whether_readable(ledger, channel):
-        answer = channel.receipts(by_provider_id, since=texts[0].sent_at, until=texts[-1].sent_at)
+        answer = channel.receipts(by_provider_id, since=min(sent_at), until=max(sent_at))
     receipts = [(by_provider_id[receipt.provider_id], receipt) for receipt in answer.known]
     ledger.receipts.settle_delivered([text for text, receipt in receipts if receipt.state is State.DELIVERED])
     for text, receipt in receipts:

@@ -8,11 +8,11 @@ from sequora_orchestration.database import refuses_a_row
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.prepare import about, judged, with_recipients
 from sequora_orchestration.domain.notification import Notification
-from sequora_orchestration.ledger.rows import Outcome
+from sequora_orchestration.ledger.rows import Message
 from sequora_orchestration.messages.kinds import KINDS
 
 
-def bring_log_up_to_date(delivery: Delivery, owed: Outcome) -> bool:
+def bring_log_up_to_date(delivery: Delivery, owed: Message) -> bool:
     """Write what the application's log lacks of a text; return False if somebody has locked it.
 
     Where that log wants to know what the text said, it is told what it would say by now. Raises the database's
@@ -30,7 +30,7 @@ def _content(delivery: Delivery, notification: Notification) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def log_owed_after(delivery: Delivery, ids: Sequence[str]) -> list[Outcome]:
+def log_owed_after(delivery: Delivery, ids: Sequence[str]) -> list[Message]:
     """Tell the application's log what became of these texts, all at once; return of which it still lacks something.
 
     One row that it refuses, or somebody has locked, would keep all others from it: those are left to be told singly.

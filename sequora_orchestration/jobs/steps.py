@@ -42,7 +42,7 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
-from sequora_orchestration.ledger.rows import MANY, InHand, Outcome, Subject
+from sequora_orchestration.ledger.rows import MANY, Message, Subject
 from sequora_orchestration.messages.kinds import QUEUES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.settings.environment import SettingError
@@ -215,7 +215,7 @@ def known_ids(config: Work, delivery: Delivery) -> list[str]:
     return list(delivery.care.tasks(config.ids) if is_about_tasks else delivery.care.episodes(config.ids))
 
 
-def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcome]:
+def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Message]:
     """Send what the claim has, show and return what became of it. Raises RetryRequested if some are tried again."""
     outcomes, _ = send(context, delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))
     return outcomes
@@ -223,7 +223,7 @@ def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcom
 
 def send(
     context: OpExecutionContext, delivery: Delivery, notifications: Sequence[Notification], *, of: str | None = None
-) -> tuple[list[Outcome], str | None]:
+) -> tuple[list[Message], str | None]:
     """Send these; show and return what became of the claim's messages, or of those that an id names.
 
     And why texts wait that may not go out now, if so. Raises RetryRequested if some are tried again.
@@ -251,7 +251,7 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
         make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed_of_claim(claim_of(context)))
 
 
-def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequence[Outcome]) -> None:
+def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequence[Message]) -> None:
     """Write what the application's log lacks of these texts; raises if it is refused, after all others were tried.
 
     What is locked is left to the next scan for SLAs, and so is all else once LOCKED were: a run that waits for many
@@ -329,7 +329,7 @@ def report_others(
         context.log.warning(sentence)
 
 
-def _in_other_hands(in_hand: InHand) -> str:
+def _in_other_hands(in_hand: Message) -> str:
     if in_hand.state is State.SCHEDULED and in_hand.due_at:
         return f"its message waits until {in_hand.due_at:%Y-%m-%d %H:%M:%S %Z}"
     return f"its message is {in_hand.state} under another claim"

@@ -154,7 +154,7 @@ RETURNING n.task_id, n.episode_id, n.severity;
 -- name: in_hand_elsewhere
 -- Of these tasks or episodes, what other claims than this one have or have done, the newest of each. Reading changes
 -- nothing.
-SELECT DISTINCT ON (subject_id) coalesce(task_id, episode_id) AS subject_id, state, due_at
+SELECT DISTINCT ON (coalesce(task_id, episode_id)) id::text, task_id, episode_id, state, due_at
 FROM orchestration.notification
 WHERE kind = :kind
   AND (
@@ -162,4 +162,4 @@ WHERE kind = :kind
       OR (task_id IS NULL AND episode_id = ANY (CAST(:ids AS text[])))
   )
   AND claim_id IS DISTINCT FROM CAST(:claim_id AS uuid)
-ORDER BY subject_id, created_at DESC;
+ORDER BY coalesce(task_id, episode_id), created_at DESC;

@@ -20,7 +20,7 @@ RETURNING id::text;
 
 -- name: without_receipt
 -- Of these messages, those of which it is not known what became. Reading changes nothing.
-SELECT id::text, kind, channel, task_id, provider_sid AS provider_id, sent_at
+SELECT id::text, kind, channel, task_id, state, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT' AND kind = ANY (CAST(:kinds AS text[]))
 ORDER BY sent_at;

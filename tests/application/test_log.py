@@ -56,7 +56,7 @@ def arrived(ledger: Ledger, message: str) -> None:
 def failed(ledger: Ledger, message: str, code: int = 30006) -> None:
     (text,) = ledger.receipts.without_receipt([message])
     ledger.receipts.settle_undelivered(
-        text, Receipt(provider_id=text.provider_id, state=State.UNDELIVERED, code=code), again_after=None
+        text, Receipt(provider_id=text.provider_id or "", state=State.UNDELIVERED, code=code), again_after=None
     )
 
 

@@ -141,7 +141,7 @@ def test_what_is_tried_once_more_goes_by_the_same_channel(care: Care, ledger: Le
     sent(care, ledger, VOICE)
     (text,) = ledger.receipts.without_receipt([str(row["id"]) for row in care.ledger()])
     assert text.channel == VOICE
-    receipt = Receipt(provider_id=text.provider_id, state=State.UNDELIVERED, code=30003)
+    receipt = Receipt(provider_id=text.provider_id or "", state=State.UNDELIVERED, code=30003)
     assert ledger.receipts.settle_undelivered(text, receipt, again_after=timedelta(minutes=5))
     assert [row["channel"] for row in care.ledger()] == [VOICE, VOICE]
 
