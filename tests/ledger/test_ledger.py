@@ -76,7 +76,8 @@ def test_of_many_recent_tasks_the_less_severe_go_as_soon_as_there_is_nothing_bef
     assert claims.more_waits
     assert ledger.claims.claim_recent(NEW_TASKS) == [], "nothing new is found, and it is not known that others wait"
     care.rows(
-        "UPDATE orchestration.notification SET state = 'SENT', provider_sid = id, sent_at = now() WHERE task_id = ANY (:ids)",
+        "UPDATE orchestration.notification SET state = 'SENT', provider_sid = id, sent_at = now()"
+        " WHERE task_id = ANY (:ids)",
         ids=severe,
     )
     claims = ledger.claims.claim_recent(NEW_TASKS, others_wait=True)
