@@ -1,4 +1,4 @@
-"""A trial of the application's log: whether it would take what a map writes, before a text depends on it.
+"""A trial of the application's log: whether it would take a map's rows, before a text depends on it.
 
 It is made on an empty copy of the table, with its types, defaults, NOT NULLs and CHECKs, in the transaction of
 `sequora migrate`; the application's own table is not touched, and its triggers do not fire.
@@ -25,10 +25,10 @@ _COPY = "orchestration.map_trial"
 
 _NUMBERS = "N"
 
-# The class of errors (appendix A of Postgres' manual) of syntax and names; no row has been looked at then.
+# The class of errors of syntax and names (appendix A of Postgres' manual): Postgres raises them before it reads a row.
 _ABOUT_NAMES = "42"
 
-# A text that was in doubt is logged when it is found, as sent back then.
+# A text that was in doubt is logged only when it is found, with its earlier time of sending.
 _AGES = (timedelta(0), timedelta(hours=1))
 
 
@@ -57,19 +57,19 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
 
 
 class _Refused(NamedTuple):
-    """What the log refuses, of whatever kind of text."""
+    """A value or a row that the log refuses, for texts of any kind."""
 
     what: str
     why: str
 
 
 def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
-    """Return which columns must have a value and get none; in the copy they may lack it from now on."""
+    """Return the problems of columns that must have a value and get none; the copy lets them lack it from now on."""
     problems: dict[str, None] = {}
     for row in rows(connection, "columns_of_table", table=log.table):
         name = row["name"]
         if any(_is_looked_up(part[name]) for part in (log.row, log.delivered, log.undelivered) if name in part):
-            # By the trial's ids, which are nobody's, nothing is found.
+            # A look-up finds nothing in the trial, for its ids are nobody's.
             connection.execute(verbatim(f"ALTER TABLE {_COPY} ALTER {quoted(name)} DROP NOT NULL"))
         if name in log.row:
             if row["is_always_counted"]:
@@ -84,7 +84,7 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
 
 
 def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
-    """Write a row of a kind, and its receipts, one after the other; return what was refused."""
+    """Write a row for a text of this kind, and then its receipts; return what was refused."""
     is_to_patient = is_to_a_patient(kind)
     types = fitted.log_types
     values = {
@@ -120,7 +120,7 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
             refused.append(_Refused("a row", why))
     for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
         if columns and log.key and not refused:
-            # As the function that brings rows up to date has it.
+            # As the function writes them that brings rows up to date.
             values_of_receipt = values_written(columns, types)
             changes = without_parameters(assignments(values_of_receipt))
             is_its = without_parameters(f"logged.{quoted(log.key)} = {values_of_row[log.key]}")
@@ -142,7 +142,7 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
 def _at_fault(
     connection: Connection, values: Mapping[str, str], message: str, parameters: Mapping[str, object]
 ) -> list[str]:
-    """Return the columns whose values the database does not yield."""
+    """Return the columns whose expressions fail."""
     each = {column: text(f"SELECT {without_parameters(sql)} FROM {message}") for column, sql in values.items()}
     return [one for one, sql in each.items() if isinstance(attempt(connection, sql, **parameters), psycopg2.Error)]
 
@@ -153,12 +153,12 @@ _TIMES = {"sent_at": "orchestration.clock() - CAST(:age AS interval)", "settled_
 _SOME_UUID = "00000000-0000-4000-8000-000000000000"
 
 
-# No row has it, for numbers are counted from 1 on: by an id that somebody has, a sub-select would find that person.
+# No row has this id, for numbers are counted from 1 on: with a real id a sub-select would find that person.
 _NOBODYS_NUMBER = "-1"
 
 
 def _sample(fitted: Fit, section: str) -> str:
-    """Return an id as that table's own are, but nobody's."""
+    """Return an id of the type that the section's table has, but nobody's."""
     found = fitted.sections.get(section)
     return _NOBODYS_NUMBER if found and found.columns["id"].type.category == _NUMBERS else _SOME_UUID
 
@@ -169,7 +169,7 @@ def _is_looked_up(sql: str) -> bool:
 
 
 def _why(connection: Connection, log: Log, part: str, error: psycopg2.Error, columns: Sequence[str]) -> str | None:
-    """Return why something is refused, with its keys in the map: without a value that may be of a row of theirs."""
+    """Return why a value or a row is refused, with its keys in the map, and no value of the application's rows."""
     if isinstance(error, ForeignKeyViolation):
         return None
     said = error.diag
@@ -196,13 +196,13 @@ _COLUMNS_OF_CHECK = text("""
 
 
 def _keys(log: Log, part: str, columns: Sequence[str]) -> str:
-    """Return the keys in the map that columns have there; if they have none, the part."""
+    """Return the columns' keys in the map; if there are none, the part's name."""
     written = {"row": log.row, "delivered": log.delivered, "undelivered": log.undelivered}[part]
     return " and ".join(f"log.{part}.{one}" for one in columns if one in written) or f"log.{part}"
 
 
 def _is_of_the_map(log: Log, said: str) -> bool:
-    """Whether the value that the database complains about is a word that stands in the map, or a channel's."""
+    """Whether the database complains about a word that stands in the map, or about a channel's name."""
     value = re.search(r': "(.*)"$', said, re.DOTALL)
     expressions = [*log.row.values(), *log.delivered.values(), *log.undelivered.values()]
     return value is not None and (value[1] == SMS or any(literal(value[1]) in sql for sql in expressions))
