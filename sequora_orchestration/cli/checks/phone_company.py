@@ -1,4 +1,4 @@
-"""Twilio: the account, its message list, what texts come from, and who answers those who reply."""
+"""Twilio: the account, its message list, the sender of texts, and who answers people who reply."""
 
 import re
 from functools import cached_property
@@ -17,11 +17,11 @@ from sequora_orchestration.domain.answers import (
 )
 from sequora_orchestration.settings.twilio import TwilioSettings
 
-# With one of these as their sender, texts are accepted and go nowhere: they are for test credentials
+# Texts from one of these senders are accepted and go nowhere: they are for test credentials
 # (https://www.twilio.com/docs/iam/test-credentials).
 _TEST_SENDERS = re.compile(r"\+1500555000\d")
 
-# What Twilio answers to an API key that may do a lot, but not this.
+# Twilio's codes for an API key that has some permissions, but not the one that is needed.
 _NOT_FOR_THIS_KEY = frozenset({WRONG_CREDENTIALS, API_KEY_MAY_NOT})
 
 _SID_OF_AN_ACCOUNT = re.compile(r"AC[\da-fA-F]{32}")
@@ -128,7 +128,7 @@ class _Twilio:
 
     @property
     def _has_test_sender(self) -> bool:
-        """Whether texts would come from a number for tests, at the real Twilio: stand-ins for it may have any."""
+        """Whether texts would come from a test number, at the real Twilio: a stand-in for it may have any numbers."""
         settings = self._settings
         host = urlsplit(settings.twilio_api_base_url).hostname or ""
         is_twilio = host.endswith(".twilio.com")
@@ -136,12 +136,12 @@ class _Twilio:
         return is_twilio and uses_number and bool(_TEST_SENDERS.fullmatch(settings.twilio_from_number or ""))
 
     def _is_kept_from_key(self, error: AccountError) -> bool:
-        """Whether it may be no more than that an API key does not have this permission."""
+        """Whether the error may mean only that an API key does not have this permission."""
         is_refused = isinstance(error.answer, Refused) and error.answer.code in _NOT_FOR_THIS_KEY
         return bool(self._settings.twilio_api_key) and is_refused
 
     def _with_a_key(self) -> Finding:
-        """Find out by the list whether the API key is right: only a main one may see the account."""
+        """Find out from the message list whether the API key is right: only a main key may see the account."""
         trouble = self._why_unreadable
         if trouble and trouble.code != API_KEY_MAY_NOT:
             if trouble.code == WRONG_CREDENTIALS:
