@@ -218,7 +218,7 @@ URGENT = "urgent"
 """The most severe word of some scales, and the second of others."""
 
 LEVELS = r"(?:p|prio|priority|sev|severity|level|l|tier)?([0-5])"
-"""A level on a scale whose lowest number is the most severe, as `P1`; a bare number does not say which end is severe."""
+"""A level on a scale whose lowest number is the most severe, as `P1`; of a bare number that is not known."""
 
 ROLES: Mapping[str, Names] = {
     "NURSE": _names("nurse rn lpn registerednurse nursern staffnurse carenurse triagenurse nursing nurseuser"),
