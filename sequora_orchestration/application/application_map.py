@@ -128,21 +128,21 @@ def _line_of(source: str, error: str) -> str:
         return ""
     line = source.splitlines()[int(place[1]) - 1].strip()
     section = line.strip("[]")
-    meant = f"; {hint}" if section != line and (hint := _meant(section, _PARTS)) else ""
+    meant = f"; {hint}" if section != line and (hint := _suggestion(section, _PARTS)) else ""
     return f": {line}{meant}"
 
 
 _PARTS = ("task.statuses", "task.severities", "person.roles", "log.row", "log.delivered", "log.undelivered")
 
 
-def _meant(key: str, known: Iterable[str]) -> str:
+def _suggestion(key: str, known: Iterable[str]) -> str:
     """Return a question that offers the known key most like an unknown one; empty if none is like it."""
     close = get_close_matches(key, sorted(known), n=1, cutoff=0.7)
     return f"did you mean {close[0]}?" if close and close[0] != key else ""
 
 
 class _Reader:
-    """Reads the parts of a map, and gathers what is wrong with them."""
+    """Reads the parts of a map, and gathers the problems in them."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -173,7 +173,7 @@ class _Reader:
         known = set(known)
         for key in content:
             if key not in known:
-                meant = f" ({hint})" if (hint := _meant(key, known)) else ""
+                meant = f" ({hint})" if (hint := _suggestion(key, known)) else ""
                 self.problems.append(f"{where} has {key}, which nobody knows{meant}; known: {', '.join(sorted(known))}")
         self.problems += [f"{where} lacks {key}" for key in needed if key not in content]
 
@@ -209,7 +209,7 @@ class _Reader:
             self.problems.append(f"{where} is to be an SQL expression in quotes")
             return "NULL"
         sql = without_comments(value)
-        if problem := _what_breaks_out(sql):
+        if problem := _why_not_one_expression(sql):
             self.problems.append(f"{where} is to be one SQL expression, and {problem}")
             return "NULL"
         return sql
@@ -283,7 +283,7 @@ def without_comments(sql: str) -> str:
     return _WHOLE.sub(lambda whole: " " if whole["comment"] else whole[0], sql).strip()
 
 
-def _what_breaks_out(sql: str) -> str | None:
+def _why_not_one_expression(sql: str) -> str | None:
     """Return why SQL is not a single expression that stays within the parentheses around it; None if it is."""
     if _QUOTES_OF_FUNCTIONS in sql:
         return f"{_QUOTES_OF_FUNCTIONS} ends it: write other quotes"

@@ -1,4 +1,4 @@
--- Questions to a database's catalog about the tables that a map names. Reading changes nothing: each is safe to run twice.
+-- Questions to a database's catalog about a map's tables. Reading changes nothing: each is safe to run twice.
 
 -- name: kind_of_table
 SELECT c.relkind::text AS kind, cardinality(parse_ident(:table)) > 1 AS has_schema,

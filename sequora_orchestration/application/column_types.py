@@ -54,7 +54,7 @@ def opposite_of(name: str, table: DescribedTable, candidates: Sequence[Described
 
 
 def state_of(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
-    """Return a column of words, one of which says what our flag says: `status` for `active`."""
+    """Return a column of words that has a word with our flag's meaning: `status` for `active`."""
     names, _ = STATES_OF_A_FLAG.get(name, ((), ()))
     found = [
         one for one in candidates if one.words and rank(variants(one.name, table.name, Form.TEXT), names) is not None

@@ -72,8 +72,8 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
     task = application_map.sections["task"]
     if _missing_table(connection, task.table) is None:
         found.task_types = types_of_columns(connection, task.table)
-    _log(connection, found)
-    _assignment(connection, found)
+    _fit_log(connection, found)
+    _fit_assignment(connection, found)
     found.problems = list(dict.fromkeys(found.problems))  # a right on a table is lacking for each of its columns
     return found
 
@@ -81,7 +81,7 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
 def fit_section(connection: Connection, problems: list[str], name: str, section: Section) -> FittedSection | None:
     """Check a section against the database. If it does not fit, add sentences to `problems` and return None."""
     if problem := _missing_table(connection, section.table):
-        problems.append(_placed(f"{name}.table", problem))
+        problems.append(_with_its_place(f"{name}.table", problem))
         return None
     columns: dict[str, Expression] = {}
     expressions = [one for alternatives in section.columns.values() for one in alternatives]
@@ -91,7 +91,7 @@ def fit_section(connection: Connection, problems: list[str], name: str, section:
         number = alternative_taken(VIEWS[name].columns[column], tried)
         taken = tried[number]
         if isinstance(taken, NotUnderstood):
-            problems.append(_placed(f"{name}.{column} = {in_toml(alternatives[number])}", taken.said))
+            problems.append(_with_its_place(f"{name}.{column} = {in_toml(alternatives[number])}", taken.said))
         elif problem := why_unfit(VIEWS[name].columns[column], taken):
             problems.append(f"{name}.{column} = {in_toml(taken.sql)} {problem}")
         else:
@@ -114,24 +114,24 @@ def _missing_table(connection: Connection, table: str) -> str | None:
     return None if found[0]["has_schema"] else f"say in which schema it is: {in_toml(found[0]['full_name'])}"
 
 
-def _log(connection: Connection, found: Fit) -> None:
+def _fit_log(connection: Connection, found: Fit) -> None:
     log = found.map.log
     if log is None:
         return
     if problem := _missing_table(connection, log.table):
-        found.problems.append(_placed("log.table", problem))
+        found.problems.append(_with_its_place("log.table", problem))
         return
     found.log_types = types_of_columns(connection, log.table)
     message = nothing("message", MESSAGE)
     for part, columns in (("row", log.row), ("delivered", log.delivered), ("undelivered", log.undelivered)):
-        found.problems += _assigned(connection, f"log.{part}", columns, found.log_types, message)
+        found.problems += _problems_of_values(connection, f"log.{part}", columns, found.log_types, message)
 
 
-def _assignment(connection: Connection, found: Fit) -> None:
+def _fit_assignment(connection: Connection, found: Fit) -> None:
     if not found.map.assignment or not found.task_types:
         return
     assignment = nothing("assignment", ASSIGNMENT)
-    found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+    found.problems += _problems_of_values(connection, "assignment", found.map.assignment, found.task_types, assignment)
     table = found.map.sections["task"].table
     if not rows(connection, "takes_updates", table=table)[0]["it_does"]:
         found.problems.append(
@@ -154,7 +154,7 @@ def _bare(column: str) -> str:
     return "".join(one.lower() if one.isascii() else one for one in column)
 
 
-def _assigned(
+def _problems_of_values(
     connection: Connection, where: str, columns: Mapping[str, str], types: Mapping[str, str], row: str
 ) -> Iterator[str]:
     """Yield a sentence for each column that is not there, and for each value that the database does not understand.
@@ -171,10 +171,10 @@ def _assigned(
             continue
         error = attempt(connection, verbatim(f"SELECT CAST(({sql}) AS {types[column]}) FROM {row} LIMIT 0"))
         if isinstance(error, psycopg2.Error) and not isinstance(error, InvalidTextRepresentation):
-            yield _placed(f"{where}.{column} = {in_toml(sql)}", sentence(error))
+            yield _with_its_place(f"{where}.{column} = {in_toml(sql)}", sentence(error))
         # A word that an enum lacks keeps no text from being sent, so the trial of the log reports it.
 
 
-def _placed(where: str, problem: str) -> str:
+def _with_its_place(where: str, problem: str) -> str:
     """Return a problem with its place in the map; a missing right has no place in the map, and is returned as it is."""
     return problem if isinstance(problem, Denial) else f"{where}: {problem}"

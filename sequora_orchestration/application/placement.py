@@ -93,13 +93,13 @@ class _Chooser:
             placed = self._placed(referring, self.chosen[referring]) if referring in self.chosen else {}
             if referred == view and column in placed:
                 key = placed[column].column
-                if key.refers_to in self._same_rows(table):
+                if key.refers_to in self._tables_with_same_ids(table):
                     points = max(points, _KEY)
                 elif key.refers_to is None and name_of_table(table.name) in variants(key.name, "", Form.ID):
                     points = max(points, _NAMED_BY_KEY)
         return points
 
-    def _same_rows(self, table: DescribedTable) -> set[int]:
+    def _tables_with_same_ids(self, table: DescribedTable) -> set[int]:
         """Return the tables whose rows share this table's ids: a profile's key may be its user's."""
         key = table.primary_key
         parts = (one for one in self.tables if one.primary_key and one.primary_key.refers_to == table.id)
@@ -159,7 +159,7 @@ class _Chooser:
     ) -> Iterator[Placed]:
         """Yield the columns with one of these names and a type that serves, the best first."""
         named: list[tuple[bool, bool, int, Placed]] = []
-        same_rows = self._same_rows(referred) if referred else set[int]()
+        same_rows = self._tables_with_same_ids(referred) if referred else set[int]()
         for one in candidates:
             place = rank(variants(one.name, table.name, form), synonyms)
             words = self._words_of(one) if form is Form.WORD else None

@@ -45,17 +45,17 @@ class Proposal:
     """The map in TOML; it can be read as a map if nothing is missing."""
 
     missing: Sequence[str]
-    """Sentences: what must be written before the map can be used."""
+    """A sentence for each entry without which the map cannot be used."""
 
     questions: Sequence[str]
-    """Sentences: what a person should decide."""
+    """A sentence for each decision that a person should take."""
 
 
 def propose(connection: Connection) -> Proposal:
     """Return a map for a database: a packaged one if it fits, otherwise one made from the catalog."""
     for one in packaged_maps():
         if not fit(connection, one).problems:
-            return Proposal(text=f"{_of_packaged(one.name)}\n{one.source}", missing=[], questions=[])
+            return Proposal(text=f"{_text_of_packaged(one.name)}\n{one.source}", missing=[], questions=[])
     choice = choose(_described(connection))
     written = write_map(choice, dict(_samples(connection, choice)))
     missing = [*written.missing]
@@ -67,7 +67,7 @@ def propose(connection: Connection) -> Proposal:
     return Proposal(text=f"{head}\n\n{body}", missing=missing, questions=written.questions)
 
 
-def _of_packaged(name: str) -> str:
+def _text_of_packaged(name: str) -> str:
     return (
         f"# The map {name}, which comes along, fits this database: `sequora migrate` takes it without being told to.\n"
         "# A file of your own, named by SEQUORA_APPLICATION_MAP, is wanted only if something in it is to be changed.\n"
@@ -143,10 +143,10 @@ def _sample_of_words(
     if column.words:
         return
     sql = f"""
-        SELECT CAST(word AS text) AS word, count(*) AS rows FROM ({_some_rows(table, column, "word")}) AS sampled
+        SELECT CAST(word AS text) AS word, count(*) AS rows FROM ({_select_some_rows(table, column, "word")}) AS sampled
         WHERE trim(CAST(word AS text)) <> '' GROUP BY word ORDER BY word LIMIT {MOST_WORDS + 1}
     """
-    found = _answer(connection, sql)
+    found = _rows_or_none(connection, sql)
     counts = None if found is None else {str(row["word"]): int(row["rows"]) for row in found}
     words = list(counts) if counts is not None and (looked_up or _are_words(counts)) else None
     yield words_of(placed) or (table.sql, column.sql), Sample(words=words)
@@ -176,19 +176,19 @@ def _unit(connection: Connection, table: DescribedTable, column: DescribedColumn
     sql = f"""
         SELECT CASE WHEN max(abs(number)) >= 1e14 THEN 'us' WHEN max(abs(number)) >= 1e11 THEN 'ms'
                     WHEN max(abs(number)) IS NOT NULL THEN 's' END AS unit
-        FROM ({_some_rows(table, column, "number")}) AS sampled
+        FROM ({_select_some_rows(table, column, "number")}) AS sampled
     """
-    found = _answer(connection, sql)
+    found = _rows_or_none(connection, sql)
     return found[0]["unit"] if found else None
 
 
-def _some_rows(table: DescribedTable, column: DescribedColumn, name: str) -> str:
+def _select_some_rows(table: DescribedTable, column: DescribedColumn, name: str) -> str:
     percent = 200 * MOST_ROWS / max(table.rows, 1)  # twice as many, for the pages that are taken may be half empty
     from_all_over = "" if table.is_view or percent >= 100 else f" TABLESAMPLE SYSTEM ({percent:.6f})"  # noqa: PLR2004
     return f"SELECT {column.sql} AS {name} FROM {table.sql}{from_all_over} LIMIT {MOST_ROWS}"
 
 
-def _answer(connection: Connection, sql: str) -> Sequence[RowMapping] | None:
+def _rows_or_none(connection: Connection, sql: str) -> Sequence[RowMapping] | None:
     """Return the rows of a query; None if the role may not run it, or it takes too long."""
     try:
         found = attempt(connection, verbatim(sql))

@@ -12,8 +12,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
 ORDER BY n.nspname <> 'public', n.nspname, c.relname;
 
 -- name: columns
--- A domain counts as the type under it. With an enum come its words in their order; with a key of one column, that it is
--- a key, and the table to which it refers.
+-- A domain counts as the type under it. An enum has its words in their order; a column that is a key by itself is marked
+-- so, with the table to which it refers.
 SELECT a.attrelid::bigint AS table_id, a.attname::text AS name, quote_ident(a.attname) AS sql,
        format_type(a.atttypid, a.atttypmod) AS type_name, format_type(base.oid, NULL) AS base_name,
        base.typcategory::text AS category,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL has it, whatever characters are in it."""
+    """Return a name, with any characters in it, as SQL has it."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
 

@@ -44,12 +44,12 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
                 f"CREATE TABLE {_COPY} (LIKE {log.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)"
             )
         )
-        problems = _missing_columns(connection, log)
+        problems = _problems_of_missing_columns(connection, log)
         tried = [kind for kind in KINDS if ("patients" if is_to_a_patient(kind) else "staff") in log.audiences]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:
             for age in _AGES:
-                for one in _tried(connection, fitted, log, kind, age):
+                for one in _try_row(connection, fitted, log, kind, age):
                     refused.setdefault(one, {})[kind] = None
         trial.rollback()
     of_kinds = {one: "any kind" if [*kinds] == tried else ", ".join(kinds) for one, kinds in refused.items()}
@@ -63,7 +63,7 @@ class _Refused(NamedTuple):
     why: str
 
 
-def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
+def _problems_of_missing_columns(connection: Connection, log: Log) -> dict[str, None]:
     """Return the problems of columns that must have a value and get none; the copy lets them lack it from now on."""
     problems: dict[str, None] = {}
     for row in rows(connection, "columns_of_table", table=log.table):
@@ -83,8 +83,8 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
     return problems
 
 
-def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
-    """Write a row for a text of this kind, and then its receipts; return what was refused."""
+def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
+    """Write a row for a text of this kind, and then its receipts; return the refusals."""
     is_to_patient = is_to_a_patient(kind)
     types = fitted.log_types
     values = {
@@ -92,10 +92,10 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
         "kind": kind,
         "channel": SMS,
         "state": "SENT",
-        "task_id": None if is_to_patient else _sample(fitted, "task"),
-        "episode_id": _sample(fitted, "episode"),
-        "user_id": None if is_to_patient else _sample(fitted, "person"),
-        "patient_id": _sample(fitted, "patient") if is_to_patient else None,
+        "task_id": None if is_to_patient else _nobodys_id(fitted, "task"),
+        "episode_id": _nobodys_id(fitted, "episode"),
+        "user_id": None if is_to_patient else _nobodys_id(fitted, "person"),
+        "patient_id": _nobodys_id(fitted, "patient") if is_to_patient else None,
         "content": "a text",
         "provider_id": "SM" + "0" * 32,
         "provider_code": 30003,
@@ -115,12 +115,12 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     message = f"(SELECT {row}) AS message"
     found = attempt(connection, text(f"{insert} FROM {message}"), **parameters)
     if isinstance(found, psycopg2.Error):
-        at_fault = _at_fault(connection, values_of_row, message, parameters)
+        at_fault = _columns_at_fault(connection, values_of_row, message, parameters)
         if why := _why(connection, log, "row", found, at_fault):
             refused.append(_Refused("a row", why))
     for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
         if columns and log.key and not refused:
-            # As the function writes them that brings rows up to date.
+            # The same values as in the function that brings rows up to date.
             values_of_receipt = values_written(columns, types)
             changes = without_parameters(assignments(values_of_receipt))
             is_its = without_parameters(f"logged.{quoted(log.key)} = {values_of_row[log.key]}")
@@ -129,7 +129,7 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
             of_receipt = {**parameters, "state": part.upper()}
             found = attempt(connection, text(update), **of_receipt)
             if isinstance(found, psycopg2.Error):
-                at_fault = _at_fault(connection, values_of_receipt, message, of_receipt)
+                at_fault = _columns_at_fault(connection, values_of_receipt, message, of_receipt)
                 if why := _why(connection, log, part, found, at_fault):
                     refused.append(_Refused(what, why))
             elif not found and not _is_looked_up(log.row[log.key]):
@@ -139,7 +139,7 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     return refused
 
 
-def _at_fault(
+def _columns_at_fault(
     connection: Connection, values: Mapping[str, str], message: str, parameters: Mapping[str, object]
 ) -> list[str]:
     """Return the columns whose expressions fail."""
@@ -157,7 +157,7 @@ _SOME_UUID = "00000000-0000-4000-8000-000000000000"
 _NOBODYS_NUMBER = "-1"
 
 
-def _sample(fitted: Fit, section: str) -> str:
+def _nobodys_id(fitted: Fit, section: str) -> str:
     """Return an id of the type that the section's table has, but nobody's."""
     found = fitted.sections.get(section)
     return _NOBODYS_NUMBER if found and found.columns["id"].type.category == _NUMBERS else _SOME_UUID

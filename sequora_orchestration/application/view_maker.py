@@ -28,7 +28,7 @@ from sequora_orchestration.application.written_map import in_toml
 # From this version of Postgres on a view can read with the rights of the role that queries it, not of its owner.
 _SECURITY_INVOKER = 150000
 
-# Classes of errors (appendix A of Postgres' manual) that are not about a row: about what a statement says and who may
+# Classes of errors (appendix A of Postgres' manual) that are not about a row: about a statement's wording and who may
 # run it, or about the server.
 _NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "XX")
 
@@ -81,18 +81,18 @@ class ViewMaker:
         """Remember the tables that are read by the expressions for the log's rows."""
         written = enumerate([*log.row.values(), *log.delivered.values(), *log.undelivered.values()])
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in written)
-        self._probed("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
-        self._schemas |= self._of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
+        self._probe("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
+        self._schemas |= self._schemas_of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
 
     def read_for_the_assignment(self, assignment: Mapping[str, str]) -> None:
         """Remember what the expressions for an assigned task read, and the types that its function names."""
         task = self.fitted.sections["task"]
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in enumerate(assignment.values()))
-        self._probed("assignment", f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}", task.table)
+        self._probe("assignment", f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}", task.table)
         compared = [task.columns[one].type.id for one in ("id", "status")]
-        self._schemas_to_assign |= self._of_types(task.table, assignment, compared)
+        self._schemas_to_assign |= self._schemas_of_types(task.table, assignment, compared)
 
-    def _of_types(self, table: str, columns: Iterable[str], ids: Sequence[int] = ()) -> set[str]:
+    def _schemas_of_types(self, table: str, columns: Iterable[str], ids: Sequence[int] = ()) -> set[str]:
         """Return the schemas of the types of a table's columns, and of the types with these ids."""
         found = rows(self.connection, "schemas_of_types", table=table, columns=list(columns), ids=list(ids))
         return {row["schema_name"] for row in found}
@@ -126,7 +126,7 @@ class ViewMaker:
             return expression.sql
         where = f"{name}.{column} = {in_toml(expression.sql)}"
         select = f"SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
-        uses, shown = self._probed(where, select, section.table)
+        uses, shown = self._probe(where, select, section.table)
         if f"{name}.*" in shown:
             raise self._error(f"{where}: name the columns that it needs, and not the whole row")
         needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
@@ -153,7 +153,7 @@ class ViewMaker:
         given = ", ".join(f"{name}.{quoted(row['column_name'])}" for row in needed)
         return f"{function}({given})"
 
-    def _probed(self, where: str, select: str, table: str) -> tuple[Sequence[RowMapping], str]:
+    def _probe(self, where: str, select: str, table: str) -> tuple[Sequence[RowMapping], str]:
         """Return what a SELECT reads, and its SQL as the database shows it; remember its tables."""
         self._create(where, f"CREATE VIEW orchestration.map_probe AS {select}")
         uses = rows(self.connection, "uses", view="orchestration.map_probe", table=table)

@@ -52,10 +52,10 @@ def open_questions(engine: Engine) -> list[Question]:
         for word in expression.type.words:
             if plain(word) not in known:
                 found.setdefault((column, word), UnknownWord(column_name=column, word=word, tasks=0))
-    questions = [_about(one, meanings[one.column_name]) for one in found.values()]
+    questions = [_question_about(one, meanings[one.column_name]) for one in found.values()]
     if made.source in {one.source for one in packaged_maps()}:
         return questions
-    return [*questions, *_of_the_map_alone(columns, meanings)]
+    return [*questions, *_questions_about_the_map(columns, meanings)]
 
 
 def _meanings(application_map: ApplicationMap) -> dict[str, Mapping[str, Sequence[str]]]:
@@ -66,7 +66,7 @@ def _meanings(application_map: ApplicationMap) -> dict[str, Mapping[str, Sequenc
     }
 
 
-def _about(unknown: UnknownWord, meanings: Mapping[str, Sequence[str]]) -> Question:
+def _question_about(unknown: UnknownWord, meanings: Mapping[str, Sequence[str]]) -> Question:
     part = _PARTS[unknown.column_name]
     in_map = {plain(word): (word, ours) for ours, words in meanings.items() for word in words}
     close = get_close_matches(plain(unknown.word or ""), in_map, n=1, cutoff=_ALIKE)
@@ -82,7 +82,7 @@ def _about(unknown: UnknownWord, meanings: Mapping[str, Sequence[str]]) -> Quest
     )
 
 
-def _of_the_map_alone(
+def _questions_about_the_map(
     columns: Mapping[str, Expression], meanings: Mapping[str, Mapping[str, Sequence[str]]]
 ) -> Iterator[Question]:
     """Yield a question for each word of the map that the column's enum does not have: no row can hold it."""

@@ -11,10 +11,10 @@ class WrittenMap:
 
     lines: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    """Sentences: what must be written before the map can be used."""
+    """A sentence for each entry without which the map cannot be used."""
 
     questions: list[str] = field(default_factory=list)
-    """Sentences: what a person should decide."""
+    """A sentence for each decision that a person should take."""
 
     def section(self, name: str, *remarks: str) -> None:
         """Begin a table of TOML."""

@@ -79,10 +79,10 @@ class LinkAsker:
         if not self._has_answered:
             with self._alone:
                 if not self._has_answered:
-                    return link_in(self._asked(ids), now)
-        return link_in(self._asked(ids), now)
+                    return link_in(self._ask(ids), now)
+        return link_in(self._ask(ids), now)
 
-    def _asked(self, ids: dict[str, str]) -> bytes:
+    def _ask(self, ids: dict[str, str]) -> bytes:
         """Return the body of the service's answer; ask again while that may help. Raises NoLinkError."""
         trouble = ""
         waits = (0, *(self.waits if self._given_up_at is None else ()))
@@ -93,7 +93,7 @@ class LinkAsker:
             if given_up_at is not None and self.clock() - given_up_at < GIVEN_UP_FOR:
                 raise NoLinkError("the service has not answered just before")
             try:
-                answer = self._asked_once(ids)
+                answer = self._ask_once(ids)
             except _TransientError as error:
                 trouble = str(error)
                 continue
@@ -104,12 +104,12 @@ class LinkAsker:
         self._has_answered, self._given_up_at = False, self.clock()
         raise NoLinkError(f"{trouble}, after {len(waits)} {'try' if len(waits) == 1 else 'tries'}")
 
-    def _asked_once(self, ids: dict[str, str]) -> "_Answer":
+    def _ask_once(self, ids: dict[str, str]) -> "_Answer":
         """Return the answer to one request, within the patience. Raises _TransientError and NoLinkError."""
         # A socket's time-out holds for each read, not for all of them, and not for the look-up of a name. So the
         # request runs in a thread of its own, which can be left behind.
         outcomes = SimpleQueue[_Answer | Exception]()
-        Thread(target=lambda: outcomes.put(self._posted(ids)), name="check_in_link", daemon=True).start()
+        Thread(target=lambda: outcomes.put(self._post(ids)), name="check_in_link", daemon=True).start()
         try:
             outcome = outcomes.get(timeout=self.patience)
         except Empty:
@@ -123,7 +123,7 @@ class LinkAsker:
             raise _TransientError(f"the service answers {outcome.status}")
         return outcome
 
-    def _posted(self, ids: dict[str, str]) -> "_Answer | Exception":
+    def _post(self, ids: dict[str, str]) -> "_Answer | Exception":
         try:
             with requests.Session() as session:
                 # Without TLS (allowed on loopback only) the request must not go through a proxy of the environment.
@@ -172,13 +172,13 @@ def link_in(body: bytes, now: datetime) -> str:
         raise NoLinkError("the answer's url has a character that GSM-7 does not have")
     if septets(url) > LONGEST_LINK:
         raise NoLinkError(f"the answer's url is longer than {LONGEST_LINK} characters")
-    expires_at = _moment(answer.get("expires_at"))
+    expires_at = _expiry(answer.get("expires_at"))
     if expires_at and expires_at <= now:
         raise NoLinkError("the answer's link has expired")
     return url
 
 
-def _moment(said: object) -> datetime | None:
+def _expiry(said: object) -> datetime | None:
     """Return the time when a link expires, None for never; a time without a zone is UTC. Raises NoLinkError."""
     if said is None:
         return None

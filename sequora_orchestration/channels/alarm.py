@@ -46,7 +46,7 @@ class Alarm:
         if self._is_given_up:
             return Raised(is_told=False, troubles=[])
         began = time.monotonic()
-        outcomes = [way(text) for way, is_set in ((self._post, self.url), (self._text, self.number)) if is_set]
+        outcomes = [way(text) for way, is_set in ((self._post, self.url), (self._send_text, self.number)) if is_set]
         self._spent += time.monotonic() - began
         raised = Raised(
             is_told=any(one.may_be_told for one in outcomes), troubles=[one.trouble for one in outcomes if one.trouble]
@@ -63,7 +63,7 @@ class Alarm:
             return _Outcome(trouble=f"SEQUORA_ALARM_URL cannot be reached ({type(error).__name__})")
         return _TOLD if answer.ok else _Outcome(trouble=f"SEQUORA_ALARM_URL answers {answer.status_code}")
 
-    def _text(self, text: str) -> "_Outcome":
+    def _send_text(self, text: str) -> "_Outcome":
         try:
             answer = open_sms().submit(e164(self.number), text, WORTH)
         except (SettingError, UnusablePhoneError) as error:

@@ -2,7 +2,7 @@
 
 Each channel is a module beside this one. It alone knows its provider, the meaning of the provider's answers, and how a
 message is found in the provider's list. Not here: retries, the breaker and doubt, which `delivery/` handles in the
-same way for all channels; and the record of what was sent when, which is the ledger's.
+same way for all channels; and the record of sent messages, which is the ledger's.
 
 Replies come in by some channels only. They will have a small protocol of their own here, `Receiver`
 (`received(since)`), beside `Channel`: a channel that can receive then has both, and nothing changes for the others.

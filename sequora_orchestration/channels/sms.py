@@ -104,12 +104,12 @@ class Sms:
             messages = {message.sid: message for message in self._read(span)}
         # Texts that the list does not show (its clock may be hours off) are asked for by SID, a few each time.
         missing = [one for one in wanted if one not in messages]
-        fetched, unknown = self._fetched(random.sample(missing, min(FEW_RECEIPTS, len(missing))), messages)
+        fetched, unknown = self._fetch_missing(random.sample(missing, min(FEW_RECEIPTS, len(missing))), messages)
         found = (fetched[one] for one in wanted if one in fetched)
         receipts = (receipt(one.sid, str(one.status), one.error_code) for one in found)
         return Receipts(known=[one for one in receipts if one], unknown=unknown)
 
-    def _fetched(self, sids: Sequence[str], already: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    def _fetch_missing(self, sids: Sequence[str], already: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
         """Return Twilio's records of these texts together with those in `already`, and the SIDs that it does not know.
 
         Raises LookUpError if there is nothing to return.
@@ -124,7 +124,7 @@ class Sms:
                 if error.status == HTTPStatus.NOT_FOUND and error.code == NOT_FOUND:
                     unknown.add(sid)
                 else:
-                    trouble = _about_one(error)
+                    trouble = _error_about_one(error)
             except Exception as error:  # noqa: BLE001  # the SDK raises anything
                 raise unreadable(error) from None
         if trouble and not messages and not unknown:
@@ -161,7 +161,7 @@ def _listed(message: Any) -> ListedMessage:
     )
 
 
-def _about_one(error: TwilioRestException) -> LookUpError:
+def _error_about_one(error: TwilioRestException) -> LookUpError:
     """Return the error for a text that could not be read: Twilio may know others, though it does not know this one."""
     if error.status == HTTPStatus.NOT_FOUND:
         return LookUpError("the phone company does not know the text")

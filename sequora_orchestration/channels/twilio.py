@@ -208,7 +208,7 @@ class Twilio:
 
     def account(self) -> Account:
         """Return the state of our account. Raises AccountError."""
-        with _account_errors():
+        with _raising_account_errors():
             account = self.client.api.v2010.account.fetch()
         if not account.status:
             raise AccountError(Unclear("the phone company's answer does not say how the account stands"))
@@ -231,7 +231,7 @@ class Twilio:
             return Sender(form=SenderForm.SHORT_CODE, can_text=True, replies=Replies.UNKNOWN)
         if not E164.fullmatch(number):
             return Sender(form=SenderForm.NAME, can_text=True, replies=Replies.IMPOSSIBLE)
-        with _account_errors():
+        with _raising_account_errors():
             # The filter also finds numbers that contain this one.
             found = self.client.incoming_phone_numbers.list(phone_number=number, limit=MOST_NUMBERS)
         for one in found:
@@ -245,7 +245,7 @@ class Twilio:
 
     def _messaging_service(self, sid: str) -> Sender | None:
         service = None
-        with _account_errors(), unless_not_found():
+        with _raising_account_errors(), unless_not_found():
             service = self.client.messaging.v1.services(sid).fetch()
         if service is None:
             return None
@@ -258,7 +258,7 @@ class Twilio:
 
 
 @contextmanager
-def _account_errors() -> Iterator[None]:
+def _raising_account_errors() -> Iterator[None]:
     """Raise AccountError in place of the SDK's exceptions: they may have a number in them."""
     try:
         yield

@@ -55,7 +55,7 @@ def diagnose(areas: Sequence[Sequence[Check]], *, patience: float = PATIENCE) ->
     """Return the finding of each check, in the order of the areas, after at most `patience` seconds."""
     found: list[dict[str, Finding]] = [{} for _ in areas]
     # A thread that hangs in a system call must not keep the process from ending.
-    threads = [Thread(target=_look, args=pair, daemon=True) for pair in zip(areas, found, strict=True)]
+    threads = [Thread(target=_run_area, args=pair, daemon=True) for pair in zip(areas, found, strict=True)]
     deadline = time.monotonic() + patience
     for thread in threads:
         thread.start()
@@ -64,17 +64,17 @@ def diagnose(areas: Sequence[Sequence[Check]], *, patience: float = PATIENCE) ->
     return {
         check.name: finding
         for area, findings in zip(areas, found, strict=True)
-        for check, finding in zip(area, _in_full(area, dict(findings), patience), strict=True)
+        for check, finding in zip(area, _all_findings(area, dict(findings), patience), strict=True)
     }
 
 
-def _look(area: Sequence[Check], findings: dict[str, Finding]) -> None:
+def _run_area(area: Sequence[Check], findings: dict[str, Finding]) -> None:
     for check in area:
         unmet = next((name for name in check.needs if not findings[name].lets_others_go_on), None)
-        findings[check.name] = skipped(f"not looked at: needs {unmet}") if unmet else _found(check)
+        findings[check.name] = skipped(f"not looked at: needs {unmet}") if unmet else _run_check(check)
 
 
-def _in_full(area: Sequence[Check], findings: Mapping[str, Finding], patience: float) -> Iterator[Finding]:
+def _all_findings(area: Sequence[Check], findings: Mapping[str, Finding], patience: float) -> Iterator[Finding]:
     """Yield a finding for every check of an area, also for a check that did not end in time."""
     still_looking = False
     for check in area:
@@ -90,11 +90,11 @@ def _in_full(area: Sequence[Check], findings: Mapping[str, Finding], patience: f
             )
 
 
-def _found(check: Check) -> Finding:
+def _run_check(check: Check) -> Finding:
     try:
         return check.find()
     except SettingError as error:
-        return _of_settings(error)
+        return _finding_of_settings(error)
     except SchemaMissingError as error:
         return fail(str(error), to_do="run `sequora migrate`")
     except DBAPIError as error:
@@ -105,7 +105,7 @@ def _found(check: Check) -> Finding:
         )
 
 
-def _of_settings(error: SettingError) -> Finding:
+def _finding_of_settings(error: SettingError) -> Finding:
     """Split the sentences of an error, each "what is wrong: what to do.", into the parts of a finding."""
     halves = [line.rstrip(".").partition(": ") for line in str(error).splitlines()]
     return fail(" and ".join(wrong for wrong, _, _ in halves), to_do="; ".join(to_do for _, _, to_do in halves))

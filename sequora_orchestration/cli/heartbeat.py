@@ -121,13 +121,13 @@ class Heart:
         except Exception as error:  # noqa: BLE001  # signs that cannot be read are no signs of life
             amiss = [f"the signs of life cannot be read ({type(error).__name__})"]
         if amiss:
-            self._turned(logging.WARNING, f"no heartbeat: {'; '.join(amiss)}")
-        elif trouble := self._sent():
-            self._turned(logging.WARNING, f"the heartbeat does not arrive: {trouble}")
+            self._log_change(logging.WARNING, f"no heartbeat: {'; '.join(amiss)}")
+        elif trouble := self._ask_url():
+            self._log_change(logging.WARNING, f"the heartbeat does not arrive: {trouble}")
         else:
-            self._turned(logging.INFO, "all is well: the heartbeat is sent")
+            self._log_change(logging.INFO, "all is well: the heartbeat is sent")
 
-    def _sent(self) -> str | None:
+    def _ask_url(self) -> str | None:
         """Ask for the URL; return the trouble with that, if there was any, without the URL."""
         try:
             answer = requests.get(self.url, timeout=PATIENCE)
@@ -135,7 +135,7 @@ class Heart:
             return type(error).__name__
         return None if answer.ok else f"SEQUORA_HEARTBEAT_URL answers {answer.status_code}"
 
-    def _turned(self, level: int, sentence: str) -> None:
+    def _log_change(self, level: int, sentence: str) -> None:
         """Log the present state, unless it was logged last: another reason is news, a higher age is not."""
         now = re.sub(r"\d+", "", sentence)
         if now != self._last:

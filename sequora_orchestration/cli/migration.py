@@ -30,7 +30,7 @@ def migrate(engine: Engine) -> bool:
 
 
 def drop_views(engine: Engine) -> None:
-    """Drop the views of the application's tables, and say what follows from it."""
+    """Drop the views of the application's tables, and print the consequences."""
     apply.drop_views(engine)
     click.echo("the views of the application's tables are dropped: nothing is texted until `sequora migrate` is run")
     with engine.connect() as connection:

@@ -67,7 +67,7 @@ def operator(who: str | None, why: str | None) -> Operator:
 
 def pause(kind: str, by: Operator) -> str:
     """Stop messages of a kind, or all; return the answer for the operator. Raises OrderRefusedError."""
-    if not open_ledger().halts.pause(_known(kind), by):
+    if not open_ledger().halts.pause(_checked_kind(kind), by):
         return f"{_messages(kind)}: paused already"
     return f"{_messages(kind)}: paused; they wait in the ledger until `sequora resume{_argument(kind)}`"
 
@@ -75,7 +75,7 @@ def pause(kind: str, by: Operator) -> str:
 def resume(kind: str, by: Operator) -> str:
     """Let messages of a kind, or all, go out again; return the answer for the operator. Raises OrderRefusedError."""
     ledger = open_ledger()
-    ended = ledger.halts.resume(_known(kind), by)
+    ended = ledger.halts.resume(_checked_kind(kind), by)
     left = [one.kind for one in ledger.halts.pauses()]
     return "\n".join(
         [
@@ -93,7 +93,7 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
     Raises OrderRefusedError.
     """
     if kind is not None:
-        _known(kind)
+        _checked_kind(kind)
     ledger, id_ = open_ledger(), pasted(id_)
     if not id_:
         raise OrderRefusedError("no id is given: give that of a message, a task or an episode")
@@ -119,7 +119,7 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
     raise OrderRefusedError("\n".join([f"nothing to {verb}: {VERBS[verb].only}", *there]))
 
 
-def _known(kind: str) -> str:
+def _checked_kind(kind: str) -> str:
     if kind not in {ALL_KINDS, *KINDS}:
         raise OrderRefusedError(f"there are no messages of the kind {kind}; there are {', '.join(KINDS)}")
     return kind

@@ -1,10 +1,10 @@
 """`sequora status`: the ledger, the sensors and the workers at a glance. Ids and states only.
 
-The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, what is
+The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, messages
 set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks;
-null where one does), `views_dropped` (a sentence, if `sequora migrate --drop-views` did it), `workers` (null where not
-known), `unknown_words` (of open tasks and active people, which the map has no meaning for) and `sizes`; ages and
-latencies are in seconds.
+null if any does), `views_dropped` (a sentence, if `sequora migrate --drop-views` did it), `workers` (null if unknown),
+`unknown_words` (words of open tasks and active people without a meaning in the map) and `sizes`; ages and latencies are
+in seconds.
 """
 
 import json
@@ -93,7 +93,7 @@ def read_status() -> Status:
         why_not = "DAGSTER_HOME is no directory; `sequora doctor`"
     elif home:
         try:
-            ticks, scan, why_none = _of_dagster()
+            ticks, scan, why_none = _read_dagster()
         except OperationalError:  # the ledger is worth showing all the same
             why_not = "Dagster's database cannot be reached; `sequora doctor`"
     words, dropped = _unknown_words()
@@ -154,7 +154,7 @@ def _unknown_words() -> tuple[list[UnknownWord], str | None]:
         return [], str(error)
 
 
-def _of_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
+def _read_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
     """Read from Dagster's instance each sensor's last ticks, the last SLA scan, and why no sensor ticks.
 
     Raises OperationalError.
@@ -209,7 +209,7 @@ def _messages(figures: Figures) -> Iterator[Block]:
     yield Block(shape=LABELLED, rows=list(_figures(figures)))
     if figures.set_aside:
         heading = "To be looked at, newest first (`sequora timeline ID` tells the whole story)"
-        rows = [_waiting(one) for one in figures.set_aside]
+        rows = [_row_of_waiting(one) for one in figures.set_aside]
         yield Block(shape="  {}   {}   {}   {}", rows=[Toned(heading, Tone.HEADING), *rows])
 
 
@@ -240,7 +240,7 @@ def _figures(figures: Figures) -> Iterator[Row]:
     sent_again = f"{doubts.sent_again} sent again{doubled}"
     said = f"{doubts.adopted} found, {sent_again}, {doubts.held} held (7 days)"
     yield "Were in doubt", Toned(said, Tone.CARE) if doubts.doubled else said
-    oldest = [cell for cell in _waiting(figures.oldest_due) if cell] if figures.oldest_due else ["nothing waits"]
+    oldest = [cell for cell in _row_of_waiting(figures.oldest_due) if cell] if figures.oldest_due else ["nothing waits"]
     yield "Oldest due", "   ".join(oldest)
 
 
@@ -302,7 +302,7 @@ def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "?"
 
 
-def _waiting(one: Message) -> tuple[str, str, str, str]:
+def _row_of_waiting(one: Message) -> tuple[str, str, str, str]:
     """Return a message's state and for how long, its kind, its task or episode, and the reason, if it is known."""
     reason = one.reason or ("sent, but not in the application's log" if one.state in {"SENT", "DELIVERED"} else "")
     subject = in_words(one.task_id, one.episode_id)

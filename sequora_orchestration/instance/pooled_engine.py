@@ -95,7 +95,7 @@ def _engine_of(url: str, _process: int) -> PooledEngine:
     prefix_statements(engine)
     replace_ended_connections(engine)
     for look_up in ("get_table_names", "get_columns", "has_table"):
-        setattr(engine.dialect, look_up, _asked_once(getattr(engine.dialect, look_up)))
+        setattr(engine.dialect, look_up, _remembering(getattr(engine.dialect, look_up)))
     return PooledEngine(engine=engine, last_answer=last_answer)
 
 
@@ -113,7 +113,7 @@ def prefix_statements(engine: Engine) -> None:
         return f"{WHATEVER_THE_DEFAULTS}SET LOCAL synchronous_commit = off; {statement}", parameters
 
 
-def _asked_once(look_up: Callable[..., Any]) -> Callable[..., Any]:
+def _remembering(look_up: Callable[..., Any]) -> Callable[..., Any]:
     """Return a look-up in the database's catalog that remembers its answers.
 
     Only `sequora migrate` changes Dagster's tables; a process that runs meanwhile goes on as it was.

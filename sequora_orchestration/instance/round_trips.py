@@ -5,7 +5,7 @@ if the database is 10 ms away. Now it takes 34, with 16 before the text. Each me
 from Dagster's, and why the result is the same. The worker still reads a run's status, which others may change at any
 time, before it executes the run.
 
-Beside what is public in Dagster's base classes, these use `_engine`, `_connect`, `_instance`, `_event_to_row` and
+Beside the public parts of Dagster's base classes, these use `_engine`, `_connect`, `_instance`, `_event_to_row` and
 `_core_add_run`; a test counts the statements of a run, and fails when one of them moves.
 """
 
@@ -102,7 +102,7 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
             with self._lock:
                 self._waiting[event.run_id].append(event)
         elif kind in _OF_ASSETS:
-            self._store_what_waits()
+            self._store_waiting_events()
             super().store_event(event)
         elif self.handles_run_events_in_store_event and kind is DagsterEventType.RUN_FAILURE:
             self._store(event.run_id, event)
@@ -116,20 +116,20 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
         """Write the waiting events, and return a connection."""
-        self._store_what_waits()
+        self._store_waiting_events()
         return super().run_connection(run_id)
 
     def index_connection(self) -> AbstractContextManager[Connection]:
         """Write the waiting events, and return a connection."""
-        self._store_what_waits()
+        self._store_waiting_events()
         return super().index_connection()
 
     def dispose(self) -> None:
         """Write the waiting events, and end."""
-        self._store_what_waits()
+        self._store_waiting_events()
         super().dispose()
 
-    def _store_what_waits(self) -> None:
+    def _store_waiting_events(self) -> None:
         for run_id in list(self._waiting):
             self._store(run_id)
 
@@ -169,7 +169,7 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
         with self._connect() as connection:
             row = connection.execute(SQL["store_events_and_status"], {**values, **change}).mappings().first()
         if row and row["id"]:
-            self._pooled.last_answer.remember(_of_run(last.run_id), row)
+            self._pooled.last_answer.remember(_key_of_run(last.run_id), row)
 
 
 class PooledRunStorage(_OnPooledEngine, PostgresRunStorage):
@@ -218,7 +218,7 @@ class PooledRunStorage(_OnPooledEngine, PostgresRunStorage):
         """
         if filters and filters.run_ids and filters == RunsFilter(run_ids=filters.run_ids):
             (run_id, *others) = filters.run_ids
-            row = None if others else self._pooled.last_answer.recall(_of_run(run_id))
+            row = None if others else self._pooled.last_answer.recall(_key_of_run(run_id))
             if row:
                 return [_record(row)]
         return super().get_run_records(filters, limit, *args, **options)
@@ -237,7 +237,7 @@ class PooledRunStorage(_OnPooledEngine, PostgresRunStorage):
         except IntegrityError as error:
             self._pooled.job_snapshots.clear()  # a snapshot may be gone
             raise DagsterRunAlreadyExists from error
-        self._pooled.last_answer.remember(_of_run(col_values["run_id"]), row)
+        self._pooled.last_answer.remember(_key_of_run(col_values["run_id"]), row)
 
 
 class PooledScheduleStorage(_OnPooledEngine, PostgresScheduleStorage):
@@ -260,7 +260,7 @@ class PooledScheduleStorage(_OnPooledEngine, PostgresScheduleStorage):
         return state
 
 
-def _of_run(run_id: str) -> tuple[str, str]:
+def _key_of_run(run_id: str) -> tuple[str, str]:
     """Return the key of a run's record among the last answers."""
     return "run", run_id
 

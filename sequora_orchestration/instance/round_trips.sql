@@ -1,4 +1,4 @@
--- Writes for which Dagster's event log storage and run storage use several statements, in one each. The tables are Dagster's.
+-- Writes for which Dagster's event log and run storages use several statements, in one each. The tables are Dagster's.
 
 -- name: store_events
 -- Store events of a run in their order, and notify the listeners, as Dagster does after each event.

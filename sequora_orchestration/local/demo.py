@@ -66,7 +66,7 @@ def demo(directory: Path, application: Application = DEFAULT) -> None:
     log = directory / "demo.log"
     narrator = Narrator()
     narrator.say("starting the whole system: Postgres, broker, phone company, daemon, web UI, workers …")
-    with _system(directory, log, application) as web_url:
+    with _running_system(directory, log, application) as web_url:
         environment = read_environment(directory)
         narrator.say(f"up. The web UI is {web_url}, the phone inbox {environment['TWILIO_API_BASE_URL']}")
         stage = Stage(web_url, environment, log, narrator, application)
@@ -92,7 +92,7 @@ def activation() -> str | None:
 
 
 @contextmanager
-def _system(directory: Path, log: Path, application: Application) -> Iterator[str]:
+def _running_system(directory: Path, log: Path, application: Application) -> Iterator[str]:
     """Run `sequora dev` for the length of the block; yield the web UI's address."""
     port = free_port()
     # The demo inserts tasks and sends texts: never into the operator's own database, and never to a real phone.

@@ -96,7 +96,7 @@ def _new_task(stage: Stage, task: str, inserted: float) -> Scene[None]:
 
 
 def _check_in(stage: Stage, episode: str, language: str) -> Scene[None]:
-    scheduled = yield from _waiting(stage, "check-in", episode)
+    scheduled = yield from _wait_for_scheduled(stage, "check-in", episode)
     stage.say(
         f"schedule_check_in{_run(scheduled.scheduled_by)}: the one in {language} waits until "
         f"{stage.shown_time(scheduled.due_at)}"
@@ -119,7 +119,7 @@ def _missed_sla(stage: Stage, task: str) -> Scene[None]:
         f"handle_sla_breach{_run(entry.run_id)}: SLA missed, the nurse's phone {received.to} has:",
         quotation=received.body,
     )
-    waiting = yield from _waiting(stage, "sla-escalation", task)
+    waiting = yield from _wait_for_scheduled(stage, "sla-escalation", task)
     stage.say(f"handle_sla_breach: the escalation of {task[:8]} waits until {stage.shown_time(waiting.due_at)}")
     entry, received = yield from stage.sent("sla-escalation", task)
     stage.say(
@@ -130,7 +130,7 @@ def _missed_sla(stage: Stage, task: str) -> Scene[None]:
 
 def _resolved_in_time(stage: Stage, task: str) -> Scene[None]:
     entry, _ = yield from stage.sent("sla-breach", task)
-    waiting = yield from _waiting(stage, "sla-escalation", task)
+    waiting = yield from _wait_for_scheduled(stage, "sla-escalation", task)
     stage.execute("resolve_task", task=task)
     stage.say(
         f"handle_sla_breach{_run(entry.run_id)}: {task[:8]} waits until {stage.shown_time(waiting.due_at)}; "
@@ -144,7 +144,7 @@ def _resolved_in_time(stage: Stage, task: str) -> Scene[None]:
     )
 
 
-def _waiting(stage: Stage, kind: str, subject: str) -> Scene[Entry]:
+def _wait_for_scheduled(stage: Stage, kind: str, subject: str) -> Scene[Entry]:
     def ask() -> Entry | None:
         entry = stage.entry(kind, subject)
         return entry if entry and entry.due_at else None

@@ -31,7 +31,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{web_port}"
     worker = Celery(broker=os.environ["SEQUORA_BROKER_URL"])
     impatient = False
-    while waiting_for := _sensors(url, started) or _workers(worker):
+    while waiting_for := _sensors_not_up(url, started) or _workers_not_up(worker):
         if not impatient and time.time() - started > PATIENCE:
             print(f"still waiting for {waiting_for}", file=sys.stderr, flush=True)
             impatient = True
@@ -43,7 +43,7 @@ def main() -> None:
     )
 
 
-def _sensors(url: str, started: float) -> str | None:
+def _sensors_not_up(url: str, started: float) -> str | None:
     """Return the part that is not up yet on the way from the web UI to the sensors; None if all are up."""
     try:
         answer = requests.post(f"{url}/graphql", json={"query": _SENSORS}, timeout=5)
@@ -62,7 +62,7 @@ def _sensors(url: str, started: float) -> str | None:
     return None
 
 
-def _workers(app: Celery) -> str | None:
+def _workers_not_up(app: Celery) -> str | None:
     """Return the part that is not up yet; None once a worker answers that each of its processes is warm."""
     try:
         answers = app.control.broadcast("is_warm", reply=True, timeout=1, limit=1)

@@ -92,7 +92,7 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
         if not is_free(web_port):
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
-        environment, commands, postgres = _surroundings(directory, web_port, application, stack)
+        environment, commands, postgres = _bring_up_parts(directory, web_port, application, stack)
         manager = _Manager(services=SERVICES, at_end=postgres.begin_checkpoint if postgres else None)
         for name, command in commands.items():
             manager.add_process(name, command, env=environment)
@@ -136,7 +136,7 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
             if self._at_end:
                 self._at_end()
         if self._all_started():
-            self._end(signal.SIGTERM, "waiting for {names} to end")
+            self._signal(signal.SIGTERM, "waiting for {names} to end")
 
     def why_it_ended(self, name: str) -> str:
         """Return how a process ended, with its last lines."""
@@ -154,10 +154,10 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
         """Return whether all have ended. Honcho's loop asks ten times a second: the moment to look at the clock."""
         if time.monotonic() >= self._kills_at:
             self._kills_at = time.monotonic() + SERVICES_END_WITHIN
-            self._end(signal.SIGKILL, "killing {names}: not ended in time")
+            self._signal(signal.SIGKILL, "killing {names}: not ended in time")
         return bool(super()._all_stopped())
 
-    def _end(self, how: signal.Signals, said: str) -> None:
+    def _signal(self, how: signal.Signals, said: str) -> None:
         running = {
             name: one["pid"] for name, one in self._processes.items() if "pid" in one and "returncode" not in one
         }
@@ -188,7 +188,7 @@ class _Printer(Printer):  # type: ignore[misc]  # the same
             self._manager.terminate()
 
 
-def _surroundings(
+def _bring_up_parts(
     directory: Path, web_port: int, application: Application, stack: ExitStack
 ) -> tuple[dict[str, str], dict[str, str], EmbeddedPostgres | None]:
     """Bring up everything that is not configured from outside.
@@ -198,7 +198,7 @@ def _surroundings(
     home = directory / "dagster_home"
     code_port, broker_port, twilio_port = free_ports(3)
     # Dagster finds a sensor's history by the address of its code server: the same port each time, if it is free.
-    code_port = next((port for port in [_code_port_before(directory)] if port and is_free(port)), code_port)
+    code_port = next((port for port in [_last_code_port(directory)] if port and is_free(port)), code_port)
     environment = {
         **os.environ,
         MARK: str(directory),
@@ -246,7 +246,7 @@ def _surroundings(
             f"{'' if os.environ.get('SUPABASE_DB_URL') else about_samples}"
         )
 
-    with _environment(environment):
+    with _settings_read_from(environment):
         care_url = DatabaseSettings.load().supabase_db_url
         dagster_url = DagsterStorageSettings.load().dagster_pg_url
         WorkerSettings.load()
@@ -274,7 +274,7 @@ def _write_environment(directory: Path, environment: Mapping[str, str]) -> None:
     )
 
 
-def _code_port_before(directory: Path) -> int | None:
+def _last_code_port(directory: Path) -> int | None:
     """Return the code server's port of the last system on this directory; None if there was none."""
     try:
         return int(read_environment(directory)["SEQUORA_CODE_PORT"])
@@ -295,7 +295,7 @@ def _embedded_databases(postgres: EmbeddedPostgres, application: Application) ->
 
 
 @contextmanager
-def _environment(environment: Mapping[str, str]) -> Iterator[None]:
+def _settings_read_from(environment: Mapping[str, str]) -> Iterator[None]:
     """Let the settings be read from `environment` for the length of the block."""
     before = dict(os.environ)
     os.environ.update(environment)
@@ -325,7 +325,7 @@ def _end_processes_of(directory: Path) -> None:
     ended = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and _is_of(process, directory):
+            if process.pid != os.getpid() and _belongs_to(process, directory):
                 process.kill()
                 ended.append(process)
         except psutil.Error:
@@ -333,7 +333,7 @@ def _end_processes_of(directory: Path) -> None:
     psutil.wait_procs(ended, timeout=5)
 
 
-def _is_of(process: psutil.Process, directory: Path) -> bool:
+def _belongs_to(process: psutil.Process, directory: Path) -> bool:
     if process.environ().get(MARK) == str(directory):
         return True
     # Valkey's environment cannot be read, for its title is written over it: it is known by its own directory.

@@ -53,7 +53,7 @@ class RetentionSettings(Environment):
     )
 
     @model_validator(mode="after")
-    def _runs_find_their_messages(self) -> Self:
+    def _runs_go_before_messages(self) -> Self:
         if self.sequora_keep_runs > self.sequora_keep_messages:
             raise ValueError(
                 "SEQUORA_KEEP_RUNS is longer than SEQUORA_KEEP_MESSAGES: keep messages at least as long as runs, for a "

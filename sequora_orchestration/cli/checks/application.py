@@ -143,7 +143,7 @@ class ApplicationChecks:
             dropped = ViewsDroppedError(dropped_at)
             return fail(dropped.said, to_do=dropped.to_do)
         if (made.source != self._fit.map.source or not is_up_to_date) and is_newer(self._engine):
-            return _of_a_newer_version(made, are_there=are_there)
+            return _finding_of_newer_views(made, are_there=are_there)
         if made.source != self._fit.map.source:
             return fail(
                 f"the map {made.name} is in force, and not {self._fit.map.name} of SEQUORA_APPLICATION_MAP",
@@ -154,7 +154,7 @@ class ApplicationChecks:
                 "the application's tables, or the program, have changed since the views of them were made",
                 to_do=MIGRATE,
             )
-        return _in_order(made)
+        return _finding_in_order(made)
 
     def words(self) -> Finding:
         """Look whether the map knows the words that are used."""
@@ -241,7 +241,7 @@ class ApplicationChecks:
         return ok("; ".join([f"all {len(possible)} are there", *impossible]))
 
 
-def _in_order(made: InForce) -> Finding:
+def _finding_in_order(made: InForce) -> Finding:
     """Report the map in force, and whether the next `sequora migrate` finds it."""
     if map_in_force.is_own(made) and ApplicationSettings.load().sequora_application_map is None:
         return warn(
@@ -251,7 +251,7 @@ def _in_order(made: InForce) -> Finding:
     return ok(f"{made.name} is in force, since {made.since:%Y-%m-%d %H:%M:%S %Z}")
 
 
-def _of_a_newer_version(made: InForce, *, are_there: bool) -> Finding:
+def _finding_of_newer_views(made: InForce, *, are_there: bool) -> Finding:
     """Report views of a newer version, which this code can neither compare nor make: `sequora migrate` is no help."""
     if not are_there:
         return fail(

@@ -1,5 +1,5 @@
--- The questions of `sequora doctor` to the catalog about the application's tables. Reading changes nothing: each is safe
--- to run twice.
+-- The questions of `sequora doctor` to the catalog about the application's tables. Reading changes nothing: each is
+-- safe to run twice.
 
 -- name: missing_rights
 -- The role has its own rights, those of roles that it is a member of, and those of everybody.

@@ -67,7 +67,7 @@ class _Twilio:
         try:
             account = open_twilio().account()
         except AccountError as error:
-            return self._with_a_key() if self._is_kept_from_key(error) else self._trouble(error)
+            return self._try_key() if self._may_be_only_a_permission(error) else self._trouble(error)
         if account.status != "active":
             return fail(
                 f"the account is {account.status}", to_do="activate it in the Twilio console; see Billing there"
@@ -93,7 +93,7 @@ class _Twilio:
         try:
             sender = self._sender
         except AccountError as error:
-            if self._is_kept_from_key(error):
+            if self._may_be_only_a_permission(error):
                 return ok("the API key may not see it: whether it is the account's, and may text, is not known")
             return self._trouble(error)
         if sender is None:
@@ -101,13 +101,13 @@ class _Twilio:
                 "the account has no such number or messaging service",
                 to_do="correct TWILIO_FROM_NUMBER (as +12025550100) or TWILIO_MESSAGING_SERVICE_SID",
             )
-        return _of_sender(sender)
+        return _finding_of_sender(sender)
 
     def replies(self) -> Finding:
         try:
             sender = self._sender
         except AccountError as error:
-            if self._is_kept_from_key(error):
+            if self._may_be_only_a_permission(error):
                 return ok("the API key may not see the sender: who answers them is in the Twilio console")
             return self._trouble(error)
         replies = sender.replies if sender else Replies.UNKNOWN
@@ -135,12 +135,12 @@ class _Twilio:
         uses_number = not settings.twilio_messaging_service_sid
         return is_twilio and uses_number and bool(_TEST_SENDERS.fullmatch(settings.twilio_from_number or ""))
 
-    def _is_kept_from_key(self, error: AccountError) -> bool:
+    def _may_be_only_a_permission(self, error: AccountError) -> bool:
         """Whether the error may mean only that an API key does not have this permission."""
         is_refused = isinstance(error.answer, Refused) and error.answer.code in _NOT_FOR_THIS_KEY
         return bool(self._settings.twilio_api_key) and is_refused
 
-    def _with_a_key(self) -> Finding:
+    def _try_key(self) -> Finding:
         """Find out from the message list whether the API key is right: only a main key may see the account."""
         trouble = self._why_unreadable
         if trouble and trouble.code != API_KEY_MAY_NOT:
@@ -187,7 +187,7 @@ class _Twilio:
         )
 
 
-def _of_sender(sender: Sender) -> Finding:
+def _finding_of_sender(sender: Sender) -> Finding:
     if not sender.can_text:
         return fail(
             "the number cannot send texts", to_do="give TWILIO_FROM_NUMBER a number of the account that can (SMS)"

@@ -27,14 +27,14 @@ class Memory:
         path.touch(mode=0o600)
         path.chmod(0o600)
         try:
-            self._connection = _opened(path)
+            self._connection = _open(path)
         except sqlite3.OperationalError:  # another process has it, or the disk is full
             raise
         except sqlite3.DatabaseError:
             for ending in ("", "-wal", "-shm"):
                 path.with_name(path.name + ending).unlink(missing_ok=True)
             path.touch(mode=0o600)
-            self._connection = _opened(path)
+            self._connection = _open(path)
 
     def texts(self) -> Iterator[dict[str, Any]]:
         """Yield the texts that are remembered, oldest first."""
@@ -61,7 +61,7 @@ class Memory:
             transaction.execute("DELETE FROM opted_out")
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     """Open a file. Raises sqlite3.DatabaseError if it is not such a file."""
     connection = sqlite3.connect(path, check_same_thread=False)
     try:

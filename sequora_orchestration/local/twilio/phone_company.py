@@ -82,7 +82,7 @@ class PhoneCompany:
                     self._texts.add(Message(**{**kept, "created": datetime.fromisoformat(kept["created"])}))
             self._opted_out |= memory.opted_out()
             self._memory = memory
-            self._tell()
+            self._notify()
 
     def forget(self) -> None:
         """Forget every text, attempt and script, and return to the first settings."""
@@ -103,7 +103,7 @@ class PhoneCompany:
             self._script = Script()
             if self._memory:
                 self._memory.forget()
-            self._tell()
+            self._notify()
 
     def refusal_of(self, user: str, password: str, wants: Permission) -> Refusal | None:
         """Return the refusal of a request with these credentials; None if they have the permission."""
@@ -138,7 +138,7 @@ class PhoneCompany:
         """
         with self._changed:
             self._arrivals[to].append(time.monotonic())
-            self._tell()
+            self._notify()
             answer = self._script.next_answer(to)
             match answer:
                 case Refuse(http_status, code, message, retry_after):
@@ -226,7 +226,7 @@ class PhoneCompany:
             kept = {**asdict(message), "created": message.created.isoformat()}
             self._memory.keep(kept, self._opted_out if changes_opt_outs else None)
         self._texts.add(message)
-        self._tell()
+        self._notify()
 
     # ── Following them ──────────────────────────────────────────────────────────────────────────────────
 
@@ -314,7 +314,7 @@ class PhoneCompany:
         with self._changed:
             self._script.always(answer, to)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._revision += 1
         self._changed.notify_all()
 

@@ -64,7 +64,7 @@ class TwilioServer:
 
     @property
     def url(self) -> str:
-        """Scheme and host, no slash at the end: what `TWILIO_API_BASE_URL` takes."""
+        """Scheme and host without a slash at the end, the form of `TWILIO_API_BASE_URL`."""
         return self._url
 
     def __enter__(self) -> Self:

@@ -1,5 +1,5 @@
--- The demo's statements on these tables. Its people are invented, with numbers reserved for fiction. Each statement uses
--- those of the demo's values that it needs.
+-- The demo's statements on these tables. Its people are invented, with numbers reserved for fiction. Each statement
+-- uses those of the demo's values that it needs.
 
 -- name: put_patients
 -- Run twice, it changes only the zone, which differs from hour to hour.

@@ -1,5 +1,5 @@
--- The demo's statements on these tables. Its people are invented, with numbers reserved for fiction. Each statement uses
--- those of the demo's values that it needs.
+-- The demo's statements on these tables. Its people are invented, with numbers reserved for fiction. Each statement
+-- uses those of the demo's values that it needs.
 
 -- name: put_patients
 -- Patients who may be texted. Run twice, it changes only the zone of their plans, which differs from hour to hour.
