@@ -74,7 +74,9 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
         found.task_types = types_of_columns(connection, task.table)
     _fit_log(connection, found)
     _fit_assignment(connection, found)
-    found.problems = list(dict.fromkeys(found.problems))  # a right on a table is lacking for each of its columns
+    found.problems = list(
+        dict.fromkeys(found.problems)
+    )  # a missing right on a table is reported for each of its columns
     return found
 
 

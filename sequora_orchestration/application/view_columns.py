@@ -71,7 +71,7 @@ def _word(column: str, value: str, expression: Expression, meanings: Mapping[str
     """Return SQL that turns a word of the application's into one of ours.
 
     A word without a meaning in the map must not act like ours because it is spelt the same. As a role it is NULL. A
-    severity is shown as it stands; if it is spelt like one of ours, it is shown as HIGH, as unknown words count.
+    severity is shown as it stands. If it is spelt like one of ours, HIGH is shown: unknown words count as HIGH.
     """
     cases = [f"WHEN {is_among(value, expression, words)} THEN '{ours}'" for ours, words in meanings.items() if words]
     if column == "severity":

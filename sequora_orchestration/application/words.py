@@ -18,7 +18,7 @@ _PARTS = {"status": "task.statuses", "severity": "task.severities", "role": "per
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question about a word of the application's or of the map's, for whoever writes the map."""
+    """A question about a word of the application's or of the map's, for the person who writes the map."""
 
     sentence: str
     """The present state, until the map says otherwise."""

@@ -34,7 +34,7 @@ _TEN_YEARS = timedelta(days=3650)
 
 
 class RetentionSettings(Environment):
-    """How long what is over is kept."""
+    """How long old messages and runs are kept."""
 
     sequora_keep_runs: Annotated[timedelta, BeforeValidator(read_duration), between(timedelta(days=1), _TEN_YEARS)] = (
         Field(
