@@ -83,7 +83,7 @@ _ASSIGNMENT: Mapping[str, str] = {"person_id": "the nurse who is given the task"
 
 
 def page(prose: str) -> str:
-    """Return the page with its tables as the code has them. Raises ValueError where it has no room for them."""
+    """Return the page with its tables made anew from the code. Raises ValueError if it has no place for them."""
     before, begin, rest = prose.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

@@ -38,7 +38,7 @@ PAGE = Path(__file__).with_name("settings.md")
 
 UNITS = {timedelta(days=1): "d", timedelta(hours=1): "h", timedelta(minutes=1): "m", timedelta(seconds=1): "s"}
 
-# Nothing in the code reads these: Dagster and the Procfile do.
+# Dagster and the Procfile read these, and none of our code does.
 OTHERS = {
     "DAGSTER_HOME": ("the directory with Dagster's configuration; `sequora migrate` furnishes it", "none"),
     "SEQUORA_WEB_PORT": ("port of the web UI, on 127.0.0.1", "`3000`"),
@@ -47,17 +47,17 @@ OTHERS = {
 HEAD = """# Settings
 
 All come from the environment. Lengths of time are `90s`, `30m`, `24h`, `2d`, several of them (`1h30m`), or ISO-8601
-(`PT30M`). A setting that is missing or makes no sense is named in the error, with what to do; `sequora doctor` looks
-at all of them. White space around a value does not count. `sequora dev` brings its own for each of the database,
-broker and Twilio settings that is not set, and uses those that are (a database of yours gets the schema
-`orchestration`, as by `sequora migrate`). Nothing else ever falls back to a local database.
+(`PT30M`). The error for a missing or senseless setting names it and says what to do; `sequora doctor` looks at all of
+them. White space around a value does not count. `sequora dev` uses those of the database, broker and Twilio settings
+that are set, and brings an embedded part for each that is not (a database of yours gets the schema `orchestration`, as
+by `sequora migrate`). No other command ever falls back to a local database.
 
 This page is made from the code by `make settings-page`.
 """
 
 
 def page() -> str:
-    """Return the page, of all settings there are."""
+    """Return the page with all settings."""
     parts = [HEAD]
     for settings in EVERY:
         rows = [(name.upper(), field.title or "", _default(field)) for name, field in settings.model_fields.items()]

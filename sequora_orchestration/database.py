@@ -1,4 +1,4 @@
-"""One pooled engine a process and URL, and the named statements that run on it."""
+"""One pooled engine for each process and URL, and the named statements that run on it."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ KEEPALIVES: dict[str, Any] = {
 }
 
 
-# What every pooled engine of ours is made with.
+# The options of every pooled engine of ours.
 POOLED: dict[str, Any] = {
     "isolation_level": "AUTOCOMMIT",
     "poolclass": QueuePool,
@@ -43,8 +43,8 @@ POOLED: dict[str, Any] = {
 def engine_for(url: str) -> Engine:
     """Return this process's engine for `url`; nothing is connected before the first use.
 
-    Every statement commits by itself (AUTOCOMMIT): whatever must happen together is one statement. It
-    works through a transaction pooler: no prepared statements, no session state.
+    Every statement commits by itself (AUTOCOMMIT): changes that belong together are one statement. It works through a
+    transaction pooler: no prepared statements, no session state.
     """
     return _engine(url, os.getpid())
 
@@ -67,8 +67,8 @@ def replace_ended_connections(engine: Engine) -> None:
     """Let a pooled connection that has ended while it rested be replaced before it is used.
 
     SQLAlchemy's `pool_pre_ping` asks the server each time: a second round trip for every statement, a quarter of a
-    text's cost. Here the connection's own socket is looked at. Of a server that has ended or restarted it knows, of one
-    that is silent for good after KEEPALIVES; until then a statement fails, as any may at any time.
+    text's cost. Here the connection's own socket is looked at. It shows at once that a server has ended or restarted,
+    and after KEEPALIVES that a server is silent; until then a statement fails, as any may at any time.
     """
 
     @event.listens_for(engine, "checkout")
@@ -82,19 +82,19 @@ def replace_ended_connections(engine: Engine) -> None:
 
 
 def _has_news(connection: DBAPIConnection) -> bool:
-    """Whether the server has said something unasked: its end, or for instance that it has read its settings again."""
+    """Whether the server has sent something unasked: its end, or for instance that it has read its settings again."""
     socket = select.poll()
     socket.register(connection.fileno(), select.POLLIN)
     return bool(socket.poll(0))
 
 
-# The classes of errors whose message is about the server or the statement (appendix A of Postgres' manual); that of
-# others may quote a row, or say what a trigger of the application's says.
+# The classes of errors whose message is about the server or the statement (appendix A of Postgres' manual). Messages of
+# other classes may quote a row, or a trigger of the application's.
 _CLASSES_WITHOUT_VALUES = frozenset({"08", "25", "28", "3D", "40", "42", "53", "54", "55", "57", "58"})
 
 _SCHEMA_MISSING = r'(orchestration\.|schema "orchestration"|of relation "notification").* does not exist'
 
-# At its level DEBUG it would log every row that is read, with names and numbers.
+# At its level DEBUG SQLAlchemy would log every row that is read, with names and numbers.
 logging.getLogger("sqlalchemy.engine.Engine").addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
@@ -103,15 +103,15 @@ class SchemaMissingError(Exception):
 
 
 class ViewsDroppedError(SchemaMissingError):
-    """The views of the application's tables were dropped by command: for a migration of its own, which may go on.
+    """The views of the application's tables were dropped by command, for a migration of the application's own.
 
-    They must not come back too soon, by somebody who sees nothing but that they are missing.
+    That migration may go on: nobody should bring the views back only because they are missing.
     """
 
     to_do = "run `sequora migrate` when the application's migration is done"
 
     def __init__(self, at: datetime) -> None:
-        """`at` is when."""
+        """`at` is the time when they were dropped."""
         self.said = (
             "the views of the application's tables were dropped by `sequora migrate --drop-views` at "
             f"{at:%Y-%m-%d %H:%M:%S %Z}, and nobody is texted meanwhile"
@@ -129,7 +129,7 @@ def _schema_missing(engine: Engine) -> SchemaMissingError:
 
 
 def views_dropped_at(connection: Connection) -> datetime | None:
-    """Return since when the views are not there, if they were dropped by command, and not brought back since then."""
+    """Return when the views were dropped by command; None if they were not, or have been brought back since."""
     is_known = "SELECT to_regclass('orchestration.operator_action') IS NOT NULL AND NOT EXISTS (" + _VIEWS + ")"
     if not connection.scalar(text(is_known)):
         return None
@@ -149,12 +149,12 @@ _DROPPED_AT = """
 
 
 WHATEVER_THE_DEFAULTS = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; "
-"""What goes before each statement: the server, the database, the role and the pooler may have other defaults.
+"""The settings before each statement: the server, the database, the role and the pooler may have other defaults.
 
-At another isolation level statements of ours that meet would fail instead of waiting for each other. To compile one
-(JIT) would take seconds, and each runs for milliseconds; the planner cannot know how few rows they find.
-Sent in one message with the statement it costs no round trip, and is one transaction with it: so it holds behind a
-pooler as well, and ends with it.
+At another isolation level, two of our statements that meet would fail instead of waiting for each other. Compiling a
+statement (JIT) would take seconds, and it runs for milliseconds: the planner cannot know how few rows it finds.
+The settings are sent in one message with the statement: that costs no round trip, and both are one transaction, so the
+settings hold behind a pooler as well, and end with the statement.
 """
 
 
@@ -172,16 +172,16 @@ def execute(
     lock_timeout: float | None = None,
     is_undone: bool = False,
 ) -> tuple[int, Sequence[RowMapping]]:
-    """Run a statement; return how many rows it touched, and its rows where it has any.
+    """Run a statement; return how many rows it touched, and the rows that it returned.
 
-    If it `is_undone`, what it has changed is rolled back at once.
+    If it `is_undone`, its changes are rolled back at once.
 
-    Raises SchemaMissingError, and the database's errors: LockNotAvailable where it waits longer than `lock_timeout`
+    Raises SchemaMissingError, and the database's errors: LockNotAvailable if it waits longer than `lock_timeout`
     seconds for a lock.
     """
     try:
         with engine.connect() as connection:
-            if is_undone:  # the connection ends its transaction, which nobody commits, with the block
+            if is_undone:  # a transaction that nobody commits: it ends with the block
                 connection.execution_options(isolation_level="READ COMMITTED")
             result = connection.execute(_whatever_the_defaults(sql, lock_timeout), parameters)
             return result.rowcount, result.mappings().all() if result.returns_rows else []
@@ -189,7 +189,7 @@ def execute(
         if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
             if re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or ""):
                 raise _schema_missing(engine) from None
-            # Both keep a sentence of their own, and a traceback shows both.
+            # SQLAlchemy's error and the driver's each keep a message, and a traceback shows both.
             sentence = without_values(error.orig)
             error.orig.args = (sentence,)
             error.args = (f"({type(error.orig).__name__}) {sentence}",)
@@ -199,9 +199,9 @@ def execute(
 def rows_by_id(
     engine: Engine, sql: TextClause, ids: Iterable[str], parameters: Mapping[str, object] | None = None
 ) -> Sequence[RowMapping]:
-    """Return the rows that a statement finds by :ids of the application's, of whatever type its column is.
+    """Return the rows that a statement finds by :ids of the application's; its column may have any type.
 
-    An id that the type does not take names nothing, and stops no other. Raises as `execute` does.
+    An id that the type does not take finds nothing, and does not stop the others. Raises as `execute` does.
     """
     typed = [one for one in ids if is_text(one)]
     try:
@@ -215,9 +215,9 @@ def rows_by_id(
 
 
 def without_values(error: psycopg2.Error) -> str:
-    """Return what the database says, as far as no value of a row can be in it: a name or a number, for instance."""
+    """Return the database's message, as far as no value of a row (a name, a number) can be in it."""
     code = error.pgcode or ""
-    is_raised = error.diag.source_function == "exec_stmt_raise"  # in a trigger's own words, whatever its code
+    is_raised = error.diag.source_function == "exec_stmt_raise"  # a trigger's own words, under any code
     if code[:2] in _CLASSES_WITHOUT_VALUES and not is_raised:
         return f"{error.diag.message_primary} (SQLSTATE {code})"
     where = (error.diag.table_name, error.diag.constraint_name)
@@ -225,14 +225,14 @@ def without_values(error: psycopg2.Error) -> str:
 
 
 def is_locked(error: DBAPIError) -> bool:
-    """Whether a statement has waited for a lock for as long as it may."""
+    """Whether a statement failed because it waited too long for a lock."""
     return isinstance(error.orig, LockNotAvailable)
 
 
 def refuses_a_row(error: DBAPIError) -> bool:
-    """Whether a database that is well refuses a row, or its table is locked; not that it is in trouble itself.
+    """Whether a database in good order refuses a row, or its table is locked; false if the database is in trouble.
 
-    A server that ends under a statement may leave an error without a code, of a class that says nothing.
+    A server that ends during a statement may leave an error without a code, of a class that says nothing.
     """
     if isinstance(error.orig, (QueryCanceled, LockNotAvailable)):
         return True
@@ -242,8 +242,8 @@ def refuses_a_row(error: DBAPIError) -> bool:
 class NamedStatements:
     """The statements of one `.sql` file, each under a line `-- name: <name>`.
 
-    As they stand they can be run with psql: there `:name` is a variable, too. What several have in common is a view or
-    a function of the database.
+    They can be run with psql as they stand: there `:name` is a variable, too. SQL that several have in common is a view
+    or a function of the database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -262,24 +262,24 @@ class NamedStatements:
 
 
 def _escaped(sql: str) -> str:
-    """Return a statement in which a colon within a literal, or a comment, begins no parameter's name."""
+    """Return a statement in which a colon within a literal or a comment begins no parameter."""
     return re.sub(r"--[^\n]*|'(?:[^']|'')*'", lambda piece: re.sub(r"(?<![:\\]):(?=\w)", r"\:", piece[0]), sql)
 
 
 def as_text(typed: str) -> str:
-    """Return what somebody typed as Postgres takes it: a NUL, and what UTF-8 does not have, become question marks."""
+    """Return typed text as Postgres takes it: a NUL, and signs that UTF-8 does not have, become question marks."""
     return typed.replace("\0", "?").encode(errors="replace").decode()
 
 
 def is_text(typed: str) -> bool:
-    """Whether Postgres takes what somebody typed as it is."""
+    """Whether Postgres takes typed text as it is."""
     return as_text(typed) == typed
 
 
 def id_array(ids: Iterable[str]) -> str:
     """Return ids as an array literal without a type.
 
-    Compared with a column, Postgres gives it the column's own type: so an index serves, whether the
+    When it is compared with a column, Postgres gives it the column's type: so an index serves, whether the
     application's ids are `uuid` or `text`.
     """
     quoted = ('"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in ids)

@@ -1,6 +1,6 @@
-"""A map: a TOML file that says where in the application's tables our views find what they show.
+"""A map: a TOML file that says where in the application's tables our views find their columns.
 
-Here it is read, and refused where it is not what a map is. Whether it fits a database stands in `fitting.py`.
+Here a map is read, and refused where it is malformed. Not here: whether it fits a database (`fitting`).
 """
 
 import re
@@ -17,10 +17,10 @@ from sequora_orchestration.application.contract import AUDIENCES, ROLES, SEVERIT
 PACKAGED = ("brief", "sequora")
 
 NEEDED = ("task", "person")
-"""The sections without which there is nothing to do; without the others nobody is checked in on, or on shift."""
+"""Every map has these sections. Without the others no patient is texted, and no nurse counts as on shift."""
 
 Alternatives = Sequence[str]
-"""Expressions of which the first that the database understands is taken."""
+"""Expressions for one column. The first that the database understands is used."""
 
 # Parts of SQL in which a parenthesis or a semicolon means nothing.
 _WHOLE = re.compile(
@@ -31,15 +31,15 @@ _WHOLE = re.compile(
 )
 
 
-# What our functions, which a map's expressions and words are put into, stand between.
+# The quotes around the bodies of our functions. A map's expressions and words are put into those bodies.
 _QUOTES_OF_FUNCTIONS = "$function$"
 
 
 class MapError(Exception):
-    """A map cannot be used; the sentences say where and what to write."""
+    """A map cannot be used; each sentence says where the mistake is and how to mend it."""
 
     def __init__(self, name: str, problems: Sequence[str], *, first: str | None = None) -> None:
-        """`problems` are sentences, one for each mistake; `first` is what a person needs to know before those."""
+        """`problems` are sentences, one for each mistake; `first` is a sentence to be read before them."""
         first = first or f"the map {name} cannot be used:"
         super().__init__("\n".join([first, *(f"  - {one}" for one in problems)]))
         self.problems = problems
@@ -61,7 +61,7 @@ class Log:
 
     table: str
     audiences: Sequence[str]
-    """Of texts to whom it has rows."""
+    """Texts to these audiences are logged."""
 
     row: Mapping[str, str]
     key: str | None = None
@@ -73,32 +73,32 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationMap:
-    """A map, as it was read."""
+    """A map, as it stands in its file."""
 
     name: str
     source: str = field(repr=False)
     """The file's text."""
 
     sections: Mapping[str, Section]
-    """By `task`, `person`, `episode`, `patient` and `shift`; a map may lack the last three."""
+    """The keys are `task`, `person`, `episode`, `patient` and `shift`; a map may lack the last three."""
 
     statuses: Mapping[str, Sequence[str]]
-    """The application's words, by ours: open, taken, closed."""
+    """The application's words under each of ours: open, taken, closed."""
 
     severities: Mapping[str, Sequence[str]]
     roles: Mapping[str, Sequence[str]]
     log: Log | None
     assignment: Mapping[str, str]
-    """What is written into a task's columns when it is given to somebody; empty if nothing may be."""
+    """The values, by column, to write into a task that is given to somebody; empty if we may not write."""
 
 
 def packaged_maps() -> list[ApplicationMap]:
-    """Return the maps that come along, in the order in which they are tried."""
+    """Return the packaged maps, in the order in which they are tried."""
     return [read_map(name, Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8")) for name in PACKAGED]
 
 
 def map_of_file(path: Path) -> ApplicationMap:
-    """Return the map of a file. Raises MapError."""
+    """Return the map in a file. Raises MapError."""
     if str(path) in PACKAGED and not path.exists():
         instead = f"without it the map {path}, which comes along, is taken if it fits"
         raise MapError(str(path), [f"SEQUORA_APPLICATION_MAP is to be a file; {instead}"])
@@ -109,7 +109,7 @@ def map_of_file(path: Path) -> ApplicationMap:
 
 
 def read_map(name: str, source: str) -> ApplicationMap:
-    """Return the map that a TOML text is. Raises MapError."""
+    """Return the map written in a TOML text. Raises MapError."""
     try:
         content = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
@@ -122,27 +122,27 @@ def read_map(name: str, source: str) -> ApplicationMap:
 
 
 def _line_of(source: str, error: str) -> str:
-    """Return the line that an error of TOML's is about, and which section of a map may be meant by it."""
+    """Return the line that a TOML error is about, and the section that it may have been meant to begin."""
     place = re.search(r"at line (\d+)", error)
     if not place:
         return ""
     line = source.splitlines()[int(place[1]) - 1].strip()
     section = line.strip("[]")
-    meant = f"; {hint}" if section != line and (hint := _meant(section, _PARTS)) else ""
+    meant = f"; {hint}" if section != line and (hint := _suggestion(section, _PARTS)) else ""
     return f": {line}{meant}"
 
 
 _PARTS = ("task.statuses", "task.severities", "person.roles", "log.row", "log.delivered", "log.undelivered")
 
 
-def _meant(key: str, known: Iterable[str]) -> str:
-    """Return a question about what is meant by a key that is none; empty if nothing is like it."""
+def _suggestion(key: str, known: Iterable[str]) -> str:
+    """Return a question that offers the known key most like an unknown one; empty if none is like it."""
     close = get_close_matches(key, sorted(known), n=1, cutoff=0.7)
     return f"did you mean {close[0]}?" if close and close[0] != key else ""
 
 
 class _Reader:
-    """Reads the parts of a map, and gathers what is wrong with them."""
+    """Reads the parts of a map, and gathers the problems in them."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -173,7 +173,7 @@ class _Reader:
         known = set(known)
         for key in content:
             if key not in known:
-                meant = f" ({hint})" if (hint := _meant(key, known)) else ""
+                meant = f" ({hint})" if (hint := _suggestion(key, known)) else ""
                 self.problems.append(f"{where} has {key}, which nobody knows{meant}; known: {', '.join(sorted(known))}")
         self.problems += [f"{where} lacks {key}" for key in needed if key not in content]
 
@@ -209,7 +209,7 @@ class _Reader:
             self.problems.append(f"{where} is to be an SQL expression in quotes")
             return "NULL"
         sql = without_comments(value)
-        if problem := _what_breaks_out(sql):
+        if problem := _why_not_one_expression(sql):
             self.problems.append(f"{where} is to be one SQL expression, and {problem}")
             return "NULL"
         return sql
@@ -279,12 +279,12 @@ class _Reader:
 
 
 def without_comments(sql: str) -> str:
-    """Return an expression without its comments: what follows one that ends with its line would be lost."""
+    """Return an expression without its comments: a `--` comment would swallow the rest of the line it is put into."""
     return _WHOLE.sub(lambda whole: " " if whole["comment"] else whole[0], sql).strip()
 
 
-def _what_breaks_out(sql: str) -> str | None:
-    """Return why something is not one expression that stays within the parentheses it is put into."""
+def _why_not_one_expression(sql: str) -> str | None:
+    """Return why SQL is not a single expression that stays within the parentheses around it; None if it is."""
     if _QUOTES_OF_FUNCTIONS in sql:
         return f"{_QUOTES_OF_FUNCTIONS} ends it: write other quotes"
     bare = _WHOLE.sub(" ", sql)
@@ -303,13 +303,13 @@ def _what_breaks_out(sql: str) -> str | None:
 
 
 def plain(word: str) -> str:
-    """Return a word without what spellings differ in: case, and what stands between its parts."""
+    """Return a word without the differences of spelling: its case, and the signs between its parts."""
     # By lower case alone ß would not be the same as SS, nor a Turkish i without its dot the same as I.
     return unicodedata.normalize("NFKC", "".join(_parts(word)).upper().casefold())
 
 
 def _parts(word: str) -> list[str]:
-    """Return what a word consists of: letters with their marks, and numbers, without what stands between."""
+    """Return the parts of a word: letters with their marks, and numbers, without the signs between them."""
     return "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in word).split()
 
 

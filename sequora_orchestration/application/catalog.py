@@ -1,7 +1,7 @@
-"""How the database is asked, in the named statements of `catalog.sql` and in statements that are made of a map.
+"""Running the named statements of `catalog.sql`, and statements that are made from a map.
 
-Here: running them, telling an error that is about the statement from any other, and an error's wording for a person.
-Not here: what is asked about a map's expressions (`expressions`), and about a map as a whole (`fitting`).
+Here: running them, telling an error in the statement from any other error, and wording an error for a person.
+Not here: the questions about a map's expressions (`expressions`), and about a map as a whole (`fitting`).
 """
 
 from collections.abc import Sequence
@@ -17,29 +17,29 @@ from sequora_orchestration.database import NamedStatements
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# Classes of errors (appendix A of Postgres' manual): of syntax and names, of values, of constraints, of what a function
-# raises, of what is too much.
+# Classes of errors (appendix A of Postgres' manual): syntax and names, values, constraints, errors that a function
+# raises, limits that are exceeded.
 _ABOUT_THE_STATEMENT = frozenset({"0A", "21", "22", "23", "2F", "38", "39", "3F", "42", "44", "54", "P0"})
 
 
 class Denial(str):
-    """What the database says where this role lacks a right; the map may fit all the same."""
+    """The database's complaint that this role lacks a right; the map may fit all the same."""
 
     __slots__ = ()
 
 
 def verbatim(sql: str) -> TextClause:
-    """Return SQL in which no colon begins a parameter."""
+    """Return SQL as a clause in which no colon begins a parameter."""
     return text(without_parameters(sql))
 
 
 def rows(connection: Connection, statement: str, **parameters: object) -> Sequence[RowMapping]:
-    """Return the rows of a statement of this module."""
+    """Return the rows of a named statement of `catalog.sql`."""
     return connection.execute(SQL[statement], parameters).mappings().all()
 
 
 def attempt(connection: Connection, sql: TextClause, **parameters: object) -> list[RowMapping] | psycopg2.Error:
-    """Run a statement; return its rows, or the error, after which the transaction goes on as if nothing had been."""
+    """Run a statement; return its rows or the error. After an error the transaction is as it was before."""
     try:
         with connection.begin_nested():
             result = connection.execute(sql, parameters)
@@ -49,7 +49,7 @@ def attempt(connection: Connection, sql: TextClause, **parameters: object) -> li
 
 
 def about_the_statement(error: DBAPIError) -> psycopg2.Error:
-    """Return the database's error; raise it where it is about a lock, a time-out or the server."""
+    """Return the database's error if the statement is at fault; raise it if a lock, a time-out or the server is."""
     if isinstance(error.orig, psycopg2.Error) and (error.orig.pgcode or "")[:2] in _ABOUT_THE_STATEMENT:
         return error.orig
     raise error
@@ -61,7 +61,7 @@ def types_of_columns(connection: Connection, table: str) -> dict[str, str]:
 
 
 def sentence(error: psycopg2.Error) -> str:
-    """Return what the database says of an expression of the map's: there is no row's value in it."""
+    """Return the database's complaint about an expression of the map's. It quotes no value of a row."""
     parts = [error.diag.message_primary, error.diag.message_hint]
     said = "; ".join(one for one in parts if one) or str(error).strip()
     return Denial(said) if isinstance(error, InsufficientPrivilege) else said

@@ -1,4 +1,4 @@
--- What a database's catalog says of the tables that a map names. Reading changes nothing: each is safe to run twice.
+-- Questions to a database's catalog about a map's tables. Reading changes nothing: each is safe to run twice.
 
 -- name: kind_of_table
 SELECT c.relkind::text AS kind, cardinality(parse_ident(:table)) > 1 AS has_schema,
@@ -7,7 +7,7 @@ FROM pg_class c
 WHERE c.oid = to_regclass(:table);
 
 -- name: takes_updates
--- By itself, or by a trigger or a rule of a view. What is asked for is the bit of UPDATE, 1 << 2.
+-- Whether it takes an UPDATE by itself, or by a trigger or a rule of a view. The bit of UPDATE is 1 << 2.
 SELECT pg_relation_is_updatable(to_regclass(:table), true) & 4 <> 0 AS it_does;
 
 -- name: columns_of_table
@@ -21,20 +21,20 @@ WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum;
 
 -- name: types
--- Of an enum, its words in their order.
+-- Types by id; for an enum also its words in their order.
 SELECT t.oid::bigint AS id, t.typcategory::text AS category, t.typtype::text AS kind, format_type(t.oid, NULL) AS name,
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS words
 FROM pg_type t
 WHERE t.oid = ANY (CAST(:ids AS oid[]));
 
 -- name: ids_of_tables
--- Of those that are there.
+-- The ids of those tables that exist.
 SELECT to_regclass(named.name)::oid::bigint AS id
 FROM unnest(CAST(:tables AS text[])) AS named (name)
 WHERE to_regclass(named.name) IS NOT NULL;
 
 -- name: facts
--- Everything about these tables that the views and the log's function hang on, as one text.
+-- Everything about these tables on which the views and the log's function depend, as one text.
 SELECT coalesce(string_agg(fact, E'\n' ORDER BY fact), '') AS facts
 FROM (
     SELECT concat_ws(' ', c.oid::regclass, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -51,7 +51,7 @@ FROM (
 ) AS one;
 
 -- name: uses
--- The tables and columns that a view of ours is made of.
+-- The tables and columns that a view of ours reads.
 SELECT DISTINCT c.relnamespace::regnamespace || '.' || quote_ident(c.relname) AS table_name, a.attname AS column_name, format_type(a.atttypid, NULL) AS type_name,
        d.refobjid = to_regclass(:table) AS is_of_table
 FROM pg_rewrite r
@@ -62,7 +62,7 @@ WHERE r.ev_class = to_regclass(:view)
 ORDER BY table_name, column_name;
 
 -- name: schemas_of_uses
--- Of what a view of ours is made of: types and functions, too.
+-- The schemas of everything that a view of ours uses, its types and functions among them.
 SELECT DISTINCT used.schema AS schema_name
 FROM pg_rewrite r
 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid <> r.ev_class
@@ -70,7 +70,7 @@ CROSS JOIN LATERAL pg_identify_object(d.refclassid, d.refobjid, 0) AS used
 WHERE r.ev_class = to_regclass(:view) AND used.schema IS NOT NULL;
 
 -- name: schemas_of_types
--- Of some types, and of those of a table's columns.
+-- The schemas of some types, and of the types of a table's columns.
 SELECT DISTINCT t.typnamespace::regnamespace::text AS schema_name
 FROM pg_type t
 WHERE t.oid = ANY (CAST(:ids AS oid[])) OR t.oid IN (
@@ -97,7 +97,7 @@ FROM pg_proc
 WHERE pronamespace = to_regnamespace('orchestration') AND starts_with(proname, 'map_');
 
 -- name: write_out_search_path
--- For this transaction, and for what SET search_path FROM CURRENT keeps of it: "$user" would be another schema for
--- another role. The schemas stay the same ones, also the second time.
+-- For this transaction, and for functions that keep its path by SET search_path FROM CURRENT: "$user" would be another
+-- schema for another role. Run twice, the schemas stay the same.
 SELECT set_config('search_path', coalesce(string_agg(quote_ident(one.name), ', ' ORDER BY one.place), ''), true) AS path
 FROM unnest(current_schemas(false)) WITH ORDINALITY AS one (name, place);

@@ -1,6 +1,6 @@
-"""What the catalog says of a map's tables, as one text: it is another one whenever something about them has changed.
+"""The catalog's facts about a map's tables, as one text: it differs whenever something about them has changed.
 
-Here: only that text, by which `seam` notices that the views are to be made anew. Not here: what follows from a change.
+Here: that text, by which `seam` notices that the views must be made anew. Not here: making them.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from sequora_orchestration.application.expressions import Expression, alternativ
 
 
 def facts(connection: Connection, application_map: ApplicationMap) -> str:
-    """Return what the catalog says of the map's tables: the same as long as nothing about them has changed."""
+    """Return the catalog's facts about the map's tables: the same text as long as nothing about them has changed."""
     tables = [section.table for section in application_map.sections.values()]
     if application_map.log:
         tables.append(application_map.log.table)
@@ -23,7 +23,7 @@ def facts(connection: Connection, application_map: ApplicationMap) -> str:
     if isinstance(found, psycopg2.Error):
         return ""
     with connection.begin_nested() as with_full_names:
-        # Else the catalog would leave out schemas that are on this role's search path, and not on another's.
+        # With another search path the catalog would leave out the schemas on it, and roles differ in theirs.
         connection.execute(text("SET LOCAL search_path TO pg_catalog"))
         (row,) = rows(connection, "facts", ids=[one["id"] for one in found])
         with_full_names.rollback()
@@ -31,7 +31,7 @@ def facts(connection: Connection, application_map: ApplicationMap) -> str:
 
 
 def _alternatives_taken(connection: Connection, application_map: ApplicationMap) -> Iterator[str]:
-    """Yield which alternative each column uses: a new table may be the one that an earlier alternative reads."""
+    """Yield the alternative that each column uses: a new table may make an earlier alternative usable."""
     for name, section in application_map.sections.items():
         for column, alternatives in section.columns.items():
             if len(alternatives) > 1:

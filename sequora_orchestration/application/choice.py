@@ -1,7 +1,7 @@
-"""A choice among an application's tables and columns: the table for each of our views, the column for each of ours.
+"""A choice among an application's tables and columns: a table for each of our views, a column for each of theirs.
 
-Here: what a choice consists of, and which of our columns hold words or name rows of another view.
-Not here: how they are chosen (`placement`), and the map that is written of them (`proposed_map`).
+Here: the parts of a choice, and which of our columns hold words or name rows of another view.
+Not here: how they are chosen (`placement`), and the map that is written from them (`proposed_map`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from enum import StrEnum
 from sequora_orchestration.application.described import DescribedColumn, DescribedTable
 
 WORDS = (("task", "status"), ("task", "severity"), ("person", "role"))
-"""The columns of ours whose words a map gives a meaning to."""
+"""Our columns whose words are given a meaning by a map."""
 
 KEYS = {
     ("task", "episode_id"): "episode",
@@ -19,7 +19,7 @@ KEYS = {
     ("episode", "patient_id"): "patient",
     ("shift", "person_id"): "person",
 }
-"""The columns of ours that name a row of another view."""
+"""Our columns that name a row of another view."""
 
 KEYS_OF_LOG = {"task_id": "task", "episode_id": "episode", "user_id": "person", "patient_id": "patient"}
 
@@ -40,38 +40,38 @@ class Sense(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """A column of the application's that is one of ours."""
+    """A column of the application's, chosen for one of ours."""
 
     column: DescribedColumn
     sense: Sense = Sense.ITSELF
     others: Sequence[str] = ()
-    """The SQL of other columns with such a name."""
+    """Other columns with such a name, in SQL."""
 
     words_of: tuple[DescribedTable, DescribedColumn, DescribedColumn] | None = None
-    """The table of words, its key and its words, where they are looked up."""
+    """Where words are looked up: the table, its key, and its column with the words."""
 
     is_by_name: bool = True
-    """Whether it has a name that says so, and not only a foreign key."""
+    """Whether its name was the reason, and not only a foreign key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenTable:
-    """A table of the application's that is one of ours."""
+    """A table of the application's, chosen for one of our views, or for the log."""
 
     table: DescribedTable
     placed: Mapping[str, Placed]
     unfit: Mapping[str, DescribedColumn]
-    """By our columns without a place: a column with the name, but not the type."""
+    """By our column, for those without a place: a column with such a name, but of the wrong type."""
 
     rivals: Sequence[str] = ()
-    """The SQL of other tables that might be meant."""
+    """Other tables that might be meant, in SQL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The tables that were found in a database."""
+    """The tables that were chosen in a database."""
 
     sections: Mapping[str, ChosenTable]
     log: ChosenTable | None
     consents: Sequence[str] = ()
-    """The SQL of tables that may say who has consented to texts."""
+    """Tables that may say who has consented to texts, in SQL."""

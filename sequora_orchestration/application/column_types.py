@@ -1,7 +1,7 @@
 """Whether a column of the application's can serve for one of ours, by its type.
 
-Here: what each form of value, key and log column needs; and for a flag that is missing, a column of another kind that
-says the same. Not here: which table is which, and which of several columns is the best (`placement`). Pure.
+Here: the types that each form of value, key and log column needs; and for a missing flag, a column of another type
+with the same meaning. Not here: choosing among tables, and among columns that serve (`placement`). Pure.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from sequora_orchestration.application.synonyms import OPPOSITES, STATES_OF_A_FL
 
 
 def serves(form: Form, column: DescribedColumn) -> bool:
-    """Whether a column's values can be made into a form."""
+    """Whether a column's values can be brought into a form."""
     match form:
         case Form.ID:
             return column.can_be_an_id
@@ -31,7 +31,7 @@ def serves(form: Form, column: DescribedColumn) -> bool:
 
 
 def may_refer(column: DescribedColumn, referred: DescribedTable | None) -> bool:
-    """Whether a column can name rows of a table: it has the type of its ids, and no foreign key to another table."""
+    """Whether a column can name rows of a table: it has the type of the table's ids, and refers to no other table."""
     key = referred.primary_key if referred else None
     if key is None:
         return True
@@ -54,7 +54,7 @@ def opposite_of(name: str, table: DescribedTable, candidates: Sequence[Described
 
 
 def state_of(name: str, table: DescribedTable, candidates: Sequence[DescribedColumn]) -> Placed | None:
-    """Return a column of words, one of which says what our flag says: `status` for `active`."""
+    """Return a column of words that has a word with our flag's meaning: `status` for `active`."""
     names, _ = STATES_OF_A_FLAG.get(name, ((), ()))
     found = [
         one for one in candidates if one.words and rank(variants(one.name, table.name, Form.TEXT), names) is not None

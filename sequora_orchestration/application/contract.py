@@ -1,6 +1,6 @@
-"""What our statements rely on of the application: five views, column by column, and what a message tells the log.
+"""The contract with the application: five views, column by column, and the values that its log can be given.
 
-A map says for each column which expression over the application's row it is. Not here: the maps themselves.
+A map gives an expression over the application's row for each column. Not here: the maps themselves.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from enum import StrEnum
 
 
 class Form(StrEnum):
-    """What a view makes of an expression of the application's."""
+    """The form into which a view brings a value of the application's."""
 
     ID = "id"
-    """Text, and beside it the value as the application has it (`<column>_key`), by which its indexes are used."""
+    """Text; beside it the application's own value (`<column>_key`), so that its indexes can be used."""
 
     TEXT = "text"
     TIME = "time"
-    """With a zone; one without is UTC."""
+    """A time with a zone; a time without one is taken as UTC."""
 
     FLAG = "flag"
     COUNT = "count"
@@ -24,7 +24,7 @@ class Form(StrEnum):
     """JSON."""
 
     WORD = "word"
-    """One of ours where the map knows the application's word for it; never one of ours where it does not."""
+    """One of our words where the map knows the application's word; a word that the map lacks never becomes ours."""
 
 
 IN_WORDS = {
@@ -36,7 +36,7 @@ IN_WORDS = {
     Form.CODES: "codes",
     Form.WORD: "a word",
 }
-"""What a value of each form is called in sentences."""
+"""The name of each form in sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Column:
     form: Form
     comment: str
     default: str | None = None
-    """The expression if the map has none; a column without one must be in the map."""
+    """The expression to use if the map has none. A column without a default must be in the map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +153,12 @@ MESSAGE: Mapping[str, str] = {
     "sent_at": "timestamptz",
     "settled_at": "timestamptz",
 }
-"""What a message tells the application's log, with types; `settled_at` is when its receipt came."""
+"""The values of a message that a map may write into the application's log, with their types.
+
+`settled_at` is when its receipt came.
+"""
 
 ASSIGNMENT: Mapping[str, str] = {"person_id": "text", "at": "timestamptz"}
-"""What is known of an assignment."""
+"""The values of an assignment that a map may write into a task, with their types."""
 
 AUDIENCES = ("staff", "patients")

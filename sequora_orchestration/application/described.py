@@ -1,4 +1,4 @@
-"""A database's tables as its catalog describes them, as far as a proposal of a map goes by that; no rows."""
+"""A database's tables as its catalog describes them, as far as a proposal of a map needs it; no rows."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 TEXT, TIME, NUMBER, FLAG, ENUM, ARRAY, OTHER = "S", "D", "N", "B", "E", "A", "U"
 """Categories of types, as `pg_type.typcategory`; OTHER are uuid and JSON, among others."""
 
-# The words that a CHECK of one column compares it with: `role = ANY (ARRAY['NURSE'::text, …])`, or with one word alone.
+# The words with which a CHECK compares its column: `role = ANY (ARRAY['NURSE'::text, …])`, or a single word.
 _COMPARISON = re.compile(r"(?<![<>!])= (?:ANY \()?.*")
 _LITERAL = re.compile(r"'((?:[^']|'')*)'::(?:text|character varying|bpchar)")
 
@@ -22,7 +22,7 @@ class DescribedColumn:
 
     type_name: str
     base_name: str
-    """The type, without its length; of a domain, the one under it."""
+    """The type, without its length; of a domain, the type under it."""
 
     category: str
     must_be_given: bool = False
@@ -38,7 +38,7 @@ class DescribedColumn:
     """The id of the table that a foreign key of this column alone refers to."""
 
     words: Sequence[str] = ()
-    """All that can stand in it: an enum's labels, or those that a CHECK allows."""
+    """All the words that can stand in it: an enum's labels, or those that a CHECK allows."""
 
     @property
     def is_time(self) -> bool:
@@ -68,13 +68,13 @@ class DescribedTable:
     name: str
     is_view: bool = False
     rows: int = 0
-    """As the planner estimates."""
+    """The planner's estimate."""
 
     columns: Sequence[DescribedColumn] = field(default_factory=list)
 
     @property
     def primary_key(self) -> DescribedColumn | None:
-        """The column by which rows are found, if it is one alone."""
+        """The column of the primary key, if the key has one column."""
         return next((column for column in self.columns if column.is_primary_key), None)
 
 
@@ -83,14 +83,14 @@ class Sample:
     """A look at some thousand rows of a column, at most."""
 
     words: Sequence[str] | None = None
-    """The words in it; None if these are no words, or cannot be read."""
+    """The words in it; None if its values are no words, or cannot be read."""
 
     unit: str | None = None
-    """Of a number that is a time: `s`, `ms` or `us`; None if there is no row."""
+    """The unit of a number that is a time: `s`, `ms` or `us`; None if there is no row."""
 
 
 Samples = Mapping[tuple[str, str], Sample]
-"""By the SQL of a table and of a column."""
+"""Samples by table and column, both in SQL."""
 
 
 def words_of_checks(checks: Sequence[str]) -> list[str]:

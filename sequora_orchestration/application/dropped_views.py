@@ -1,7 +1,7 @@
-"""Dropping the views, for as long as they are in the way of a migration of the application's.
+"""Dropping the views while they are in the way of a migration of the application's.
 
-Here: dropping them, saying who else reads them, and recording that it was done on purpose. Not here: making them
-(`seam`).
+Here: dropping them, naming the views and functions that read them, and recording that it was done on purpose.
+Not here: making them (`seam`).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class ViewsInUseError(Exception):
 
 
 def drop_views(connection: Connection) -> None:
-    """Drop the views, for as long as they are in the way of a change. Raises ViewsInUseError."""
+    """Drop the views. Raises ViewsInUseError."""
     with in_use_is_told():
         for statement in drops():
             connection.execute(text(statement))
@@ -39,7 +39,7 @@ _NOTE_THAT_VIEWS_ARE_DROPPED = """
     SELECT session_user, 'drop-views', 'a migration of the application''s' WHERE :is_new
 """
 
-# Only where they were dropped by command: otherwise nobody has missed them.
+# Recorded only if they were dropped by command: otherwise nobody has missed them.
 NOTE_THAT_VIEWS_ARE_BACK = """
     INSERT INTO orchestration.operator_action (who, verb, why)
     SELECT session_user, 'make-views', 'they were dropped'

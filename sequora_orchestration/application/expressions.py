@@ -1,8 +1,8 @@
-"""One expression of a map: whether the database understands it, of what type it is, and what it can be made into.
+"""One expression of a map: whether the database understands it, its type, and the forms it can be brought into.
 
-Here: asking the database about expressions over a table's row, choosing among alternatives, and what to write where one
-does not serve. Not here: a map as a whole (`fitting`), and what a view makes of an expression (`view_columns`).
-It changes nothing.
+Here: asking the database about expressions over a table's row, choosing among alternatives, and saying how to mend an
+expression that does not serve. Nothing is changed.
+Not here: a map as a whole (`fitting`), and the SQL that a view makes of an expression (`view_columns`).
 """
 
 import re
@@ -32,7 +32,7 @@ _HINTS = {
     ("S", Form.COUNT): "nullif({expression}, '')::integer",
 }
 
-# A second proposal, where two things may be meant.
+# A second hint, where the value may have either of two meanings.
 _OTHER_HINTS = {("N", Form.TIME): ("to_timestamp({expression} / 1000.0)", "if it counts milliseconds")}
 
 _CATEGORIES = {Form.TIME: "D", Form.FLAG: "B", Form.COUNT: "N"}
@@ -40,18 +40,18 @@ _CATEGORIES = {Form.TIME: "D", Form.FLAG: "B", Form.COUNT: "N"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
-    """A type of the database's."""
+    """A type of the database."""
 
     id: int
     category: str
-    """As `pg_type.typcategory`: S for texts, D for times, N for numbers, B for booleans, E for enums."""
+    """`pg_type.typcategory`: S for texts, D for times, N for numbers, B for booleans, E for enums."""
 
     kind: str
-    """As `pg_type.typtype`: e for enums, p for pseudo-types, which no column can have."""
+    """`pg_type.typtype`: e for enums, p for pseudo-types (no column can have one)."""
 
     name: str
     words: Sequence[str]
-    """Of an enum."""
+    """An enum's labels."""
 
     @property
     def is_enum(self) -> bool:
@@ -60,7 +60,7 @@ class Type:
 
     @property
     def of_any_length(self) -> str:
-        """What a value is cast to, to stay as it is: `character` alone is char(1)."""
+        """The type for a cast that cuts nothing off: `character` alone is char(1)."""
         return "bpchar" if self.name == "character" else self.name
 
 
@@ -71,13 +71,13 @@ class Expression:
     sql: str
     type: Type
     column: str | None
-    """The name, quoted where need be, if it is a column and nothing else."""
+    """The column's name, quoted where need be, if the expression is a column and nothing else."""
 
     is_constant: bool
 
     @property
     def is_null(self) -> bool:
-        """Whether it is nothing at all, of any type."""
+        """Whether it is a bare NULL, which fits any type."""
         return self.sql.upper() == "NULL"
 
 
@@ -86,7 +86,7 @@ class NotUnderstood:
     """An expression that the database does not understand."""
 
     said: str
-    """Why, in its words."""
+    """The reason, in the database's words."""
 
     lacks_table: bool = False
     """Whether it reads a table that is not there."""
@@ -96,12 +96,12 @@ class NotUnderstood:
 
 
 def alternative_taken(column: Column, tried: Sequence[Expression | NotUnderstood]) -> int:
-    """Return the number of the alternative that the view uses; if none can be used, of the one to complain about.
+    """Return the number of the alternative that the view uses; if none serves, of the one to complain about.
 
-    An alternative is passed over only where the database is simply an older or a newer one: it reads a table that is
-    not there, or a column that the section's own table does not have. Any other error may be a mistake, or a right
-    that is lacking. A flag decides who is texted, and a renamed column must not turn into a yes: a flag's alternative
-    is passed over for a missing table alone.
+    An alternative is passed over only if the database may simply be an older or a newer version: a table is missing,
+    or a column of the section's own table. Any other error may be a mistake, or a right that this role lacks. A flag
+    decides who is texted, and a renamed column must not turn into a yes: a flag's alternative is passed over for a
+    missing table alone.
     """
     is_flag = column.form is Form.FLAG
     for number, one in enumerate(tried):
@@ -113,9 +113,9 @@ def alternative_taken(column: Column, tried: Sequence[Expression | NotUnderstood
 def ask_about_expressions(
     connection: Connection, name: str, table: str, sql: Sequence[str]
 ) -> list[Expression | NotUnderstood]:
-    """Return for each expression over a table's row its type, or why the database does not understand it.
+    """Return the type of each expression over a table's row, or why the database does not understand it.
 
-    One statement asks about all of them, for the database may be far away. Only if it fails, each is asked about alone.
+    One statement asks about all of them, for the database may be far away. If it fails, one is sent for each.
     """
     ids = _types(connection, name, table, sql)
     if len(sql) > 1 and (isinstance(ids, psycopg2.Error) or len(ids) != len(sql)):
@@ -142,13 +142,13 @@ def _not_understood(name: str, sql: str, error: psycopg2.Error) -> NotUnderstood
         said=sentence(error),
         # A mistyped alias has the same SQLSTATE as a table that is not there, but comes from elsewhere in Postgres.
         lacks_table=isinstance(error, UndefinedTable) and error.diag.source_function == "parserOpenTable",
-        # A column that is there can only lack a right. Postgres may take a missing one for a function of that name.
+        # Only a right is lacking on a column that exists. Postgres may take a missing column for a function's name.
         lacks_column=_column(name, sql) is not None and not isinstance(error, InsufficientPrivilege),
     )
 
 
 def _column(name: str, sql: str) -> str | None:
-    """Return the name of the column that an expression is, quoted where need be, if it is one and nothing else."""
+    """Return the column's name, quoted where need be, if an expression is a column and nothing else."""
     column = re.fullmatch(_COLUMN.format(name=name), sql)
     return column["column"] if column else None
 
@@ -161,7 +161,7 @@ def _expression(name: str, sql: str, type_: Type) -> Expression | NotUnderstood:
 
 
 def why_unfit(column: Column, expression: Expression) -> str | None:
-    """Return why a view's column cannot be made of an expression, and what to write."""
+    """Return why an expression does not serve for a view's column, and what to write instead; None if it serves."""
     if column.form is Form.ID and column.default is None and expression.column is None:
         return "is to be a column: rows are found by it"
     if expression.is_null:
@@ -181,6 +181,6 @@ def why_unfit(column: Column, expression: Expression) -> str | None:
 
 
 def words_among(labels: Sequence[str], words: Sequence[str]) -> list[str]:
-    """Return those of an enum's labels that are one of these words, however it is spelt."""
+    """Return those of an enum's labels that are among these words, however they are spelt."""
     meant = {plain(word) for word in words}
     return [label for label in labels if plain(label) in meant]

@@ -1,7 +1,7 @@
-"""Holding a map against a database: whether each of its tables, columns and expressions is there and serves.
+"""Checking a map against a database: whether each of its tables, columns and expressions is there and serves.
 
-Here: the whole map, section by section, and why it cannot be used, in sentences. Not here: what a single expression is
-(`expressions`), and the views that are made of a map that fits (`seam`). It changes nothing.
+Here: the whole map, section by section, and the reasons why it cannot be used, in sentences. Nothing is changed.
+Not here: a single expression (`expressions`), and the views that are made from a map that fits (`seam`).
 """
 
 import re
@@ -25,7 +25,7 @@ from sequora_orchestration.application.expressions import (
 from sequora_orchestration.application.sql_text import nothing, quoted
 from sequora_orchestration.application.written_map import in_toml
 
-# What TOML takes for a key without quotes.
+# A key that TOML takes without quotes.
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -39,29 +39,29 @@ class FittedSection:
 
 @dataclass(slots=True, kw_only=True)
 class Fit:
-    """A map as a database understands it."""
+    """A map as it was checked against a database."""
 
     map: ApplicationMap
     sections: dict[str, FittedSection] = field(default_factory=dict)
-    """One that the application has no table for is missing."""
+    """By name; a section is missing if the application has no table for it."""
 
     log_types: Mapping[str, str] = field(default_factory=dict)
-    """The types of the log's columns."""
+    """The types of the columns of the application's log, by name."""
 
     task_types: Mapping[str, str] = field(default_factory=dict)
-    """The types of the task's columns."""
+    """The types of the columns of the tasks' table, by name."""
 
     problems: list[str] = field(default_factory=list)
     """Why the map cannot be used, in sentences; empty if it can."""
 
     @property
     def faults(self) -> Sequence[str]:
-        """Those of the problems that another role would have, too."""
+        """The problems that any role would meet: those that are not about a right."""
         return [one for one in self.problems if not isinstance(one, Denial)]
 
 
 def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
-    """Hold a map against the database."""
+    """Check a map against the database."""
     found = Fit(map=application_map)
     for name, section in application_map.sections.items():
         if section.is_optional and attempt(connection, SQL["kind_of_table"], table=section.table) == []:
@@ -72,16 +72,18 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
     task = application_map.sections["task"]
     if _missing_table(connection, task.table) is None:
         found.task_types = types_of_columns(connection, task.table)
-    _log(connection, found)
-    _assignment(connection, found)
-    found.problems = list(dict.fromkeys(found.problems))  # a right on a table is lacking for each of its columns
+    _fit_log(connection, found)
+    _fit_assignment(connection, found)
+    found.problems = list(
+        dict.fromkeys(found.problems)
+    )  # a missing right on a table is reported for each of its columns
     return found
 
 
 def fit_section(connection: Connection, problems: list[str], name: str, section: Section) -> FittedSection | None:
-    """Hold a section against the database; what is wrong with it is added to the problems, and None returned."""
+    """Check a section against the database. If it does not fit, add sentences to `problems` and return None."""
     if problem := _missing_table(connection, section.table):
-        problems.append(_placed(f"{name}.table", problem))
+        problems.append(_with_its_place(f"{name}.table", problem))
         return None
     columns: dict[str, Expression] = {}
     expressions = [one for alternatives in section.columns.values() for one in alternatives]
@@ -91,7 +93,7 @@ def fit_section(connection: Connection, problems: list[str], name: str, section:
         number = alternative_taken(VIEWS[name].columns[column], tried)
         taken = tried[number]
         if isinstance(taken, NotUnderstood):
-            problems.append(_placed(f"{name}.{column} = {in_toml(alternatives[number])}", taken.said))
+            problems.append(_with_its_place(f"{name}.{column} = {in_toml(alternatives[number])}", taken.said))
         elif problem := why_unfit(VIEWS[name].columns[column], taken):
             problems.append(f"{name}.{column} = {in_toml(taken.sql)} {problem}")
         else:
@@ -110,35 +112,35 @@ def _missing_table(connection: Connection, table: str) -> str | None:
         return f"there is no table {table}; is SUPABASE_DB_URL the application's database?"
     if found[0]["kind"] not in {"r", "p", "v", "m", "f"}:
         return f"{table} is no table"
-    # Without its schema, another search path would find another table.
+    # Without a schema, a role with another search path would find another table.
     return None if found[0]["has_schema"] else f"say in which schema it is: {in_toml(found[0]['full_name'])}"
 
 
-def _log(connection: Connection, found: Fit) -> None:
+def _fit_log(connection: Connection, found: Fit) -> None:
     log = found.map.log
     if log is None:
         return
     if problem := _missing_table(connection, log.table):
-        found.problems.append(_placed("log.table", problem))
+        found.problems.append(_with_its_place("log.table", problem))
         return
     found.log_types = types_of_columns(connection, log.table)
     message = nothing("message", MESSAGE)
     for part, columns in (("row", log.row), ("delivered", log.delivered), ("undelivered", log.undelivered)):
-        found.problems += _assigned(connection, f"log.{part}", columns, found.log_types, message)
+        found.problems += _problems_of_values(connection, f"log.{part}", columns, found.log_types, message)
 
 
-def _assignment(connection: Connection, found: Fit) -> None:
+def _fit_assignment(connection: Connection, found: Fit) -> None:
     if not found.map.assignment or not found.task_types:
         return
     assignment = nothing("assignment", ASSIGNMENT)
-    found.problems += _assigned(connection, "assignment", found.map.assignment, found.task_types, assignment)
+    found.problems += _problems_of_values(connection, "assignment", found.map.assignment, found.task_types, assignment)
     table = found.map.sections["task"].table
     if not rows(connection, "takes_updates", table=table)[0]["it_does"]:
         found.problems.append(
             f"assignment: {table} takes no UPDATE, as a view of several tables does not; leave [assignment] out"
         )
     elif (task := found.sections.get("task")) and (assignee := task.columns["assigned_to_user_id"].column):
-        # Else a task would count as given to a nurse, and nobody would have it.
+        # Otherwise a task would count as assigned, and no nurse would have it.
         name = _bare(assignee)
         if name not in found.map.assignment:
             found.problems.append(
@@ -154,12 +156,12 @@ def _bare(column: str) -> str:
     return "".join(one.lower() if one.isascii() else one for one in column)
 
 
-def _assigned(
+def _problems_of_values(
     connection: Connection, where: str, columns: Mapping[str, str], types: Mapping[str, str], row: str
 ) -> Iterator[str]:
     """Yield a sentence for each column that is not there, and for each value that the database does not understand.
 
-    One statement asks about all of them, as about a table's expressions.
+    One statement asks about all of them; see `ask_about_expressions`.
     """
     if columns and columns.keys() <= types.keys():
         values = ", ".join(f"CAST(({sql}) AS {types[column]})" for column, sql in columns.items())
@@ -171,10 +173,10 @@ def _assigned(
             continue
         error = attempt(connection, verbatim(f"SELECT CAST(({sql}) AS {types[column]}) FROM {row} LIMIT 0"))
         if isinstance(error, psycopg2.Error) and not isinstance(error, InvalidTextRepresentation):
-            yield _placed(f"{where}.{column} = {in_toml(sql)}", sentence(error))
-        # A word that an enum lacks is left to the trial of the log: it keeps no text from being sent.
+            yield _with_its_place(f"{where}.{column} = {in_toml(sql)}", sentence(error))
+        # A word that an enum lacks keeps no text from being sent, so the trial of the log reports it.
 
 
-def _placed(where: str, problem: str) -> str:
-    """Return a problem with its place in the map; a right that is lacking has no place there."""
+def _with_its_place(where: str, problem: str) -> str:
+    """Return a problem with its place in the map; a missing right has no place in the map, and is returned as it is."""
     return problem if isinstance(problem, Denial) else f"{where}: {problem}"

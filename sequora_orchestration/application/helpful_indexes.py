@@ -1,6 +1,6 @@
 """The indexes on the application's tables that answer our questions about open tasks and recent episodes.
 
-Here: what they are. Not here: building them, which `sequora migrate --app-indexes` does.
+Here: their definitions. Not here: building them (`sequora migrate --app-indexes` does).
 """
 
 from sequora_orchestration.application.contract import Form

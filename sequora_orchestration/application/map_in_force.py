@@ -1,7 +1,7 @@
-"""The map that the views were made of, as `orchestration.application_map` has it on record.
+"""The map from which the views were made, as `orchestration.application_map` has it on record.
 
-Here: reading that record, and what belongs to it: rights that are needed, indexes that help. Not here: making the
-views, which also writes the record (`seam`).
+Here: reading that record, with the rights that are needed and the indexes that help. Not here: making the views, and
+writing the record (`seam`).
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ class Index:
     name: str
     table: str
     definition: str | None
-    """What follows ON and the table; None if there can be none."""
+    """The SQL after ON and the table's name; None if no such index is possible."""
 
     why_not: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """What the role of the running system must be allowed to do with a table of the application's, or with a schema."""
+    """A right that the running system's role must have on a table of the application's, or on a schema."""
 
     table: str
-    """The name of the table; that of the schema where `command` is USAGE."""
+    """The table's name; the schema's if `command` is USAGE."""
 
     column: str | None
     """None for the table as a whole."""
@@ -39,12 +39,12 @@ class Right:
     """SELECT, INSERT, UPDATE, or USAGE of a schema in which our functions find types and functions."""
 
     is_to_assign: bool = False
-    """Whether it is needed with SEQUORA_ASSIGN alone."""
+    """Whether it is needed only with SEQUORA_ASSIGN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """The map that the views were made of."""
+    """The map from which the views were made."""
 
     name: str
     source: str
@@ -57,7 +57,7 @@ class InForce:
 
 
 def in_force(connection: Connection) -> InForce | None:
-    """Return the map that the views were made of, if they have been made."""
+    """Return the map from which the views were made, if they have been made."""
     if connection.scalar(text("SELECT to_regclass('orchestration.application_map')")) is None:
         return None
     found = connection.execute(text("SELECT * FROM orchestration.application_map")).mappings().first()
@@ -75,12 +75,12 @@ def in_force(connection: Connection) -> InForce | None:
 
 
 def is_own(made: InForce) -> bool:
-    """Whether the map in force is none of those that come along."""
+    """Whether the map in force is the operator's own, and not a packaged one."""
     return made.name not in PACKAGED
 
 
 def not_named(made: InForce) -> str:
-    """Return the sentence for a setting that is forgotten while a map of one's own is in force."""
+    """Return the sentence for an operator whose own map is in force, and SEQUORA_APPLICATION_MAP is not set."""
     return f"the map {made.name} is in force, and SEQUORA_APPLICATION_MAP is not set"
 
 

@@ -1,6 +1,6 @@
-"""The meanings of an application's words, where they can have no other.
+"""The meanings of an application's words, if only one is possible.
 
-Pure. All others are left for a person to say: a wrong meaning keeps somebody from being told.
+All other words are left to a person: a wrong meaning keeps somebody from being told. Pure.
 """
 
 import re
@@ -14,7 +14,7 @@ from sequora_orchestration.application.contract import ROLES, SEVERITIES, STATUS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meanings:
-    """The words of a column, by ours, and those that nobody can be sure of."""
+    """The words of a column under each of ours, and the words of doubtful meaning."""
 
     known: Mapping[str, Sequence[str]]
     unknown: Sequence[str]
@@ -32,7 +32,7 @@ def meanings(column: str, words: Sequence[str]) -> Meanings:
 
 
 def label(words: Sequence[str], names: Sequence[str]) -> str | None:
-    """Return the word that stands for the first of these names that there is one for."""
+    """Return the word for the first of these names that has a word; None if no name has."""
     spelt = {plain(word): word for word in reversed(words)}
     return next((spelt[name] for name in names if name in spelt), None)
 
@@ -62,7 +62,7 @@ def _severities(words: Sequence[str]) -> Meanings:
 
 
 def _by_levels(levels: Mapping[str, int]) -> Meanings:
-    """Return the meanings of `P1`, `P2`, … (or `P0`, `P1`, …), of which the first is the most severe."""
+    """Return the meanings of `P1`, `P2`, … (or `P0`, `P1`, …): the lowest number is the most severe."""
     known: dict[str, list[str]] = {one: [] for one in SEVERITIES}
     first = 0 if 0 in levels.values() else 1
     for word, level in sorted(levels.items(), key=lambda one: one[1]):

@@ -1,4 +1,4 @@
-"""Names of an application's tables and columns, freed from the additions of conventions."""
+"""Names of an application's tables and columns, without the parts that conventions add."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -40,7 +40,7 @@ def singular(word: str) -> str:
 
 
 def variants(column: str, table: str, form: Form) -> set[str]:
-    """Return the names of a column without its table's, and without the words that tell its type.
+    """Return a column's name with and without its table's name, and with and without the words for its type.
 
     `task_due_date` of `tasks` is `taskduedate`, `duedate`, `taskdue`, and `due`.
     """
@@ -63,6 +63,6 @@ def _prefixes(table: str) -> Iterable[str]:
 
 
 def rank(names: Iterable[str], synonyms: Sequence[str]) -> int | None:
-    """Return the place of the best of these names among synonyms; None if none is among them."""
+    """Return the place among `synonyms` of the best of these names; None if none is among them."""
     places = [synonyms.index(name) for name in names if name in synonyms]
     return min(places, default=None)

@@ -1,7 +1,7 @@
 """Choosing among an application's tables and columns: by names, types and foreign keys, without a look at rows.
 
-Pure: from a description of the catalog to a choice. Not here: what a choice is (`choice`), whether a column's type
-serves (`column_types`), and the map that is written of it (`proposed_map`).
+Pure: from a description of the catalog to a choice. Not here: the parts of a choice (`choice`), whether a column's type
+serves (`column_types`), and the map that is written from a choice (`proposed_map`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,8 +20,8 @@ _TYPES_OF_LOG = {
     "attempts": Form.COUNT,
 }
 
-# A table's points. Its name alone is worth little, and so are columns of the right names; a foreign key from a chosen
-# table is the best evidence.
+# A table's points. Its name alone is worth little, and so are its columns' names; a foreign key from a chosen table is
+# the best evidence.
 _NAME, _END_OF_NAME, _PART_OF_NAME, _PLACE_OF_NAME = 10.0, 6.0, 1.0, 0.3
 _NEEDED, _LACKS_NEEDED, _OPTIONAL = 2.0, -3.0, 0.5
 _KEY, _NAMED_BY_KEY = 8.0, 4.0
@@ -46,7 +46,7 @@ class _Chooser:
     rivals: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def choose(self) -> Choice:
-        """Choose tables that refer to others first: their foreign keys lead to the other tables."""
+        """Choose first the tables that refer to others: their foreign keys lead to the rest."""
         for view in ("task", "episode", "person", "patient", "shift"):
             self._choose_table(view, _best({one.id: self._points(view, one) for one in self.tables}))
         sections = {view: self._section(view, self.chosen[view]) for view in VIEWS if view in self.chosen}
@@ -87,20 +87,20 @@ class _Chooser:
         return by_name + sum(_OF_LOG.get(name, 0.25) for name in placed) + _points_of_kind(table)
 
     def _points_by_keys(self, view: str, table: DescribedTable) -> float:
-        """Return points for a table that a column of a chosen one refers to, or is named after."""
+        """Return points for a table if a column of a chosen table refers to it, or is named after it."""
         points = 0.0
         for (referring, column), referred in KEYS.items():
             placed = self._placed(referring, self.chosen[referring]) if referring in self.chosen else {}
             if referred == view and column in placed:
                 key = placed[column].column
-                if key.refers_to in self._same_rows(table):
+                if key.refers_to in self._tables_with_same_ids(table):
                     points = max(points, _KEY)
                 elif key.refers_to is None and name_of_table(table.name) in variants(key.name, "", Form.ID):
                     points = max(points, _NAMED_BY_KEY)
         return points
 
-    def _same_rows(self, table: DescribedTable) -> set[int]:
-        """Return the ids of tables with the same ids: the key of a profile's row may be that of its user."""
+    def _tables_with_same_ids(self, table: DescribedTable) -> set[int]:
+        """Return the tables whose rows share this table's ids: a profile's key may be its user's."""
         key = table.primary_key
         parts = (one for one in self.tables if one.primary_key and one.primary_key.refers_to == table.id)
         return {table.id, *([key.refers_to] if key and key.refers_to else []), *(one.id for one in parts)}
@@ -157,9 +157,9 @@ class _Chooser:
         candidates: Iterable[DescribedColumn],
         referred: DescribedTable | None,
     ) -> Iterator[Placed]:
-        """Yield the columns with such a name and a type that serves, the best first."""
+        """Yield the columns with one of these names and a type that serves, the best first."""
         named: list[tuple[bool, bool, int, Placed]] = []
-        same_rows = self._same_rows(referred) if referred else set[int]()
+        same_rows = self._tables_with_same_ids(referred) if referred else set[int]()
         for one in candidates:
             place = rank(variants(one.name, table.name, form), synonyms)
             words = self._words_of(one) if form is Form.WORD else None
@@ -185,7 +185,7 @@ class _Chooser:
             )
 
     def _words_of(self, column: DescribedColumn) -> tuple[DescribedTable, DescribedColumn, DescribedColumn] | None:
-        """Return the table of words that a number or a uuid refers to, with its key and its words."""
+        """Return the table of words that a number or a uuid refers to, its key, and its column with the words."""
         table = next((one for one in self.tables if one.id == column.refers_to), None)
         if table is None or table.primary_key is None or column.category in {TEXT, ENUM}:
             return None
@@ -212,12 +212,12 @@ class _Chooser:
 
 
 def choose(tables: Sequence[DescribedTable]) -> Choice:
-    """Return which of these tables and columns are ours."""
+    """Choose a table for each of our views, and for the log, and their columns."""
     return _Chooser(tables).choose()
 
 
 def _best(points: Mapping[int, float]) -> list[int]:
-    """Return the ids of the tables with enough points that come near the most, the best first."""
+    """Return the ids of the tables that have enough points and come near the highest score, the best first."""
     most = max(points.values(), default=0)
     near = [one for one, its in points.items() if its >= max(_ENOUGH, most - _RIVAL_WITHIN)]
     return sorted(near, key=lambda one: -points[one])

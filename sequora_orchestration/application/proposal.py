@@ -1,7 +1,7 @@
-"""A proposal of a map for a database, made of names, types and a look at words.
+"""A proposal of a map for a database, from its names, its types and a look at words.
 
-Here the database is read, and nothing is changed: its catalog, the words of a few columns, and the unit of times that
-are numbers; no other value of a row. Tables are chosen in `placement.py`, and the map is written in `proposed_map.py`.
+Here: reading the catalog, the words of a few columns, and the unit of times that are numbers. No other value of a row
+is read, and nothing is changed. Not here: choosing tables (`placement`), and writing the map (`proposed_map`).
 """
 
 import re
@@ -26,12 +26,12 @@ from sequora_orchestration.database import NamedStatements
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 MOST_ROWS = 5_000
-"""So many rows of a table are looked at; of one with many more, a sample from all over it."""
+"""The number of rows that are read of a table; from a much larger table, a sample from all over it."""
 
-# A column with longer ones, or with other signs in them, holds sentences that somebody has typed.
+# A column with longer values, or with other signs in them, holds sentences that somebody has typed.
 _WORD = re.compile(r"[\w .:/+&-]{1,40}")
 
-# Of more different ones than these each must stand in several rows.
+# If a column has more than FEW_WORDS different words, each must stand in OFTEN rows: otherwise they may be names.
 FEW_WORDS, OFTEN = 12, 4
 
 _WORDS_OF_LOG = ("status", "channel", "direction", "recipient_type", "provider")
@@ -39,23 +39,23 @@ _WORDS_OF_LOG = ("status", "channel", "direction", "recipient_type", "provider")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A map, as far as it could be found."""
+    """A proposed map, as far as the tables and columns could be found."""
 
     text: str
-    """TOML; a map that can be read unless something is missing."""
+    """The map in TOML; it can be read as a map if nothing is missing."""
 
     missing: Sequence[str]
-    """Sentences: these must be written before it can be used."""
+    """A sentence for each entry without which the map cannot be used."""
 
     questions: Sequence[str]
-    """Sentences: these should be decided."""
+    """A sentence for each decision that a person should take."""
 
 
 def propose(connection: Connection) -> Proposal:
-    """Return a map for a database: one that comes along if it fits, or else one that is made of its catalog."""
+    """Return a map for a database: a packaged one if it fits, otherwise one made from the catalog."""
     for one in packaged_maps():
         if not fit(connection, one).problems:
-            return Proposal(text=f"{_of_packaged(one.name)}\n{one.source}", missing=[], questions=[])
+            return Proposal(text=f"{_text_of_packaged(one.name)}\n{one.source}", missing=[], questions=[])
     choice = choose(_described(connection))
     written = write_map(choice, dict(_samples(connection, choice)))
     missing = [*written.missing]
@@ -67,7 +67,7 @@ def propose(connection: Connection) -> Proposal:
     return Proposal(text=f"{head}\n\n{body}", missing=missing, questions=written.questions)
 
 
-def _of_packaged(name: str) -> str:
+def _text_of_packaged(name: str) -> str:
     return (
         f"# The map {name}, which comes along, fits this database: `sequora migrate` takes it without being told to.\n"
         "# A file of your own, named by SEQUORA_APPLICATION_MAP, is wanted only if something in it is to be changed.\n"
@@ -90,9 +90,9 @@ def _head(database: str, missing: Sequence[str], questions: Sequence[str]) -> It
 
 
 def _problems_of(connection: Connection, source: str) -> list[str]:
-    """Return the problems that the database has with a map, rights of this role among them.
+    """Return the problems of a map with this database, missing rights among them.
 
-    Where our schema is not there yet, its functions are not missed.
+    Functions of our schema are not missed if the schema does not exist yet.
     """
     try:
         problems = fit(connection, read_map("proposed", source)).problems
@@ -143,24 +143,24 @@ def _sample_of_words(
     if column.words:
         return
     sql = f"""
-        SELECT CAST(word AS text) AS word, count(*) AS rows FROM ({_some_rows(table, column, "word")}) AS sampled
+        SELECT CAST(word AS text) AS word, count(*) AS rows FROM ({_select_some_rows(table, column, "word")}) AS sampled
         WHERE trim(CAST(word AS text)) <> '' GROUP BY word ORDER BY word LIMIT {MOST_WORDS + 1}
     """
-    found = _answer(connection, sql)
+    found = _rows_or_none(connection, sql)
     counts = None if found is None else {str(row["word"]): int(row["rows"]) for row in found}
     words = list(counts) if counts is not None and (looked_up or _are_words(counts)) else None
     yield words_of(placed) or (table.sql, column.sql), Sample(words=words)
 
 
 def _are_words(counts: Mapping[str, int]) -> bool:
-    """Whether these are words that come again, and not names, or sentences that somebody has typed."""
+    """Whether these are recurring words, and not names or sentences that somebody has typed."""
     if len(counts) > MOST_WORDS or not all(map(_WORD.fullmatch, counts)):
         return False
     return len(counts) <= FEW_WORDS or sum(counts.values()) >= OFTEN * len(counts)
 
 
 def _samples_of_times(connection: Connection, chosen: ChosenTable) -> Iterator[tuple[tuple[str, str], Sample]]:
-    """Yield the units of numbers that are times; of a column without a row, that of another such one of the table."""
+    """Yield the units of the table's times that are numbers; a column without a value takes another column's unit."""
     numbers = [
         placed.column
         for name, placed in chosen.placed.items()
@@ -176,20 +176,20 @@ def _unit(connection: Connection, table: DescribedTable, column: DescribedColumn
     sql = f"""
         SELECT CASE WHEN max(abs(number)) >= 1e14 THEN 'us' WHEN max(abs(number)) >= 1e11 THEN 'ms'
                     WHEN max(abs(number)) IS NOT NULL THEN 's' END AS unit
-        FROM ({_some_rows(table, column, "number")}) AS sampled
+        FROM ({_select_some_rows(table, column, "number")}) AS sampled
     """
-    found = _answer(connection, sql)
+    found = _rows_or_none(connection, sql)
     return found[0]["unit"] if found else None
 
 
-def _some_rows(table: DescribedTable, column: DescribedColumn, name: str) -> str:
+def _select_some_rows(table: DescribedTable, column: DescribedColumn, name: str) -> str:
     percent = 200 * MOST_ROWS / max(table.rows, 1)  # twice as many, for the pages that are taken may be half empty
     from_all_over = "" if table.is_view or percent >= 100 else f" TABLESAMPLE SYSTEM ({percent:.6f})"  # noqa: PLR2004
     return f"SELECT {column.sql} AS {name} FROM {table.sql}{from_all_over} LIMIT {MOST_ROWS}"
 
 
-def _answer(connection: Connection, sql: str) -> Sequence[RowMapping] | None:
-    """Return the rows of a question; None where the role may not ask it, or it takes too long."""
+def _rows_or_none(connection: Connection, sql: str) -> Sequence[RowMapping] | None:
+    """Return the rows of a query; None if the role may not run it, or it takes too long."""
     try:
         found = attempt(connection, verbatim(sql))
     except OperationalError:

@@ -1,7 +1,7 @@
 -- The catalog of a database, for a proposal of a map. Reading changes nothing: each is safe to run twice.
 
 -- name: tables
--- Of every schema but the server's own and ours; of a partitioned table the whole, and not its parts.
+-- Tables of every schema but the server's own and ours; a partitioned table as a whole, without its parts.
 SELECT c.oid::bigint AS id, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS sql,
        n.nspname::text AS schema, c.relname::text AS name, c.relkind IN ('v', 'm') AS is_view,
        greatest(c.reltuples, 0)::bigint AS rows
@@ -12,8 +12,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relp
 ORDER BY n.nspname <> 'public', n.nspname, c.relname;
 
 -- name: columns
--- A domain counts as the type under it. Of an enum, its words in their order; of a key of one column, that it is one, and
--- which table it refers to.
+-- A domain counts as the type under it. An enum has its words in their order; a column that is a key by itself is marked
+-- so, with the table to which it refers.
 SELECT a.attrelid::bigint AS table_id, a.attname::text AS name, quote_ident(a.attname) AS sql,
        format_type(a.atttypid, a.atttypmod) AS type_name, format_type(base.oid, NULL) AS base_name,
        base.typcategory::text AS category,

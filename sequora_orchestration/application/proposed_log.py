@@ -26,7 +26,8 @@ from sequora_orchestration.application.times import time_as
 from sequora_orchestration.application.written_map import WrittenMap, block, text, texts
 from sequora_orchestration.messages.kinds import is_to_a_patient
 
-# The same in each row, by a column's purpose: names of the log's word for it, and ours where any text is taken.
+# Values that are the same in each row, by the column's purpose: usual names of the log's word, and ours for a column
+# that takes any text.
 _CONSTANTS = {
     "channel": (BY_SMS, "SMS"),
     "status": (SENT, "SENT"),
@@ -56,7 +57,7 @@ class _Value:
 
 
 def write_log(written: WrittenMap, choice: Choice, samples: Samples) -> None:
-    """Write the sections of the log, or that there is none."""
+    """Write the sections of the log, or a remark that there is no log."""
     if choice.log is None:
         written.lines += ["", "# [log]  No table was found that texts are logged in; without one none is written."]
         return
@@ -147,7 +148,7 @@ class _Log:
                 yield column.name, value
 
     def _value(self, purpose: str, column: DescribedColumn) -> _Value | None:
-        """Return the value for a column of that purpose, if there is one."""
+        """Return the value for a column of this purpose; None if we have none."""
         if purpose in _CONSTANTS:
             return self._word(column, *_CONSTANTS[purpose])
         if purpose in _TIMES:
@@ -175,7 +176,7 @@ class _Log:
         return column.words or self.samples.get((self.log.table.sql, column.sql), Sample()).words or []
 
     def _word(self, column: DescribedColumn, names: Sequence[str], ours: str) -> _Value | None:
-        """Return the log's word for something; where it takes any text, one in the spelling of its others."""
+        """Return the log's own word for one of ours; if it takes any text, our word in the spelling of its others."""
         if word := label(self._words(column), names):
             return _value(literal(word), column.type_name)
         if column.words or column.category != TEXT:
@@ -229,7 +230,7 @@ class _Log:
         return _value(sql, column.type_name)
 
     def _phone(self, column: DescribedColumn) -> _Value | None:
-        """Return a look-up of the number, where the log must have one: a message does not tell it."""
+        """Return a look-up of the recipient's number, if the log must have one: a message does not hold it."""
         if not column.must_be_given:
             return None
         found = []

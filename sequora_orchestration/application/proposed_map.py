@@ -1,6 +1,6 @@
-"""A map, written of the tables that were chosen in a database, and of a look at their words. Pure.
+"""Writing a map from the tables that were chosen in a database, and from samples of their words. Pure.
 
-The part about the application's log stands in `proposed_log.py`.
+Not here: the part about the application's log (`proposed_log`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,15 +34,15 @@ _LACKING = {
 _WORDS_OF = {"status": ("statuses", STATUSES), "severity": ("severities", SEVERITIES), "role": ("roles", ROLES)}
 _COUNTS_AS = {"status": "open", "severity": "HIGH", "role": "none of these"}
 
-# Whom a patient's consent is read from: a wrong column would text whoever has not given it.
+# The column with a patient's consent: with a wrong column, patients would be texted who have not given it.
 CONSENT = ("patient", "may_be_texted")
 
-# Shown are words, and no more of them than somebody would look through.
+# No more words are shown than a person would look through.
 MOST_WORDS = 40
 
 
 def write_map(choice: Choice, samples: Samples) -> WrittenMap:
-    """Write a map of the tables that were chosen."""
+    """Write a map from the tables that were chosen."""
     written = WrittenMap()
     for view in VIEWS:
         chosen = choice.sections.get(view)
@@ -57,7 +57,7 @@ def write_map(choice: Choice, samples: Samples) -> WrittenMap:
 
 
 def words_of(placed: Placed) -> tuple[str, str] | None:
-    """Return the table and the column, in SQL, where the words of a placed column stand; None: in its own."""
+    """Return the table and column, in SQL, that hold a placed column's words; None if the column holds them itself."""
     return (placed.words_of[0].sql, placed.words_of[2].sql) if placed.words_of else None
 
 
@@ -200,7 +200,7 @@ def _write_words(written: WrittenMap, view: str, name: str, chosen: ChosenTable,
 
 
 def _write_lack_of_supervisors(written: WrittenMap, known: Mapping[str, Sequence[str]]) -> None:
-    """Write that there are no supervisors: a map must have a list of them, and where it is empty admins are told."""
+    """Write an empty list of supervisors: a map must have the list, and while it is empty admins are told."""
     if known["SUPERVISOR"]:
         return
     if known["ADMIN"]:

@@ -1,7 +1,7 @@
 """Making the seam: the views and functions through which our statements see the application, from a map that fits.
 
-All of it happens in the transaction of `sequora migrate`, or nothing does. What was made, and of which map, is recorded
-in `orchestration.application_map`, so that it is made anew only when the map or the application's tables have changed.
+All of it happens in the transaction of `sequora migrate`, or none of it. `orchestration.application_map` records the
+map and its digest, so the seam is made anew only when the map, the application's tables or the code has changed.
 Not here: the text of the views and functions (`view_maker`, `view_columns`, `written_functions`).
 """
 
@@ -35,7 +35,7 @@ from sequora_orchestration.application.written_functions import (
     rights_to_write,
 )
 
-# The modules whose code decides what is made of a map: after a change of one the seam is made anew.
+# The modules whose code decides how the seam looks: after a change in one of them the seam is made anew.
 _MAKERS = (
     "application_map.py",
     "catalog.py",
@@ -57,7 +57,7 @@ _MAKERS = (
 
 
 def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | None:
-    """Make the seam of the map that is asked for, or else of the first that fits; return it if it was made anew.
+    """Make the seam from the map in `file`, or from the first packaged map that fits; return it if it was made anew.
 
     Raises MapError where no map fits, ViewsInUseError, and the database's errors.
     """
@@ -68,7 +68,7 @@ def bring_up_to_date(connection: Connection, file: Path | None) -> InForce | Non
 
 
 def is_as_asked_for(connection: Connection, file: Path | None) -> bool:
-    """Whether the seam is up to date, and of the map that is asked for. Raises MapError."""
+    """Whether the seam is up to date, and made from the map in `file`. Raises MapError."""
     before = in_force(connection)
     is_of_these = before is not None and before.source in {one.source for one in _candidates(file)}
     return before is not None and is_of_these and is_up_to_date(connection, before)
@@ -79,7 +79,7 @@ def _candidates(file: Path | None) -> list[ApplicationMap]:
 
 
 def is_up_to_date(connection: Connection, made: InForce) -> bool:
-    """Whether the seam is complete, and was made by this code, of the application's tables as they are now."""
+    """Whether the seam is complete, and was made by this code from the application's tables as they are now."""
     is_there = rows(connection, "seam_is_there")[0]["it_is"]
     return bool(is_there) and made.digest == _digest(connection, read_map(made.name, made.source))
 
@@ -101,7 +101,7 @@ def _fitting(connection: Connection, candidates: Sequence[ApplicationMap], befor
 
 
 def _digest(connection: Connection, application_map: ApplicationMap) -> str:
-    """Return a digest that is another one whenever the map, the catalog or the code that makes the seam has changed."""
+    """Return a digest that differs whenever the map, the catalog or the code that makes the seam has changed."""
     code = (Path(__file__).with_name(name).read_bytes() for name in _MAKERS)
     parts = [application_map.source.encode(), facts(connection, application_map).encode(), *code]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
@@ -150,9 +150,9 @@ def _make(connection: Connection, fitted: Fit, *, is_first: bool) -> InForce:
     return made
 
 
-# The ledger may hold texts from before there was any map. The nurses of tasks that are open now count as told by those.
-# Done for the first map alone: when a task that was closed by then is opened again, its nurse is to be told. Run twice,
-# it changes nothing more.
+# The ledger may hold texts that are older than any map: by them the nurses of tasks that are open now were told. Run
+# for the first map alone: if a task that was closed then is opened again, its nurse must be told. Run twice, it changes
+# nothing more.
 _OPEN_TASKS_WERE_TOLD = """
     UPDATE orchestration.notification n SET over_at = NULL
     FROM orchestration.care_task t

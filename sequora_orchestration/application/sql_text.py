@@ -1,10 +1,10 @@
-"""How names, words and assignments are written in SQL that is made of a map. No database is known here."""
+"""Writing names, words and assignments in SQL that is made from a map. No database is known here."""
 
 from collections.abc import Mapping
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL has it, whatever characters are in it."""
+    """Return a name, with any characters in it, as SQL has it."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
 
@@ -16,17 +16,17 @@ def literal(word: str) -> str:
 
 
 def without_parameters(sql: str) -> str:
-    """Return SQL in which SQLAlchemy takes no colon for the begin of a parameter."""
+    """Return SQL in which SQLAlchemy takes no colon for the beginning of a parameter."""
     return sql.replace(":", r"\:")
 
 
 def values_written(columns: Mapping[str, str], types: Mapping[str, str]) -> dict[str, str]:
-    """Return expressions by column, each made into its column's type."""
+    """Return expressions by column, each cast to its column's type."""
     return {column: f"CAST(({sql}) AS {types[column]})" for column, sql in columns.items()}
 
 
 def assignments(values: Mapping[str, str]) -> str:
-    """Return what stands after SET."""
+    """Return the assignments of an UPDATE, as they stand after SET."""
     return ", ".join(f"{quoted(column)} = {sql}" for column, sql in values.items())
 
 

@@ -1,6 +1,6 @@
 """Usual names of tables, columns and words in applications, the best of each first.
 
-All are spelt in small letters alone (`assignedtouser`), and without the parts that `naming.py` takes off: a column's
+All are in lower case (`assignedtouser`), and without the parts that `naming.py` takes off: a column's
 `is`, `at`, `date` or `id`, and the name of its table.
 """
 
@@ -121,7 +121,7 @@ COLUMNS: Mapping[str, Mapping[str, Names]] = {
         "most_tasks": _names("maxconcurrenttasks maxtasks mosttasks maxopentasks tasklimit capacity maxload"),
     },
 }
-"""By view and column, as in the contract."""
+"""Names by view and column, as in the contract."""
 
 if {name: set(view.columns) for name, view in VIEWS.items()} != {name: set(one) for name, one in COLUMNS.items()}:
     raise AssertionError("there are names for each column of the contract, and for no other")
@@ -133,12 +133,12 @@ OPPOSITES: Mapping[str, Names] = {
     ),
     "is_active": _names("cancelled canceled deleted archived"),
 }
-"""Of a flag: the names of its opposite, which may also be a time."""
+"""By flag: the names of its opposite, which may also be a time."""
 
 STATES_OF_A_FLAG: Mapping[str, tuple[Names, Names]] = {
     "active": (_names("status state accountstatus employmentstatus userstatus"), _names("active enabled employed")),
 }
-"""Of a flag: which columns of words may say it, and the words for yes."""
+"""By flag: the columns of words that may have its meaning, and the words for yes."""
 
 LOG: Mapping[str, Names] = {
     "id": _names("id key guid"),
@@ -180,17 +180,17 @@ LOG: Mapping[str, Names] = {
     "created_at": _CREATED,
     "updated_at": _UPDATED,
 }
-"""Of a log's columns, by their purpose."""
+"""Names of a log's columns, by their purpose."""
 
 ASSIGNED_AT = _names("assigned assignment")
 
 NAMES_OF_A_WORD = _names("code name key slug label title value")
-"""The column of a table of words that has the word."""
+"""Names of the column that holds the word, in a table of words."""
 
 OTHERS_SCHEMAS = frozenset(
     _names("auth storage realtime vault extensions graphql graphql_public net cron supabase_functions")
 )
-"""Of Supabase's own: looked at last."""
+"""Tables in Supabase's own schemas come last."""
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ STATUSES: Mapping[str, Names] = {
         "discarded autoclosed autoresolved"
     ),
 }
-"""Only what can mean nothing else: nobody is told of a task that is taken for closed."""
+"""Only words of one possible meaning: nobody is told of a task that is wrongly taken for closed."""
 
 SEVERITIES: Mapping[str, Names] = {
     "CRITICAL": _names("critical crit emergency emergent stat lifethreatening extreme veryhigh highest immediate"),
@@ -218,7 +218,7 @@ URGENT = "urgent"
 """The most severe word of some scales, and the second of others."""
 
 LEVELS = r"(?:p|prio|priority|sev|severity|level|l|tier)?([0-5])"
-"""Of a scale that counts from the most severe on, as `P1`; a bare number says nothing of where it begins."""
+"""A level on a scale whose lowest number is the most severe, as `P1`; of a bare number that is not known."""
 
 ROLES: Mapping[str, Names] = {
     "NURSE": _names("nurse rn lpn registerednurse nursern staffnurse carenurse triagenurse nursing nurseuser"),
@@ -245,7 +245,7 @@ KINDS: Mapping[str, Names] = {
     "nurse-unreached": _names("nurseunreached unreached unassigned taskunassigned taskcreated newtask escalation task"),
     "check-in": _names("checkinsent checkin patientcheckin outreach followup checkinreminder survey"),
 }
-"""By our kinds of messages: the log's words for them. A kind that is not here has ANY_KIND's, or FIRST's."""
+"""The log's usual words for our kinds of messages. A kind that is not here has ANY_KIND's word, or FIRST's."""
 
 FIRST: Mapping[str, str] = {"staff": "task-created", "patients": "check-in"}
 """By audience, the kind whose word stands for others if the log has none for any kind."""

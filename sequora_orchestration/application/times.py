@@ -1,6 +1,6 @@
-"""Times as applications keep them, and how each is made into one with a zone, or of one. Pure.
+"""SQL that turns times, as applications keep them, into times with a zone, and back. Pure.
 
-One without a zone is UTC, for the views that read it as for the functions that write it.
+A time without a zone is UTC, for the views that read it and for the functions that write it.
 """
 
 from sequora_orchestration.application.described import NUMBER, TEXT, DescribedColumn
@@ -10,7 +10,7 @@ _IN_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
 
 
 def unit_of(column: DescribedColumn, seen: str | None) -> tuple[str, str]:
-    """Return the unit of a number since 1970, as rows say or else the usual one, and a remark on which it is."""
+    """Return the unit of a number since 1970 (the one `seen` in rows, or else the usual one), and a remark on it."""
     if seen:
         return seen, f"it counts {_IN_WORDS[seen]}, as the rows say"
     usual = "ms" if column.base_name == "bigint" else "s"

@@ -1,4 +1,4 @@
-"""A trial of the application's log: whether it would take what a map writes, before a text depends on it.
+"""A trial of the application's log: whether it would take a map's rows, before a text depends on it.
 
 It is made on an empty copy of the table, with its types, defaults, NOT NULLs and CHECKs, in the transaction of
 `sequora migrate`; the application's own table is not touched, and its triggers do not fire.
@@ -25,10 +25,10 @@ _COPY = "orchestration.map_trial"
 
 _NUMBERS = "N"
 
-# The class of errors (appendix A of Postgres' manual) of syntax and names; no row has been looked at then.
+# The class of errors of syntax and names (appendix A of Postgres' manual): Postgres raises them before it reads a row.
 _ABOUT_NAMES = "42"
 
-# A text that was in doubt is logged when it is found, as sent back then.
+# A text that was in doubt is logged only when it is found, with its earlier time of sending.
 _AGES = (timedelta(0), timedelta(hours=1))
 
 
@@ -44,12 +44,12 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
                 f"CREATE TABLE {_COPY} (LIKE {log.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)"
             )
         )
-        problems = _missing_columns(connection, log)
+        problems = _problems_of_missing_columns(connection, log)
         tried = [kind for kind in KINDS if ("patients" if is_to_a_patient(kind) else "staff") in log.audiences]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:
             for age in _AGES:
-                for one in _tried(connection, fitted, log, kind, age):
+                for one in _try_row(connection, fitted, log, kind, age):
                     refused.setdefault(one, {})[kind] = None
         trial.rollback()
     of_kinds = {one: "any kind" if [*kinds] == tried else ", ".join(kinds) for one, kinds in refused.items()}
@@ -57,19 +57,19 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
 
 
 class _Refused(NamedTuple):
-    """What the log refuses, of whatever kind of text."""
+    """A value or a row that the log refuses, for texts of any kind."""
 
     what: str
     why: str
 
 
-def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
-    """Return which columns must have a value and get none; in the copy they may lack it from now on."""
+def _problems_of_missing_columns(connection: Connection, log: Log) -> dict[str, None]:
+    """Return the problems of columns that must have a value and get none; the copy lets them lack it from now on."""
     problems: dict[str, None] = {}
     for row in rows(connection, "columns_of_table", table=log.table):
         name = row["name"]
         if any(_is_looked_up(part[name]) for part in (log.row, log.delivered, log.undelivered) if name in part):
-            # By the trial's ids, which are nobody's, nothing is found.
+            # A look-up finds nothing in the trial, for its ids are nobody's.
             connection.execute(verbatim(f"ALTER TABLE {_COPY} ALTER {quoted(name)} DROP NOT NULL"))
         if name in log.row:
             if row["is_always_counted"]:
@@ -83,8 +83,8 @@ def _missing_columns(connection: Connection, log: Log) -> dict[str, None]:
     return problems
 
 
-def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
-    """Write a row of a kind, and its receipts, one after the other; return what was refused."""
+def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
+    """Write a row for a text of this kind, and then its receipts; return the refusals."""
     is_to_patient = is_to_a_patient(kind)
     types = fitted.log_types
     values = {
@@ -92,10 +92,10 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
         "kind": kind,
         "channel": SMS,
         "state": "SENT",
-        "task_id": None if is_to_patient else _sample(fitted, "task"),
-        "episode_id": _sample(fitted, "episode"),
-        "user_id": None if is_to_patient else _sample(fitted, "person"),
-        "patient_id": _sample(fitted, "patient") if is_to_patient else None,
+        "task_id": None if is_to_patient else _nobodys_id(fitted, "task"),
+        "episode_id": _nobodys_id(fitted, "episode"),
+        "user_id": None if is_to_patient else _nobodys_id(fitted, "person"),
+        "patient_id": _nobodys_id(fitted, "patient") if is_to_patient else None,
         "content": "a text",
         "provider_id": "SM" + "0" * 32,
         "provider_code": 30003,
@@ -115,12 +115,12 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     message = f"(SELECT {row}) AS message"
     found = attempt(connection, text(f"{insert} FROM {message}"), **parameters)
     if isinstance(found, psycopg2.Error):
-        at_fault = _at_fault(connection, values_of_row, message, parameters)
+        at_fault = _columns_at_fault(connection, values_of_row, message, parameters)
         if why := _why(connection, log, "row", found, at_fault):
             refused.append(_Refused("a row", why))
     for part, columns in (("delivered", log.delivered), ("undelivered", log.undelivered)):
         if columns and log.key and not refused:
-            # As the function that brings rows up to date has it.
+            # The same values as in the function that brings rows up to date.
             values_of_receipt = values_written(columns, types)
             changes = without_parameters(assignments(values_of_receipt))
             is_its = without_parameters(f"logged.{quoted(log.key)} = {values_of_row[log.key]}")
@@ -129,7 +129,7 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
             of_receipt = {**parameters, "state": part.upper()}
             found = attempt(connection, text(update), **of_receipt)
             if isinstance(found, psycopg2.Error):
-                at_fault = _at_fault(connection, values_of_receipt, message, of_receipt)
+                at_fault = _columns_at_fault(connection, values_of_receipt, message, of_receipt)
                 if why := _why(connection, log, part, found, at_fault):
                     refused.append(_Refused(what, why))
             elif not found and not _is_looked_up(log.row[log.key]):
@@ -139,10 +139,10 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     return refused
 
 
-def _at_fault(
+def _columns_at_fault(
     connection: Connection, values: Mapping[str, str], message: str, parameters: Mapping[str, object]
 ) -> list[str]:
-    """Return the columns whose values the database does not yield."""
+    """Return the columns whose expressions fail."""
     each = {column: text(f"SELECT {without_parameters(sql)} FROM {message}") for column, sql in values.items()}
     return [one for one, sql in each.items() if isinstance(attempt(connection, sql, **parameters), psycopg2.Error)]
 
@@ -153,12 +153,12 @@ _TIMES = {"sent_at": "orchestration.clock() - CAST(:age AS interval)", "settled_
 _SOME_UUID = "00000000-0000-4000-8000-000000000000"
 
 
-# No row has it, for numbers are counted from 1 on: by an id that somebody has, a sub-select would find that person.
+# No row has this id, for numbers are counted from 1 on: with a real id a sub-select would find that person.
 _NOBODYS_NUMBER = "-1"
 
 
-def _sample(fitted: Fit, section: str) -> str:
-    """Return an id as that table's own are, but nobody's."""
+def _nobodys_id(fitted: Fit, section: str) -> str:
+    """Return an id of the type that the section's table has, but nobody's."""
     found = fitted.sections.get(section)
     return _NOBODYS_NUMBER if found and found.columns["id"].type.category == _NUMBERS else _SOME_UUID
 
@@ -169,7 +169,7 @@ def _is_looked_up(sql: str) -> bool:
 
 
 def _why(connection: Connection, log: Log, part: str, error: psycopg2.Error, columns: Sequence[str]) -> str | None:
-    """Return why something is refused, with its keys in the map: without a value that may be of a row of theirs."""
+    """Return why a value or a row is refused, with its keys in the map, and no value of the application's rows."""
     if isinstance(error, ForeignKeyViolation):
         return None
     said = error.diag
@@ -196,13 +196,13 @@ _COLUMNS_OF_CHECK = text("""
 
 
 def _keys(log: Log, part: str, columns: Sequence[str]) -> str:
-    """Return the keys in the map that columns have there; if they have none, the part."""
+    """Return the columns' keys in the map; if there are none, the part's name."""
     written = {"row": log.row, "delivered": log.delivered, "undelivered": log.undelivered}[part]
     return " and ".join(f"log.{part}.{one}" for one in columns if one in written) or f"log.{part}"
 
 
 def _is_of_the_map(log: Log, said: str) -> bool:
-    """Whether the value that the database complains about is a word that stands in the map, or a channel's."""
+    """Whether the database complains about a word that stands in the map, or about a channel's name."""
     value = re.search(r': "(.*)"$', said, re.DOTALL)
     expressions = [*log.row.values(), *log.delivered.values(), *log.undelivered.values()]
     return value is not None and (value[1] == SMS or any(literal(value[1]) in sql for sql in expressions))

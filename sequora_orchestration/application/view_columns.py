@@ -1,6 +1,6 @@
-"""The columns of a view: which SQL turns the application's values into ours.
+"""The columns of a view: SQL that turns the application's values into ours.
 
-Here: ids as text, times with a zone, our words for the application's. All of it is text: no database is known here.
+Here: ids as text, times with a zone, our words for the application's. Only SQL is written: no database is known here.
 Not here: the statements that make the views (`view_maker`).
 """
 
@@ -20,7 +20,7 @@ _MOST_COUNTED = 2**31 - 1
 
 
 def key_of(column: str) -> str:
-    """Return the name under which a view shows an id as the application has it."""
+    """Return the name of the column in which a view shows an id as the application has it."""
     return f"{column.removesuffix('id')}key"
 
 
@@ -33,7 +33,7 @@ def column_without_rows(column: str, form: Form) -> str:
 def shown_column(
     column: str, form: Form, value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Return a column as it stands in a view's SELECT; of an id two columns: as it is, and as text."""
+    """Return a column as it stands in a view's SELECT; for an id two columns: as it is, and as text."""
     if form is Form.ID:
         own = "CAST(NULL AS text)" if expression.is_null else value
         return [f"{own} AS {key_of(column)}", f"CAST({value} AS text) AS {column}"]
@@ -43,7 +43,7 @@ def shown_column(
 
 
 def as_our_type(form: Form, value: str, expression: Expression) -> str:
-    """Return SQL that makes a value into the type that our statements rely on."""
+    """Return SQL that turns a value into the type on which our statements rely."""
     if expression.is_null:
         return f"CAST(NULL AS {_TYPES.get(form, 'text')})"
     match form:
@@ -59,19 +59,19 @@ def as_our_type(form: Form, value: str, expression: Expression) -> str:
 
 
 def _with_zone(value: str, expression: Expression) -> str:
-    """Return a time as `timestamptz`, a `timestamptz` as it is: one without a zone is UTC, whatever the session's."""
+    """Return SQL for a time as `timestamptz`: a time without a zone is UTC, whatever the session's zone."""
     if expression.type.name == "date":
-        # Dates go on for longer than times do.
+        # The type date reaches further than the type timestamp: a later date would fail.
         return f"CASE WHEN {value} <= date '9999-12-31' THEN CAST({value} AS timestamp) AT TIME ZONE 'UTC' END"
     is_without = expression.type.name.startswith("timestamp without")
     return f"({value} AT TIME ZONE 'UTC')" if is_without else value
 
 
 def _word(column: str, value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:
-    """Return SQL that turns a word of the application's into ours.
+    """Return SQL that turns a word of the application's into one of ours.
 
     A word without a meaning in the map must not act like ours because it is spelt the same. As a role it is NULL. A
-    severity is shown as it stands; if it is spelt like one of ours, as HIGH, for that is what an unknown one counts as.
+    severity is shown as it stands. If it is spelt like one of ours, HIGH is shown: unknown words count as HIGH.
     """
     cases = [f"WHEN {is_among(value, expression, words)} THEN '{ours}'" for ours, words in meanings.items() if words]
     if column == "severity":
@@ -83,7 +83,7 @@ def _word(column: str, value: str, expression: Expression, meanings: Mapping[str
 def is_among(value: str, expression: Expression, words: Iterable[str]) -> str:
     """Return SQL for whether a value is one of the application's words, in any spelling.
 
-    Literals of the column's own type, so that a partial index serves and the planner knows how many rows there are.
+    Literals have the column's own type, so that a partial index serves and the planner can estimate the rows.
     """
     words = list(words)
     if expression.type.is_enum:

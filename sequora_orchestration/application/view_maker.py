@@ -1,7 +1,7 @@
-"""Making the views of a map that fits, and finding out which rights it takes to read them.
+"""Making the views from a map that fits, and finding out which rights are needed to read them.
 
-Here: the statements that make a view, the functions that keep one bad row from ending a view's answer, and what these
-read. Not here: how a column's value is written (`view_columns`), and the functions that write (`written_functions`).
+Here: the statements that make a view, the functions that keep a bad row from ending a query, and the tables that both
+read. Not here: the SQL of a column's value (`view_columns`), and the functions that write (`written_functions`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,14 +25,14 @@ from sequora_orchestration.application.view_columns import (
 )
 from sequora_orchestration.application.written_map import in_toml
 
-# From this version of Postgres on a view can read with the rights of the role that asks, not of the one that made it.
+# From this version of Postgres on a view can read with the rights of the role that queries it, not of its owner.
 _SECURITY_INVOKER = 150000
 
-# Classes of errors (appendix A of Postgres' manual) that are not about a row: about what a statement says and who may
+# Classes of errors (appendix A of Postgres' manual) that are not about a row: about a statement's wording and who may
 # run it, or about the server.
 _NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "XX")
 
-# Everybody may use the first two. Ours has a line of its own wherever rights are granted or looked at.
+# Every role may use the first two. Our own schema has a line of its own wherever rights are granted or checked.
 _SCHEMAS_NOT_ASKED_FOR = ("pg_catalog", "information_schema", "orchestration")
 
 
@@ -40,7 +40,7 @@ class ViewMaker:
     """Makes views; remembers which tables they read."""
 
     def __init__(self, connection: Connection, fitted: Fit) -> None:
-        """Make views on this connection; `fitted` is the map that they are made of."""
+        """Make views on this connection; `fitted` is the map from which they are made."""
         self.connection, self.fitted = connection, fitted
         self._columns: set[tuple[str, str]] = set()
         self._tables: set[str] = set()
@@ -78,29 +78,29 @@ class ViewMaker:
                 self._columns.add((row["table_name"], row["column_name"]))
 
     def read_for_the_log(self, log: Log) -> None:
-        """Remember which tables are read by what is written into the log."""
+        """Remember the tables that are read by the expressions for the log's rows."""
         written = enumerate([*log.row.values(), *log.delivered.values(), *log.undelivered.values()])
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in written)
-        self._probed("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
-        self._schemas |= self._of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
+        self._probe("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
+        self._schemas |= self._schemas_of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
 
     def read_for_the_assignment(self, assignment: Mapping[str, str]) -> None:
-        """Remember what is read by what is written into a task, and the types that its function names."""
+        """Remember what the expressions for an assigned task read, and the types that its function names."""
         task = self.fitted.sections["task"]
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in enumerate(assignment.values()))
-        self._probed("assignment", f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}", task.table)
+        self._probe("assignment", f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}", task.table)
         compared = [task.columns[one].type.id for one in ("id", "status")]
-        self._schemas_to_assign |= self._of_types(task.table, assignment, compared)
+        self._schemas_to_assign |= self._schemas_of_types(task.table, assignment, compared)
 
-    def _of_types(self, table: str, columns: Iterable[str], ids: Sequence[int] = ()) -> set[str]:
-        """Return the schemas of the types of a table's columns, and of others."""
+    def _schemas_of_types(self, table: str, columns: Iterable[str], ids: Sequence[int] = ()) -> set[str]:
+        """Return the schemas of the types of a table's columns, and of the types with these ids."""
         found = rows(self.connection, "schemas_of_types", table=table, columns=list(columns), ids=list(ids))
         return {row["schema_name"] for row in found}
 
     def rights(self) -> list[Right]:
-        """Return what the views need to be read: columns, and of tables that only an expression reads, the whole.
+        """Return the rights that reading the views needs: columns, or a whole table if only an expression reads it.
 
-        Also the schemas of what functions name: unlike a view's, their names are looked up by whoever calls them.
+        Also the schemas of the names in functions: unlike a view's, they are looked up with the caller's rights.
         """
         read = [Right(table=table, column=column, command="SELECT") for table, column in sorted(self._columns)]
         others = sorted(self._tables - {table for table, _ in self._columns})
@@ -126,15 +126,15 @@ class ViewMaker:
             return expression.sql
         where = f"{name}.{column} = {in_toml(expression.sql)}"
         select = f"SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
-        uses, shown = self._probed(where, select, section.table)
+        uses, shown = self._probe(where, select, section.table)
         if f"{name}.*" in shown:
             raise self._error(f"{where}: name the columns that it needs, and not the whole row")
         needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
         function = f"orchestration.map_{name}_{column}"
         types = ", ".join(row["type_name"] for row in needed)
         row = ", ".join(f"${n} AS {quoted(one['column_name'])}" for n, one in enumerate(needed, 1)) or "1 AS nothing"
-        # An expression must mean the same whoever asks: names are looked up as they are now, and a time without a zone
-        # is UTC.
+        # An expression must mean the same whoever runs the query: its names are looked up on today's search path, and a
+        # time without a zone is UTC.
         self._create(
             where,
             f"""CREATE FUNCTION {function}({types}) RETURNS {expression.type.name} LANGUAGE plpgsql STABLE
@@ -153,8 +153,8 @@ class ViewMaker:
         given = ", ".join(f"{name}.{quoted(row['column_name'])}" for row in needed)
         return f"{function}({given})"
 
-    def _probed(self, where: str, select: str, table: str) -> tuple[Sequence[RowMapping], str]:
-        """Return what a SELECT reads, and how the database shows it; the tables are remembered."""
+    def _probe(self, where: str, select: str, table: str) -> tuple[Sequence[RowMapping], str]:
+        """Return what a SELECT reads, and its SQL as the database shows it; remember its tables."""
         self._create(where, f"CREATE VIEW orchestration.map_probe AS {select}")
         uses = rows(self.connection, "uses", view="orchestration.map_probe", table=table)
         found = rows(self.connection, "schemas_of_uses", view="orchestration.map_probe")
@@ -165,7 +165,7 @@ class ViewMaker:
         return uses, str(shown)
 
     def _create(self, where: str, statement: str) -> None:
-        """Run a statement that is made of the map. Raises MapError where the database does not understand it."""
+        """Run a statement that is made from the map. Raises MapError if the database does not understand it."""
         try:
             with self.connection.begin_nested():
                 self.connection.execute(verbatim(statement))

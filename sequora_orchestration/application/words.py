@@ -1,4 +1,4 @@
-"""The application's words, and those of the map in force: what is to be asked of any that the other has not."""
+"""Questions about words that only one side knows: the application, or the map in force."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from sequora_orchestration.application.expressions import Expression
 from sequora_orchestration.application.fitting import fit_section
 from sequora_orchestration.care.care_database import CareDatabase, UnknownWord
 
-# By the column of ours.
+# The part of the map with the meanings of a column of ours.
 _PARTS = {"status": "task.statuses", "severity": "task.severities", "role": "person.roles"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A word of the application's or of the map's, and what is to be said about it in the map."""
+    """A question about a word of the application's or of the map's, for the person who writes the map."""
 
     sentence: str
-    """What is so until the map says otherwise."""
+    """The present state, until the map says otherwise."""
 
     to_do: str
-    """What a person does about it."""
+    """The next step for a person."""
 
 
 def open_questions(engine: Engine) -> list[Question]:
-    """Return what is to be asked about words of open tasks, active people and enums that the map in force has not.
+    """Return questions about words of open tasks, active people and enums that the map in force does not have.
 
-    And about those of a map of one's own that an enum does not have. One that comes along has words for many databases.
+    Also about words of the operator's own map that an enum does not have. A packaged map has words for many databases.
     """
     found = {(one.column_name, one.word): one for one in CareDatabase(engine).unknown_words()}
     with engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
@@ -52,10 +52,10 @@ def open_questions(engine: Engine) -> list[Question]:
         for word in expression.type.words:
             if plain(word) not in known:
                 found.setdefault((column, word), UnknownWord(column_name=column, word=word, tasks=0))
-    questions = [_about(one, meanings[one.column_name]) for one in found.values()]
+    questions = [_question_about(one, meanings[one.column_name]) for one in found.values()]
     if made.source in {one.source for one in packaged_maps()}:
         return questions
-    return [*questions, *_of_the_map_alone(columns, meanings)]
+    return [*questions, *_questions_about_the_map(columns, meanings)]
 
 
 def _meanings(application_map: ApplicationMap) -> dict[str, Mapping[str, Sequence[str]]]:
@@ -66,7 +66,7 @@ def _meanings(application_map: ApplicationMap) -> dict[str, Mapping[str, Sequenc
     }
 
 
-def _about(unknown: UnknownWord, meanings: Mapping[str, Sequence[str]]) -> Question:
+def _question_about(unknown: UnknownWord, meanings: Mapping[str, Sequence[str]]) -> Question:
     part = _PARTS[unknown.column_name]
     in_map = {plain(word): (word, ours) for ours, words in meanings.items() for word in words}
     close = get_close_matches(plain(unknown.word or ""), in_map, n=1, cutoff=_ALIKE)
@@ -82,10 +82,10 @@ def _about(unknown: UnknownWord, meanings: Mapping[str, Sequence[str]]) -> Quest
     )
 
 
-def _of_the_map_alone(
+def _questions_about_the_map(
     columns: Mapping[str, Expression], meanings: Mapping[str, Mapping[str, Sequence[str]]]
 ) -> Iterator[Question]:
-    """Yield a question for each word of the map that the column's enum does not have: nothing ever means that."""
+    """Yield a question for each word of the map that the column's enum does not have: no row can hold it."""
     for column, expression in columns.items():
         labels = {plain(label): label for label in expression.type.words}
         for ours, words in meanings[column].items():
@@ -101,5 +101,5 @@ def _of_the_map_alone(
                     )
 
 
-# From 0 to 1: a letter too many, too few or another is more.
+# The likeness of two words, from 0 to 1. Words that differ by a letter too many, missing or wrong are above this.
 _ALIKE = 0.8

@@ -1,6 +1,6 @@
 """The functions that write into the application's tables: a row of its log, and a task's nurse.
 
-Here: their text, and the rights that they need. Not here: whether the log would take a row (`trial`).
+Here: their SQL, and the rights that they need. Not here: whether the log would take a row (`trial`).
 """
 
 import re
@@ -13,9 +13,9 @@ from sequora_orchestration.application.map_in_force import Right
 from sequora_orchestration.application.sql_text import assignments, quoted, values_written
 from sequora_orchestration.application.view_columns import is_closed
 
-# A function that writes into the application's tables finds their types as this transaction does, whoever calls it:
-# the search path has been written out by then, without "$user". A time that is written into a column without a zone,
-# by us or by a default, is UTC, whatever the session's zone.
+# A function that writes into the application's tables finds their types as this transaction does, whoever calls it: it
+# keeps this transaction's search path, from which "$user" was taken before. A time that is written into a column
+# without a zone, by us or by a default, is UTC, whatever the session's zone.
 # Sequential scans are off because a session keeps a plan that it made while the log was empty, and that plan must not
 # read a log of millions of rows from end to end.
 _WRITES = "SET timezone TO 'UTC' SET enable_seqscan TO off SET search_path FROM CURRENT"
@@ -70,11 +70,11 @@ def functions_of_log(fitted: Fit) -> list[str]:
     ]
 
 
-# An audience; or the kind, where an older version's row says no more, or its worker asks.
+# Compared with an audience; or with a kind, if an older version wrote the row, or its worker calls.
 _IS_TO_A_PATIENT = "({} IN ('PATIENT', 'check-in'))"
 _AUDIENCE = "coalesce(sent.audience, sent.kind)"
 
-# How each value for the log is read from `sent`, a row of the ledger. A receipt's time is that of the call.
+# SQL that reads each value for the log from `sent`, a row of the ledger. A receipt's time is the time of the call.
 _OF_LEDGER: Mapping[str, str] = {
     "id": "sent.id",
     "kind": "sent.kind",
@@ -115,7 +115,7 @@ def _body_of_log(log: Log, types: Mapping[str, str], message: str) -> str:
 
 
 def function_of_assignment(fitted: Fit) -> str:
-    """Return the function that gives a task to somebody, if nobody has it and it is open, and says whether it did."""
+    """Return the function that gives an open task to somebody if nobody has it, and returns whether it did."""
     columns = fitted.map.assignment
     task = fitted.sections["task"]
     if not columns:

@@ -1,4 +1,4 @@
-"""How a map is written: its TOML, with a comment behind each line. Pure."""
+"""Writing a map: its TOML, with a comment behind each line. Pure."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,10 @@ class WrittenMap:
 
     lines: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    """Sentences: these must be written before the map can be used."""
+    """A sentence for each entry without which the map cannot be used."""
 
     questions: list[str] = field(default_factory=list)
-    """Sentences: these should be decided."""
+    """A sentence for each decision that a person should take."""
 
     def section(self, name: str, *remarks: str) -> None:
         """Begin a table of TOML."""
@@ -34,7 +34,7 @@ class WrittenMap:
 
 
 def text(value: str) -> str:
-    """Return a string of TOML, in the quotes that need the fewest signs before others."""
+    """Return a string of TOML, in the quotes that need the fewest escapes."""
     if value.isprintable() and "'" not in value and ('"' in value or "\\" in value):
         return f"'{value}'"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -51,7 +51,7 @@ def texts(values: Iterable[str]) -> str:
 
 
 def block(lines: Sequence[str]) -> str:
-    """Return a string of several lines; none of SQL that we write has three quotes, or a backslash, in a row."""
+    """Return a string of several lines; no SQL that we write has three quotes in a row, or a backslash."""
     joined = "\n".join(lines)
     if '"""' in joined or "\\" in joined:
         return text(" ".join(line.strip() for line in lines))
@@ -65,5 +65,5 @@ def written_key(key: str) -> str:
 
 
 def printable(sentence: str) -> str:
-    """Return a sentence as it may stand in a comment: names of tables and columns may hold whatever they like."""
+    """Return a sentence as it may stand in a comment: names of tables and columns may hold any sign."""
     return "".join(sign if sign.isprintable() else "?" for sign in sentence)

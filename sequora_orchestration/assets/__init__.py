@@ -1,5 +1,5 @@
-"""What people look at in the Dagster UI: how well it goes, in figures that are plotted over time, and in checks.
+"""The state of the system in the Dagster UI: figures that are plotted over time, and checks on them.
 
-Nothing here sends or decides anything. What is measured stands in `resources/measurements.py`, what is well in
-`domain/health.py`.
+Nothing here sends or decides anything. Not here: the measurements (`ledger/measurements.py`), and the rules for what is
+well (`domain/health.py`).
 """

@@ -1,4 +1,4 @@
-"""What the catalog shows and says of it: each asset, and each check on it. Nothing is measured here."""
+"""The assets and their checks, as Dagster's catalog describes them. Nothing is measured here."""
 
 from dagster import AssetCheckSpec, AssetSpec, FreshnessPolicy
 
@@ -12,7 +12,7 @@ from sequora_orchestration.domain.health import (
 )
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 
-# What is not measured any more keeps its last figures, and the colour of its checks: it must not look like news.
+# An asset that is no longer measured keeps its last figures, and the colour of its checks: they must not look new.
 MEASURED = FreshnessPolicy.time_window(fail_window=OLDEST_FIGURES, warn_window=OLDEST_FIGURES * 2 / 3)
 
 SLA_SCANS = AssetSpec(

@@ -1,7 +1,6 @@
 """The figures, and the checks on them: one job measures them all, in one step of a few cheap statements.
 
-A check that turns red says what to do, stops nothing and alarms nobody: a person looks at it, and the heartbeat stops
-by rules of its own.
+A red check says what to do, stops nothing and alarms nobody: a person looks at it. The heartbeat has rules of its own.
 """
 
 from collections.abc import Iterator
@@ -51,17 +50,17 @@ from sequora_orchestration.ledger.measurements import (
     TextLatency,
 )
 
-# Of the broker's priorities the last: it measures when nobody waits for a text. (In Redis 0 is the first, and what runs
-# without this tag have.)
+# The last of the broker's priorities: figures are measured when nobody waits for a text. (In Redis 0 is the first, and
+# runs without this tag have it.)
 LAST_IN_THE_BROKER = {"dagster-celery/run_priority": "9"}
 
-# So many ids are named where a check is about tasks.
+# The number of ids that a check about tasks names.
 NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instruments:
-    """What the figures are measured with."""
+    """The resources that the figures are read from."""
 
     measurements: Measurements
     ledger: Ledger
@@ -84,7 +83,7 @@ class Instruments:
 def figures(
     context: AssetExecutionContext, instruments: ResourceParam[Instruments]
 ) -> Iterator[MaterializeResult[None]]:
-    """Measure how well it goes. It reads, and changes nothing."""
+    """Measure the system's state. It only reads."""
     try:
         yield from _measurements(instruments, context.instance)
     except SchemaMissingError as error:
@@ -124,7 +123,7 @@ def of_text_latency(latency: TextLatency) -> MaterializeResult[None]:
 
 
 def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta) -> MaterializeResult[None]:
-    """Return the deliveries as they are plotted, and whether they are in order: none is in doubt for longer."""
+    """Return the deliveries as they are plotted, and whether all is well: none in doubt for longer than `longest`."""
     doubt = deliveries.longest_doubt
     return _measured(
         DELIVERIES.key,
@@ -168,7 +167,7 @@ def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta
 
 
 def of_backlog(backlog: Backlog, unanswered: list[str], ticks: dict[str, float | None]) -> MaterializeResult[None]:
-    """Return the backlog as it is plotted, and whether anybody is at it."""
+    """Return the backlog as it is plotted, and whether it is being worked on."""
     silent = silent_sensors(ticks)
     known = [age for age in ticks.values() if age is not None]
     return _measured(
@@ -200,7 +199,7 @@ def of_backlog(backlog: Backlog, unanswered: list[str], ticks: dict[str, float |
 
 
 def of_on_call(roles: list[str | None]) -> MaterializeResult[None]:
-    """Return how many of each role can be told, and whether it is anybody."""
+    """Return how many people of each role can be told, and whether there is anybody at all."""
     return _measured(
         ON_CALL.key,
         {"supervisors": roles.count("SUPERVISOR"), "admins": roles.count("ADMIN")},
@@ -212,7 +211,7 @@ def of_on_call(roles: list[str | None]) -> MaterializeResult[None]:
 
 
 def _measured(key: AssetKey, figures: dict[str, float | None], *checks: AssetCheckResult) -> MaterializeResult[None]:
-    """Return a measurement; what there is no figure of is left out."""
+    """Return a measurement, without the figures that are None."""
     known: dict[str, Any] = {
         name: round(figure, 3) if isinstance(figure, float) else figure
         for name, figure in figures.items()

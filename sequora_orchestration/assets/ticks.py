@@ -1,6 +1,6 @@
-"""When sensors have ticked, who has stopped them and whether the daemon is there, and when SLAs were scanned.
+"""Sensors' last ticks, stopped sensors, the daemon's last sign of life, and the last scan of SLAs.
 
-As Dagster's instance knows it. Ages are in seconds.
+All of it is read from Dagster's instance. Ages are in seconds.
 """
 
 import math
@@ -20,10 +20,10 @@ from sequora_orchestration.database import SchemaMissingError, ViewsDroppedError
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 from sequora_orchestration.settings.environment import SettingError
 
-# So many of a sensor's ticks are looked at: those of the last minutes.
+# The number of a sensor's ticks that are looked at: those of the last minutes.
 TICKS = 20
 
-# What these say is a sentence of ours; the words of any other error may quote a row.
+# The message of these errors is a sentence of ours; that of any other may quote a row.
 OUR_ERRORS = frozenset({SettingError.__name__, SchemaMissingError.__name__, ViewsDroppedError.__name__})
 
 # The part of the daemon that ticks, by Dagster's name.
@@ -37,12 +37,12 @@ class Ticks:
     """The last ticks of a sensor."""
 
     age: float
-    """Seconds since the last one began."""
+    """Seconds since the last tick began."""
 
     failed: int
     of: int
     last_error: str | None
-    """What the last one that failed died of, in short."""
+    """The error of the last tick that failed, in short."""
 
 
 def last_ticks(instance: DagsterInstance) -> dict[str, Ticks]:
@@ -55,9 +55,9 @@ def last_ticks(instance: DagsterInstance) -> dict[str, Ticks]:
 
 
 def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[str, float | None]:
-    """Return the age of the last tick of each of these sensors that ended well, None without one.
+    """Return the age of each of these sensors' last good tick; None without any.
 
-    So one that was stopped grows old, and one that fails each time.
+    So a stopped sensor grows old, and a sensor whose ticks fail grows old, too.
     """
     ages: dict[str, float | None] = dict.fromkeys(sensors)
     now = time.time()
@@ -68,13 +68,13 @@ def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[
 
 
 def last_tick_age(instance: DagsterInstance) -> float | None:
-    """Return the age of the last tick of any sensor, also of one that failed, None without one."""
+    """Return the age of the last tick of any sensor, good or failed; None without any."""
     last = max((ticks[0].timestamp for _, ticks in _ticks_by_sensor(instance, most=1) if ticks), default=None)
     return None if last is None else time.time() - last
 
 
 def stopped_sensors(instance: DagsterInstance, sensors: Collection[str]) -> set[str]:
-    """Return which of these sensors somebody has stopped."""
+    """Return those of these sensors that somebody has stopped."""
     states = [
         state
         for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
@@ -85,18 +85,18 @@ def stopped_sensors(instance: DagsterInstance, sensors: Collection[str]) -> set[
 
 
 def are_all_stopped(instance: DagsterInstance, sensors: Collection[str]) -> bool:
-    """Tell whether somebody has stopped every one of these sensors."""
+    """Return whether somebody has stopped every one of these sensors."""
     return bool(sensors) and stopped_sensors(instance, sensors) == set(sensors)
 
 
 def daemon_age(instance: DagsterInstance) -> float | None:
-    """Return how long ago the daemon last said that it is there, None if it never did."""
+    """Return the age of the daemon's last heartbeat in Dagster's database; None if it has none."""
     heartbeat = instance.get_daemon_heartbeats().get(SENSOR_DAEMON)
     return time.time() - heartbeat.timestamp if heartbeat else None
 
 
 def last_scan_age(instance: DagsterInstance) -> float | None:
-    """Return the age of the last scan for SLAs that are near, None without one."""
+    """Return the age of the last scan for SLAs that are near; None without any."""
     event = instance.get_latest_materialization_event(SLA_SCAN)
     return time.time() - event.timestamp if event else None
 
@@ -104,7 +104,7 @@ def last_scan_age(instance: DagsterInstance) -> float | None:
 def _ticks_by_sensor(
     instance: DagsterInstance, *, most: int, statuses: Sequence[TickStatus] | None = None
 ) -> Iterator[tuple[str, Sequence[InstigatorTick]]]:
-    """Yield each sensor's name and last ticks; one whose code is served from another place than before comes twice."""
+    """Yield each sensor's name and last ticks; a sensor comes twice if its code server's address has changed."""
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=most, statuses=statuses)
         yield state.instigator_name, ticks
@@ -121,7 +121,7 @@ def _ticks(ticks: Sequence[InstigatorTick]) -> Ticks:
 
 
 def _error(tick: InstigatorTick) -> str:
-    """Return what a tick died of: the name of the first cause, and what it says if that is ours."""
+    """Return the error of a tick: the name of the first cause, and its message if it is one of ours."""
     error = tick.error
     while error and error.cause:
         error = error.cause

@@ -24,21 +24,21 @@ _COUNTS_AS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownWord:
-    """A word of the application's that the map in force has no meaning for, and who has it."""
+    """A word of the application's without a meaning in the map in force, and the number of rows that have it."""
 
     column_name: str
     word: str | None
-    """None for all that is no single word: it may be anything that somebody typed."""
+    """None for values that are no single word: they may be anything that somebody typed."""
 
     tasks: int
-    """How many open tasks have it; 0 of a role."""
+    """How many open tasks have it; 0 for a role."""
 
     people: int = 0
     """How many active people have it as their role."""
 
     @property
     def sentence(self) -> str:
-        """What is so until the map says what the word means."""
+        """The consequence of the word's having no meaning in the map."""
         what = repr(self.word) if self.word else "that is no single word"
         have = f"{self.tasks} open task{'s have' if self.tasks != 1 else ' has'} it"
         if self.column_name == "role":
@@ -59,11 +59,11 @@ class CareDatabase:
         return {row["id"]: _task(dict(row)) for row in self._by_id("tasks", ids)}
 
     def task_times(self, ids: Iterable[str]) -> dict[str, TaskTimes]:
-        """Return when what happened to these tasks, by id."""
+        """Return the times of these tasks (created, changed, picked up, resolved), by id."""
         return {row["id"]: TaskTimes(**row) for row in self._by_id("task_times", ids)}
 
     def open_tasks_of_episode(self, episode_id: str) -> list[str]:
-        """Return the ids of an episode's tasks that are open."""
+        """Return the ids of an episode's open tasks."""
         return [row["id"] for row in self._by_id("open_tasks_of_episodes", [episode_id])]
 
     def users(self, ids: Iterable[str]) -> dict[str, User]:
@@ -71,12 +71,12 @@ class CareDatabase:
         return {row["id"]: User(**row) for row in self._by_id("users", ids)}
 
     def users_of_roles(self, roles: Iterable[str], *, on_call: bool = False) -> list[User]:
-        """Return everybody who has one of these roles; or only those whom the map says are told of what goes wrong."""
+        """Return everybody who has one of these roles; with `on_call`, only those whom the map counts as on call."""
         parameters = {"roles": list(roles), "on_call": on_call}
         return [User(**row) for row in execute(self._engine, SQL["users_of_roles"], parameters)[1]]
 
     def unknown_words(self) -> list[UnknownWord]:
-        """Return what stands in columns of open tasks, or of active people, that the map has no meaning for."""
+        """Return the words in columns of open tasks and of active people that have no meaning in the map."""
         return [UnknownWord(**row) for row in execute(self._engine, SQL["unknown_words"], {})[1]]
 
     def episodes(self, ids: Iterable[str]) -> dict[str, Episode]:
@@ -96,7 +96,7 @@ def _task(row: Mapping[str, Any]) -> EscalationTask:
 
 
 def _reason_codes(raw: object) -> tuple[str, ...]:
-    """Return the codes of a `text[]` or `jsonb` column; anything that is no list is one code."""
+    """Return the codes of a `text[]` or `jsonb` column; a value that is no list counts as one code."""
     codes = raw if isinstance(raw, list) else [raw]
     texts = (code if isinstance(code, str) else json.dumps(code) for code in codes if code is not None)
     return tuple(text for text in texts if text.strip())

@@ -1,5 +1,5 @@
--- The application's tables, read only, through the views that the map in force has made. An id is looked up as the
--- application has it (key), so that its own indexes serve; a time that nobody can have meant is read as none. Reading
+-- The application's tables, read only, through the views of the map in force. An id is looked up in the application's
+-- own type (key), so that the application's indexes serve; a time that nobody can have meant is read as NULL. Reading
 -- changes nothing: each is safe to run twice.
 
 -- name: tasks
@@ -22,7 +22,7 @@ FROM orchestration.care_task t
 WHERE t.key = ANY (:ids);
 
 -- name: open_tasks_of_episodes
--- What is open is found by the helpful index; the ledger knows the others.
+-- Open tasks only: the helpful index finds them, and the ledger knows the closed ones.
 SELECT t.id
 FROM orchestration.care_task t
 WHERE NOT t.is_closed AND t.episode_key = ANY (:ids);
@@ -51,8 +51,8 @@ FROM orchestration.care_patient p
 WHERE p.key = ANY (:ids);
 
 -- name: unknown_words
--- What stands in the columns of open tasks, and of active people, that the map has no meaning for, and in how many. What is no
--- single word may be anything that somebody typed, and is counted.
+-- The words in columns of open tasks and of active people that have no meaning in the map, and the number of rows with
+-- each. A value that is no single word may be anything that somebody typed: it is counted, and not shown.
 SELECT unknown.column_name,
        CASE WHEN unknown.word ~ '^[\w./-]{1,60}$' THEN unknown.word END AS word,
        sum(unknown.tasks) AS tasks,

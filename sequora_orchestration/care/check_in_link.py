@@ -1,7 +1,7 @@
 """The link in a check-in text: the application is asked for it, and its answer is judged.
 
-A missing link keeps no text from going out: every trouble is a sentence, NoLinkError. Whoever has a link may pass for
-the patient, so no sentence, log line or `repr` shows one, nor the token of the request.
+A missing link keeps no text from going out: every trouble becomes a NoLinkError with a sentence. Anybody with the link
+may pass for the patient, so no sentence, log line or `repr` shows a link, nor the token of the request.
 """
 
 import json
@@ -23,10 +23,10 @@ from sequora_orchestration.messages.check_in import LONGEST_LINK
 from sequora_orchestration.settings.addresses import secure_url
 from sequora_orchestration.settings.application import CheckInLinkSettings
 
-# Seconds for all of a try: the name's look-up, the connection, and the whole answer.
+# Seconds for a whole try: the look-up of the name, the connection, and the whole answer.
 PATIENCE = 5.0
 
-# Seconds for which nobody asks after tries in vain.
+# Seconds without requests after a message's tries were all in vain.
 GIVEN_UP_FOR = 60.0
 
 # Bytes: a longer answer is not read to its end.
@@ -35,7 +35,7 @@ LONGEST_ANSWER = 10_000
 _TRANSIENT = (
     requests.ConnectionError,
     requests.Timeout,
-    # While the answer is read, `requests` leaves urllib3's errors as they are.
+    # `requests` does not wrap urllib3's errors while the answer's body is read.
     urllib3.exceptions.ProtocolError,
     urllib3.exceptions.TimeoutError,
 )
@@ -46,7 +46,7 @@ class NoLinkError(Exception):
 
 
 class _TransientError(Exception):
-    """The service may answer when it is asked again."""
+    """The service may give a link when it is asked again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,9 +54,9 @@ class LinkAsker:
     """Asks for the links of a process's texts; safe to use from threads.
 
     One message's four tries take 27 s at worst (5 s each, and waits of 1, 2 and 4 s); a claim has its rows for 30 s,
-    and nurses' texts wait for the same workers. So while the service is down one message alone uses up its tries: the
-    first asks alone, the others wait for its outcome, and if it gets no answer they go without a link at once. A minute
-    later one of them asks again, once.
+    and nurses' texts wait for the same workers. So while the service is down only one message uses up its tries: the
+    first message asks, the others wait for its outcome, and if it gets no answer they go without a link at once. A
+    minute later one message asks again, once.
     """
 
     url: str = field(repr=False)
@@ -65,7 +65,7 @@ class LinkAsker:
     """Seconds before each further try."""
 
     patience: float
-    """Seconds for all of a try."""
+    """Seconds for a whole try."""
 
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -74,26 +74,26 @@ class LinkAsker:
     _given_up_at: float | None = field(default=None, init=False)
 
     def link_for(self, *, patient_id: str, episode_id: str, now: datetime) -> str:
-        """Return a link that has not expired `now`. Raises NoLinkError."""
+        """Return a link that has not expired by `now`. Raises NoLinkError."""
         ids = {"patient_id": patient_id, "episode_id": episode_id}
         if not self._has_answered:
             with self._alone:
                 if not self._has_answered:
-                    return link_in(self._asked(ids), now)
-        return link_in(self._asked(ids), now)
+                    return link_in(self._ask(ids), now)
+        return link_in(self._ask(ids), now)
 
-    def _asked(self, ids: dict[str, str]) -> bytes:
-        """Return what the service answers; it is asked again while that may help. Raises NoLinkError."""
+    def _ask(self, ids: dict[str, str]) -> bytes:
+        """Return the body of the service's answer; ask again while that may help. Raises NoLinkError."""
         trouble = ""
         waits = (0, *(self.waits if self._given_up_at is None else ()))
         for wait in waits:
             if wait:
                 self.sleep(wait)
-            given_up_at = self._given_up_at  # another thread may have an answer meanwhile
+            given_up_at = self._given_up_at  # another thread may have got an answer meanwhile
             if given_up_at is not None and self.clock() - given_up_at < GIVEN_UP_FOR:
                 raise NoLinkError("the service has not answered just before")
             try:
-                answer = self._asked_once(ids)
+                answer = self._ask_once(ids)
             except _TransientError as error:
                 trouble = str(error)
                 continue
@@ -104,12 +104,12 @@ class LinkAsker:
         self._has_answered, self._given_up_at = False, self.clock()
         raise NoLinkError(f"{trouble}, after {len(waits)} {'try' if len(waits) == 1 else 'tries'}")
 
-    def _asked_once(self, ids: dict[str, str]) -> "_Answer":
+    def _ask_once(self, ids: dict[str, str]) -> "_Answer":
         """Return the answer to one request, within the patience. Raises _TransientError and NoLinkError."""
-        # The time-outs of a socket hold for each of its reads, and for no look-up of a name: a thread of its own can be
-        # left behind.
+        # A socket's time-out holds for each read, not for all of them, and not for the look-up of a name. So the
+        # request runs in a thread of its own, which can be left behind.
         outcomes = SimpleQueue[_Answer | Exception]()
-        Thread(target=lambda: outcomes.put(self._posted(ids)), name="check_in_link", daemon=True).start()
+        Thread(target=lambda: outcomes.put(self._post(ids)), name="check_in_link", daemon=True).start()
         try:
             outcome = outcomes.get(timeout=self.patience)
         except Empty:
@@ -123,10 +123,10 @@ class LinkAsker:
             raise _TransientError(f"the service answers {outcome.status}")
         return outcome
 
-    def _posted(self, ids: dict[str, str]) -> "_Answer | Exception":
+    def _post(self, ids: dict[str, str]) -> "_Answer | Exception":
         try:
             with requests.Session() as session:
-                # Without TLS, which is for loopback alone, no proxy of the environment may come in between.
+                # Without TLS (allowed on loopback only) the request must not go through a proxy of the environment.
                 session.trust_env = self.url.lower().startswith("https:")
                 with session.post(
                     self.url,
@@ -142,7 +142,7 @@ class LinkAsker:
             return error
 
     def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Give the request its token. As a header of its own it would be replaced by what a `.netrc` says."""
+        """Give the request its token. Set as a plain header it would be replaced by a password in a `.netrc`."""
         if self.token:
             request.headers["Authorization"] = f"Bearer {self.token.get_secret_value()}"
         return request
@@ -155,7 +155,7 @@ class _Answer:
 
 
 def link_in(body: bytes, now: datetime) -> str:
-    """Return the link in an answer, as a text may have it. Raises NoLinkError."""
+    """Return the link in an answer, checked for use in a text. Raises NoLinkError."""
     if len(body) > LONGEST_ANSWER:
         raise NoLinkError(f"the answer has more than {LONGEST_ANSWER} bytes")
     try:
@@ -172,14 +172,14 @@ def link_in(body: bytes, now: datetime) -> str:
         raise NoLinkError("the answer's url has a character that GSM-7 does not have")
     if septets(url) > LONGEST_LINK:
         raise NoLinkError(f"the answer's url is longer than {LONGEST_LINK} characters")
-    expires_at = _moment(answer.get("expires_at"))
+    expires_at = _expiry(answer.get("expires_at"))
     if expires_at and expires_at <= now:
         raise NoLinkError("the answer's link has expired")
     return url
 
 
-def _moment(said: object) -> datetime | None:
-    """Return when a link expires, None for never; a time without a zone is UTC. Raises NoLinkError."""
+def _expiry(said: object) -> datetime | None:
+    """Return the time when a link expires, None for never; a time without a zone is UTC. Raises NoLinkError."""
     if said is None:
         return None
     try:
@@ -190,7 +190,7 @@ def _moment(said: object) -> datetime | None:
 
 
 def open_link_asker(waits: tuple[float, ...]) -> LinkAsker | None:
-    """Return whom this process asks for links; None if that is off. Raises SettingError."""
+    """Return this process's asker of links; None if links are off. Raises SettingError."""
     return _asker(CheckInLinkSettings.load(), waits)
 
 

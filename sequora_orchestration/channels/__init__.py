@@ -1,5 +1,5 @@
-"""The doors by which messages leave, and by which it is learned what became of them.
+"""The channels: doors by which messages leave, and by which their fate is learned.
 
-Add a module here for another way to reach people: `channel.py` says what it must be able to do, `doors.py` names it.
-What a message says is none of a door's business: that stands with its kind.
+Add a module here for another way to reach people: `channel.py` has the protocol, and `doors.py` lists the channels.
+Not here: the wording of a message, which stands with its kind.
 """

@@ -1,4 +1,4 @@
-"""How an engineer is told: by a webhook, or by a text."""
+"""Telling an engineer, by a webhook or by a text."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,41 +12,41 @@ from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 from sequora_orchestration.settings.alarms import AlarmSettings
 from sequora_orchestration.settings.environment import SettingError
 
-# Seconds to connect, and to wait for an answer; and what the alarms of a tick may have taken when another is begun,
-# which then takes 43 s at most (10 by the webhook, 33 by text). Dagster gives a tick a minute; one that takes longer is
-# lost with all that it has noticed.
+# Seconds to connect, and again to wait for an answer. Also the time that a tick's alarms may have taken when another
+# is begun: an alarm takes 43 s at most (10 by the webhook, 33 by text). Dagster gives a tick a minute; a longer tick
+# is lost, with everything that it has noticed.
 PATIENCE = 5
 
-# For so long a text about trouble is worth arriving.
+# A text about trouble is worth arriving for this long.
 WORTH = timedelta(hours=1)
 
 
 @dataclass(slots=True)
 class Alarm:
-    """Tells an engineer, in whatever way there is. One is made for each tick."""
+    """Tells an engineer, in every way that is set. One is made for each tick."""
 
     url: str | None = field(repr=False)
-    """Takes a POST of `{"text": …}`, as Slack, Mattermost and Teams do. Whoever knows it can raise alarms."""
+    """It takes a POST of `{"text": …}`, as Slack, Mattermost and Teams do. Anybody who knows it can raise alarms."""
 
     number: str | None = field(repr=False)
     _is_given_up: bool = field(default=False, init=False)
     _spent: float = field(default=0.0, init=False)
-    """Seconds."""
+    """Seconds that this tick's alarms have taken."""
 
     @property
     def is_set(self) -> bool:
-        """Whether there is a way."""
+        """Whether any way is set."""
         return bool(self.url or self.number)
 
     def raise_(self, text: str) -> "Raised":
-        """Tell it in every way there is. Whatever fails, it raises nothing.
+        """Tell the engineer in every way that is set. It never raises.
 
-        After an alarm that did not arrive, or when all have taken too long, nothing more is tried.
+        After an alarm that did not arrive, or when the alarms together have taken too long, no more are sent.
         """
         if self._is_given_up:
             return Raised(is_told=False, troubles=[])
         began = time.monotonic()
-        outcomes = [way(text) for way, is_set in ((self._post, self.url), (self._text, self.number)) if is_set]
+        outcomes = [way(text) for way, is_set in ((self._post, self.url), (self._send_text, self.number)) if is_set]
         self._spent += time.monotonic() - began
         raised = Raised(
             is_told=any(one.may_be_told for one in outcomes), troubles=[one.trouble for one in outcomes if one.trouble]
@@ -63,7 +63,7 @@ class Alarm:
             return _Outcome(trouble=f"SEQUORA_ALARM_URL cannot be reached ({type(error).__name__})")
         return _TOLD if answer.ok else _Outcome(trouble=f"SEQUORA_ALARM_URL answers {answer.status_code}")
 
-    def _text(self, text: str) -> "_Outcome":
+    def _send_text(self, text: str) -> "_Outcome":
         try:
             answer = open_sms().submit(e164(self.number), text, WORTH)
         except (SettingError, UnusablePhoneError) as error:
@@ -76,7 +76,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """What came of one way. What may have arrived counts as told: it is not said over and over."""
+    """The outcome of one way. An alarm that may have arrived counts as told: it is not sent over and over."""
 
     may_be_told: bool = False
     trouble: str | None = None
@@ -90,13 +90,13 @@ class Raised:
     """Whether an engineer was told, in at least one way."""
 
     is_told: bool
-    """Also where nobody knows, for no answer came in time."""
+    """True also if no answer came in time: the alarm may have arrived."""
 
     troubles: list[str]
-    """What is wrong with each way that did not work; no number, no URL."""
+    """A sentence for each way that failed, without number or URL."""
 
 
 def open_alarm() -> Alarm:
-    """Return the ways that are set. Raises SettingError."""
+    """Return an alarm with the ways that are set. Raises SettingError."""
     settings = AlarmSettings.load()
     return Alarm(settings.sequora_alarm_url, settings.sequora_alarm_number)

@@ -1,4 +1,4 @@
-"""Which channels there are."""
+"""The list of channels."""
 
 from collections.abc import Mapping
 
@@ -7,5 +7,5 @@ from sequora_orchestration.channels.sms import open_sms
 
 
 def open_channels() -> Mapping[str, Channel]:
-    """Return every channel by its name, as the environment says. Raises SettingError."""
+    """Return every channel by its name, set up from the environment. Raises SettingError."""
     return {channel.name: channel for channel in (open_sms(),)}

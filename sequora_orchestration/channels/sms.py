@@ -1,4 +1,4 @@
-"""Texts, by Twilio: sent, listed, and what became of them."""
+"""Texts, by Twilio: sending them, listing them, and reading their receipts."""
 
 import random
 import re
@@ -19,26 +19,26 @@ from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.receipts import receipt
 
-# The most that Twilio lists in one answer, and that is read of a list: a look that has not seen all is no proof.
+# The most that Twilio lists in one answer, and the most that is read of a list: only a list read to its end is proof.
 PAGE_SIZE = 1000
 MOST_LISTED = 5000
 
-# The list is in the order of sending, which texts that waited for their turn disturb: after so many that are too old,
-# none that is young enough follows.
+# The list is in the order of sending, but for texts that waited for their turn at Twilio. After this many texts in a
+# row that are too old, no younger one is expected.
 OLDER_IN_A_ROW = 50
 
-# Up to so many receipts are asked for one by one; of more, the list is read first.
+# Up to this many receipts are asked for one by one; for more, the list is read first.
 FEW_RECEIPTS = 10
 
 # Bounds of Twilio's own (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
 SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
 
-# What Twilio shows of a number or a body that an account has redacted.
+# A number or a body that Twilio shows redacted, because the account is set so.
 REDACTED = re.compile(r"(\+\d*X{4}|\W*redacted\W*|)", re.IGNORECASE)
 
 
 class Sms:
-    """Sends texts and says what became of each."""
+    """Sends texts, and reads the fate of each."""
 
     name = SMS
 
@@ -46,19 +46,19 @@ class Sms:
         """Nothing is connected yet."""
         self._twilio = twilio
         self.at_a_time = twilio.at_a_time
-        # The SDK imports what is behind `messages` when it is first asked for it: now, not with the first text.
+        # The SDK imports the modules behind `messages` at its first use: better now than with the first text.
         self._messages = twilio.client.messages
         service_sid, number = twilio.messaging_service_sid, twilio.from_number
         self._sender = {"messaging_service_sid": service_sid} if service_sid else {"from_": number}
 
     def cost(self, content: str) -> float:
-        """Return how many segments a text has: by them Twilio counts, and limits a sender's rate."""
+        """Return how many segments a text has: Twilio limits a sender's rate by segments."""
         return segments(content)
 
     def submit(self, to: str, content: str, worth: timedelta) -> Answer:
-        """Send a text to the E.164 number `to`, once, and return what is known of it. Safe to call from threads.
+        """Send a text to the E.164 number `to`, once, and return Twilio's answer. Safe to call from threads.
 
-        What could not be sent within the time that it is `worth` arriving, Twilio drops.
+        Twilio drops the text if it cannot send it within the time for which it is `worth` arriving.
         """
         validity = int(min(max(worth, SHORTEST_VALIDITY), LONGEST_VALIDITY).total_seconds())
         return self._twilio.submit(
@@ -66,7 +66,7 @@ class Sms:
         )
 
     def recognise(self, salt: bytes, to: str, content: str) -> Sequence[str]:
-        """Return what a text is found by: number and body; or what of the body Twilio does not change."""
+        """Return two fingerprints: of number and body, and of number and the parts of the body that Twilio leaves."""
         return fingerprint(salt, to, content), canonical_fingerprint(salt, to, content)
 
     def listed(self, since: datetime, *, to: str | None = None) -> list[ListedMessage]:
@@ -74,10 +74,10 @@ class Sms:
 
         Raises LookUpError.
         """
-        # Twilio is not asked for a span of time: a text that it has not sent yet has no time of sending.
+        # The list is not narrowed to a span of time: a text that Twilio has not sent yet has no time of sending.
         texts: list[ListedMessage] = []
         read = older_in_a_row = 0
-        # Where no recipient is given, the list is narrowed to the number that our texts come from, if there is one.
+        # Without a recipient, the list is narrowed to the number of our sender, if it is a number.
         ours = {name: value for name, value in self._sender.items() if name == "from_"}
         for message in self._read({"to": to} if to else ours):
             read += 1
@@ -92,39 +92,39 @@ class Sms:
         return texts
 
     def receipts(self, provider_ids: Iterable[str], *, since: datetime, until: datetime) -> Receipts:
-        """Return what became of these texts, all sent between two moments, as far as it is known.
+        """Return the fates of these texts, all sent between the two moments, as far as they are known.
 
         Raises LookUpError.
         """
         wanted = list(dict.fromkeys(provider_ids))
         messages: dict[str, Any] = {}
         if len(wanted) > FEW_RECEIPTS:
-            # A minute more on each side, for clocks differ; and an hour after, for a text may have waited for its turn.
+            # A minute earlier, for clocks differ; and an hour later, for a text may have waited for its turn.
             span = {"date_sent_after": since - timedelta(minutes=1), "date_sent_before": until + timedelta(hours=1)}
             messages = {message.sid: message for message in self._read(span)}
-        # What the list does not show (its clock may be hours off) is asked for by name, some of it each time.
+        # Texts that the list does not show (its clock may be hours off) are asked for by SID, a few each time.
         missing = [one for one in wanted if one not in messages]
-        fetched, unknown = self._fetched(random.sample(missing, min(FEW_RECEIPTS, len(missing))), messages)
+        fetched, unknown = self._fetch_missing(random.sample(missing, min(FEW_RECEIPTS, len(missing))), messages)
         found = (fetched[one] for one in wanted if one in fetched)
         receipts = (receipt(one.sid, str(one.status), one.error_code) for one in found)
         return Receipts(known=[one for one in receipts if one], unknown=unknown)
 
-    def _fetched(self, sids: Sequence[str], already: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
-        """Return what Twilio has of texts, with what was read already, and which it does not know.
+    def _fetch_missing(self, sids: Sequence[str], already: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+        """Return Twilio's records of these texts together with those in `already`, and the SIDs that it does not know.
 
-        Raises LookUpError where there is nothing to return.
+        Raises LookUpError if there is nothing to return.
         """
         messages, unknown = dict(already), set[str]()
         trouble: LookUpError | None = None
         for sid in sids:
             try:
                 messages[sid] = self._messages(sid).fetch()
-            except TwilioRestException as error:  # of this one alone: the others may be known all the same
-                # A gateway may find nothing either; only Twilio gives its code with it.
+            except TwilioRestException as error:  # about this text alone: the others may be known
+                # A gateway may also answer 404; only Twilio sends its own code with it.
                 if error.status == HTTPStatus.NOT_FOUND and error.code == NOT_FOUND:
                     unknown.add(sid)
                 else:
-                    trouble = _about_one(error)
+                    trouble = _error_about_one(error)
             except Exception as error:  # noqa: BLE001  # the SDK raises anything
                 raise unreadable(error) from None
         if trouble and not messages and not unknown:
@@ -132,7 +132,7 @@ class Sms:
         return messages, frozenset(unknown)
 
     def try_to_read(self) -> None:
-        """Read the newest text of Twilio's list, there and by name, as look-ups and receipts do.
+        """Read the newest text, in Twilio's list and by SID, as look-ups and receipts do.
 
         Raises UnreadableError.
         """
@@ -161,8 +161,8 @@ def _listed(message: Any) -> ListedMessage:
     )
 
 
-def _about_one(error: TwilioRestException) -> LookUpError:
-    """Return what it means that one text could not be read: if Twilio does not know it, it may know others."""
+def _error_about_one(error: TwilioRestException) -> LookUpError:
+    """Return the error for a text that could not be read: Twilio may know others, though it does not know this one."""
     if error.status == HTTPStatus.NOT_FOUND:
         return LookUpError("the phone company does not know the text")
     return unreadable(error)
@@ -174,5 +174,5 @@ def _sms(twilio: Twilio) -> Sms:
 
 
 def open_sms() -> Sms:
-    """Return the channel for texts, as TWILIO_… says; one a process. Raises SettingError."""
+    """Return the channel for texts, set up by TWILIO_…; one a process. Raises SettingError."""
     return _sms(open_twilio())

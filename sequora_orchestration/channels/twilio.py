@@ -1,7 +1,7 @@
-"""Twilio, through its official SDK: one call, one answer, never an exception; and how our account stands there.
+"""Twilio, through its official SDK: one call, one answer, never an exception; and the state of our account.
 
-The SDK's own time-outs are none at all, and its exceptions and its HTTP logger carry phone numbers: both are dealt with
-here, so nothing of a message or a number leaves this package but to Twilio. What is sent stands with each channel.
+The SDK has no time-outs of its own, and its exceptions and its HTTP logger carry phone numbers. Both are dealt with
+here, so no body and no number leaves this package but to Twilio. Not here: the requests of each channel.
 """
 
 import logging
@@ -36,31 +36,31 @@ from sequora_orchestration.settings.senders import E164, SHORT_CODE
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 # Seconds to connect (a little more than TCP's first retransmission, as `requests` advises) and to read: Twilio
-# answers in well under a second, and what takes longer than 30 s is set aside as unclear.
+# answers in well under a second, and a request without an answer after 30 s is set aside as unclear.
 TIMEOUT = (3.05, 30.0)
 
-# Seconds for each answer of the list, which changes nothing and can be asked for again.
+# Seconds to read a page of the list: reading changes nothing, and can be done again.
 LIST_TIMEOUT = 10.0
 
-# A silent connection is kept alive after so many seconds; gateways drop one after 350 s (AWS) or less.
+# After this many silent seconds a connection is kept alive by a probe; gateways drop it after 350 s (AWS) or less.
 SECONDS_UNTIL_KEPT_ALIVE = 60
 
-# Seconds: whatever stands between us and Twilio may ask for any pause, and texts do not wait for longer than this.
+# Seconds. A gateway between us and Twilio may ask for any pause; texts wait for no longer than this.
 LONGEST_PAUSE = 300.0
 
-# Twilio's code for whatever it does not have (https://www.twilio.com/docs/api/errors/20404).
+# Twilio's code for a thing that it does not have (https://www.twilio.com/docs/api/errors/20404).
 NOT_FOUND = 20404
 
-# Where numbers are bought they come with this webhook: it answers every reply with a text about itself.
+# A newly bought number has this webhook: it answers every reply with a text about itself.
 DEMO_WEBHOOK = "https://demo.twilio.com/"
 
-# Of numbers that contain ours, so many are looked through for it.
+# Twilio lists all numbers that contain ours; at most this many are looked through.
 MOST_NUMBERS = 1000
 
 _TWILIO = "api.twilio.com"
 _TWILIO_CODE = re.compile(r"\d{5}")
 
-# What OpenSSL says when the handshake fails for good: a certificate that is not trusted, a server that speaks no TLS.
+# OpenSSL's words for a handshake that fails for good: the certificate is not trusted, or the server speaks no TLS.
 _NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 
 # The SDK logs each request's address, which may have a phone number in it; this logger lets nothing through.
@@ -72,22 +72,22 @@ def _names_no_number(record: logging.LogRecord) -> bool:
     return "To=" not in record.getMessage()
 
 
-# So does the HTTP library, at its level DEBUG, where texts to a number are listed.
+# At its level DEBUG the HTTP library also logs addresses: the list of texts to a number has the number in its address.
 logging.getLogger("urllib3.connectionpool").addFilter(_names_no_number)
 
 
 class AccountError(Exception):
-    """What the phone company has of our account could not be read; the message says why, and `answer` what that is."""
+    """Twilio's record of our account could not be read; the message gives the reason, and `answer` is the answer."""
 
     def __init__(self, answer: Refused | Unclear) -> None:
-        """Say what the phone company said."""
+        """Word Twilio's answer as a sentence."""
         super().__init__(answer.reason)
         self.answer = answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Our account at the phone company."""
+    """Our account at Twilio."""
 
     status: str
     """`active`, `suspended` or `closed`."""
@@ -99,7 +99,7 @@ class Account:
 
 
 class Replies(Enum):
-    """Who answers somebody who replies to a text of ours."""
+    """Who answers a person who replies to one of our texts."""
 
     NOBODY = "nobody"
     DEMO = "the phone company's own demonstration"
@@ -110,7 +110,7 @@ class Replies(Enum):
 
 
 class SenderForm(Enum):
-    """What texts come from, by how it is written."""
+    """The form of a sender, as its spelling shows."""
 
     NUMBER = "a phone number"
     SHORT_CODE = "a short code"
@@ -120,7 +120,7 @@ class SenderForm(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """What our texts come from, as the phone company has it."""
+    """The sender of our texts, as Twilio has it set up."""
 
     form: SenderForm
     can_text: bool
@@ -128,17 +128,17 @@ class Sender:
 
 
 class _KeptAlive(HTTPAdapter):
-    """Keeps its connections alive: a network that drops a silent one would put the next text in doubt."""
+    """Keeps its connections alive: if a network dropped a silent connection, the next text would be in doubt."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-        if hasattr(socket, "TCP_KEEPIDLE"):  # Linux; elsewhere the system's own, longer time stands
+        if hasattr(socket, "TCP_KEEPIDLE"):  # Linux; other systems keep their own, longer time
             options.append((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SECONDS_UNTIL_KEPT_ALIVE))
         super().init_poolmanager(*args, socket_options=options, **kwargs)
 
 
 class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
-    """Talks to another address than Twilio's, if told so, over as many kept connections as we send texts at a time."""
+    """Sends requests to `base_url`, over as many kept connections as texts are sent at a time."""
 
     def __init__(self, base_url: str, *, at_a_time: int) -> None:
         super().__init__(logger=_NOWHERE)
@@ -151,7 +151,7 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         address = urlsplit(url)
-        if self._base.netloc != _TWILIO:  # whose parts have hosts of their own
+        if self._base.netloc != _TWILIO:  # parts of Twilio's API have hosts of their own
             address = address._replace(scheme=self._base.scheme, netloc=self._base.netloc)
         self._answered.headers = {}
         if method.upper() == "GET":
@@ -162,11 +162,11 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has no typ
 
     @property
     def retry_after(self) -> float | None:
-        """For how many seconds the last answer to this thread wants no further request; the SDK's errors don't say."""
+        """The seconds to pause that the last answer to this thread asked for; the SDK's errors do not have them."""
         asked = str(self._answered.headers.get("Retry-After", "")).strip()
         if re.fullmatch(r"\d{1,9}(\.\d+)?", asked):
             return min(float(asked), LONGEST_PAUSE)
-        # Or it names a time (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after), by the answering side's clock.
+        # Or it is a time (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after), by the clock of the other side.
         until, now = _http_date(asked), _http_date(str(self._answered.headers.get("Date", "")))
         if until is None:
             return None
@@ -194,7 +194,7 @@ class Twilio:
         self.client = Client(*settings.credentials, settings.twilio_account_sid, http_client=self._http)
 
     def submit(self, create: Callable[[], Any]) -> Answer:
-        """Have the SDK create something, once, and return what is known of it; raises nothing. Safe in threads."""
+        """Have the SDK make one POST, and return Twilio's answer. It never raises. Safe in threads."""
         try:
             created = create()
         except (TwilioRestException, TwilioServiceException) as error:
@@ -207,8 +207,8 @@ class Twilio:
         return Accepted(created.sid)
 
     def account(self) -> Account:
-        """Return how our account stands. Raises AccountError."""
-        with _account_errors():
+        """Return the state of our account. Raises AccountError."""
+        with _raising_account_errors():
             account = self.client.api.v2010.account.fetch()
         if not account.status:
             raise AccountError(Unclear("the phone company's answer does not say how the account stands"))
@@ -219,9 +219,9 @@ class Twilio:
         )
 
     def sender(self) -> Sender | None:
-        """Return how the number or the messaging service is set up that texts come from; None if it is not ours.
+        """Return how our sender, a number or a messaging service, is set up; None if it is not ours.
 
-        Of a sender that is no phone number, a short code or a name, nothing is known but what the settings say. Raises
+        Twilio cannot be asked about a short code or a name: nothing is known of them but the setting. Raises
         AccountError.
         """
         if self.messaging_service_sid:
@@ -231,7 +231,7 @@ class Twilio:
             return Sender(form=SenderForm.SHORT_CODE, can_text=True, replies=Replies.UNKNOWN)
         if not E164.fullmatch(number):
             return Sender(form=SenderForm.NAME, can_text=True, replies=Replies.IMPOSSIBLE)
-        with _account_errors():
+        with _raising_account_errors():
             # The filter also finds numbers that contain this one.
             found = self.client.incoming_phone_numbers.list(phone_number=number, limit=MOST_NUMBERS)
         for one in found:
@@ -245,7 +245,7 @@ class Twilio:
 
     def _messaging_service(self, sid: str) -> Sender | None:
         service = None
-        with _account_errors(), unless_not_found():
+        with _raising_account_errors(), unless_not_found():
             service = self.client.messaging.v1.services(sid).fetch()
         if service is None:
             return None
@@ -258,8 +258,8 @@ class Twilio:
 
 
 @contextmanager
-def _account_errors() -> Iterator[None]:
-    """Raise AccountError for whatever the SDK raises, which may have a number in it."""
+def _raising_account_errors() -> Iterator[None]:
+    """Raise AccountError in place of the SDK's exceptions: they may have a number in them."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # the SDK raises anything
@@ -268,7 +268,7 @@ def _account_errors() -> Iterator[None]:
 
 @contextmanager
 def unless_not_found() -> Iterator[None]:
-    """Let it pass that something is not there: that is an answer."""
+    """Suppress Twilio's error for a thing that it does not have: that is an answer."""
     try:
         yield
     except TwilioRestException as error:
@@ -277,26 +277,26 @@ def unless_not_found() -> Iterator[None]:
 
 
 def unreadable(error: Exception) -> UnreadableError:
-    """Return what it means that the SDK raised something when it read; in that there may be a number."""
+    """Return our error for an exception that the SDK raised when reading: the exception may have a number in it."""
     return UnreadableError(*_judge_reading(error))
 
 
 def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
-    """Judge an error answer. Its status and its code are whatever the body had in their place."""
+    """Judge an error answer. Its status and its code come from the body unchecked, and may be of any type."""
     if not isinstance(error.status, int):
         return Unclear("the phone company's answer could not be read")
-    # Where the body has no code, the SDK puts the HTTP status in its place.
+    # If the body has no code, the SDK puts the HTTP status in its place.
     code = str(error.code) if error.code != error.status else ""
     return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None)
 
 
 def _judge_reading(error: Exception) -> tuple[Refused | Unclear, int | None]:
-    """Judge whatever the SDK raises when it reads; with the HTTP status, where there was an answer of that kind."""
-    # Of a list's page that was refused, the SDK's error has no more than the answer.
+    """Judge an exception that the SDK raised when reading; return also the HTTP status, if there was one."""
+    # If a page of a list was refused, the SDK's error has only the response.
     if isinstance(error, TwilioException) and len(error.args) > 1 and isinstance(error.args[1], Response):
         error = Version.exception("GET", "", error.args[1], "")
     if isinstance(error, (TwilioRestException, TwilioServiceException)):
-        # Some errors' status is what the body says: anything at all.
+        # Some errors take their status from the body: it may be anything.
         return _judge_error_answer(error), error.status if error.status in range(100, 600) else None
     return _judge_no_answer(error), None
 
@@ -308,7 +308,7 @@ def _judge_no_answer(error: Exception) -> Refused | Unclear:
 
 
 def _judge_broken_connection(error: requests.exceptions.ConnectionError) -> Refused | Unclear:
-    """Tell a connection that was never made from one that broke when the request may have been written."""
+    """Tell a connection that was never made from one that broke after the request may have been written."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     if isinstance(reason, (NewConnectionError, ConnectTimeoutError, ProxyError)):
@@ -326,7 +326,7 @@ def _replies(webhook: str | None) -> Replies:
 
 @cache
 def _twilio(settings: TwilioSettings, _process: int) -> Twilio:
-    """Return one client a process: connections are kept between runs, and not shared over a fork."""
+    """Return the process's client: its connections are kept between runs, and not shared over a fork."""
     return Twilio(settings)
 
 

@@ -1,1 +1,1 @@
-"""The command `sequora`: `commands.py` says what there is, and each command imports what it needs when it runs."""
+"""The command `sequora`: `commands.py` lists its commands, and each imports its modules when it runs."""

@@ -1,7 +1,7 @@
-"""The commands of `sequora`. What a command needs is imported when it runs: `--help` must be quick.
+"""The commands of `sequora`. A command imports its modules when it runs: `--help` must be quick.
 
-Here: what each takes, what its help says, and with which code it ends. Not here: what it does, for which each has a
-module of its own; and the orders (`order_commands`), which are added here.
+Here: each command's arguments, help and exit code. Not here: its work, which stands in a module of its own; and the
+orders (`order_commands`), which are only added here.
 """
 
 import io
@@ -70,7 +70,7 @@ def dev(port: int, directory: Path, application: str) -> None:
     from sequora_orchestration.local.system import run
 
     code = run(directory, port, Application(application))
-    # All is put in order. Python would take its thousands of modules apart, for seconds on a busy machine.
+    # Everything has ended. Python would tear down its thousands of modules, for seconds on a busy machine.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -227,7 +227,7 @@ def timeline(id_: str, *, as_json: bool) -> None:
 
     try:
         shown, is_healthy = show(id_, as_json=as_json)
-    except Exception as error:  # noqa: BLE001  # left to Python it would end with 1: somebody must act
+    except Exception as error:  # noqa: BLE001  # Python would end with 1, which means here that somebody must act
         click.echo(sentence_for(error) or "".join(traceback.format_exception(error)), err=True)
         sys.exit(2)
     click.echo(shown)
@@ -257,7 +257,7 @@ for order in ORDERS:
 
 
 def main() -> None:
-    """Run the command; what the person who runs it can mend is a sentence, not a traceback."""
+    """Run the command. An error that the person who runs it can mend is shown as a sentence, not a traceback."""
     write_whatever_the_terminal_has()
     try:
         sequora()
@@ -269,10 +269,10 @@ def main() -> None:
 
 
 def write_whatever_the_terminal_has() -> None:
-    """Let signs that the terminal's encoding does not have (LANG=C, cp1252) be written as question marks.
+    """Write signs that the terminal's encoding does not have (LANG=C, cp1252) as question marks.
 
-    Else the first dot of a masked number, or the first sign of a text, would end the command.
+    Otherwise the first dot of a masked number, or the first emoji of a text, would end the command.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what a test has put into its place is its own
+        if isinstance(stream, io.TextIOWrapper):  # a test may have put something else into its place
             stream.reconfigure(errors="replace")

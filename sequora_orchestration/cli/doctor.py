@@ -1,7 +1,7 @@
-"""`sequora doctor`: what the system needs, looked at line by line. It changes nothing.
+"""`sequora doctor`: checks of everything that the system needs, a line each. It changes nothing.
 
-What is looked at is in `checks`; here it is run, an area a thread, and told. An area that hangs holds up no other, and
-none for longer than PATIENCE.
+Here: running the checks, each area in a thread, and showing their findings. An area that hangs holds up no other, and
+the report for no longer than PATIENCE. Not here: the checks themselves (`checks`).
 """
 
 import json
@@ -26,7 +26,7 @@ from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.terminal.page import Block, Page, Tone, Toned
 from sequora_orchestration.terminal.screen import shown
 
-# Seconds for everything; the time-outs of the checks themselves are shorter, so it is rarely reached.
+# Seconds for all checks together; it is rarely reached, for the checks' own time-outs are shorter.
 PATIENCE = 15.0
 
 AREAS = (
@@ -39,7 +39,7 @@ AREAS = (
 
 
 def doctor(*, as_json: bool) -> tuple[str, bool]:
-    """Return what `sequora doctor` prints, and whether nothing has failed."""
+    """Return the output of `sequora doctor`, and whether no check has failed."""
     findings = diagnose([checks() for checks in AREAS])
     is_well = all(finding.level is not Level.FAIL for finding in findings.values())
     if as_json:
@@ -52,10 +52,10 @@ def doctor(*, as_json: bool) -> tuple[str, bool]:
 
 
 def diagnose(areas: Sequence[Sequence[Check]], *, patience: float = PATIENCE) -> dict[str, Finding]:
-    """Return what each check finds, in the order of the areas, after at most so many seconds."""
+    """Return the finding of each check, in the order of the areas, after at most `patience` seconds."""
     found: list[dict[str, Finding]] = [{} for _ in areas]
     # A thread that hangs in a system call must not keep the process from ending.
-    threads = [Thread(target=_look, args=pair, daemon=True) for pair in zip(areas, found, strict=True)]
+    threads = [Thread(target=_run_area, args=pair, daemon=True) for pair in zip(areas, found, strict=True)]
     deadline = time.monotonic() + patience
     for thread in threads:
         thread.start()
@@ -64,18 +64,18 @@ def diagnose(areas: Sequence[Sequence[Check]], *, patience: float = PATIENCE) ->
     return {
         check.name: finding
         for area, findings in zip(areas, found, strict=True)
-        for check, finding in zip(area, _in_full(area, dict(findings), patience), strict=True)
+        for check, finding in zip(area, _all_findings(area, dict(findings), patience), strict=True)
     }
 
 
-def _look(area: Sequence[Check], findings: dict[str, Finding]) -> None:
+def _run_area(area: Sequence[Check], findings: dict[str, Finding]) -> None:
     for check in area:
         unmet = next((name for name in check.needs if not findings[name].lets_others_go_on), None)
-        findings[check.name] = skipped(f"not looked at: needs {unmet}") if unmet else _found(check)
+        findings[check.name] = skipped(f"not looked at: needs {unmet}") if unmet else _run_check(check)
 
 
-def _in_full(area: Sequence[Check], findings: Mapping[str, Finding], patience: float) -> Iterator[Finding]:
-    """Return a finding for every check of an area, also for those that did not end in time."""
+def _all_findings(area: Sequence[Check], findings: Mapping[str, Finding], patience: float) -> Iterator[Finding]:
+    """Yield a finding for every check of an area, also for a check that did not end in time."""
     still_looking = False
     for check in area:
         if check.name in findings:
@@ -90,11 +90,11 @@ def _in_full(area: Sequence[Check], findings: Mapping[str, Finding], patience: f
             )
 
 
-def _found(check: Check) -> Finding:
+def _run_check(check: Check) -> Finding:
     try:
         return check.find()
     except SettingError as error:
-        return _of_settings(error)
+        return _finding_of_settings(error)
     except SchemaMissingError as error:
         return fail(str(error), to_do="run `sequora migrate`")
     except DBAPIError as error:
@@ -105,8 +105,8 @@ def _found(check: Check) -> Finding:
         )
 
 
-def _of_settings(error: SettingError) -> Finding:
-    """Take a sentence for each setting, "what is wrong: what to do.", apart."""
+def _finding_of_settings(error: SettingError) -> Finding:
+    """Split the sentences of an error, each "what is wrong: what to do.", into the parts of a finding."""
     halves = [line.rstrip(".").partition(": ") for line in str(error).splitlines()]
     return fail(" and ".join(wrong for wrong, _, _ in halves), to_do="; ".join(to_do for _, _, to_do in halves))
 

@@ -1,10 +1,10 @@
 """`sequora heartbeat`: a dead man's switch, which somebody else watches.
 
-While all is well it asks for a URL of the operator's choice every half minute; when that stops, whoever serves the URL
-raises the alarm. So it is noticed as well that this host is gone, or its network: nothing on the host could say so, and
-a page for others to ask (`/healthz`) would need somebody outside to ask it, through whatever guards this network.
+While all is well it asks for a URL of the operator's choice every half minute; when that stops, the service behind the
+URL raises the alarm. So the loss of this host or its network is noticed as well: nothing on the host could report it,
+and a page like `/healthz` would need somebody outside to ask for it, through the guards of this network.
 
-Nothing is asked for while anything is amiss, and nothing is ever said of failure: not every service has a way to.
+The URL is not asked for while anything is amiss. Failure is never reported as such: not every service can take that.
 
 The processes of the Procfile live and die together, so this one never ends by itself: a setting of its own that is
 wrong must not stop the workers.
@@ -34,20 +34,20 @@ from sequora_orchestration.settings.environment import SettingError
 
 LOG = logging.getLogger(__name__)
 
-# Seconds between two beats, and for which an answer is waited for.
+# Seconds between two beats, and seconds to wait for an answer.
 PERIOD = 30
 PATIENCE = 5
 
 
 def heartbeat() -> NoReturn:
-    """Beat until the process is ended, or say why not, and wait for that."""
-    # There is nothing to put in order at the end: a signal ends the process at once, whatever it waits for.
+    """Beat until the process is ended; if a setting is wrong, log that and only wait."""
+    # There is nothing to clean up: a signal ends the process at once, even while it waits.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     try:
         url = _url()
     except SettingError as error:
-        LOG.error("no heartbeat is sent: %s", error)  # noqa: TRY400  # a sentence for whoever set it, not a traceback
+        LOG.error("no heartbeat is sent: %s", error)  # noqa: TRY400  # a sentence for the person who set it, not a traceback
         _wait()
     if url is None:
         LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
@@ -59,7 +59,7 @@ def heartbeat() -> NoReturn:
 
 
 def _url() -> str | None:
-    """Return what is to be asked for. Raises SettingError."""
+    """Return the URL to ask for. Raises SettingError."""
     url = HeartbeatSettings.load().sequora_heartbeat_url
     if url and not os.environ.get("DAGSTER_HOME"):
         raise SettingError("DAGSTER_HOME is not set: give the directory with Dagster's configuration.")
@@ -78,7 +78,7 @@ def _signs() -> VitalSigns:
 
 
 def vital_signs(sensors: Collection[str]) -> VitalSigns:
-    """Return what tells whether the system is at work; the error of whichever database cannot be read."""
+    """Return the signs that the system is at work. Raises the error of a database that cannot be read."""
     from dagster import DagsterInstance
 
     from sequora_orchestration.assets.ticks import good_tick_ages, last_scan_age
@@ -87,7 +87,7 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
 
     engine = engine_for(DatabaseSettings.load().supabase_db_url)
     with engine.connect() as connection:
-        if dropped_at := views_dropped_at(connection):  # sensors tick all the same
+        if dropped_at := views_dropped_at(connection):  # sensors tick even without the views
             raise ViewsDroppedError(dropped_at)
     backlog = open_measurements().backlog()
     with DagsterInstance.get() as instance:
@@ -103,40 +103,40 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
 
 @dataclass(kw_only=False)
 class Heart:
-    """Beats while all is well, and says when that changes, or the reason why not."""
+    """Beats while all is well, and logs when that changes, or when the reason why it is not changes."""
 
     url: str = field(repr=False)
-    """Whoever knows it can beat in our place, so it is not logged."""
+    """It is not logged, for anybody who knows it can beat in our place."""
 
     signs: Callable[[], VitalSigns]
     _last: str = field(default="", init=False)
-    """What was said last, without its numbers."""
+    """The last sentence that was logged, without its numbers."""
 
     def beat(self) -> None:
-        """Look at the signs, and ask for the URL if all is well. Whatever fails, it raises nothing."""
+        """Look at the signs, and ask for the URL if all is well. It never raises."""
         try:
             amiss = complaints(self.signs())
         except SchemaMissingError as error:
             amiss = [str(error)]
-        except Exception as error:  # noqa: BLE001  # whatever cannot be read, that is no sign of life
+        except Exception as error:  # noqa: BLE001  # signs that cannot be read are no signs of life
             amiss = [f"the signs of life cannot be read ({type(error).__name__})"]
         if amiss:
-            self._turned(logging.WARNING, f"no heartbeat: {'; '.join(amiss)}")
-        elif trouble := self._sent():
-            self._turned(logging.WARNING, f"the heartbeat does not arrive: {trouble}")
+            self._log_change(logging.WARNING, f"no heartbeat: {'; '.join(amiss)}")
+        elif trouble := self._ask_url():
+            self._log_change(logging.WARNING, f"the heartbeat does not arrive: {trouble}")
         else:
-            self._turned(logging.INFO, "all is well: the heartbeat is sent")
+            self._log_change(logging.INFO, "all is well: the heartbeat is sent")
 
-    def _sent(self) -> str | None:
-        """Ask for the URL; return what was wrong with that, if anything, without the URL."""
+    def _ask_url(self) -> str | None:
+        """Ask for the URL; return the trouble with that, if there was any, without the URL."""
         try:
             answer = requests.get(self.url, timeout=PATIENCE)
         except Exception as error:  # noqa: BLE001  # an address may be odd in ways that only others know
             return type(error).__name__
         return None if answer.ok else f"SEQUORA_HEARTBEAT_URL answers {answer.status_code}"
 
-    def _turned(self, level: int, sentence: str) -> None:
-        """Say what is the case now, unless it was said before: also another reason is news, a later age is not."""
+    def _log_change(self, level: int, sentence: str) -> None:
+        """Log the present state, unless it was logged last: another reason is news, a higher age is not."""
         now = re.sub(r"\d+", "", sentence)
         if now != self._last:
             LOG.log(level, sentence)

@@ -1,4 +1,4 @@
-"""What `sequora migrate` says of what it does."""
+"""`sequora migrate`: migrating, and saying what was done."""
 
 import click
 from sqlalchemy import Engine
@@ -8,7 +8,7 @@ from sequora_orchestration.migrations import app_indexes, apply
 
 
 def migrate(engine: Engine) -> bool:
-    """Migrate, and say what was done; return whether the application's log takes what the map writes.
+    """Migrate, and say what was done; return whether the application's log takes the map's rows.
 
     Raises MapError, SchemaMissingError and the database's errors.
     """
@@ -30,7 +30,7 @@ def migrate(engine: Engine) -> bool:
 
 
 def drop_views(engine: Engine) -> None:
-    """Drop the views of the application's tables, and say what that means."""
+    """Drop the views of the application's tables, and print the consequences."""
     apply.drop_views(engine)
     click.echo("the views of the application's tables are dropped: nothing is texted until `sequora migrate` is run")
     with engine.connect() as connection:

@@ -1,6 +1,6 @@
 """The commands by which an operator intervenes: pause and resume, cancel, resend and release.
 
-Here: their arguments and their help. Not here: carrying them out (`orders`). What a command needs is imported when it
+Here: their arguments and their help. Not here: carrying them out (`orders`). A command imports its modules when it
 runs: `--help` must be quick.
 """
 

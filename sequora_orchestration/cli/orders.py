@@ -1,4 +1,4 @@
-"""What an operator orders by command: each order is kept with who gave it, when and why. Ids and states only."""
+"""Carrying out an operator's orders. Each is recorded with who gave it, when and why. Ids and states only."""
 
 import getpass
 from collections.abc import Callable
@@ -16,21 +16,21 @@ from sequora_orchestration.messages.kinds import KINDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """What an operator may order about a message."""
+    """An order that an operator may give about a message."""
 
     order: Callable[[Orders, str, str | None, Operator], list[Message]]
     done: str
     only: str
-    """To which messages it applies."""
+    """The messages to which it applies, in words."""
 
     others: str = "left as it is:"
-    """What stands above the other messages that the id names."""
+    """The heading above the other messages that the id names."""
 
 
-# What a resume has also done, as the ledger names it.
+# The ledger's name for the phone company, in the result of a resume that also tries it at once.
 PHONE_COMPANY = "phone company"
 
-# Why, where nobody says it.
+# The reason, if none is given.
 NOT_SAID = "not said"
 
 IN_DOUBT = "being looked for at the phone company; not sent again if it is not there"
@@ -60,22 +60,22 @@ class OrderRefusedError(Exception):
 
 
 def operator(who: str | None, why: str | None) -> Operator:
-    """Return who gives the order: without a name, the user who is logged in; what is empty counts as not given."""
+    """Return who gives the order, and why. Without a name it is the user who is logged in; "" counts as not given."""
     given = {"who": as_text(who or "").strip(), "why": as_text(why or "").strip()}
     return Operator(who=given["who"] or as_text(getpass.getuser()), why=given["why"] or NOT_SAID)
 
 
 def pause(kind: str, by: Operator) -> str:
-    """Let no message of a kind go out, or none at all; return what to tell the operator. Raises OrderRefusedError."""
-    if not open_ledger().halts.pause(_known(kind), by):
+    """Stop messages of a kind, or all; return the answer for the operator. Raises OrderRefusedError."""
+    if not open_ledger().halts.pause(_checked_kind(kind), by):
         return f"{_messages(kind)}: paused already"
     return f"{_messages(kind)}: paused; they wait in the ledger until `sequora resume{_argument(kind)}`"
 
 
 def resume(kind: str, by: Operator) -> str:
-    """Let messages of a kind go out again, or all; return what to tell the operator. Raises OrderRefusedError."""
+    """Let messages of a kind, or all, go out again; return the answer for the operator. Raises OrderRefusedError."""
     ledger = open_ledger()
-    ended = ledger.halts.resume(_known(kind), by)
+    ended = ledger.halts.resume(_checked_kind(kind), by)
     left = [one.kind for one in ledger.halts.pauses()]
     return "\n".join(
         [
@@ -88,9 +88,12 @@ def resume(kind: str, by: Operator) -> str:
 
 
 def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
-    """Cancel, resend or release what an id names; return what to tell the operator. Raises OrderRefusedError."""
+    """Cancel, resend or release the messages that an id names; return the answer for the operator.
+
+    Raises OrderRefusedError.
+    """
     if kind is not None:
-        _known(kind)
+        _checked_kind(kind)
     ledger, id_ = open_ledger(), pasted(id_)
     if not id_:
         raise OrderRefusedError("no id is given: give that of a message, a task or an episode")
@@ -116,7 +119,7 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
     raise OrderRefusedError("\n".join([f"nothing to {verb}: {VERBS[verb].only}", *there]))
 
 
-def _known(kind: str) -> str:
+def _checked_kind(kind: str) -> str:
     if kind not in {ALL_KINDS, *KINDS}:
         raise OrderRefusedError(f"there are no messages of the kind {kind}; there are {', '.join(KINDS)}")
     return kind

@@ -24,7 +24,7 @@ def propose(output: Path | None) -> bool:
     Raises SettingError, FileIsThereError, NotWritableError, and the database's errors.
     """
     if output:
-        _look_for_room(output)  # before all the work
+        _refuse_unusable(output)  # before all the work
     with reading_engine(DatabaseSettings.load().supabase_db_url).connect() as connection:
         proposed = proposal_for(connection)
     if output:
@@ -44,7 +44,7 @@ def propose(output: Path | None) -> bool:
     return not proposed.missing
 
 
-def _look_for_room(output: Path) -> None:
+def _refuse_unusable(output: Path) -> None:
     if output.exists():
         raise FileIsThereError(f"{output} is there already, and may have been completed: give another --output")
     if not output.parent.is_dir():

@@ -1,4 +1,4 @@
-"""Looking why no sensor ticks, where none does: for the status page, the doctor and the heartbeat."""
+"""Finding out why no sensor ticks: for the status page, the doctor and the heartbeat."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ from dagster import DagsterInstance
 from sequora_orchestration.assets.ticks import are_all_stopped, daemon_age, last_tick_age
 from sequora_orchestration.definitions import NOTICING
 from sequora_orchestration.domain.health import Standstill, Surroundings, is_at_a_standstill, standstill
-from sequora_orchestration.instance.code_server import looked_for_at, trouble_at
+from sequora_orchestration.instance.code_server import expected_address, trouble_at
 from sequora_orchestration.settings.environment import SettingError
 
 
 def standstill_of(instance: DagsterInstance, ticks: Mapping[str, float | None]) -> Standstill | None:
-    """Return why none of the sensors ticks that nurses and patients wait for, None if one does.
+    """Return why none of the sensors for nurses' and patients' texts ticks; None if any does.
 
-    `ticks` are the ages of the last good tick of all sensors that there are, in seconds.
+    `ticks` are the ages of the last good tick of every sensor, in seconds.
     """
     names = {sensor.name for sensor in NOTICING}
     if not is_at_a_standstill({name: age for name, age in ticks.items() if name in names}):
@@ -32,7 +32,7 @@ def standstill_of(instance: DagsterInstance, ticks: Mapping[str, float | None]) 
 
 def _trouble_with_code_server() -> str | None:
     try:
-        return trouble_at(looked_for_at())
+        return trouble_at(expected_address())
     except SettingError as error:
         return str(error)
     except yaml.YAMLError:

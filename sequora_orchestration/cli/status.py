@@ -1,10 +1,10 @@
 """`sequora status`: the ledger, the sensors and the workers at a glance. Ids and states only.
 
-The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, what is
+The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, messages
 set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks;
-null where one does), `views_dropped` (a sentence, if `sequora migrate --drop-views` did it), `workers` (null where not
-known), `unknown_words` (of open tasks and active people, which the map has no meaning for) and `sizes`; ages and
-latencies are in seconds.
+null if any does), `views_dropped` (a sentence, if `sequora migrate --drop-views` did it), `workers` (null if unknown),
+`unknown_words` (words of open tasks and active people without a meaning in the map) and `sizes`; ages and latencies are
+in seconds.
 """
 
 import json
@@ -45,13 +45,13 @@ LEDGER_TABLES = (
 )
 DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
-# The job; `resources/ticks.py` knows the asset that stands for its scans of all tasks.
+# The job that scans; `assets/ticks.py` knows the asset that stands for its scans of all tasks.
 SCANNING_JOB = "check_sla_warnings"
 
-# A name, and what is to be said.
+# A label, and the words about it.
 LABELLED = "{:<16}  {}"
 
-# Seconds for which the workers are waited for. They answer within a tenth of one.
+# Seconds to wait for the workers. They answer within a tenth of a second.
 PATIENCE = 0.8
 
 
@@ -65,21 +65,21 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything that is shown; what is None is not known."""
+    """Everything that is shown; None stands for what is not known."""
 
     figures: Figures
     ticks: dict[str, Ticks] | None
     sla_scan: Scan | None
     standstill: Standstill | None
-    """Why no sensor ticks; None where one does, or where it is not known."""
+    """Why no sensor ticks; None if any does, or if it is not known."""
 
     why_not_known: str
-    """Why nothing is known of ticks and scan, where that is so."""
+    """Why nothing is known of ticks and scan; empty if they are known."""
 
     workers: Workers | None
     unknown_words: list[UnknownWord]
     views_dropped: str | None
-    """That the views of the application's tables were dropped by command, and when; a sentence."""
+    """A sentence that the views of the application's tables were dropped by command, and when."""
 
     sizes: dict[str, TableSize]
 
@@ -93,8 +93,8 @@ def read_status() -> Status:
         why_not = "DAGSTER_HOME is no directory; `sequora doctor`"
     elif home:
         try:
-            ticks, scan, why_none = _of_dagster()
-        except OperationalError:  # the ledger is worth a look all the same
+            ticks, scan, why_none = _read_dagster()
+        except OperationalError:  # the ledger is worth showing all the same
             why_not = "Dagster's database cannot be reached; `sequora doctor`"
     words, dropped = _unknown_words()
     url = broker_url() if os.environ.get("SEQUORA_BROKER_URL") else None
@@ -112,7 +112,7 @@ def read_status() -> Status:
 
 
 def as_json(status: Status, *, indent: int | None = 2) -> str:
-    """Return it for programs; without an indent on one line."""
+    """Return the status as JSON; without an indent on one line."""
     everything = {
         **asdict(status.figures),
         "tick_ages": None if status.ticks is None else {name: one.age for name, one in status.ticks.items()},
@@ -122,12 +122,12 @@ def as_json(status: Status, *, indent: int | None = 2) -> str:
 
 
 def as_text(status: Status) -> str:
-    """Return it for people, as plain text."""
+    """Return the status as plain text."""
     return plain(as_page(status))
 
 
 def as_page(status: Status) -> Page:
-    """Return it for people, as it is laid out."""
+    """Return the status as a page."""
     dropped = [(Toned("NOBODY IS TEXTED", Tone.BAD), status.views_dropped)] if status.views_dropped else []
     standstill = [(Toned("NOBODY IS TEXTED", Tone.BAD), status.standstill.sentence)] if status.standstill else []
     return [
@@ -147,24 +147,24 @@ def as_page(status: Status) -> Page:
 
 
 def _unknown_words() -> tuple[list[UnknownWord], str | None]:
-    """Return the words that the map does not know; and where its views were dropped by command, the sentence."""
+    """Return the words that the map does not know; and a sentence if its views were dropped by command."""
     try:
         return open_care_database().unknown_words(), None
     except ViewsDroppedError as error:
         return [], str(error)
 
 
-def _of_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
-    """Read what Dagster's instance knows: each sensor's last ticks, the last SLA scan, and why no sensor ticks.
+def _read_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
+    """Read from Dagster's instance each sensor's last ticks, the last SLA scan, and why no sensor ticks.
 
     Raises OperationalError.
     """
     from sequora_orchestration.definitions import SENSORS
 
     if os.environ.get("DAGSTER_PG_URL"):
-        # Dagster itself would try for many seconds.
+        # First with our own time-outs: Dagster would try to connect for many seconds.
         engine_for(DagsterStorageSettings.load().dagster_pg_url).connect().close()
-    names = [sensor.name for sensor in SENSORS]  # the database also knows those of older versions
+    names = [sensor.name for sensor in SENSORS]  # the database also knows sensors of older versions
     with DagsterInstance.get() as instance:
         ticks = {name: one for name, one in last_ticks(instance).items() if name in names}
         why_none = standstill_of(instance, good_tick_ages(instance, names))
@@ -180,7 +180,7 @@ def _of_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
 
 
 def sizes() -> dict[str, TableSize]:
-    """Return how big the tables are that grow: the ledger's, and Dagster's where DAGSTER_PG_URL is set."""
+    """Return the sizes of the tables that grow: the ledger's, and Dagster's if DAGSTER_PG_URL is set."""
     tables = table_sizes(engine_for(DatabaseSettings.load().supabase_db_url), LEDGER_TABLES)
     if os.environ.get("DAGSTER_PG_URL"):
         with suppress(OperationalError):
@@ -209,7 +209,7 @@ def _messages(figures: Figures) -> Iterator[Block]:
     yield Block(shape=LABELLED, rows=list(_figures(figures)))
     if figures.set_aside:
         heading = "To be looked at, newest first (`sequora timeline ID` tells the whole story)"
-        rows = [_waiting(one) for one in figures.set_aside]
+        rows = [_row_of_waiting(one) for one in figures.set_aside]
         yield Block(shape="  {}   {}   {}   {}", rows=[Toned(heading, Tone.HEADING), *rows])
 
 
@@ -240,7 +240,7 @@ def _figures(figures: Figures) -> Iterator[Row]:
     sent_again = f"{doubts.sent_again} sent again{doubled}"
     said = f"{doubts.adopted} found, {sent_again}, {doubts.held} held (7 days)"
     yield "Were in doubt", Toned(said, Tone.CARE) if doubts.doubled else said
-    oldest = [cell for cell in _waiting(figures.oldest_due) if cell] if figures.oldest_due else ["nothing waits"]
+    oldest = [cell for cell in _row_of_waiting(figures.oldest_due) if cell] if figures.oldest_due else ["nothing waits"]
     yield "Oldest due", "   ".join(oldest)
 
 
@@ -302,8 +302,8 @@ def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "?"
 
 
-def _waiting(one: Message) -> tuple[str, str, str, str]:
-    """Return its state and for how long, its kind, what it is about, and why, where that is known."""
+def _row_of_waiting(one: Message) -> tuple[str, str, str, str]:
+    """Return a message's state and for how long, its kind, its task or episode, and the reason, if it is known."""
     reason = one.reason or ("sent, but not in the application's log" if one.state in {"SENT", "DELIVERED"} else "")
     subject = in_words(one.task_id, one.episode_id)
     return f"{one.state} for {spell_seconds(one.age)}", one.kind, subject, reason.rstrip()

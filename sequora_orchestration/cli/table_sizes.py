@@ -1,4 +1,4 @@
-"""How big tables are, as figures of `sequora status`: the ledger's own, and Dagster's."""
+"""The sizes of tables, for `sequora status`: the ledger's own, and Dagster's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +20,6 @@ class TableSize:
 
 
 def table_sizes(engine: Engine, tables: Sequence[str]) -> dict[str, TableSize]:
-    """Return the sizes of those of these tables that exist, in this order; a name may say its schema."""
+    """Return the sizes of those of these tables that exist, in this order; a name may have a schema."""
     _, rows = execute(engine, SQL["table_sizes"], {"tables": list(tables)})
     return {row["name"]: TableSize(bytes=row["bytes"], rows=row["rows"]) for row in rows}

@@ -1,8 +1,8 @@
--- What tables take up. The statements only read, so they are safe to run twice or at the same time as themselves.
+-- The sizes of tables. Reading changes nothing: each is safe to run twice or at the same time as itself.
 
 -- name: table_sizes
--- Of those of these tables that exist: the bytes on disk with indexes, and how many rows the database believes they
--- have. Counting them would take longer the more there are.
+-- For each of these tables that exists: the bytes on disk with indexes, and the database's estimate of the rows.
+-- Counting them would take the longer, the more there are.
 SELECT each.name,
        pg_total_relation_size(c.oid) AS bytes,
        coalesce(nullif(pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0))::bigint AS rows

@@ -1,9 +1,9 @@
-"""Which errors are shown to the person who runs a command as a sentence; any other is a mistake of ours.
+"""The errors that are shown as a sentence to the person who runs a command; any other is a mistake of ours.
 
-Here: the sentence. Not here: what the errors say of themselves, and with which code a command ends (`commands`).
+Here: the sentence. Not here: the errors' own messages, and the exit code of a command (`commands`).
 """
 
-# Recognised by name, without an import: their modules are heavy, and some need the extra `local`.
+# These errors are recognised by name, without an import: their modules are heavy, and some need the extra `local`.
 _TOLD_BY_NAME = {
     "SystemBusyError",
     "UnusableDirectoryError",
@@ -20,7 +20,7 @@ _TOLD_BY_NAME = {
 
 
 def sentence_for(error: Exception) -> str | None:
-    """Return what to tell the person, or None if the error is a mistake of ours: then a traceback is shown."""
+    """Return the sentence for the person; None if the error is a mistake of ours, and needs a traceback."""
     from sqlalchemy.exc import OperationalError
 
     from sequora_orchestration.database import SchemaMissingError

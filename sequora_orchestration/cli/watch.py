@@ -12,7 +12,7 @@ from sequora_orchestration.terminal.screen import columns, cut, is_terminal
 # Seconds between two pages.
 EVERY = 2.0
 
-# What a terminal is told (ECMA-48): back to the upper left, delete the rest of the line or of the screen. Nothing is
+# Orders to a terminal (ECMA-48): go to the upper left, delete the rest of the line, or of the screen. Nothing is
 # cleared before it is written anew, so nothing flickers.
 HOME, REST_OF_LINE, REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -25,7 +25,7 @@ def watch(
     *,
     between: str = "\n",
 ) -> None:
-    """Show what `page` returns every two seconds, until Ctrl-C, or until nobody reads it any more.
+    """Call `page` and show the result, every two seconds, until Ctrl-C or until nobody reads it any more.
 
     In a pipe `between` stands between two pages.
     """
@@ -40,7 +40,7 @@ def watch(
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
-        # What is left would be written at the end, and fail again (https://docs.python.org/3/library/signal.html).
+        # Python would write the rest at its end, and fail again (https://docs.python.org/3/library/signal.html).
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
     finally:
         if is_watched:
@@ -49,7 +49,7 @@ def watch(
 
 
 def _in_place(page: str) -> str:
-    """Return what draws a page over the one before: as much of it as there is room for."""
+    """Return the signs that draw a page over the page before, as far as there is room for it."""
     lines = shutil.get_terminal_size().lines
     shown = [cut(line, columns()) + REST_OF_LINE for line in page.splitlines()[: lines - 1]]
     return HOME + "\n".join(shown) + REST_OF_SCREEN

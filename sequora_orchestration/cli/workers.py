@@ -1,4 +1,4 @@
-"""Asking the workers over the broker, within a bounded time: which of them answer, and are they warm."""
+"""Asking the workers over the broker, within a bounded time, whether they are there and warm."""
 
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ class Workers:
 
     alive: int
     warm: int
-    """Of these, those whose processes are all ready for a run."""
+    """The number of workers whose processes are all ready for a run."""
 
 
 def impatient_app(url: str) -> Celery:
-    """Return a client of the broker, as workers and launcher have one, that gives up soon."""
+    """Return a client of the broker like that of workers and launcher, but with short time-outs."""
     app = Celery(broker=url, backend=url, set_as_current=False)
     app.conf.broker_transport_options = {
         "socket_timeout": PATIENCE_WITH_THE_BROKER,
@@ -32,19 +32,19 @@ def impatient_app(url: str) -> Celery:
 
 
 def reach(app: Celery) -> None:
-    """Connect to the broker. Raises kombu's OperationalError; its words may repeat the address."""
+    """Connect to the broker. Raises kombu's OperationalError, whose message may repeat the address."""
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
 
 
 def ask(app: Celery, *, seconds: float | None = None) -> Workers:
-    """Ask all workers, and count who has answered after so many seconds, or after PATIENCE_WITH_WORKERS."""
+    """Ask all workers, and count the answers of so many `seconds`, by default PATIENCE_WITH_WORKERS."""
     answers = app.control.broadcast("is_warm", reply=True, timeout=seconds or PATIENCE_WITH_WORKERS)
     return Workers(alive=len(answers), warm=sum(True in answer.values() for answer in answers))
 
 
 def workers(url: str | None, *, seconds: float) -> Workers | None:
-    """Return who answers on that broker, nobody if it cannot be reached; None if it is not known."""
+    """Return the workers on this broker, none if it cannot be reached; None if no broker is known."""
     if url is None:
         return None
     app = impatient_app(url)

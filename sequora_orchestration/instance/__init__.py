@@ -1,1 +1,1 @@
-"""What a Dagster instance needs to be fast: its configuration, its pooled storage, its warm workers."""
+"""The parts that make a Dagster instance fast: its configuration, its pooled storage, its warm workers."""

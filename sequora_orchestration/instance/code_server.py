@@ -1,4 +1,4 @@
-"""Asking the code server whether it is there, where web server and daemon look for it."""
+"""Asking the code server whether it is there, at the address where web server and daemon look for it."""
 
 import os
 from pathlib import Path
@@ -13,12 +13,12 @@ from sequora_orchestration.settings.processes import CodeServerSettings
 # Seconds. It answers within some milliseconds.
 PATIENCE = 2
 
-# By which it tells of its health, in gRPC's own protocol for that.
+# The name under which it reports its health, in gRPC's health protocol.
 SERVICE = "DagsterApi"
 
 
-def looked_for_at() -> str:
-    """Return host and port that `workspace.yaml` in DAGSTER_HOME names; those of the settings where it names none.
+def expected_address() -> str:
+    """Return the host and port that `workspace.yaml` in DAGSTER_HOME names; the settings' if it names none.
 
     Raises SettingError and yaml.YAMLError.
     """
@@ -28,7 +28,7 @@ def looked_for_at() -> str:
 
 
 def trouble_at(address: str) -> str | None:
-    """Return what is wrong with the code server there, None if it answers."""
+    """Return the trouble with the code server at an address; None if it answers."""
     with grpc.insecure_channel(address) as channel:
         try:
             HealthStub(channel).Check(HealthCheckRequest(service=SERVICE), timeout=PATIENCE)

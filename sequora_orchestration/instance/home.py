@@ -13,12 +13,12 @@ FILES = ("dagster.yaml", "workspace.yaml")
 
 
 class UnusableDirectoryError(Exception):
-    """Nothing can be put into a directory; the message says why, and what to do."""
+    """No file can be put into a directory; the message says why, and what to do."""
 
 
 @contextmanager
-def named_where_unusable(directory: Path, *, by: str) -> Iterator[None]:
-    """Raise UnusableDirectoryError for what the system says of a directory; `by` is how another one is given."""
+def naming_the_directory(directory: Path, *, by: str) -> Iterator[None]:
+    """Raise UnusableDirectoryError in place of an OSError; `by` is the option or variable for another directory."""
     try:
         yield
     except OSError as error:
@@ -28,12 +28,13 @@ def named_where_unusable(directory: Path, *, by: str) -> Iterator[None]:
 
 
 def furnish(home: Path, *, overwrite: bool = False) -> list[Path]:
-    """Put `dagster.yaml` and `workspace.yaml` into `home`, which is made if need be; return what was written.
+    """Put `dagster.yaml` and `workspace.yaml` into `home`, which is made if need be; return the files written.
 
-    What is there already is somebody's and stays, unless told otherwise. Raises UnusableDirectoryError.
+    A file that is there already may be the operator's, and stays, unless `overwrite` is set. Raises
+    UnusableDirectoryError.
     """
     written = []
-    with named_where_unusable(home, by="DAGSTER_HOME"):
+    with naming_the_directory(home, by="DAGSTER_HOME"):
         home.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             target = home / name
@@ -44,9 +45,9 @@ def furnish(home: Path, *, overwrite: bool = False) -> list[Path]:
 
 
 def code_server_in(home: Path) -> str | None:
-    """Return host and port of the code server that `workspace.yaml` in `home` names, None where it names none.
+    """Return host and port of the code server that `workspace.yaml` in `home` names; None if it names none.
 
-    What it leaves to our settings is as these say. Raises yaml.YAMLError and SettingError.
+    Values that the file takes from the environment are read from our settings. Raises yaml.YAMLError and SettingError.
     """
     workspace = yaml.safe_load((home / "workspace.yaml").read_text(encoding="utf-8"))
     settings = CodeServerSettings.load()
@@ -60,8 +61,8 @@ def code_server_in(home: Path) -> str | None:
     return f"{host}:{port}"
 
 
-def of_its_own(home: Path) -> list[str]:
-    """Return the sections of `dagster.yaml` in `home` that are not as this version has them. Raises yaml.YAMLError."""
+def changed_sections(home: Path) -> list[str]:
+    """Return the sections of `dagster.yaml` in `home` that differ from this version's. Raises yaml.YAMLError."""
     ours, theirs = (
         yaml.safe_load((directory / "dagster.yaml").read_text(encoding="utf-8")) for directory in (TEMPLATES, home)
     )

@@ -1,7 +1,7 @@
-"""The one engine of a process for Dagster's database, and what the process may remember of it.
+"""The one engine of a process for Dagster's database, and the answers that the process may remember.
 
-Dagster's own storages open a connection for each operation, and ask the database's catalog which tables and columns
-there are, before most of them. What they ask and say on this engine stands in `round_trips`.
+Dagster's own storages open a connection for each operation, and before most operations ask the database's catalog which
+tables and columns there are. Not here: the storages' statements on this engine (`round_trips`).
 """
 
 import os
@@ -24,39 +24,39 @@ from sequora_orchestration.database import (
 
 CONNECTIONS_PER_PROCESS = 8
 
-# Seconds. Whoever asks again after so long wants to know whether something has changed.
+# Seconds. A caller who asks again after this time wants to know whether something has changed.
 FRESH_FOR = 1.0
 
 
 class LastAnswer(local):
     """The row that this thread has just read or written, until its next statement, and for FRESH_FOR at most.
 
-    Dagster reads a row again right after it has read or written it, with nothing but some lines of Python in between.
-    That others change it meanwhile is possible, but no likelier than that they do so right after the second reading.
+    Dagster reads a row again right after it has read or written it, with only some lines of Python in between. Others
+    may change the row meanwhile, but no more likely than right after a second reading.
     """
 
     def __init__(self, *, fresh_for: float = FRESH_FOR) -> None:
-        """Know nothing; `fresh_for` is in seconds."""
+        """Begin without a row; `fresh_for` is in seconds."""
         self.fresh_for = fresh_for
         self.forget()
 
     def remember(self, key: Hashable, row: Any) -> None:
-        """Keep the row that goes by this key."""
+        """Keep a row under this key."""
         self.key: Hashable = key
         self.row, self.since = row, time.monotonic()
 
     def recall(self, key: Hashable) -> Any:
-        """Return the row, or None if that was not the last one, or is too long ago."""
+        """Return the row; None if another row was the last, or it is too long ago."""
         return self.row if self.key == key and time.monotonic() - self.since < self.fresh_for else None
 
     def forget(self) -> None:
-        """Forget it: another statement comes."""
+        """Forget the row: another statement is about to run."""
         self.key, self.row, self.since = None, None, 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PooledEngine:
-    """A process's engine, and what is remembered for all its threads and for every DagsterInstance.
+    """A process's engine, and answers that all its threads, and every DagsterInstance, may share.
 
     A snapshot's id is the digest of its content, so it never changes; nor is an index ever unbuilt.
     """
@@ -64,11 +64,11 @@ class PooledEngine:
     engine: Engine
     last_answer: LastAnswer
     job_snapshots: set[str] = field(default_factory=set)
-    """Ids of those that are stored."""
+    """Ids of job snapshots that are stored."""
     execution_plans: dict[str, Any] = field(default_factory=dict)
-    """Their snapshots, by their ids."""
+    """Snapshots of execution plans, by their ids."""
     indexes: set[str] = field(default_factory=set)
-    """Names of those that are built."""
+    """Names of indexes that are built."""
 
 
 def of_this_process(url: str) -> PooledEngine:
@@ -95,15 +95,15 @@ def _engine_of(url: str, _process: int) -> PooledEngine:
     prefix_statements(engine)
     replace_ended_connections(engine)
     for look_up in ("get_table_names", "get_columns", "has_table"):
-        setattr(engine.dialect, look_up, _asked_once(getattr(engine.dialect, look_up)))
+        setattr(engine.dialect, look_up, _remembering(getattr(engine.dialect, look_up)))
     return PooledEngine(engine=engine, last_answer=last_answer)
 
 
 def prefix_statements(engine: Engine) -> None:
-    """Let every statement on the engine run as ours do, whatever the server and a pooler have set.
+    """Run every statement on the engine with the settings of our own, whatever the server and a pooler have set.
 
-    And let its commit not wait for the disk: runs and events may lose their last milliseconds in a power cut. What
-    counts is in the ledger, elsewhere.
+    Its commit does not wait for the disk: runs and events may lose their last milliseconds in a power cut. The ledger,
+    which must lose nothing, is elsewhere.
     """
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
@@ -113,8 +113,8 @@ def prefix_statements(engine: Engine) -> None:
         return f"{WHATEVER_THE_DEFAULTS}SET LOCAL synchronous_commit = off; {statement}", parameters
 
 
-def _asked_once(look_up: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a look-up in the database's catalog that remembers what it has found.
+def _remembering(look_up: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a look-up in the database's catalog that remembers its answers.
 
     Only `sequora migrate` changes Dagster's tables; a process that runs meanwhile goes on as it was.
     """

@@ -1,11 +1,11 @@
 """Dagster's three storages, with fewer round trips to its database for the same work.
 
 A run that texts one nurse took 95 statements, 52 of them one after the other before the text went out: half a second
-where the database is 10 ms away. Now it takes 34, and 16 of them before. What a method does otherwise than Dagster's
-own, and why that comes to the same, stands with it. A run's status, which others may change at any time, is read by the
-worker before it executes the run, as ever.
+if the database is 10 ms away. Now it takes 34, with 16 before the text. Each method's docstring says how it differs
+from Dagster's, and why the result is the same. The worker still reads a run's status, which others may change at any
+time, before it executes the run.
 
-Beside what is public in Dagster's base classes, these use `_engine`, `_connect`, `_instance`, `_event_to_row` and
+Beside the public parts of Dagster's base classes, these use `_engine`, `_connect`, `_instance`, `_event_to_row` and
 `_core_add_run`; a test counts the statements of a run, and fails when one of them moves.
 """
 
@@ -34,8 +34,8 @@ from sequora_orchestration.instance.pooled_engine import LastAnswer, PooledEngin
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# Each says that something is done, and is followed by one that says what begins next, with nothing but some lines of
-# Dagster's in between; after a step's success these may wait for the time of another step's retry.
+# Each of these events reports an end, and the event of the next beginning follows, with only some lines of Dagster's in
+# between; after a step's success it may follow only after the wait before another step's retry.
 WAITS_FOR_THE_NEXT = frozenset(
     {
         DagsterEventType.LOGS_CAPTURED,
@@ -45,19 +45,19 @@ WAITS_FOR_THE_NEXT = frozenset(
     }
 )
 
-# They have tables of their own beside `event_logs`.
+# Events of assets have tables of their own beside `event_logs`.
 _OF_ASSETS = ASSET_EVENTS | ASSET_CHECK_EVENTS
 
-# The columns that a run's record is made of.
+# The columns of a run's record.
 _RECORD = ("id", "run_body", "status", "create_timestamp", "update_timestamp", "start_time", "end_time")
 
-# There are as many as versions of jobs, and one for each run that somebody executes again from its failure on; a
-# process lives for weeks.
+# There is an execution plan for each version of a job, and for each run that somebody executes again from its failure
+# on; a process lives for weeks.
 MOST_REMEMBERED = 100
 
 
 class _OnPooledEngine:
-    """What the three have in common. There is no public way to hand an engine in: Dagster keeps it in `_engine`."""
+    """The common part of the three storages. Dagster keeps an engine in `_engine`: it has no public way to set it."""
 
     def __init__(self, postgres_url: str, pooled: PooledEngine) -> None:
         """Use the process's engine."""
@@ -66,14 +66,14 @@ class _OnPooledEngine:
         self._pooled = pooled
 
     def optimize_for_webserver(self, *args: Any, **options: Any) -> None:
-        """Take engines that Dagster makes for the web server, with a time-out; no last answer is kept on them."""
+        """Use the engines, with a time-out, that Dagster makes for the web server; no last answer is kept on them."""
         super().optimize_for_webserver(*args, **options)  # type: ignore[misc]  # the storage's
         prefix_statements(self._engine)
         self._pooled = replace(self._pooled, last_answer=LastAnswer(fresh_for=0))
 
 
 class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
-    """Writes what belongs together in one statement: events that come at once, and a run's event with its status."""
+    """Writes in one statement the events that come together, and a run's event with its new status."""
 
     def __init__(self, postgres_url: str, pooled: PooledEngine) -> None:
         """Use the process's engine."""
@@ -85,27 +85,28 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
     def handles_run_events_in_store_event(self) -> bool:
         """Whether DagsterInstance leaves a run's status to `store_event`: a switch of Dagster's own.
 
-        It does more than that itself when a failed run is to be retried, which it is not in our `dagster.yaml`.
+        DagsterInstance would do more than set the status for a failed run that is to be retried; our `dagster.yaml` has
+        retries off.
         """
         return not self._instance.run_retries_enabled
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store an event, with those of its run that have waited for it.
+        """Store an event, together with the events of its run that have waited for it.
 
-        A process that is killed loses those that wait: a step that had ended is shown as running. They are written
-        before anything else is asked of this storage, and never wait while a step runs, but for one that has yielded an
-        output and goes on.
+        A process that is killed loses the waiting events: a step that had ended is shown as running. They are written
+        before any other use of this storage, and do not wait while a step runs, unless the step has yielded an output
+        and goes on.
         """
         kind = event.dagster_event_type
         if kind in WAITS_FOR_THE_NEXT:
             with self._lock:
                 self._waiting[event.run_id].append(event)
         elif kind in _OF_ASSETS:
-            self._store_what_waits()
+            self._store_waiting_events()
             super().store_event(event)
         elif self.handles_run_events_in_store_event and kind is DagsterEventType.RUN_FAILURE:
             self._store(event.run_id, event)
-            # Its reason becomes a tag as well.
+            # The reason of a cancellation or failure becomes a tag as well.
             moment = datetime_from_timestamp(event.timestamp)
             self._instance.run_storage.handle_run_event(event.run_id, event.get_dagster_event(), moment)
         elif self.handles_run_events_in_store_event and kind in EVENT_TYPE_TO_PIPELINE_RUN_STATUS:
@@ -114,28 +115,28 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
             self._store(event.run_id, event)
 
     def run_connection(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
-        """Return a connection; what waits is written before."""
-        self._store_what_waits()
+        """Write the waiting events, and return a connection."""
+        self._store_waiting_events()
         return super().run_connection(run_id)
 
     def index_connection(self) -> AbstractContextManager[Connection]:
-        """Return a connection; what waits is written before."""
-        self._store_what_waits()
+        """Write the waiting events, and return a connection."""
+        self._store_waiting_events()
         return super().index_connection()
 
     def dispose(self) -> None:
-        """Write what waits, and end."""
-        self._store_what_waits()
+        """Write the waiting events, and end."""
+        self._store_waiting_events()
         super().dispose()
 
-    def _store_what_waits(self) -> None:
+    def _store_waiting_events(self) -> None:
         for run_id in list(self._waiting):
             self._store(run_id)
 
     def _store(
         self, run_id: str, event: EventLogEntry | None = None, *, status: DagsterRunStatus | None = None
     ) -> None:
-        """Store an event of a run, after those of it that wait. These wait on if they cannot be stored."""
+        """Store a run's waiting events, and then this event. If that fails, the waiting events wait on."""
         with self._lock:
             waiting = self._waiting.pop(run_id, [])
         events = [*waiting, event] if event else waiting
@@ -149,7 +150,7 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
             raise
 
     def _write(self, events: Sequence[EventLogEntry], status: DagsterRunStatus | None) -> None:
-        """Write events of one run, and the status that the last of them gives it, if it does."""
+        """Write events of one run, and the run's new status, if the last event changes it."""
         last = events[-1]
         rows = [self._event_to_row(event) for event in events]
         values = {name: [row[name] for row in rows] for name in rows[0]}
@@ -168,17 +169,17 @@ class PooledEventLogStorage(_OnPooledEngine, PostgresEventLogStorage):
         with self._connect() as connection:
             row = connection.execute(SQL["store_events_and_status"], {**values, **change}).mappings().first()
         if row and row["id"]:
-            self._pooled.last_answer.remember(_of_run(last.run_id), row)
+            self._pooled.last_answer.remember(_key_of_run(last.run_id), row)
 
 
 class PooledRunStorage(_OnPooledEngine, PostgresRunStorage):
-    """Asks once for what never changes, and not for a run's record that this thread has only just written."""
+    """Reads once what never changes, and does not read a run's record that this thread has only just written."""
 
     def has_job_snapshot(self, job_snapshot_id: str) -> bool:
-        """Tell whether the snapshot is stored, which is asked twice for each run.
+        """Return whether the snapshot is stored; Dagster asks twice for each run.
 
-        Only `dagster run wipe` deletes one. Then a run cannot be added, for a foreign key looks after that, and what is
-        remembered is forgotten: the next attempt goes well.
+        Only `dagster run wipe` deletes a snapshot. Then a foreign key keeps a run from being added, the remembered ids
+        are forgotten, and the next attempt goes well.
         """
         known = self._pooled.job_snapshots
         if job_snapshot_id not in known:
@@ -189,16 +190,16 @@ class PooledRunStorage(_OnPooledEngine, PostgresRunStorage):
         return True
 
     def has_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> bool:
-        """Tell whether the snapshot is stored, without reading it. No foreign key looks after it, so that is asked."""
-        return super().has_job_snapshot(execution_plan_snapshot_id)  # any kind's: they share a table
+        """Return whether the snapshot is stored, without reading it. It is not remembered: no foreign key guards it."""
+        return super().has_job_snapshot(execution_plan_snapshot_id)  # snapshots of both kinds share a table
 
     def get_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> ExecutionPlanSnapshot:
-        """Return the snapshot, which is read twice in each run. It never changes: its id is its content's digest."""
+        """Return the snapshot; Dagster reads it twice in each run. It never changes: its id is its content's digest."""
         known = self._pooled.execution_plans
         plan: ExecutionPlanSnapshot | None = known.get(execution_plan_snapshot_id)
         if plan is None:
             plan = super().get_execution_plan_snapshot(execution_plan_snapshot_id)
-            if plan is not None:  # whatever Dagster's annotations say
+            if plan is not None:  # Dagster may return None, against its annotations
                 _make_room(known)
                 known[execution_plan_snapshot_id] = plan
         return plan
@@ -212,18 +213,18 @@ class PooledRunStorage(_OnPooledEngine, PostgresRunStorage):
     ) -> Sequence[RunRecord]:
         """Return the records of runs.
 
-        The record of a single run is not read by a thread whose last statement has written it, as the daemon would do
-        three times between adding a run and handing it to the broker. All that hangs on it is whether that is done.
+        A thread whose last statement wrote the record of a single run does not read it again; the daemon would, three
+        times between adding a run and handing it to the broker. It only decides by the record whether to hand it over.
         """
         if filters and filters.run_ids and filters == RunsFilter(run_ids=filters.run_ids):
             (run_id, *others) = filters.run_ids
-            row = None if others else self._pooled.last_answer.recall(_of_run(run_id))
+            row = None if others else self._pooled.last_answer.recall(_key_of_run(run_id))
             if row:
                 return [_record(row)]
         return super().get_run_records(filters, limit, *args, **options)
 
     def _core_add_run(self, col_values: dict[str, Any], tags: Mapping[str, str]) -> None:
-        """Add a run and its tags: in one statement, so that no run is without them."""
+        """Add a run and its tags in one statement, so that no run is ever without its tags."""
         returned = [RunsTable.c[name] for name in _RECORD]
         run = RunsTable.insert().values(**col_values).returning(*returned).cte("run")
         statement = select(run)
@@ -234,23 +235,23 @@ class PooledRunStorage(_OnPooledEngine, PostgresRunStorage):
             with self.connect() as connection:
                 row = connection.execute(statement).mappings().one()
         except IntegrityError as error:
-            self._pooled.job_snapshots.clear()  # one may be gone
+            self._pooled.job_snapshots.clear()  # a snapshot may be gone
             raise DagsterRunAlreadyExists from error
-        self._pooled.last_answer.remember(_of_run(col_values["run_id"]), row)
+        self._pooled.last_answer.remember(_key_of_run(col_values["run_id"]), row)
 
 
 class PooledScheduleStorage(_OnPooledEngine, PostgresScheduleStorage):
-    """Asks once for what never changes, and not twice for the state of a sensor."""
+    """Reads once what never changes, and does not read the state of a sensor twice in a row."""
 
     def has_built_index(self, migration_name: str) -> bool:
-        """Tell whether an index is built, which is asked before each reading of a state. It is never unbuilt."""
+        """Return whether an index is built; Dagster asks before it reads any state. An index is never unbuilt."""
         known = self._pooled.indexes
         if migration_name not in known and super().has_built_index(migration_name):
             known.add(migration_name)
         return migration_name in known
 
     def get_instigator_state(self, origin_id: str, selector_id: str) -> InstigatorState | None:
-        """Return the state of a sensor or schedule; an update begins with reading it, right after its caller has."""
+        """Return the state of a sensor or schedule; an update reads it again, right after its caller has read it."""
         key = ("instigator", origin_id, selector_id)
         state: InstigatorState | None = self._pooled.last_answer.recall(key)
         if state is None:
@@ -259,13 +260,13 @@ class PooledScheduleStorage(_OnPooledEngine, PostgresScheduleStorage):
         return state
 
 
-def _of_run(run_id: str) -> tuple[str, str]:
-    """Return what a run's record goes by among the last answers."""
+def _key_of_run(run_id: str) -> tuple[str, str]:
+    """Return the key of a run's record among the last answers."""
     return "run", run_id
 
 
 def _record(row: RowMapping) -> RunRecord:
-    """Return a run's record, as Dagster makes it of a row: the status is the column's."""
+    """Return a run's record from a row, as Dagster does: its status is the column's, not the body's."""
     run = deserialize_value(row["run_body"], DagsterRun)
     return RunRecord(
         storage_id=row["id"],
@@ -278,6 +279,6 @@ def _record(row: RowMapping) -> RunRecord:
 
 
 def _make_room(known: set[str] | dict[str, Any]) -> None:
-    """Forget all of it when it is too much."""
+    """Forget everything when there is too much."""
     if len(known) >= MOST_REMEMBERED:
         known.clear()

@@ -1,7 +1,7 @@
--- What Dagster's event log storage and run storage write in several statements, in one each. The tables are Dagster's.
+-- Writes for which Dagster's event log and run storages use several statements, in one each. The tables are Dagster's.
 
 -- name: store_events
--- Store events of a run in their order, and tell whoever listens, as Dagster does after each.
+-- Store events of a run in their order, and notify the listeners, as Dagster does after each event.
 WITH stored AS (
     INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
     SELECT * FROM unnest(
@@ -14,8 +14,8 @@ WITH stored AS (
 SELECT pg_notify('run_events', run_id || '_' || id) FROM stored;
 
 -- name: store_events_and_status
--- The same, and the run's new status; returns its record, all NULL if the run was deleted. As with Dagster's own
--- update, the last one to report wins. The body is left as it is: Dagster takes the status from its column alone.
+-- Store events, and the run's new status; return the run's record, all NULL if the run was deleted. As with Dagster's
+-- own update, the last to report wins. The body is left as it is: Dagster takes the status from its column alone.
 WITH stored AS (
     INSERT INTO event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
     SELECT * FROM unnest(

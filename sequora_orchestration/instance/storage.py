@@ -21,7 +21,7 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     def __init__(
         self, postgres_url: str, *, should_autocreate_tables: bool, inst_data: ConfigurableClassData | None
     ) -> None:
-        """Make the three storages on the pooled engine; the daemon has this storage from its beginning on."""
+        """Make the three storages on the pooled engine. The daemon makes it first, so its turns are set here."""
         turn_often()
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
         pooled = of_this_process(postgres_url)
@@ -31,24 +31,24 @@ class PooledPostgresStorage(DagsterPostgresStorage):
 
     @property
     def run_storage(self) -> PooledRunStorage:
-        """The one of this class's own."""
+        """Our own run storage."""
         return self._pooled_run_storage
 
     @property
     def event_log_storage(self) -> PooledEventLogStorage:
-        """The one of this class's own."""
+        """Our own event log storage."""
         return self._pooled_event_log_storage
 
     @property
     def schedule_storage(self) -> PooledScheduleStorage:
-        """The one of this class's own."""
+        """Our own schedule storage."""
         return self._pooled_schedule_storage
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "PooledPostgresStorage":
-        """Make the storage from `dagster.yaml`, whatever form of Postgres URL it was given. Raises ValueError."""
+        """Make the storage from `dagster.yaml`, with a Postgres URL of any usual form. Raises ValueError."""
         return cls(
             postgres_url(config_value["postgres_url"]),
             should_autocreate_tables=config_value["should_autocreate_tables"],
@@ -65,6 +65,6 @@ def make_tables(url: str) -> None:
 
 
 def revisions(url: str) -> tuple[str | None, str]:
-    """Return the revision that Dagster's tables are at, None if there are none, and the one that this Dagster needs."""
+    """Return the revision of Dagster's tables (None without tables), and the revision that this Dagster needs."""
     storage = DagsterPostgresStorage(url, should_autocreate_tables=False)
     return storage.run_storage.alembic_version()  # type: ignore[return-value]  # None only for storages without tables

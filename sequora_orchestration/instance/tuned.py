@@ -1,7 +1,7 @@
-"""Dagster's own processes, with what it has no setting for: `python -m sequora_orchestration.instance.tuned COMMAND …`.
+"""Dagster's own processes, tuned beyond its settings: `python -m sequora_orchestration.instance.tuned COMMAND …`.
 
-COMMAND is `dagster-daemon` or `dagster`, as one would type it. What is private of Dagster's processes stands here; a
-test fails when a release moves it. The commands work without this, only slower.
+COMMAND is `dagster-daemon` or `dagster`, with its arguments. Private parts of Dagster's processes are used here only; a
+test fails when a release moves them. The commands also work without this module, but slower.
 """
 
 import signal
@@ -12,25 +12,25 @@ from typing import Any, NoReturn
 
 from dagster import DagsterExecutionInterruptedError
 
-# Seconds. The daemon asks the code server every second whether it is there, or is another one than before, and then
-# reads what it serves. If that fails (it was just starting, or just ending), Dagster tries again after 10 s.
+# Seconds. The daemon asks the code server every second whether it is there, or is a new one, and then reads its code
+# location. If that fails (the code server was just starting, or just ending), Dagster tries again after 10 s.
 SECOND_TRY = 1
 
 
-# Seconds between two turns of the daemon to its sensors. One that has found something watches again from the next turn
-# on, so this is what a task waits that comes right after another. Each turn reads the states of all sensors: one
+# Seconds between two turns of the daemon to its sensors. A sensor that has found something watches again from the next
+# turn on, so a task that comes right after another waits for this long. Each turn reads the states of all sensors: one
 # statement.
 TURN = 0.1
 
-# Seconds for which the code server serves on when it is told to end, while no sensor asks anything any more. The daemon
-# needs it to hand in the runs of what the last ticks have found; mostly it is told to end at the same moment.
+# Seconds for which the code server serves on after it was told to end; no sensor watches any more. The daemon needs it
+# to hand in the runs of the last ticks: mostly it is told to end at the same moment.
 SERVES_ON = 2
 
 
 def turn_often() -> None:
-    """Let the daemon of this process, if it is one, turn to its sensors every TURN seconds instead of every 5.
+    """If this process is a daemon, let it turn to its sensors every TURN seconds instead of every 5.
 
-    The storage sees to it: so it holds as well where somebody runs `dagster-daemon` itself on our `dagster.yaml`.
+    The storage calls this, so it holds also for a plain `dagster-daemon` on our `dagster.yaml`.
     """
     sensor_daemon = sys.modules.get("dagster._daemon.sensor")
     if sensor_daemon:
@@ -38,7 +38,7 @@ def turn_often() -> None:
 
 
 def tune_daemon() -> None:
-    """Let it find the code server soon, whichever of the two starts last, and end when its ticks have ended."""
+    """Let the daemon find the code server soon, also if the server starts later, and end only after its ticks."""
     from dagster._daemon.controller import (  # noqa: PLC0415  # the code server needs none of these
         DagsterDaemonController,
     )
@@ -49,8 +49,8 @@ def tune_daemon() -> None:
     end_as_before = DagsterDaemonController.__exit__
 
     def end(controller: DagsterDaemonController, *why: Any) -> None:
-        # What comes next in Dagster forgets where the code is, and closes the threads that hand in runs: a tick that
-        # has found something could not hand it in. So the ticks under way are waited for here.
+        # Dagster next forgets the code server's address, and closes the threads that hand in runs: a tick that has
+        # found something could not hand it in. So the ticks under way are waited for here.
         end_as_before(controller, *why)
         for daemon in controller.daemons:
             if isinstance(daemon, SensorDaemon) and daemon._threadpool_executor:  # noqa: SLF001
@@ -60,16 +60,16 @@ def tune_daemon() -> None:
 
 
 def tune_code_server() -> None:
-    """Let sensors that watch return at once when it is told to end, and let it end SERVES_ON later.
+    """When the code server is told to end, let watching sensors return at once, and end it SERVES_ON later.
 
-    Dagster would end it when the ticks under way have ended, which may watch for 13 s: nobody would be texted
-    meanwhile, each time that the code server is restarted.
+    Dagster would end it after the ticks under way, which may watch for 13 s: at each restart of the code server, nobody
+    would be texted meanwhile.
     """
     from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415  # the daemon needs none of this
 
     def end(*_: object) -> NoReturn:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        raise KeyboardInterrupt  # upon which Dagster waits for the ticks under way
+        raise KeyboardInterrupt  # Dagster then waits for the ticks under way
 
     def begin_to_end(*_: object) -> None:
         if ENDING.is_set():
@@ -85,14 +85,14 @@ TUNED: Mapping[str, Callable[[], None]] = {"dagster-daemon": tune_daemon, "dagst
 
 
 def main() -> None:
-    """Run the command that the arguments are."""
+    """Run the command in the arguments."""
     del sys.argv[0]
     TUNED[sys.argv[0]]()
     (script,) = entry_points(group="console_scripts", name=sys.argv[0])
     try:
         script.load()()
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-        # Told to end while it is still loading, where Dagster does not expect it.
+        # The process was told to end while it was still loading; Dagster does not expect that.
         sys.exit(128 + signal.SIGTERM)
 
 

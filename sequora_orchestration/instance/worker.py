@@ -1,6 +1,6 @@
 """The warm workers: `celery -A sequora_orchestration.instance.worker worker`.
 
-Everything is imported before the workers fork, and each goes through what a run needs before it takes its first: a
+Everything is imported before the workers fork, and each opens the connections of a run before it takes its first: a
 run then costs a tenth of a second instead of the seconds of a new process.
 """
 
@@ -34,7 +34,7 @@ def _app() -> Celery:
             "config_source": {
                 **DEFAULT_CONFIG,
                 "broker_connection_retry_on_startup": True,
-                # Seconds; two minutes by default, for which a run's end would wait on a broker that stands still.
+                # Seconds. By default a run's end would wait for two minutes on a broker that stands still.
                 "redis_socket_timeout": 5.0,
                 "redis_socket_connect_timeout": 5.0,
             },
@@ -46,16 +46,16 @@ def _app() -> Celery:
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def write_our_lines(loglevel: int, **_: object) -> None:
-    """Log as our other processes do. Celery would take what runs print for warnings, and date it twice."""
+    """Log as our other processes do. Celery would log the output of runs as warnings, with two dates."""
     write_lines(loglevel)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def leave_the_group(**_: object) -> None:
-    """Let only the worker's first process be told to end, which waits until the runs under way have ended.
+    """Leave the process group, so that only the worker's first process is told to end; it waits for the runs under way.
 
-    Whoever ends a whole group (`honcho`, a terminal) would otherwise break off each run in the middle of its texts.
-    None is left behind: Celery has the kernel kill them when the first one is gone (Linux' PR_SET_PDEATHSIG).
+    `honcho` and a terminal end a whole group: each run would be broken off in the middle of its texts. No process is
+    left behind: Celery has the kernel kill them when the first process is gone (Linux' PR_SET_PDEATHSIG).
     """
     os.setpgid(0, 0)
 
@@ -74,11 +74,11 @@ def warm_up(**_: object) -> None:
 
 @inspect_command()  # type: ignore[untyped-decorator]
 def is_warm(state: Any) -> bool:
-    """Tell whoever asks over the broker whether every process of this worker is warm."""
+    """Answer over the broker whether every process of this worker is warm."""
     return bool(warm_processes.value >= state.consumer.pool.num_processes)
 
 
-# Built once, before the fork.
+# The jobs are built once, before the fork.
 defs.get_repository_def().get_all_jobs()
 
 # Shared with the processes that are forked from this one.

@@ -13,7 +13,7 @@ from pathlib import Path
 import requests
 from sqlalchemy.exc import SQLAlchemyError
 
-from sequora_orchestration.instance.home import named_where_unusable
+from sequora_orchestration.instance.home import naming_the_directory
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.demo_report import report
 from sequora_orchestration.local.demo_stage import DemoFailedError, Narrator, Stage, tail
@@ -27,7 +27,7 @@ from sequora_orchestration.local.demo_workflows import (
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.ports import free_port
 
-# Settings of somebody's own, which the demo leaves aside.
+# The operator's own settings, which the demo leaves aside.
 OUTSIDE = (
     "SUPABASE_DB_URL",
     "DAGSTER_PG_URL",
@@ -60,13 +60,13 @@ PATIENCE_TO_START = 150
 def demo(directory: Path, application: Application = DEFAULT) -> None:
     """Run the demo on an application's tables. Raises DemoFailedError and UnusableDirectoryError."""
     directory = directory.expanduser().resolve()
-    with named_where_unusable(directory, by="--dir"):
+    with naming_the_directory(directory, by="--dir"):
         directory.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     log = directory / "demo.log"
     narrator = Narrator()
     narrator.say("starting the whole system: Postgres, broker, phone company, daemon, web UI, workers …")
-    with _system(directory, log, application) as web_url:
+    with _running_system(directory, log, application) as web_url:
         environment = read_environment(directory)
         narrator.say(f"up. The web UI is {web_url}, the phone inbox {environment['TWILIO_API_BASE_URL']}")
         stage = Stage(web_url, environment, log, narrator, application)
@@ -86,18 +86,18 @@ def demo(directory: Path, application: Application = DEFAULT) -> None:
 
 
 def activation() -> str | None:
-    """Return what makes the commands be found, None where they are found already, or nothing makes them."""
+    """Return the command that puts `sequora` on the PATH; None if it is there already, or no such command exists."""
     script = Path(sys.executable).parent / "activate"
     return f"source {_short(script)}" if shutil.which("sequora") is None and script.is_file() else None
 
 
 @contextmanager
-def _system(directory: Path, log: Path, application: Application) -> Iterator[str]:
+def _running_system(directory: Path, log: Path, application: Application) -> Iterator[str]:
     """Run `sequora dev` for the length of the block; yield the web UI's address."""
     port = free_port()
-    # The demo inserts tasks: never into a database, and never to a phone, of somebody's own.
+    # The demo inserts tasks and sends texts: never into the operator's own database, and never to a real phone.
     environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE} | DELAYS
-    environment["PYTHONIOENCODING"] = "utf-8"  # in which the log is read
+    environment["PYTHONIOENCODING"] = "utf-8"  # the encoding in which the log is read
     command = [sys.executable, "-m", "sequora_orchestration.cli", "dev", "--dir", str(directory), "--port", str(port)]
     command += ["--application", application]
     with log.open("wb") as output:

@@ -1,4 +1,4 @@
-"""The demo's last word: what became of every message, from the ledger. Ids and roles; no names, no numbers."""
+"""The demo's last word: the fate of every message, from the ledger. Ids and roles; no names, no numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,7 +33,7 @@ def _settled(stage: Stage) -> Sequence[Entry] | None:
 
 
 def as_page(entries: Sequence[Entry], *, began: float, jobs: Mapping[str, str]) -> Page:
-    """Return a row for each message, and below it the reason where it was not sent.
+    """Return a row for each message, and below it the reason if it was not sent.
 
     `began` is the time, in seconds since the epoch, from which *when* is counted; `jobs` are the names by run id.
     """
@@ -53,7 +53,7 @@ def as_page(entries: Sequence[Entry], *, began: float, jobs: Mapping[str, str]) 
     shape = "  ".join([f"  {{:>{first}}}", *(f"{{:<{width}}}" for width in others[:-1]), "{}"])
     below = f"  {'':<{first}}  └ {{}}"
     page = [Block(shape=shape, rows=[tuple(Toned(name, Tone.HEADING) for name in COLUMNS)])]
-    if not is_terminal():  # there headings are told by how they look
+    if not is_terminal():  # on a terminal the headings look different
         page.append(Block(shape=shape, rows=[tuple("─" * width for width in (first, *others))]))
     for one, row in zip(entries, rows, strict=True):
         cells = [Toned(cell, tone) for cell, tone in zip(row, _tones(one), strict=True)]

@@ -1,6 +1,7 @@
-"""Where the demo plays: the running system as anybody outside of it sees it, and a narrator.
+"""The demo's stage: the running system as it looks from outside, and a narrator.
 
-The application's tables, the ledger, the phone inbox and the web UI's GraphQL. What is shown on it is not here.
+Here: the application's tables, the ledger, the phone inbox and the web UI's GraphQL. Not here: the scenes that are
+played on it (`demo_workflows`).
 """
 
 import textwrap
@@ -23,17 +24,17 @@ from sequora_orchestration.terminal.screen import columns, is_terminal
 T = TypeVar("T")
 
 Scene = Generator[None, None, T]
-"""Something that is watched while it happens: each `yield` says that there is nothing to see yet."""
+"""A scene that is watched while it happens: each `yield` says that there is nothing to see yet."""
 
-# Seconds that anything may be waited for: ten times what it takes.
+# Seconds to wait for any event: ten times as long as it takes.
 PATIENCE = 60
 BETWEEN_LOOKS = 0.05
 
-# Nothing is wider than this, however wide the terminal is.
+# Columns: no line is longer, however wide the terminal is.
 WIDTH = 100
 
-# One row a message. The run is the one that had it last; who scheduled it stands in its history. Of an escalation that
-# nobody has been told of the role is that of those who would be.
+# A row for each message. The run is its last run; the run that scheduled it stands in its history. For an escalation
+# that nobody was told of, the role is that of the people who would be told.
 LEDGER = text("""
 SELECT n.kind, coalesce(n.task_id, n.episode_id) AS subject, n.state, n.reason, n.run_id, n.provider_sid AS sid,
        n.due_at, coalesce(n.sent_at, last.at) AS at, scheduled.run_id AS scheduled_by,
@@ -92,12 +93,12 @@ class Entry:
     reason: str | None
     run_id: str | None
     scheduled_by: str | None
-    """The run that had it wait for its time, if one did."""
+    """The run that scheduled it for its time, if a run did."""
 
     sid: str | None
     due_at: datetime | None
     at: datetime
-    """When it was sent, or came into its state."""
+    """The time when it was sent, or came into its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +110,26 @@ class Text:
 
 
 class Narrator:
-    """Says what happens, and how many seconds after the beginning."""
+    """Prints what happens, and how many seconds after the beginning."""
 
     def __init__(self) -> None:
         """Begin."""
         self.began = time.time()
 
     def say(self, sentence: str, quotation: str = "") -> None:
-        """Print a sentence, and what it quotes."""
+        """Print a sentence, and the text that it quotes."""
         print(_wrapped(f"[{time.time() - self.began:5.1f} s] {sentence}", below=10), flush=True)
         if quotation:
             lines = (_wrapped(line, before=4, below=4) for line in quotation.splitlines())
             print("\n" + "\n".join(lines) + "\n", flush=True)
 
-    def told_at(self, moment: datetime | None) -> str:
-        """Return a moment as it will stand before what is said then."""
+    def shown_time(self, moment: datetime | None) -> str:
+        """Return a moment as it will stand before the sentence that is printed then."""
         return f"[{moment.timestamp() - self.began:.1f} s]" if moment else ""
 
 
 class Stage:
-    """A running system, and what the demo has put into it."""
+    """A running system, with the rows that the demo has put into it."""
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class Stage:
         application: Application = DEFAULT,
     ) -> None:
         """Nothing is connected yet."""
-        self.say, self.told_at = narrator.say, narrator.told_at
+        self.say, self.shown_time = narrator.say, narrator.shown_time
         self.subjects: list[str] = []
         self.entries: list[Entry] = []
         self.texts: dict[str, Text] = {}
@@ -164,13 +165,13 @@ class Stage:
             return result.mappings().all() if result.returns_rows else []
 
     def clock(self) -> datetime:
-        """Return what time it is for the care database."""
+        """Return the care database's time."""
         with self._engine.connect() as connection:
             now: datetime = connection.execute(CARE_CLOCK).scalar_one()
         return now
 
     def play(self, *scenes: Scene[None]) -> None:
-        """Watch all of the scenes at the same time, until each has ended. Raises DemoFailedError."""
+        """Watch all the scenes at the same time, until each has ended. Raises DemoFailedError."""
         playing = list(scenes)
         while playing:
             self._look()
@@ -181,7 +182,7 @@ class Stage:
         with self._engine.connect() as connection:
             rows = connection.execute(LEDGER, {"subjects": self.subjects}).mappings()
             self.entries = [Entry(**row) for row in rows]
-        # After the ledger: what stands in it as sent is on the phone by now.
+        # Read after the ledger: a message that is SENT in the ledger is on the phone by now.
         self.texts = {
             message["sid"]: Text(conversation["number"], message["body"])
             for conversation in requests.get(self._inbox, timeout=PATIENCE).json()["conversations"]
@@ -189,7 +190,7 @@ class Stage:
         }
 
     def until(self, what: str, ask: Callable[[], T | None]) -> Scene[T]:
-        """Wait for an answer. Raises DemoFailedError when the patience has ended."""
+        """Wait until `ask` returns something. Raises DemoFailedError after PATIENCE."""
         deadline = time.monotonic() + PATIENCE
         while (answer := ask()) is None:
             if time.monotonic() > deadline:
@@ -253,7 +254,7 @@ class Stage:
         return answer["data"]
 
     def failed(self, sentence: str) -> DemoFailedError:
-        """Return an error with what there is to look at."""
+        """Return an error with a sentence, and where to look."""
         ledger = [
             f"  {one.kind} {one.subject} {one.state}{f': {one.reason}' if one.reason else ''}" for one in self.entries
         ]
@@ -261,7 +262,7 @@ class Stage:
 
 
 def tail(log: Path) -> str:
-    """Return the end of the log, and where the whole is."""
+    """Return the end of the log, and where the whole log is."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join([*lines[-20:], f"(the whole log is {log})"])
 

@@ -1,4 +1,4 @@
-"""What the demo shows: each workflow once, told while it happens."""
+"""The demo's scenes: each workflow once, narrated while it happens."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ ESCALATION_DELAY = 6
 
 NURSE = "a0000000-0000-4000-8000-000000000001"
 
-# Of the demo alone: tasks about this episode are its own, whichever run of the demo has left them.
+# The demo's own episode: every task about it is from this demo or an earlier one.
 EPISODE = "c0000000-0000-4000-8000-0000000000de"
 UNREACHED_NURSE = "a0000000-0000-4000-8000-0000000000de"
 PATIENTS = {
@@ -26,17 +26,17 @@ PATIENTS = {
 
 @contextmanager
 def own_tasks(stage: Stage) -> Iterator[None]:
-    """Resolve the demo's tasks, those of earlier runs before the block and those of this one after it."""
+    """Resolve the demo's tasks: those of earlier demos before the block, and those of this demo after it."""
     stage.execute("resolve_tasks_of_episode", episode=EPISODE)
     try:
         yield
     finally:
-        with suppress(SQLAlchemyError):  # the next run's first act
+        with suppress(SQLAlchemyError):  # the next demo begins with it
             stage.execute("resolve_tasks_of_episode", episode=EPISODE)
 
 
 def main_job(stage: Stage) -> str:
-    """Show what becomes of a new task, step by step; return the id of its run."""
+    """Show a new task's way, step by step; return the id of its run."""
     _put_patients(stage)
     stage.execute("put_episode", episode=EPISODE, patient=PATIENTS["English"])
     task = _insert_task(stage, severity="CRITICAL", reasons=["CHEST_PAIN", "SHORTNESS_OF_BREATH"])
@@ -47,7 +47,7 @@ def main_job(stage: Stage) -> str:
 
 
 def other_workflows(stage: Stage) -> None:
-    """Show the others, all at the same time."""
+    """Show the other workflows, all at the same time."""
     zone = _put_patients(stage)
     stage.execute("put_unreached_nurse", nurse=UNREACHED_NURSE)
     stage.say(
@@ -77,7 +77,7 @@ def other_workflows(stage: Stage) -> None:
 
 def zone_where_it_is_noon(now: datetime) -> str:
     """Return a zone in which it is between 12:00 and 14:00; its sign is the reverse of the usual."""
-    # At noon in Greenwich that of the next zone: Greenwich's own name says of a patient that nobody knows where.
+    # At noon in Greenwich the next zone is taken: UTC in a patient's row means that the zone is not known.
     return f"Etc/GMT{now.astimezone(UTC).hour - 12 or -1:+d}"
 
 
@@ -96,10 +96,10 @@ def _new_task(stage: Stage, task: str, inserted: float) -> Scene[None]:
 
 
 def _check_in(stage: Stage, episode: str, language: str) -> Scene[None]:
-    scheduled = yield from _waiting(stage, "check-in", episode)
+    scheduled = yield from _wait_for_scheduled(stage, "check-in", episode)
     stage.say(
         f"schedule_check_in{_run(scheduled.scheduled_by)}: the one in {language} waits until "
-        f"{stage.told_at(scheduled.due_at)}"
+        f"{stage.shown_time(scheduled.due_at)}"
     )
     entry, received = yield from stage.sent("check-in", episode)
     stage.say(f"send_check_in{_run(entry.run_id)}: the patient's phone {received.to} has:", quotation=received.body)
@@ -119,8 +119,8 @@ def _missed_sla(stage: Stage, task: str) -> Scene[None]:
         f"handle_sla_breach{_run(entry.run_id)}: SLA missed, the nurse's phone {received.to} has:",
         quotation=received.body,
     )
-    waiting = yield from _waiting(stage, "sla-escalation", task)
-    stage.say(f"handle_sla_breach: the escalation of {task[:8]} waits until {stage.told_at(waiting.due_at)}")
+    waiting = yield from _wait_for_scheduled(stage, "sla-escalation", task)
+    stage.say(f"handle_sla_breach: the escalation of {task[:8]} waits until {stage.shown_time(waiting.due_at)}")
     entry, received = yield from stage.sent("sla-escalation", task)
     stage.say(
         f"escalate_sla_breach{_run(entry.run_id)}: still open, the {entry.role}'s phone {received.to} has:",
@@ -130,10 +130,10 @@ def _missed_sla(stage: Stage, task: str) -> Scene[None]:
 
 def _resolved_in_time(stage: Stage, task: str) -> Scene[None]:
     entry, _ = yield from stage.sent("sla-breach", task)
-    waiting = yield from _waiting(stage, "sla-escalation", task)
+    waiting = yield from _wait_for_scheduled(stage, "sla-escalation", task)
     stage.execute("resolve_task", task=task)
     stage.say(
-        f"handle_sla_breach{_run(entry.run_id)}: {task[:8]} waits until {stage.told_at(waiting.due_at)}; "
+        f"handle_sla_breach{_run(entry.run_id)}: {task[:8]} waits until {stage.shown_time(waiting.due_at)}; "
         "now it is set to RESOLVED"
     )
     cancelled = yield from stage.until(
@@ -144,7 +144,7 @@ def _resolved_in_time(stage: Stage, task: str) -> Scene[None]:
     )
 
 
-def _waiting(stage: Stage, kind: str, subject: str) -> Scene[Entry]:
+def _wait_for_scheduled(stage: Stage, kind: str, subject: str) -> Scene[Entry]:
     def ask() -> Entry | None:
         entry = stage.entry(kind, subject)
         return entry if entry and entry.due_at else None
@@ -163,7 +163,7 @@ def _unreached_nurse(stage: Stage, task: str) -> Scene[None]:
 
 
 def _put_patients(stage: Stage) -> str:
-    """See to it that the patients are there, and where it is noon; return their zone."""
+    """Insert the patients, or move them to a zone where it is noon; return the zone."""
     zone = zone_where_it_is_noon(stage.clock())
     stage.execute("put_patients", english=PATIENTS["English"], spanish=PATIENTS["Spanish"], zone=zone)
     return zone

@@ -8,9 +8,9 @@ NAME = "environment"
 
 
 def write_environment(directory: Path, settings: Mapping[str, str], *, given: Collection[str]) -> None:
-    """Write what the system runs with and the person has not set; only the owner may read it.
+    """Write the settings that the system chose by itself; only the file's owner may read it.
 
-    What was `given` from outside is named there, and not written: it may be a secret that stands in no file.
+    A setting that was `given` from outside is named there without its value: that may be a secret that is in no file.
     """
     target = directory / NAME
     target.touch(mode=0o600)

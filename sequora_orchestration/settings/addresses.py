@@ -1,6 +1,6 @@
-"""Addresses, as settings have them: of databases, of the broker, and of what is reached over HTTP.
+"""Addresses in settings: of databases, of the broker, and of services over HTTP.
 
-Here: which are refused, and in which form the others are used. Not here: the settings that are addresses.
+Here: checking an address, and bringing it into the form that is used. Not here: the settings that are addresses.
 """
 
 import re
@@ -20,13 +20,13 @@ PRISMA_PARAMETERS = ("connection_limit", "pgbouncer", "pool_timeout", "schema")
 
 
 def postgres_url(value: str) -> str:
-    """Return a Postgres URL of any usual form as one that names its driver. Raises ValueError."""
-    value = without_blanks(value)  # Dagster's own configuration hands it in as the environment has it
+    """Return a Postgres URL of any usual form with its driver named. Raises ValueError."""
+    value = without_blanks(value)  # Dagster's configuration hands in the environment's value unchanged
     scheme = next((scheme for scheme in POSTGRES_SCHEMES if value.startswith(scheme)), None)
     if scheme is None:
         raise ValueError("must begin with postgresql:// or postgres://")
     try:
-        # SQLAlchemy 2.1 takes `postgresql://` for psycopg 3, which Dagster's storage breaks on.
+        # SQLAlchemy 2.1 uses psycopg 3 for `postgresql://`, and Dagster's storage breaks with psycopg 3.
         url = make_url("postgresql+psycopg2://" + value.removeprefix(scheme))
     except (ArgumentError, ValueError):
         raise ValueError("is not a URL") from None
@@ -60,7 +60,7 @@ def _any_http_url(value: str) -> str:
     return value
 
 
-# Hosts that only this machine can reach: what is sent there need not be encrypted.
+# Hosts that only this machine can reach: traffic to them need not be encrypted.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

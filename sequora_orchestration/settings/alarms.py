@@ -1,6 +1,6 @@
-"""Who outside is told that all is well, or that a run has failed.
+"""The heartbeat and the alarms: who outside is told that all is well, or that a run has failed.
 
-Not here: when that is so.
+Not here: deciding whether all is well (`cli/heartbeat.py`), and when an alarm is raised.
 """
 
 from pydantic import Field

@@ -23,7 +23,7 @@ BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
 
 
 class ApplicationSettings(Environment):
-    """Where in the application's tables what we need stands."""
+    """The map of the application's tables."""
 
     sequora_application_map: Path | None = Field(
         title="a file that says so, for `sequora migrate` (docs/application.md); by default whichever of the two maps "

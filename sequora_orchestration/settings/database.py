@@ -1,6 +1,6 @@
-"""The two databases: that of care, and Dagster's own; and how long rows are kept in them.
+"""The two databases, the care database and Dagster's own; and how long rows are kept in them.
 
-Not here: what an address may look like (`addresses`), and where the application keeps what (`application`).
+Not here: the form of an address (`addresses`), and the map of the application's tables (`application`).
 """
 
 from datetime import timedelta
@@ -34,7 +34,7 @@ _TEN_YEARS = timedelta(days=3650)
 
 
 class RetentionSettings(Environment):
-    """How long what is over is kept."""
+    """How long old messages and runs are kept."""
 
     sequora_keep_runs: Annotated[timedelta, BeforeValidator(read_duration), between(timedelta(days=1), _TEN_YEARS)] = (
         Field(
@@ -43,7 +43,7 @@ class RetentionSettings(Environment):
             description=A_LENGTH_OF_TIME,
         )
     )
-    # Receipts are followed for a day, a text in doubt is settled or held within hours: a month is far from all that.
+    # Receipts are followed for a day, and a text in doubt is settled or held within hours: a month is far longer.
     sequora_keep_messages: Annotated[
         timedelta, BeforeValidator(read_duration), between(timedelta(days=30), _TEN_YEARS)
     ] = Field(
@@ -53,7 +53,7 @@ class RetentionSettings(Environment):
     )
 
     @model_validator(mode="after")
-    def _runs_find_their_messages(self) -> Self:
+    def _runs_go_before_messages(self) -> Self:
         if self.sequora_keep_runs > self.sequora_keep_messages:
             raise ValueError(
                 "SEQUORA_KEEP_RUNS is longer than SEQUORA_KEEP_MESSAGES: keep messages at least as long as runs, for a "

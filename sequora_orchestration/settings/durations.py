@@ -1,4 +1,4 @@
-"""Lengths of time, as settings have them: `90s`, `30m`, `24h`, `2d`, several of them, or ISO-8601.
+"""Lengths of time in settings: `90s`, `30m`, `24h`, `2d`, several of them, or ISO-8601.
 
 Not here: the settings that are lengths of time.
 """
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 LONGEST_DELAY = timedelta(days=365)
-"""What a workflow can be told to wait."""
+"""The longest time that a workflow can be set to wait."""
 
 
 def read_duration(value: object) -> object:

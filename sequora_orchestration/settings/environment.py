@@ -1,4 +1,4 @@
-"""What all settings have in common: they are read from the environment, and an error names the variable.
+"""The common part of all settings: they are read from the environment, and an error names the variable.
 
 Here: reading them, blanks around values, and `SettingError`. Nothing is read at import. Not here: any setting.
 """
@@ -21,19 +21,19 @@ def without_blanks(value: str) -> str:
 
 
 def _is_blank(character: str) -> bool:
-    # `isspace` knows a non-breaking space; what has no width is a format character (Cf).
+    # `isspace` knows a non-breaking space; signs without width are format characters (Cf).
     return character.isspace() or unicodedata.category(character) == "Cf"
 
 
 class Environment(BaseSettings):
-    """Settings read from the environment; each field's title says what it is, its description what to give for it."""
+    """Settings read from the environment; a field's title names the setting, and its description a proper value."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take off the blanks that a file of settings, or a copied text, has around a value; empty ones are not set."""
+        """Strip the blanks that a file of settings, or a copied text, has around a value; an empty value is not set."""
         trimmed = {name: without_blanks(one) if isinstance(one, str) else one for name, one in values.items()}
         return {name: one for name, one in trimmed.items() if one != ""}
 

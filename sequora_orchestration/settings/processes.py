@@ -1,6 +1,6 @@
-"""The processes of the running system: where they listen, find each other, and how they log.
+"""The processes of the running system: where they listen and find each other, and how they log.
 
-Not here: the databases (`database`), and who is told when all is not well (`alarms`).
+Not here: the databases (`database`), and who is told when something is amiss (`alarms`).
 """
 
 import re
@@ -22,7 +22,7 @@ class WebSettings(Environment):
     )
 
     def run_url(self, run_id: str) -> str:
-        """Return where a run is shown."""
+        """Return the address of a run's page."""
         return f"{self.sequora_web_url}/runs/{run_id}"
 
 

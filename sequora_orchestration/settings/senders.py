@@ -1,6 +1,6 @@
-"""Twilio's SIDs and the senders of texts, as settings have them: numbers, short codes, names.
+"""Twilio's SIDs and the senders of texts in settings: numbers, short codes, names.
 
-Here: which are refused, and what the person who set one most probably meant. Not here: the settings (`twilio`).
+Here: refusing a wrong value, with the value that was most probably meant. Not here: the settings (`twilio`).
 """
 
 import re
@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-# The SIDs that are most easily taken for one another in Twilio's console: how they begin, and whose they are.
+# The SIDs that are most easily confused in Twilio's console: their prefix, and whose they are.
 _SIDS = {"AC": "an account", "SK": "an API key", "MG": "a messaging service", "PN": "a phone number"}
 
-# All SIDs are of this form, but a stand-in for Twilio may have any others.
+# All SIDs have this form, but a stand-in for Twilio may use any other.
 _ANY_SID = re.compile(r"[A-Z]{2}[\da-fA-F]{32}")
 
 
@@ -38,15 +38,15 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 """A phone number with its country's code (https://www.twilio.com/docs/glossary/what-e164)."""
 
 SHORT_CODE = re.compile(r"\d{3,8}")
-"""A number that only one country's phones know; in the US it has five or six digits."""
+"""A number that works in one country only; in the US it has five or six digits."""
 
 SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}")
-"""A name in a number's place (https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id)."""
+"""A name in place of a number (https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id)."""
 
 # `whatsapp:+12025550100`, `messenger:…`, `rcs:…`: senders of Twilio's other channels.
 _OF_ANOTHER_CHANNEL = re.compile(r"[A-Za-z]+:.*", re.DOTALL)
 
-# Digits, spaces and punctuation alone are nobody's secret: an error may propose the number that is meant.
+# A value of digits, spaces and punctuation is no secret: an error may propose the number that was meant.
 _LIKE_A_NUMBER = re.compile(r"[\d\s()+./\-\u2010-\u2015]+")
 
 
@@ -62,7 +62,7 @@ def _sender(value: str) -> str:
 
 
 def _proposed_number(value: str) -> str | None:
-    """Return the E.164 number that is most probably meant; without a country's code, one of the US or Canada."""
+    """Return the E.164 number that was most probably meant; without a country's code, a number of the US or Canada."""
     digits = re.sub(r"\D", "", value)
     if not value.startswith("+"):
         national = re.fullmatch(r"1?([2-9]\d{9})", digits)

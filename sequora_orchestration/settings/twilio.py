@@ -1,6 +1,6 @@
-"""The sender: the Twilio account, its credentials, and the number or service that texts come from.
+"""The sender: the Twilio account, its credentials, and the number or messaging service that texts come from.
 
-Not here: what a SID or a sender may look like (`senders`).
+Not here: the forms of SIDs and senders (`senders`).
 """
 
 from typing import Self

@@ -1,4 +1,4 @@
-"""What the workflows do, and when: how long they wait, how early they warn, who assigns tasks.
+"""The workflows: how long they wait, how early they warn, who assigns tasks.
 
 Not here: how a text is delivered (`delivery`).
 """
@@ -48,5 +48,5 @@ class AssignmentSettings(Environment):
 
     @property
     def assigns(self) -> bool:
-        """Whether it is done here."""
+        """Whether this system assigns them."""
         return self.sequora_assign == "on"

@@ -1,6 +1,6 @@
 """A page laid out for the width of a terminal, in colour, with rich.
 
-It is drawn with nothing that ASCII does not have. No text is taken for markup, and none speaks to the terminal.
+It is drawn with signs of ASCII alone. No text is taken for markup, and no text can send the terminal orders.
 """
 
 import os
@@ -26,21 +26,21 @@ from sequora_orchestration.terminal.page import (
     words_of,
 )
 
-# Two cells of a row on a terminal are so far apart, and what has no room beside them stands so far in on the next line.
+# Columns between two cells of a row, and the indent of a cell that has no room beside them and stands below.
 GAP, BELOW = 2, 4
 
-# The last cell of a row is put below the others where it would have fewer columns than this, or a word (an id, an
+# The last cell of a row is put below the others if it would have fewer columns than this, or if a word (an id, an
 # address) would have to be broken.
 ROOM = 30
 
 
 def drawn(page: Page, width: int) -> str:
-    """Return a page as a terminal of so many columns is told it; without colour where NO_COLOR is set."""
+    """Return a page as it is written to a terminal of so many columns; without colour if NO_COLOR is set."""
     console = Console(
         file=sys.stdout,
         width=width,
         force_terminal=True,
-        # NO_COLOR asks for no colour (https://no-color.org); it gets no escape sequences at all.
+        # With NO_COLOR (https://no-color.org) there are no escape sequences at all.
         color_system=None if os.environ.get("NO_COLOR") else "standard",
         markup=False,
         emoji=False,
@@ -60,14 +60,14 @@ def drawn(page: Page, width: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layout:
-    """Where the cells of all rows of blocks of the same shape stand."""
+    """The columns in which the cells stand, for all rows of blocks of the same shape."""
 
     indent: int
     widths: Sequence[int]
-    """Of the columns that have room beside each other; what more a row has stands below them."""
+    """The widths of the columns that have room beside each other; a row's further cells stand below them."""
 
     right: Sequence[bool]
-    """Whether a column's end is what is aligned."""
+    """By column: whether its cells are aligned to the right."""
 
     @classmethod
     def of(cls, blocks: Sequence[Block], width: int) -> "_Layout":
@@ -78,7 +78,7 @@ class _Layout:
         cells = [[words_of(cell) for cell in column] for column in zip(*rows, strict=True)]
         longest = [max(map(cell_len, column)) for column in cells]
         least = longest[:]
-        if cells:  # the last one may go on below itself
+        if cells:  # the last cell may go on below itself
             words = [word for text in cells[-1] for word in text.split()]
             least[-1] = max([min(longest[-1], ROOM), *map(cell_len, words)])
         widths: list[int] = []
@@ -91,7 +91,7 @@ class _Layout:
 
 
 def _draw(console: Console, layout: _Layout, row: str | Toned | Row) -> None:
-    # What is longer than a line goes on in the next one; nothing is left out for want of room.
+    # A text longer than a line goes on in the next line; nothing is left out for want of room.
     if not isinstance(row, tuple):
         console.print(_text(row) if words_of(row) else "", overflow="fold")
         return
@@ -100,7 +100,7 @@ def _draw(console: Console, layout: _Layout, row: str | Toned | Row) -> None:
 
 
 def _placed(layout: _Layout, row: Row) -> Iterator[tuple[int, RenderableType]]:
-    """Return the cells of a row that stand beside each other, and those below; each with how far it is indented."""
+    """Yield the cells of a row that stand beside each other, and then those below, each with its indent."""
     beside = len(layout.widths)
     grid = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
     for width, is_right in zip(layout.widths, layout.right, strict=False):

@@ -1,4 +1,4 @@
-"""What a page is, and its plain text, which scripts and logs have. How it is laid out for a terminal is not here."""
+"""A page, and its plain text for scripts and logs. Not here: its layout for a terminal (`drawing`)."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from sequora_orchestration.domain.ledger_state import State
 
 
 class Tone(StrEnum):
-    """How words are meant; the value is how rich calls their look."""
+    """The meaning of words; the value is rich's name for their look."""
 
     WELL = "green"
     CARE = "yellow"
-    """It could be better, or waits for somebody."""
+    """Something could be better, or waits for a person."""
 
     BAD = "bold red"
     HEADING = "bold"
@@ -27,19 +27,19 @@ OF_STATE = {
     State.UNDELIVERED: Tone.BAD,
     State.FAILED: Tone.BAD,
 }
-"""The tones of the states that say something by themselves."""
+"""The tones of the states that are good or bad news by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Toned:
-    """Words with a tone; None for the one that all others have."""
+    """Words with a tone; None is the plain tone."""
 
     text: str
     tone: Tone | None = None
 
 
 Cell = str | Toned | tuple[str | Toned, ...]
-"""What stands in a column. What is toned among several parts is not broken between two lines."""
+"""The content of a column. Among several parts, a toned part is not broken between two lines."""
 
 Row = tuple[Cell, ...]
 
@@ -52,10 +52,10 @@ class Block:
     """The plain text of a row, as `str.format` has it, e.g. "  {:<28} {:>6}   {}"."""
 
     rows: Sequence[str | Toned | Row]
-    """A tuple is a row; anything else is a line by itself."""
+    """A tuple is a row of cells; anything else is a line by itself."""
 
     wraps: int | None = None
-    """After how many columns the last cell of a row goes on below itself in plain text; None: it does not."""
+    """The column after which a row's last cell goes on below itself in plain text; None if it is not wrapped."""
 
     section: str = ""
     """On a terminal, blocks of the same shape and section stand in the same columns."""
@@ -63,7 +63,7 @@ class Block:
 
 Page = Sequence[Block]
 
-# Stands for a space at which no line ends. Unicode leaves it to private use, so no text has it.
+# Stands for a space at which no line may end. Unicode leaves this sign to private use, so no text has it.
 UNBROKEN_SPACE = "\ue000"
 
 
@@ -83,19 +83,19 @@ def _plain_lines(block: Block, row: str | Toned | Row) -> Sequence[str]:
 
 
 def _wrapped(head: str, text: str, width: int) -> list[str]:
-    """Return a text in lines, of which the first has something before it; a masked phone is not broken."""
+    """Return a text in lines, the first of them behind `head`; a masked phone is not broken."""
     whole = masks_unbroken(" ".join(text.split()))
     lines = textwrap.wrap(whole, width, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
     return [line.replace(UNBROKEN_SPACE, " ") for line in lines]
 
 
 def words_of(cell: Cell) -> str:
-    """Return what stands in a cell."""
+    """Return the words of a cell."""
     if isinstance(cell, tuple):
         return "".join(map(words_of, cell))
     return cell.text if isinstance(cell, Toned) else cell
 
 
 def masks_unbroken(text: str) -> str:
-    """Return a text in which no masked phone goes on in another line."""
+    """Return a text whose masked phones cannot be broken between two lines."""
     return text.replace("•••• ", f"••••{UNBROKEN_SPACE}")

@@ -1,4 +1,4 @@
-"""What stdout is, and what it is given of a page."""
+"""Whether stdout is a terminal, and a page in the form that suits it."""
 
 import os
 import re
@@ -12,28 +12,28 @@ COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 def is_terminal(out: TextIO | None = None) -> bool:
-    """Return whether somebody looks at what is written, on a screen that understands more than lines."""
+    """Return whether the output goes to a screen that understands more than lines."""
     return (out or sys.stdout).isatty() and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
 
 
 def shown(page: Page) -> str:
-    """Return a page as the reader of stdout can best use it."""
+    """Return a page laid out if stdout is a terminal, and as plain text otherwise."""
     if not sys.stdout.isatty():
         return plain(page)
-    from sequora_orchestration.terminal.drawing import drawn  # noqa: PLC0415  # imports rich: only where it is used
+    from sequora_orchestration.terminal.drawing import drawn  # noqa: PLC0415  # imports rich, which takes its time
 
-    # click would write UTF-8 where the terminal has ASCII alone.
+    # click would write UTF-8 to a terminal that has only ASCII.
     encoding = sys.stdout.encoding
     return (drawn(page, columns()) if is_terminal() else plain(page)).encode(encoding, "replace").decode(encoding)
 
 
 def columns() -> int:
-    """Return how many columns a page may fill: not the last, after which terminals differ in what they do."""
+    """Return how many columns a page may fill: all but the last, for terminals differ in what they do after it."""
     return max(1, shutil.get_terminal_size().columns - 1)
 
 
 def cut(line: str, width: int) -> str:
-    """Return as much of a line as so many columns have room for, and whatever sets or ends a colour in it."""
+    """Return the part of a line for which `width` columns have room, and all signs in it that set or end a colour."""
     kept = []
     for part in COLOUR.split(line):
         is_colour = COLOUR.fullmatch(part) is not None

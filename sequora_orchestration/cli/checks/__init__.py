@@ -1,1 +1,1 @@
-"""What `sequora doctor` looks at, an area a module. Nothing here changes anything, or prints a name or a number."""
+"""The checks of `sequora doctor`, a module for each area. No check changes anything, or prints a name or a number."""

@@ -1,4 +1,4 @@
-"""The application's tables: whether the map fits them, the views are made, and the role may do what it must."""
+"""The application's tables: whether the map fits them, the views are made, and the role has its rights."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
@@ -36,14 +36,14 @@ MIGRATE = "run `sequora migrate`"
 
 
 class ApplicationChecks:
-    """Looks at the application's tables, by the map in force or else by the one that would be."""
+    """Looks at the application's tables, by the map in force, or by the map that would come into force."""
 
     def __init__(self, engine: Callable[[], Engine]) -> None:
         """Nothing is looked at yet."""
         self._connect = engine
 
     def checks(self, reached: str) -> list[Check]:
-        """Return the checks, in order; `reached` is the one that they all need."""
+        """Return the checks, in order; `reached` names the check that they all need."""
         return [
             Check(name="tables", find=self.tables, needs=(reached,)),
             Check(name="columns", find=self.columns, needs=("tables",)),
@@ -65,13 +65,13 @@ class ApplicationChecks:
             with self._engine.connect() as connection:
                 return map_in_force.in_force(connection)
         except ProgrammingError as error:
-            if isinstance(error.orig, InsufficientPrivilege):  # which is told as a right that is lacking
+            if isinstance(error.orig, InsufficientPrivilege):  # the check of rights reports it
                 return None
             raise
 
     @cached_property
     def _fit(self) -> Fit:
-        """The map that counts, held against the database: that of the setting, the one in force, or the closest."""
+        """The map that counts, checked against the database: the setting's, the one in force, or the closest."""
         file = ApplicationSettings.load().sequora_application_map
         if file:
             candidates = [map_of_file(file)]
@@ -84,7 +84,7 @@ class ApplicationChecks:
 
     @property
     def map_that_counts(self) -> ApplicationMap:
-        """The map that all of this is looked at by."""
+        """The map by which everything here is checked."""
         return self._fit.map
 
     def tables(self) -> Finding:
@@ -131,7 +131,7 @@ class ApplicationChecks:
         return ok(f"the {count} columns that are used are there")
 
     def map(self) -> Finding:
-        """Look whether the views are made of it, and of the tables as they are."""
+        """Look whether the views are made from the map, and from the tables as they are."""
         made = self._in_force
         if made is None:
             return fail(f"the map {self._fit.map.name} fits, but its views are not made", to_do=MIGRATE)
@@ -143,7 +143,7 @@ class ApplicationChecks:
             dropped = ViewsDroppedError(dropped_at)
             return fail(dropped.said, to_do=dropped.to_do)
         if (made.source != self._fit.map.source or not is_up_to_date) and is_newer(self._engine):
-            return _of_a_newer_version(made, are_there=are_there)
+            return _finding_of_newer_views(made, are_there=are_there)
         if made.source != self._fit.map.source:
             return fail(
                 f"the map {made.name} is in force, and not {self._fit.map.name} of SEQUORA_APPLICATION_MAP",
@@ -154,7 +154,7 @@ class ApplicationChecks:
                 "the application's tables, or the program, have changed since the views of them were made",
                 to_do=MIGRATE,
             )
-        return _in_order(made)
+        return _finding_in_order(made)
 
     def words(self) -> Finding:
         """Look whether the map knows the words that are used."""
@@ -165,7 +165,7 @@ class ApplicationChecks:
         return ok("the map knows every status and severity of open tasks, and every role of active people")
 
     def log(self) -> Finding:
-        """Tell whether the log takes what the map writes."""
+        """Report whether the application's log takes the map's rows."""
         made = self._in_force
         if made and made.problems:
             return fail(
@@ -177,7 +177,7 @@ class ApplicationChecks:
 
     @cached_property
     def _rights(self) -> Sequence[Right]:
-        """What the role needs, as it was recorded when the views were made; before that, what any map needs."""
+        """The rights that the role needs, as recorded when the views were made; before that, those for any map."""
         made = self._in_force
         if made is None:
             return [Right(table=table, column=None, command="SELECT") for table in _tables(self._fit.map)]
@@ -185,8 +185,8 @@ class ApplicationChecks:
         return [one for one in made.rights if assigns or not one.is_to_assign]
 
     def rights(self) -> Finding:
-        """Look whether the role may read and write what it must."""
-        if self._fit.faults:  # what a column that is gone lacks is no right
+        """Look whether the role has the rights that it needs."""
+        if self._fit.faults:  # a missing column is not a missing right
             return skipped("not looked at: needs columns")
         rights = [one for one in self._rights if one.command != "USAGE"]
         missing = self._rows(
@@ -224,8 +224,8 @@ class ApplicationChecks:
 
     def helpful_indexes(self) -> Finding:
         """Look whether the helpful indexes are there."""
-        # One that has no comment is compared with one on an empty temporary table, which is gone at once: a transaction
-        # that only reads may not even do that.
+        # An index without our comment is compared with one on an empty temporary table, which is dropped at once. Even
+        # that needs a transaction that may write.
         with self._engine.connect() as connection:
             may_compare = connection.execution_options(postgresql_readonly=False, isolation_level="AUTOCOMMIT")
             states = index_states(may_compare)
@@ -241,8 +241,8 @@ class ApplicationChecks:
         return ok("; ".join([f"all {len(possible)} are there", *impossible]))
 
 
-def _in_order(made: InForce) -> Finding:
-    """Tell which map is in force, and whether the next `sequora migrate` finds it."""
+def _finding_in_order(made: InForce) -> Finding:
+    """Report the map in force, and whether the next `sequora migrate` finds it."""
     if map_in_force.is_own(made) and ApplicationSettings.load().sequora_application_map is None:
         return warn(
             map_in_force.not_named(made),
@@ -251,8 +251,8 @@ def _in_order(made: InForce) -> Finding:
     return ok(f"{made.name} is in force, since {made.since:%Y-%m-%d %H:%M:%S %Z}")
 
 
-def _of_a_newer_version(made: InForce, *, are_there: bool) -> Finding:
-    """Tell of views that this code can neither compare nor make: `sequora migrate` is of no use."""
+def _finding_of_newer_views(made: InForce, *, are_there: bool) -> Finding:
+    """Report views of a newer version, which this code can neither compare nor make: `sequora migrate` is no help."""
     if not are_there:
         return fail(
             f"views or functions of the map {made.name} are gone, and a newer version than this code has made them",

@@ -1,8 +1,8 @@
--- What `sequora doctor` asks of the catalog about the application's tables. Reading changes nothing: each is safe to run
--- twice.
+-- The questions of `sequora doctor` to the catalog about the application's tables. Reading changes nothing: each is
+-- safe to run twice.
 
 -- name: missing_rights
--- The role's own, those of roles that it is a member of, and those of everybody.
+-- The role has its own rights, those of roles that it is a member of, and those of everybody.
 SELECT 'USAGE on the schema ' || nspname AS lacking
 FROM pg_namespace
 WHERE NOT has_schema_privilege(oid, 'USAGE')
@@ -22,11 +22,11 @@ FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[]), CAST(:privileges 
 JOIN pg_class c ON c.oid = to_regclass(needed.table_name)
 WHERE NOT CASE WHEN needed.column_name IS NOT NULL
                     THEN has_column_privilege(c.oid, needed.column_name, needed.privilege)
-               -- Which columns an expression reads is not recorded.
+               -- The columns that an expression reads are not recorded.
                WHEN needed.privilege = 'SELECT' THEN has_table_privilege(c.oid, 'SELECT')
                ELSE has_any_column_privilege(c.oid, needed.privilege) END
 UNION ALL
--- A column that counts by a sequence (serial) asks for it in the name of whoever inserts.
+-- A serial column uses its sequence with the rights of the role that inserts.
 SELECT DISTINCT 'USAGE on the sequence ' || c.oid::regclass
 FROM unnest(CAST(:tables AS text[]), CAST(:privileges AS text[])) AS needed (table_name, privilege)
 JOIN pg_attrdef a ON a.adrelid = to_regclass(needed.table_name)
@@ -44,8 +44,9 @@ FROM pg_proc
 WHERE pronamespace = to_regnamespace('orchestration') AND NOT has_function_privilege(oid, 'EXECUTE');
 
 -- name: row_security
--- The tables on which it applies to this role; how many policies let the role see or write rows, and whether those let
--- it do so with all rows: at least one permissive policy without a condition, and no restrictive one with a condition.
+-- The tables on which row security applies to this role; how many policies let the role see or write rows, and whether
+-- they let it do so with all rows: at least one permissive policy without a condition, and no restrictive policy with
+-- one.
 SELECT c.relname AS table_name,
        count(*) FILTER (WHERE policy.polpermissive) AS policies,
        coalesce(bool_or(policy.polpermissive AND policy.condition = 'true'), false)

@@ -1,4 +1,4 @@
-"""Assignment: whether tasks that come without an assignee are given to nurses, and whether that can be done."""
+"""Assignment: whether tasks that come without an assignee are given to nurses, and whether that is possible."""
 
 from sqlalchemy import Engine
 
@@ -13,7 +13,7 @@ from sequora_orchestration.settings.workflows import AssignmentSettings
 
 
 def assignment(engine: Engine, application_map: ApplicationMap) -> Finding:
-    """Look whether the map says how a task is assigned, and whether there is somebody who may be given one now."""
+    """Look whether the map says how a task is assigned, and whether a nurse could be given a task now."""
     if not AssignmentSettings.load().assigns:
         return ok("off: the application assigns tasks")
     if not application_map.assignment:

@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.workers import PATIENCE_WITH_THE_BROKER, ask, broker_url, impatient_app, reach
 
-# By the name of the client's own exception: its words repeat the address.
+# Sentences by the name of the client's exception: its own message repeats the address.
 TROUBLES = {
     "AuthenticationError": ("it refuses the user or the password", "correct SEQUORA_BROKER_URL"),
     "TimeoutError": (
@@ -43,7 +43,7 @@ class _Broker:
     def reached(self) -> Finding:
         app = self._app
         try:
-            _ = app.backend  # results go over the same URL, and are stricter about it
+            _ = app.backend  # results go over the same URL, and the client for them is stricter about it
         except ValueError:
             return fail(
                 "a rediss:// URL has to say how the certificate is checked",

@@ -25,7 +25,7 @@ from sequora_orchestration.settings.database import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# Our functions are written in standard SQL (`RETURN …`), which Postgres understands from then on.
+# Our functions have bodies in standard SQL (`RETURN …`), which Postgres understands from this version on.
 OLDEST_POSTGRES = 14
 
 MOST_SKEW = timedelta(seconds=5)
@@ -56,7 +56,7 @@ def checks() -> list[Check]:
         Check(name="supervisors", find=care.supervisors, needs=readable),
         Check(name="assignment", find=lambda: assignment(care.engine, application.map_that_counts), needs=readable),
         Check(name="breaker", find=care.breaker, needs=readable),
-        # The last one: where no second connection is to be had it waits for one.
+        # This check comes last: it needs a second connection, and waits if there is none.
         Check(name="pooler", find=care.pooler, needs=(reached,)),
     ]
 
@@ -203,8 +203,8 @@ class _Care:
             if backend == one.connection.dbapi_connection.get_backend_pid():  # type: ignore[union-attr]
                 return ok("none: connected to Postgres itself")
             one.rollback()
-            # Free between two transactions, the server's connection is the next one's, whoever asks; and the last
-            # that was used is the first that is used again.
+            # A pooler gives a server's connection that is free between two transactions to the next client, and uses
+            # the connection first that was used last.
             if _backend(other) == backend:
                 return ok("in transaction mode, which is fine: nothing here depends on a session")
         return ok("in session mode")

@@ -1,5 +1,5 @@
--- What `sequora doctor` asks of the care database: of its catalog, and of two rows of ours. Reading changes nothing: each
--- is safe to run twice.
+-- The questions of `sequora doctor` to the care database: to its catalog, and about two rows of ours. Reading changes
+-- nothing: each is safe to run twice.
 
 -- name: server
 SELECT current_setting('server_version') AS version,
@@ -8,7 +8,7 @@ SELECT current_setting('server_version') AS version,
        clock_timestamp() AS now;
 
 -- name: compilation
--- As it is for our own statements, whatever the server's default is.
+-- The setting as our own statements have it, whatever the server's default is.
 SELECT current_setting('jit') AS jit;
 
 -- name: go_live

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import PATIENCE_TO_CONNECT, reading_engine, trouble
 from sequora_orchestration.domain.health import OLDEST_TICK, silent_sensors
-from sequora_orchestration.instance.code_server import looked_for_at, trouble_at
-from sequora_orchestration.instance.home import FILES, of_its_own
+from sequora_orchestration.instance.code_server import expected_address, trouble_at
+from sequora_orchestration.instance.home import FILES, changed_sections
 from sequora_orchestration.settings.database import DagsterStorageSettings
 from sequora_orchestration.settings.processes import CodeServerSettings, WorkerSettings
 
@@ -44,7 +44,7 @@ def home() -> Finding:
     if missing := [name for name in FILES if not (Path(path) / name).is_file()]:
         return fail(f"{' and '.join(missing)} not there", to_do="run `sequora migrate`, which puts in what is missing")
     try:
-        changed = of_its_own(Path(path))
+        changed = changed_sections(Path(path))
     except yaml.YAMLError:
         return fail(
             "dagster.yaml cannot be read as YAML",
@@ -59,8 +59,8 @@ def home() -> Finding:
 
 
 def code_server() -> Finding:
-    """See whether it answers, and whether web server and daemon look for it where it is."""
-    address = looked_for_at()
+    """Look whether the code server answers, and whether web server and daemon look for it at its address."""
+    address = expected_address()
     meant = CodeServerSettings.load().address
     if address.replace("localhost", "127.0.0.1") != meant.replace("localhost", "127.0.0.1"):
         return fail(
@@ -77,14 +77,14 @@ def code_server() -> Finding:
 
 
 def sensors() -> Finding:
-    """See whether any ticks, and why not."""
+    """Look whether any sensor ticks, and if not, why."""
     from dagster import DagsterInstance  # it takes a second to import
 
     from sequora_orchestration.assets.ticks import good_tick_ages, stopped_sensors
     from sequora_orchestration.cli.standstill import standstill_of
     from sequora_orchestration.definitions import SENSORS
 
-    WorkerSettings.load()  # without which Dagster's instance cannot be made, and says so in other words
+    WorkerSettings.load()  # Dagster's instance needs them, and would word their absence worse
     with DagsterInstance.get() as instance:
         ticks = good_tick_ages(instance, [sensor.name for sensor in SENSORS])
         why_none = standstill_of(instance, ticks)
@@ -128,7 +128,7 @@ class _Storage:
     def tables(self) -> Finding:
         from sequora_orchestration.instance.storage import revisions  # Dagster takes a second to import
 
-        # Dagster's own connections have no time-outs.
+        # Dagster sets no time-out for its connections.
         url = make_url(self._url).update_query_dict({"connect_timeout": str(PATIENCE_TO_CONNECT)})
         applied, needed = revisions(url.render_as_string(hide_password=False))
         if applied is None:

@@ -1,4 +1,4 @@
-"""The settings that only have to make sense: nothing has to be reached for them."""
+"""The settings that only have to make sense: nothing is connected to for them."""
 
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import LogSettings, WebSettings
 from sequora_orchestration.settings.workflows import WorkflowSettings
 
-# Those that no other check reads.
+# The settings that no other check reads.
 READ_HERE = (
     WorkflowSettings,
     DeliverySettings,
@@ -30,7 +30,7 @@ def checks() -> list[Check]:
 
 
 def settings() -> Finding:
-    """Read them all, and raise SettingError with a sentence for each that is wrong."""
+    """Read all of them. Raises SettingError with a sentence for each that is wrong."""
     wrong = []
     for settings_class in READ_HERE:
         try:
@@ -46,7 +46,7 @@ def settings() -> Finding:
 
 
 def check_in_link() -> Finding:
-    """Say whom check-ins ask for their link. Nobody is asked here: each link is made for a patient."""
+    """Report the service that makes check-in links. It is not asked for one: each link is made for a patient."""
     settings = CheckInLinkSettings.load()
     has_token = settings.sequora_check_in_link_token is not None
     if url := settings.sequora_check_in_link_url:

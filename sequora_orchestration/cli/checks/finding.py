@@ -1,4 +1,4 @@
-"""What a check is, and what it finds: how bad it is, what it is, and what to do about it."""
+"""Checks, and their findings: how bad it is, what it is, and what to do about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How bad a finding is."""
 
     OK = "ok"
     WARN = "warn"
@@ -16,12 +16,12 @@ class Level(StrEnum):
     """It does not work, or not for everybody."""
 
     SKIPPED = "skip"
-    """Not looked at, for what comes first has failed."""
+    """Not looked at, for a check that it needs has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a check has found; `to_do` is what a person shall do about it."""
+    """The finding of a check; `to_do` is the next step for a person."""
 
     level: Level
     said: str

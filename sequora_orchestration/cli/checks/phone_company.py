@@ -1,4 +1,4 @@
-"""Twilio: the account, its message list, what texts come from, and who answers those who reply."""
+"""Twilio: the account, its message list, the sender of texts, and who answers people who reply."""
 
 import re
 from functools import cached_property
@@ -17,11 +17,11 @@ from sequora_orchestration.domain.answers import (
 )
 from sequora_orchestration.settings.twilio import TwilioSettings
 
-# With one of these as their sender, texts are accepted and go nowhere: they are for test credentials
+# Texts from one of these senders are accepted and go nowhere: they are for test credentials
 # (https://www.twilio.com/docs/iam/test-credentials).
 _TEST_SENDERS = re.compile(r"\+1500555000\d")
 
-# What Twilio answers to an API key that may do a lot, but not this.
+# Twilio's codes for an API key that has some permissions, but not the one that is needed.
 _NOT_FOR_THIS_KEY = frozenset({WRONG_CREDENTIALS, API_KEY_MAY_NOT})
 
 _SID_OF_AN_ACCOUNT = re.compile(r"AC[\da-fA-F]{32}")
@@ -67,7 +67,7 @@ class _Twilio:
         try:
             account = open_twilio().account()
         except AccountError as error:
-            return self._with_a_key() if self._is_kept_from_key(error) else self._trouble(error)
+            return self._try_key() if self._may_be_only_a_permission(error) else self._trouble(error)
         if account.status != "active":
             return fail(
                 f"the account is {account.status}", to_do="activate it in the Twilio console; see Billing there"
@@ -93,7 +93,7 @@ class _Twilio:
         try:
             sender = self._sender
         except AccountError as error:
-            if self._is_kept_from_key(error):
+            if self._may_be_only_a_permission(error):
                 return ok("the API key may not see it: whether it is the account's, and may text, is not known")
             return self._trouble(error)
         if sender is None:
@@ -101,13 +101,13 @@ class _Twilio:
                 "the account has no such number or messaging service",
                 to_do="correct TWILIO_FROM_NUMBER (as +12025550100) or TWILIO_MESSAGING_SERVICE_SID",
             )
-        return _of_sender(sender)
+        return _finding_of_sender(sender)
 
     def replies(self) -> Finding:
         try:
             sender = self._sender
         except AccountError as error:
-            if self._is_kept_from_key(error):
+            if self._may_be_only_a_permission(error):
                 return ok("the API key may not see the sender: who answers them is in the Twilio console")
             return self._trouble(error)
         replies = sender.replies if sender else Replies.UNKNOWN
@@ -128,20 +128,20 @@ class _Twilio:
 
     @property
     def _has_test_sender(self) -> bool:
-        """Whether texts would come from a number for tests, at the real Twilio: stand-ins for it may have any."""
+        """Whether texts would come from a test number, at the real Twilio: a stand-in for it may have any numbers."""
         settings = self._settings
         host = urlsplit(settings.twilio_api_base_url).hostname or ""
         is_twilio = host.endswith(".twilio.com")
         uses_number = not settings.twilio_messaging_service_sid
         return is_twilio and uses_number and bool(_TEST_SENDERS.fullmatch(settings.twilio_from_number or ""))
 
-    def _is_kept_from_key(self, error: AccountError) -> bool:
-        """Whether it may be no more than that an API key does not have this permission."""
+    def _may_be_only_a_permission(self, error: AccountError) -> bool:
+        """Whether the error may mean only that an API key does not have this permission."""
         is_refused = isinstance(error.answer, Refused) and error.answer.code in _NOT_FOR_THIS_KEY
         return bool(self._settings.twilio_api_key) and is_refused
 
-    def _with_a_key(self) -> Finding:
-        """Find out by the list whether the API key is right: only a main one may see the account."""
+    def _try_key(self) -> Finding:
+        """Find out from the message list whether the API key is right: only a main key may see the account."""
         trouble = self._why_unreadable
         if trouble and trouble.code != API_KEY_MAY_NOT:
             if trouble.code == WRONG_CREDENTIALS:
@@ -187,7 +187,7 @@ class _Twilio:
         )
 
 
-def _of_sender(sender: Sender) -> Finding:
+def _finding_of_sender(sender: Sender) -> Finding:
     if not sender.can_text:
         return fail(
             "the number cannot send texts", to_do="give TWILIO_FROM_NUMBER a number of the account that can (SMS)"

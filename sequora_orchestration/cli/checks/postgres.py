@@ -1,7 +1,7 @@
 """Reading a Postgres that may be down, slow or set up wrongly: a connection that cannot write, and errors in words.
 
-A server's own words about a connection that was not made repeat its address and its user, and with an unescaped sign in
-the password a part of that: they are told apart here, and not shown.
+A server's own message about a connection that failed repeats its address and its user, and with an unescaped sign in
+the password a part of it. So the message is recognised here, and not shown.
 """
 
 from psycopg2 import Error
@@ -15,7 +15,7 @@ from sequora_orchestration.database import without_values
 PATIENCE_TO_CONNECT = 5
 PATIENCE_WITH_A_STATEMENT = 5
 
-# The first whose words stand in the message (of libpq, the server, PgBouncer or Supavisor) is what is wrong.
+# Words of libpq, the server, PgBouncer or Supavisor, and the trouble that they mean; the first in a message counts.
 TROUBLES = (
     (
         "password authentication failed",
@@ -78,7 +78,7 @@ INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def reading_engine(url: str) -> Engine:
-    """Return an engine whose every statement is read only and has a few seconds; nothing is connected yet."""
+    """Return an engine whose statements only read, and have a few seconds each; nothing is connected yet."""
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -92,14 +92,14 @@ def reading_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _has_a_few_seconds(connection: Connection) -> None:
-        # For this transaction alone: the server's connection may be a pooler's.
+        # Set for this transaction only: behind a pooler, others use the server's connection later.
         connection.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE_WITH_A_STATEMENT}s'"))
 
     return engine.execution_options(postgresql_readonly=True)
 
 
 def trouble(error: DBAPIError, *, variable: str = "the database's URL") -> Finding:
-    """Say what went wrong with the database at the URL that a variable holds, without its address, user or values."""
+    """Return a finding for an error of the database whose URL is in `variable`, without address, user or values."""
     if isinstance(error.orig, Error) and error.orig.pgcode:
         to_do = (
             "as the owner, run sequora_orchestration/migrations/role.sql, which grants what the system needs"

@@ -2,7 +2,7 @@
 
 Every folder has the same files: `schema` makes the tables and `people` fills them with invented people, both safe to
 run again; `demo` has the statements of the demo and `phone_book` the inbox page's, under the same names everywhere.
-How the running system reads an application's tables is not here. Nothing heavy is imported: `sequora --help` needs it.
+Not here: reading an application's tables in the running system. Nothing heavy is imported: `sequora --help` needs this.
 """
 
 from enum import StrEnum
@@ -15,7 +15,7 @@ class Application(StrEnum):
     """An application, by its folder."""
 
     BRIEF = "brief"
-    """The tables that this project was first written for."""
+    """The tables for which this project was first written."""
 
     SEQUORA = "sequora"
     """The tables of Sequora's own application."""
@@ -26,7 +26,7 @@ class Application(StrEnum):
         return "care" if self is DEFAULT else f"care_{self}"
 
     def sql(self, name: str) -> Path:
-        """Return the file of that name: `schema`, `people`, `demo` or `phone_book`."""
+        """Return the path of a file: `schema`, `people`, `demo` or `phone_book`."""
         return _FOLDERS / self / f"{name}.sql"
 
 

@@ -1,4 +1,4 @@
-"""The API keys of the account, and what each may do.
+"""The API keys of the account, and the permissions of each.
 
 Not here: whether a request's credentials are right (`phone_company`).
 """
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Permission(Enum):
-    """What an API key may be let do."""
+    """A permission that an API key may have."""
 
     SEND = "send texts"
     LIST = "list texts"
@@ -18,7 +18,7 @@ class Permission(Enum):
 
 
 STANDARD_KEY = frozenset(Permission) - {Permission.ACCOUNT}
-"""What a standard API key may do; a main one may do everything, a restricted one what it was given."""
+"""The permissions of a standard API key; a main key has all, and a restricted key those that it was given."""
 
 
 @dataclass(frozen=True, slots=True)

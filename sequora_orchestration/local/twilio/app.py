@@ -1,6 +1,6 @@
 """The phone company on the wire, as one ASGI application: Twilio's API as far as texts go, and the inbox page.
 
-Here: which path leads where. Not here: what is answered (`twilio_api`, `inbox`).
+Here: the paths. Not here: the answers (`twilio_api`, `inbox`).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from sequora_orchestration.local.twilio.twilio_api import ACCOUNTS, SERVICES, Tw
 
 
 def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
-    """Everything as one ASGI application; the inbox page shows people as the phone book has them.
+    """Return the phone company as one ASGI application; the inbox page takes people's names from the phone book.
 
     Setting `app.state.closing` (an `asyncio.Event`) ends the answers under way, so that a server can stop
     while a page is listening.

@@ -1,6 +1,6 @@
-"""How the phone company answers over HTTP: JSON, an error in the API's form, or a connection that is reset.
+"""The phone company's answers over HTTP: JSON, an error in the API's form, or a connection that is reset.
 
-Not here: which answer a request gets (`twilio_api`, `inbox`).
+Not here: choosing the answer to a request (`twilio_api`, `inbox`).
 """
 
 import json
@@ -25,7 +25,7 @@ class ConnectionReset(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Have the server reset the connection, and wait until it has."""
         scope["extensions"][RESET_CONNECTION]["reset"]()
-        # Returning before the server has noticed would make it answer 500 for an application without answer.
+        # If this returned before the server has noticed the reset, the server would answer 500.
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -36,7 +36,7 @@ def json_answer(content: Mapping[str, Any], http_status: int = 200) -> Response:
 
 
 def error_answer(refusal: Refusal) -> Response:
-    """Return an error as the API has it; without a code, the page of something before the API."""
+    """Return an error in the API's form; without a code, the page of a proxy before the API."""
     response = Response(f"<html>{refusal.message}</html>", refusal.http_status, media_type="text/html")
     if refusal.code is not None:
         response = json_answer(
@@ -54,7 +54,7 @@ def error_answer(refusal: Refusal) -> Response:
 
 
 def nothing_at(path: str) -> Refusal:
-    """Return why a request for something that is not there is refused."""
+    """Return the refusal of a request for a thing that does not exist."""
     return Refusal(404, 20404, f"The requested resource {path} was not found")
 
 

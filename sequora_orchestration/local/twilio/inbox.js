@@ -1,4 +1,4 @@
-// The phone inbox: fetches the conversations whenever the server says that something is new, and shows them.
+// The phone inbox: fetches the conversations whenever the server reports something new, and shows them.
 "use strict";
 const $ = id => document.getElementById(id);
 const make = (tag, name, ...children) => {
@@ -7,7 +7,7 @@ const make = (tag, name, ...children) => {
   made.append(...children);
   return made;
 };
-// Writing only what differs keeps selections, focus and screen readers undisturbed.
+// Writing only the differences keeps selections, focus and screen readers undisturbed.
 const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const plural = (count, noun) => `${count.toLocaleString()} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -51,7 +51,7 @@ function withLinks(body) {
   });
 }
 
-// Puts the nodes into the parent in this order, moving only what is out of place.
+// Puts the nodes into the parent in this order, and moves only those that are out of place.
 function arrange(parent, nodes) {
   const focused = document.activeElement;
   nodes.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] || null); });
@@ -147,7 +147,7 @@ function back() {
   left?.firstChild.focus();
 }
 
-// Tells a screen reader what has arrived since the last look, on whichever phone.
+// Lets a screen reader read the texts that have arrived since the last look, on any phone.
 function announce() {
   const arrived = conversations.flatMap(conversation => conversation.messages
     .filter(text => !text.inbound && announced && !announced.has(text.sid))
@@ -213,7 +213,7 @@ events.onerror = () => line(false, "not reachable, trying again");
 $("back").onclick = back;
 $("answer").onsubmit = event => { event.preventDefault(); answer(); };
 $("body").oninput = () => drafts.set(open, $("body").value);
-// Whoever reads or writes there is not to find another conversation in its place.
+// The conversation must not be replaced by another while a person reads or writes there.
 $("thread").addEventListener("focusin", () => { chosen = open !== null; });
 // The list is one stop of the tab key; arrows move within it.
 $("list").addEventListener("focusin", event => {

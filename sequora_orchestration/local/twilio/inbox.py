@@ -20,7 +20,7 @@ from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.refusals import Refusal
 
 MOST_CONVERSATIONS, MOST_TEXTS = 50, 50
-"""What the inbox page gets, and of each conversation; a burst of thousands would only make it slow."""
+"""The most conversations that the page shows, and texts of each; a burst of thousands would only make it slow."""
 _SECONDS_BETWEEN_LOOKS = 0.1
 PAGE_PARTS = (
     ("/", "inbox.html", "text/html"),
@@ -36,10 +36,10 @@ _PAGE_HEADERS = {
 
 
 class Inbox:
-    """What a person looks at."""
+    """The inbox page's requests."""
 
     def __init__(self, company: PhoneCompany, phone_book: PhoneBook) -> None:
-        """Show the texts of that company, with people as the phone book has them."""
+        """Show the texts of this company, with the names of the phone book."""
         self.company = company
         self.phone_book = phone_book
 
@@ -70,9 +70,9 @@ class Inbox:
         return json_answer({"conversations": conversations, "total": company.count})
 
     async def answer(self, request: Request) -> Response:
-        """Take what a person has written on one of the phones.
+        """Take a text that a person has written on one of the phones.
 
-        Only as JSON: a page from elsewhere cannot send that here unasked.
+        Only as JSON: a browser lets no page from elsewhere send that here unasked.
         """
         if request.headers.get("content-type") != "application/json":
             return error_answer(Refusal(415, 20415, "An answer is JSON"))
@@ -87,7 +87,7 @@ class Inbox:
         return json_answer({"sid": taken.sid}, 201)
 
     async def events(self, request: Request) -> Response:
-        """Send a server-sent event whenever something arrived; many at once are one event."""
+        """Send a server-sent event whenever texts arrived; many at once are one event."""
         closing: asyncio.Event = request.app.state.closing
 
         async def news() -> Any:
@@ -102,12 +102,12 @@ class Inbox:
 
 
 def _card(person: Person | None) -> dict[str, str] | None:
-    """Render a person as the inbox page wants it."""
+    """Render a person for the inbox page."""
     return None if person is None else {"name": person.name, "role": person.role}
 
 
 def _bubble(message: Message, state: State) -> dict[str, Any]:
-    """Render a text as the inbox page wants it."""
+    """Render a text for the inbox page."""
     return {
         "sid": message.sid,
         "inbound": message.inbound,

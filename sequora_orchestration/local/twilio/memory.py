@@ -1,7 +1,7 @@
-"""What the local phone company remembers over its restarts: texts, and who wants none.
+"""The local phone company's memory over its restarts: texts, and phones that have opted out.
 
-It is a toy's: numbers and texts stand as they are in a file that its owner alone may read. What is written survives a
-process that is killed, at any moment; a file that cannot be read is begun anew.
+It is the memory of a toy: numbers and texts stand in plain in a file that only its owner may read. A text that was
+written survives the killing of the process at any moment; a file that cannot be read is begun anew.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 MOST_TEXTS = 10_000
-"""Older ones are forgotten: some megabytes, and more than anybody looks at."""
+"""Older texts are forgotten: these are some megabytes, and more than anybody looks at."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS text (place INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL);
@@ -20,21 +20,21 @@ CREATE TABLE IF NOT EXISTS opted_out (sender TEXT, phone TEXT, PRIMARY KEY (send
 
 
 class Memory:
-    """A file of texts and opt-outs. Whoever uses it does so from one thread at a time."""
+    """A file of texts and opt-outs. Only one thread at a time may use it."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, or make it; its owner alone may read it."""
+        """Open the file, or make it; only its owner may read it."""
         path.touch(mode=0o600)
         path.chmod(0o600)
         try:
-            self._connection = _opened(path)
-        except sqlite3.OperationalError:  # somebody else has it, or the disk is full
+            self._connection = _open(path)
+        except sqlite3.OperationalError:  # another process has it, or the disk is full
             raise
         except sqlite3.DatabaseError:
             for ending in ("", "-wal", "-shm"):
                 path.with_name(path.name + ending).unlink(missing_ok=True)
             path.touch(mode=0o600)
-            self._connection = _opened(path)
+            self._connection = _open(path)
 
     def texts(self) -> Iterator[dict[str, Any]]:
         """Yield the texts that are remembered, oldest first."""
@@ -42,11 +42,11 @@ class Memory:
             yield json.loads(content)
 
     def opted_out(self) -> set[tuple[str, str]]:
-        """Return the pairs of a sender and a phone that wants nothing from it."""
+        """Return the pairs of a sender and a phone that has opted out of its texts."""
         return set(self._connection.execute("SELECT sender, phone FROM opted_out"))
 
     def keep(self, text: Mapping[str, Any], opted_out: set[tuple[str, str]] | None = None) -> None:
-        """Remember a text, and with it who has opted out by then, if it has changed that; forget what is too old."""
+        """Remember a text, and all opt-outs if it has changed them; forget the oldest texts if there are too many."""
         with self._connection as transaction:
             cursor = transaction.execute("INSERT INTO text (content) VALUES (?)", (json.dumps(text),))
             transaction.execute("DELETE FROM text WHERE place <= ?", ((cursor.lastrowid or 0) - MOST_TEXTS,))
@@ -61,8 +61,8 @@ class Memory:
             transaction.execute("DELETE FROM opted_out")
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    """Open a file. Raises sqlite3.DatabaseError if it is none of ours."""
+def _open(path: Path) -> sqlite3.Connection:
+    """Open a file. Raises sqlite3.DatabaseError if it is not such a file."""
     connection = sqlite3.connect(path, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -1,6 +1,6 @@
-"""A text that the phone company has, where it is at a given age, and which texts a list shows.
+"""A text that the phone company has, its state at a given age, and the filter of a list.
 
-Not here: which texts are taken (`refusals`), and what the time is (`phone_company`).
+Not here: which texts are taken (`refusals`), and the clock (`phone_company`).
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Message:
     num_segments: int
     validity_period: int | None = None
     fails_with: int | None = None
-    """The error code it will end with instead of being delivered."""
+    """The error code with which it will end instead of being delivered."""
     inbound: bool = False
     """Whether a phone sent it to us."""
 
@@ -41,13 +41,13 @@ class Message:
 
     @property
     def first_status(self) -> str:
-        """What the API says at once: a messaging service has yet to choose a sender."""
+        """The status in the API's first answer: a messaging service has yet to choose a sender."""
         return "queued" if self.from_ else "accepted"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a text is by now."""
+    """The state of a text at a moment."""
 
     status: str
     error_code: int | None
@@ -62,7 +62,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which texts a list shows; what is empty does not matter."""
+    """A filter of texts for a list; an empty field does not matter."""
 
     to: str = ""
     from_: str = ""
@@ -70,7 +70,7 @@ class Filter:
     sent_before: datetime | None = None
 
     def covers(self, message: Message, state: State) -> bool:
-        """Whether it shows this text."""
+        """Whether the list shows this text."""
         sent = state.sent or message.created
         return (
             (not self.to or message.to == self.to)
@@ -84,7 +84,7 @@ EVERYTHING = Filter()
 
 
 def state_at(message: Message, age: timedelta, *, step_length: timedelta) -> State:
-    """Return where a text is at an age, if it stays in each status for `step_length` on its way."""
+    """Return the state of a text at an age, if it stays in each status for `step_length` on its way."""
     if message.inbound:
         return State("received", None, message.created, message.created)
     patience = timedelta(seconds=message.validity_period or LONGEST_VALIDITY)

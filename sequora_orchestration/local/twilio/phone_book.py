@@ -1,6 +1,6 @@
-"""Who has a number, for the inbox page: read from an embedded care database, whose people are invented.
+"""The names of numbers, for the inbox page: read from an embedded care database, whose people are invented.
 
-For a database of somebody's own there is no phone book, and the page shows numbers alone. Names stay in memory.
+For the operator's own database there is no phone book, and the page shows only numbers. Names stay in memory.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,20 +13,20 @@ from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.local.applications import DEFAULT, Application
 
-# As many as the statements compare.
+# The number of last digits that the statements compare.
 _DIGITS_COMPARED = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose number it is; `role` is `nurse`, `supervisor`, `admin` or `patient`."""
+    """The owner of a number; `role` is `nurse`, `supervisor`, `admin` or `patient`."""
 
     name: str
     role: str
 
 
 class PhoneBook:
-    """Looks each number up once, and remembers what it found."""
+    """Looks each number up once, and remembers the answer."""
 
     def __init__(self, engine: Engine | None = None, application: Application = DEFAULT) -> None:
         """Read the application's tables; without a database nobody is known."""
@@ -35,7 +35,7 @@ class PhoneBook:
         self._known: dict[str, Person | None] = {}
 
     def look_up(self, numbers: Collection[str]) -> Mapping[str, Person | None]:
-        """Return who has each number (E.164), None where nobody is known to. Blocks while it asks."""
+        """Return the owner of each number (E.164), None if none is known. Blocks while it reads."""
         unasked = [number for number in numbers if number not in self._known]
         if self._engine is not None and unasked:
             self._known |= self._ask(self._engine, unasked)
@@ -47,6 +47,6 @@ class PhoneBook:
             with engine.connect() as connection:
                 rows = connection.execute(self._statements["people"], {"endings": endings}).all()
         except SQLAlchemyError:
-            return {}  # asked again with the next look at the page, which does without until then
+            return {}  # the page shows numbers for now, and asks again at the next look
         found = {usable(row.phone): Person(row.name, row.role) for row in rows}
         return {number: found.get(number) for number in numbers}

@@ -1,8 +1,8 @@
-"""The phone company: it takes texts, remembers them and lets them move on.
+"""The phone company: it takes texts, remembers them and moves them on.
 
-Everything is in memory, and in a file if it is to be remembered, and safe to use from several threads. Texts move on by
-their age, worked out when somebody asks, so that no thread and no timer is needed and an injected clock moves all.
-Not here: HTTP (`app` puts it on the wire), and which requests are refused by what is in them (`refusals`).
+Everything is kept in memory, and on request in a file; it is safe to use from several threads. A text's state follows
+from its age at the moment of asking, so no thread and no timer is needed, and an injected clock moves all texts.
+Not here: HTTP (`app`), and refusals that follow from a request's content (`refusals`).
 """
 
 import hmac
@@ -33,25 +33,25 @@ from sequora_orchestration.local.twilio.refusals import (
 )
 from sequora_orchestration.local.twilio.scripted_answers import Answer, Hang, Refuse, ResetBeforeAccepting, Script
 
-# One word, in any case (https://help.twilio.com/articles/223134027).
+# A text of one of these words opts out, in upper or lower case (https://help.twilio.com/articles/223134027).
 OPT_OUT_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 OPT_IN_WORDS = frozenset({"START", "UNSTOP", "YES"})
 
 NUMBER_OF_SERVICES = "+15005550006"
-"""What a phone answers to when a messaging service texted it: a service chooses among its numbers, and has this one."""
+"""The number to which a phone replies if a messaging service texted it: our services have this one number."""
 
 
 class PhoneCompany:
-    """Takes texts, or refuses them, and remembers all of it until told to forget.
+    """Takes texts, or refuses them, and remembers everything until `forget`.
 
     Public attributes may be changed at any time: `undeliverable` maps a number to the error code with which
     texts that are accepted from then on will end; `seconds_per_status` is how long a text stays in each
-    status on its way; `visible_after` is how many seconds old a text must be before it shows up in lists, for
-    which the real API promises nothing; `account_status` and `is_trial` are how the account stands, and
-    `owner_account_sid` is whose it is; `api_keys` are its keys by their SIDs; with `has_test_credentials` its SID and
-    token are those that the real API has for tests, which may send, as if, and read nothing; `webhook` is
-    the address that is told of replies, whatever they reply to, and `webhook_is_the_numbers` whether a messaging
-    service leaves them to its numbers' webhooks.
+    status on its way; `visible_after` is how many seconds old a text must be before it shows up in lists (the
+    real API makes no promise); `account_status` and `is_trial` are the state of the account, and
+    `owner_account_sid` names its owner; `api_keys` are its keys by their SIDs; with `has_test_credentials` its SID and
+    token are the real API's credentials for tests, which may pretend to send, and read nothing; `webhook` is the
+    address to which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to
+    its numbers' webhooks.
     """
 
     def __init__(
@@ -74,18 +74,18 @@ class PhoneCompany:
         self.forget()
 
     def remember(self, memory: Memory) -> None:
-        """Go on with what was accepted, or came in, before, and keep what comes from now on in that memory, too."""
+        """Take over the texts of a memory, and from now on keep every new text in it, too."""
         with self._changed:
             names = {field.name for field in fields(Message)}
             for kept in memory.texts():
-                if kept.keys() == names:  # another version's texts are not these
+                if kept.keys() == names:  # a text of another version has other fields
                     self._texts.add(Message(**{**kept, "created": datetime.fromisoformat(kept["created"])}))
             self._opted_out |= memory.opted_out()
             self._memory = memory
-            self._tell()
+            self._notify()
 
     def forget(self) -> None:
-        """Forget every text, attempt and script, and return to the settings it was made with."""
+        """Forget every text, attempt and script, and return to the first settings."""
         with self._changed:
             self.seconds_per_status, self.visible_after = self._defaults
             self.undeliverable: dict[str, int] = {}
@@ -97,16 +97,16 @@ class PhoneCompany:
             self.webhook = ""
             self.webhook_is_the_numbers = False
             self._texts = KeptTexts()
-            # A sender (a number, or a messaging service), and who wants nothing from it.
+            # A sender (a number, or a messaging service), and a phone that has opted out of its texts.
             self._opted_out: set[tuple[str, str]] = set()
             self._arrivals: dict[str, list[float]] = defaultdict(list)
             self._script = Script()
             if self._memory:
                 self._memory.forget()
-            self._tell()
+            self._notify()
 
     def refusal_of(self, user: str, password: str, wants: Permission) -> Refusal | None:
-        """Why somebody with these credentials may not do that; None if they may."""
+        """Return the refusal of a request with these credentials; None if they have the permission."""
         if user == self.account_sid and hmac.compare_digest(password.encode(), self.auth_token.encode()):
             return TEST_CREDENTIALS if self.has_test_credentials and wants is not Permission.SEND else None
         key = self.api_keys.get(user)
@@ -114,11 +114,11 @@ class PhoneCompany:
             return AUTHENTICATE
         if wants in key.may:
             return None
-        # The account is not among what a key can be given: the real API answers as if it did not know the key.
+        # Only a main key may see the account: to others the real API answers as if it did not know the key.
         return AUTHENTICATE if wants is Permission.ACCOUNT else NOT_PERMITTED
 
     def owns(self, number: str) -> bool:
-        """Whether the account may text from that number: any, but for the real API's test numbers that it may not."""
+        """Whether the account may text from a number: from any but the real API's test numbers for refused senders."""
         return bool(E164.fullmatch(number)) and number not in REFUSED_SENDERS
 
     # ── Taking texts ────────────────────────────────────────────────────────────────────────────────────
@@ -134,11 +134,11 @@ class PhoneCompany:
     ) -> tuple[Message | Refusal | None, Answer | None]:
         """Count a request and follow the script.
 
-        Returns what became of the text (None: nobody will ever say), and how the answer is to be spoilt.
+        Returns the text or its refusal (None: no answer will ever be sent), and the scripted answer, if there is one.
         """
         with self._changed:
             self._arrivals[to].append(time.monotonic())
-            self._tell()
+            self._notify()
             answer = self._script.next_answer(to)
             match answer:
                 case Refuse(http_status, code, message, retry_after):
@@ -165,7 +165,7 @@ class PhoneCompany:
         messaging_service_sid: str = "",
         validity_period: int | None = None,
     ) -> Message | Refusal:
-        """Accept a text, or say why not; no script is asked, and no attempt counted."""
+        """Accept a text, or return its refusal; no script is followed, and no attempt counted."""
         refusal = refusal_of_text(to, from_, messaging_service_sid, body, validity_period)
         if refusal:
             return refusal
@@ -187,9 +187,9 @@ class PhoneCompany:
         return message
 
     def receive(self, *, phone: str, body: str) -> Message | Refusal:
-        """Take a phone's answer to whoever texted it last, or say why not.
+        """Take a phone's reply to the sender that texted it last, or return its refusal.
 
-        One of the words for it opts the phone out of that sender's texts, or in again; nothing is answered.
+        A word for opting out or in takes effect for that sender's texts; no answer is sent.
         """
         with self._changed:
             conversation = self._texts.of_phone(phone)
@@ -217,7 +217,7 @@ class PhoneCompany:
         return message
 
     def has_opted_out(self, phone: str) -> bool:
-        """Whether a phone has opted out of texts from whoever it last had to do with."""
+        """Whether a phone has opted out of texts from the sender of its last conversation."""
         with self._changed:
             return any((_sender_in(newest), phone) in self._opted_out for newest in self._texts.of_phone(phone)[-1:])
 
@@ -226,22 +226,22 @@ class PhoneCompany:
             kept = {**asdict(message), "created": message.created.isoformat()}
             self._memory.keep(kept, self._opted_out if changes_opt_outs else None)
         self._texts.add(message)
-        self._tell()
+        self._notify()
 
     # ── Following them ──────────────────────────────────────────────────────────────────────────────────
 
     def state(self, message: Message) -> State:
-        """Where a text is by now, going by its age."""
+        """Return the present state of a text, by its age."""
         age = datetime.fromtimestamp(self._clock(), UTC) - message.created
         return state_at(message, age, step_length=timedelta(seconds=self.seconds_per_status))
 
     def find(self, sid: str) -> Message | None:
-        """Return the text of that SID."""
+        """Return the text with this SID."""
         with self._changed:
             return self._texts.find(sid)
 
     def lag_of(self, _message: Message) -> float:
-        """How many seconds old a text must be before it shows up in lists."""
+        """Return how many seconds old a text must be before it shows up in lists."""
         return self.visible_after
 
     def listed(
@@ -251,7 +251,7 @@ class PhoneCompany:
         older_than: str = "",
         limit: int = 50,
     ) -> list[Message]:
-        """List as the API does: newest first, only what is visible yet, at most `limit`.
+        """List texts as the API does: newest first, only those that are visible yet, at most `limit`.
 
         A text that was not sent yet goes by the time of its creation. `older_than` is the SID that ended the
         page before.
@@ -276,24 +276,24 @@ class PhoneCompany:
 
     @property
     def count(self) -> int:
-        """How many texts were accepted, or came in."""
+        """The number of texts that were accepted, or came in."""
         return len(self._texts)
 
     def accepted(self, to: str = "") -> list[Message]:
-        """Every accepted text, or those to one number, oldest first."""
+        """Return every accepted text, or those to one number, oldest first."""
         with self._changed:
             return [message for message in self._texts.oldest_first(to) if not message.inbound]
 
     def conversations(self, *, most: int, newest: int) -> list[list[Message]]:
-        """Return what each phone was texted and has answered, oldest first; the phone with the newest text comes first.
+        """Return the texts to and from each phone, oldest first; the phone with the newest text comes first.
 
-        At most that many conversations, and the newest texts of each.
+        At most `most` conversations, and the `newest` texts of each.
         """
         with self._changed:
             return [texts[-newest:] for texts in islice(self._texts.conversations(), most)]
 
     def attempts(self, to: str) -> list[float]:
-        """When each request to text that number came in, refused ones too, by `time.monotonic`."""
+        """Return when each request to text a number came in, also refused requests, by `time.monotonic`."""
         with self._changed:
             return list(self._arrivals.get(to, []))
 
@@ -305,7 +305,7 @@ class PhoneCompany:
     # ── Scripting ───────────────────────────────────────────────────────────────────────────────────────
 
     def script(self, *answers: Answer, to: str | None = None) -> None:
-        """Queue answers, each for one request: to text one number, or any number that has none of its own."""
+        """Queue answers, each for one request to text the number `to`; without `to`, any number without a script."""
         with self._changed:
             self._script.queue(answers, to)
 
@@ -314,11 +314,11 @@ class PhoneCompany:
         with self._changed:
             self._script.always(answer, to)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._revision += 1
         self._changed.notify_all()
 
 
 def _sender_in(message: Message) -> str:
-    """Whom a phone opts out of: the service if one texts it, else the number."""
+    """Return the sender for opting out: the messaging service if there is one, otherwise the number."""
     return message.messaging_service_sid or (message.to if message.inbound else message.from_) or ""

@@ -1,4 +1,4 @@
-"""Why the phone company does not take a text, or does not let somebody in: with the real API's codes and wording.
+"""Refusals of the phone company, of texts and of credentials, with the real API's codes and wording.
 
 Here: the refusals that follow from a request alone, and the test numbers that are always refused. Not here: refusals
 that a test scripts (`scripted_answers`), and who has opted out (`phone_company`).
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LONGEST_BODY = 1600
-"""Characters; more is refused with 21617 (https://www.twilio.com/docs/errors/21617)."""
+"""Characters; a longer body is refused with 21617 (https://www.twilio.com/docs/errors/21617)."""
 
 LONGEST_VALIDITY = 36_000
 """Seconds a text may wait in Twilio's queue (https://www.twilio.com/docs/errors/90007)."""
@@ -17,8 +17,8 @@ LONGEST_VALIDITY = 36_000
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{5,6}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}")
 
-# The real API's test numbers (https://www.twilio.com/docs/iam/test-credentials), and its wording, which
-# quotes the number: whoever lets such a sentence into a log must be found out here.
+# The real API's test numbers (https://www.twilio.com/docs/iam/test-credentials), and its wording. It quotes the number,
+# so that tests notice code that lets such a sentence into a log.
 _REFUSED_RECIPIENTS = {
     "+15005550001": (21211, "Invalid 'To' Phone Number: {to}"),
     "+15005550002": (21612, "Message cannot be sent with the current combination of 'To' ({to}) and 'From'"),
@@ -42,9 +42,9 @@ REFUSED_SENDERS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A text that was not accepted, in the API's terms; `retry_after` is in seconds.
+    """A refused request, in the API's terms; `retry_after` is in seconds.
 
-    Without a code it is not the API that says so, but something before it: a proxy, a firewall.
+    Without a code it is not refused by the API but by a proxy or a firewall before it.
     """
 
     http_status: int
@@ -59,7 +59,7 @@ TEST_CREDENTIALS = Refusal(403, 20008, "Resource not accessible with Test Accoun
 
 
 def unsubscribed(to: str) -> Refusal:
-    """Return why a phone that has opted out is not texted."""
+    """Return the refusal of a text to a phone that has opted out."""
     code, sentence = _REFUSED_RECIPIENTS["+15005550004"]
     return Refusal(400, code, sentence.format(to=to))
 
@@ -67,7 +67,7 @@ def unsubscribed(to: str) -> Refusal:
 def refusal_of_text(
     to: str, from_: str, messaging_service_sid: str, body: str, validity_period: int | None
 ) -> Refusal | None:
-    """Why a text is not taken; None if it is."""
+    """Return the refusal of a text; None if it is taken."""
     return next(_objections(to, from_, messaging_service_sid, body, validity_period), None)
 
 

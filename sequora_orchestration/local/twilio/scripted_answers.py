@@ -1,6 +1,6 @@
-"""What a test can make the phone company answer, in place of what it would.
+"""Answers that a test can script, in place of the phone company's own.
 
-Here: the answers, and which request gets which. Not here: how they look on the wire (`twilio_api`).
+Here: the answers, and choosing the answer to a request. Not here: how they look on the wire (`twilio_api`).
 """
 
 from collections import defaultdict, deque
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Scripted: the request is refused, by something before the API if there is no code; nothing is kept."""
+    """Scripted: the request is refused, by a proxy before the API if there is no code; nothing is kept."""
 
     http_status: int
     code: int | None
@@ -52,15 +52,15 @@ Answer = Refuse | ResetBeforeAccepting | ResetAfterAccepting | Hang | ErrorAfter
 
 
 class Script:
-    """Which answers requests get instead of the phone company's own. Not safe for several threads by itself."""
+    """The answers to requests in place of the phone company's own. Not safe for several threads by itself."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin without answers."""
         self._queues: dict[str | None, deque[Answer]] = defaultdict(deque)
         self._always: dict[str | None, Answer] = {}
 
     def queue(self, answers: Iterable[Answer], to: str | None) -> None:
-        """Queue answers, each for one request: to text one number, or any number that has none of its own."""
+        """Queue answers, each for one request to text the number `to`; without `to`, any number without a script."""
         self._queues[to].extend(answers)
 
     def always(self, answer: Answer | None, to: str | None) -> None:
@@ -70,7 +70,7 @@ class Script:
             self._always[to] = answer
 
     def next_answer(self, to: str) -> Answer | None:
-        """Return the answer for a request to text that number; None if the script has none for it."""
+        """Return the answer to a request to text a number; None if the script has none for it."""
         for key in (to, None):
             if queue := self._queues.get(key):
                 return queue.popleft()

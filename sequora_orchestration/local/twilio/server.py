@@ -1,7 +1,7 @@
 """Runs the phone company: as a process of its own for `sequora dev`, in a thread for tests.
 
-It listens on loopback unless told otherwise, writes no access log (every line of one would hold a phone
-number), and ends at once when asked to, whoever is still listening.
+It listens on loopback by default, writes no access log (every line would hold a phone number), and ends at once on a
+signal, even if an inbox page is still listening.
 """
 
 import argparse
@@ -36,8 +36,8 @@ TEST_AUTH_TOKEN = "the-token-of-the-tests"  # noqa: S105  (worth nothing)
 TEST_API_KEY = "SK" + "0" * 32
 TEST_API_SECRET = "the-secret-of-the-tests"  # noqa: S105  (worth nothing)
 
-# Longer than anything here lives: closing an idle connection just as a client uses it again looks like a
-# reset, and a reset must come from a script only.
+# Longer than any process here lives: closing an idle connection just as a client uses it again looks like a
+# reset, and only a script may cause a reset.
 _SECONDS_IDLE_CONNECTIONS_LIVE = 24 * 3600
 _SECONDS_TO_FINISH = 1
 
@@ -64,7 +64,7 @@ class TwilioServer:
 
     @property
     def url(self) -> str:
-        """Scheme and host, no slash at the end: what `TWILIO_API_BASE_URL` takes."""
+        """Scheme and host without a slash at the end, the form of `TWILIO_API_BASE_URL`."""
         return self._url
 
     def __enter__(self) -> Self:
@@ -85,7 +85,7 @@ class TwilioServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, made to end the answers under way when it stops, and to leave with a clean exit code."""
+    """A uvicorn server that ends the answers under way when it stops, and leaves with a clean exit code."""
 
     def __init__(self, company: PhoneCompany, phone_book: PhoneBook) -> None:
         self.app = create_app(company, phone_book)
@@ -113,7 +113,7 @@ class _Server(uvicorn.Server):
 
 
 class _ResettableConnection(HttpToolsProtocol):
-    """uvicorn's connection, with an ASGI extension that resets it; ASGI itself has no way to say nothing."""
+    """uvicorn's connection, with an ASGI extension that resets it; ASGI itself has no way to send no answer."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -127,7 +127,7 @@ class _ResettableConnection(HttpToolsProtocol):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Listen at once: who connects before the server is up waits instead of being refused."""
+    """Listen at once: a client that connects before the server is up waits instead of being refused."""
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,8 +1,7 @@
-"""Twilio's API as far as texts go: what the SDK talks to.
+"""Twilio's API, as far as texts need it, for the official SDK.
 
-Paths, parameters, bodies and errors are the real API's (https://www.twilio.com/docs/messaging/api). What is accepted
-and what becomes of it is decided in `phone_company`. Nothing is logged here: every request carries a phone number and a
-text.
+Paths, parameters, bodies and errors are the real API's (https://www.twilio.com/docs/messaging/api). Nothing is logged
+here: every request carries a phone number and a text. Not here: accepting texts and moving them on (`phone_company`).
 """
 
 import asyncio
@@ -44,14 +43,14 @@ _DEFAULT_PAGE_SIZE = 50
 
 
 class TwilioApi:
-    """What the SDK talks to."""
+    """The API's requests."""
 
     def __init__(self, company: PhoneCompany) -> None:
-        """Speak for that company."""
+        """Answer for this company."""
         self.company = company
 
     def permitted(self, endpoint: Endpoint, wants: Permission) -> Endpoint:
-        """Let only those through who may do that, and only to the account's own resources."""
+        """Let only requests through that have the permission, and only to the account's own resources."""
 
         async def checked(request: Request) -> Response:
             company = self.company
@@ -87,7 +86,7 @@ class TwilioApi:
             case Hang(seconds):
                 await _pause(request, seconds)
         if isinstance(outcome, Message):
-            # The API always says how it begins, however fast it goes on.
+            # The API's answer always has the first status, however fast the text moves on.
             begun = State(outcome.first_status, None, None, outcome.created)
             return json_answer(_message(self.company.account_sid, outcome, begun), 201)
         if outcome is None:
@@ -138,7 +137,7 @@ class TwilioApi:
         return json_answer(_message(self.company.account_sid, message, self.company.state(message)))
 
     async def account(self, request: Request) -> Response:
-        """GET the account: what a check of the credentials asks for."""
+        """GET the account: a check of the credentials asks for it."""
         sid = self.company.account_sid
         return json_answer(
             {
@@ -156,7 +155,7 @@ class TwilioApi:
         )
 
     async def numbers(self, request: Request) -> Response:
-        """GET IncomingPhoneNumbers.json: the one that is asked for, if the account has it."""
+        """GET IncomingPhoneNumbers.json: the number in the query, if the account has it."""
         number = request.query_params.get("PhoneNumber", "")
         return json_answer(
             {
@@ -194,7 +193,7 @@ class TwilioApi:
 
 
 def _credentials(request: Request) -> tuple[str, str]:
-    """Return user and password of a request, empty where it has none."""
+    """Return user and password of a request, empty if it has none."""
     given = request.headers.get("authorization", "").removeprefix("Basic ")
     try:
         user, _, password = b64decode(given, validate=True).decode().partition(":")

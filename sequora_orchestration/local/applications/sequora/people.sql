@@ -11,7 +11,7 @@ INSERT INTO public."User" (id, email, name, phone, role, active, department, spe
      NULL, NULL)
 ON CONFLICT DO NOTHING;
 
--- Whenever a system starts: one nurse has her shift, another is on call, and the third one's shift is over.
+-- Run whenever a system starts: one nurse has her shift, another is on call, and the third nurse's shift is over.
 INSERT INTO public."NurseShift" (id, nurse_id, shift_start, shift_end, is_on_call, is_active) VALUES
     ('f0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000001',
      now() - interval '1 hour', now() + interval '11 hours', false, true),

@@ -1,5 +1,5 @@
 -- name: people
--- Only reads. Numbers stand there as somebody typed them, so that it goes by their last seven digits.
+-- It only reads. Numbers are stored as somebody typed them, so their last seven digits are compared.
 WITH person AS (
     SELECT name, role, phone FROM public."User"
     UNION ALL

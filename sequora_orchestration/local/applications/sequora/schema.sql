@@ -1,5 +1,6 @@
 -- The tables of Sequora's own application, as far as they bear on this project. They exist in a real deployment; only
--- embedded databases get them from here. What may not be NULL there may not be NULL here; where that is not known, it may.
+-- embedded databases get them from here. A column that is NOT NULL there is NOT NULL here; if that is not known, it may
+-- be NULL here.
 
 DO $$
 BEGIN
@@ -65,7 +66,7 @@ CREATE TABLE IF NOT EXISTS public."Episode" (
     created_at     timestamptz DEFAULT now()
 );
 
--- The table of the AI's interactions is not among these.
+-- The application's table of AI interactions is left out.
 CREATE TABLE IF NOT EXISTS public."EscalationTask" (
     id                   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     episode_id           uuid REFERENCES public."Episode",
@@ -134,7 +135,7 @@ CREATE TABLE IF NOT EXISTS public."SMSConsent" (
     opt_out_timestamp timestamptz
 );
 
--- Without a policy nobody but their owner sees a row.
+-- Without a policy, only their owner sees rows.
 ALTER TABLE public."User" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public."Patient" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public."Episode" ENABLE ROW LEVEL SECURITY;
