@@ -28,6 +28,7 @@ from sequora_orchestration.messages.kind import (
     cancelled,
     failed,
 )
+from sequora_orchestration.messages.when_owed import SEE_STATUS, WhenOwed
 
 # A check-in that could not be sent for longer than this is no longer worth sending; one that was moved to the morning
 # has an hour of that morning all the same.
@@ -220,4 +221,11 @@ CHECK_IN = MessageKind(
     if_not_found=State.HELD,
     second_try_after=timedelta(minutes=30),
     carries_link=True,
+    when_owed=WhenOwed(
+        remedy=SEE_STATUS,
+        waits_while_halted=False,
+        comes_now="the check-in may go out, by day where the patient is, once it is scheduled",
+        comes_after=lambda delays: delays.check_in,
+        no_more="the episode is older than a week",
+    ),
 )

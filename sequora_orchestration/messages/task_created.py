@@ -13,6 +13,7 @@ from sequora_orchestration.messages.about_tasks import (
     unwanted_by_assignee,
 )
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.when_owed import WhenOwed
 from sequora_orchestration.messages.wording import about, headline
 
 # An application assigns tasks seconds after it has inserted them; nobody is alarmed by then.
@@ -68,4 +69,6 @@ TASK_CREATED = MessageKind(
     unreachable=unreachable_nurse,
     text=lambda facts, app_url: nurse_text(task_of(facts), app_url),
     worth=lambda _: WORTH_TO_STAFF,
+    gives_task=True,
+    when_owed=WhenOwed(comes_now="a sensor notices the task, within seconds as a rule"),
 )
