@@ -64,6 +64,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 _MESSAGE: Mapping[str, str] = {
     "id": "the message's own id, the same for its row and for its receipt",
     "kind": ", ".join(f"`{kind}`" for kind in KINDS),
+    "channel": "by what it went out: `SMS`",
     "state": "`SENT`; of a receipt `DELIVERED` or `UNDELIVERED`",
     "task_id": "none for a check-in",
     "episode_id": "may be none for a text about a task",

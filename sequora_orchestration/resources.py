@@ -3,16 +3,13 @@
 What these are made of stands without Dagster in `ledger/`, `care/`, `channels/` and `delivery/`.
 """
 
-from functools import cache
-
 from dagster import ConfigurableResource, InitResourceContext
-from sqlalchemy import Engine
 
 from sequora_orchestration.assets.figures import Instruments
 from sequora_orchestration.care.care_database import open_care_database
 from sequora_orchestration.channels.alarm import Alarm, open_alarm
 from sequora_orchestration.delivery.assigner import Assigner
-from sequora_orchestration.delivery.sending import Delivery, open_delivery
+from sequora_orchestration.delivery.delivery import Delivery, open_delivery
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
@@ -27,15 +24,7 @@ class LedgerResource(ConfigurableResource[Ledger]):
     def create_resource(self, context: InitResourceContext) -> Ledger:  # noqa: ARG002
         """Read the settings; raises SettingError."""
         with slow_to_fail():
-            ledger = open_ledger()
-            _note_terms(ledger.engine)
-            return ledger
-
-
-@cache
-def _note_terms(_engine: Engine) -> None:
-    """Record the settings of this process, once."""
-    open_ledger().owed.note_terms()
+            return open_ledger()
 
 
 class DeliveryResource(ConfigurableResource[Delivery]):

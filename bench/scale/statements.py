@@ -13,7 +13,8 @@ from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.database import id_array
 from sequora_orchestration.domain.cause import Cause
-from sequora_orchestration.ledger import assignments, claims, measurements
+from sequora_orchestration.domain.notification import SMS
+from sequora_orchestration.ledger import assignments, claims, measurements, owed
 from sequora_orchestration.ledger.claims import BATCH, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
 from sequora_orchestration.ledger.queues import NEW_TASKS, QUEUES, TASKS_NEAR_SLA, Queue
@@ -104,7 +105,7 @@ FOUND_IN = {
             "bring_log_up_to_date",
             "as_sent",
             "log_owed_of",
-            "known_sids",
+            "known_provider_ids",
             "note_found_late",
         ),
         "SENT",
@@ -114,8 +115,7 @@ FOUND_IN = {
 }
 
 _SAMPLE = text("""
-    SELECT id::text, claim_id::text, business_key, attempts, attempted_at, task_id, episode_id, recipient_id,
-           provider_sid
+    SELECT id::text, claim_id::text, business_key, attempts, attempted_at, task_id, episode_id, recipient_id
     FROM orchestration.notification
     WHERE state = :state AND recipient_id IS NOT NULL
     ORDER BY created_at DESC
@@ -172,7 +172,7 @@ def question_of(question: str) -> str:
         SELECT q.* FROM orchestration.{question}(CAST(ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
             CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-            CAST(:created_within AS interval), NULL
+            CAST(:created_within AS interval), NULL, NULL
         ) AS orchestration.terms)) AS q
         ORDER BY q.urgency, q.owed_since, q.sla_due_at, q.business_key
         LIMIT :room
@@ -186,7 +186,13 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     finds = queue.name.lower().replace(" ", "_").replace("-", "_")
     for name in ("admission", "ready"):
         sql = claims.SQL[name]
-        values = {"kind": queue.kind, "scheduled": queue.scheduled, "most": MOST, "most_runs": MOST_RUNS}
+        values = {
+            "kind": queue.kind,
+            "channel": SMS,
+            "scheduled": queue.scheduled,
+            "most": MOST,
+            "most_runs": MOST_RUNS,
+        }
         parameters = _given(sql, values)
         yield Statement(
             name=f"{name} of {queue.name}", whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit
@@ -263,6 +269,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
     if name in _TABLES:
         ids = id_array(_newest(connection, _TABLES[name]))
     return {
+        **ASKED_WITH,
         **row,
         "id": _named_by(name, row),
         "own_id": row["id"] if name == "subject_of" else None,
@@ -280,8 +287,9 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "person_ids": id_array([row["recipient_id"]]),
         "turn": 0,
         "reasons": ["a reason"] * len(task_ids),
-        "sids": [str(uuid4())],
-        "sid": str(uuid4()),
+        "channel": SMS,
+        "provider_ids": [str(uuid4())],
+        "provider_id": str(uuid4()),
         "digests": ["a digest"],
         "digest": "a digest",
         "roles": ["SUPERVISOR"],
@@ -326,4 +334,6 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "who": "somebody",
         "why": "a reason",
         "verb": name,
+        # Here lengths of time are intervals, and not seconds.
+        **(ASKED_WITH if name in owed.SQL.all else {}),
     }

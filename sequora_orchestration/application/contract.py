@@ -139,6 +139,7 @@ ROLES = ("NURSE", "SUPERVISOR", "ADMIN", "PATIENT", "OTHER")
 MESSAGE: Mapping[str, str] = {
     "id": "uuid",
     "kind": "text",
+    "channel": "text",
     "state": "text",
     "task_id": "text",
     "episode_id": "text",

@@ -18,6 +18,7 @@ from sequora_orchestration.application.catalog import attempt, rows, verbatim
 from sequora_orchestration.application.contract import MESSAGE
 from sequora_orchestration.application.fitting import Fit
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written, without_parameters
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 _COPY = "orchestration.map_trial"
@@ -89,6 +90,7 @@ def _tried(connection: Connection, fitted: Fit, log: Log, kind: str, age: timede
     values = {
         "id": _SOME_UUID,
         "kind": kind,
+        "channel": SMS,
         "state": "SENT",
         "task_id": None if is_to_patient else _sample(fitted, "task"),
         "episode_id": _sample(fitted, "episode"),
@@ -200,7 +202,7 @@ def _keys(log: Log, part: str, columns: Sequence[str]) -> str:
 
 
 def _is_of_the_map(log: Log, said: str) -> bool:
-    """Whether the value that the database complains about is a word that stands in the map."""
+    """Whether the value that the database complains about is a word that stands in the map, or a channel's."""
     value = re.search(r': "(.*)"$', said, re.DOTALL)
     expressions = [*log.row.values(), *log.delivered.values(), *log.undelivered.values()]
-    return value is not None and any(literal(value[1]) in sql for sql in expressions)
+    return value is not None and (value[1] == SMS or any(literal(value[1]) in sql for sql in expressions))

@@ -78,6 +78,7 @@ _AUDIENCE = "coalesce(sent.audience, sent.kind)"
 _OF_LEDGER: Mapping[str, str] = {
     "id": "sent.id",
     "kind": "sent.kind",
+    "channel": "sent.channel",
     "state": "sent.state",
     "task_id": "sent.task_id",
     "episode_id": "sent.episode_id",

@@ -38,9 +38,10 @@ from sequora_orchestration.assets.catalog import (
 from sequora_orchestration.assets.ticks import good_tick_ages
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.database import SchemaMissingError
-from sequora_orchestration.delivery.sending import NOBODY, on_call
+from sequora_orchestration.delivery.on_call import NOBODY, on_call
 from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.health import INSIDE, silent_sensors
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.jobs.steps import CAUSE
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.measurements import (
@@ -93,7 +94,7 @@ def figures(
 def _measurements(instruments: Instruments, instance: DagsterInstance) -> Iterator[MaterializeResult[None]]:
     measurements = instruments.measurements
     yield of_text_latency(measurements.text_latency())
-    yield of_deliveries(measurements.deliveries(), instruments.ledger.halts.provider(), instruments.longest_doubt)
+    yield of_deliveries(measurements.deliveries(), instruments.ledger.halts.provider(SMS), instruments.longest_doubt)
     ticks = good_tick_ages(instance, instruments.sensors)
     yield of_backlog(measurements.backlog(), measurements.unanswered_tasks(), ticks)
     yield of_on_call([user.role for user in on_call(instruments.care, instruments.ledger)])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import requests
 
-from sequora_orchestration.channels.sms_sender import open_sms_sender
+from sequora_orchestration.channels.sms import open_sms
 from sequora_orchestration.domain.answers import Accepted, Unclear
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 from sequora_orchestration.settings.alarms import AlarmSettings
@@ -65,7 +65,7 @@ class Alarm:
 
     def _text(self, text: str) -> "_Outcome":
         try:
-            answer = open_sms_sender().send(e164(self.number), text, WORTH)
+            answer = open_sms().submit(e164(self.number), text, WORTH)
         except (SettingError, UnusablePhoneError) as error:
             return _Outcome(trouble=f"SEQUORA_ALARM_NUMBER cannot be texted: {error}")
         if isinstance(answer, Accepted):

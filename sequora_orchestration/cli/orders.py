@@ -10,7 +10,7 @@ from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.orders import Orders
-from sequora_orchestration.ledger.rows import Operator, OrderedMessage
+from sequora_orchestration.ledger.rows import Message, Operator
 from sequora_orchestration.messages.kinds import KINDS
 
 
@@ -18,7 +18,7 @@ from sequora_orchestration.messages.kinds import KINDS
 class Verb:
     """What an operator may order about a message."""
 
-    order: Callable[[Orders, str, str | None, Operator], list[OrderedMessage]]
+    order: Callable[[Orders, str, str | None, Operator], list[Message]]
     done: str
     only: str
     """To which messages it applies."""

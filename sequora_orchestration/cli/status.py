@@ -32,7 +32,7 @@ from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.spell import spell_seconds
 from sequora_orchestration.ledger.figures import Figures
 from sequora_orchestration.ledger.ledger import open_ledger
-from sequora_orchestration.ledger.rows import Waiting
+from sequora_orchestration.ledger.rows import Message
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
 from sequora_orchestration.terminal.page import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain
 
@@ -302,7 +302,7 @@ def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "?"
 
 
-def _waiting(one: Waiting) -> tuple[str, str, str, str]:
+def _waiting(one: Message) -> tuple[str, str, str, str]:
     """Return its state and for how long, its kind, what it is about, and why, where that is known."""
     reason = one.reason or ("sent, but not in the application's log" if one.state in {"SENT", "DELIVERED"} else "")
     subject = in_words(one.task_id, one.episode_id)

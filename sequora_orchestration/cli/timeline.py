@@ -123,7 +123,9 @@ def _plain(value: object) -> str | float:
 
 
 def _entry(entry: Entry, web: WebSettings) -> dict[str, Any]:
-    return {**asdict(entry), "run_url": web.run_url(entry.run_id) if entry.run_id else None}
+    shown = asdict(entry)
+    shown["sid"] = shown.pop("provider_id")
+    return {**shown, "run_url": web.run_url(entry.run_id) if entry.run_id else None}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
@@ -138,7 +140,7 @@ def _message(message: Story, case: Case) -> dict[str, Any]:
         "phone": case.phones.get(message.recipient_id or ""),
         "state": message.state,
         "reason": message.reason,
-        "sid": message.provider_sid,
+        "sid": message.provider_id,
         "provider_code": message.provider_code,
         "due_at": message.due_at,
         "sent_at": message.sent_at,

@@ -35,9 +35,9 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The phone company has the text, under this message SID."""
+    """The phone company has the message, under this id of its own."""
 
-    sid: str
+    provider_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class FoundLate:
     """When its attempt began."""
 
     found_at: datetime
-    sid: str
+    provider_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class Story:
 
     attempted_at: datetime | None = None
     sent_at: datetime | None = None
-    provider_sid: str | None = None
+    provider_id: str | None = None
     provider_code: int | None = None
     doubtful_since: datetime | None = None
     look_at: datetime | None = None

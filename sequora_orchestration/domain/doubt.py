@@ -36,6 +36,7 @@ class Doubtful:
 
     id: str
     kind: str
+    channel: str
     task_id: str | None
     episode_id: str | None
     recipient_id: str | None
@@ -87,6 +88,7 @@ class LostAttempt:
 
     message_id: str
     kind: str
+    channel: str
     task_id: str | None
     episode_id: str | None
     recipient_id: str | None
@@ -107,7 +109,7 @@ Sought = Doubtful | LostAttempt
 class Listed:
     """A text that the phone company has, as its list shows it."""
 
-    sid: str
+    provider_id: str
     fingerprint: str | None
     """None if the list does not show number or body: an account may have them redacted."""
 
@@ -152,7 +154,7 @@ def is_to(number_fingerprint: str, fingerprints: Iterable[str]) -> bool:
 
 
 def found(sought: Sequence[Sought], listed: Iterable[Listed]) -> dict[str, str]:
-    """Return the SIDs of the texts that the list shows as they were sent, by id of what is sought.
+    """Return the provider's ids of the texts that the list shows as they were sent, by id of what is sought.
 
     Each text is one message's alone: of those that it may be, the one that is named first.
     """
@@ -165,13 +167,13 @@ def _paired(
     sought: Sequence[Sought], listed: Iterable[Listed], may_be: Callable[[Sought, Listed], bool]
 ) -> dict[str, str]:
     """Give each text, the oldest first, to the first that it may be of and that has none yet."""
-    sids: dict[str, str] = {}
+    provider_ids: dict[str, str] = {}
     for text in sorted(listed, key=lambda text: (text.created_at is not None, text.created_at)):
         for one in sought:
-            if one.id not in sids and may_be(one, text):
-                sids[one.id] = text.sid
+            if one.id not in provider_ids and may_be(one, text):
+                provider_ids[one.id] = text.provider_id
                 break
-    return sids
+    return provider_ids
 
 
 def found_changed(
@@ -181,7 +183,7 @@ def found_changed(
     others: Iterable[Collection[str]],
     recorded: Iterable[Recorded],
 ) -> dict[str, str]:
-    """Return the SIDs of the texts that the list shows otherwise than they were sent, by id of what is sought.
+    """Return the provider's ids of texts that the list shows otherwise than they were sent, by id of what is sought.
 
     Only where nothing else can be meant: no other message that is sought may have sent such a text, nor any of the
     `others` (the fingerprints of each), and there are no more such texts than attempts of this message that are sought.
@@ -195,17 +197,17 @@ def found_changed(
     def may_be(one: Sought, text: Listed) -> bool:
         return not (_is_too_old(text, one) or _is_before(text, one, known))
 
-    sids: dict[str, str] = {}
+    provider_ids: dict[str, str] = {}
     for mark, texts in texts_like.items():
-        attempts = [one for one in sought if mark in one.fingerprints and one.id not in sids]
+        attempts = [one for one in sought if mark in one.fingerprints and one.id not in provider_ids]
         possible = [text for text in texts if any(may_be(one, text) for one in attempts)]
         if (
             len({one.message_id for one in attempts}) == 1
             and len(possible) <= len(attempts)
             and not any(_may_be_like(mark, one) for one in rivals)
         ):
-            sids |= _paired(attempts, possible, may_be)
-    return sids
+            provider_ids |= _paired(attempts, possible, may_be)
+    return provider_ids
 
 
 def _without_mark(sought: Iterable[Sought]) -> list[Collection[str]]:

@@ -54,7 +54,7 @@ class Pace:
     """Seconds since the last text was sent; None if that was more than an hour ago."""
 
     next_slot: float | None
-    """Seconds until the rate allows the next segment; negative if it does, None if it never kept one waiting."""
+    """Seconds until the rate allows the next message; negative if it does, None if it never kept one waiting."""
 
     @property
     def explains_waiting(self) -> bool:

@@ -104,13 +104,13 @@ def _found_late(message: Story) -> Iterator[Entry]:
     """Yield the texts that had been given up, and were found to have gone out all the same."""
     for place, late in enumerate(message.found_late):
         after = spell(late.found_at - late.began_at)
-        if message.provider_sid is None:
+        if message.provider_id is None:
             what = f"a text went out after all: it was found after {after}"
         elif place == 0:
             what = f"two texts went out: the first was found after {after}"
         else:
             what = f"{place + 2} texts went out: another was found after {after}"
-        yield replace(entry_about(message, late.found_at, what), sid=late.sid)
+        yield replace(entry_about(message, late.found_at, what), provider_id=late.provider_id)
 
 
 def _without_short_wait(changes: Sequence[Change]) -> Sequence[Change]:
@@ -155,7 +155,7 @@ def _attempt(message: Story, before: Change, began: Change, ended: Change | None
         entry,
         what=f"attempt {began.attempt}: {_answer(ended)}",
         took=ended.at - began.at,
-        sid=message.provider_sid if is_accepted else None,
+        provider_id=message.provider_id if is_accepted else None,
     )
 
 
@@ -179,7 +179,7 @@ def _other_change(message: Story, before: Change, change: Change, after: Change 
         until = after.at if after else message.due_at
         return replace(entry, until=until, waited=None)
     if change.to_state is State.SENT:
-        return replace(entry, sid=message.provider_sid)
+        return replace(entry, provider_id=message.provider_id)
     return entry
 
 

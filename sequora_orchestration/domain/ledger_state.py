@@ -20,7 +20,7 @@ class State(StrEnum):
     """The request may be on its way: committed before the phone company is called."""
 
     SENT = "SENT"
-    """The phone company has it, under a SID."""
+    """The phone company has it, under an id of its own."""
 
     DELIVERED = "DELIVERED"
     UNDELIVERED = "UNDELIVERED"

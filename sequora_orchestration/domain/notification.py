@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+# The name of a channel: that of all messages that are not told another. The database has the same default.
+SMS = "SMS"
+
 
 def in_words(task_id: str | None, episode_id: str | None) -> str:
     """Return what a message is about, for a person who reads it."""
@@ -43,6 +46,9 @@ class Notification:
     sla_due_at: datetime | None = None
     due_at: datetime | None = None
     reported: Reported | None = None
+    channel: str = SMS
+    """By what it goes out."""
+
     has_no_taker: bool = False
     """Whether it tells that nobody is assigned to the task, and there is nobody to give it to."""
 

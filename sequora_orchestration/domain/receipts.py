@@ -38,7 +38,7 @@ _STATES = {
 class Receipt:
     """The end of a text's way."""
 
-    sid: str
+    provider_id: str
     state: State
     code: int | None = None
 
@@ -54,7 +54,9 @@ class Receipt:
         return f"not delivered, {_REASONS.get(self.code, known)}"
 
 
-def receipt(sid: str, status: str, code: int | None) -> Receipt | None:
+def receipt(provider_id: str, status: str, code: int | None) -> Receipt | None:
     """Return the receipt that a status is, or None while the text is still on its way."""
     state = _STATES.get(status)
-    return Receipt(sid=sid, state=state, code=code if state is State.UNDELIVERED else None) if state else None
+    if state is None:
+        return None
+    return Receipt(provider_id=provider_id, state=state, code=code if state is State.UNDELIVERED else None)

@@ -33,7 +33,8 @@ class Entry:
     """How long it took itself."""
 
     until: datetime | None = None
-    sid: str | None = None
+    provider_id: str | None = None
+    """Under which the phone company has the text: its SID."""
 
     def in_words(self, rendered: Callable[[datetime], str]) -> str:
         """Return what happened with all that is known of it; `rendered` says how a moment is written."""
@@ -41,7 +42,7 @@ class Entry:
             f"waited {spell(self.waited)}" if self.waited is not None else None,
             f"took {spell(self.took)}" if self.took is not None else None,
             f"until {rendered(self.until)}" if self.until else None,
-            f"SID {self.sid}" if self.sid else None,
+            f"SID {self.provider_id}" if self.provider_id else None,
             f"run {short(self.run_id)}" if self.run_id else None,
         )
         return "; ".join([self.what, *(one for one in details if one)])

@@ -17,7 +17,7 @@ from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_execute_job_task
 from sqlalchemy import text
 
-from sequora_orchestration.channels.sms_sender import open_sms_sender
+from sequora_orchestration.channels.doors import open_channels
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.instance.logs import write_lines
@@ -67,7 +67,7 @@ def warm_up(**_: object) -> None:
         instance.get_runs(limit=1)
     with engine_for(DatabaseSettings.load().supabase_db_url).connect() as connection:
         connection.execute(text("SELECT 1"))
-    open_sms_sender()
+    open_channels()
     with warm_processes.get_lock():
         warm_processes.value += 1
 

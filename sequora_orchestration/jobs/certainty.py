@@ -8,10 +8,12 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sequora_orchestration.channels.sms_sender import LookUpError
+from sequora_orchestration.channels.channel import LookUpError
 from sequora_orchestration.database import ViewsDroppedError
-from sequora_orchestration.delivery.after_sending import Followed, follow, log_owed_after, look_up
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.follow_up import Followed, follow
+from sequora_orchestration.delivery.log import log_owed_after
+from sequora_orchestration.delivery.look_up import look_up
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
@@ -47,9 +49,9 @@ def followed(config: ToFollow) -> dict[str, Any]:
 def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: ResourceParam[Delivery]) -> None:
     """Look for texts in doubt in the phone company's list.
 
-    Found, its SID is adopted. Not found when the window is over, a text to staff is sent again, and one to a patient is
-    held for a person. What was sent again is looked for a few times more: found late, two texts went out, and that is
-    recorded.
+    Found, its id there is adopted. Not found when the window is over, a text to staff is sent again, and one to a
+    patient is held for a person. What was sent again is looked for a few times more: found late, two texts went out,
+    and that is recorded.
     """
     with retried(context):
         ledger, ids = delivery.ledger, config.notification_ids
@@ -88,7 +90,7 @@ def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: Reso
             followed = Followed(receipts=[], unknown=[])
         for text, is_given_up in followed.unknown:
             then = "its receipt is given up" if is_given_up else "asked again later"
-            context.log.warning(f"the phone company does not know the text {text.sid}; {then}")
+            context.log.warning(f"the phone company does not know the text {text.provider_id}; {then}")
         records = [
             {"message": text.id, "kind": text.kind, "state": receipt.state.value, "reason": receipt.reason or ""}
             for text, receipt in followed.receipts

@@ -5,7 +5,8 @@ The 24 hours in between are a row in the ledger that waits, not a run that sleep
 
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.prepare import schedule_check_ins
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,
@@ -39,7 +40,7 @@ def schedule_check_in_text(context: OpExecutionContext, config: Work, delivery: 
     """Let each check-in wait until it is due: after the delay, by day where the patient is."""
     with retried(context, delivery):
         claim_by_name(context, config, delivery)
-        scheduled = delivery.schedule_check_ins(delivery.ledger.leases.take_up(claim_of(context), context.run_id))
+        scheduled = schedule_check_ins(delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))
         for one, when in scheduled:
             if not when.is_in_window:
                 context.log.warning(f"{one.subject}: {when.reason}")

@@ -13,7 +13,7 @@ from sequora_orchestration.domain.history import history
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification, in_words
 from sequora_orchestration.domain.spell import spell
-from sequora_orchestration.ledger.rows import Outcome
+from sequora_orchestration.ledger.rows import Message
 from sequora_orchestration.messages.kind import Withheld
 
 
@@ -32,14 +32,14 @@ def report_withheld(
     )
 
 
-def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
+def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Message]) -> None:
     """Log what was not sent and may need a person."""
     for one in outcomes:
         if one.state not in {State.SENT, State.DELIVERED, State.CANCELLED, State.SCHEDULED}:
             context.log.warning(f"{one.subject}: {one.state}: {one.reason}", extra=ids_of(one))
 
 
-def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) -> None:
+def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Message]) -> None:
     """Show in the UI what became of the messages of the claim."""
     counts = Counter(one.state.value for one in outcomes)
     context.add_output_metadata(
@@ -53,7 +53,7 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) ->
                         "recipient": one.recipient_id or "",
                         "state": one.state.value,
                         "attempts": one.attempts,
-                        "SID": one.provider_sid or "",
+                        "SID": one.provider_id or "",
                         "due": one.due_at.isoformat(timespec="seconds") if one.due_at else "",
                         "reason": one.reason or "",
                     }
@@ -64,12 +64,12 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Outcome]) ->
     )
 
 
-def ids_of(one: Notification | Outcome) -> dict[str, str | None]:
+def ids_of(one: Notification | Message) -> dict[str, str | None]:
     """Return what a log line about a message has beside its sentence, for programs."""
     return {"notification": one.id, "task": one.task_id, "episode": one.episode_id}
 
 
-def _subject_of(one: Notification | Outcome) -> dict[str, str]:
+def _subject_of(one: Notification | Message) -> dict[str, str]:
     return {"task": one.task_id} if one.task_id else {"episode": one.episode_id or ""}
 
 

@@ -6,7 +6,7 @@ when it would have fallen due.
 
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import (
     RETRIES,

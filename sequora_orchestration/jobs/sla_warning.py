@@ -26,7 +26,7 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.steps import (

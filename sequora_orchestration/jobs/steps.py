@@ -32,13 +32,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.database import SchemaMissingError
-from sequora_orchestration.delivery.sending import NOBODY, WAITS, Delivery, SenderUnusableError
+from sequora_orchestration.delivery.delivery import WAITS, Delivery
+from sequora_orchestration.delivery.log import bring_log_up_to_date
+from sequora_orchestration.delivery.on_call import NOBODY
+from sequora_orchestration.delivery.prepare import address, drop_unreachable, drop_unwanted
+from sequora_orchestration.delivery.send import SenderUnusableError
+from sequora_orchestration.delivery.send import send as send_messages
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
 from sequora_orchestration.ledger.queues import QUEUES, Queue
-from sequora_orchestration.ledger.rows import MANY, InHand, Outcome, Subject
+from sequora_orchestration.ledger.rows import MANY, Message, Subject
 from sequora_orchestration.settings.environment import SettingError
 
 # What the UI shows of an op's retries. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
@@ -111,7 +116,7 @@ def reading(name: str, description: str) -> OpDefinition:
             claim_by_name(context, config, delivery)
             taken_up = delivery.ledger.leases.take_up(claim_of(context), context.run_id)
             report_others(context, config, delivery, taken_up)
-            report_withheld(context, taken_up, delivery.drop_unwanted(taken_up))
+            report_withheld(context, taken_up, drop_unwanted(delivery, taken_up))
 
     return read
 
@@ -123,7 +128,7 @@ def finding_recipients(name: str, description: str) -> OpDefinition:
     def find(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
         with retried(context, delivery):
             taken_up = delivery.ledger.leases.take_up(claim_of(context), context.run_id)
-            report_withheld(context, taken_up, delivery.drop_unreachable(taken_up))
+            report_withheld(context, taken_up, drop_unreachable(delivery, taken_up))
 
     return find
 
@@ -152,7 +157,7 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
     """Text the supervisors who can be reached, or else the admins. Nobody there: the run fails, and another tries."""
     with retried(context, delivery):
         claim_by_name(context, config, delivery)
-        delivery.address(delivery.ledger.leases.take_up(claim_of(context), context.run_id))
+        address(delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))
         outcomes = send_claimed(context, delivery)
         log_sent_texts(context, config, delivery)
         report_story(context, config.ids, delivery)
@@ -209,7 +214,7 @@ def known_ids(config: Work, delivery: Delivery) -> list[str]:
     return list(delivery.care.tasks(config.ids) if is_about_tasks else delivery.care.episodes(config.ids))
 
 
-def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcome]:
+def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Message]:
     """Send what the claim has, show and return what became of it. Raises RetryRequested if some are tried again."""
     outcomes, _ = send(context, delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))
     return outcomes
@@ -217,12 +222,12 @@ def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Outcom
 
 def send(
     context: OpExecutionContext, delivery: Delivery, notifications: Sequence[Notification], *, of: str | None = None
-) -> tuple[list[Outcome], str | None]:
+) -> tuple[list[Message], str | None]:
     """Send these; show and return what became of the claim's messages, or of those that an id names.
 
     And why texts wait that may not go out now, if so. Raises RetryRequested if some are tried again.
     """
-    sent = delivery.send(notifications)
+    sent = send_messages(delivery, notifications)
     outcomes = delivery.ledger.leases.outcomes(claim_of(context), of=of)
     taken_up = {one.id for one in notifications}  # of the others an earlier step has told
     warn_of_failures(context, [one for one in outcomes if one.id in taken_up])
@@ -245,7 +250,7 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
         make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed_of_claim(claim_of(context)))
 
 
-def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequence[Outcome]) -> None:
+def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequence[Message]) -> None:
     """Write what the application's log lacks of these texts; raises if it is refused, after all others were tried.
 
     What is locked is left to the next scan for SLAs, and so is all else once LOCKED were: a run that waits for many
@@ -256,7 +261,7 @@ def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequ
         if locked == LOCKED:
             break
         try:
-            if not delivery.bring_log_up_to_date(one):
+            if not bring_log_up_to_date(delivery, one):
                 locked += 1
                 context.log.warning(
                     f"{one.subject}: sent; the application's log is locked, its {one.log_owes} comes later"
@@ -323,7 +328,7 @@ def report_others(
         context.log.warning(sentence)
 
 
-def _in_other_hands(in_hand: InHand) -> str:
+def _in_other_hands(in_hand: Message) -> str:
     if in_hand.state is State.SCHEDULED and in_hand.due_at:
         return f"its message waits until {in_hand.due_at:%Y-%m-%d %H:%M:%S %Z}"
     return f"its message is {in_hand.state} under another claim"

@@ -11,7 +11,7 @@ from sequora_orchestration.database import (
 )
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.room import Room, hexadecimal
-from sequora_orchestration.ledger.rows import Outcome, notification, outcome
+from sequora_orchestration.ledger.rows import Message, message, notification
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -24,21 +24,21 @@ class ApplicationLog(Room):
 
     statements = SQL
 
-    def log_owed(self, ids: Sequence[str]) -> list[Outcome]:
+    def log_owed(self, ids: Sequence[str]) -> list[Message]:
         """Return of which texts about these tasks or episodes the application's log lacks something."""
-        return [outcome(row) for row in self._rows("log_owed", ids=list(ids))]
+        return [message(row) for row in self._rows("log_owed", ids=list(ids))]
 
-    def log_owed_of_claim(self, claim_id: str) -> list[Outcome]:
+    def log_owed_of_claim(self, claim_id: str) -> list[Message]:
         """Return the same of what the claim has sent."""
-        return [outcome(row) for row in self._rows("log_owed_of_claim", claim_id=claim_id)]
+        return [message(row) for row in self._rows("log_owed_of_claim", claim_id=claim_id)]
 
-    def log_owed_of(self, ids: Sequence[str]) -> list[Outcome]:
+    def log_owed_of(self, ids: Sequence[str]) -> list[Message]:
         """Return the same of these messages."""
-        return [outcome(row) for row in self._rows("log_owed_of", ids=list(ids))]
+        return [message(row) for row in self._rows("log_owed_of", ids=list(ids))]
 
-    def log_owed_lately(self) -> list[Outcome]:
+    def log_owed_lately(self) -> list[Message]:
         """Return the same of what was sent within a day; some of it if it is much."""
-        return [outcome(row) for row in self._rows("log_owed_lately", most=UNLOGGED_A_SCAN)]
+        return [message(row) for row in self._rows("log_owed_lately", most=UNLOGGED_A_SCAN)]
 
     def as_sent(self, id_: str) -> Notification | None:
         """Return a message as it was when it was sent, or None if the application's log does not want its content."""

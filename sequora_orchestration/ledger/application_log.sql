@@ -2,7 +2,7 @@
 
 -- name: log_owed
 -- What the application's log lacks of the texts about these tasks or episodes. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE (
@@ -13,14 +13,14 @@ WHERE (
 
 -- name: log_owed_of_claim
 -- The same of what a claim has sent. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE claim_id = CAST(:claim_id AS uuid) AND log_owes IS NOT NULL;
 
 -- name: log_owed_of
 -- The same of these messages. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL;
@@ -28,7 +28,7 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL;
 -- name: log_owed_lately
 -- The same of what was sent within the last day, in any order: a row that is refused again and again stands in no
 -- other's way. What is just being sent has its run. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE log_owes IS NOT NULL
@@ -39,7 +39,7 @@ LIMIT :most;
 -- name: as_sent
 -- A message as it was when it was sent, and whether the application's log wants to know what it said. Reading changes
 -- nothing.
-SELECT n.sent_at AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
+SELECT n.sent_at AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
        n.owed_since, n.sla_due_at, n.due_at,
        reported.id IS NOT NULL AS has_reported, reported.recipient_id AS reported_recipient_id,
        reported.reason AS reported_reason, false AS reported_is_settled, false AS reported_is_uncertain

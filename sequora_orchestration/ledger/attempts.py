@@ -1,5 +1,6 @@
 """One call of the phone company: begun, and settled by its answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,32 +58,42 @@ class Attempts(Room):
     statements = SQL
 
     def begin_attempt(
-        self, notification: Notification, run_id: str, *, recipient_id: str | None, number: str, body: str
+        self,
+        notification: Notification,
+        run_id: str,
+        *,
+        recipient_id: str | None,
+        number: str,
+        fingerprints: Sequence[str],
     ) -> Attempt:
-        """Commit that the call begins, to whom, and how its text is recognised, if it may begin."""
-        marks = OptOuts(self._store)
+        """Commit that the call begins, to whom, and how the message is recognised, if it may begin."""
         (row,) = self._rows(
             "begin_attempt",
             id=notification.id,
             kind=notification.kind,
+            channel=notification.channel,
             claim_id=notification.claim_id,
             run_id=run_id,
             recipient_id=recipient_id,
             lease=ATTEMPT_LEASE,
-            digest=marks.digest(number),
-            fingerprints=[marks.fingerprint(number, body), marks.canonical_fingerprint(number, body)],
+            digest=OptOuts(self._store).digest(number),
+            fingerprints=list(fingerprints),
         )
         if row["attempt"] is not None:
             return Attempt(number=row["attempt"], is_content_logged=row["is_content_logged"])
         return Attempt(number=None, opted_out=row["opted_out"], halted=row["halted"])
 
-    def settle_sent(self, notification: Notification, attempt: int, sid: str, *, content: str | None) -> None:
-        """Record that the phone company has the text, here and in the application's log.
+    def settle_sent(self, notification: Notification, attempt: int, provider_id: str, *, content: str | None) -> None:
+        """Record that the phone company has the message, here and in the application's log.
 
         That log is told the `content` where it wants it. It may refuse its row, or be locked (its table is not ours):
         then the ledger alone knows, and `bring_log_up_to_date` makes up for it.
         """
-        parameters = {**_attempt(notification, attempt), "sid": sid}
+        parameters = {
+            **_attempt(notification, attempt),
+            "provider_id": provider_id,
+            "channel": notification.channel,
+        }
         try:
             self._logged("settle_sent", **parameters, content=hexadecimal(content))
         except DBAPIError as error:
@@ -125,7 +136,12 @@ class Attempts(Room):
 
         If it is refused again and again while others go out, it has failed. Returns None if the attempt is settled.
         """
-        rows = self._rows("put_back", **_refused_attempt(notification, attempt, refused), pause=pause)
+        rows = self._rows(
+            "put_back",
+            **_refused_attempt(notification, attempt, refused),
+            channel=notification.channel,
+            pause=pause,
+        )
         return PutBack(**rows[0]) if rows else None
 
 

@@ -23,12 +23,12 @@ from uuid import uuid4
 from sqlalchemy import RowMapping
 
 from sequora_orchestration.database import NamedStatements, is_text
-from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.turn import Admission, Allowance, Candidate, Limits, allowance, pack, whose_turn
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
 from sequora_orchestration.ledger.queues import Queue
 from sequora_orchestration.ledger.room import Room
-from sequora_orchestration.ledger.rows import Claim, Claims, InHand, Subject, subject
+from sequora_orchestration.ledger.rows import Claim, Claims, Message, Subject, message, subject
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -118,7 +118,7 @@ class Claiming(Room):
         )
 
     def _admission(self, queue: Queue) -> Admission:
-        (row,) = self._rows("admission", kind=queue.kind)
+        (row,) = self._rows("admission", kind=queue.kind, channel=SMS)
         return Admission(**row)
 
     def _enqueue(self, queue: Queue, allowed: Allowance, *, created_within: timedelta | None = None) -> "_Enqueued":
@@ -180,11 +180,11 @@ class Claiming(Room):
         rows = self._rows("lease", ids=list(claim_of), claim_ids=list(claim_of.values()), lease=seconds)
         return {row["id"] for row in rows}
 
-    def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, InHand]:
+    def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, Message]:
         """Return what other claims have or have settled about these ids, the newest of each."""
         texts = [one for one in ids if is_text(one)]
         rows = self._rows("in_hand_elsewhere", kind=queue.kind, ids=texts, claim_id=claim_id)
-        return {row["subject_id"]: InHand(state=State(row["state"]), due_at=row["due_at"]) for row in rows}
+        return {row["task_id"] or row["episode_id"] or "": message(row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

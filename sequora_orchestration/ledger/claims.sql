@@ -5,7 +5,7 @@
 -- name: admission
 -- What may be claimed of a kind now: a hint, for `begin_attempt` has the last word. Reading changes nothing.
 SELECT EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) AS is_paused,
-       p.opened_at IS NOT NULL AND p.closed_at IS NULL AS is_open,
+       p.is_open,
        coalesce(p.resume_at > orchestration.clock(), false) AS must_wait,
        coalesce(p.trial_until > orchestration.clock(), false) AS on_trial,
        p.refused_recipient_id,
@@ -23,7 +23,8 @@ CROSS JOIN (
         WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
           AND claim_id IS NOT NULL
     ) AS claimed
-) AS on_its_way;
+) AS on_its_way
+WHERE p.channel = :channel;
 
 -- name: enqueue
 -- What a question finds is put into the queue (`enqueue` in `views.sql` says why that is safe to do twice).
@@ -34,7 +35,7 @@ FROM orchestration.enqueue(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
             CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-            CAST(:created_within AS interval), NULL
+            CAST(:created_within AS interval), NULL, NULL
         ) AS orchestration.terms
     ),
     :room, :not_to
@@ -112,7 +113,7 @@ SELECT orchestration.enqueue_named(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
             CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-            NULL, NULL
+            NULL, NULL, NULL
         ) AS orchestration.terms
     ),
     CAST(:ids AS text[]), CAST(:claim_id AS uuid)
@@ -153,7 +154,7 @@ RETURNING n.task_id, n.episode_id, n.severity;
 -- name: in_hand_elsewhere
 -- Of these tasks or episodes, what other claims than this one have or have done, the newest of each. Reading changes
 -- nothing.
-SELECT DISTINCT ON (subject_id) coalesce(task_id, episode_id) AS subject_id, state, due_at
+SELECT DISTINCT ON (coalesce(task_id, episode_id)) id::text, task_id, episode_id, state, due_at
 FROM orchestration.notification
 WHERE kind = :kind
   AND (
@@ -161,4 +162,4 @@ WHERE kind = :kind
       OR (task_id IS NULL AND episode_id = ANY (CAST(:ids AS text[])))
   )
   AND claim_id IS DISTINCT FROM CAST(:claim_id AS uuid)
-ORDER BY subject_id, created_at DESC;
+ORDER BY coalesce(task_id, episode_id), created_at DESC;

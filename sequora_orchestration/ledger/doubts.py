@@ -50,9 +50,10 @@ class DoubtfulTexts(Room):
         )
         return [Doubtful(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
 
-    def known_sids(self, sids: Iterable[str]) -> dict[str, datetime | None]:
-        """Return those of these SIDs that belong to messages, with when it had been accepted, where that is known."""
-        return {row["sid"]: row["sent_at"] for row in self._rows("known_sids", sids=list(sids))}
+    def known_provider_ids(self, provider_ids: Iterable[str]) -> dict[str, datetime | None]:
+        """Return which of these ids belong to messages, with when each had been accepted, where that is known."""
+        rows = self._rows("known_provider_ids", provider_ids=list(provider_ids))
+        return {row["provider_id"]: row["sent_at"] for row in rows}
 
     def rivals(self, ids: Iterable[str]) -> list[Sequence[str]]:
         """Return what all other messages than these may be recognised by in the phone company's list."""
@@ -78,13 +79,18 @@ class DoubtfulTexts(Room):
         """Record that these were looked for, in a list that was read whole, and not found."""
         self._changed("note_looks", ids=[one.id for one in doubtful])
 
-    def adopt(self, doubtful: Doubtful, sid: str, recognised_by: Sequence[str]) -> bool:
+    def adopt(self, doubtful: Doubtful, provider_id: str, recognised_by: Sequence[str]) -> bool:
         """Record that a text in doubt was found by one of these fingerprints.
 
         Return False if it is settled, or the text is another message's, or may be.
         """
         try:
-            return self._changed("adopt", **_doubtful_attempt(doubtful), sid=sid, fingerprints=list(recognised_by))
+            return self._changed(
+                "adopt",
+                **_doubtful_attempt(doubtful),
+                provider_id=provider_id,
+                fingerprints=list(recognised_by),
+            )
         except IntegrityError:
             return False
 

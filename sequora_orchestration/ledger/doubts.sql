@@ -1,21 +1,16 @@
 -- Texts of which nobody knows whether they went out: looked for, and settled.
 
 -- name: adopt
--- A text in doubt was found under this SID; the application's log is brought up to date afterwards. Twice: the second
--- finds it settled. One text is one message's alone: a SID that another message has, or may be about to get, is not
--- taken; of two that adopt it at once the second breaks the unique index.
+-- A text in doubt was found under this id of the provider's; the application's log is brought up to date afterwards.
+-- Twice: the second finds it settled. One text is one message's alone: an id that another message has, or may be about
+-- to get, is not taken; of two that adopt it at once the second breaks the unique index.
 UPDATE orchestration.notification n
-SET state = 'SENT', provider_sid = :sid, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
+SET state = 'SENT', provider_sid = :provider_id, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
     reason = 'in doubt, then found at the phone company', cause = 'FOUND', fingerprints = '{}',
     receipt_at = orchestration.clock() + interval '15 seconds',
     log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
 WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
-  AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
-      AND NOT EXISTS (
-          SELECT FROM orchestration.notification o
-          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
-      );
+  AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]));
 
 -- name: doubt_abandoned_attempts
 -- A process died between its call and its record: nobody knows whether the text went out. Its call has ended, too: the
@@ -23,10 +18,10 @@ WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :a
 -- the first has locked.
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', looks = 0, doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = attempted_at,
-    doubt_ends_at = attempted_at + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
-                           ELSE least(CAST(:window AS float),
-                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
-                                      CAST(:window_after_error_answer AS float)) END), look_at = orchestration.clock(),
+    doubt_ends_at = attempted_at + orchestration.doubt_window(
+        urgency, kind = ANY (CAST(:held_kinds AS text[])), :window, :window_critical, :window_after_error_answer
+    ),
+    look_at = orchestration.clock(),
     reason = 'the process that was sending it ended before it recorded the answer', cause = 'PROCESS_ENDED'
 WHERE id IN (
     SELECT id FROM orchestration.notification
@@ -99,25 +94,28 @@ SELECT notification_id::text FROM lost;
 
 -- name: in_doubt
 -- Of these (or all) messages, those in doubt. Reading changes nothing.
-SELECT id::text, kind, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
+SELECT id::text, kind, channel, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
        (
            SELECT count(*) FROM orchestration.lost_attempt l
            WHERE l.notification_id = notification.id AND NOT l.is_providers
        ) AS given_up,
        coalesce(doubtful_since, attempted_at) AS since,
+       -- An older worker does not say when the doubt ends; what it has left may be of an earlier one.
        CASE WHEN doubt_ends_at >= doubted_at THEN doubt_ends_at
-     ELSE greatest(doubted_at, attempted_at) + make_interval(secs => CASE WHEN kind = ANY (CAST(:held_kinds AS text[])) THEN CAST(:window AS float)
-                           ELSE least(CAST(:window AS float),
-                                      CASE WHEN urgency = 0 THEN CAST(:window_critical AS float) END,
-                                      CAST(:window_after_error_answer AS float)) END) END <= orchestration.clock() AS is_window_over,
+            ELSE greatest(doubted_at, attempted_at) + orchestration.doubt_window(
+                urgency, kind = ANY (CAST(:held_kinds AS text[])), :window, :window_critical, :window_after_error_answer
+            ) END <= orchestration.clock() AS is_window_over,
        (
-           SELECT NOT (opened_at IS NOT NULL AND closed_at IS NULL) AND greatest(doubted_at, attempted_at, closed_at) + interval '1 hour' <= orchestration.clock()
-           FROM orchestration.provider
+           SELECT NOT p.is_open
+                  AND greatest(doubted_at, attempted_at, p.closed_at) + interval '1 hour' <= orchestration.clock()
+           FROM orchestration.provider p
+           WHERE p.channel = notification.channel
        ) AS is_hopeless,
        ended_by IS NOT NULL AS is_cancelled,
        EXISTS (
            SELECT FROM orchestration.provider p
-           WHERE p.opened_at <= greatest(doubted_at, attempted_at) + interval '1 minute'
+           WHERE p.channel = notification.channel
+             AND p.opened_at <= greatest(doubted_at, attempted_at) + interval '1 minute'
              AND coalesce(p.closed_at >= attempted_at, true)
        ) AS is_providers
 FROM orchestration.notification
@@ -138,14 +136,14 @@ SET look_at = CASE WHEN doubt_ends_at > orchestration.clock() THEN least(look_at
                    ELSE orchestration.clock() + interval '1 minute' END
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
--- name: known_sids
--- Which of these SIDs belong to messages, and by when each had certainly been accepted, where that is known. Reading
--- changes nothing.
-SELECT provider_sid AS sid, CASE WHEN NOT adopted THEN sent_at END AS sent_at
+-- name: known_provider_ids
+-- Which of these ids of the provider's belong to messages, and by when each had certainly been accepted, where that is
+-- known. Reading changes nothing.
+SELECT provider_sid AS provider_id, CASE WHEN NOT adopted THEN sent_at END AS sent_at
 FROM orchestration.notification
-WHERE provider_sid = ANY (CAST(:sids AS text[]))
+WHERE provider_sid = ANY (CAST(:provider_ids AS text[]))
 UNION ALL
-SELECT found_sid, found_at FROM orchestration.lost_attempt WHERE found_sid = ANY (CAST(:sids AS text[]));
+SELECT found_sid, found_at FROM orchestration.lost_attempt WHERE found_sid = ANY (CAST(:provider_ids AS text[]));
 
 -- name: rivals
 -- What all other messages than these (:ids) are recognised by of which a text may be in the list that is nobody's yet.

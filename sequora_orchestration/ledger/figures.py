@@ -9,9 +9,10 @@ from sequora_orchestration.database import (
 )
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.halts import Halts
 from sequora_orchestration.ledger.room import Room
-from sequora_orchestration.ledger.rows import Waiting, waiting
+from sequora_orchestration.ledger.rows import Message, message
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -39,8 +40,8 @@ class Figures:
     sent_last_hour: int
     latency_p50: float | None
     latency_p95: float | None
-    oldest_due: Waiting | None
-    set_aside: list[Waiting]
+    oldest_due: Message | None
+    set_aside: list[Message]
     """In doubt, held, failed, not delivered, or sent but not in the application's log; the newest of them."""
 
     doubts: DoubtCounts
@@ -66,9 +67,9 @@ class Overview(Room):
             sent_last_hour=last_hour["sent"],
             latency_p50=last_hour["p50"],
             latency_p95=last_hour["p95"],
-            oldest_due=next((waiting(row) for row in self._rows("oldest_due")), None),
-            set_aside=[waiting(row) for row in self._rows("set_aside", most=most)],
+            oldest_due=next((message(row) for row in self._rows("oldest_due")), None),
+            set_aside=[message(row) for row in self._rows("set_aside", most=most)],
             doubts=DoubtCounts(**doubts),
-            provider=halts.provider(),
+            provider=halts.provider(SMS),
             pauses=halts.pauses(),
         )

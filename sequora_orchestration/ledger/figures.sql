@@ -20,7 +20,7 @@ WHERE sent_at > orchestration.clock() - interval '1 hour';
 
 -- name: oldest_due
 -- What has waited longest of what is due and not sent yet. Reading changes nothing.
-SELECT task_id, episode_id, kind, state, reason,
+SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float
            AS age
 FROM orchestration.notification

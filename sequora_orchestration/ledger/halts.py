@@ -33,19 +33,22 @@ class Halts(Room):
 
     statements = SQL
 
-    def note_answer(self) -> None:
-        """Record that the phone company answers: the breaker closes, unless it refuses all texts."""
-        self._changed("note_answer")
+    def note_answer(self, channel: str) -> None:
+        """Record that the phone company answers: the channel's breaker closes, unless all its messages are refused."""
+        self._changed("note_answer", channel=channel)
 
-    def note_trouble(self, answer: Refused | Unclear, *, at_once: bool, recipient_id: str | None = None) -> Trouble:
-        """Record that the phone company did not take a text; return what that means for the breaker.
+    def note_trouble(
+        self, channel: str, answer: Refused | Unclear, *, at_once: bool, recipient_id: str | None = None
+    ) -> Trouble:
+        """Record that the phone company did not take a message; return what that means for the channel's breaker.
 
         One trouble is enough `at_once`; otherwise TROUBLES in a row. Where it may be about the recipient that is
-        named, and only texts to that one are refused, others' may be tried meanwhile.
+        named, and only messages to that one are refused, others' may be tried meanwhile.
         """
         refused = answer if isinstance(answer, Refused) else None
         (row,) = self._rows(
             "note_trouble",
+            channel=channel,
             reason=answer.reason,
             code=answer.code,
             at_once=at_once,
@@ -57,24 +60,28 @@ class Halts(Room):
         )
         return Trouble(**row)
 
-    def note_unreadable(self, reason: str, *, http_status: int | None, code: int | None) -> None:
+    def note_unreadable(self, channel: str, reason: str, *, http_status: int | None, code: int | None) -> None:
         """Record that the phone company's list, or a receipt, could not be read."""
-        self._rows("note_unreadable", reason=reason, http_status=http_status, code=code)
+        self._rows("note_unreadable", channel=channel, reason=reason, http_status=http_status, code=code)
 
-    def note_readable(self) -> None:
+    def note_readable(self, channel: str) -> None:
         """Record that it could be."""
-        self._rows("note_readable")
+        self._rows("note_readable", channel=channel)
 
-    def wait_of(self, segments: int) -> float:
-        """Take this process's turn at the sender's rate; return how many seconds it has to wait for it."""
-        if self._terms.rate is None:
+    def take_turn(self, channel: str, *, cost: float) -> float:
+        """Take a turn at the sender's rate for a message; return how many seconds there are to wait until it comes.
+
+        The `cost` is in the channel's own units, in which its rate is set.
+        """
+        rate = self._terms.rate_of(channel)
+        if rate is None:
             return 0.0
-        (row,) = self._rows("next_slot", seconds=segments / self._terms.rate)
+        (row,) = self._rows("next_slot", channel=channel, seconds=cost / rate)
         return max(0.0, float(row["wait"]))
 
-    def provider(self) -> Provider:
-        """Return how it stands with the phone company."""
-        (row,) = self._rows("provider")
+    def provider(self, channel: str) -> Provider:
+        """Return how it stands with the phone company, as far as a channel is concerned."""
+        (row,) = self._rows("provider", channel=channel)
         return Provider(**row)
 
     def pause(self, kind: str, operator: Operator) -> bool:
@@ -84,7 +91,7 @@ class Halts(Room):
     def resume(self, kind: str, operator: Operator) -> list[str]:
         """Let messages of a kind go out again, or of all; return which pauses that has ended.
 
-        Of all, the phone company is also tried at once, if it was to be left alone.
+        Of all, the phone company is also tried at once by every channel, if it was to be left alone.
         """
         return [row["kind"] for row in self._rows("resume", kind=kind, who=operator.who, why=operator.why)]
 

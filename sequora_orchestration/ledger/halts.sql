@@ -6,9 +6,9 @@
 -- change.
 UPDATE orchestration.provider
 SET troubles = CASE WHEN refuses THEN troubles ELSE 0 END, trial_until = NULL,
-    closed_at = CASE WHEN opened_at IS NOT NULL AND closed_at IS NULL AND NOT refuses THEN orchestration.clock() ELSE closed_at END,
-    resume_at = CASE WHEN refuses OR (NOT (opened_at IS NOT NULL AND closed_at IS NULL) AND resume_at > orchestration.clock()) THEN resume_at END
-WHERE troubles > 0 OR opened_at IS NOT NULL AND closed_at IS NULL;
+    closed_at = CASE WHEN is_open AND NOT refuses THEN orchestration.clock() ELSE closed_at END,
+    resume_at = CASE WHEN refuses OR (NOT is_open AND resume_at > orchestration.clock()) THEN resume_at END
+WHERE channel = :channel AND (troubles > 0 OR is_open);
 
 -- name: note_trouble
 -- The phone company does not take texts, for no fault of this one: after so many calls in a row (:limit), or at once
@@ -16,11 +16,11 @@ WHERE troubles > 0 OR opened_at IS NOT NULL AND closed_at IS NULL;
 -- never before the phone company wants to be asked again (:retry_after). Twice: counted twice, which only opens it
 -- sooner.
 WITH trouble AS MATERIALIZED (
-    SELECT opened_at IS NOT NULL AND closed_at IS NULL AS was_open,
-           CASE WHEN opened_at IS NOT NULL AND closed_at IS NULL THEN opened_at
+    SELECT is_open AS was_open,
+           CASE WHEN is_open THEN opened_at
                 WHEN CAST(:at_once AS boolean) OR troubles + 1 >= :limit THEN orchestration.clock() END AS open_since
     FROM orchestration.provider
-    LIMIT 1  -- there is no other row
+    WHERE channel = :channel
     FOR UPDATE
 )
 UPDATE orchestration.provider
@@ -45,22 +45,25 @@ SET troubles = least(troubles + 1, 1000), trial_until = NULL, reason = :reason, 
         THEN greatest(resume_at, orchestration.clock() + make_interval(secs => :retry_after))
         ELSE resume_at END
 FROM trouble
+WHERE channel = :channel
 RETURNING open_since IS NOT NULL AS is_open,
           open_since IS NOT NULL AND NOT was_open AS has_just_opened;
 
 -- name: next_slot
--- The sender's rate, shared by all processes: the seconds until so much (:seconds long) may be sent. Twice: a slot is
--- left unused.
+-- The sender's rate, shared by all processes: how many seconds are left until a message may be sent that takes up
+-- :seconds of it. Twice: a slot is left unused.
 UPDATE orchestration.provider
 SET next_slot = greatest(next_slot, orchestration.clock()) + make_interval(secs => :seconds)
+WHERE channel = :channel
 RETURNING extract(epoch FROM next_slot - orchestration.clock())::float - :seconds AS wait;
 
 -- name: provider
 -- How it stands with the phone company. Reading changes nothing.
-SELECT opened_at IS NOT NULL AND closed_at IS NULL AS is_open, opened_at, closed_at, reason, code,
+SELECT is_open, opened_at, closed_at, reason, code,
        CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at,
        unreadable_since, unreadable_reason, unreadable_status, unreadable_code
-FROM orchestration.provider;
+FROM orchestration.provider
+WHERE channel = :channel;
 
 -- name: note_unreadable
 -- The phone company's list, or a receipt, could not be read. Twice, or two at once: the first time stands, and the same
@@ -68,15 +71,18 @@ FROM orchestration.provider;
 UPDATE orchestration.provider
 SET unreadable_since = coalesce(unreadable_since, orchestration.clock()), unreadable_reason = :reason,
     unreadable_status = :http_status, unreadable_code = :code
-WHERE unreadable_since IS NULL
-   OR (unreadable_reason, unreadable_status, unreadable_code)
-      IS DISTINCT FROM (CAST(:reason AS text), CAST(:http_status AS smallint), CAST(:code AS int));
+WHERE channel = :channel
+  AND (
+      unreadable_since IS NULL
+      OR (unreadable_reason, unreadable_status, unreadable_code)
+         IS DISTINCT FROM (CAST(:reason AS text), CAST(:http_status AS smallint), CAST(:code AS int))
+  );
 
 -- name: note_readable
 -- It could be read. Twice: nothing is left to change.
 UPDATE orchestration.provider
 SET unreadable_since = NULL, unreadable_reason = NULL, unreadable_status = NULL, unreadable_code = NULL
-WHERE unreadable_since IS NOT NULL;
+WHERE channel = :channel AND unreadable_since IS NOT NULL;
 
 -- name: pauses
 -- Reading changes nothing.
@@ -94,8 +100,8 @@ SELECT CAST(:who AS text), 'pause', kind, CAST(:why AS text) FROM paused
 RETURNING kind;
 
 -- name: resume
--- Ends the pause of a kind, or of all with every single one; then the phone company is also tried at once, if it was to
--- be left alone. Twice: there is none any more.
+-- Ends the pause of a kind, or of all with every single one; then the phone company is also tried at once, by every
+-- channel by which it was to be left alone. Twice: there is none any more.
 WITH resumed AS (
     DELETE FROM orchestration.pause WHERE kind = :kind OR :kind = 'all'
     RETURNING kind
@@ -106,5 +112,5 @@ tried_now AS (
 )
 INSERT INTO orchestration.operator_action (who, verb, kind, why)
 SELECT CAST(:who AS text), 'resume', kind, CAST(:why AS text)
-FROM (SELECT kind FROM resumed UNION ALL SELECT kind FROM tried_now) AS each
+FROM (SELECT kind FROM resumed UNION ALL SELECT DISTINCT kind FROM tried_now) AS each
 RETURNING kind;

@@ -8,7 +8,7 @@ from sequora_orchestration.database import (
 )
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.room import Room
-from sequora_orchestration.ledger.rows import MANY, Outcome, notification, outcome
+from sequora_orchestration.ledger.rows import MANY, Message, message, notification
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -78,6 +78,6 @@ class Leases(Room):
         (row,) = self._rows("texts_wait")
         return bool(row["wait"])
 
-    def outcomes(self, claim_id: str, *, of: str | None = None) -> list[Outcome]:
+    def outcomes(self, claim_id: str, *, of: str | None = None) -> list[Message]:
         """Return every message that the claim has or has settled, or only those that an id names (or its task's)."""
-        return [outcome(row) for row in self._rows("of_claim", claim_id=claim_id, of=of, many=MANY)]
+        return [message(row) for row in self._rows("of_claim", claim_id=claim_id, of=of, many=MANY)]

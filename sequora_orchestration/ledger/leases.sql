@@ -17,8 +17,8 @@ WITH taken_up AS (
           OR lease_until < orchestration.clock() + make_interval(secs => :lease * 2.0 / 3)
       )
 )
-SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
-       n.owed_since, n.sla_due_at,
+SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id,
+       n.recipient_id, n.owed_since, n.sla_due_at,
        greatest(n.due_at, alert.at + make_interval(secs => :escalation_delay)) AS due_at,
        n.kind = 'task-created' AND n.recipient_id IS NULL AND orchestration.has_no_taker(n.task_id) AS has_no_taker,
        reported.id IS NOT NULL AS has_reported, reported.recipient_id AS reported_recipient_id,
@@ -27,9 +27,11 @@ SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n
        EXISTS (
            SELECT FROM orchestration.notification since
            WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > reported.created_at
-             AND since.recipient_id = reported.recipient_id AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
+             AND since.recipient_id = reported.recipient_id
+             AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
              AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND reported.state <> 'SENT'))
-       ) OR reported.state = 'DELIVERED' AS reported_is_settled, reported.state IN ('SENT', 'IN_DOUBT') AS reported_is_uncertain
+       ) OR reported.state = 'DELIVERED' AS reported_is_settled,
+       reported.state IN ('SENT', 'IN_DOUBT') AS reported_is_uncertain
 FROM orchestration.notification n
 LEFT JOIN orchestration.notification reported ON reported.id = n.because_of
 LEFT JOIN LATERAL (
@@ -49,7 +51,7 @@ ORDER BY n.runs - CAST(CAST(:counts AS boolean) AND n.run_id IS NOT DISTINCT FRO
 UPDATE orchestration.notification n
 SET runs = runs + 1
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
-RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.claim_id::text, n.task_id, n.episode_id,
+RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id,
        n.recipient_id, n.owed_since, n.sla_due_at, n.due_at, false AS has_reported;
 
 -- name: end_of_step
@@ -61,7 +63,7 @@ WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
 
 -- name: of_claim
 -- With whether the claim has more than :many messages. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes,
        EXISTS (
            SELECT FROM orchestration.notification WHERE claim_id = CAST(:claim_id AS uuid) OFFSET :many
@@ -92,7 +94,8 @@ LIMIT 200;
 -- There is no run for these claims: the next claim may have their rows at once. A run that is handed in later finds
 -- nothing to send. Twice: nothing is left to give back.
 UPDATE orchestration.notification
-SET claim_id = NULL, reason = 'its run was never handed in', cause = 'RUN_NEVER_HANDED_IN', lease_until = orchestration.clock()
+SET claim_id = NULL, reason = 'its run was never handed in', cause = 'RUN_NEVER_HANDED_IN',
+    lease_until = orchestration.clock()
 WHERE claim_id = ANY (CAST(:claim_ids AS uuid[])) AND state = 'QUEUED' AND run_id IS NULL;
 
 -- name: texts_wait

@@ -81,11 +81,6 @@ class Ledger:
         )
 
     @property
-    def engine(self) -> Engine:
-        """The database that the ledger is in."""
-        return self._store.engine
-
-    @property
     def unassigned_grace(self) -> timedelta:
         """How long a task may be without an assignee before the supervisors are told."""
         return self._store.terms.workflows.sequora_unassigned_grace

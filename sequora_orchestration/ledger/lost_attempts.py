@@ -30,18 +30,20 @@ class LostAttempts(Room):
         """Record the same of attempts that were given up."""
         self._changed("note_lost_looks", ids=[one.id for one in lost])
 
-    def adopt_given_up(self, lost: LostAttempt, sid: str, recognised_by: Sequence[str]) -> bool:
+    def adopt_given_up(self, lost: LostAttempt, provider_id: str, recognised_by: Sequence[str]) -> bool:
         """Record that a text which was given up was found, and its message is not sent again; return False if it was.
 
         Also if the text is another message's, or may be.
         """
         try:
-            return self._changed("adopt_given_up", id=lost.id, sid=sid, fingerprints=list(recognised_by))
+            return self._changed(
+                "adopt_given_up", id=lost.id, provider_id=provider_id, fingerprints=list(recognised_by)
+            )
         except IntegrityError:
             return False
 
     def note_found_late(
-        self, lost: LostAttempt, sid: str, recognised_by: Sequence[str], *, texted_at: datetime | None
+        self, lost: LostAttempt, provider_id: str, recognised_by: Sequence[str], *, texted_at: datetime | None
     ) -> bool:
         """Record that a text which was given up was found after its message had been sent again, or ended.
 
@@ -50,7 +52,11 @@ class LostAttempts(Room):
         """
         try:
             return self._changed(
-                "note_found_late", id=lost.id, sid=sid, fingerprints=list(recognised_by), texted_at=texted_at
+                "note_found_late",
+                id=lost.id,
+                provider_id=provider_id,
+                fingerprints=list(recognised_by),
+                texted_at=texted_at,
             )
         except IntegrityError:
             return False

@@ -2,7 +2,7 @@
 
 -- name: lost_attempts
 -- Of these (or all) messages, the attempts that were given up and are looked for once more. Reading changes nothing.
-SELECT l.id::text, n.id::text AS message_id, n.kind, n.task_id, n.episode_id, n.recipient_id, l.fingerprints,
+SELECT l.id::text, n.id::text AS message_id, n.kind, n.channel, n.task_id, n.episode_id, n.recipient_id, l.fingerprints,
        l.began_at AS since
 FROM orchestration.lost_attempt l
 JOIN orchestration.notification n ON n.id = l.notification_id
@@ -15,10 +15,11 @@ LIMIT :most;
 -- These attempts that were given up were looked for in a list that was read whole, and not found: they are once more
 -- after 5 and after 30 minutes, and then no more. Twice: the same again.
 UPDATE orchestration.lost_attempt
-SET look_at = CASE WHEN orchestration.clock() < given_up_at + interval '1 minute' THEN given_up_at + interval '1 minute'
-                   WHEN orchestration.clock() < given_up_at + interval '5 minutes' THEN given_up_at + interval '5 minutes'
-                   WHEN orchestration.clock() < given_up_at + interval '30 minutes' THEN given_up_at + interval '30 minutes'
-                   END
+SET look_at = (
+    SELECT min(given_up_at + after)
+    FROM unnest(ARRAY[interval '1 minute', interval '5 minutes', interval '30 minutes']) AS after
+    WHERE given_up_at + after > orchestration.clock()
+)
 WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 
 -- name: adopt_given_up
@@ -26,18 +27,13 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 -- it: the second finds it no longer waiting. One text is one message's alone, as in `adopt`.
 WITH adopted AS (
     UPDATE orchestration.notification n
-    SET state = 'SENT', provider_sid = :sid, sent_at = l.began_at, adopted = true, provider_code = NULL,
-        reason = 'given up, then found at the phone company before it was sent again', cause = 'FOUND', fingerprints = '{}',
-        receipt_at = orchestration.clock() + interval '15 seconds',
+    SET state = 'SENT', provider_sid = :provider_id, sent_at = l.began_at, adopted = true, provider_code = NULL,
+        reason = 'given up, then found at the phone company before it was sent again', cause = 'FOUND',
+        fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
         log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
     FROM orchestration.lost_attempt l
     WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED')
-      AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
-      AND NOT EXISTS (
-          SELECT FROM orchestration.notification o
-          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
-      )
+      AND l.look_at IS NOT NULL AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]))
     RETURNING n.id
 ),
 -- It is not lost any more.
@@ -51,14 +47,10 @@ SELECT id FROM adopted;
 -- text is one message's alone: while this message, or another that would be recognised by the same, is on its way or in
 -- doubt, it may be of that attempt.
 UPDATE orchestration.lost_attempt l
-SET found_sid = :sid, found_at = orchestration.clock(), texted_at = CAST(:texted_at AS timestamptz),
+SET found_sid = :provider_id, found_at = orchestration.clock(), texted_at = CAST(:texted_at AS timestamptz),
     look_at = NULL
-WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL AND NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = :sid)
-      AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = :sid)
-      AND NOT EXISTS (
-          SELECT FROM orchestration.notification o
-          WHERE o.state = 'SENDING' AND o.fingerprints && CAST(:fingerprints AS text[])
-      )
+WHERE l.id = CAST(:id AS uuid) AND l.look_at IS NOT NULL
+  AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]))
   AND NOT EXISTS (
       SELECT FROM orchestration.notification n
       WHERE n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT')

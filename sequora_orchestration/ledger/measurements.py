@@ -12,6 +12,7 @@ from sqlalchemy import Engine, RowMapping
 
 from sequora_orchestration.database import NamedStatements, engine_for, execute
 from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
@@ -95,7 +96,7 @@ class Measurements:
     def backlog(self) -> Backlog:
         """Return what waits."""
         (row,) = self._rows("backlog", kinds=list(KINDS))
-        (pace,) = self._rows("pace")
+        (pace,) = self._rows("pace", channel=SMS)
         return Backlog(**row, pace=Pace(has_rate=self._has_rate, **pace))
 
     def unanswered_tasks(self) -> list[str]:

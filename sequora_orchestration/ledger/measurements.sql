@@ -73,7 +73,8 @@ ORDER BY 1;
 -- name: backlog
 -- What is due and not sent, and for how long the oldest has been; apart from that, what an operator keeps back.
 WITH due AS MATERIALIZED (
-    SELECT coalesce(n.due_at, n.owed_since) AS since, EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind)) AS is_paused
+    SELECT coalesce(n.due_at, n.owed_since) AS since,
+           EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind)) AS is_paused
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state IN ('QUEUED', 'SENDING')
     UNION ALL
@@ -88,13 +89,14 @@ SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
 FROM due;
 
 -- name: pace
--- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next segment.
+-- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next message.
 SELECT (
            SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
            FROM orchestration.notification
            WHERE sent_at > orchestration.clock() - interval '1 hour'
        ) AS last_sent,
-       (SELECT extract(epoch FROM next_slot - orchestration.clock())::float FROM orchestration.provider) AS next_slot;
+       (SELECT extract(epoch FROM next_slot - orchestration.clock())::float
+        FROM orchestration.provider WHERE channel = :channel) AS next_slot;
 
 -- name: unanswered_tasks
 -- Which open tasks have for longer than :grace neither a text nor a reason for none: nobody has claimed them (the
@@ -105,7 +107,8 @@ FROM (
         SELECT q.task_id, q.urgency, q.owed_since
         FROM orchestration.owed_task_created(
             CAST(
-                ROW(CAST(:go_live_at AS timestamptz), NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS orchestration.terms
+                ROW(CAST(:go_live_at AS timestamptz), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+                AS orchestration.terms
             )
         ) AS q
         ORDER BY q.urgency, q.owed_since

@@ -1,4 +1,4 @@
-"""Who has replied STOP, and what numbers and texts are recognised by without being kept."""
+"""Who has replied STOP: numbers are recognised by digests, and not kept."""
 
 import hmac
 from collections.abc import Iterable
@@ -11,7 +11,6 @@ from sequora_orchestration.database import (
     NamedStatements,
     execute,
 )
-from sequora_orchestration.domain.doubt import canonical_fingerprint, fingerprint
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Moment
 
@@ -19,7 +18,7 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 
 class OptOuts(Room):
-    """Who has replied STOP, and what numbers and texts are recognised by without being kept."""
+    """Who has replied STOP: numbers are recognised by digests, and not kept."""
 
     statements = SQL
 
@@ -33,20 +32,13 @@ class OptOuts(Room):
         """Record that an E.164 number has replied STOP, as a digest."""
         self._changed("remember_opt_out", digest=self.digest(number), recipient_id=recipient_id)
 
-    def fingerprint(self, number: str, body: str) -> str:
-        """Return what a text is recognised by in the phone company's list."""
-        return fingerprint(self._salt, number, body)
-
-    def canonical_fingerprint(self, number: str, body: str) -> str:
-        """Return what a text is recognised by where the list shows it changed."""
-        return canonical_fingerprint(self._salt, number, body)
-
     def digest(self, number: str) -> str:
         """Return what an E.164 number is recognised by."""
-        return hmac.digest(self._salt, number.encode(), "sha256").hex()
+        return hmac.digest(self.salt, number.encode(), "sha256").hex()
 
     @property
-    def _salt(self) -> bytes:
+    def salt(self) -> bytes:
+        """What digests of numbers and messages are made with: without it, anybody could try all numbers."""
         return _salt(self._engine)
 
 

@@ -1,4 +1,4 @@
--- Who has replied STOP, and what numbers and texts are recognised by without being kept.
+-- Who has replied STOP: numbers are recognised by digests, and not kept.
 
 -- name: moment
 -- The time that the rules go by, and which of these numbers have opted out. Reading changes nothing.

@@ -2,7 +2,9 @@
 
 -- name: of_subject
 -- The messages that an id names: its own, its task's or its episode's, oldest first. Reading changes nothing.
-SELECT n.id::text, n.kind, n.state FROM orchestration.notification n WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
+SELECT n.id::text, n.kind, n.state
+FROM orchestration.notification n
+WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
       AND n.kind = coalesce(CAST(:kind AS text), n.kind) ORDER BY n.created_at;
 
 -- name: cancel
@@ -30,7 +32,8 @@ SELECT id::text, kind, state FROM changed;
 -- What was held for a person is sent, by day. Twice: nothing is held any more.
 WITH changed AS (
     UPDATE orchestration.notification n
-    SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, attempts = 0, ended_by = NULL, owed_since = orchestration.clock(),
+    SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, attempts = 0, ended_by = NULL,
+        owed_since = orchestration.clock(),
         due_at = CASE WHEN due_at IS NOT NULL THEN orchestration.clock() END,
         lease_until = orchestration.clock(), reason = 'released by an operator',
         cause = 'RELEASED_BY_OPERATOR'
@@ -57,12 +60,12 @@ WITH newest AS (
 ),
 changed AS (
     INSERT INTO orchestration.notification
-        (business_key, occasion, kind, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
          sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
     SELECT first.business_key || ':resent:'
                || (SELECT count(*) FROM orchestration.notification o WHERE o.resent_of = newest.first_id),
-           newest.occasion, newest.kind, orchestration.audience_of(newest.audience, newest.kind), newest.task_id,
-           newest.episode_id, newest.recipient_id, newest.severity, newest.urgency, orchestration.clock(),
+           newest.occasion, newest.kind, newest.channel, orchestration.audience_of(newest.audience, newest.kind),
+           newest.task_id, newest.episode_id, newest.recipient_id, newest.severity, newest.urgency, orchestration.clock(),
            newest.sla_due_at,
            CASE WHEN newest.due_at IS NOT NULL OR orchestration.audience_of(newest.audience, newest.kind) = 'PATIENT'
                 THEN orchestration.clock() END,

@@ -21,7 +21,7 @@ FROM orchestration.owed_by(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
             CAST(:escalation_delay AS interval), CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-            NULL, timestamptz 'infinity'
+            NULL, timestamptz 'infinity', CAST(:task_ids AS text[]) || CAST(:episode_ids AS text[])
         ) AS orchestration.terms
     )
 ) AS q

@@ -10,7 +10,7 @@ from sequora_orchestration.database import (
 from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.ledger.doubts import BATCHES_A_TICK
 from sequora_orchestration.ledger.room import Room, in_batches
-from sequora_orchestration.ledger.rows import SentText
+from sequora_orchestration.ledger.rows import Message, message
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -30,15 +30,15 @@ class Receipts(Room):
         """Take what was sent and is to be asked after now; return the messages' ids, in batches."""
         return in_batches(self._rows("due_receipts", most=RECEIPTS_BATCH * BATCHES_A_TICK), RECEIPTS_BATCH)
 
-    def without_receipt(self, ids: Sequence[str]) -> list[SentText]:
+    def without_receipt(self, ids: Sequence[str]) -> list[Message]:
         """Return those of these messages of which it is not known what became, oldest first."""
-        return [SentText(**row) for row in self._rows("without_receipt", ids=list(ids))]
+        return [message(row) for row in self._rows("without_receipt", ids=list(ids))]
 
-    def settle_delivered(self, texts: Sequence[SentText]) -> None:
+    def settle_delivered(self, texts: Sequence[Message]) -> None:
         """Record that these texts have arrived."""
         self._changed("settle_delivered", ids=[text.id for text in texts])
 
-    def settle_undelivered(self, text: SentText, receipt: Receipt, *, again_after: timedelta | None) -> bool:
+    def settle_undelivered(self, text: Message, receipt: Receipt, *, again_after: timedelta | None) -> bool:
         """Record that a text did not arrive; return whether it is tried once more, after that time."""
         rows = self._rows(
             "settle_undelivered",
@@ -49,7 +49,7 @@ class Receipts(Room):
         )
         return bool(rows and rows[0]["is_tried_again"])
 
-    def note_unknown(self, texts: Sequence[SentText]) -> set[str]:
+    def note_unknown(self, texts: Sequence[Message]) -> set[str]:
         """Record that the phone company does not know these texts; return the ids of those that are given up."""
         rows = self._rows("note_unknown", ids=[text.id for text in texts], most=MOST_UNKNOWN) if texts else []
         return {row["id"] for row in rows if row["is_given_up"]}

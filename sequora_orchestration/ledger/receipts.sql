@@ -19,7 +19,7 @@ RETURNING id::text;
 
 -- name: without_receipt
 -- Of these messages, those of which it is not known what became. Reading changes nothing.
-SELECT id::text, kind, task_id, provider_sid AS sid, sent_at
+SELECT id::text, kind, channel, task_id, state, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
 ORDER BY sent_at;
@@ -27,7 +27,8 @@ ORDER BY sent_at;
 -- name: settle_delivered
 -- Twice: the second finds them settled.
 UPDATE orchestration.notification
-SET state = 'DELIVERED', receipt_at = NULL, log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
+SET state = 'DELIVERED', receipt_at = NULL,
+    log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
 
 -- name: settle_undelivered
@@ -35,16 +36,18 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
 -- There is no third, and no second of what is told anew anyhow. Twice: the second finds it settled.
 WITH undelivered AS (
     UPDATE orchestration.notification
-    SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, cause = 'UNDELIVERED', provider_code = :code, log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
+    SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, cause = 'UNDELIVERED',
+        provider_code = :code,
+        log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
     WHERE id = CAST(:id AS uuid) AND state = 'SENT'
     RETURNING *
 ),
 again AS (
     INSERT INTO orchestration.notification
-        (business_key, occasion, kind, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
          sla_due_at, due_at, because_of, turn, again_of, state, reason, cause)
-    SELECT business_key || ':again', occasion, kind, orchestration.audience_of(audience, kind), task_id, episode_id,
-           recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
+    SELECT business_key || ':again', occasion, kind, channel, orchestration.audience_of(audience, kind), task_id,
+           episode_id, recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
            orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
            'tried once more: it was ' || reason, 'SECOND_TRY'
     FROM undelivered
@@ -74,7 +77,8 @@ recorded AS (
     INSERT INTO orchestration.notification_event
         (notification_id, from_state, to_state, attempt, claim_id, run_id, reason, cause)
     SELECT id, 'SENT', 'SENT', attempts, claim_id, run_id,
-           CASE WHEN times >= :most THEN 'given up: ' ELSE '' END || 'the phone company does not know the text', 'NO_RECEIPT'
+           CASE WHEN times >= :most THEN 'given up: ' ELSE '' END || 'the phone company does not know the text',
+           'NO_RECEIPT'
     FROM unknown
 ),
 given_up AS (

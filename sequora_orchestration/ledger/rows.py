@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from sequora_orchestration.domain.cause import Cause, known_cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import Notification, Reported, in_words
+from sequora_orchestration.domain.notification import SMS, Notification, Reported, in_words
 
 # A claim of more than so many messages is looked at by its numbers: nobody reads a table of hundreds of rows.
 MANY = 10
@@ -64,57 +64,29 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SentText:
-    """A text that the phone company has, and of which it is not known what became."""
+class Message:
+    """A message in a list, as it is by now. What the list is not about is left out."""
 
     id: str
-    kind: str
-    task_id: str | None
-    sid: str
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderedMessage:
-    """A message that an operator's order is about, and its state by now."""
-
-    id: str
-    kind: str
     state: State
+    kind: str = ""
+    channel: str = SMS
+    task_id: str | None = None
+    episode_id: str | None = None
+    recipient_id: str | None = None
+    reason: str | None = None
+    cause: Cause | None = None
+    attempts: int = 0
+    provider_id: str | None = None
+    """Under which the provider has it, if it was sent."""
 
+    sent_at: datetime | None = None
+    due_at: datetime | None = None
+    age: float = 0.0
+    """Of what is due or set aside, for how long it has been, in seconds."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operator:
-    """Who gives an order, and why; both are kept."""
-
-    who: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InHand:
-    """What another claim has or has settled."""
-
-    state: State
-    due_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a message of a claim."""
-
-    id: str
-    task_id: str | None
-    episode_id: str | None
-    recipient_id: str | None
-    state: State
-    reason: str | None
-    cause: Cause | None
-    attempts: int
-    provider_sid: str | None
-    due_at: datetime | None
-    logged: bool
-    log_owes: str | None
+    logged: bool = False
+    log_owes: str | None = None
     """What the application's log lacks of it: its `row`, or what its `receipt` says."""
 
     is_one_of_many: bool = False
@@ -127,16 +99,11 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A message that is due or set aside; `age` is in seconds."""
+class Operator:
+    """Who gives an order, and why; both are kept."""
 
-    id: str | None = None
-    task_id: str | None
-    episode_id: str | None
-    kind: str
-    state: State
-    age: float
-    reason: str | None = None
+    who: str
+    why: str
 
 
 def message_id(id_: str) -> str | None:
@@ -147,19 +114,12 @@ def message_id(id_: str) -> str | None:
         return None
 
 
-def ordered(row: RowMapping) -> OrderedMessage:
-    """Return a message that an order is about."""
-    return OrderedMessage(id=row["id"], kind=row["kind"], state=State(row["state"]))
-
-
-def outcome(row: RowMapping) -> Outcome:
-    """Return what became of a message."""
-    return Outcome(**{**row, "state": State(row["state"]), "cause": known_cause(row["cause"])})
-
-
-def waiting(row: RowMapping) -> Waiting:
-    """Return a message that is due or set aside."""
-    return Waiting(**{**row, "state": State(row["state"])})
+def message(row: RowMapping) -> Message:
+    """Return a message as a list has it."""
+    fields = {**row, "state": State(row["state"])}
+    if "cause" in fields:
+        fields["cause"] = known_cause(row["cause"])
+    return Message(**fields)
 
 
 def subject(row: RowMapping) -> Subject:

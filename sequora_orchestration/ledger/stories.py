@@ -13,6 +13,7 @@ from sequora_orchestration.database import (
 from sequora_orchestration.domain.case import Change, Circumstances, Delays, FoundLate, Order, Story
 from sequora_orchestration.domain.cause import known_cause
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.halts import Halts
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Subject, message_id, subject
@@ -60,9 +61,9 @@ class Stories(Room):
                 receipt=self._terms.receipt_window,
                 doubt=self._terms.doubt_window,
             ),
-            provider=halts.provider(),
+            provider=halts.provider(SMS),
             kinds_going_out=frozenset(row["kinds_going_out"]),
-            has_rate=self._terms.rate is not None,
+            has_rate=self._terms.rate_of(SMS) is not None,
             pauses=halts.pauses(),
             orders=[Order(**order) for order in orders],
         )
@@ -101,4 +102,4 @@ def _order(recorded: Mapping[str, Any]) -> Order:
 
 def _found_late(recorded: Mapping[str, Any]) -> FoundLate:
     began_at, found_at = (datetime.fromisoformat(recorded[name]) for name in ("began_at", "found_at"))
-    return FoundLate(began_at=began_at, found_at=found_at, sid=recorded["sid"])
+    return FoundLate(began_at=began_at, found_at=found_at, provider_id=recorded["provider_id"])

@@ -10,7 +10,8 @@ WITH message AS MATERIALIZED (
 SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
        n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
        n.because_of::text, n.again_of::text, n.resent_of::text, n.lease_until, n.run_id, n.attempted_at,
-       n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
+       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at,
+       n.logged_at, n.log_owes,
        CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
        change.history AS changes, given.history AS orders, late.history AS found_late
@@ -35,7 +36,7 @@ LEFT JOIN (
 ) AS given ON given.notification_id = n.id
 LEFT JOIN (
     SELECT notification_id,
-           json_agg(json_build_object('began_at', began_at, 'found_at', found_at, 'sid', found_sid) ORDER BY found_at)
+           json_agg(json_build_object('began_at', began_at, 'found_at', found_at, 'provider_id', found_sid) ORDER BY found_at)
                AS history
     FROM orchestration.lost_attempt
     WHERE notification_id = ANY (ARRAY(SELECT id FROM message)) AND found_at IS NOT NULL
@@ -53,7 +54,8 @@ WITH message AS MATERIALIZED (
 SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
        n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
        n.because_of::text, n.again_of::text, n.resent_of::text, n.lease_until, n.run_id, n.attempted_at,
-       n.sent_at, n.provider_sid, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
+       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at,
+       n.logged_at, n.log_owes,
        CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
        change.history AS changes, given.history AS orders, late.history AS found_late
@@ -78,7 +80,7 @@ LEFT JOIN (
 ) AS given ON given.notification_id = n.id
 LEFT JOIN (
     SELECT notification_id,
-           json_agg(json_build_object('began_at', began_at, 'found_at', found_at, 'sid', found_sid) ORDER BY found_at)
+           json_agg(json_build_object('began_at', began_at, 'found_at', found_at, 'provider_id', found_sid) ORDER BY found_at)
                AS history
     FROM orchestration.lost_attempt
     WHERE notification_id = ANY (ARRAY(SELECT id FROM message)) AND found_at IS NOT NULL

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.workflows import WorkflowSettings
 
-# Where the sender's rate is set, so many seconds' worth of it is on its way, and not more: the rest waits in order. A
-# text is three segments as a rule.
+# Where the sender's rate is set, so many seconds' worth of it is on its way, and not more: the rest waits in order.
+# USUAL_COST is what a text costs as a rule, in the units of that rate.
 SECONDS_OF_RATE = 5
-SEGMENTS_OF_A_TEXT = 3
+USUAL_COST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,15 @@ class Terms:
         """How long a receipt may be outstanding before a supervisor is told of a critical task."""
         return self.delivery.sequora_receipt_window
 
-    @property
-    def rate(self) -> float | None:
-        """Segments a second that the sender may send, all processes together; None for any number."""
-        return self.delivery.sequora_sender_rate
+    def rate_of(self, channel: str) -> float | None:
+        """How much may be sent by a channel a second, all processes together, by what messages cost; None for any."""
+        return self.delivery.sequora_sender_rate if channel == SMS else None
 
     @property
     def texts_at_once(self) -> int | None:
         """How many texts may be on their way at the sender's rate; None for any number."""
-        return int(self.rate * SECONDS_OF_RATE / SEGMENTS_OF_A_TEXT) or 1 if self.rate else None
+        rate = self.rate_of(SMS)
+        return int(rate * SECONDS_OF_RATE / USUAL_COST) or 1 if rate else None
 
     @property
     def of_questions(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from sequora_orchestration.database import (
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.ledger.room import Room
-from sequora_orchestration.ledger.rows import Outcome, outcome
+from sequora_orchestration.ledger.rows import Message, message
 from sequora_orchestration.messages.kind import Postponement, Suppression
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -44,11 +44,11 @@ class Withholding(Room):
             cause=postponement.cause,
         )
 
-    def schedule_escalations(self, task_ids: Sequence[str]) -> list[Outcome]:
+    def schedule_escalations(self, task_ids: Sequence[str]) -> list[Message]:
         """Let the wait after these tasks' breach alerts begin, where it has not; return those that wait."""
         delay = self._terms.escalation_delay
         self._changed("schedule_escalations", task_ids=list(task_ids), delay=delay)
-        return [outcome(row) for row in self._rows("escalations", task_ids=list(task_ids))]
+        return [message(row) for row in self._rows("escalations", task_ids=list(task_ids))]
 
     def address(self, notification: Notification, recipient_ids: Sequence[str]) -> bool:
         """Give a message its recipients, each further one by a message of its own.

@@ -47,7 +47,7 @@ ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
 
 -- name: escalations
 -- The waits of these tasks. Reading changes nothing.
-SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid, due_at,
+SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE kind = 'sla-escalation' AND task_id = ANY (CAST(:task_ids AS text[])) AND state = 'SCHEDULED'
@@ -73,10 +73,10 @@ recipient AS MATERIALIZED (
 ),
 further AS (
     INSERT INTO orchestration.notification
-        (business_key, kind, audience, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+        (business_key, kind, channel, audience, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
          sla_due_at, due_at, because_of, state, claim_id, claimed_at, claims, lease_until, run_id)
-    SELECT u.business_key || ':' || recipient.id, u.kind, u.audience, u.occasion, u.task_id, u.episode_id, recipient.id,
-           u.severity, u.urgency, u.owed_since, u.sla_due_at, u.due_at, u.because_of, 'QUEUED', u.claim_id, u.claimed_at,
+    SELECT u.business_key || ':' || recipient.id, u.kind, u.channel, u.audience, u.occasion, u.task_id, u.episode_id,
+           recipient.id, u.severity, u.urgency, u.owed_since, u.sla_due_at, u.due_at, u.because_of, 'QUEUED', u.claim_id, u.claimed_at,
            u.claims, u.lease_until, u.run_id
     FROM unaddressed u CROSS JOIN recipient
     WHERE recipient.place > 1

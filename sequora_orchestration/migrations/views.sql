@@ -81,6 +81,35 @@ $$;
 COMMENT ON FUNCTION orchestration.breach_alert(text, timestamptz) IS
     'The alert of a breach: what its nurse was told, and when she was, or was to be';
 
+CREATE OR REPLACE FUNCTION orchestration.doubt_window(
+    urgency smallint, is_held boolean, "window" double precision, window_critical double precision,
+    window_after_error_answer double precision
+) RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT make_interval(secs => CASE WHEN doubt_window.is_held THEN doubt_window."window"
+        ELSE least(
+            doubt_window."window",
+            CASE WHEN doubt_window.urgency = 0 THEN doubt_window.window_critical END,
+            doubt_window.window_after_error_answer
+        )
+    END)
+$$;
+COMMENT ON FUNCTION orchestration.doubt_window(smallint, boolean, double precision, double precision, double precision) IS
+    'For how long a text in doubt is looked for: one that is held then, for `window`; another for `window_critical` at '
+    'most if it is critical, and after an error answer of the provider''s own for `window_after_error_answer` (else NULL)';
+
+CREATE OR REPLACE FUNCTION orchestration.is_nobodys(provider_id text, fingerprints text[]) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT NOT EXISTS (SELECT FROM orchestration.notification o WHERE o.provider_sid = is_nobodys.provider_id)
+       AND NOT EXISTS (SELECT FROM orchestration.lost_attempt o WHERE o.found_sid = is_nobodys.provider_id)
+       AND NOT EXISTS (
+           SELECT FROM orchestration.notification o
+           WHERE o.state = 'SENDING' AND o.fingerprints && is_nobodys.fingerprints
+       )
+$$;
+COMMENT ON FUNCTION orchestration.is_nobodys(text, text[]) IS
+    'Whether a text in the provider''s list is no message''s: neither has one its id, nor may one be about to get it that '
+    'is recognised by the same';
+
 -- --- who is owed a message --------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)
@@ -103,6 +132,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.t
         SELECT t.id, t.episode_id, t.severity, t.assigned_to_user_id, t.created_at, t.updated_at
         FROM orchestration.care_task t
         WHERE NOT t.is_closed
+          AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
           AND coalesce(t.created_at, t.updated_at, orchestration.clock())
               >= coalesce((terms).go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
           AND ((terms).created_within IS NULL OR t.created_at >= orchestration.clock() - (terms).created_within)
@@ -143,6 +173,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_check_in(terms orchestration.terms
     -- The upper bound is always true. Of a range whose bounds it does not see the planner expects one row in 200, of an
     -- open one every third; the sub-select keeps it from seeing this one.
     WHERE ((e.created_at >= live.since AND e.created_at <= (SELECT timestamptz 'infinity')) OR e.created_at IS NULL)
+      AND ((terms).subject_ids IS NULL OR e.id = ANY ((terms).subject_ids))
       AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)) >= live.since
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id)
@@ -172,6 +203,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_warning(terms orchestration.te
                     THEN t.created_at + (t.sla_due_at - t.created_at) / 2 END AS at
     ) AS half
     WHERE NOT t.is_closed
+      AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
       AND t.sla_due_at > orchestration.clock()
       AND t.sla_due_at <= coalesce((terms).until, orchestration.clock()) + (terms).sla_warning_window
       AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
@@ -198,6 +230,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_breach(terms orchestration.ter
            t.sla_due_at, NULL::timestamptz, NULL::uuid, NULL::smallint
     FROM orchestration.care_task t
     WHERE NOT t.is_closed
+      AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
       AND t.sla_due_at <= coalesce((terms).until, orchestration.clock())
       AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
       AND coalesce(t.created_at, t.updated_at, orchestration.clock())
@@ -228,6 +261,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_escalation(terms orchestration
         SELECT t.id, t.episode_id, t.severity, t.sla_due_at
         FROM orchestration.care_task t
         WHERE NOT t.is_closed
+          AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
           AND t.sla_due_at <= orchestration.clock()
           AND t.sla_due_at >= (SELECT timestamptz '-infinity')  -- always true, as with check-ins
         OFFSET 0
@@ -269,8 +303,8 @@ COMMENT ON FUNCTION orchestration.suspects(text, text) IS
     'The texts about a task that may not have reached the nurse who has it';
 
 CREATE OR REPLACE FUNCTION orchestration.not_reached(
-    id uuid, task_id text, nurse_id text, state text, urgency smallint, created_at timestamptz, attempted_at timestamptz,
-    doubtful_since timestamptz, is_picked_up boolean, receipt_window interval
+    id uuid, channel text, task_id text, nurse_id text, state text, urgency smallint, created_at timestamptz,
+    attempted_at timestamptz, doubtful_since timestamptz, is_picked_up boolean, receipt_window interval
 ) RETURNS TABLE (is_certain boolean) LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT not_reached.state NOT IN ('SENT', 'IN_DOUBT')
     WHERE (
@@ -278,7 +312,9 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
           -- Refused for a reason that nobody knows, and so far of all texts only hers: a supervisor's shows whether it is.
           OR (
               not_reached.state = 'QUEUED'
-              AND not_reached.nurse_id = (SELECT p.refused_recipient_id FROM orchestration.provider p LIMIT 1)
+              AND not_reached.nurse_id = (
+                  SELECT p.refused_recipient_id FROM orchestration.provider p WHERE p.channel = not_reached.channel
+              )
               AND not_reached.created_at <= orchestration.clock()
                   - CASE WHEN not_reached.urgency = 0 THEN interval '0' ELSE not_reached.receipt_window END
           )
@@ -309,7 +345,7 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
       )
 $$;
 COMMENT ON FUNCTION orchestration.not_reached(
-    uuid, text, text, text, smallint, timestamptz, timestamptz, timestamptz, boolean, interval
+    uuid, text, text, text, text, smallint, timestamptz, timestamptz, timestamptz, boolean, interval
 ) IS
     'A row if a text has not reached its nurse, as far as can be known, and no later one has';
 
@@ -357,16 +393,17 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
                 ) END,
            NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
     FROM (
-        SELECT t.severity, t.episode_id, t.is_taken, f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
+        SELECT t.severity, t.episode_id, t.is_taken, f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
                f.attempted_at, f.doubtful_since, f.owed_since
         FROM orchestration.care_task t
         CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
         WHERE NOT t.is_closed
+          AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
         OFFSET 0
     ) AS f
     CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
     CROSS JOIN LATERAL orchestration.not_reached(
-        f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, f.is_taken,
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, f.is_taken,
         (terms).receipt_window
     )
     CROSS JOIN LATERAL (
@@ -534,7 +571,7 @@ CREATE OR REPLACE FUNCTION orchestration.named_nurse_unreached(ids text[], terms
     CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
     CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
     CROSS JOIN LATERAL orchestration.not_reached(
-        f.id, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, t.is_taken,
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, t.is_taken,
         (terms).receipt_window
     )
     WHERE f.created_at >= spell.since
@@ -653,7 +690,7 @@ FROM orchestration.terms_in_force s
 CROSS JOIN LATERAL orchestration.owed_by(
     CAST(
         ROW(s.go_live_at, s.check_in_delay, s.sla_warning_window, s.escalation_delay, s.unassigned_grace,
-            s.receipt_window, NULL, NULL)
+            s.receipt_window, NULL, NULL, NULL)
         AS orchestration.terms
     )
 ) AS q;

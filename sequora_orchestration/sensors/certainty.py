@@ -49,6 +49,7 @@ def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledge
         return ledger.doubts.due_look_ups()
 
     with slow_to_fail():
+        ledger.owed.note_terms()
         return _requested(
             keep_asking(look, seconds=length_of_watch(context), pause=PAUSE_BETWEEN_LOOKS), "No text is in doubt."
         )

@@ -40,7 +40,7 @@ def test_what_a_map_says_is_read(tmp_path: Path) -> None:
     assert read.sections["person"].columns["is_on_call"] == ["true"]  # which the map does not mention
     assert read.statuses["closed"] == ["RESOLVED", "CANCELLED", "EXPIRED"]
     assert read.log
-    assert (read.log.key, read.log.row["method"], read.log.audiences) == ("task_id", "'SMS'", ["staff"])
+    assert (read.log.key, read.log.row["method"], read.log.audiences) == ("task_id", "message.channel", ["staff"])
 
 
 def test_a_map_without_a_log_and_without_assignment_can_be_read() -> None:

@@ -55,7 +55,7 @@ def arrived(ledger: Ledger, message: str) -> None:
 def failed(ledger: Ledger, message: str, code: int = 30006) -> None:
     (text,) = ledger.receipts.without_receipt([message])
     ledger.receipts.settle_undelivered(
-        text, Receipt(sid=text.sid, state=State.UNDELIVERED, code=code), again_after=None
+        text, Receipt(provider_id=text.provider_id or "", state=State.UNDELIVERED, code=code), again_after=None
     )
 
 
@@ -383,6 +383,18 @@ def test_what_is_written_into_the_log_may_be_looked_up_elsewhere(
     make_role(care.engine)
     task, _ = a_sent_text(care, Ledger(engine_for(as_role(care_url))))
     assert [row["method"] for row in care.logged(task)] == ["SMS"]
+
+
+@pytest.mark.parametrize(("channel", "word"), [("SMS", "a text"), ("VOICE", "a call")])
+def test_a_map_says_what_the_application_calls_a_channel(
+    care: Care, ledger: Ledger, put_in_force: Callable[..., Migrated], channel: str, word: str
+) -> None:
+    """A map that names none calls all of them the same."""
+    put_in_force({"log.row.method": "CASE message.channel WHEN 'SMS' THEN 'a text' ELSE 'a call' END"})
+    task, notification, attempt = an_attempt(care, ledger)
+    care.rows("UPDATE orchestration.notification SET channel = :channel", channel=channel)
+    ledger.attempts.settle_sent(notification, attempt, "SM1", content=None)
+    assert [row["method"] for row in care.logged(task)] == [word]
 
 
 def test_a_log_may_be_a_view_that_writes_elsewhere(

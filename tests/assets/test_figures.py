@@ -19,6 +19,7 @@ from ticks import a_tick
 from sequora_orchestration.definitions import SENSORS, defs
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Operator
@@ -288,14 +289,14 @@ def test_a_phone_company_that_lets_nothing_be_read_turns_red_with_its_answer(
     care.it_is(NOW)
     measure(runs)
     assert catalog.check("twilio_can_be_read").passed
-    runs.ledger.halts.note_unreadable("the API key may not do this", http_status=401, code=70051)
+    runs.ledger.halts.note_unreadable(SMS, "the API key may not do this", http_status=401, code=70051)
     measure(runs)
     red = catalog.check("twilio_can_be_read")
     assert not red.passed
     assert f"since {NOW:%Y-%m-%d %H:%M:%S} " in (red.description or "")
     assert "the API key may not do this (HTTP 401, code 70051)" in (red.description or "")
     assert catalog.check("twilio_takes_texts").passed
-    runs.ledger.halts.note_readable()
+    runs.ledger.halts.note_readable(SMS)
     measure(runs)
     assert catalog.check("twilio_can_be_read").passed
 

@@ -74,7 +74,7 @@ def test_an_attempt_is_one_entry_with_its_answer_its_length_and_its_run() -> Non
     """Waited, executed, attempt, SID, run."""
     sent = a_change(NOW + 2.5 * SECOND, S.SENDING, S.SENT, attempt=1, run_id="run-1-and-more")
     arrived = a_change(NOW + 20 * SECOND, S.SENT, S.DELIVERED, attempt=1)
-    assert happened(CLAIMED, BEGUN, sent, arrived, state=S.DELIVERED, provider_sid="SM1") == [
+    assert happened(CLAIMED, BEGUN, sent, arrived, state=S.DELIVERED, provider_id="SM1") == [
         "noticed and claimed; waited 1.00 s",
         "attempt 1: the phone company has it; waited 1.00 s; took 0.50 s; SID SM1; run run-1-an",
         "receipt: it has arrived; waited 18 s",
@@ -89,7 +89,7 @@ def test_attempts_have_their_numbers_and_say_why_they_failed() -> None:
     found = a_change(
         NOW + 14 * SECOND, S.IN_DOUBT, S.SENT, attempt=2, reason="in doubt, then found at the phone company"
     )
-    assert happened(CLAIMED, BEGUN, refused, second, unclear, found, provider_sid="SM2")[1:] == [
+    assert happened(CLAIMED, BEGUN, refused, second, unclear, found, provider_id="SM2")[1:] == [
         "attempt 1: not taken, to be tried again: too many requests; waited 1.00 s; took 1.00 s; run run-1-an",
         "attempt 2: nobody knows whether it went out: a time-out; waited 1.00 s; took 5.00 s",
         "looked up: in doubt, then found at the phone company; waited 5.00 s; SID SM2",

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine, inspect
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.ports import free_port
@@ -268,11 +269,11 @@ def test_an_order_that_cannot_be_carried_out_is_a_sentence(care: Care, care_url:
 
 def test_status_says_when_the_phone_company_takes_no_texts(care_url: str, ledger: Ledger) -> None:
     """While it lasts, and afterwards."""
-    ledger.halts.note_trouble(Refused(Refusal.UNREACHABLE, "the phone company could not be reached"), at_once=True)
+    ledger.halts.note_trouble(SMS, Refused(Refusal.UNREACHABLE, "the phone company could not be reached"), at_once=True)
     shown = sequora_here("status", environment={"SUPABASE_DB_URL": care_url}).stdout
     assert "TAKES NO TEXTS since" in shown
     assert "the phone company could not be reached; texts wait, the next trial at" in shown
-    ledger.halts.note_answer()
+    ledger.halts.note_answer(SMS)
     shown = sequora_here("status", environment={"SUPABASE_DB_URL": care_url}).stdout
     assert "takes texts; it last did not from" in shown
     figures = json.loads(sequora_here("status", "--json", environment={"SUPABASE_DB_URL": care_url}).stdout)

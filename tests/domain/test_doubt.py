@@ -17,6 +17,7 @@ from sequora_orchestration.domain.doubt import (
     found_changed,
     is_to,
 )
+from sequora_orchestration.domain.notification import SMS
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
@@ -26,6 +27,7 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
         **{
             "id": id_,
             "kind": "task-created",
+            "channel": SMS,
             "task_id": "task",
             "episode_id": None,
             "recipient_id": "nurse",
@@ -41,7 +43,7 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
 
 
 def listed(sid: str, mark: str | None, created_at: datetime | None = NOW) -> Listed:
-    return Listed(sid=sid, fingerprint=mark, created_at=created_at)
+    return Listed(provider_id=sid, fingerprint=mark, created_at=created_at)
 
 
 def test_a_text_is_found_by_its_fingerprint() -> None:
@@ -95,7 +97,7 @@ def of(body: str, number: str = "+1") -> tuple[str, str]:
 def shown(sid: str, body: str, created_at: datetime | None = NOW, number: str = "+1") -> Listed:
     """Return a text as the list shows it."""
     whole, like_it = of(body, number)
-    return Listed(sid=sid, fingerprint=whole, canonical_fingerprint=like_it, created_at=created_at)
+    return Listed(provider_id=sid, fingerprint=whole, canonical_fingerprint=like_it, created_at=created_at)
 
 
 def lost(id_: str, message_id: str, *fingerprints: str, since: datetime = NOW) -> LostAttempt:
@@ -104,6 +106,7 @@ def lost(id_: str, message_id: str, *fingerprints: str, since: datetime = NOW) -
         id=id_,
         message_id=message_id,
         kind="task-created",
+        channel=SMS,
         task_id="task",
         episode_id=None,
         recipient_id="nurse",

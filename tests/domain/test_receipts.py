@@ -16,7 +16,7 @@ def test_a_text_on_its_way_has_no_receipt(status: str) -> None:
 def test_a_delivered_text_is_delivered(status: str) -> None:
     """Without a reason."""
     known = receipt("SM1", status, None)
-    assert known == Receipt(sid="SM1", state=State.DELIVERED)
+    assert known == Receipt(provider_id="SM1", state=State.DELIVERED)
     assert known.reason is None
 
 

@@ -10,8 +10,9 @@ from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure
 
-from sequora_orchestration.delivery import sending
+from sequora_orchestration.delivery import send as sending
 from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.local.ports import free_port
@@ -64,7 +65,7 @@ def test_trouble_in_a_row_opens_the_breaker_and_the_rows_wait(
     for _ in range(3):
         care.let_leases_expire()
         runs.tick(NEW_TASKS)
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
     assert 5 <= attempts(phones, 80) <= most
     assert "FAILED" not in care.states()
     assert sum(row["attempts"] for row in care.ledger()) <= most
@@ -81,7 +82,7 @@ def test_one_configuration_error_is_enough_and_the_run_says_what_to_do(
     (result,) = runs.tick(NEW_TASKS)
     assert "Check the TWILIO_… settings" in failure(result)
     assert {(row["state"], row["attempts"]) for row in care.ledger()} == {("QUEUED", 0)}
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
     for _ in range(3):
         care.let_the_trial_come()
         runs.tick(NEW_TASKS)
@@ -127,7 +128,7 @@ def test_a_text_alone_in_calm_is_never_given_up_for_what_nobody_knows(
         care.it_is(NOW + seconds * SECOND)
         runs.tick(NEW_TASKS)
     assert care.states(task) == ["QUEUED"]
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
     assert phones(SUPERVISOR_PHONE).attempts == 0
     phones.company.always(None)
     care.it_is(NOW + 1900 * SECOND)
@@ -142,12 +143,12 @@ def test_while_one_number_alone_is_refused_others_are_texted_at_once(care: Care,
     refused = [care.a_task(nurse, created_at=NOW, severity="CRITICAL") for _ in range(2)]
     phones.company.always(Refuse(400, 99999), to=NURSE_PHONE)
     runs.tick(NEW_TASKS)
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
     for minutes in range(8):
         tasks(care, 1, first=minutes)
         runs.tick(NEW_TASKS)
         phones(number(minutes)).received_text()
-        assert not runs.ledger.halts.provider().is_open
+        assert not runs.ledger.halts.provider(SMS).is_open
         care.it_is(NOW + timedelta(minutes=minutes + 1))
         runs.tick(NEW_TASKS)
     assert {state for task in refused for state in care.states(task)} == {"FAILED"}
@@ -172,7 +173,7 @@ def test_a_nurse_who_alone_is_refused_is_told_to_a_supervisor(
     care.it_is(NOW + after)
     runs.tick(UNREACHED_NURSES)
     phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached: the phone company answered HTTP 400", task])
-    assert not runs.ledger.halts.provider().is_open
+    assert not runs.ledger.halts.provider(SMS).is_open
     assert runs.tick(UNREACHED_NURSES) == []
 
 
@@ -197,18 +198,18 @@ def test_a_pause_that_the_phone_company_wants_is_not_shortened(care: Care, runs:
     first, second = runs.ledger.claims.claim(NEW_TASKS)
     (one,), (other,) = (runs.ledger.leases.take_up(claim.id, f"run-{claim.id}") for claim in (first, second))
     assert begin(runs.ledger, one) == begin(runs.ledger, other) == 1
-    runs.ledger.halts.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=200), at_once=False)
-    runs.ledger.halts.note_trouble(Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=1), at_once=False)
-    assert runs.ledger.halts.provider().resume_at == NOW + 200 * SECOND
-    runs.ledger.halts.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
-    assert runs.ledger.halts.provider().resume_at == NOW + 200 * SECOND
+    runs.ledger.halts.note_trouble(SMS, Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=200), at_once=False)
+    runs.ledger.halts.note_trouble(SMS, Refused(Refusal.TRANSIENT, "busy", 20429, retry_after=1), at_once=False)
+    assert runs.ledger.halts.provider(SMS).resume_at == NOW + 200 * SECOND
+    runs.ledger.halts.note_trouble(SMS, Refused(Refusal.UNREACHABLE, "away"), at_once=True)
+    assert runs.ledger.halts.provider(SMS).resume_at == NOW + 200 * SECOND
     assert phones.company.accepted() == []
 
 
 def test_a_trial_that_ends_with_its_text_given_up_lets_the_next_one_go(care: Care, runs: Runs) -> None:
     """And does not hold everybody up until its lease is over."""
     tasks(care, 1)
-    runs.ledger.halts.note_trouble(SUSPENDED, at_once=True)
+    runs.ledger.halts.note_trouble(SMS, SUSPENDED, at_once=True)
     care.let_the_trial_come()
     (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     (one,) = runs.ledger.leases.take_up(claim.id, "a run")
@@ -262,7 +263,7 @@ def test_a_number_refused_for_good_does_not_show_that_others_would_be_taken(
     care.let_the_trial_come()
     runs.tick(NEW_TASKS)
     assert care.states(landline) == ["FAILED"]
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
 
 
 def test_an_account_that_is_suspended_amid_a_burst_loses_no_text(care: Care, runs: Runs, phones: Phones) -> None:
@@ -301,7 +302,7 @@ def test_a_trial_closes_the_breaker_and_the_backlog_drains_most_severe_first(
     (trial,) = runs.tick(NEW_TASKS)
     assert trial.success
     assert len(phones.company.accepted()) == 1
-    assert not runs.ledger.halts.provider().is_open
+    assert not runs.ledger.halts.provider(SMS).is_open
     while runs.tick(NEW_TASKS):
         pass
     texted = [text.body.rsplit("/", 1)[1] for text in phones.company.accepted()]
@@ -331,7 +332,7 @@ def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Run
     tasks(care, 3)
     ledger = runs.ledger
     claims = ledger.claims.claim(NEW_TASKS)
-    ledger.halts.note_trouble(SUSPENDED, at_once=True)
+    ledger.halts.note_trouble(SMS, SUSPENDED, at_once=True)
     care.let_the_trial_come()
     (first,), (second,) = (ledger.leases.take_up(claim.id, f"run-{claim.id}") for claim in claims[:2])
     assert begin(ledger, first) == 1
@@ -345,12 +346,12 @@ def test_while_a_trial_is_under_way_no_other_text_goes_out(care: Care, runs: Run
 
 def test_a_refusal_for_good_shows_that_the_phone_company_answers(care: Care, runs: Runs, phones: Phones) -> None:
     """It could not be reached, and the trial's number is a landline: the breaker closes."""
-    runs.ledger.halts.note_trouble(Refused(Refusal.UNREACHABLE, "away"), at_once=True)
+    runs.ledger.halts.note_trouble(SMS, Refused(Refusal.UNREACHABLE, "away"), at_once=True)
     care.let_the_trial_come()
     tasks(care, 1)
     phones.company.script(Refuse(400, 21614), to=number(0))
     runs.tick(NEW_TASKS)
-    assert not runs.ledger.halts.provider().is_open
+    assert not runs.ledger.halts.provider(SMS).is_open
 
 
 def test_a_number_that_is_always_refused_for_now_does_not_stop_its_neighbours(
@@ -362,12 +363,12 @@ def test_a_number_that_is_always_refused_for_now_does_not_stop_its_neighbours(
     runs.tick(NEW_TASKS)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("QUEUED", 3)
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
     tasks(care, 1)
     care.it_is(NOW + 16 * SECOND)
     runs.tick(NEW_TASKS)
     phones(number(0)).received_text()
-    assert not runs.ledger.halts.provider().is_open
+    assert not runs.ledger.halts.provider(SMS).is_open
     phones.company.always(None, to=NURSE_PHONE)
     care.it_is(NOW + 60 * SECOND)
     runs.tick(NEW_TASKS)
@@ -384,7 +385,7 @@ def test_a_text_in_calm_outlasts_an_outage(
         runs.tick(NEW_TASKS)
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("QUEUED", 3)
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
     care.it_is(NOW + 60 * SECOND)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
@@ -399,7 +400,7 @@ def test_retry_after_is_honoured_without_opening_the_breaker(care: Care, runs: R
     for claim in claims:
         assert runs.run(NEW_TASKS, claim).success
     assert phones.company.accepted() == []
-    assert not runs.ledger.halts.provider().is_open
+    assert not runs.ledger.halts.provider(SMS).is_open
     assert sorted(row["attempts"] for row in care.ledger()) == [0, 0]
     care.it_is(NOW + 39 * SECOND)
     assert runs.tick(NEW_TASKS) == []
@@ -413,10 +414,10 @@ def test_retry_after_is_honoured_without_opening_the_breaker(care: Care, runs: R
 def test_the_senders_rate_is_kept_and_shared(care: Care) -> None:
     """Turns follow one another, whoever takes them; what is on its way is no more than some seconds of it."""
     ledgers = [Ledger(care.engine, delivery=DeliverySettings(sequora_sender_rate=3)) for _ in range(2)]
-    waits = [ledgers[turn % 2].halts.wait_of(segments=3) for turn in range(4)]
+    waits = [ledgers[turn % 2].halts.take_turn(SMS, cost=3) for turn in range(4)]
     assert waits == pytest.approx([0, 1, 2, 3])
     care.it_is(NOW + timedelta(minutes=1))
-    assert ledgers[0].halts.wait_of(segments=1) == 0
+    assert ledgers[0].halts.take_turn(SMS, cost=1) == 0
     tasks(care, 40)
     claims = ledgers[0].claims.claim(NEW_TASKS)
     assert sum(len(claim.subjects) for claim in claims) == 5
@@ -425,7 +426,7 @@ def test_the_senders_rate_is_kept_and_shared(care: Care) -> None:
 
 def test_without_a_rate_nobody_waits(care: Care, ledger: Ledger) -> None:
     """And nothing is written for it."""
-    assert [ledger.halts.wait_of(segments=3) for _ in range(3)] == [0, 0, 0]
+    assert [ledger.halts.take_turn(SMS, cost=3) for _ in range(3)] == [0, 0, 0]
     assert care.one("SELECT next_slot FROM orchestration.provider") is None
 
 
@@ -442,7 +443,7 @@ def test_a_process_that_stood_still_before_its_call_does_not_call(
     (row,) = care.ledger(task)
     assert (row["state"], row["attempts"]) == ("QUEUED", 0)
     assert phones(NURSE_PHONE).attempts == 0
-    assert not runs.ledger.halts.provider().is_open
+    assert not runs.ledger.halts.provider(SMS).is_open
     care.it_is(NOW + 70 * SECOND)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()

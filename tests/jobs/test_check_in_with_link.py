@@ -15,9 +15,9 @@ from runs import Runs
 from sequora_orchestration.care import check_in_link
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.care.check_in_link import LinkAsker
-from sequora_orchestration.channels.sms_sender import open_sms_sender
-from sequora_orchestration.delivery import sending
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.channels.doors import open_channels
+from sequora_orchestration.delivery import send as sending
+from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, segments
 from sequora_orchestration.ledger.claims import FEW
 from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
@@ -291,7 +291,8 @@ def test_for_somebody_who_has_opted_out_no_link_is_made(
     due(care, runs)
     runs.ledger.opt_outs.remember_opt_out(PATIENT_PHONE, None)
     (claim,) = runs.ledger.claims.claim(DUE_CHECK_INS)
-    a_delivery(runs, care_database, service).send(runs.ledger.leases.take_up(claim.id, "a-run"))
+    waiting = runs.ledger.leases.take_up(claim.id, "a-run")
+    sending.send(a_delivery(runs, care_database, service), waiting)
     (row,) = care.ledger(kind="check-in")
     assert (row["state"], row["reason"]) == ("CANCELLED", "opted out: the patient's number has replied STOP")
     assert phones(PATIENT_PHONE).attempts == len(service.asked) == 0
@@ -302,7 +303,7 @@ def a_delivery(runs: Runs, care_database: CareDatabase, service: LinkService) ->
     return Delivery(
         ledger=runs.ledger,
         care=care_database,
-        sender=open_sms_sender(),
+        channels=open_channels(),
         app_url="https://app.example.com",
         run_id="a-run",
         link_asker=lambda: LinkAsker(url=service.url, waits=(0, 0, 0), patience=5),
@@ -333,7 +334,8 @@ def test_what_changes_while_a_link_is_asked_for_still_counts(
     due(care, runs)
     service.always = after(care, change)
     (claim,) = runs.ledger.claims.claim(DUE_CHECK_INS)
-    a_delivery(runs, care_database, service).send(runs.ledger.leases.take_up(claim.id, "a-run"))
+    waiting = runs.ledger.leases.take_up(claim.id, "a-run")
+    sending.send(a_delivery(runs, care_database, service), waiting)
     assert care.states(kind="check-in") == [state]
     assert phones(PATIENT_PHONE).attempts == 0
 
@@ -363,7 +365,8 @@ def test_nobody_is_texted_the_link_of_another(
     other = care.a_patient("+12025550159")
     service.always = after(care, 'UPDATE "Episode" SET patient_id = :other', other=other)
     (claim,) = runs.ledger.claims.claim(DUE_CHECK_INS)
-    a_delivery(runs, care_database, service).send(runs.ledger.leases.take_up(claim.id, "a-run"))
+    waiting = runs.ledger.leases.take_up(claim.id, "a-run")
+    sending.send(a_delivery(runs, care_database, service), waiting)
     assert len(service.asked) == 1
     phones("+12025550159").received_text(containing=["read it. In an emergency"])
     assert phones(PATIENT_PHONE).attempts == 0

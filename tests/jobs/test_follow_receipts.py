@@ -11,6 +11,7 @@ from phones import Phones
 from runs import Runs, metadata
 
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -308,10 +309,10 @@ def test_that_nothing_can_be_read_is_known_until_it_can_though_sending_goes_well
     monkeypatch.setenv("TWILIO_API_KEY", TEST_API_KEY)
     monkeypatch.setenv("TWILIO_API_SECRET", TEST_API_SECRET)
     task = texted_task(care, runs, phones, ends_with=None)
-    assert runs.ledger.halts.provider().unreadable_since is None
+    assert runs.ledger.halts.provider(SMS).unreadable_since is None
     care.it_is(NOW + 15 * SECOND)
     (result,) = asked(runs)
-    noted = runs.ledger.halts.provider()
+    noted = runs.ledger.halts.provider(SMS)
     assert (noted.unreadable_since, noted.unreadable_reason) == (NOW + 15 * SECOND, "the API key may not do this")
     assert (noted.unreadable_status, noted.unreadable_code) == (401, 70051)
     (warning,) = [one.user_message for one in runs.instance.all_logs(result.run_id) if one.level == logging.WARNING]
@@ -319,16 +320,16 @@ def test_that_nothing_can_be_read_is_known_until_it_can_though_sending_goes_well
     written = care.one("SELECT xmin::text FROM orchestration.provider")
     care.it_is(NOW + 30 * SECOND)
     asked(runs)
-    assert runs.ledger.halts.provider() == noted
+    assert runs.ledger.halts.provider(SMS) == noted
     assert care.one("SELECT xmin::text FROM orchestration.provider") == written
 
     phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET)
     care.it_is(NOW + MINUTE)
     asked(runs)
     assert care.states(task) == ["DELIVERED"]
-    assert runs.ledger.halts.provider().unreadable_since is None
+    assert runs.ledger.halts.provider(SMS).unreadable_since is None
     written = care.one("SELECT xmin::text FROM orchestration.provider")
-    runs.ledger.halts.note_readable()
+    runs.ledger.halts.note_readable(SMS)
     assert care.one("SELECT xmin::text FROM orchestration.provider") == written
 
 
@@ -341,7 +342,7 @@ def test_a_text_that_the_phone_company_does_not_know_is_no_sign_that_nothing_can
     care.it_is(NOW + 15 * SECOND)
     (result,) = asked(runs)
     assert result.success
-    assert runs.ledger.halts.provider().unreadable_since is None
+    assert runs.ledger.halts.provider(SMS).unreadable_since is None
 
 
 def test_a_log_row_that_was_refused_is_made_up_for_with_the_receipt(care: Care, runs: Runs, phones: Phones) -> None:

@@ -19,7 +19,7 @@ from runs import Runs
 
 from sequora_orchestration import database
 from sequora_orchestration.care import care_database
-from sequora_orchestration.channels.sms_sender import SmsSender
+from sequora_orchestration.channels.sms import Sms
 from sequora_orchestration.ledger import assignments, room
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
 from sequora_orchestration.ledger.queues import (
@@ -80,7 +80,7 @@ def survives(runs: Runs, way: Way, *, after: int) -> bool:
             point = FailPoint(after)
             for module in (room, care_database, assignments, database):
                 module.execute = point.around(module.execute)  # type: ignore[attr-defined]
-            SmsSender.send = point.around(SmsSender.send)  # type: ignore[method-assign]
+            Sms.submit = point.around(Sms.submit)  # type: ignore[method-assign]
             for one in way:
                 ticked(runs, one)  # on a copy of the instance: it is in memory
         finally:

@@ -17,13 +17,10 @@ from phones import Phones
 from runs import Runs, metadata
 from sqlalchemy import create_engine
 
-from sequora_orchestration.care.care_database import CareDatabase
-from sequora_orchestration.channels.sms_sender import SmsSender, open_sms_sender
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.delivery import sending
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.delivery import prepare
+from sequora_orchestration.delivery.delivery import WAITS
 from sequora_orchestration.domain import phone_number
-from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.ledger.claims import BATCH
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
@@ -34,7 +31,6 @@ from sequora_orchestration.local.twilio.scripted_answers import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
-from sequora_orchestration.settings.twilio import TwilioSettings
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -228,69 +224,6 @@ def test_a_task_that_changes_between_claim_and_send_is_not_texted(
     assert row["reason"]
 
 
-def _delivery(ledger: Ledger, care_database: CareDatabase, sender: SmsSender | None = None) -> Delivery:
-    return Delivery(
-        ledger=ledger,
-        care=care_database,
-        sender=sender or open_sms_sender(),
-        app_url="https://app.example.com",
-        run_id="a-run",
-    )
-
-
-@pytest.mark.usefixtures("phones")
-def test_the_last_look_is_taken_right_before_the_call(care: Care, ledger: Ledger, care_database: CareDatabase) -> None:
-    """A task that is resolved when its run has begun already is not texted about either."""
-    task = care.a_task(care.a_nurse())
-    (claim,) = ledger.claims.claim(NEW_TASKS)
-    sender = _delivery(ledger, care_database)
-    taken_up = ledger.leases.take_up(claim.id, "a-run")
-    assert sender.drop_unwanted(taken_up) == []
-    care.change_task(task, status="RESOLVED")
-    assert not sender.send(taken_up).some_again
-    assert care.states(task) == ["CANCELLED"]
-
-
-def test_of_a_long_run_each_task_is_looked_at_when_its_turn_comes(
-    care: Care, ledger: Ledger, care_database: CareDatabase, phones: Phones, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that is resolved while the texts before it go out is not texted about."""
-    tasks = [care.a_task(care.a_nurse(NURSE_PHONE)), care.a_task(care.a_nurse("+12025550102"))]
-    taken_up = [one for claim in ledger.claims.claim(NEW_TASKS) for one in ledger.leases.take_up(claim.id, "a-run")]
-
-    class ResolvesTheOther(SmsSender):
-        def send(self, to: str, body: str, worth: timedelta) -> Answer:
-            (other,) = [task for task in tasks if task not in body]
-            care.change_task(other, status="RESOLVED")
-            return super().send(to, body, worth)
-
-    settings = TwilioSettings.load()
-    sender = ResolvesTheOther(settings.model_copy(update={"sequora_texts_at_a_time": 1}))
-    monkeypatch.setattr(sending, "LOOK_HOLDS", 0)
-    _delivery(ledger, care_database, sender).send(taken_up)
-    assert sorted(care.states()) == ["CANCELLED", "SENT"]
-    (text,) = phones.company.accepted()
-    phones.expect(text)
-
-
-def test_a_number_that_opts_out_right_before_the_call_is_not_texted(
-    care: Care, ledger: Ledger, care_database: CareDatabase, phones: Phones
-) -> None:
-    """Its nurse was found reachable by the step before."""
-    nurse = care.a_nurse()
-    task = care.a_task(nurse)
-    (claim,) = ledger.claims.claim(NEW_TASKS)
-    sender = _delivery(ledger, care_database)
-    taken_up = ledger.leases.take_up(claim.id, "a-run")
-    assert sender.drop_unreachable(taken_up) == []
-    ledger.opt_outs.remember_opt_out(NURSE_PHONE, nurse)
-    assert not sender.send(taken_up).some_again
-    (row,) = care.ledger(task)
-    assert (row["state"], row["attempts"]) == ("FAILED", 0)
-    assert row["reason"].startswith("opted out")
-    assert phones(NURSE_PHONE).attempts == 0
-
-
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
@@ -372,7 +305,7 @@ def test_after_four_transient_refusals_the_text_waits_in_the_ledger(care: Care, 
 
 def test_the_waits_between_attempts_are_one_two_and_four_seconds() -> None:
     """What the retries ask for is what was promised."""
-    assert sending.WAITS == (1, 2, 4)
+    assert WAITS == (1, 2, 4)
 
 
 @pytest.mark.parametrize("answer", [ResetBeforeAccepting(), ResetAfterAccepting(), ErrorAfterAccepting(500), Garbage()])
@@ -433,7 +366,7 @@ def test_a_mistake_in_a_rule_ends_one_message_alone(
             raise ZeroDivisionError(typed)
         return original(typed)
 
-    monkeypatch.setattr(sending, "e164", mistaken)
+    monkeypatch.setattr(prepare, "e164", mistaken)
     assert run_by_hand(runs, unlucky, lucky).success
     phones("+12025550102").received_text()
     (row,) = care.ledger(unlucky)

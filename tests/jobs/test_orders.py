@@ -9,6 +9,7 @@ from runs import Runs
 
 from sequora_orchestration.cli import orders
 from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.queues import (
     DUE_CHECK_INS,
     NEW_EPISODES,
@@ -224,7 +225,7 @@ def test_a_pause_of_all_is_said_where_a_kind_is_resumed(care: Care, environment:
 def test_a_resume_tries_the_phone_company_at_once(care: Care, runs: Runs, phones: Phones) -> None:
     """The engineer has mended what was wrong, and need not wait for the next trial."""
     care.a_task(care.a_nurse(), created_at=NOW)
-    runs.ledger.halts.note_trouble(Refused(Refusal.CONFIGURATION, "the token is wrong", 20003), at_once=True)
+    runs.ledger.halts.note_trouble(SMS, Refused(Refusal.CONFIGURATION, "the token is wrong", 20003), at_once=True)
     assert runs.tick(NEW_TASKS) == []
     orders.resume("all", MAYA)
     runs.tick(NEW_TASKS)

@@ -11,10 +11,12 @@ from doubts import SECOND, doubtful_check_ins, doubtful_task, looked_for, looked
 from phones import Phones
 from runs import Runs, metadata
 
-from sequora_orchestration.channels import sms_sender
+from sequora_orchestration.channels import sms
+from sequora_orchestration.channels.sms import Sms
 from sequora_orchestration.cli import orders
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.domain.answers import Unclear
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.attempts import ATTEMPT_LEASE
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import (
@@ -348,15 +350,15 @@ def test_that_look_ups_are_not_possible_is_known_until_they_are(
     care.it_is(NOW + 5 * SECOND)
     looked_up(runs)
     assert care.states(task) == ["IN_DOUBT"]
-    assert runs.ledger.halts.provider().unreadable_since == NOW + 5 * SECOND
-    assert runs.ledger.halts.provider().why_unreadable == "the API key may not do this (HTTP 401, code 70051)"
+    assert runs.ledger.halts.provider(SMS).unreadable_since == NOW + 5 * SECOND
+    assert runs.ledger.halts.provider(SMS).why_unreadable == "the API key may not do this (HTTP 401, code 70051)"
     assert "the phone company's list could not be read (HTTP 401, code 70051)" in caplog.text
 
     phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET)
     care.it_is(NOW + 120 * SECOND)
     looked_up(runs)
     assert care.states(task) == ["SENT"]
-    assert runs.ledger.halts.provider().unreadable_since is None
+    assert runs.ledger.halts.provider(SMS).unreadable_since is None
     phones(NURSE_PHONE).received_text()
 
 
@@ -382,7 +384,7 @@ def test_a_list_that_cannot_be_read_keeps_nobody_elses_text_in_doubt(
     phones.company.script(ResetAfterAccepting(), to="+12025550102")
     task = care.a_task(care.a_nurse("+12025550102"), severity="LOW")
     runs.tick(NEW_TASKS)
-    monkeypatch.setattr(sms_sender, "MOST_LISTED", 2)
+    monkeypatch.setattr(sms, "MOST_LISTED", 2)
     care.it_is(NOW + 5 * SECOND)
     looked_up(runs)
     assert care.states(task) == ["SENT"]
@@ -420,7 +422,7 @@ def test_trials_during_an_outage_cost_a_text_no_attempt(care: Care, runs: Runs, 
         care.it_is(NOW + timedelta(minutes=minutes))
         runs.tick(NEW_TASKS)
         looked_up(runs)
-    assert runs.ledger.halts.provider().is_open
+    assert runs.ledger.halts.provider(SMS).is_open
     assert "FAILED" not in care.states()
     assert max(row["attempts"] for row in care.ledger()) <= 2
     assert min(len(phones.company.attempts(number)) for number in nurses) >= 4
@@ -460,13 +462,13 @@ def test_a_text_that_is_cancelled_while_the_list_is_read_is_not_sent_again(
     care.it_is(NOW + 5 * SECOND)
     looked_up(runs)
     care.it_is(NOW + 60 * SECOND)
-    texts_since = sms_sender.SmsSender.texts_since
+    listed = Sms.listed
 
-    def is_slow(sender: sms_sender.SmsSender, *given: Any, **named: Any) -> Any:
+    def is_slow(channel: Sms, *given: Any, **named: Any) -> Any:
         orders.change("cancel", task, None, Operator(who="maya", why="told by phone"))
-        return texts_since(sender, *given, **named)
+        return listed(channel, *given, **named)
 
-    monkeypatch.setattr(sms_sender.SmsSender, "texts_since", is_slow)
+    monkeypatch.setattr(Sms, "listed", is_slow)
     looked_up(runs)
     assert care.states(task) == ["CANCELLED"]
     assert care.ledger(task)[0]["cause"] == "CANCELLED_BY_OPERATOR"
@@ -594,14 +596,14 @@ def test_while_the_phone_company_takes_no_texts_nothing_is_hopeless(
 ) -> None:
     """An outage of three hours, its list included: the nurse's text goes out after it."""
     task = doubtful_task(care, runs, phones, ResetBeforeAccepting())
-    runs.ledger.halts.note_trouble(Unclear("the phone company answered HTTP 503"), at_once=True)
+    runs.ledger.halts.note_trouble(SMS, Unclear("the phone company answered HTTP 503"), at_once=True)
     with monkeypatch.context() as away:
         away.setenv("TWILIO_API_BASE_URL", f"http://127.0.0.1:{free_port()}")
         for minutes in range(2, 180, 30):
             care.it_is(NOW + timedelta(minutes=minutes))
             looked_up(runs)
             assert care.states(task) == ["IN_DOUBT"]
-    runs.ledger.halts.note_answer()
+    runs.ledger.halts.note_answer(SMS)
     for seconds in (60, 120):
         care.it_is(NOW + timedelta(hours=3, seconds=seconds))
         looked_up(runs)

@@ -10,8 +10,10 @@ from phones import Phones
 from runs import Runs, failure, metadata
 
 from sequora_orchestration.care.care_database import CareDatabase
-from sequora_orchestration.channels.sms_sender import open_sms_sender
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.channels.doors import open_channels
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.prepare import address
+from sequora_orchestration.delivery.send import send
 from sequora_orchestration.domain.on_call import NOBODY_PAUSES
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES
@@ -362,14 +364,14 @@ def test_a_second_run_of_a_claim_does_not_undo_what_the_first_has_addressed(
     care.it_is(NOW + DELAY)
     (claim,) = runs.ledger.claims.claim(UNANSWERED_BREACHES)
     first, second = (
-        Delivery(ledger=runs.ledger, care=care_database, sender=open_sms_sender(), app_url="https://a", run_id=run)
+        Delivery(ledger=runs.ledger, care=care_database, channels=open_channels(), app_url="https://a", run_id=run)
         for run in ("one", "other")
     )
     seen = runs.ledger.leases.take_up(claim.id, "one")
-    first.address(seen)
-    second.address(seen)
-    second.send(runs.ledger.leases.take_up(claim.id, "other"))
-    first.send(runs.ledger.leases.take_up(claim.id, "one"))
+    address(first, seen)
+    address(second, seen)
+    send(second, runs.ledger.leases.take_up(claim.id, "other"))
+    send(first, runs.ledger.leases.take_up(claim.id, "one"))
     for phone in (SUPERVISOR_PHONE, "+12025550122"):
         phones(phone).received_text()
     assert escalations(care) == ["SENT", "SENT"]

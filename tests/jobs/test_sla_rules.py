@@ -19,9 +19,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from machines import try_out
 
 from sequora_orchestration.care.care_database import CareDatabase
-from sequora_orchestration.channels.sms_sender import SmsSender
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.channels.sms import Sms
+from sequora_orchestration.channels.twilio import Twilio
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.prepare import address, drop_unwanted
+from sequora_orchestration.delivery.send import send
 from sequora_orchestration.domain.answers import Accepted, Answer
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import (
     SLA_BREACHES,
@@ -115,18 +119,18 @@ class Try:
     sid: str | None
 
 
-class WatchedSender(SmsSender):
-    """The sender, looked over the shoulder."""
+class WatchedSms(Sms):
+    """The channel, looked over the shoulder."""
 
-    def __init__(self, twilio: TwilioSettings) -> None:
+    def __init__(self, twilio: Twilio) -> None:
         """Nothing is seen yet."""
         super().__init__(twilio)
         self.seen: list[tuple[str, str, Answer]] = []
 
-    def send(self, to: str, body: str, worth: timedelta) -> Answer:
+    def submit(self, to: str, content: str, worth: timedelta) -> Answer:
         """Send it, and remember it with its answer."""
-        answer = super().send(to, body, worth)
-        self.seen.append((to, body, answer))
+        answer = super().submit(to, content, worth)
+        self.seen.append((to, content, answer))
         return answer
 
 
@@ -138,7 +142,7 @@ class World:
         self.care, self.care_database, self.company = care, care_database, company
         # Nobody asks for receipts here, and nothing follows from that.
         self.ledger = Ledger(care.engine, delivery=DeliverySettings(sequora_receipt_window=timedelta(days=365)))
-        self.sender = WatchedSender(TwilioSettings.load())
+        self.sms = WatchedSms(Twilio(TwilioSettings.load()))
         self.numbers = {
             care.a_nurse(id=an_id(1)): NURSE_PHONE,
             care.a_nurse("+12025550102", id=an_id(2)): "+12025550102",
@@ -153,14 +157,14 @@ class World:
         """Forget the example before."""
         self.care.rows('TRUNCATE orchestration.notification, "EscalationTask", "NotificationLog" CASCADE')
         self.company.forget()
-        self.sender.seen.clear()
+        self.sms.seen.clear()
 
     def delivery(self, run_id: str) -> Delivery:
         """Return what a run sends with."""
         return Delivery(
             ledger=self.ledger,
             care=self.care_database,
-            sender=self.sender,
+            channels={SMS: self.sms},
             app_url="https://app.example.com",
             run_id=run_id,
         )
@@ -210,7 +214,7 @@ class Run:
             if not self.ledger.leases.outcomes(self.id, of=name):
                 self.ledger.claims.claim_named(TASKS_NEAR_SLA, [name], self.id)
             if waiting := self.ledger.leases.take_up_one(self.id, name):
-                self.delivery.send([waiting])
+                send(self.delivery, [waiting])
 
         return warn
 
@@ -223,11 +227,11 @@ class Run:
 
     def _check(self) -> None:
         self._claim_by_name()
-        self.delivery.drop_unwanted(self.ledger.leases.take_up(self.claim_id, self.id))
+        drop_unwanted(self.delivery, self.ledger.leases.take_up(self.claim_id, self.id))
 
     def _escalate_to_supervisor(self) -> None:
         self._claim_by_name()
-        self.delivery.address(self.ledger.leases.take_up(self.claim_id, self.id))
+        address(self.delivery, self.ledger.leases.take_up(self.claim_id, self.id))
         self._send()
 
     def _claim_by_name(self) -> None:
@@ -236,7 +240,7 @@ class Run:
 
     def _send(self) -> None:
         waiting = self.ledger.leases.take_up(self.claim_id, self.id)
-        self.delivery.send(waiting[:1] if self.killed else waiting)
+        send(self.delivery, waiting[:1] if self.killed else waiting)
         if self.killed:
             self.steps.clear()
 
@@ -516,9 +520,9 @@ class Sla(RuleBasedStateMachine):
     def _look_at_the_phones(self) -> None:
         """Judge the texts that have just been sent; nothing has been changed since."""
         # A step sends some at a time: in which order is not ours to say.
-        for number, body, answer in sorted(self.world.sender.seen, key=lambda one: one[:2]):
+        for number, body, answer in sorted(self.world.sms.seen, key=lambda one: one[:2]):
             self._judge(number, body, answer)
-        self.world.sender.seen.clear()
+        self.world.sms.seen.clear()
         accepted = [one.sid for one in self.tries if one.sid]
         assert {text.sid for text in self.world.company.accepted()} == set(accepted[self.forgotten :])
 
@@ -532,7 +536,7 @@ class Sla(RuleBasedStateMachine):
             nurse=task.nurse,
             recipient=self.world.people[number],
             at=self.now,
-            sid=answer.sid if isinstance(answer, Accepted) else None,
+            sid=answer.provider_id if isinstance(answer, Accepted) else None,
         )
         assert task.open, f"texted of a closed task: {text}"
         {

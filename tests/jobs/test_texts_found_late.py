@@ -13,6 +13,7 @@ from sequora_orchestration.cli import orders
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.status import as_text, read_status
 from sequora_orchestration.domain.answers import Unclear
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import ErrorAfterAccepting, Refuse, ResetAfterAccepting
@@ -106,7 +107,7 @@ def test_while_the_list_cannot_be_read_it_counts_as_no_look(
 def test_a_text_that_shows_up_before_it_was_sent_again_is_adopted(care: Care, runs: Runs, phones: Phones) -> None:
     """The breaker is open meanwhile: there is no second text."""
     task = given_up(care, runs, phones)
-    runs.ledger.halts.note_trouble(Unclear("the phone company answered HTTP 503"), at_once=True)
+    runs.ledger.halts.note_trouble(SMS, Unclear("the phone company answered HTTP 503"), at_once=True)
     phones.company.visible_after = 0
     care.it_is(NOW + 70 * SECOND)
     looked_up(runs)
@@ -114,7 +115,7 @@ def test_a_text_that_shows_up_before_it_was_sent_again_is_adopted(care: Care, ru
     assert (row["state"], row["provider_sid"]) == ("SENT", phones(NURSE_PHONE).received_text().sid)
     assert row["sent_at"] == NOW
     assert len(care.logged(task)) == 1
-    runs.ledger.halts.note_answer()
+    runs.ledger.halts.note_answer(SMS)
     assert runs.tick(NEW_TASKS) == []
     assert runs.ledger.overview.figures().doubts.doubled == 0
     assert "given up, then found at the phone company before it was sent again" in timeline(task)

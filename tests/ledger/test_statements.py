@@ -15,6 +15,7 @@ from sequora_orchestration.cli.checks import care_database as doctor_of_care_dat
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.ledger import assignments, halts
+from sequora_orchestration.messages.kind import Audience
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -65,4 +66,4 @@ def test_every_cause_that_a_statement_names_is_one_of_the_domains(room: object) 
     written = {*re.findall(r"\bcause = '(\w+)'", sql), *re.findall(r"'([A-Z]+(?:_[A-Z]+)+)'", sql)}
     for cases in re.findall(r"\bcause = CASE (.*?) END", sql, flags=re.DOTALL):
         written |= set(re.findall(r"(?:THEN|ELSE) '(\w+)'", cases))
-    assert written <= {*Cause, *State}
+    assert written <= {*Cause, *State, *Audience}

@@ -11,6 +11,7 @@ from sequora_orchestration.domain.doubt import (
     may_be_hidden,
 )
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.messages.check_in import CHECK_IN
 from sequora_orchestration.messages.in_doubt import unreadable_verdict, verdict
 from sequora_orchestration.messages.kinds import KINDS
@@ -25,6 +26,7 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
         **{
             "id": id_,
             "kind": TASK_CREATED.name,
+            "channel": SMS,
             "task_id": "task",
             "episode_id": None,
             "recipient_id": "nurse",
@@ -40,7 +42,7 @@ def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:
 
 
 def listed(sid: str, mark: str | None, created_at: datetime | None = NOW) -> Listed:
-    return Listed(sid=sid, fingerprint=mark, created_at=created_at)
+    return Listed(provider_id=sid, fingerprint=mark, created_at=created_at)
 
 
 @pytest.mark.parametrize("columns", [{"looks": 0}, {"is_window_over": False}])

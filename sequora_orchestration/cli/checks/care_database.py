@@ -15,6 +15,7 @@ from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, w
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.database import NamedStatements, execute
 from sequora_orchestration.domain.care import User
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, whom_to_tell
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.spell import counted
@@ -188,7 +189,7 @@ class _Care:
         return ok(f"{counted(len(told), 'supervisor')} can be texted")
 
     def breaker(self) -> Finding:
-        provider = Ledger(self.engine).halts.provider()
+        provider = Ledger(self.engine).halts.provider(SMS)
         if provider.is_open:
             return fail(
                 f"no text goes out since {provider.opened_at:%Y-%m-%d %H:%M:%S %Z}: {provider.why_open}",

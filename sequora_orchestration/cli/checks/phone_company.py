@@ -4,14 +4,9 @@ import re
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from sequora_orchestration.channels.sms_sender import (
-    AccountError,
-    Replies,
-    Sender,
-    SenderForm,
-    UnreadableError,
-    open_sms_sender,
-)
+from sequora_orchestration.channels.channel import UnreadableError
+from sequora_orchestration.channels.sms import open_sms
+from sequora_orchestration.channels.twilio import AccountError, Replies, Sender, SenderForm, open_twilio
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.domain.answers import (
     API_KEY_MAY_NOT,
@@ -52,7 +47,7 @@ class _Twilio:
 
     @cached_property
     def _sender(self) -> Sender | None:
-        return open_sms_sender().sender()
+        return open_twilio().sender()
 
     @cached_property
     def _settings(self) -> TwilioSettings:
@@ -61,7 +56,7 @@ class _Twilio:
     @cached_property
     def _why_unreadable(self) -> UnreadableError | None:
         try:
-            open_sms_sender().try_to_read()
+            open_sms().try_to_read()
         except UnreadableError as error:
             return error
         return None
@@ -70,7 +65,7 @@ class _Twilio:
         if self._has_test_sender:
             return fail("the sender is one of Twilio's for test credentials: nothing is sent", to_do=_LIVE_CREDENTIALS)
         try:
-            account = open_sms_sender().account()
+            account = open_twilio().account()
         except AccountError as error:
             return self._with_a_key() if self._is_kept_from_key(error) else self._trouble(error)
         if account.status != "active":

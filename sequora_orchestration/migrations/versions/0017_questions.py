@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 
 COLUMNS = """
 -- At first, and at once, as in 0004.
@@ -102,11 +102,12 @@ CREATE TYPE orchestration.terms AS (
     unassigned_grace   interval,
     receipt_window     interval,
     created_within     interval,
-    until              timestamptz
+    until              timestamptz,
+    subject_ids        text[]
 );
 COMMENT ON TYPE orchestration.terms IS
     'What the questions of who is owed a message go by: the settings of whoever asks; whether they are about what was '
-    'created lately alone; and the time by which it is owed, if that is later than now';
+    'created lately alone, or about these tasks and episodes; and the time by which it is owed, if that is later';
 
 CREATE TYPE orchestration.owed_message AS (
     kind         text,
@@ -158,7 +159,8 @@ def downgrade() -> None:
         -- What `views.sql` has made; another version's `sequora migrate` makes its own.
         DROP VIEW IF EXISTS orchestration.owed;
         DROP TYPE orchestration.terms, orchestration.owed_message CASCADE;
-        DROP FUNCTION IF EXISTS orchestration.audience_of, orchestration.is_told, orchestration.tellings,
+        DROP FUNCTION IF EXISTS orchestration.audience_of, orchestration.doubt_window,
+            orchestration.is_nobodys, orchestration.is_told, orchestration.tellings,
             orchestration.holds, orchestration.breach_alert, orchestration.suspects, orchestration.not_reached,
             orchestration.spell,
             orchestration.spell_key, orchestration.unassigned_tasks, orchestration.named_unassigned,

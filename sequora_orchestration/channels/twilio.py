@@ -1,19 +1,18 @@
-"""The phone company, through its official SDK: one text, one answer, never an exception; and what it has of ours.
+"""Twilio, through its official SDK: one call, one answer, never an exception; and how our account stands there.
 
-The SDK's own time-outs are none at all, and its exceptions and its HTTP logger carry phone numbers: both are
-dealt with here, so nothing of a text or a number leaves this module but to the phone company.
+The SDK's own time-outs are none at all, and its exceptions and its HTTP logger carry phone numbers: both are dealt with
+here, so nothing of a message or a number leaves this package but to Twilio. What is sent stands with each channel.
 """
 
 import logging
 import os
-import random
 import re
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import cache
@@ -31,9 +30,8 @@ from twilio.rest import Client
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
-from sequora_orchestration.domain.answers import KNOWN_CODES, Accepted, Answer, Refusal, Refused, Unclear, judge
-from sequora_orchestration.domain.halts import in_brackets
-from sequora_orchestration.domain.receipts import Receipt, receipt
+from sequora_orchestration.channels.channel import UnreadableError
+from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
 from sequora_orchestration.settings.senders import E164, SHORT_CODE
 from sequora_orchestration.settings.twilio import TwilioSettings
 
@@ -47,28 +45,17 @@ LIST_TIMEOUT = 10.0
 # A silent connection is kept alive after so many seconds; gateways drop one after 350 s (AWS) or less.
 SECONDS_UNTIL_KEPT_ALIVE = 60
 
-# The most that Twilio lists in one answer, and that is read of a list: a look that has not seen all is no proof.
-PAGE_SIZE = 1000
-MOST_LISTED = 5000
-
-# The list is in the order of sending, which texts that waited for their turn disturb: after so many that are too old,
-# none that is young enough follows.
-OLDER_IN_A_ROW = 50
-
-# Up to so many receipts are asked for one by one; of more, the list is read first.
-FEW_RECEIPTS = 10
-
 # Seconds: whatever stands between us and Twilio may ask for any pause, and texts do not wait for longer than this.
 LONGEST_PAUSE = 300.0
 
 # Twilio's code for whatever it does not have (https://www.twilio.com/docs/api/errors/20404).
 NOT_FOUND = 20404
 
-# Bounds of Twilio's own (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
-SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
-
 # Where numbers are bought they come with this webhook: it answers every reply with a text about itself.
 DEMO_WEBHOOK = "https://demo.twilio.com/"
+
+# Of numbers that contain ours, so many are looked through for it.
+MOST_NUMBERS = 1000
 
 _TWILIO = "api.twilio.com"
 _TWILIO_CODE = re.compile(r"\d{5}")
@@ -87,40 +74,6 @@ def _names_no_number(record: logging.LogRecord) -> bool:
 
 # So does the HTTP library, at its level DEBUG, where texts to a number are listed.
 logging.getLogger("urllib3.connectionpool").addFilter(_names_no_number)
-
-
-class LookUpError(Exception):
-    """The phone company's list could not be read (whole); the message names no number."""
-
-
-class UnreadableError(LookUpError):
-    """The phone company lets us read nothing, or does not answer: neither receipts nor look-ups are possible."""
-
-    def __init__(self, answer: Refused | Unclear, http_status: int | None) -> None:
-        """Say what was answered; without a status there was no answer that could be read."""
-        self.reason, self.code, self.http_status = answer.reason, answer.code, http_status
-        what = f"the phone company's list could not be read{in_brackets(http_status, answer.code)}"
-        # Of a code that is not known, the reason says no more than the status does.
-        super().__init__(f"{what}: {answer.reason}" if answer.code in KNOWN_CODES or not http_status else what)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedText:
-    """A text in the phone company's list."""
-
-    sid: str
-    to: str = field(repr=False)
-    body: str = field(repr=False)
-    created_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipts:
-    """What became of texts, as far as it is known."""
-
-    known: list[Receipt]
-    unknown: frozenset[str] = frozenset()
-    """The SIDs of those that the phone company does not know."""
 
 
 class AccountError(Exception):
@@ -229,104 +182,34 @@ def _http_date(value: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-class SmsSender:
-    """Sends texts and says what became of each."""
+class Twilio:
+    """Our account at Twilio, and the connections to it."""
 
     def __init__(self, settings: TwilioSettings) -> None:
         """Make the SDK's client; nothing is connected yet."""
-        self.texts_at_a_time = settings.sequora_texts_at_a_time
-        self._http = _HttpClient(settings.twilio_api_base_url, at_a_time=self.texts_at_a_time)
-        # The SDK imports what is behind `messages` when it is first asked for it: now, not with the first text.
-        self._client = Client(*settings.credentials, settings.twilio_account_sid, http_client=self._http)
-        self._messages = self._client.messages
-        self._sender = (
-            {"messaging_service_sid": settings.twilio_messaging_service_sid}
-            if settings.twilio_messaging_service_sid
-            else {"from_": settings.twilio_from_number}
-        )
+        self.at_a_time = settings.sequora_texts_at_a_time
+        self.messaging_service_sid = settings.twilio_messaging_service_sid
+        self.from_number = settings.twilio_from_number
+        self._http = _HttpClient(settings.twilio_api_base_url, at_a_time=self.at_a_time)
+        self.client = Client(*settings.credentials, settings.twilio_account_sid, http_client=self._http)
 
-    def send(self, to: str, body: str, worth: timedelta) -> Answer:
-        """Send `body` to the E.164 number `to`, once, and return what is known of it. Safe to call from threads.
-
-        What could not be sent within the time that it is `worth` arriving, the phone company drops.
-        """
-        validity = int(min(max(worth, SHORTEST_VALIDITY), LONGEST_VALIDITY).total_seconds())
+    def submit(self, create: Callable[[], Any]) -> Answer:
+        """Have the SDK create something, once, and return what is known of it; raises nothing. Safe in threads."""
         try:
-            message = self._messages.create(to=to, body=body, validity_period=validity, **self._sender)
+            created = create()
         except (TwilioRestException, TwilioServiceException) as error:
             answer = _judge_error_answer(error)
             return replace(answer, retry_after=self._http.retry_after) if isinstance(answer, Refused) else answer
         except Exception as error:  # noqa: BLE001  # the request may have been written, whatever broke afterwards
             return _judge_no_answer(error)
-        if not message.sid:
+        if not created.sid:
             return Unclear("the phone company's answer has no SID")
-        return Accepted(message.sid)
-
-    def texts_since(self, since: datetime, *, to: str | None = None) -> list[ListedText]:
-        """Return the texts that we sent since then, newest first; with `to`, those to one E.164 number.
-
-        Raises LookUpError.
-        """
-        # Not restricted to a time by the phone company: one that it has not sent yet has no time of being sent.
-        texts: list[ListedText] = []
-        listed = older_in_a_row = 0
-        # All texts are only those of the number that ours come from, if they come from one.
-        ours = {name: value for name, value in self._sender.items() if name == "from_"}
-        for message in self._listed({"to": to} if to else ours):
-            listed += 1
-            is_older = message.date_created and message.date_created < since
-            older_in_a_row = older_in_a_row + 1 if is_older else 0
-            if older_in_a_row == OLDER_IN_A_ROW:
-                return texts
-            if not is_older and str(message.direction or "outbound").startswith("outbound") and message.sid:
-                texts.append(
-                    ListedText(
-                        sid=message.sid,
-                        to=message.to or "",
-                        body=message.body or "",
-                        created_at=message.date_created,
-                    )
-                )
-        if listed == MOST_LISTED:
-            raise LookUpError("the phone company's list is too long to be read whole")
-        return texts
-
-    def receipts(self, sids: Iterable[str], *, since: datetime, until: datetime) -> Receipts:
-        """Return what became of these texts, all sent between two moments, as far as it is known.
-
-        Raises LookUpError.
-        """
-        wanted = list(dict.fromkeys(sids))
-        messages: dict[str, Any] = {}
-        unknown = set()
-        unreadable = None
-        if len(wanted) > FEW_RECEIPTS:
-            # A minute more on each side, for clocks differ; and an hour after, for a text may have waited for its turn.
-            span = {"date_sent_after": since - timedelta(minutes=1), "date_sent_before": until + timedelta(hours=1)}
-            messages = {message.sid: message for message in self._listed(span)}
-        # What the list does not show (its clock may be hours off) is asked for by name, some of it each time.
-        missing = [sid for sid in wanted if sid not in messages]
-        for sid in random.sample(missing, min(FEW_RECEIPTS, len(missing))):
-            try:
-                messages[sid] = self._messages(sid).fetch()
-            except TwilioRestException as error:  # of this one alone: the others may be known all the same
-                # A gateway may find nothing either; only Twilio gives its code with it.
-                if error.status == HTTPStatus.NOT_FOUND and error.code == NOT_FOUND:
-                    unknown.add(sid)
-                else:
-                    unreadable = _look_up_error(error)
-            except Exception as error:  # noqa: BLE001  # the SDK raises anything
-                raise _unreadable(error) from None
-        if unreadable and not messages and not unknown:
-            raise unreadable
-        found = (messages[sid] for sid in wanted if sid in messages)
-        receipts = (receipt(one.sid, str(one.status), one.error_code) for one in found)
-        return Receipts(known=[one for one in receipts if one], unknown=frozenset(unknown))
+        return Accepted(created.sid)
 
     def account(self) -> Account:
         """Return how our account stands. Raises AccountError."""
         with _account_errors():
-            account = self._client.api.v2010.account.fetch()
+            account = self.client.api.v2010.account.fetch()
         if not account.status:
             raise AccountError(Unclear("the phone company's answer does not say how the account stands"))
         return Account(
@@ -335,34 +218,22 @@ class SmsSender:
             is_sub_account=bool(account.owner_account_sid) and account.owner_account_sid != account.sid,
         )
 
-    def try_to_read(self) -> None:
-        """Read the newest text of the phone company's list, there and by name, as look-ups and receipts do.
-
-        Raises UnreadableError.
-        """
-        try:
-            for message in self._messages.list(page_size=1, limit=1):
-                with _unless_not_found():
-                    self._messages(message.sid).fetch()
-        except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
-            raise _unreadable(error) from None
-
     def sender(self) -> Sender | None:
         """Return how the number or the messaging service is set up that texts come from; None if it is not ours.
 
         Of a sender that is no phone number, a short code or a name, nothing is known but what the settings say. Raises
         AccountError.
         """
-        if service_sid := self._sender.get("messaging_service_sid"):
-            return self._messaging_service(service_sid)
-        number = self._sender["from_"] or ""
+        if self.messaging_service_sid:
+            return self._messaging_service(self.messaging_service_sid)
+        number = self.from_number or ""
         if SHORT_CODE.fullmatch(number):
             return Sender(form=SenderForm.SHORT_CODE, can_text=True, replies=Replies.UNKNOWN)
         if not E164.fullmatch(number):
             return Sender(form=SenderForm.NAME, can_text=True, replies=Replies.IMPOSSIBLE)
         with _account_errors():
             # The filter also finds numbers that contain this one.
-            found = self._client.incoming_phone_numbers.list(phone_number=number, limit=PAGE_SIZE)
+            found = self.client.incoming_phone_numbers.list(phone_number=number, limit=MOST_NUMBERS)
         for one in found:
             if one.phone_number == number:
                 return Sender(
@@ -374,8 +245,8 @@ class SmsSender:
 
     def _messaging_service(self, sid: str) -> Sender | None:
         service = None
-        with _account_errors(), _unless_not_found():
-            service = self._client.messaging.v1.services(sid).fetch()
+        with _account_errors(), unless_not_found():
+            service = self.client.messaging.v1.services(sid).fetch()
         if service is None:
             return None
         replies = (
@@ -384,21 +255,6 @@ class SmsSender:
             else _replies(service.inbound_request_url)
         )
         return Sender(form=SenderForm.MESSAGING_SERVICE, can_text=True, replies=replies)
-
-    def _listed(self, wanted: dict[str, Any]) -> Iterator[Any]:
-        try:
-            yield from self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted)
-        except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
-            raise _unreadable(error) from None
-
-
-def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
-    """Judge an answer whose status and code are as the body had them: anything at all."""
-    if not isinstance(error.status, int):
-        return Unclear("the phone company's answer could not be read")
-    # Where the body has no code, the SDK puts the HTTP status in its place.
-    code = str(error.code) if error.code != error.status else ""
-    return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None)
 
 
 @contextmanager
@@ -411,7 +267,7 @@ def _account_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _unless_not_found() -> Iterator[None]:
+def unless_not_found() -> Iterator[None]:
     """Let it pass that something is not there: that is an answer."""
     try:
         yield
@@ -420,26 +276,23 @@ def _unless_not_found() -> Iterator[None]:
             raise
 
 
-def _replies(webhook: str | None) -> Replies:
-    if not webhook:
-        return Replies.NOBODY
-    return Replies.DEMO if webhook.startswith(DEMO_WEBHOOK) else Replies.WEBHOOK
-
-
-def _look_up_error(error: TwilioRestException) -> LookUpError:
-    """Return what it means that one text could not be read: where it is not known, others may be."""
-    if error.status == HTTPStatus.NOT_FOUND:
-        return LookUpError("the phone company does not know the text")
-    return _unreadable(error)
-
-
-def _unreadable(error: Exception) -> UnreadableError:
+def unreadable(error: Exception) -> UnreadableError:
+    """Return what it means that the SDK raised something when it read; in that there may be a number."""
     return UnreadableError(*_judge_reading(error))
+
+
+def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
+    """Judge an error answer. Its status and its code are whatever the body had in their place."""
+    if not isinstance(error.status, int):
+        return Unclear("the phone company's answer could not be read")
+    # Where the body has no code, the SDK puts the HTTP status in its place.
+    code = str(error.code) if error.code != error.status else ""
+    return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None)
 
 
 def _judge_reading(error: Exception) -> tuple[Refused | Unclear, int | None]:
     """Judge whatever the SDK raises when it reads; with the HTTP status, where there was an answer of that kind."""
-    # Of a page that was refused the SDK says no more than that, beside the answer.
+    # Of a list's page that was refused, the SDK's error has no more than the answer.
     if isinstance(error, TwilioException) and len(error.args) > 1 and isinstance(error.args[1], Response):
         error = Version.exception("GET", "", error.args[1], "")
     if isinstance(error, (TwilioRestException, TwilioServiceException)):
@@ -465,12 +318,18 @@ def _judge_broken_connection(error: requests.exceptions.ConnectionError) -> Refu
     return Unclear("the connection broke before the phone company answered")
 
 
+def _replies(webhook: str | None) -> Replies:
+    if not webhook:
+        return Replies.NOBODY
+    return Replies.DEMO if webhook.startswith(DEMO_WEBHOOK) else Replies.WEBHOOK
+
+
 @cache
-def _sender(settings: TwilioSettings, _process: int) -> SmsSender:
-    """Return one sender a process: connections are kept between runs, and not shared over a fork."""
-    return SmsSender(settings)
+def _twilio(settings: TwilioSettings, _process: int) -> Twilio:
+    """Return one client a process: connections are kept between runs, and not shared over a fork."""
+    return Twilio(settings)
 
 
-def open_sms_sender() -> SmsSender:
-    """Return the phone company at TWILIO_API_BASE_URL, by default the real Twilio. Raises SettingError."""
-    return _sender(TwilioSettings.load(), os.getpid())
+def open_twilio() -> Twilio:
+    """Return Twilio at TWILIO_API_BASE_URL, by default the real one. Raises SettingError."""
+    return _twilio(TwilioSettings.load(), os.getpid())

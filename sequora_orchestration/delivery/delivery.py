@@ -1,0 +1,45 @@
+"""What the engine works with, in one run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sequora_orchestration.care.care_database import CareDatabase, open_care_database
+from sequora_orchestration.care.check_in_link import LinkAsker, open_link_asker
+from sequora_orchestration.channels.channel import Channel
+from sequora_orchestration.channels.doors import open_channels
+from sequora_orchestration.ledger.ledger import Ledger, open_ledger
+from sequora_orchestration.settings.application import AppSettings
+
+# Seconds: what did not go out is tried again after each of these, in turn.
+WAITS = (1, 2, 4)
+
+# The first try, and one after each of the waits.
+ATTEMPTS = 1 + len(WAITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The ledger, the application's tables, and the doors by which messages leave."""
+
+    ledger: Ledger
+    care: CareDatabase
+    channels: Mapping[str, Channel]
+    """By their names."""
+
+    app_url: str
+    run_id: str
+    link_asker: Callable[[], LinkAsker | None] = lambda: None
+    """Whom to ask for the links in the texts of kinds that carry one; None if they are to have none. It is called for
+    those alone: a mistake in the link's settings stops no other texts."""
+
+
+def open_delivery(run_id: str) -> Delivery:
+    """Return what a run sends with. Raises SettingError."""
+    return Delivery(
+        ledger=open_ledger(),
+        care=open_care_database(),
+        channels=open_channels(),
+        app_url=AppSettings.load().sequora_app_url,
+        run_id=run_id,
+        link_asker=lambda: open_link_asker(WAITS),
+    )

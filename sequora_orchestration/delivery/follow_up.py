@@ -1,0 +1,65 @@
+"""What became of messages that were sent: their receipts, as the phone company has them.
+
+Reading them changes nothing, and each message is settled by one guarded statement: so two of these at a time, or one
+killed in between, do no harm. What was not settled is asked for again.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sequora_orchestration.channels.channel import Channel, UnreadableError
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
+from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.rows import Message
+from sequora_orchestration.messages.kinds import KINDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What came of asking for receipts."""
+
+    receipts: list[tuple[Message, Receipt]]
+    unknown: list[tuple[Message, bool]]
+    """The messages that the phone company does not know, and whether nobody asks for them again soon."""
+
+
+def follow(delivery: Delivery, texts: Sequence[Message]) -> Followed:
+    """Ask what became of these messages, oldest first, and record it; return what is known by now.
+
+    Raises LookUpError, and the database's errors.
+    """
+    followed = Followed(receipts=[], unknown=[])
+    for name in dict.fromkeys(text.channel for text in texts):
+        some = _follow(delivery.ledger, delivery.channels[name], [text for text in texts if text.channel == name])
+        followed = Followed(receipts=followed.receipts + some.receipts, unknown=followed.unknown + some.unknown)
+    return followed
+
+
+def _follow(ledger: Ledger, channel: Channel, texts: Sequence[Message]) -> Followed:
+    by_provider_id = {text.provider_id: text for text in texts if text.provider_id}
+    sent_at = [text.sent_at for text in texts if text.sent_at]
+    with noted_whether_readable(ledger, channel):
+        answer = channel.receipts(by_provider_id, since=min(sent_at), until=max(sent_at))
+    receipts = [(by_provider_id[receipt.provider_id], receipt) for receipt in answer.known]
+    ledger.receipts.settle_delivered([text for text, receipt in receipts if receipt.state is State.DELIVERED])
+    for text, receipt in receipts:
+        if receipt.state is State.UNDELIVERED:
+            again_after = KINDS[text.kind].second_try_after if receipt.code in WORTH_A_SECOND_TRY else None
+            ledger.receipts.settle_undelivered(text, receipt, again_after=again_after)
+    given_up = ledger.receipts.note_unknown([by_provider_id[one] for one in answer.unknown])
+    unknown = [(text, text.id in given_up) for text in texts if text.provider_id in answer.unknown]
+    return Followed(receipts=receipts, unknown=unknown)
+
+
+@contextmanager
+def noted_whether_readable(ledger: Ledger, channel: Channel) -> Iterator[None]:
+    """Record whether the phone company lets us read what it has: else nobody sees that only sending goes well."""
+    try:
+        yield
+    except UnreadableError as error:
+        ledger.halts.note_unreadable(channel.name, error.reason, http_status=error.http_status, code=error.code)
+        raise
+    ledger.halts.note_readable(channel.name)

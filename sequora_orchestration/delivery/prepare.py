@@ -1,0 +1,255 @@
+"""What a message needs before it may be sent: whether it is wanted, whom it reaches, and what it says.
+
+Everything is read anew when it is asked for: tasks are closed and people go off duty meanwhile.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TypeVar
+
+from sequora_orchestration.care.check_in_link import LinkAsker, NoLinkError
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.on_call import NOBODY, on_call
+from sequora_orchestration.domain.care import Patient, User
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.on_call import nobody_pause, whom_to_tell
+from sequora_orchestration.domain.phone_number import e164, usable
+from sequora_orchestration.messages.check_in import CheckInTime, check_in_time, zone_of
+from sequora_orchestration.messages.kind import Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
+
+T = TypeVar("T")
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is handed to a channel, and to whom."""
+
+    to: str = field(repr=False)
+    body: str = field(repr=False)
+    content: str = field(repr=False)
+    """What the application's log is told that it says: the same without its link."""
+
+    worth: timedelta
+
+
+# --- what ends before it is sent --------------------------------------------------------------------------------------
+
+
+def drop_unwanted(delivery: Delivery, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
+    """End (or postpone) what nobody wants (any more, or yet), and return it with the reason."""
+    return _drop(delivery, about(delivery, notifications), lambda kind: kind.unwanted)
+
+
+def drop_unreachable(delivery: Delivery, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
+    """End (or postpone) what cannot reach its recipient (now), and return it with the reason."""
+    facts = with_recipients(delivery, about(delivery, notifications, with_tasks=False))
+    return _drop(delivery, _with_opt_outs(delivery, facts), lambda kind: kind.unreachable)
+
+
+def _drop(
+    delivery: Delivery,
+    facts: Sequence[Facts],
+    rule: Callable[[MessageKind], Callable[[Facts], Withheld | None]],
+) -> list[tuple[Notification, Withheld]]:
+    return [
+        (one.message, why)
+        for one in facts
+        if (why := judged(rule(KINDS[one.message.kind]), one)) and withhold(delivery, one.message, why)
+    ]
+
+
+def withhold(delivery: Delivery, notification: Notification, why: Withheld) -> bool:
+    """End or postpone a message; return False if it is no longer ours."""
+    if isinstance(why, Postponement):
+        return delivery.ledger.withheld.postpone(notification, why, delivery.run_id)
+    return delivery.ledger.withheld.suppress(notification, why, delivery.run_id)
+
+
+def withhold_opted_out(delivery: Delivery, facts: Facts) -> None:
+    """End the message of somebody whose number has replied STOP, as its kind says."""
+    if why := judged(KINDS[facts.message.kind].unreachable, replace(facts, opted_out=True)):
+        withhold(delivery, facts.message, why)
+
+
+def judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:
+    """Return what a rule says; a mistake in it ends this message alone."""
+    try:
+        return rule(facts)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the neighbours go on
+        return Suppression(
+            State.FAILED, f"could not be prepared ({type(error).__name__}): a mistake of ours", Cause.OUR_MISTAKE
+        )
+
+
+# --- what is known ----------------------------------------------------------------------------------------------------
+
+
+def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tasks: bool = True) -> list[Facts]:
+    """Read what these messages are about, as it is now: their tasks (or not), or the episodes of those to patients."""
+    of_tasks = [one.task_id for one in notifications if one.task_id] if with_tasks else []
+    of_patients = [one.episode_id for one in notifications if is_to_a_patient(one.kind) and one.episode_id]
+    tasks = delivery.care.tasks(of_tasks) if of_tasks else {}
+    episodes = delivery.care.episodes(of_patients) if of_patients else {}
+    return [
+        Facts(
+            now=one.read_at,
+            message=one,
+            task=tasks.get(one.task_id or ""),
+            unassigned_grace=timedelta(0) if one.has_no_taker else delivery.ledger.unassigned_grace,
+            episode=episodes.get(one.episode_id or "") if is_to_a_patient(one.kind) else None,
+        )
+        for one in notifications
+    ]
+
+
+def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
+    """Read the recipients: members of staff, or patients."""
+    patients, staff = list[str](), list[str]()
+    for one in facts:
+        if id_ := recipient_id(one):
+            (patients if is_to_a_patient(one.message.kind) else staff).append(id_)
+    people: dict[str, User | Patient] = {}
+    people |= delivery.care.users(staff) if staff else {}
+    people |= delivery.care.patients(patients) if patients else {}
+    return [replace(one, recipient=people.get(recipient_id(one) or "")) for one in facts]
+
+
+def recipient_id(facts: Facts) -> str | None:
+    """Return the recipient's id: of a message to a patient that of the episode, which may have been corrected since."""
+    if is_to_a_patient(facts.message.kind):
+        return facts.episode.patient_id if facts.episode else None
+    return facts.message.recipient_id
+
+
+def _with_opt_outs(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
+    """Read which patients have opted out: at night their texts end, and do not wait for the morning.
+
+    Of members of staff that is asked in the statement that begins an attempt.
+    """
+    numbers = {
+        one.message.id: number
+        for one in facts
+        if isinstance(one.recipient, Patient) and (number := usable(one.recipient.primary_phone))
+    }
+    if not numbers:
+        return list(facts)
+    moment = delivery.ledger.opt_outs.moment(numbers.values())
+    return [replace(one, opted_out=numbers.get(one.message.id) in moment.opted_out) for one in facts]
+
+
+def read_again(delivery: Delivery, facts: Facts) -> Facts:
+    """Return what is known of a message by now."""
+    now = delivery.ledger.opt_outs.moment().now
+    (by_now,) = with_recipients(delivery, about(delivery, [replace(facts.message, read_at=now)]))
+    # A link is for one patient: should the episode be another's by now, the text goes out without it.
+    is_for_the_same = recipient_id(by_now) == recipient_id(facts)
+    return replace(by_now, link=facts.link if is_for_the_same else None)
+
+
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+
+def prepared(delivery: Delivery, facts: Facts) -> Message | Withheld:
+    """Return what to send and where, or why not."""
+    return judged(lambda known: _prepared(known, delivery.app_url), facts)
+
+
+def _prepared(facts: Facts, app_url: str) -> Message | Withheld:
+    kind = KINDS[facts.message.kind]
+    if withheld := kind.unwanted(facts) or kind.unreachable(facts):
+        return withheld
+    if facts.recipient is None:
+        return Suppression(State.FAILED, "the recipient could not be read", Cause.RECIPIENT_GONE)
+    body = kind.text(facts, app_url)
+    content = kind.text_to_keep(facts, app_url) if facts.link else body
+    return Message(e164(facts.recipient.primary_phone), body, content, kind.worth(facts))
+
+
+def with_link(delivery: Delivery, facts: Facts, asker: LinkAsker) -> Facts:
+    """Ask for the link in a text that may go out; without one it goes out all the same.
+
+    Whether the patient has opted out is asked once more, for a run may consist of the sending step alone.
+    """
+    (facts,) = _with_opt_outs(delivery, [facts])
+    patient_id, episode_id = recipient_id(facts), facts.message.episode_id
+    if facts.opted_out or not patient_id or not episode_id:
+        return facts
+    try:
+        return replace(facts, link=asker.link_for(patient_id=patient_id, episode_id=episode_id, now=facts.now))
+    except NoLinkError as error:
+        subject, why = facts.message.subject, str(error)
+        LOG.warning("%s: texted without a link: %s", subject, why, extra={"notification": facts.message.id})
+        return facts
+
+
+# --- when, and to whom ------------------------------------------------------------------------------------------------
+
+
+def schedule_check_ins(
+    delivery: Delivery, notifications: Sequence[Notification]
+) -> list[tuple[Notification, CheckInTime]]:
+    """Let each check-in wait until it is due, and return when that is and why."""
+    scheduled = []
+    for facts in with_recipients(delivery, about(delivery, notifications)):
+        when = judged(lambda known: _check_in_time(known, delivery.ledger.check_in_delay), facts)
+        if isinstance(when, Suppression):
+            withhold(delivery, facts.message, when)
+        elif withhold(delivery, facts.message, Postponement(when.due_at, when.reason, Cause.NOT_DUE)):
+            scheduled.append((facts.message, when))
+    return scheduled
+
+
+def _check_in_time(facts: Facts, delay: timedelta) -> CheckInTime | Suppression:
+    if facts.episode is None:
+        return Suppression(State.CANCELLED, "the episode does not exist any more", Cause.EPISODE_GONE)
+    return check_in_time(
+        created_at=facts.episode.created_at or facts.message.owed_since,
+        discharged_at=facts.episode.discharge_at,
+        timezone=zone.key if (zone := zone_of(facts)) else None,
+        delay=delay,
+    )
+
+
+def address(delivery: Delivery, notifications: Sequence[Notification]) -> None:
+    """Give messages that have no recipient one each, or more: supervisors who can be reached, else admins.
+
+    If there is nobody, the message waits for the reason NOBODY, and is tried again. A message that is not wanted ends.
+    """
+    unaddressed = [one for one in notifications if one.recipient_id is None]
+    if not unaddressed:
+        return
+    all_facts = about(delivery, unaddressed)
+    ended = {one.id for one, _ in _drop(delivery, all_facts, lambda kind: kind.unwanted)}
+    passed_over = delivery.ledger.withheld.passed_over([one.id for one in unaddressed])
+    numbers = on_call(delivery.care, delivery.ledger)
+    for facts in all_facts:
+        one, task = facts.message, facts.task
+        if one.id in ended:
+            continue
+        chosen = whom_to_tell(
+            {
+                user: number
+                for user, number in numbers.items()
+                if (one.id, user.id) not in passed_over
+                and not (task and user.id == task.assigned_to_user_id)  # somebody else is to be told
+            }
+        )
+        if not chosen:
+            withhold(
+                delivery,
+                one,
+                Postponement(facts.now + nobody_pause(facts.now - one.owed_since), NOBODY, Cause.NOBODY_TO_TELL),
+            )
+        elif not delivery.ledger.withheld.address(one, chosen):
+            withhold(
+                delivery,
+                one,
+                Suppression(State.CANCELLED, "the supervisors are told by another run", Cause.TOLD_BY_ANOTHER_RUN),
+            )

@@ -1,0 +1,190 @@
+"""How messages of a claim are sent: the same code for every kind of message and every channel.
+
+Between any two statements the process may be killed. What then holds:
+- before `begin_attempt` has committed: the row is QUEUED, certainly not sent, and claimed again after its lease;
+- after it: the row is SENDING, and when its lease runs out it is IN_DOUBT: looked up, never sent again blindly;
+- after the answer is recorded: the row has left SENDING for good, or is QUEUED with the reason.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DataError, IntegrityError
+
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.prepare import (
+    Message,
+    about,
+    prepared,
+    read_again,
+    recipient_id,
+    with_link,
+    with_recipients,
+    withhold,
+    withhold_opted_out,
+)
+from sequora_orchestration.delivery.settle import Called, Halt, Settled, halted_by, record
+from sequora_orchestration.domain.answers import Refusal, Refused
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.ledger.halts import TRIAL_PAUSE
+from sequora_orchestration.messages.kind import Facts, Suppression, Withheld
+from sequora_orchestration.messages.kinds import KINDS
+
+LOG = logging.getLogger(__name__)
+
+# If a process stands still for longer than so many seconds between its record and its call, it does not call any more:
+# the text may be taken for abandoned, and sent by another.
+LATEST_CALL = 10
+STOOD_STILL_PAUSE = 5
+
+# Seconds for which what was read of a task and its nurse counts as read at the moment of sending. A run that goes
+# through many messages reads each anew when its turn comes.
+LOOK_HOLDS = 0.5
+
+
+class SenderUnusableError(Exception):
+    """The phone company takes no texts from us; no attempt was burnt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of sending some messages, beside what the ledger says of each."""
+
+    some_again: bool
+    """Whether some are to be tried again by this run."""
+
+    waits: str | None
+    """Why the others wait, if so."""
+
+
+def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
+    """Send these messages in their order, some at a time.
+
+    An error about one of them does not keep the others from being sent. What may not go out now, for an operator has
+    paused it or the breaker is open, waits in the ledger.
+    Raises SenderUnusableError if it was one of these that the breaker opened on, and the database's errors.
+    """
+    if not notifications:
+        return Sent(some_again=False, waits=None)
+    looked_at = time.monotonic()
+    waiting = deque(with_recipients(delivery, about(delivery, notifications)))
+    at_a_time = min(delivery.channels[one.channel].at_a_time for one in notifications)
+    with ThreadPoolExecutor(at_a_time, thread_name_prefix="send") as pool:
+        threads = [
+            pool.submit(_send_in_turn, delivery, waiting, looked_at) for _ in range(min(at_a_time, len(waiting)))
+        ]
+    outcomes = [outcome for thread in threads for outcome in thread.result()]
+    halt = _why_halted(outcomes)
+    if halt:
+        delivery.ledger.leases.give_back(notifications, f"waits: {halt.reason}")
+    if halt and halt.is_trouble:
+        raise SenderUnusableError(
+            f"Twilio takes no texts from us: {halt.reason}. Check the TWILIO_… settings, the account and "
+            "https://status.twilio.com; the texts wait in the ledger, and one is tried again every "
+            f"{TRIAL_PAUSE} to {4 * TRIAL_PAUSE} s."
+        )
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+    some_again = any(isinstance(one, Settled) and one.is_tried_again for one in outcomes)
+    return Sent(some_again=some_again, waits=halt.reason if halt else None)
+
+
+def _send_in_turn(delivery: Delivery, waiting: deque[Facts], looked_at: float) -> list[Settled | Exception]:
+    """Send what waits, one message after another, as one of the run's threads; return what came of each.
+
+    Once sending is halted, nothing waits any more, so that no thread begins a further one.
+    """
+    outcomes: list[Settled | Exception] = []
+    while (facts := _next(waiting)) is not None:
+        try:
+            called = _called(delivery, facts, looked_at)
+            if isinstance(called, Called) and (halt := halted_by(called.answer)):
+                waiting.clear()  # before it is recorded: the other threads need not find it out, too
+                outcomes.append(Settled(halt=halt))
+            outcome = record(delivery, called) if isinstance(called, Called) else called
+            if outcome.halt:
+                waiting.clear()
+            outcomes.append(outcome)
+        except (DataError, IntegrityError) as error:
+            outcomes.append(_ended_alone(delivery, facts.message, error))
+        except Exception as error:  # noqa: BLE001  # it is raised when the neighbours are through
+            outcomes.append(error)
+    return outcomes
+
+
+def _next(waiting: deque[Facts]) -> Facts | None:
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None
+
+
+def _ended_alone(
+    delivery: Delivery, notification: Notification, error: DataError | IntegrityError
+) -> Settled | Exception:
+    """End a message that the database itself cannot take; the others go on."""
+    try:
+        why = Suppression(State.FAILED, f"the database refuses it ({type(error).__name__})", Cause.ROW_REFUSED)
+        withhold(delivery, notification, why)
+    except Exception as another:  # noqa: BLE001  # as above
+        return another
+    return Settled()
+
+
+def _why_halted(outcomes: Sequence[Settled | Exception]) -> Halt | None:
+    """Return why sending was halted, if it was: that the breaker opened says more than what led to it."""
+    halts = [one.halt for one in outcomes if isinstance(one, Settled) and one.halt]
+    return next((one for one in halts if one.is_trouble), halts[0] if halts else None)
+
+
+def _called(delivery: Delivery, facts: Facts, looked_at: float) -> Called | Settled:
+    """Hand over one message, if that may be by now, and return the answer; or what became of it without a call.
+
+    The facts were read at that moment of the monotonic clock.
+    """
+    ledger, channel = delivery.ledger, delivery.channels[facts.message.channel]
+    facts, message = _by_now(delivery, facts, looked_at)
+    if isinstance(message, Message) and KINDS[facts.message.kind].carries_link and (asker := delivery.link_asker()):
+        facts, message = _by_now(delivery, with_link(delivery, facts, asker), looked_at)
+    if isinstance(message, Message) and (wait := ledger.halts.take_turn(channel.name, cost=channel.cost(message.body))):
+        time.sleep(wait)
+        facts, message = _by_now(delivery, facts, looked_at)
+    notification = facts.message
+    if not isinstance(message, Message):
+        withhold(delivery, notification, message)
+        return Settled()
+    began = time.monotonic()
+    attempt = ledger.attempts.begin_attempt(
+        notification,
+        delivery.run_id,
+        recipient_id=recipient_id(facts),
+        number=message.to,
+        fingerprints=channel.recognise(ledger.opt_outs.salt, message.to, message.body),
+    )
+    if attempt.number is None:
+        if attempt.opted_out:
+            withhold_opted_out(delivery, facts)
+            return Settled()
+        # Another claim has taken the row over, or nothing may go out now.
+        return Settled(halt=Halt(reason=attempt.halted) if attempt.halted else None)
+    if time.monotonic() - began > LATEST_CALL:
+        stood_still = Refused(Refusal.TRANSIENT, "not called: process or database stood still right before")
+        LOG.warning("%s: %s", notification.subject, stood_still.reason, extra={"notification": notification.id})
+        ledger.attempts.put_back(notification, attempt.number, stood_still, pause=STOOD_STILL_PAUSE)
+        return Settled()
+    answer = channel.submit(message.to, message.body, message.worth)
+    return Called(notification=notification, attempt=attempt, message=message, answer=answer)
+
+
+def _by_now(delivery: Delivery, facts: Facts, looked_at: float) -> tuple[Facts, Message | Withheld]:
+    """Return what is known at this moment, and what to send by it: a task closed since is not texted about."""
+    if time.monotonic() - looked_at > LOOK_HOLDS:
+        facts = read_again(delivery, facts)
+    return facts, prepared(delivery, facts)

@@ -1,0 +1,1 @@
+"""The doors by which messages leave."""
