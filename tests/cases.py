@@ -24,9 +24,6 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 DELAYS = Delays(
     check_in=DAY,
-    sla_warning=HOUR,
-    escalation=30 * MINUTE,
-    unassigned=10 * MINUTE,
     receipt=5 * MINUTE,
     doubt=MINUTE,
 )

@@ -1,5 +1,7 @@
 """Was the patient of an episode texted, when, and if not why not."""
 
+from dataclasses import replace
+
 from sequora_orchestration.cases.judged import (
     ACCEPTED,
     DECIDE,
@@ -25,7 +27,10 @@ from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient, when_ow
 def of_patient(case: EpisodeCase) -> list[Verdict]:
     """Judge for each kind of message to the patient what became of it; where there is none, why."""
     kinds = dict.fromkeys([*(one.kind for one in case.messages), *(one.kind for one in case.owed)])
-    return [_of_kind(case, kind) for kind in kinds or (kind for kind in KINDS if is_to_a_patient(kind))]
+    found = {kind: _of_kind(case, kind) for kind in kinds or (kind for kind in KINDS if is_to_a_patient(kind))}
+    if len(found) == 1:
+        return list(found.values())
+    return [replace(one, sentence=f"{kind}: {one.sentence}") for kind, one in found.items()]
 
 
 def _of_kind(case: EpisodeCase, kind: str) -> Verdict:

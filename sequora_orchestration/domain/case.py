@@ -194,12 +194,9 @@ class TaskTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delays:
-    """How long the workflows wait."""
+    """How long some things may take that are told of before they happen; the others the database knows."""
 
     check_in: timedelta
-    sla_warning: timedelta
-    escalation: timedelta
-    unassigned: timedelta
     receipt: timedelta
     doubt: timedelta
 
