@@ -1,7 +1,16 @@
 """Was whoever has a task told of it, when, and if not why not."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
+from sequora_orchestration.cases.assigned import (
+    is_before_go_live,
+    is_open,
+    is_silent,
+    nurse_of,
+    silent_for,
+    told_to_nurse,
+)
 from sequora_orchestration.cases.judged import (
     ACCEPTED,
     UNDER_WAY,
@@ -18,21 +27,13 @@ from sequora_orchestration.cases.judged import (
     who,
     why,
 )
-from sequora_orchestration.cases.spell_of_nurse import (
-    is_before_go_live,
-    is_open,
-    is_silent,
-    nurse_of,
-    silent_for,
-    told_to_nurse,
-)
 from sequora_orchestration.cases.supervisors import of_unreached, owed_report, second_try
 from sequora_orchestration.domain.case import OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.messages.kind import Audience
 from sequora_orchestration.messages.kinds import gives_task, when_owed
-from sequora_orchestration.messages.when_owed import SEE_STATUS
+from sequora_orchestration.messages.when_owed import PATIENCE, SEE_STATUS
 
 
 def of_assignee(case: TaskCase) -> Verdict:
@@ -66,7 +67,7 @@ def _told_before(case: TaskCase) -> str:
 
 def _not_noticed(case: TaskCase) -> Verdict:
     nurse = nurse_of(case)
-    someone = f"nurse {nurse}" if nurse else "nobody is assigned to the task, and no supervisor"
+    someone = f"nurse {nurse}" if nurse else "nobody is assigned to the task, and a supervisor"
     to_her = [one for one in owed_now(case) if one.audience == Audience.ASSIGNEE and one.recipient_id == nurse]
     if not to_her:
         return _not_owed(case, someone)
@@ -81,18 +82,26 @@ def _not_owed(case: TaskCase, someone: str) -> Verdict:
             sentence=f"{someone} was NOT told: the task was created before this system went live "
             f"({case.circumstances.told(case.circumstances.go_live_at)}), which leaves it alone",
         )
+    since = case.changed_at
+    if since and case.circumstances.now - since <= PATIENCE:  # it has changed since it was asked what is owed
+        return _not_yet(case.circumstances.now - since, someone)
+    to_do = "tell the nurse yourself" if nurse_of(case) else "assign a nurse, and tell her yourself"
     return Verdict(
         sentence=f"{someone} was NOT told, and nothing says why: {_age(case)}, and no message is owed",
-        to_do=f"tell the nurse yourself; {SEE_STATUS}",
+        to_do=f"{to_do}; {SEE_STATUS}",
     )
 
 
+def _not_yet(waits: timedelta, someone: str) -> Verdict:
+    return Verdict(sentence=f"{someone} was NOT told yet: the task is {spell(waits)} old, a sensor notices it soon")
+
+
 def _of_owed(case: TaskCase, owed: OwedMessage, someone: str) -> Verdict:
-    if halt := case.circumstances.halt_of(owed.kind):
-        return Verdict(sentence=f"{someone} was NOT told: {halt.reason}", to_do=halt.remedy)
     words, waits = when_owed(owed.kind), waited(case, owed)
+    if words.waits_while_halted and (halt := case.circumstances.halt_of(owed.kind)):
+        return Verdict(sentence=f"{someone} was NOT told: {halt.reason}", to_do=halt.remedy)
     if case.changed_at and waits <= words.patience:
-        return Verdict(sentence=f"{someone} was NOT told yet: the task is {spell(waits)} old, a sensor notices it soon")
+        return _not_yet(waits, someone)
     if case.changed_at and case.circumstances.waits_its_turn(waits, kind=owed.kind):
         return Verdict(sentence=f"{someone} was NOT told yet: the task is {spell(waits)} old and {WAITS_ITS_TURN}")
     return Verdict(

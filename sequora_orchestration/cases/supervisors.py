@@ -6,6 +6,7 @@ and that nobody acts upon (by a message about that SLA).
 
 from collections.abc import Sequence
 
+from sequora_orchestration.cases.assigned import since_assigned
 from sequora_orchestration.cases.judged import (
     ACCEPTED,
     NOT_REACHED,
@@ -21,7 +22,6 @@ from sequora_orchestration.cases.judged import (
     who,
     why,
 )
-from sequora_orchestration.cases.spell_of_nurse import since_assigned
 from sequora_orchestration.domain.case import OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
@@ -54,18 +54,11 @@ def owed_report(case: TaskCase, message: Story) -> OwedMessage | None:
 
 
 def _reports(case: TaskCase, message: Story) -> list[Story]:
-    to_her = [one for one in case.messages if one.recipient_id == message.recipient_id]
-    ids = {one.id for one in to_her}
-    hers = [one for one in since_assigned(case) if one in to_her and one.audience == Audience.ASSIGNEE]
-    begins = min(one.created_at for one in (message, *hers))
-    return [
-        one
-        for one in case.messages
-        if one.audience == Audience.ON_CALL
-        and one.sla_due_at is None
-        and one.because_of in ids
-        and one.created_at >= begins
-    ]
+    to_her = {one.id for one in case.messages if one.recipient_id == message.recipient_id}
+    since = [one for one in since_assigned(case) if one.id in to_her and one.audience == Audience.ASSIGNEE]
+    begins = min(one.created_at for one in (message, *since))
+    about_her = (one for one in case.messages if one.audience == Audience.ON_CALL and one.sla_due_at is None)
+    return [one for one in about_her if one.because_of in to_her and one.created_at >= begins]
 
 
 def of_unanswered(case: TaskCase, alert: Story, sentence: str) -> Verdict:

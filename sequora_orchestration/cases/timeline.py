@@ -7,7 +7,7 @@ Here: sentences about the future, with the times at which something will happen 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sequora_orchestration.cases.spell_of_nurse import is_before_go_live, is_open, nurse_of
+from sequora_orchestration.cases.assigned import is_before_go_live, is_open, nurse_of
 from sequora_orchestration.domain.case import Case, EpisodeCase, OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.history import about_all, history, in_order, of_episode, of_task
 from sequora_orchestration.domain.ledger_state import State
@@ -61,14 +61,15 @@ def _next_of_owed(owed: OwedMessage, case: Case) -> Entry:
     """Return what comes of a message that has no row, once it is owed, or as soon as somebody looks."""
     around, words = case.circumstances, when_owed(owed.kind)
     halt = around.halt_of(owed.kind) if words.waits_while_halted else None
+    if (after := words.comes_after(around.delays)) is not None:
+        return Entry(at=owed.owed_since + after, kind=owed.kind, what=words.comes_now)
     if owed.owed_since > around.now:
         return Entry(
             at=owed.owed_since, kind=owed.kind, what=words.comes_later or COMES_LATER.get(owed.audience, LATER)
         )
     if halt:
         return Entry(at=None, kind=owed.kind, what=f"waits: {halt.reason}")
-    after = words.comes_after(around.delays)
-    return Entry(at=owed.owed_since + after if after is not None else None, kind=owed.kind, what=words.comes_now)
+    return Entry(at=None, kind=owed.kind, what=words.comes_now)
 
 
 def _next_of_nobodys(case: TaskCase) -> Iterator[Entry]:

@@ -8,6 +8,7 @@ supervisor has been told, and so no longer anybody's who asks here.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from sequora_orchestration.cases.assigned import is_of_this_sla, is_open, is_silent, nurse_of
 from sequora_orchestration.cases.assignee import of_assignee, of_silent
 from sequora_orchestration.cases.judged import (
     ACCEPTED,
@@ -27,7 +28,6 @@ from sequora_orchestration.cases.judged import (
     why,
 )
 from sequora_orchestration.cases.patient import of_patient
-from sequora_orchestration.cases.spell_of_nurse import is_of_this_sla, is_open, is_silent, nurse_of
 from sequora_orchestration.cases.supervisors import of_unanswered, of_unreached
 from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State

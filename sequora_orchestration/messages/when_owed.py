@@ -44,7 +44,7 @@ class WhenOwed:
     """What comes next before it is owed; None: that its recipient is told, if it is still wanted."""
 
     comes_after: Callable[[Delays], timedelta | None] = lambda _: None
-    """How long after it is owed that comes; None where it comes as soon as somebody looks."""
+    """How long after it is owed that comes; None where it comes as soon as a sensor looks."""
 
     no_more: str | None = None
     """Why none is owed of a case that is not from before this system went live."""

@@ -592,6 +592,44 @@ def test_a_report_about_an_earlier_nurse_does_not_count() -> None:
     assert "no supervisor was told" in first(case)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_message(kind="ward-full", id="other", audience="ON_CALL", recipient_id="supervisor-1"),
+        a_report(id="other", kind="sla-escalation", sla_due_at=NOW),
+    ],
+)
+def test_what_a_supervisor_was_told_for_another_reason_is_no_report_on_the_nurse(other: Story) -> None:
+    """She is still owed to hear that the nurse was not reached."""
+    case = a_case(a_message(State.FAILED), other, owed=(owed_report(),), around=IN_TWO_MINUTES)
+    assert "was NOT reached: no phone number on file; and no supervisor was told" in first(case)
+
+
+def test_what_has_changed_since_it_was_asked_what_is_owed_is_noticed_soon() -> None:
+    """The answers are not of one moment."""
+    assert is_healthy(verdicts(a_case(around=later(SECOND))))
+    assert "a sensor notices it soon" in first(a_case(around=later(SECOND)))
+
+
+def test_a_report_that_is_owed_is_told_of_once() -> None:
+    """With what did not reach the nurse."""
+    warning = a_message(State.FAILED, NOW + MINUTE, **A_WARNING)
+    owes = (owed_report(NOW + MINUTE, because_of="warning-1"),)
+    case = a_case(a_message(State.DELIVERED), warning, owed=owes, sla_due_at=NOW + DAY, around=later(3 * MINUTE))
+    told, missing = verdicts(case)
+    assert (told.is_healthy, missing.is_healthy) == (True, False)
+    assert "sla-warning: nurse nurse-1 (•••• 0101) was NOT reached" in missing.sentence
+
+
+def test_the_alert_is_missed_beside_the_first_text() -> None:
+    """No message has been made of a task whose SLA has passed: both are said."""
+    owes = (a_missed_sla(), owed())
+    case = a_case(owed=owes, sla_due_at=NOW, around=IN_TWO_MINUTES)
+    assert [one.is_healthy for one in verdicts(case)] == [False, False]
+    assert "was NOT told, and nothing says why" in first(case)
+    assert "nobody has been alerted yet" in said(case)
+
+
 def test_an_sla_that_was_moved_is_not_judged_by_the_old_ones_messages() -> None:
     """Its alert was about another time."""
     alert: Story = a_message(kind="sla-breach", id="alert", sla_due_at=NOW - HOUR)
