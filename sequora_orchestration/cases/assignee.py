@@ -83,7 +83,8 @@ def _not_owed(case: TaskCase, someone: str) -> Verdict:
             f"({case.circumstances.told(case.circumstances.go_live_at)}), which leaves it alone",
         )
     since = case.changed_at
-    if since and case.circumstances.now - since <= PATIENCE:  # it has changed since it was asked what is owed
+    if since and timedelta(0) <= case.circumstances.now - since <= PATIENCE:
+        # It has changed since it was asked what is owed.
         return _not_yet(case.circumstances.now - since, someone)
     to_do = "tell the nurse yourself" if nurse_of(case) else "assign a nurse, and tell her yourself"
     return Verdict(

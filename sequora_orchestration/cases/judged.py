@@ -65,7 +65,7 @@ def waited(case: Case, owed: OwedMessage) -> timedelta:
     since = owed.owed_since
     if isinstance(case, TaskCase) and case.changed_at and owed.audience == Audience.ASSIGNEE:
         since = max(since, case.changed_at)
-    return case.circumstances.now - since
+    return max(case.circumstances.now - since, timedelta(0))  # an application's clock may be ahead of ours
 
 
 def of_missing(case: Case, owed: OwedMessage) -> Verdict:

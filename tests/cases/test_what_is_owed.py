@@ -127,7 +127,9 @@ def test_a_task_of_an_application_whose_clock_is_ahead_is_noticed_soon(read: Cal
     task = care.a_task(care.a_nurse(), created_at=NOW + 5 * SECOND, updated_at=NOW + 5 * SECOND)
     (told,) = verdicts(read(task))
     assert told.is_healthy
-    assert "a sensor notices it soon" in told.sentence
+    assert "the task is 0 ms old, a sensor notices it soon" in told.sentence
+    (comes,) = timeline(read(task)).next
+    assert (comes.at, comes.what) == (None, "a sensor notices the task, within seconds as a rule")
 
 
 def test_a_task_that_has_changed_since_is_owed_a_warning_since_then(
