@@ -69,7 +69,7 @@ class WatchOfRecent(Watch):
         super().__init__(queue)
         self._recent = Pace(share=SHARE_OF_RECENT)
         self._over = Pace(share=SHARE, pause=LONG_PAUSE)
-        self._of_everything = Claims()
+        self._of_everything = self._of_recent = Claims()
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
         """Return the same."""
@@ -83,8 +83,13 @@ class WatchOfRecent(Watch):
         everything = self._everything.watch(lambda: self._ask_for_everything(ledger), seconds=0)
         if everything is not None:
             self._of_everything = Claims(more_waits=everything.more_waits, is_halted=everything.is_halted)
+            self._of_recent = Claims()
             return everything
-        return self._of_everything if self._of_everything.more_waits else ledger.claims.claim(self._queue, recent=True)
+        if self._of_everything.more_waits:
+            return self._of_everything
+        others_wait = self._of_recent.more_waits and not self._of_recent.is_halted
+        self._of_recent = ledger.claims.claim_recent(self._queue, others_wait=others_wait)
+        return self._of_recent
 
     def _ask_for_everything(self, ledger: Ledger) -> Claims:
         """Ask for everything, by what is known to be over by now; in a burst that is not asked anew each time."""

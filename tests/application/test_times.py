@@ -84,9 +84,7 @@ def test_of_recent_tasks_those_are_recent_that_are_so_in_utc(care: Care, ledger:
     nurse = care.a_nurse()
     care.a_task(nurse, created_at=NAIVE - HOUR - SECOND)
     recent = care.a_task(nurse, created_at=NAIVE - HOUR + SECOND)
-    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS, recent=True) for subject in claim.subjects] == [
-        recent
-    ]
+    assert [subject.id for claim in ledger.claims.claim_recent(NEW_TASKS) for subject in claim.subjects] == [recent]
 
 
 @pytest.mark.usefixtures("without_zones")

@@ -60,8 +60,29 @@ def test_of_recent_tasks_alone_an_older_one_is_left_to_whoever_asks_for_all(care
     nurse = care.a_nurse()
     older = {care.a_task(nurse, created_at=moment) for moment in ("2026-01-01 00:00+00", None)}
     recent = care.a_task(nurse)
-    assert task_ids(ledger.claims.claim(NEW_TASKS, recent=True)) == [recent]
+    assert task_ids(ledger.claims.claim_recent(NEW_TASKS)) == [recent]
     assert set(task_ids(ledger.claims.claim(NEW_TASKS))) == older
+
+
+def test_of_many_recent_tasks_the_less_severe_go_as_soon_as_there_is_nothing_before_them(
+    care: Care, ledger: Ledger
+) -> None:
+    """They are in the queue by then; and nobody has to ask for all tasks to find them there."""
+    nurse = care.a_nurse()
+    severe = [care.a_task(nurse, severity="CRITICAL") for _ in range(4)]
+    others = [care.a_task(nurse, severity="LOW") for _ in range(4)]
+    claims = ledger.claims.claim_recent(NEW_TASKS)
+    assert set(task_ids(claims)) == set(severe)
+    assert claims.more_waits
+    assert ledger.claims.claim_recent(NEW_TASKS) == [], "nothing new is found, and it is not known that others wait"
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'SENT', provider_sid = id, sent_at = now()"
+        " WHERE task_id = ANY (:ids)",
+        ids=severe,
+    )
+    claims = ledger.claims.claim_recent(NEW_TASKS, others_wait=True)
+    assert set(task_ids(claims)) == set(others)
+    assert not claims.more_waits
 
 
 def test_a_claim_says_whether_more_is_owed_than_it_has(care: Care, ledger: Ledger) -> None:
