@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
+from sequora_orchestration.cases.known_kinds import gives_task
 from sequora_orchestration.domain.case import Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.messages.kind import Audience
-from sequora_orchestration.messages.kinds import gives_task
 
 
 def nurse_of(case: TaskCase) -> str | None:

@@ -27,13 +27,13 @@ from sequora_orchestration.cases.judged import (
     who,
     why,
 )
+from sequora_orchestration.cases.known_kinds import gives_task, when_owed
 from sequora_orchestration.cases.supervisors import of_unreached, owed_report, second_try
 from sequora_orchestration.domain.case import OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
+from sequora_orchestration.messages.awaited import PATIENCE, SEE_STATUS
 from sequora_orchestration.messages.kind import Audience
-from sequora_orchestration.messages.kinds import gives_task, when_owed
-from sequora_orchestration.messages.when_owed import PATIENCE, SEE_STATUS
 
 
 def of_assignee(case: TaskCase) -> Verdict:

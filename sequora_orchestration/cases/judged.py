@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from sequora_orchestration.cases.known_kinds import when_owed
 from sequora_orchestration.domain.case import Case, EpisodeCase, OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
+from sequora_orchestration.messages.awaited import PATIENCE, SEE_STATUS, STANDS_STILL
 from sequora_orchestration.messages.kind import Audience
-from sequora_orchestration.messages.kinds import when_owed
-from sequora_orchestration.messages.when_owed import PATIENCE, SEE_STATUS, STANDS_STILL
 
 ACCEPTED = frozenset({State.SENT, State.DELIVERED})
 UNDER_WAY = frozenset({State.SCHEDULED, State.QUEUED, State.SENDING})

@@ -17,11 +17,12 @@ from sequora_orchestration.cases.judged import (
     who,
     why,
 )
+from sequora_orchestration.cases.known_kinds import when_owed
 from sequora_orchestration.domain.case import EpisodeCase, OwedMessage, Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
-from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient, when_owed
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 
 def of_patient(case: EpisodeCase) -> list[Verdict]:

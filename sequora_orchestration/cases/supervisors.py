@@ -22,12 +22,12 @@ from sequora_orchestration.cases.judged import (
     who,
     why,
 )
+from sequora_orchestration.cases.known_kinds import when_owed
 from sequora_orchestration.domain.case import OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.messages.awaited import SEE_STATUS
 from sequora_orchestration.messages.kind import Audience
-from sequora_orchestration.messages.kinds import when_owed
-from sequora_orchestration.messages.when_owed import SEE_STATUS
 
 
 def of_unreached(case: TaskCase, message: Story, sentence: str) -> Verdict:

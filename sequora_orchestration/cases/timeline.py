@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sequora_orchestration.cases.assigned import is_before_go_live, is_open, nurse_of
+from sequora_orchestration.cases.known_kinds import when_owed
 from sequora_orchestration.domain.case import Case, EpisodeCase, OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.history import about_all, history, in_order, of_episode, of_task
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.timeline_entry import Entry, entry_about
 from sequora_orchestration.messages.kind import Audience
-from sequora_orchestration.messages.kinds import when_owed
 
 WANTED = "goes out if it is still wanted"
 

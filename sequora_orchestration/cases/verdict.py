@@ -27,13 +27,13 @@ from sequora_orchestration.cases.judged import (
     who,
     why,
 )
+from sequora_orchestration.cases.known_kinds import alerts_to
 from sequora_orchestration.cases.patient import of_patient
 from sequora_orchestration.cases.supervisors import of_unanswered, of_unreached
 from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.messages.awaited import PATIENCE
 from sequora_orchestration.messages.kind import Audience
-from sequora_orchestration.messages.kinds import alerts_to
-from sequora_orchestration.messages.when_owed import PATIENCE
 
 
 def verdicts(case: Case) -> list[Verdict]:

@@ -18,6 +18,7 @@ from sequora_orchestration.domain.daytime import daytime_left, known_zone, next_
 from sequora_orchestration.domain.gsm_7 import to_gsm_7
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
+from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
 from sequora_orchestration.messages.kind import (
     Audience,
     Facts,
@@ -28,7 +29,6 @@ from sequora_orchestration.messages.kind import (
     cancelled,
     failed,
 )
-from sequora_orchestration.messages.when_owed import SEE_STATUS, WhenOwed
 
 # A check-in that could not be sent for longer than this is no longer worth sending; one that was moved to the morning
 # has an hour of that morning all the same.
@@ -214,13 +214,6 @@ def _text(facts: Facts, _app_url: str) -> str:
 CHECK_IN = MessageKind(
     name="check-in",
     audience=Audience.PATIENT,
-    unwanted=_unwanted,
-    unreachable=_unreachable,
-    text=_text,
-    worth=lambda facts: daytime_left(facts.now, zone_of(facts)),
-    if_not_found=State.HELD,
-    second_try_after=timedelta(minutes=30),
-    carries_link=True,
     when_owed=WhenOwed(
         remedy=SEE_STATUS,
         waits_while_halted=False,
@@ -228,4 +221,11 @@ CHECK_IN = MessageKind(
         comes_after=lambda delays: delays.check_in,
         no_more="the episode is older than a week",
     ),
+    unwanted=_unwanted,
+    unreachable=_unreachable,
+    text=_text,
+    worth=lambda facts: daytime_left(facts.now, zone_of(facts)),
+    if_not_found=State.HELD,
+    second_try_after=timedelta(minutes=30),
+    carries_link=True,
 )

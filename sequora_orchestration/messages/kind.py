@@ -10,7 +10,7 @@ from sequora_orchestration.domain.case import Circumstances, Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
-from sequora_orchestration.messages.when_owed import IN_GENERAL, WhenOwed
+from sequora_orchestration.messages.awaited import IN_GENERAL, WhenOwed
 
 
 class Audience(StrEnum):

@@ -14,8 +14,8 @@ from sequora_orchestration.messages.about_tasks import (
     unreachable_nurse,
     unwanted_by_assignee,
 )
+from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
-from sequora_orchestration.messages.when_owed import WhenOwed
 from sequora_orchestration.messages.wording import about, headline, in_words
 
 
@@ -39,14 +39,14 @@ def _missed(message: Story | OwedMessage, around: Circumstances) -> str:
 SLA_BREACH = MessageKind(
     name="sla-breach",
     audience=Audience.ASSIGNEE,
-    unwanted=_unwanted,
-    unreachable=unreachable_nurse,
-    text=lambda facts, app_url: breach_text(task_of(facts), app_url, overdue=overdue_by(facts)),
-    worth=lambda _: WORTH_TO_STAFF,
     alerts_to=_missed,
     when_owed=WhenOwed(
         missing=lambda owed, around: f"{_missed(owed, around)}, and nobody has been alerted yet",
         comes_now="the nurse is alerted, within seconds as a rule",
         comes_later="the SLA is missed, if the task is still open",
     ),
+    unwanted=_unwanted,
+    unreachable=unreachable_nurse,
+    text=lambda facts, app_url: breach_text(task_of(facts), app_url, overdue=overdue_by(facts)),
+    worth=lambda _: WORTH_TO_STAFF,
 )

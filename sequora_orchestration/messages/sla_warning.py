@@ -15,8 +15,8 @@ from sequora_orchestration.messages.about_tasks import (
     unreachable_nurse,
     unwanted_by_assignee,
 )
+from sequora_orchestration.messages.awaited import PATIENCE_WITH_SCAN, SEE_SCAN, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
-from sequora_orchestration.messages.when_owed import PATIENCE_WITH_SCAN, SEE_SCAN, WhenOwed
 from sequora_orchestration.messages.wording import about, headline, in_words
 
 
@@ -44,11 +44,11 @@ NEXT_SCAN = "the nurse is warned by the next scan, if the task is open"
 SLA_WARNING = MessageKind(
     name="sla-warning",
     audience=Audience.ASSIGNEE,
+    when_owed=WhenOwed(
+        patience=PATIENCE_WITH_SCAN, remedy=SEE_SCAN, missing=_missing, comes_now=NEXT_SCAN, comes_later=NEXT_SCAN
+    ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
     text=lambda facts, app_url: warning_text(task_of(facts), app_url, time_left=-overdue_by(facts)),
     worth=lambda facts: min(WORTH_TO_STAFF, -overdue_by(facts)),
-    when_owed=WhenOwed(
-        patience=PATIENCE_WITH_SCAN, remedy=SEE_SCAN, missing=_missing, comes_now=NEXT_SCAN, comes_later=NEXT_SCAN
-    ),
 )

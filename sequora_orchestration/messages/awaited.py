@@ -1,4 +1,4 @@
-"""What people read of a message that is owed, or will be, and of which there is no row yet.
+"""What people read of a message that is awaited: it is owed, or will be, and there is no row of it yet.
 
 Whether it is owed the database says. All of it has a default, by the audience: a kind need say nothing of it.
 """
