@@ -12,6 +12,7 @@ from sequora_orchestration.cases.judged import (
     judged_by_wait,
     of_doubtful,
     of_waiting,
+    owed_now,
     waited,
     when,
     who,
@@ -27,8 +28,11 @@ from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 def of_patient(case: EpisodeCase) -> list[Verdict]:
     """Judge for each kind of message to the patient what became of it; where there is none, why."""
-    kinds = dict.fromkeys([*(one.kind for one in case.messages), *(one.kind for one in case.owed)])
-    found = {kind: _of_kind(case, kind) for kind in kinds or (kind for kind in KINDS if is_to_a_patient(kind))}
+    kinds = dict.fromkeys([*(one.kind for one in case.messages), *(one.kind for one in owed_now(case))])
+    to_come = dict.fromkeys(one.kind for one in case.owed)
+    found = {
+        kind: _of_kind(case, kind) for kind in kinds or to_come or (kind for kind in KINDS if is_to_a_patient(kind))
+    }
     if len(found) == 1:
         return list(found.values())
     return [replace(one, sentence=f"{kind}: {one.sentence}") for kind, one in found.items()]
@@ -69,10 +73,14 @@ def _of_pending(case: EpisodeCase, newest: Story, patient: str) -> Verdict:
 
 
 def _of_owed(case: EpisodeCase, owed: OwedMessage) -> Verdict:
-    waits = waited(case, owed)
-    if waits <= when_owed(owed.kind).patience:
-        return Verdict(sentence=f"no {owed.kind} is scheduled yet: the episode is {spell(waits)} old")
-    sentence = f"no {owed.kind} is scheduled, and nothing says why: the episode is there for {spell(waits)}"
+    now = case.circumstances.now
+    age = spell(now - (case.appeared_at or owed.owed_since))
+    if owed.owed_since > now:
+        at = case.circumstances.told(owed.owed_since)
+        return Verdict(sentence=f"the patient was NOT texted yet: no {owed.kind} is owed before {at}")
+    if waited(case, owed) <= when_owed(owed.kind).patience:
+        return Verdict(sentence=f"no {owed.kind} is scheduled yet: the episode is {age} old")
+    sentence = f"no {owed.kind} is scheduled, and nothing says why: the episode is there for {age}"
     return judged_by_wait(case, owed, sentence)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from care import NOW, NURSE_PHONE, Care
-from cases import AROUND, MINUTE, SECOND, a_case, a_message, an_episode_case, later, owed
+from cases import AROUND, MINUTE, SECOND, a_case, a_check_in, a_message, an_episode_case, later, owed
 from click.testing import CliRunner
 from phones import Phones
 from runs import Runs
@@ -199,5 +199,10 @@ def test_one_to_a_patient_that_is_owed_and_missing_is_told_of() -> None:
     (old,) = verdicts(an_episode_case(owed=owes(), around=later(2 * MINUTE)))
     assert (young.is_healthy, old.is_healthy) == (True, False)
     assert "no feedback-request is scheduled, and nothing says why" in old.sentence
+    (later_on,) = verdicts(an_episode_case(owed=owes(NOW + MINUTE)))
+    assert later_on.is_healthy
+    assert "no feedback-request is owed before 2026-03-02 15:01:00 UTC" in later_on.sentence
+    (beside_it,) = verdicts(an_episode_case(a_check_in(State.SENT), owed=owes(NOW + MINUTE)))
+    assert "was texted" in beside_it.sentence
     (comes,) = timeline(an_episode_case(owed=owes(NOW + MINUTE))).next
     assert (comes.at, comes.what) == (NOW + MINUTE, "the patient is texted, if it is still wanted")
