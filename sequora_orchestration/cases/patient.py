@@ -27,15 +27,14 @@ from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 
 def of_patient(case: EpisodeCase) -> list[Verdict]:
-    """Judge for each kind of message to the patient what became of it; where there is none, why."""
+    """Judge for each kind of message to the patient what became of it, the earliest first; where there is none, why."""
     kinds = dict.fromkeys([*(one.kind for one in case.messages), *(one.kind for one in owed_now(case))])
     to_come = dict.fromkeys(one.kind for one in case.owed)
     found = {
         kind: _of_kind(case, kind) for kind in kinds or to_come or (kind for kind in KINDS if is_to_a_patient(kind))
     }
-    if len(found) == 1:
-        return list(found.values())
-    return [replace(one, sentence=f"{kind}: {one.sentence}") for kind, one in found.items()]
+    (_, first), *others = found.items()
+    return [first, *(replace(one, sentence=f"{kind}: {one.sentence}") for kind, one in others)]
 
 
 def _of_kind(case: EpisodeCase, kind: str) -> Verdict:

@@ -154,7 +154,7 @@ def test_a_message_to_a_patient_is_spoken_of_as_that(state: State, words: str, c
     care.it_is(NOW + 30 * MINUTE)
     text = shown(episode)
     assert words.format(patient=f"patient {patient} (•••• 0151)") in text
-    assert f"OK check-in: patient {patient} (•••• 0151) is to be texted at" in text
+    assert f"OK patient {patient} (•••• 0151) is to be texted at" in text
     assert "nurse" not in text
     assert "feedback-request" in text[text.index("Episode ") :]
 
