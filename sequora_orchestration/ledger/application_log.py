@@ -12,6 +12,7 @@ from sequora_orchestration.database import (
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.room import Room, hexadecimal
 from sequora_orchestration.ledger.rows import Message, message, notification
+from sequora_orchestration.messages.kinds import KINDS
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -26,7 +27,7 @@ class ApplicationLog(Room):
 
     def log_owed(self, ids: Sequence[str]) -> list[Message]:
         """Return of which texts about these tasks or episodes the application's log lacks something."""
-        return [message(row) for row in self._rows("log_owed", ids=list(ids))]
+        return [message(row) for row in self._rows("log_owed", kinds=list(KINDS), ids=list(ids))]
 
     def log_owed_of_claim(self, claim_id: str) -> list[Message]:
         """Return the same of what the claim has sent."""
@@ -38,7 +39,7 @@ class ApplicationLog(Room):
 
     def log_owed_lately(self) -> list[Message]:
         """Return the same of what was sent within a day; some of it if it is much."""
-        return [message(row) for row in self._rows("log_owed_lately", most=UNLOGGED_A_SCAN)]
+        return [message(row) for row in self._rows("log_owed_lately", kinds=list(KINDS), most=UNLOGGED_A_SCAN)]
 
     def as_sent(self, id_: str) -> Notification | None:
         """Return a message as it was when it was sent, or None if the application's log does not want its content."""

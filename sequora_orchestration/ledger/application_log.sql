@@ -1,4 +1,5 @@
--- What the application's own log of texts lacks, and how it is made up for.
+-- What the application's own log of texts lacks, and how it is made up for. What a text of a kind that is not among :kinds
+-- says is known to a newer version, whose workers log it.
 
 -- name: log_owed
 -- What the application's log lacks of the texts about these tasks or episodes. Reading changes nothing.
@@ -9,7 +10,7 @@ WHERE (
       task_id = ANY (CAST(:ids AS text[]))
       OR (task_id IS NULL AND episode_id = ANY (CAST(:ids AS text[])))
   )
-  AND log_owes IS NOT NULL;
+  AND log_owes IS NOT NULL AND kind = ANY (CAST(:kinds AS text[]));
 
 -- name: log_owed_of_claim
 -- The same of what a claim has sent. Reading changes nothing.
@@ -31,7 +32,7 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL;
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
-WHERE log_owes IS NOT NULL
+WHERE log_owes IS NOT NULL AND kind = ANY (CAST(:kinds AS text[]))
   AND sent_at BETWEEN orchestration.clock() - interval '1 day' AND orchestration.clock() - interval '15 seconds'
 ORDER BY random()
 LIMIT :most;

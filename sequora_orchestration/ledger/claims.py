@@ -26,9 +26,9 @@ from sequora_orchestration.database import NamedStatements, is_text
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.turn import Admission, Allowance, Candidate, Limits, allowance, pack, whose_turn
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
-from sequora_orchestration.ledger.queues import Queue
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Claim, Claims, Message, Subject, message, subject
+from sequora_orchestration.messages.queue import Queue
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -120,7 +120,7 @@ class Claiming(Room):
         )
 
     def _admission(self, queue: Queue) -> Admission:
-        (row,) = self._rows("admission", kind=queue.kind, channel=SMS)
+        (row,) = self._rows("admission", kind=queue.kind.name, channel=SMS)
         return Admission(**row)
 
     def _enqueue(self, queue: Queue, allowed: Allowance, *, created_within: timedelta | None = None) -> "_Enqueued":
@@ -146,7 +146,7 @@ class Claiming(Room):
     def _ready(self, queue: Queue, allowed: Allowance) -> Sequence[RowMapping]:
         # A trial is the one that was refused the least, wherever it stands.
         most = MOST if allowed.is_trial else allowed.rows
-        return self._rows("ready", kind=queue.kind, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
+        return self._rows("ready", kind=queue.kind.name, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
 
     def _leased(
         self,
@@ -186,7 +186,7 @@ class Claiming(Room):
     def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, Message]:
         """Return what other claims have or have settled about these ids, the newest of each."""
         texts = [one for one in ids if is_text(one)]
-        rows = self._rows("in_hand_elsewhere", kind=queue.kind, ids=texts, claim_id=claim_id)
+        rows = self._rows("in_hand_elsewhere", kind=queue.kind.name, ids=texts, claim_id=claim_id)
         return {row["task_id"] or row["episode_id"] or "": message(row) for row in rows}
 
 

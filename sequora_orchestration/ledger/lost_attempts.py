@@ -12,6 +12,7 @@ from sequora_orchestration.database import (
 from sequora_orchestration.domain.doubt import LostAttempt
 from sequora_orchestration.ledger.doubts import BATCHES_A_TICK, LOOK_UP_BATCH
 from sequora_orchestration.ledger.room import Room
+from sequora_orchestration.messages.kinds import KINDS
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -23,7 +24,7 @@ class LostAttempts(Room):
 
     def lost_attempts(self, ids: Sequence[str] = ()) -> list[LostAttempt]:
         """Return the attempts of these messages that were given up and are looked for once more; without ids, all."""
-        rows = self._rows("lost_attempts", ids=list(ids), most=LOOK_UP_BATCH * BATCHES_A_TICK)
+        rows = self._rows("lost_attempts", kinds=list(KINDS), ids=list(ids), most=LOOK_UP_BATCH * BATCHES_A_TICK)
         return [LostAttempt(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
 
     def note_lost_looks(self, lost: Sequence[LostAttempt]) -> None:

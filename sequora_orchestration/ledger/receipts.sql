@@ -1,4 +1,5 @@
--- What became of texts that were sent.
+-- What became of texts that were sent. A message of a kind that is not among :kinds was made by a newer version, whose
+-- workers ask after it.
 
 -- name: due_receipts
 -- What has been sent and is to be asked after now; the next time is after as long as it has been sent, up to an hour,
@@ -10,7 +11,7 @@ SET receipt_at = CASE WHEN sent_at > orchestration.clock() - interval '1 day'
                       END
 WHERE id IN (
     SELECT id FROM orchestration.notification
-    WHERE state = 'SENT' AND receipt_at <= orchestration.clock()
+    WHERE state = 'SENT' AND receipt_at <= orchestration.clock() AND kind = ANY (CAST(:kinds AS text[]))
     ORDER BY receipt_at
     LIMIT :most
     FOR NO KEY UPDATE SKIP LOCKED
@@ -21,7 +22,7 @@ RETURNING id::text;
 -- Of these messages, those of which it is not known what became. Reading changes nothing.
 SELECT id::text, kind, channel, task_id, state, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
-WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT' AND kind = ANY (CAST(:kinds AS text[]))
 ORDER BY sent_at;
 
 -- name: settle_delivered

@@ -16,6 +16,7 @@ from sequora_orchestration.messages.about_tasks import (
 )
 from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline, in_words
 
 
@@ -50,3 +51,5 @@ SLA_BREACH = MessageKind(
     text=lambda facts, app_url: breach_text(task_of(facts), app_url, overdue=overdue_by(facts)),
     worth=lambda _: WORTH_TO_STAFF,
 )
+
+SLA_BREACHES = Queue(name="SLA breaches", kind=SLA_BREACH)

@@ -15,8 +15,8 @@ from dagster import (
 from sequora_orchestration.database import ViewsDroppedError
 from sequora_orchestration.jobs.steps import run_tags
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import Queue
 from sequora_orchestration.ledger.rows import Claim, Claims
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 

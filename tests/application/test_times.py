@@ -11,7 +11,10 @@ from sqlalchemy import make_url
 
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, SLA_BREACHES, Queue
+from sequora_orchestration.messages.check_in import NEW_EPISODES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.sensors.certainty import texts_without_receipt

@@ -18,8 +18,9 @@ from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.domain.case import OwedMessage
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS
+from sequora_orchestration.messages.check_in import NEW_EPISODES
 from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 TO_NURSE, TO_SUPERVISORS, TO_PATIENT = "bed-ready", "ward-full", "feedback-request"
 

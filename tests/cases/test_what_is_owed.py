@@ -16,7 +16,8 @@ from sequora_orchestration.cli.cases import read_case
 from sequora_orchestration.domain.case import Case
 from sequora_orchestration.ledger.assignments import Assignments
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS, SLA_BREACHES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.workflows import WorkflowSettings
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

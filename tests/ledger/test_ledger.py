@@ -24,10 +24,10 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.claims import BATCH, ENOUGH, FEW
 from sequora_orchestration.ledger.leases import LEASE
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Claim, Operator
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.messages.kind import Suppression
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.addresses import postgres_url
 from sequora_orchestration.settings.delivery import DeliverySettings
 
@@ -115,7 +115,7 @@ def test_few_tasks_are_claimed_at_once_the_most_severe_first(care: Care, ledger:
 def test_while_nothing_may_be_claimed_the_question_is_not_asked(care: Care, ledger: Ledger) -> None:
     """For as long as a kind is paused it would cost as much as ever, for nothing; so nobody knows what waits."""
     care.a_task(care.a_nurse())
-    ledger.halts.pause(NEW_TASKS.kind, Operator(who="somebody", why="a reason"))
+    ledger.halts.pause(NEW_TASKS.kind.name, Operator(who="somebody", why="a reason"))
     claims = ledger.claims.claim(NEW_TASKS)
     assert not claims
     assert (claims.more_waits, claims.is_halted) == (True, True)
