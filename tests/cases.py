@@ -12,6 +12,7 @@ from sequora_orchestration.domain.case import (
     Circumstances,
     Delays,
     EpisodeCase,
+    OwedMessage,
     Story,
     TaskCase,
     TaskTimes,
@@ -23,9 +24,6 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 DELAYS = Delays(
     check_in=DAY,
-    sla_warning=HOUR,
-    escalation=30 * MINUTE,
-    unassigned=10 * MINUTE,
     receipt=5 * MINUTE,
     doubt=MINUTE,
 )
@@ -62,6 +60,7 @@ def a_message(state: State = State.SENT, at: datetime = NOW, **fields: Any) -> S
     usual: dict[str, Any] = {
         "id": "message-1",
         "kind": "task-created",
+        "audience": "ASSIGNEE",
         "task_id": "task-1",
         "episode_id": "episode-1",
         "recipient_id": NURSE,
@@ -81,30 +80,69 @@ def a_message(state: State = State.SENT, at: datetime = NOW, **fields: Any) -> S
 
 def a_report(state: State = State.SENT, at: datetime = NOW, **fields: Any) -> Story:
     """Return the message that tells a supervisor of the nurse's first one."""
-    usual = {"id": "report-1", "kind": "nurse-unreached", "recipient_id": SUPERVISOR, "because_of": "message-1"}
+    usual = {
+        "id": "report-1",
+        "kind": "nurse-unreached",
+        "audience": "ON_CALL",
+        "recipient_id": SUPERVISOR,
+        "because_of": "message-1",
+    }
     return a_message(state, at, **{**usual, **fields})
 
 
 def a_check_in(state: State = State.SCHEDULED, at: datetime = NOW, **fields: Any) -> Story:
     """Return the check-in of the episode, due at that time."""
-    usual = {"kind": "check-in", "task_id": None, "recipient_id": PATIENT, "due_at": at}
+    usual = {"kind": "check-in", "audience": "PATIENT", "task_id": None, "recipient_id": PATIENT, "due_at": at}
     return a_message(state, at, **{**usual, **fields})
 
 
-def a_case(*messages: Story, at: datetime = NOW, around: Circumstances = AROUND, **task: Any) -> TaskCase:
+def owed(kind: str = "task-created", since: datetime = NOW, **fields: Any) -> OwedMessage:
+    """Return a message that the nurse is owed since that time and has no row; give fields to make it another."""
+    usual: dict[str, Any] = {
+        "audience": "ASSIGNEE",
+        "task_id": "task-1",
+        "episode_id": "episode-1",
+        "recipient_id": NURSE,
+    }
+    return OwedMessage(kind=kind, owed_since=since, **{**usual, **fields})
+
+
+def owed_report(since: datetime = NOW, **fields: Any) -> OwedMessage:
+    """Return that supervisors are owed to hear that the nurse's first message did not reach her."""
+    usual = {"audience": "ON_CALL", "recipient_id": None, "because_of": "message-1"}
+    return owed("nurse-unreached", since, **{**usual, **fields})
+
+
+def owed_check_in(since: datetime = NOW) -> OwedMessage:
+    """Return that the episode's patient is owed a check-in since that time."""
+    return owed("check-in", since, audience="PATIENT", task_id=None, recipient_id=PATIENT)
+
+
+def a_case(
+    *messages: Story,
+    at: datetime = NOW,
+    around: Circumstances = AROUND,
+    owed: tuple[OwedMessage, ...] = (),
+    **task: Any,
+) -> TaskCase:
     """Return the case of a task that appeared at that time; give columns to make it another."""
     return TaskCase(
         id=TASK.id,
         task=replace(TASK, **({**of_status(task["status"]), **task} if "status" in task else task)),
         times=TaskTimes(id=TASK.id, created_at=at, updated_at=at),
         messages=messages,
+        owed=owed,
         circumstances=around,
         phones={NURSE: "•••• 0101", SUPERVISOR: "•••• 0121"},
     )
 
 
 def an_episode_case(
-    *messages: Story, at: datetime = NOW, around: Circumstances = AROUND, tasks: tuple[TaskCase, ...] = ()
+    *messages: Story,
+    at: datetime = NOW,
+    around: Circumstances = AROUND,
+    owed: tuple[OwedMessage, ...] = (),
+    tasks: tuple[TaskCase, ...] = (),
 ) -> EpisodeCase:
     """Return the case of an episode that appeared at that time."""
     episode = Episode(id="episode-1", patient_id=PATIENT, discharge_at=None, created_at=at)
@@ -112,6 +150,7 @@ def an_episode_case(
         id=episode.id,
         episode=episode,
         messages=messages,
+        owed=owed,
         tasks=tasks,
         circumstances=around,
         phones={PATIENT: "•••• 0151"},

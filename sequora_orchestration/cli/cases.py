@@ -11,7 +11,7 @@ from sequora_orchestration.domain.case import Case, Circumstances, EpisodeCase, 
 from sequora_orchestration.domain.phone_number import masked
 from sequora_orchestration.ledger.assignments import Assignments
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.messages.kinds import is_to_a_patient
+from sequora_orchestration.messages.kind import Audience
 
 # Characters of an id that are told again: more are no id, but something else that was pasted.
 LONGEST_SHOWN = 80
@@ -73,13 +73,14 @@ class _Reader:
         return self._tasks([subject.task_id])[0] if subject.task_id else self._episode(subject.episode_id or "")
 
     def _tasks(self, ids: Sequence[str]) -> list[TaskCase]:
+        # First what has no row: what gets one meanwhile is then seen with it.
+        owed = self.ledger.owed.to_come(task_ids=ids)
         tasks, times, messages = (
             self.care.tasks(ids),
             self.care.task_times(ids),
             self.ledger.stories.stories(task_ids=ids),
         )
         phones, assignments = self._phones(messages), self.assignments.of_tasks(ids)
-        owed = self.ledger.owed.to_come(task_ids=ids)
         cases = []
         for id_ in ids:
             about = [one for one in messages if one.task_id == id_]
@@ -100,6 +101,7 @@ class _Reader:
         return cases
 
     def _episode(self, id_: str) -> EpisodeCase:
+        owed = self.ledger.owed.to_come(episode_ids=[id_])
         messages = self.ledger.stories.stories(episode_ids=[id_])
         task_ids = dict.fromkeys([*self.ledger.stories.tasks_of_episode(id_), *self.care.open_tasks_of_episode(id_)])
         episode = self.care.episodes([id_]).get(id_)
@@ -108,7 +110,7 @@ class _Reader:
             id=id_,
             episode=episode,
             messages=messages,
-            owed=self.ledger.owed.to_come(episode_ids=[id_]),
+            owed=owed,
             tasks=self._tasks(list(task_ids)) if task_ids else [],
             phones=self._phones(messages),
             circumstances=self._circumstances(times),
@@ -119,11 +121,12 @@ class _Reader:
         return replace(self.ledger.stories.circumstances(since), zone=self.zone)
 
     def _phones(self, messages: Sequence[Story]) -> dict[str, str | None]:
-        patients = {one.recipient_id for one in messages if is_to_a_patient(one.kind) and one.recipient_id}
-        users = {one.recipient_id for one in messages if not is_to_a_patient(one.kind) and one.recipient_id}
+        patients, users = set[str](), set[str]()
+        for one in messages:
+            (patients if one.audience == Audience.PATIENT else users).add(one.recipient_id or "")
         return {
-            **{id_: masked(user.primary_phone) for id_, user in self.care.users(users).items()},
-            **{id_: masked(patient.primary_phone) for id_, patient in self.care.patients(patients).items()},
+            **{id_: masked(user.primary_phone) for id_, user in self.care.users(users - {""}).items()},
+            **{id_: masked(patient.primary_phone) for id_, patient in self.care.patients(patients - {""}).items()},
         }
 
 

@@ -28,12 +28,13 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sequora_orchestration.care.care_database import open_care_database
+from sequora_orchestration.cases.judged import Verdict
+from sequora_orchestration.cases.timeline import Timeline, timeline
+from sequora_orchestration.cases.verdict import is_healthy, verdicts
 from sequora_orchestration.cli.cases import read_case
 from sequora_orchestration.domain.case import Case, Story, TaskCase
 from sequora_orchestration.domain.spell import spell
-from sequora_orchestration.domain.timeline import Timeline, timeline
 from sequora_orchestration.domain.timeline_entry import Entry, short
-from sequora_orchestration.domain.verdict import Verdict, is_healthy, verdicts
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.settings.processes import WebSettings
@@ -91,7 +92,7 @@ def _json(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings
             "id": case.id,
             "subject": "task" if isinstance(case, TaskCase) else "episode",
             "is_healthy": is_healthy(found),
-            "verdicts": [asdict(one) for one in found],
+            "verdicts": [_verdict(one) for one in found],
             "facts": _facts(case),
             "entries": [_entry(one, web) for one in line.entries],
             "next": [_entry(one, web) for one in line.next],
@@ -101,7 +102,7 @@ def _json(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings
                 {
                     "id": task.id,
                     "is_healthy": is_healthy(of_task := verdicts(task)),
-                    "verdicts": [asdict(one) for one in of_task],
+                    "verdicts": [_verdict(one) for one in of_task],
                     "messages": [_message(one, task) for one in task.messages],
                 }
                 for task in tasks
@@ -125,6 +126,10 @@ def _entry(entry: Entry, web: WebSettings) -> dict[str, Any]:
     shown = asdict(entry)
     shown["sid"] = shown.pop("provider_id")
     return {**shown, "run_url": web.run_url(entry.run_id) if entry.run_id else None}
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {"sentence": verdict.sentence, "to_do": verdict.to_do, "message_ids": verdict.message_ids}
 
 
 def _message(message: Story, case: Case) -> dict[str, Any]:

@@ -61,6 +61,9 @@ class Story:
 
     id: str
     kind: str
+    audience: str
+    """To whom it goes: the ASSIGNEE, who is ON_CALL, or the PATIENT."""
+
     task_id: str | None
     episode_id: str | None
     recipient_id: str | None
@@ -78,6 +81,12 @@ class Story:
     sla_due_at: datetime | None = None
     because_of: str | None = None
     """The message to a nurse that this one tells a supervisor of."""
+
+    again_of: str | None = None
+    """The message that did not arrive and of which this one is the second try."""
+
+    resent_of: str | None = None
+    """The message that an operator has sent again by this one."""
 
     lease_until: datetime | None = None
     run_id: str | None = None
@@ -168,6 +177,8 @@ class OwedMessage:
     """Or from when on."""
 
     sla_due_at: datetime | None = None
+    because_of: str | None = None
+    """The message to a nurse that it is to tell a supervisor of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,12 +194,9 @@ class TaskTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delays:
-    """How long the workflows wait."""
+    """How long some things may take that are told of before they happen; the others the database knows."""
 
     check_in: timedelta
-    sla_warning: timedelta
-    escalation: timedelta
-    unassigned: timedelta
     receipt: timedelta
     doubt: timedelta
 
@@ -277,16 +285,10 @@ class TaskCase:
         return (self.times.created_at or self.times.updated_at) if self.times else None
 
     @property
-    def owed_since(self) -> datetime | None:
-        """Since when its nurse is to be told: its creation, or its last change, by which she may have got it."""
+    def changed_at(self) -> datetime | None:
+        """When it came to be as it is: its creation, or its last change, by which its nurse may have got it."""
         known = [at for at in (self.times.created_at, self.times.updated_at) if at] if self.times else []
         return max(known, default=None)
-
-    def warned_from(self, sla_due_at: datetime) -> datetime:
-        """Return from when on a scan warns of that SLA: within the window, and when half of the task's time is over."""
-        window_opens = sla_due_at - self.circumstances.delays.sla_warning
-        created_at = self.times.created_at if self.times else None
-        return max(window_opens, created_at + (sla_due_at - created_at) / 2) if created_at else window_opens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

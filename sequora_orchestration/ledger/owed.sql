@@ -14,7 +14,8 @@ WHERE (go_live_at, check_in_delay, sla_warning_window, escalation_delay, unassig
 -- name: to_come
 -- What is owed about these tasks and episodes and has no row yet, and what will be if nothing happens: since when, or from
 -- when on. Reading changes nothing.
-SELECT q.kind, q.audience, q.task_id, q.episode_id, q.recipient_id, q.owed_since, q.sla_due_at
+SELECT q.kind, q.audience, q.task_id, q.episode_id, q.recipient_id, q.owed_since, q.sla_due_at,
+       q.because_of::text
 FROM orchestration.owed_by(
     CAST(
         ROW(

@@ -55,9 +55,6 @@ class Stories(Room):
             workflows_live_at=self._terms.go_live_at or row["workflows_live_at"],
             delays=Delays(
                 check_in=workflows.sequora_check_in_delay,
-                sla_warning=workflows.sequora_sla_warning_window,
-                escalation=workflows.sequora_escalation_delay,
-                unassigned=workflows.sequora_unassigned_grace,
                 receipt=self._terms.receipt_window,
                 doubt=self._terms.doubt_window,
             ),

@@ -7,9 +7,11 @@ WITH message AS MATERIALIZED (
     WHERE task_id = ANY (CAST(:task_ids AS text[]))
        OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
 )
-SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
-       n.reason, n.cause, n.due_at, n.sla_due_at, n.because_of::text, n.lease_until, n.run_id, n.attempted_at,
-       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
+SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
+       n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
+       n.because_of::text, n.again_of::text, n.resent_of::text, n.lease_until, n.run_id, n.attempted_at,
+       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at,
+       n.logged_at, n.log_owes,
        CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
        change.history AS changes, given.history AS orders, late.history AS found_late
@@ -49,9 +51,11 @@ WITH message AS MATERIALIZED (
     WHERE claim_id = CAST(:claim_id AS uuid)
       AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
 )
-SELECT n.id::text, n.kind, n.task_id, n.episode_id, n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state,
-       n.reason, n.cause, n.due_at, n.sla_due_at, n.because_of::text, n.lease_until, n.run_id, n.attempted_at,
-       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at, n.logged_at, n.log_owes,
+SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
+       n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
+       n.because_of::text, n.again_of::text, n.resent_of::text, n.lease_until, n.run_id, n.attempted_at,
+       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at,
+       n.logged_at, n.log_owes,
        CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
        change.history AS changes, given.history AS orders, late.history AS found_late

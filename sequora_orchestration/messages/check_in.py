@@ -14,6 +14,7 @@ import holidays
 from sequora_orchestration.domain.care import Patient
 from sequora_orchestration.domain.daytime import known_zone, next_daytime
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Withheld
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.to_patients import (
@@ -140,6 +141,13 @@ def _unreachable(facts: Facts) -> Withheld | None:
 CHECK_IN = MessageKind(
     name="check-in",
     audience=Audience.PATIENT,
+    when_owed=WhenOwed(
+        remedy=SEE_STATUS,
+        waits_while_halted=False,
+        comes_now="the check-in may go out, by day where the patient is, once it is scheduled",
+        comes_after=lambda delays: delays.check_in,
+        no_more="the episode is older than a week",
+    ),
     unwanted=unwanted_by_patient,
     unreachable=_unreachable,
     text=lambda facts, _: check_in_text(patient_of(facts), facts.link),

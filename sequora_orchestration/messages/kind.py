@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
+from sequora_orchestration.domain.case import Circumstances, Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.messages.awaited import IN_GENERAL, WhenOwed
 
 
 class Audience(StrEnum):
@@ -115,6 +117,15 @@ class MessageKind:
 
     carries_link: bool = False
     """Whether the text may have a link that the application makes for it."""
+
+    gives_task: bool = False
+    """Whether a task counts as a nurse's from this message on: what was told before does not count any more."""
+
+    alerts_to: Callable[[Story, Circumstances], str] | None = None
+    """What has happened that the message alerts to, where supervisors are told if nobody acts on it."""
+
+    when_owed: WhenOwed = IN_GENERAL
+    """How it is spoken of while there is none."""
 
     def text_to_keep(self, facts: Facts, app_url: str) -> str:
         """Return the text as a log may keep it: without its link."""

@@ -3,6 +3,7 @@
 from sequora_orchestration.domain.care import EscalationTask
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, closed, task_of, unreachable_supervisor
+from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import LONGEST_WORD, about, headline, value
@@ -42,6 +43,8 @@ def _text(facts: Facts, app_url: str) -> str:
 NURSE_UNREACHED = MessageKind(
     name="nurse-unreached",
     audience=Audience.ON_CALL,
+    # What will be owed is known of a task without a nurse alone.
+    when_owed=WhenOwed(comes_later="the supervisors are told, if the task is nobody's by then"),
     unwanted=_unwanted,
     unreachable=unreachable_supervisor,
     text=_text,

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.case import Circumstances, OwedMessage, Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.messages.about_tasks import (
     WORTH_TO_STAFF,
@@ -13,6 +14,7 @@ from sequora_orchestration.messages.about_tasks import (
     unreachable_nurse,
     unwanted_by_assignee,
 )
+from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline, in_words
@@ -31,9 +33,19 @@ def _unwanted(facts: Facts) -> Suppression | None:
     return unwanted_by_assignee(facts)
 
 
+def _missed(message: Story | OwedMessage, around: Circumstances) -> str:
+    return f"the SLA was missed at {around.told(message.sla_due_at)}" if message.sla_due_at else "the SLA was missed"
+
+
 SLA_BREACH = MessageKind(
     name="sla-breach",
     audience=Audience.ASSIGNEE,
+    alerts_to=_missed,
+    when_owed=WhenOwed(
+        missing=lambda owed, around: f"{_missed(owed, around)}, and nobody has been alerted yet",
+        comes_now="the nurse is alerted, within seconds as a rule",
+        comes_later="the SLA is missed, if the task is still open",
+    ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
     text=lambda facts, app_url: breach_text(task_of(facts), app_url, overdue=overdue_by(facts)),

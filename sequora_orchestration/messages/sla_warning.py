@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.case import Circumstances, OwedMessage
 from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.messages.about_tasks import (
     WORTH_TO_STAFF,
     closed,
@@ -13,6 +15,7 @@ from sequora_orchestration.messages.about_tasks import (
     unreachable_nurse,
     unwanted_by_assignee,
 )
+from sequora_orchestration.messages.awaited import PATIENCE_WITH_SCAN, SEE_SCAN, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline, in_words
@@ -31,9 +34,20 @@ def _unwanted(facts: Facts) -> Suppression | None:
     return unwanted_by_assignee(facts)
 
 
+def _missing(owed: OwedMessage, around: Circumstances) -> str:
+    due_for = spell(around.now - owed.owed_since)
+    near = f"the SLA is at {around.told(owed.sla_due_at)}" if owed.sla_due_at else "the SLA is near"
+    return f"{near}, and the nurse has not been warned, due for {due_for}"
+
+
+NEXT_SCAN = "the nurse is warned by the next scan, if the task is open"
+
 SLA_WARNING = MessageKind(
     name="sla-warning",
     audience=Audience.ASSIGNEE,
+    when_owed=WhenOwed(
+        patience=PATIENCE_WITH_SCAN, remedy=SEE_SCAN, missing=_missing, comes_now=NEXT_SCAN, comes_later=NEXT_SCAN
+    ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
     text=lambda facts, app_url: warning_text(task_of(facts), app_url, time_left=-overdue_by(facts)),

@@ -12,6 +12,7 @@ from sequora_orchestration.messages.about_tasks import (
     unreachable_nurse,
     unwanted_by_assignee,
 )
+from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline
@@ -65,6 +66,8 @@ def _has_just_taken_it(task: EscalationTask, now: datetime) -> bool:
 TASK_CREATED = MessageKind(
     name="task-created",
     audience=Audience.ASSIGNEE,
+    gives_task=True,
+    when_owed=WhenOwed(comes_now="a sensor notices the task, within seconds as a rule"),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
     text=lambda facts, app_url: nurse_text(task_of(facts), app_url),

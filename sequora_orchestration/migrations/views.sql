@@ -122,7 +122,11 @@ CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.t
            orchestration.task_created_key(t.id, t.assigned_to_user_id)
                || coalesce(':' || CAST(nullif(told.times, 0) + 1 AS text), ''),
            t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
-           coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock()),
+           -- An application's clock may be ahead of ours.
+           least(
+               coalesce(orchestration.plausible_time(greatest(t.created_at, t.updated_at)), orchestration.clock()),
+               orchestration.clock()
+           ),
            NULL::timestamptz, NULL::timestamptz, NULL::uuid, CAST(told.times + 1 AS smallint)
     FROM (
         SELECT t.id, t.episode_id, t.severity, t.assigned_to_user_id, t.created_at, t.updated_at
@@ -185,7 +189,12 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_warning(terms orchestration.te
     -- over, and their nurse has not been warned of that SLA?
     SELECT 'sla-warning', 'ASSIGNEE', orchestration.sla_key('sla-warning', t.id, t.sla_due_at),
            t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
-           greatest(orchestration.clock(), t.sla_due_at - (terms).sla_warning_window, half.at),
+           -- A row counts from the scan that makes it; whoever asks what will be owed is told since when a scan might have.
+           CASE WHEN (terms).until IS NULL THEN orchestration.clock()
+                ELSE greatest(
+                    t.sla_due_at - (terms).sla_warning_window, half.at, orchestration.plausible_time(t.created_at),
+                    coalesce((terms).go_live_at, (SELECT g.workflows_live_at FROM orchestration.go_live g))
+                ) END,
            t.sla_due_at, NULL::timestamptz, NULL::uuid, NULL::smallint
     FROM orchestration.care_task t
     CROSS JOIN LATERAL (
@@ -197,6 +206,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_warning(terms orchestration.te
       AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
       AND t.sla_due_at > orchestration.clock()
       AND t.sla_due_at <= coalesce((terms).until, orchestration.clock()) + (terms).sla_warning_window
+      AND orchestration.plausible_time(t.sla_due_at) IS NOT NULL
       AND (half.at <= coalesce((terms).until, orchestration.clock())) IS NOT FALSE
       AND coalesce(t.created_at, t.updated_at, orchestration.clock())
           >= coalesce((terms).go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
@@ -367,7 +377,21 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
     SELECT DISTINCT ON (orchestration.urgency(f.severity), orchestration.spell_key(f.task_id, f.recipient_id, spell.turn))
            'nurse-unreached', 'ON_CALL', orchestration.spell_key(f.task_id, f.recipient_id, spell.turn),
            f.task_id, f.episode_id, NULL::text, f.severity, orchestration.urgency(f.severity),
-           orchestration.clock(), NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
+           -- A row counts from when it is made; whoever asks what will be owed is told since when.
+           CASE WHEN (terms).until IS NULL THEN orchestration.clock()
+                ELSE greatest(
+                    grace.ends_at,
+                    CASE WHEN f.state = 'SENT' THEN f.attempted_at + (terms).receipt_window
+                         WHEN f.state = 'IN_DOUBT' THEN f.doubtful_since + (terms).receipt_window
+                         WHEN f.state = 'QUEUED' AND f.urgency > 0 THEN f.created_at + (terms).receipt_window
+                         WHEN f.state = 'QUEUED' THEN f.created_at
+                         ELSE coalesce(
+                             (SELECT max(e.at) FROM orchestration.notification_event e
+                              WHERE e.notification_id = f.id AND e.from_state IS DISTINCT FROM e.to_state),
+                             f.created_at
+                         ) END
+                ) END,
+           NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
     FROM (
         SELECT t.severity, t.episode_id, t.is_taken, f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
                f.attempted_at, f.doubtful_since, f.owed_since
@@ -382,14 +406,14 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
         f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, f.is_taken,
         (terms).receipt_window
     )
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN f.recipient_id IS NOT NULL OR f.severity = 'CRITICAL' OR orchestration.has_no_taker(f.task_id)
+                    THEN timestamptz '-infinity'
+                    ELSE least(f.owed_since, f.created_at) + (terms).unassigned_grace END AS ends_at
+    ) AS grace
     WHERE f.created_at >= spell.since
       AND f.created_at >= coalesce((terms).go_live_at, (SELECT g.workflows_live_at FROM orchestration.go_live g))
-      AND (
-          f.recipient_id IS NOT NULL
-          OR f.severity = 'CRITICAL'
-          OR orchestration.has_no_taker(f.task_id)
-          OR least(f.owed_since, f.created_at) + (terms).unassigned_grace <= orchestration.clock()
-      )
+      AND grace.ends_at <= coalesce((terms).until, orchestration.clock())
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n
           JOIN orchestration.notification reported ON reported.id = n.because_of

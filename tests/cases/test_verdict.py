@@ -1,6 +1,7 @@
 """Was the nurse told, when, and if not why not; and must somebody act."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -20,14 +21,26 @@ from cases import (
     a_report,
     an_episode_case,
     later,
+    owed,
+    owed_check_in,
+    owed_report,
 )
 
-from sequora_orchestration.domain.case import Assignment, Case, Circumstances, Order, Story, TaskCase, TaskTimes
+from sequora_orchestration.cases.verdict import is_healthy, verdicts
+from sequora_orchestration.domain.case import (
+    Assignment,
+    Case,
+    Circumstances,
+    Order,
+    OwedMessage,
+    Story,
+    TaskCase,
+    TaskTimes,
+)
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
-from sequora_orchestration.domain.verdict import is_healthy, verdicts
 
 PAUSED = replace(AROUND, pauses=[Pause(kind="all", paused_at=NOW, paused_by="maya", why="an exercise")])
 IN_TWO_MINUTES = later(2 * MINUTE)
@@ -45,6 +58,11 @@ NO_TAKER = Assignment(
     has_no_taker=True,
 )
 NOBODY = "nobody to escalate to: no active user with the role SUPERVISOR or ADMIN can be texted"
+
+
+def a_missed_sla(since: datetime = NOW) -> OwedMessage:
+    """Return that the nurse is owed an alert to an SLA that has passed."""
+    return owed("sla-breach", since, sla_due_at=since)
 
 
 def said(case: Case) -> str:
@@ -65,7 +83,7 @@ def first(case: Case) -> str:
         ),
         (a_case(a_message(State.SENT)), ["was told at", "no receipt yet"]),
         (a_case(a_message(State.SENT, receipt_at=None)), ["was told at", "no receipt says that the text arrived"]),
-        (a_case(), ["nurse nurse-1 was NOT told yet", "a sensor notices it soon"]),
+        (a_case(owed=(owed(),)), ["nurse nurse-1 was NOT told yet", "a sensor notices it soon"]),
         (a_case(a_message(State.QUEUED)), ["was NOT told yet", "QUEUED"]),
         (a_case(a_message(State.SENDING)), ["was NOT told yet", "SENDING"]),
         (
@@ -82,7 +100,10 @@ def first(case: Case) -> str:
         (a_case(a_message(State.HELD, reason="in doubt"), status="RESOLVED"), ["MAY have been told (in doubt)"]),
         (replace(a_case(a_message()), task=None, times=None), ["was told", "does not have the task (any more)"]),
         (a_case(at=NOW - 200 * DAY), ["was NOT told", "before this system went live (2025-11-22"]),
-        (a_case(a_message(State.FAILED)), ["was NOT reached: no phone number on file", "a supervisor is told next"]),
+        (
+            a_case(a_message(State.FAILED), owed=(owed_report(),)),
+            ["was NOT reached: no phone number on file", "a supervisor is told next"],
+        ),
         (
             a_case(a_message(State.FAILED), a_report(State.DELIVERED), around=IN_TWO_MINUTES),
             ["was NOT reached: no phone number on file", "supervisor supervisor-1 (•••• 0121) was told of it at"],
@@ -90,7 +111,7 @@ def first(case: Case) -> str:
         (
             a_case(
                 a_message(State.UNDELIVERED, reason="not delivered, the phone could not be reached"),
-                a_message(State.SCHEDULED, NOW + SECOND, id="message-2", due_at=NOW + 5 * MINUTE),
+                a_message(State.SCHEDULED, NOW + SECOND, id="message-2", due_at=NOW + 5 * MINUTE, again_of="message-1"),
             ),
             [
                 "was NOT reached: not delivered, the phone could not be reached",
@@ -120,13 +141,18 @@ def first(case: Case) -> str:
             ["was NOT told: she has just taken the task herself"],
         ),
         (
-            a_case(a_message(State.FAILED, recipient_id=None, reason="nobody"), assigned_to_user_id=None),
+            a_case(
+                a_message(State.FAILED, recipient_id=None, reason="nobody"),
+                owed=(owed_report(NOW + 10 * MINUTE),),
+                assigned_to_user_id=None,
+            ),
             ["nobody is assigned to the task", "the supervisors are told at 2026-03-02 15:10:00 UTC"],
         ),
         (
             replace(
                 a_case(
                     a_message(State.FAILED, recipient_id=None, reason="nobody"),
+                    owed=(owed_report(),),
                     assigned_to_user_id=None,
                     around=later(30 * SECOND),
                 ),
@@ -138,6 +164,7 @@ def first(case: Case) -> str:
             a_case(
                 a_message(),
                 a_message(State.DELIVERED, kind="sla-breach", id="alert", sla_due_at=NOW),
+                owed=(owed("sla-escalation", NOW + 30 * MINUTE, audience="ON_CALL", sla_due_at=NOW),),
                 sla_due_at=NOW,
                 around=IN_TWO_MINUTES,
             ),
@@ -145,7 +172,7 @@ def first(case: Case) -> str:
         ),
         (an_episode_case(a_check_in(at=NOW + DAY)), ["patient-1 (•••• 0151) is to be texted at 2026-03-03 15:00:00"]),
         (an_episode_case(a_check_in(State.DELIVERED)), ["was texted at", "arrived"]),
-        (an_episode_case(), ["no check-in is scheduled yet"]),
+        (an_episode_case(owed=(owed_check_in(),)), ["no check-in is scheduled yet"]),
         (an_episode_case(a_check_in(State.CANCELLED, reason="opted out: …STOP")), ["was NOT texted: opted out"]),
         (an_episode_case(at=NOW - 200 * DAY), ["from before this system went live"]),
         (an_episode_case(at=NOW - 20 * DAY), ["older than a week"]),
@@ -162,30 +189,51 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
 @pytest.mark.parametrize(
     ("case", "parts"),
     [
-        (a_case(around=IN_TWO_MINUTES), ["was NOT told, and nothing says why: it is open for 2 min", "sequora status"]),
-        (a_case(assigned_to_user_id=None, around=IN_TWO_MINUTES), ["nobody is assigned", "nothing says why"]),
-        (replace(a_case(), times=None), ["it does not say since when it is open"]),
+        (
+            a_case(owed=(owed(),), around=IN_TWO_MINUTES),
+            ["was NOT told, and nothing says why: it is open for 2 min", "no message has been made", "sequora status"],
+        ),
+        (
+            a_case(around=IN_TWO_MINUTES),
+            ["was NOT told, and nothing says why: it is open for 2 min", "no message is owed", "-> tell the nurse"],
+        ),
+        (
+            a_case(owed=(owed(recipient_id=None),), assigned_to_user_id=None, around=IN_TWO_MINUTES),
+            ["nobody is assigned", "nothing says why"],
+        ),
+        (replace(a_case(owed=(owed(),)), times=None), ["it does not say since when it is open"]),
         (a_case(a_message(State.QUEUED), around=IN_TWO_MINUTES), ["QUEUED, due for 2 min", "texts do not get through"]),
-        (a_case(around=PAUSED), ["all messages are paused by maya (an exercise)", "-> `sequora resume`"]),
+        (
+            a_case(owed=(owed(),), around=PAUSED),
+            ["all messages are paused by maya (an exercise)", "-> `sequora resume`"],
+        ),
         (
             a_case(a_message(State.QUEUED), around=PAUSED),
             ["was NOT told yet: all messages are paused", "-> `sequora resume`"],
         ),
         (
-            a_case(around=replace(AROUND, provider=TAKES_NONE)),
+            a_case(owed=(owed(),), around=replace(AROUND, provider=TAKES_NONE)),
             ["takes no texts (the account is suspended)", "sequora doctor"],
         ),
         (
             a_case(a_message(State.IN_DOUBT, reason="reset"), around=later(11 * MINUTE)),
             ["MAY have been told", "for 11 min", "Twilio console"],
         ),
-        (a_case(a_message(State.FAILED), around=IN_TWO_MINUTES), ["no supervisor was told", "-> tell a supervisor"]),
+        (
+            a_case(a_message(State.FAILED), owed=(owed_report(),), around=IN_TWO_MINUTES),
+            ["no supervisor was told", "-> tell a supervisor"],
+        ),
         (
             a_case(a_message(logged_at=None, log_owes="row"), around=IN_TWO_MINUTES),
             ["was told at", "the application's log has no row of it"],
         ),
         (
-            a_case(a_message(State.FAILED), a_report(State.FAILED, reason="landline"), around=IN_TWO_MINUTES),
+            a_case(
+                a_message(State.FAILED),
+                a_report(State.FAILED, reason="landline"),
+                owed=(owed_report(),),
+                around=IN_TWO_MINUTES,
+            ),
             ["no supervisor was told: landline"],
         ),
         (
@@ -210,12 +258,13 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
             ],
         ),
         (
-            a_case(a_message(State.SENT, urgency=0), around=later(7 * MINUTE)),
+            a_case(a_message(State.SENT, urgency=0), owed=(owed_report(NOW + 5 * MINUTE),), around=later(7 * MINUTE)),
             ["was told at", "no receipt says that the text arrived, for 7 min", "no supervisor was told"],
         ),
         (
             a_case(
                 a_message(State.FAILED, recipient_id=None, reason="nobody"),
+                owed=(owed_report(NOW + 10 * MINUTE),),
                 assigned_to_user_id=None,
                 around=later(12 * MINUTE),
             ),
@@ -225,6 +274,7 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
             replace(
                 a_case(
                     a_message(State.FAILED, recipient_id=None, reason="nobody"),
+                    owed=(owed_report(),),
                     assigned_to_user_id=None,
                     around=IN_TWO_MINUTES,
                 ),
@@ -233,19 +283,23 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
             ["could not be given to one; there is no active nurse", "no supervisor was told"],
         ),
         (
-            a_case(a_message(), sla_due_at=NOW, around=IN_TWO_MINUTES),
+            a_case(a_message(), owed=(a_missed_sla(),), sla_due_at=NOW, around=IN_TWO_MINUTES),
             ["the SLA was missed", "nobody has been alerted yet"],
         ),
         (
             a_case(
                 a_message(),
                 a_message(kind="sla-breach", id="alert", sla_due_at=NOW),
+                owed=(owed("sla-escalation", NOW + 30 * MINUTE, audience="ON_CALL", sla_due_at=NOW),),
                 sla_due_at=NOW,
                 around=later(HOUR),
             ),
             ["was alerted at", "no supervisor was told"],
         ),
-        (an_episode_case(around=IN_TWO_MINUTES), ["no check-in is scheduled, and nothing says why"]),
+        (
+            an_episode_case(owed=(owed_check_in(),), around=IN_TWO_MINUTES),
+            ["no check-in is scheduled, and nothing says why"],
+        ),
         (an_episode_case(a_check_in(), around=IN_TWO_MINUTES), ["due for 2 min"]),
         (
             an_episode_case(a_check_in(State.HELD, reason="in doubt")),
@@ -257,7 +311,7 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
             ["stale", "-> call the patient"],
         ),
         (
-            an_episode_case(a_check_in(State.DELIVERED), tasks=(a_case(around=IN_TWO_MINUTES),)),
+            an_episode_case(a_check_in(State.DELIVERED), tasks=(a_case(owed=(owed(),), around=IN_TWO_MINUTES),)),
             ["task task-1: nurse nurse-1 was NOT told"],
         ),
     ],
@@ -388,7 +442,9 @@ def test_an_alert_that_reached_nobody_does_not_wait_for_the_escalation() -> None
     report = a_report(
         State.SCHEDULED, because_of="alert", due_at=NOW + 3 * MINUTE, reason=NOBODY, cause=Cause.NOBODY_TO_TELL
     )
-    case = a_case(a_message(State.DELIVERED), alert, report, sla_due_at=NOW, around=later(2 * MINUTE))
+    escalation = owed("sla-escalation", NOW + 31 * MINUTE, audience="ON_CALL", sla_due_at=NOW)
+    messages = (a_message(State.DELIVERED), alert, report)
+    case = a_case(*messages, owed=(escalation,), sla_due_at=NOW, around=later(2 * MINUTE))
     assert "the supervisors are told at" in said(case)
     assert "sla-breach: nurse nurse-1 (•••• 0101) was NOT reached" in said(case)
     assert "-> tell somebody yourself" in said(case)
@@ -404,14 +460,19 @@ def near_its_sla(*messages: Story, minutes: int = 20, **fields: Any) -> TaskCase
     """Return the case of a task that was noticed two hours ago, and has its SLA in so many minutes."""
     at = NOW - 2 * HOUR
     told = a_message(State.DELIVERED, at)
-    return a_case(told, *messages, at=at, **{"sla_due_at": NOW + minutes * MINUTE, **fields})
+    sla_due_at = NOW + minutes * MINUTE
+    warning = owed("sla-warning", sla_due_at - HOUR, sla_due_at=sla_due_at)
+    return a_case(
+        told, *messages, at=at, **{"owed": () if messages else (warning,), "sla_due_at": sla_due_at, **fields}
+    )
 
 
 def test_a_warning_is_missing_only_when_half_of_the_tasks_time_is_over() -> None:
     """Before that no scan makes one."""
     told = a_message(State.DELIVERED, NOW - 50 * MINUTE)
-    for minutes, is_missing in ((40, False), (10, True)):
-        case = a_case(told, at=NOW - 50 * MINUTE, sla_due_at=NOW + minutes * MINUTE)
+    for minutes, since, is_missing in ((40, NOW + MINUTE, False), (10, NOW - 20 * MINUTE, True)):
+        warning = owed("sla-warning", since, sla_due_at=NOW + minutes * MINUTE)
+        case = a_case(told, owed=(warning,), at=NOW - 50 * MINUTE, sla_due_at=NOW + minutes * MINUTE)
         assert ("has not been warned" in said(case)) is is_missing
 
 
@@ -433,12 +494,12 @@ def test_a_pause_of_warnings_is_said_to_be_the_reason() -> None:
     [
         near_its_sla(minutes=46),
         near_its_sla(minutes=70),
-        near_its_sla(status="RESOLVED"),
+        near_its_sla(status="RESOLVED", owed=()),
         near_its_sla(a_message(State.DELIVERED, kind="sla-warning", sla_due_at=WARNED_OF)),
         near_its_sla(
             a_message(State.CANCELLED, kind="sla-warning", id="warning-1", sla_due_at=WARNED_OF, ended_by="maya")
         ),
-        near_its_sla(around=replace(AROUND, workflows_live_at=NOW - 10 * MINUTE)),
+        near_its_sla(owed=(owed("sla-warning", NOW - 10 * MINUTE, sla_due_at=WARNED_OF),)),
         near_its_sla(around=replace(AROUND, kinds_going_out=frozenset({"sla-warning"}), has_rate=True)),
         replace(near_its_sla(), times=TaskTimes(id="task-1", created_at=NOW - DAY, updated_at=NOW - MINUTE)),
     ],
@@ -453,7 +514,7 @@ def test_a_warning_is_missed_only_when_some_scan_should_have_made_it(case: TaskC
     [
         a_case(a_message(State.QUEUED), around=replace(GOING_OUT, kinds_going_out=frozenset({"check-in"}))),
         a_case(a_message(State.SCHEDULED, due_at=NOW), around=GOING_OUT),
-        a_case(around=GOING_OUT),
+        a_case(owed=(owed(),), around=GOING_OUT),
     ],
 )
 def test_what_waits_while_texts_go_out_waits_its_turn(case: TaskCase) -> None:
@@ -471,7 +532,7 @@ def test_only_the_senders_rate_excuses_a_long_wait(
 ) -> None:
     """At full speed a thousand texts are out in seconds: one that has waited for longer than minutes is stuck."""
     around = replace(later(minutes * MINUTE), kinds_going_out=frozenset({"task-created"}), has_rate=has_rate)
-    case = a_case(*messages, around=around)
+    case = a_case(*messages, owed=() if messages else (owed(),), around=around)
     assert is_healthy(verdicts(case)) == healthy, said(case)
 
 
@@ -479,7 +540,7 @@ def test_only_the_senders_rate_excuses_a_long_wait(
 def test_texts_of_other_kinds_do_not_excuse_what_nobody_has_claimed(messages: list[Story]) -> None:
     """The sensor of its own kind may have stopped; nor what has hung since it was claimed."""
     others = replace(IN_TWO_MINUTES, kinds_going_out=frozenset({"sla-warning"}))
-    assert not is_healthy(verdicts(a_case(*messages, around=others)))
+    assert not is_healthy(verdicts(a_case(*messages, owed=() if messages else (owed(),), around=others)))
 
 
 @pytest.mark.parametrize(("minutes", "healthy"), [(29, True), (31, False)])
@@ -492,7 +553,8 @@ def test_a_doubt_may_take_as_long_as_its_window_is_set_and_some_minutes(minutes:
 @pytest.mark.parametrize(("seconds", "healthy"), [(301, True), (361, False)])
 def test_a_missing_receipt_leaves_the_sensor_its_time(seconds: int, *, healthy: bool) -> None:
     """It tells the supervisors once the receipt is late, not since the text was sent."""
-    case = a_case(a_message(State.SENT, urgency=0), around=later(seconds * SECOND))
+    message, report = a_message(State.SENT, urgency=0), owed_report(NOW + 5 * MINUTE)
+    case = a_case(message, owed=(report,), around=later(seconds * SECOND))
     assert is_healthy(verdicts(case)) == healthy, said(case)
     assert ("a supervisor is told next" in said(case)) == healthy
 
@@ -519,7 +581,7 @@ def test_every_state_of_a_check_in_has_a_sentence(state: State) -> None:
 
 def test_a_message_to_an_earlier_nurse_does_not_count() -> None:
     """The task is somebody else's by now, who has not been told."""
-    case = a_case(a_message(State.DELIVERED, recipient_id="nurse-2"), around=IN_TWO_MINUTES)
+    case = a_case(a_message(State.DELIVERED, recipient_id="nurse-2"), owed=(owed(),), around=IN_TWO_MINUTES)
     assert f"nurse {NURSE} was NOT told" in first(case)
 
 
@@ -530,10 +592,49 @@ def test_a_report_about_an_earlier_nurse_does_not_count() -> None:
     assert "no supervisor was told" in first(case)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_message(kind="ward-full", id="other", audience="ON_CALL", recipient_id="supervisor-1"),
+        a_report(id="other", kind="sla-escalation", sla_due_at=NOW),
+    ],
+)
+def test_what_a_supervisor_was_told_for_another_reason_is_no_report_on_the_nurse(other: Story) -> None:
+    """She is still owed to hear that the nurse was not reached."""
+    case = a_case(a_message(State.FAILED), other, owed=(owed_report(),), around=IN_TWO_MINUTES)
+    assert "was NOT reached: no phone number on file; and no supervisor was told" in first(case)
+
+
+def test_what_has_changed_since_it_was_asked_what_is_owed_is_noticed_soon() -> None:
+    """The answers are not of one moment."""
+    assert is_healthy(verdicts(a_case(around=later(SECOND))))
+    assert "a sensor notices it soon" in first(a_case(around=later(SECOND)))
+
+
+def test_a_report_that_is_owed_is_told_of_once() -> None:
+    """With what did not reach the nurse."""
+    warning = a_message(State.FAILED, NOW + MINUTE, **A_WARNING)
+    owes = (owed_report(NOW + MINUTE, because_of="warning-1"),)
+    case = a_case(a_message(State.DELIVERED), warning, owed=owes, sla_due_at=NOW + DAY, around=later(3 * MINUTE))
+    told, missing = verdicts(case)
+    assert (told.is_healthy, missing.is_healthy) == (True, False)
+    assert "sla-warning: nurse nurse-1 (•••• 0101) was NOT reached" in missing.sentence
+
+
+def test_the_alert_is_missed_beside_the_first_text() -> None:
+    """No message has been made of a task whose SLA has passed: both are said."""
+    owes = (a_missed_sla(), owed())
+    case = a_case(owed=owes, sla_due_at=NOW, around=IN_TWO_MINUTES)
+    assert [one.is_healthy for one in verdicts(case)] == [False, False]
+    assert "was NOT told, and nothing says why" in first(case)
+    assert "nobody has been alerted yet" in said(case)
+
+
 def test_an_sla_that_was_moved_is_not_judged_by_the_old_ones_messages() -> None:
     """Its alert was about another time."""
     alert: Story = a_message(kind="sla-breach", id="alert", sla_due_at=NOW - HOUR)
-    case: TaskCase = a_case(a_message(), alert, sla_due_at=NOW, around=IN_TWO_MINUTES)
+    owes = (a_missed_sla(),)
+    case: TaskCase = a_case(a_message(), alert, owed=owes, sla_due_at=NOW, around=IN_TWO_MINUTES)
     assert "nobody has been alerted yet" in said(case)
 
 

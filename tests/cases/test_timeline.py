@@ -19,14 +19,17 @@ from cases import (
     a_message,
     an_episode_case,
     later,
+    owed,
+    owed_check_in,
+    owed_report,
 )
 
+from sequora_orchestration.cases.timeline import timeline
 from sequora_orchestration.domain.case import Assignment, Case, Change, Order, Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.halts import Pause
 from sequora_orchestration.domain.history import history
 from sequora_orchestration.domain.ledger_state import MOVES, State
-from sequora_orchestration.domain.timeline import timeline
 from sequora_orchestration.domain.timeline_entry import Entry
 
 S = State
@@ -234,19 +237,35 @@ def test_that_it_is_tried_again_to_give_a_task_to_somebody_is_told() -> None:
         (a_case(a_message(S.IN_DOUBT)), NOW + 5 * SECOND, "looked up"),
         (a_case(a_message(S.SENT)), NOW + 15 * SECOND, "asked whether it has arrived"),
         (a_case(a_message(S.SENDING, lease_until=NOW + MINUTE)), NOW + MINUTE, "counts as in doubt"),
-        (a_case(a_message(S.DELIVERED), sla_due_at=NOW + 2 * HOUR), NOW + HOUR, "warned"),
         (
-            a_case(a_message(S.DELIVERED, kind="sla-breach", sla_due_at=NOW), sla_due_at=NOW),
+            a_case(
+                a_message(S.DELIVERED),
+                owed=(owed("sla-warning", NOW + HOUR), owed("sla-breach", NOW + 2 * HOUR)),
+                sla_due_at=NOW + 2 * HOUR,
+            ),
+            NOW + HOUR,
+            "warned",
+        ),
+        (
+            a_case(
+                a_message(S.DELIVERED, kind="sla-breach", sla_due_at=NOW),
+                owed=(owed("sla-escalation", NOW + 30 * MINUTE, audience="ON_CALL"),),
+                sla_due_at=NOW,
+            ),
             NOW + 30 * MINUTE,
             "the supervisors are told, if the task is still open",
         ),
         (
-            a_case(a_message(S.FAILED, recipient_id=None), assigned_to_user_id=None),
+            a_case(
+                a_message(S.FAILED, recipient_id=None),
+                owed=(owed_report(NOW + 10 * MINUTE),),
+                assigned_to_user_id=None,
+            ),
             NOW + 10 * MINUTE,
             "the supervisors are told, if the task is nobody's",
         ),
         (an_episode_case(a_check_in(at=NOW + DAY)), NOW + DAY, "falls due"),
-        (an_episode_case(), NOW + DAY, "the check-in may go out"),
+        (an_episode_case(owed=(owed_check_in(),)), NOW + DAY, "the check-in may go out"),
     ],
 )
 def test_what_comes_next_has_its_time(case: Case, at: datetime, words: str) -> None:
@@ -289,7 +308,7 @@ def test_what_waits_says_what_becomes_of_it_as_things_are_now(
 
 def test_what_is_not_noticed_yet_comes_without_a_time() -> None:
     """A sensor looks all the time."""
-    assert comes(a_case()) == [(None, "a sensor notices the task, within seconds as a rule")]
+    assert comes(a_case(owed=(owed(),))) == [(None, "a sensor notices the task, within seconds as a rule")]
 
 
 def test_what_waits_for_a_person_has_no_time() -> None:
