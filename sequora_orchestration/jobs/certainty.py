@@ -57,7 +57,7 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
         ledger, ids = delivery.ledger, config.notification_ids
         in_doubt = ledger.doubts.in_doubt(ids)
         try:
-            outcomes = look_up(delivery, in_doubt, ledger.lost_attempts.lost_attempts(ids))
+            outcomes = look_up(delivery, in_doubt, ledger.lost_attempts.sought(ids))
         except ViewsDroppedError as error:  # which somebody wants so; until then nobody's number is known
             ledger.doubts.look_later(in_doubt)
             context.log.warning(f"{error}; {len(in_doubt)} texts stay in doubt")

@@ -183,7 +183,7 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
     except Exception as error:
         if delivery and context.retry_number == len(WAITS):
             with suppress(DBAPIError, PoolTimeout):
-                delivery.ledger.leases.end_of_step(claim_of(context), of=of)
+                delivery.ledger.leases.note_step_failed(claim_of(context), of=of)
         raise try_again(context) from error
 
 
