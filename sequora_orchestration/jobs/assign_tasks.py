@@ -1,4 +1,4 @@
-"""A task that comes without an assignee is given to a nurse, if that is not the application's business."""
+"""Gives tasks that come without an assignee to nurses, unless the application does that itself."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def assign_nurses(context: OpExecutionContext, config: TaskIds, assigner: Resour
 
 
 def report(context: OpExecutionContext, assigned: Assigned) -> None:
-    """Say what became of each task. Raises Failure if none of the ids names one."""
+    """Log the outcome of each task. Raises Failure if no task has any of the ids."""
     for one in assigned.choices:
         whom = f"given to {one.nurse_id}" if one.nurse_id else "given to nobody"
         context.log.info(f"task {one.task_id}: {whom}: {one.reason}", extra={"task": one.task_id})

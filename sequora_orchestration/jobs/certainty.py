@@ -1,4 +1,4 @@
-"""What makes sure that a text was sent once, and that it arrived: look-ups of texts in doubt, and receipts."""
+"""Makes sure that a text was sent once, and that it arrived: looks up texts in doubt, and asks for receipts."""
 
 from contextlib import suppress
 from typing import Any
@@ -20,7 +20,7 @@ from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
 
 
 class Doubtful(Config):
-    """Which messages are looked up."""
+    """The messages that a run looks up."""
 
     notification_ids: list[str] = Field(
         default=[], description="Ids of messages in the ledger; leave them out to look up everything that is in doubt."
@@ -28,7 +28,7 @@ class Doubtful(Config):
 
 
 class ToFollow(Config):
-    """Which messages are followed."""
+    """The messages whose receipts a run asks for."""
 
     notification_ids: list[str] = Field(description="Ids of messages in the ledger.", min_length=1)
 
@@ -58,7 +58,7 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
         in_doubt = ledger.doubts.in_doubt(ids)
         try:
             outcomes = look_up(delivery, in_doubt, ledger.lost_attempts.sought(ids))
-        except ViewsDroppedError as error:  # which somebody wants so; until then nobody's number is known
+        except ViewsDroppedError as error:  # somebody dropped them on purpose; while they are gone no number is known
             ledger.doubts.look_later(in_doubt)
             context.log.warning(f"{error}; {len(in_doubt)} texts stay in doubt")
             return
