@@ -61,14 +61,12 @@ WITH newest AS (
 changed AS (
     INSERT INTO orchestration.notification
         (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
-         owed_since,
-         sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
+         owed_since, sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
     SELECT first.business_key || ':resent:'
                || (SELECT count(*) FROM orchestration.notification o WHERE o.resent_of = newest.first_id),
            newest.occasion, newest.kind, newest.channel, orchestration.audience_of(newest.audience, newest.kind),
            newest.task_id, newest.episode_id, newest.recipient_id, newest.severity, newest.urgency,
-           orchestration.clock(),
-           newest.sla_due_at,
+           orchestration.clock(), newest.sla_due_at,
            CASE WHEN newest.due_at IS NOT NULL OR orchestration.audience_of(newest.audience, newest.kind) = 'PATIENT'
                 THEN orchestration.clock() END,
            newest.because_of, newest.turn, newest.first_id, 'QUEUED', orchestration.clock(),

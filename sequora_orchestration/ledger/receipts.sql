@@ -47,12 +47,10 @@ WITH undelivered AS (
 again AS (
     INSERT INTO orchestration.notification
         (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
-         owed_since,
-         sla_due_at, due_at, because_of, turn, again_of, state, reason, cause)
+         owed_since, sla_due_at, due_at, because_of, turn, again_of, state, reason, cause)
     SELECT business_key || ':again', occasion, kind, channel, orchestration.audience_of(audience, kind), task_id,
            episode_id, recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after),
-           sla_due_at,
-           orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
+           sla_due_at, orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
            'tried once more: it was ' || reason, 'SECOND_TRY'
     FROM undelivered
     WHERE CAST(:again_after AS float) > 0 AND again_of IS NULL
