@@ -99,7 +99,7 @@ def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
 def _send_in_turn(delivery: Delivery, waiting: deque[Facts], looked_at: float) -> list[Settled | Exception]:
     """Send waiting messages one after another, as one of the run's threads; return the outcome of each.
 
-    When sending is halted, the waiting messages are dropped, so that no thread begins a further one.
+    When sending is halted, the waiting messages stay in the ledger, and no thread begins a further one.
     """
     outcomes: list[Settled | Exception] = []
     while (facts := _next(waiting)) is not None:

@@ -1,9 +1,9 @@
-"""Texts of which nobody knows whether the phone company has them: how they are found in its list.
+"""How a text in doubt is found in the phone company's list. In doubt means: nobody knows whether it went out.
 
 A text is recognised by fingerprints of number and body, taken before each call: bodies are not stored, and a body that
 is written again later may read otherwise ("overdue by 43 min"). One fingerprint is of the body as it was sent. If the
 list has no text with it, the canonical fingerprint counts (`canonical_text`); but only if the text can be no other
-message's. What becomes of a text that is not found stands in `messages/in_doubt.py`.
+message's. The rules for a text that is not found stand in `messages/in_doubt.py`.
 """
 
 import hmac
@@ -76,7 +76,7 @@ class Doubtful:
 
     @property
     def subject(self) -> str:
-        """What the message is about, for a person who reads a log."""
+        """The message's task or episode, in words for a person who reads a log."""
         return in_words(self.task_id, self.episode_id)
 
 
@@ -99,7 +99,7 @@ class LostAttempt:
 
     @property
     def subject(self) -> str:
-        """What its message is about, for a person who reads a log."""
+        """The task or episode of the attempt's message, in words for a person who reads a log."""
         return in_words(self.task_id, self.episode_id)
 
 
@@ -120,7 +120,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A text in the list that a message has adopted. It dates other texts, whichever clock the list goes by."""
+    """A text in the list that a message has adopted. It dates other texts, for it has the time of both clocks."""
 
     created_at: datetime
     """When it was made, by the list's clock."""

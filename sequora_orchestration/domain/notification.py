@@ -14,7 +14,7 @@ def in_words(task_id: str | None, episode_id: str | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """The message to a nurse of which a supervisor is told, because it was not answered or not received."""
+    """A message to a nurse that she did not answer or receive, as another message reports it to a supervisor."""
 
     recipient_id: str | None
     """The nurse; None if nobody is assigned to the task."""

@@ -31,7 +31,7 @@ def whom_to_tell(numbers: Mapping[User, str]) -> list[str]:
 
 
 def is_passed_over(code: int | None, ago: timedelta) -> bool:
-    """Return whether a person is passed over whom a text failed to reach, with that code and so long ago."""
+    """Return whether a person is passed over: a text failed to reach that person, with this code and so long ago."""
     refusal, _ = KNOWN_CODES.get(code or 0, (None, ""))
     return ago < (PASSED_OVER_FOR_GOOD if refusal is Refusal.PERMANENT else PASSED_OVER_FOR)
 

@@ -57,9 +57,9 @@ def report(context: OpExecutionContext, assigned: Assigned) -> None:
 
 @job(config=these_tasks)
 def assign_tasks() -> None:
-    """Give tasks without an assignee to nurses (SEQUORA_ASSIGN=on); whoever gets one is texted as ever.
+    """Give tasks without an assignee to nurses (SEQUORA_ASSIGN=on); a nurse who gets one is texted as ever.
 
-    Launched by the sensor `unassigned_tasks`. By hand: give `task_ids`. A task is given once: what the application
-    takes away again is not given to anybody else, and the supervisors are told as of any task that is nobody's.
+    Launched by the sensor `unassigned_tasks`. By hand: give `task_ids`. A task is given once: if the application takes
+    it away again, it is given to nobody else, and the supervisors are told as of any task that is nobody's.
     """
     assign_nurses()

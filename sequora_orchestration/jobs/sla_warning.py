@@ -68,8 +68,8 @@ def find_tasks_near_sla(
 ) -> Iterator[DynamicOutput[None]]:
     """Find the open tasks whose SLA is near and whose nurse has not been warned; a step for each follows."""
     with retried(context, delivery):
-        delivery.ledger.doubts.set_aside_what_died()  # should the sensor that does so be stopped
-        with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
+        delivery.ledger.doubts.set_aside_what_died()  # in case the sensor that does so is stopped
+        with suppress(DBAPIError, PoolTimeout):  # a row that is still refused is a line in the run's log
             make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed_lately())
         if config.ids:
             claim_by_name(context, config, delivery)

@@ -56,7 +56,7 @@ class Given:
 
 
 class Assignments:
-    """Leases tasks without an assignee, and records to whom they are given."""
+    """Leases tasks without an assignee, gives them to nurses, and records it."""
 
     def __init__(self, engine: Engine, *, go_live_at: datetime | None = None) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""

@@ -1,4 +1,7 @@
-"""Texts of which nobody knows whether they went out: looked for, and settled."""
+"""Texts in doubt, that is, nobody knows whether they went out: looked for, and settled.
+
+The phone company's list is read in `delivery/look_up.py`, and texts are recognised in it in `domain/doubt.py`.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -26,7 +29,7 @@ BATCHES_A_TICK = 5
 
 
 class DoubtfulTexts(Room):
-    """Finds the texts of which nobody knows whether they went out, and settles them."""
+    """Finds texts in doubt, and settles them."""
 
     statements = SQL
 
@@ -59,7 +62,7 @@ class DoubtfulTexts(Room):
         return {row["provider_id"]: row["sent_at"] for row in rows}
 
     def rivals(self, ids: Iterable[str]) -> list[Sequence[str]]:
-        """Return the fingerprints of all messages but these of which a text in the phone company's list may be."""
+        """Return the fingerprints of all other messages that may have a text in the phone company's list."""
         rows = self._rows("rivals", kinds=list(KINDS), ids=sorted(set(ids)))
         return [row["fingerprints"] for row in rows if row["fingerprints"]]
 

@@ -1,4 +1,4 @@
--- Texts of which nobody knows whether they went out: looked for, and settled.
+-- Texts in doubt, that is, nobody knows whether they went out: looked for, and settled.
 
 -- name: adopt
 -- A text in doubt was found under this id of the phone company's; the application's log is brought up to date

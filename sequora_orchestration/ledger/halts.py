@@ -1,4 +1,4 @@
-"""What keeps texts from going out: the breaker, the sender's rate, and operators' pauses."""
+"""The breaker, the sender's rate, and operators' pauses: each keeps texts from going out for a while."""
 
 from dataclasses import dataclass
 from pathlib import Path

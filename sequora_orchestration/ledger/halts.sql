@@ -1,4 +1,4 @@
--- What keeps texts from going out: the breaker, the sender's rate, and operators' pauses.
+-- The breaker, the sender's rate, and operators' pauses: each keeps texts from going out for a while.
 
 -- name: note_answer
 -- The phone company answers, if only to refuse a text for good. If the breaker opened because the phone company could

@@ -1,4 +1,7 @@
-"""What a run does with the messages of its claim: it takes them up, keeps their lease, and gives back the rest."""
+"""A run's work with its claim: it takes up the claim's messages, keeps their lease, and gives back the rest.
+
+Making claims is the business of `claims.py`.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

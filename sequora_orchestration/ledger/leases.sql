@@ -1,4 +1,4 @@
--- What a run does with the messages of its claim: it takes them up, keeps their lease, and gives back the rest.
+-- A run's work with its claim: it takes up the claim's messages, keeps their lease, and gives back the rest.
 
 -- name: take_up
 -- A run takes up the messages that its claim still has to send; messages that runs have died of come last. Each of its

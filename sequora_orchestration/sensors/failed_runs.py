@@ -80,7 +80,7 @@ def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -
 
 
 def is_launched_by_itself(run: DagsterRun) -> bool:
-    """Tell whether no person has launched it, or executed it again."""
+    """Return whether no person has launched the run, or executed it again."""
     return run.parent_run_id is None and not LAUNCHED_BY_ITSELF.isdisjoint(run.tags)
 
 
