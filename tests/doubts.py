@@ -9,8 +9,9 @@ from dagster import ExecuteInProcessResult
 from phones import Phones
 from runs import Runs
 
-from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.local.twilio.scripted_answers import Answer
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 SECOND = timedelta(seconds=1)

@@ -12,16 +12,13 @@ from dagster import (
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-    Queue,
-)
 from sequora_orchestration.ledger.rows import Claim
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.resources import AssignerResource
 from sequora_orchestration.sensors import unassigned_tasks
 from sequora_orchestration.sensors.claiming import run_request

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from sequora_orchestration.instance.tuned import TURN
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.claiming import WatchOfRecent
 from sequora_orchestration.sensors.watch import WATCH_BETWEEN
 

@@ -3,16 +3,12 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
 
-from bench.scale.statements import Statement
-from sequora_orchestration.database import NamedStatements
-
-FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
+from bench.scale.statements import FOUND, Statement
 
 # Each statement is run so many times, after a first time that fills the caches; the median counts.
 ASKED = 7

@@ -11,23 +11,24 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
-from sequora_orchestration.database import id_array
+from sequora_orchestration.database import NamedStatements, id_array
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger import assignments, claims, measurements, owed
 from sequora_orchestration.ledger.claims import BATCH, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
-from sequora_orchestration.ledger.queues import NEW_TASKS, QUEUES, TASKS_NEAR_SLA, Queue
 from sequora_orchestration.ledger.rows import MANY
 from sequora_orchestration.ledger.terms import Terms
-from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.messages.kinds import KINDS, QUEUES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 # Each module of the ledger that has a file of statements beside it; the questions are put into others.
-ROOMS = [
-    import_module(f"{ledger.__name__}.{path.stem}")
-    for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))
-    if path.stem != "queues"
-]
+ROOMS = [import_module(f"{ledger.__name__}.{path.stem}") for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))]
+
+# The statements that make rows for a question to find.
+FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
 
 # The settings of the questions, with their default values.
 ASKED_WITH = {
@@ -187,7 +188,7 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     for name in ("admission", "ready"):
         sql = claims.SQL[name]
         values = {
-            "kind": queue.kind,
+            "kind": queue.kind.name,
             "channel": SMS,
             "scheduled": queue.scheduled,
             "most": MOST,
@@ -210,9 +211,9 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     yield Statement(name=name, whose=f"{who}, idle", sql=question, parameters=ASKED_WITH, limit=limit)
     name = f"enqueue of {queue.name}"
     yield Statement(name=name, whose=f"{who}, idle", sql=enqueue, parameters=_given(enqueue, parameters), limit=limit)
-    yield Statement(
-        name=name, whose=f"{who}, 50 found", sql=enqueue, parameters=_given(enqueue, parameters), finds=finds
-    )
+    if finds in FOUND.all:
+        parameters = _given(enqueue, parameters)
+        yield Statement(name=name, whose=f"{who}, 50 found", sql=enqueue, parameters=parameters, finds=finds)
 
 
 def _assignment(connection: Connection) -> Iterator[Statement]:

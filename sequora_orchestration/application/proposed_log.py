@@ -13,6 +13,7 @@ from sequora_orchestration.application.synonyms import (
     ANY_KIND,
     BY_SMS,
     DELIVERED,
+    FIRST,
     KINDS,
     OUTBOUND,
     SENT,
@@ -192,10 +193,20 @@ class _Log:
         cases = [f"  WHEN '{kind}' THEN {literal(word)}" for kind, word in labels.items() if word]
         if not cases:
             return None
-        lines = ["CASE message.kind", *cases, "END"]
+        lines = ["CASE message.kind", *cases, f"  ELSE {self._other_kinds(column)}", "END"]
         is_guess = any(word and plain(word) != plain(kind) for kind, word in labels.items())
         comment = f"{column.type_name}: {', '.join(column.words)}"
         return _Value(toml=block(lines), comment=f"{comment}; a guess by their names" if is_guess else comment)
+
+    def _other_kinds(self, column: DescribedColumn) -> str:
+        """Return what the log calls kinds that are not named; by whom they go to, if it has no word for any kind."""
+        if word := label(column.words, ANY_KIND):
+            return literal(word)
+        words = {one: label(column.words, KINDS[FIRST[one]]) for one in self.audiences}
+        staff, patients = (literal(word) if (word := words.get(one)) else "NULL" for one in AUDIENCES)
+        if len(words) == 1 or staff == patients:
+            return staff if "staff" in words else patients
+        return f"CASE WHEN message.patient_id IS NULL THEN {staff} ELSE {patients} END"
 
     def _ask_for_kinds(self, column: DescribedColumn, lacking: Sequence[str]) -> None:
         asked = (

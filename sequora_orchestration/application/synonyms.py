@@ -245,7 +245,10 @@ KINDS: Mapping[str, Names] = {
     "nurse-unreached": _names("nurseunreached unreached unassigned taskunassigned taskcreated newtask escalation task"),
     "check-in": _names("checkinsent checkin patientcheckin outreach followup checkinreminder survey"),
 }
-"""By our kinds of messages: the log's words for them."""
+"""By our kinds of messages: the log's words for them. A kind that is not here has ANY_KIND's, or FIRST's."""
+
+FIRST: Mapping[str, str] = {"staff": "task-created", "patients": "check-in"}
+"""By audience, the kind whose word stands for others if the log has none for any kind."""
 
 ANY_KIND = _names("other general generic misc notification message sms alert info system")
 

@@ -22,7 +22,7 @@ def pause(kind: str, why: str | None, who: str | None) -> None:
     """Let no text go out, or none of a KIND, until `sequora resume`.
 
     At once, and also in runs that are queued or under way: they leave the texts waiting in the ledger. KIND is
-    task-created, sla-warning, sla-breach, sla-escalation, nurse-unreached or check-in.
+    the kind that `sequora timeline` names, as task-created; a word that is no kind is answered by a list of all kinds.
     """
     from sequora_orchestration.cli import orders
 

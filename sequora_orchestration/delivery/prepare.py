@@ -18,9 +18,10 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
-from sequora_orchestration.messages.check_in import CheckInTime, check_in_time, zone_of
+from sequora_orchestration.messages.check_in import CheckInTime, check_in_time
 from sequora_orchestration.messages.kind import Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
+from sequora_orchestration.messages.to_patients import zone_of
 
 T = TypeVar("T")
 

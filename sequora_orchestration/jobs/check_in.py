@@ -21,7 +21,7 @@ from sequora_orchestration.jobs.steps import (
     send_sms,
     work_on,
 )
-from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 
 fetch_episode = reading("fetch_episode", "Read the episodes. One that is gone ends here, with the reason.")
 fetch_check_in = reading(

@@ -3,7 +3,7 @@
 from dagster import job
 
 from sequora_orchestration.jobs.steps import finding_recipients, log_notification, reading, send_sms, work_on
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 fetch_task = reading(
     "fetch_task", "Read the tasks. One that is closed, gone, reassigned or nobody's ends here, with the reason."

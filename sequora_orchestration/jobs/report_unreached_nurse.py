@@ -3,7 +3,7 @@
 from dagster import job
 
 from sequora_orchestration.jobs.steps import escalate_to_supervisor, reading, work_on
-from sequora_orchestration.ledger.queues import UNREACHED_NURSES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 
 check_unreached = reading(
     "check_unreached", "Read the tasks. One that is closed, or is somebody else's by now, ends here: nobody is told."

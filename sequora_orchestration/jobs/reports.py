@@ -9,6 +9,7 @@ from typing import Any
 from dagster import MetadataValue, OpExecutionContext, TableRecord
 
 from sequora_orchestration.domain.case import Story
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.history import history
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification, in_words
@@ -22,7 +23,8 @@ def report_withheld(
 ) -> None:
     """Show in the UI how many messages go on from this step, and each that does not, with the reason."""
     for one, why in withheld:
-        context.log.warning(f"{one.subject}: {why.state}: {why.reason}", extra=ids_of(one))
+        note = context.log.info if why.cause is Cause.NOT_DUE else context.log.warning
+        note(f"{one.subject}: {why.state}: {why.reason}", extra=ids_of(one))
     context.add_output_metadata(
         {
             "taken up": len(taken_up),

@@ -22,7 +22,8 @@ from sequora_orchestration.jobs.steps import (
     send_claimed,
     work_on,
 )
-from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 
 check_resolved = reading(
     "check_resolved",

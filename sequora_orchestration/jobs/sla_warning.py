@@ -40,7 +40,7 @@ from sequora_orchestration.jobs.steps import (
     run_tags,
     send,
 )
-from sequora_orchestration.ledger.queues import TASKS_NEAR_SLA
+from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
 
 # The asset that stands for the scan for SLAs that are near: each scan is a materialization of it.
 SLA_SCAN = AssetKey("sla_scan")

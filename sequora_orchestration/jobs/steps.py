@@ -42,8 +42,9 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
-from sequora_orchestration.ledger.queues import QUEUES, Queue
 from sequora_orchestration.ledger.rows import MANY, Message, Subject
+from sequora_orchestration.messages.kinds import QUEUES
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.settings.environment import SettingError
 
 # The retries as the UI shows them. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so

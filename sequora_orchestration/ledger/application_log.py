@@ -15,6 +15,7 @@ from sequora_orchestration.database import (
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.room import Room, hexadecimal
 from sequora_orchestration.ledger.rows import Message, message, notification
+from sequora_orchestration.messages.kinds import KINDS
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -29,7 +30,7 @@ class ApplicationLog(Room):
 
     def log_owed(self, ids: Sequence[str]) -> list[Message]:
         """Return the texts about these tasks or episodes that the application's log lacks something of."""
-        return [message(row) for row in self._rows("log_owed", ids=list(ids))]
+        return [message(row) for row in self._rows("log_owed", kinds=list(KINDS), ids=list(ids))]
 
     def log_owed_of_claim(self, claim_id: str) -> list[Message]:
         """Return those of the claim's texts that the application's log lacks something of."""
@@ -41,7 +42,7 @@ class ApplicationLog(Room):
 
     def log_owed_lately(self) -> list[Message]:
         """Return up to UNLOGGED_A_SCAN texts of the last day that the application's log lacks something of."""
-        return [message(row) for row in self._rows("log_owed_lately", most=UNLOGGED_A_SCAN)]
+        return [message(row) for row in self._rows("log_owed_lately", kinds=list(KINDS), most=UNLOGGED_A_SCAN)]
 
     def as_sent(self, id_: str) -> Notification | None:
         """Return a message as it was when it was sent, or None if the application's log keeps no content of texts."""

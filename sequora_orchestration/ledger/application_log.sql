@@ -1,5 +1,6 @@
 -- Makes the application's own log of texts complete. In `log_owes` stands what a text still lacks there: its `row`, or
--- the status of its `receipt`.
+-- the status of its `receipt`. If a text's kind is not among :kinds, only a newer version knows its words, and that
+-- version's workers log it.
 
 -- name: log_owed
 -- The texts about these tasks or episodes that the application's log lacks something of. Reading changes nothing.
@@ -10,7 +11,7 @@ WHERE (
       task_id = ANY (CAST(:ids AS text[]))
       OR (task_id IS NULL AND episode_id = ANY (CAST(:ids AS text[])))
   )
-  AND log_owes IS NOT NULL;
+  AND log_owes IS NOT NULL AND kind = ANY (CAST(:kinds AS text[]));
 
 -- name: log_owed_of_claim
 -- The same for the texts of a claim. Reading changes nothing.
@@ -32,7 +33,7 @@ WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL;
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
-WHERE log_owes IS NOT NULL
+WHERE log_owes IS NOT NULL AND kind = ANY (CAST(:kinds AS text[]))
   AND sent_at BETWEEN orchestration.clock() - interval '1 day' AND orchestration.clock() - interval '15 seconds'
 ORDER BY random()
 LIMIT :most;

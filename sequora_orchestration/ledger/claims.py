@@ -27,9 +27,9 @@ from sequora_orchestration.database import NamedStatements, is_text
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.turn import Admission, Allowance, Candidate, Limits, allowance, pack, whose_turn
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
-from sequora_orchestration.ledger.queues import Queue
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Claim, Claims, Message, Subject, message, subject
+from sequora_orchestration.messages.queue import Queue
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -58,24 +58,26 @@ class Claiming(Room):
 
     statements = SQL
 
-    def claim(self, queue: Queue, *, recent: bool = False) -> Claims:
-        """Claim the messages that the queue's question finds, that have fallen due, or that a dead run left behind.
-
-        With `recent` the question is about recent tasks alone, and only its answers are claimed.
-        """
-        if recent:
-            enqueued = self._enqueue(queue, Allowance(rows=self._limits.most), created_within=RECENT)
-            if not enqueued.rows:
-                return Claims(seconds=enqueued.seconds)
-            admission = self._admission(queue)
-            allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
-            return self._leased(queue, admission, allowed, enqueued, [])
+    def claim(self, queue: Queue) -> Claims:
+        """Claim the messages that the queue's question finds, that have fallen due, or that a dead run left behind."""
         admission = self._admission(queue)
         allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
         if not allowed.rows:
             return Claims(more_waits=True, is_halted=allowed.is_halted)
         ready = self._ready(queue, allowed)
         return self._leased(queue, admission, allowed, self._enqueue(queue, allowed), ready)
+
+    def claim_recent(self, queue: Queue, *, others_wait: bool = False) -> Claims:
+        """Claim the same, but only if the question about recent tasks finds one, or `others_wait`.
+
+        So as a rule this is one statement, and costs next to nothing however many tasks are open.
+        """
+        enqueued = self._enqueue(queue, Allowance(rows=self._limits.most), created_within=RECENT)
+        if not enqueued.rows and not others_wait:
+            return Claims(seconds=enqueued.seconds)
+        admission = self._admission(queue)
+        allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
+        return self._leased(queue, admission, allowed, enqueued, self._ready(queue, allowed))
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
         """Claim the same for one run alone, urgent or not; return what is newly claimed."""
@@ -119,7 +121,7 @@ class Claiming(Room):
         )
 
     def _admission(self, queue: Queue) -> Admission:
-        (row,) = self._rows("admission", kind=queue.kind, channel=SMS)
+        (row,) = self._rows("admission", kind=queue.kind.name, channel=SMS)
         return Admission(**row)
 
     def _enqueue(self, queue: Queue, allowed: Allowance, *, created_within: timedelta | None = None) -> "_Enqueued":
@@ -145,7 +147,7 @@ class Claiming(Room):
     def _ready(self, queue: Queue, allowed: Allowance) -> Sequence[RowMapping]:
         # A trial sends the message that was refused the fewest times, wherever it stands in the order.
         most = MOST if allowed.is_trial else allowed.rows
-        return self._rows("ready", kind=queue.kind, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
+        return self._rows("ready", kind=queue.kind.name, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
 
     def _leased(
         self,
@@ -172,6 +174,7 @@ class Claiming(Room):
             (claim for claim in claims if claim.subjects),
             seconds=enqueued.seconds,
             more_waits=not enqueued.is_all or len(chosen) < len(waiting) or len(waiting) >= allowed.rows,
+            is_halted=allowed.is_halted,
         )
 
     def _lease(self, claim_of: dict[str, str], *, seconds: int) -> set[str]:
@@ -184,7 +187,7 @@ class Claiming(Room):
     def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, Message]:
         """Return, by id, the newest message about it that another claim has or has settled."""
         texts = [one for one in ids if is_text(one)]
-        rows = self._rows("in_hand_elsewhere", kind=queue.kind, ids=texts, claim_id=claim_id)
+        rows = self._rows("in_hand_elsewhere", kind=queue.kind.name, ids=texts, claim_id=claim_id)
         return {row["task_id"] or row["episode_id"] or "": message(row) for row in rows}
 
 
@@ -203,8 +206,9 @@ class _Enqueued:
 
 
 def _merged(ready: Sequence[RowMapping], enqueued: Sequence[RowMapping]) -> list[RowMapping]:
-    """Return all waiting rows, most urgent first."""
-    return sorted([*ready, *enqueued], key=lambda row: (row["urgency"], row["owed_since"], row["business_key"]))
+    """Return all waiting rows, each once, most urgent first."""
+    waiting = {row["id"]: row for row in (*enqueued, *ready)}
+    return sorted(waiting.values(), key=lambda row: (row["urgency"], row["owed_since"], row["business_key"]))
 
 
 def _candidate(row: RowMapping) -> Candidate:

@@ -40,12 +40,14 @@ class DoubtfulTexts(Room):
 
     def due_look_ups(self) -> list[list[str]]:
         """Return the ids, in batches, of messages in doubt or given up whose look is due; their next look is set."""
-        return in_batches(self._rows("due_look_ups", most=LOOK_UP_BATCH * BATCHES_A_TICK), LOOK_UP_BATCH)
+        due = self._rows("due_look_ups", kinds=list(KINDS), most=LOOK_UP_BATCH * BATCHES_A_TICK)
+        return in_batches(due, LOOK_UP_BATCH)
 
     def in_doubt(self, ids: Sequence[str] = ()) -> list[Doubtful]:
         """Return those of these messages that are in doubt; without ids, those of all messages."""
         rows = self._rows(
             "in_doubt",
+            kinds=list(KINDS),
             ids=list(ids),
             **doubt_windows(self._terms),
             window_after_error_answer=None,

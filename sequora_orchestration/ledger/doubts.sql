@@ -1,4 +1,5 @@
--- Texts in doubt, that is, nobody knows whether they went out: looked for, and settled.
+-- Texts in doubt, that is, nobody knows whether they went out: looked for, and settled. A message whose kind is not
+-- among :kinds was made by a newer version, whose workers look for it.
 
 -- name: adopt
 -- A text in doubt was found under this id of the phone company's; the application's log is brought up to date
@@ -69,6 +70,7 @@ WITH doubtful AS (
     WHERE id IN (
         SELECT id FROM orchestration.notification
         WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true)
+          AND kind = ANY (CAST(:kinds AS text[]))
         ORDER BY urgency, look_at
         LIMIT :most
         FOR NO KEY UPDATE SKIP LOCKED
@@ -80,11 +82,12 @@ lost AS (
     SET look_at = CASE WHEN given_up_at > orchestration.clock() - interval '1 day'
                        THEN orchestration.clock() + interval '1 minute' END
     WHERE id IN (
-        SELECT id FROM orchestration.lost_attempt
-        WHERE look_at <= orchestration.clock()
-        ORDER BY look_at
+        SELECT l.id FROM orchestration.lost_attempt l
+        JOIN orchestration.notification n ON n.id = l.notification_id AND n.kind = ANY (CAST(:kinds AS text[]))
+        WHERE l.look_at <= orchestration.clock()
+        ORDER BY l.look_at
         LIMIT :most
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE OF l SKIP LOCKED
     )
     RETURNING notification_id
 )
@@ -119,7 +122,8 @@ SELECT id::text, kind, channel, task_id, episode_id, recipient_id, attempts, att
              AND coalesce(p.closed_at >= attempted_at, true)
        ) AS is_providers
 FROM orchestration.notification
-WHERE state = 'IN_DOUBT' AND (id = ANY (CAST(:ids AS uuid[])) OR cardinality(CAST(:ids AS uuid[])) = 0)
+WHERE state = 'IN_DOUBT' AND kind = ANY (CAST(:kinds AS text[]))
+  AND (id = ANY (CAST(:ids AS uuid[])) OR cardinality(CAST(:ids AS uuid[])) = 0)
 ORDER BY urgency, doubtful_since, id
 LIMIT :most;
 

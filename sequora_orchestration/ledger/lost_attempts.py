@@ -15,6 +15,7 @@ from sequora_orchestration.database import (
 from sequora_orchestration.domain.doubt import LostAttempt
 from sequora_orchestration.ledger.doubts import BATCHES_A_TICK, LOOK_UP_BATCH
 from sequora_orchestration.ledger.room import Room
+from sequora_orchestration.messages.kinds import KINDS
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -26,7 +27,7 @@ class LostAttempts(Room):
 
     def sought(self, ids: Sequence[str] = ()) -> list[LostAttempt]:
         """Return the attempts that were given up and are still looked for: these messages', or all without ids."""
-        rows = self._rows("sought", ids=list(ids), most=LOOK_UP_BATCH * BATCHES_A_TICK)
+        rows = self._rows("sought", kinds=list(KINDS), ids=list(ids), most=LOOK_UP_BATCH * BATCHES_A_TICK)
         return [LostAttempt(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
 
     def note_lost_looks(self, lost: Sequence[LostAttempt]) -> None:

@@ -5,7 +5,7 @@
 SELECT l.id::text, n.id::text AS message_id, n.kind, n.channel, n.task_id, n.episode_id, n.recipient_id, l.fingerprints,
        l.began_at AS since
 FROM orchestration.lost_attempt l
-JOIN orchestration.notification n ON n.id = l.notification_id
+JOIN orchestration.notification n ON n.id = l.notification_id AND n.kind = ANY (CAST(:kinds AS text[]))
 WHERE l.look_at IS NOT NULL
   AND (l.notification_id = ANY (CAST(:ids AS uuid[])) OR cardinality(CAST(:ids AS uuid[])) = 0)
 ORDER BY l.began_at, l.id

@@ -11,6 +11,7 @@ from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.ledger.doubts import BATCHES_A_TICK
 from sequora_orchestration.ledger.room import Room, in_batches
 from sequora_orchestration.ledger.rows import Message, message
+from sequora_orchestration.messages.kinds import KINDS
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -28,11 +29,13 @@ class Receipts(Room):
 
     def due_receipts(self) -> list[list[str]]:
         """Return the ids, in batches, of the messages whose receipts are to be asked for now; set the next time."""
-        return in_batches(self._rows("due_receipts", most=RECEIPTS_BATCH * BATCHES_A_TICK), RECEIPTS_BATCH)
+        return in_batches(
+            self._rows("due_receipts", kinds=list(KINDS), most=RECEIPTS_BATCH * BATCHES_A_TICK), RECEIPTS_BATCH
+        )
 
     def without_receipt(self, ids: Sequence[str]) -> list[Message]:
         """Return those of these messages that were sent and have no final receipt, oldest first."""
-        return [message(row) for row in self._rows("without_receipt", ids=list(ids))]
+        return [message(row) for row in self._rows("without_receipt", kinds=list(KINDS), ids=list(ids))]
 
     def settle_delivered(self, texts: Sequence[Message]) -> None:
         """Record that these texts have arrived."""

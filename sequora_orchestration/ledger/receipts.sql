@@ -1,4 +1,5 @@
--- Receipts: whether texts that were sent have arrived.
+-- Receipts: whether texts that were sent have arrived. A message whose kind is not among :kinds was made by a newer
+-- version, whose workers ask for its receipt.
 
 -- name: due_receipts
 -- Texts whose receipt is to be asked for now. The next time comes when as long again has passed as since the text was
@@ -11,7 +12,7 @@ SET receipt_at = CASE WHEN sent_at > orchestration.clock() - interval '1 day'
                       END
 WHERE id IN (
     SELECT id FROM orchestration.notification
-    WHERE state = 'SENT' AND receipt_at <= orchestration.clock()
+    WHERE state = 'SENT' AND receipt_at <= orchestration.clock() AND kind = ANY (CAST(:kinds AS text[]))
     ORDER BY receipt_at
     LIMIT :most
     FOR NO KEY UPDATE SKIP LOCKED
@@ -22,7 +23,7 @@ RETURNING id::text;
 -- Those of these messages that were sent and have no final receipt. Reading changes nothing.
 SELECT id::text, kind, channel, task_id, state, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
-WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT'
+WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT' AND kind = ANY (CAST(:kinds AS text[]))
 ORDER BY sent_at;
 
 -- name: settle_delivered

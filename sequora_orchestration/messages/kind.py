@@ -90,7 +90,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageKind:
-    """One kind of message. Who is owed one is asked of the database, by the questions beside the ledger's queues."""
+    """One kind of message. Who is owed one is asked of the database, by the functions that its queues name."""
 
     name: str
     audience: Audience

@@ -4,6 +4,7 @@ from sequora_orchestration.domain.care import EscalationTask
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, closed, task_of, unreachable_supervisor
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import LONGEST_WORD, about, headline, value
 
 
@@ -45,4 +46,8 @@ NURSE_UNREACHED = MessageKind(
     unreachable=unreachable_supervisor,
     text=_text,
     worth=lambda _: WORTH_TO_STAFF,
+)
+
+UNREACHED_NURSES = Queue(
+    name="unreached nurses", kind=NURSE_UNREACHED, nothing_owed="no message to its nurse has failed"
 )

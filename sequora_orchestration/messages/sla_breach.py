@@ -14,6 +14,7 @@ from sequora_orchestration.messages.about_tasks import (
     unwanted_by_assignee,
 )
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline, in_words
 
 
@@ -38,3 +39,5 @@ SLA_BREACH = MessageKind(
     text=lambda facts, app_url: breach_text(task_of(facts), app_url, overdue=overdue_by(facts)),
     worth=lambda _: WORTH_TO_STAFF,
 )
+
+SLA_BREACHES = Queue(name="SLA breaches", kind=SLA_BREACH)

@@ -12,6 +12,7 @@ from sequora_orchestration.messages.about_tasks import (
     unreachable_supervisor,
 )
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Withheld, cancelled
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline, in_words
 
 
@@ -43,4 +44,10 @@ SLA_ESCALATION = MessageKind(
     unreachable=unreachable_supervisor,
     text=lambda facts, app_url: escalation_text(task_of(facts), app_url, overdue=overdue_by(facts)),
     worth=lambda _: WORTH_TO_STAFF,
+)
+
+UNANSWERED_BREACHES = Queue(
+    name="unanswered breaches",
+    kind=SLA_ESCALATION,
+    nothing_owed="no breach of its SLA has been alerted; the job handle_sla_breach does that",
 )

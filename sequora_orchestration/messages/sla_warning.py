@@ -14,6 +14,7 @@ from sequora_orchestration.messages.about_tasks import (
     unwanted_by_assignee,
 )
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline, in_words
 
 
@@ -38,3 +39,5 @@ SLA_WARNING = MessageKind(
     text=lambda facts, app_url: warning_text(task_of(facts), app_url, time_left=-overdue_by(facts)),
     worth=lambda facts: min(WORTH_TO_STAFF, -overdue_by(facts)),
 )
+
+TASKS_NEAR_SLA = Queue(name="tasks near SLA", kind=SLA_WARNING, nothing_owed="its SLA is not near yet")

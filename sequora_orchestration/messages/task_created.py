@@ -13,6 +13,7 @@ from sequora_orchestration.messages.about_tasks import (
     unwanted_by_assignee,
 )
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline
 
 # An application assigns tasks seconds after it has inserted them; nobody is alarmed by then.
@@ -69,3 +70,5 @@ TASK_CREATED = MessageKind(
     text=lambda facts, app_url: nurse_text(task_of(facts), app_url),
     worth=lambda _: WORTH_TO_STAFF,
 )
+
+NEW_TASKS = Queue(name="new tasks", kind=TASK_CREATED, in_turn=True)

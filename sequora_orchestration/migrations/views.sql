@@ -676,12 +676,14 @@ CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
     UNION ALL SELECT * FROM orchestration.owed_nurse_unreached(terms)
 $$;
 COMMENT ON FUNCTION orchestration.owed_by(orchestration.terms) IS
-    'The messages that are owed by these terms and have no row in the ledger yet; with `until`, those that will be owed '
-    'by then if nothing happens';
+    'The messages that are owed by these terms and have no row in the ledger yet; with `until`, those that will be '
+    'owed by then if nothing happens';
 
 CREATE OR REPLACE VIEW orchestration.owed AS
 SELECT q.*
-FROM orchestration.terms_in_force s
+-- LIMIT 1: terms_in_force has one row, but the planner guesses many. All questions would look dear to it, and Postgres
+-- would compile them for seconds.
+FROM (SELECT * FROM orchestration.terms_in_force LIMIT 1) AS s
 CROSS JOIN LATERAL orchestration.owed_by(
     CAST(
         ROW(s.go_live_at, s.check_in_delay, s.sla_warning_window, s.escalation_delay, s.unassigned_grace,

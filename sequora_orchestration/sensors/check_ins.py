@@ -1,7 +1,7 @@
 """Notices new episodes, whose patients get a check-in, and check-ins that have fallen due."""
 
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
-from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.sensors.claiming import claiming_sensor
 
 new_episodes = claiming_sensor(

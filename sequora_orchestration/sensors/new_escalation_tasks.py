@@ -7,7 +7,7 @@ they were committed.
 """
 
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.claiming import WatchOfRecent, claiming_sensor
 
 WATCH = WatchOfRecent(NEW_TASKS)

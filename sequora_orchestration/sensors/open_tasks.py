@@ -2,7 +2,9 @@
 
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
 from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
-from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES, UNREACHED_NURSES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.sensors.claiming import claiming_sensor
 
 sla_breaches = claiming_sensor(

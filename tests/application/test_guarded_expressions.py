@@ -14,7 +14,7 @@ from sequora_orchestration.application.application_map import MapError
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import Migrated
 
 from .conftest import Doctor, Tables

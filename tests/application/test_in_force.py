@@ -19,8 +19,8 @@ from sequora_orchestration.application.seam import is_up_to_date
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.database import SchemaMissingError, engine_for
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations import locks
 from sequora_orchestration.migrations.apply import Migrated, drop_views, migrate
 from sequora_orchestration.settings.addresses import postgres_url

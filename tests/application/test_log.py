@@ -18,7 +18,8 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import Migrated
 
 from .conftest import Doctor, Sequora, Tables

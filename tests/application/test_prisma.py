@@ -27,13 +27,10 @@ from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.cli.checks.postgres import reading_engine
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.database import engine_for
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-)
 from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.sensors.certainty import texts_without_receipt

@@ -219,6 +219,13 @@ def test_a_log_that_cannot_be_written_is_not_proposed_as_if_it_could(application
     assert "# template_no = ...  (integer, NOT NULL without a default; an expression is needed)" in proposed.text
 
 
+def test_a_log_with_no_word_for_any_kind_calls_others_by_whom_they_go_to(application: Callable[[str], Care]) -> None:
+    """A kind of message that comes with a later version is logged all the same."""
+    care = application("prisma.sql")
+    care.rows("""ALTER TYPE "NotificationKind" RENAME VALUE 'OTHER' TO 'UNHEARD_OF'""")
+    assert "ELSE CASE WHEN message.patient_id IS NULL THEN 'NEW_TASK' ELSE 'CHECK_IN' END" in proposed_for(care).text
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,9 @@ from runs import Runs, failure
 
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.sensors.certainty import doubtful_texts
 

@@ -15,7 +15,9 @@ from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, SLA_BREACHES
+from sequora_orchestration.messages.check_in import NEW_EPISODES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.app_indexes import index_states, make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 

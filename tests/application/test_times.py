@@ -11,7 +11,10 @@ from sqlalchemy import make_url
 
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, SLA_BREACHES, Queue
+from sequora_orchestration.messages.check_in import NEW_EPISODES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import Migrated
 from sequora_orchestration.sensors.certainty import texts_without_receipt
@@ -84,9 +87,7 @@ def test_of_recent_tasks_those_are_recent_that_are_so_in_utc(care: Care, ledger:
     nurse = care.a_nurse()
     care.a_task(nurse, created_at=NAIVE - HOUR - SECOND)
     recent = care.a_task(nurse, created_at=NAIVE - HOUR + SECOND)
-    assert [subject.id for claim in ledger.claims.claim(NEW_TASKS, recent=True) for subject in claim.subjects] == [
-        recent
-    ]
+    assert [subject.id for claim in ledger.claims.claim_recent(NEW_TASKS) for subject in claim.subjects] == [recent]
 
 
 @pytest.mark.usefixtures("without_zones")

@@ -21,9 +21,9 @@ from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
@@ -237,7 +237,7 @@ def test_a_reason_on_record_is_an_answer(care: Care, runs: Runs, catalog: Catalo
     measure(runs)
     assert catalog.check("every_new_task_is_answered").passed
     care.a_task(care.a_nurse(), created_at=NOW, updated_at=NOW)
-    runs.ledger.halts.pause(NEW_TASKS.kind, Operator(who="somebody", why="a test"))
+    runs.ledger.halts.pause(NEW_TASKS.kind.name, Operator(who="somebody", why="a test"))
     measure(runs)
     assert catalog.check("every_new_task_is_answered").passed
 

@@ -22,10 +22,10 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.messages.kind import Suppression
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.addresses import postgres_url
 
 

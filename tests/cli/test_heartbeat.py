@@ -22,9 +22,9 @@ from sequora_orchestration.domain.health import OLDEST_DUE, Pace, VitalSigns
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import drop_views
 
 AT_ONCE = Pace(has_rate=False, last_sent=None, next_slot=None)

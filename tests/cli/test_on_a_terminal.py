@@ -18,8 +18,8 @@ from shared_system import ASCII
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.messages.kind import Suppression
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 SEQUORA = (sys.executable, "-m", "sequora_orchestration.cli")
 

@@ -13,16 +13,13 @@ from runs import Runs, metadata
 
 from sequora_orchestration.cli import timeline as page
 from sequora_orchestration.cli.commands import sequora
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-)
 from sequora_orchestration.ledger.rows import MANY, Operator
 from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)

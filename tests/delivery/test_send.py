@@ -18,9 +18,9 @@ from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refu
 from sequora_orchestration.domain.notification import SMS, Notification
 from sequora_orchestration.ledger.attempts import Attempts
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.messages.kind import Facts
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 pytestmark = pytest.mark.usefixtures("environment")

@@ -12,7 +12,7 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.instance.logs import write_lines
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import drop_views
 
 

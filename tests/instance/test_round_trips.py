@@ -41,7 +41,7 @@ from sequora_orchestration.instance import round_trips
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.instance.pooled_engine import FRESH_FOR, PooledEngine, of_this_process
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.claiming import run_request
 from sequora_orchestration.settings.addresses import postgres_url
 

@@ -26,8 +26,9 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.ledger import assignments as assignments_module
 from sequora_orchestration.ledger.assignments import MOST_TASKS, Assignments
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS, UNREACHED_NURSES
 from sequora_orchestration.messages.kind import Postponement
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import migrate
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -14,9 +14,11 @@ from sequora_orchestration.delivery import send as sending
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.scripted_answers import Answer, Hang, Refuse, ResetBeforeAccepting
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 

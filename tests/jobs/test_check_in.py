@@ -14,8 +14,8 @@ from runs import Runs, failure, metadata
 
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain.gsm_7 import segments
-from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 
 NEW_YORK = ZoneInfo("America/New_York")
 HONOLULU = ZoneInfo("Pacific/Honolulu")

@@ -20,8 +20,9 @@ from sequora_orchestration.delivery import send as sending
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, segments
 from sequora_orchestration.ledger.claims import FEW
-from sequora_orchestration.ledger.queues import DUE_CHECK_INS, NEW_EPISODES, NEW_TASKS
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -18,17 +18,14 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.jobs import delete_what_is_over
 from sequora_orchestration.ledger import retention
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-    Queue,
-)
 from sequora_orchestration.ledger.rows import Operator
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.kind import Suppression
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 DAY = timedelta(days=1)
 LATER = NOW + 401 * DAY

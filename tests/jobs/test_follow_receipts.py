@@ -12,16 +12,13 @@ from runs import Runs, metadata
 
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-)
 from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import texts_without_receipt
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -22,15 +22,12 @@ from sequora_orchestration.care import care_database
 from sequora_orchestration.channels.sms import Sms
 from sequora_orchestration.ledger import assignments, room
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-    Queue,
-)
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 

@@ -23,7 +23,6 @@ from sequora_orchestration.delivery.delivery import WAITS
 from sequora_orchestration.domain import phone_number
 from sequora_orchestration.ledger.claims import BATCH
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.twilio.scripted_answers import (
     ErrorAfterAccepting,
     Garbage,
@@ -31,6 +30,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 pytestmark = pytest.mark.usefixtures("environment")
 

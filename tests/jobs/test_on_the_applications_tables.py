@@ -16,15 +16,12 @@ from sqlalchemy import text
 
 from sequora_orchestration.ledger import tellings
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-)
 from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -477,3 +474,25 @@ def test_a_task_that_is_closed_and_opened_while_its_text_waits_is_told_once(
         runs.tick(NEW_TASKS)
         phones(NURSE_PHONE).received_text()
     assert runs.tick(NEW_TASKS) == []
+
+
+def test_a_text_of_a_kind_that_the_map_does_not_name_is_logged_by_whom_it_went_to(
+    care: SequoraCare, runs: Runs, phones: Phones
+) -> None:
+    """So another kind of message needs no other map."""
+    care.consent(PATIENT_PHONE)
+    care.a_task(care.a_nurse(), created_at=NOW)
+    care.an_episode(care.a_patient(), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    runs.tick(NEW_EPISODES)
+    care.it_is(NOW + DAY)
+    runs.tick(DUE_CHECK_INS)
+    phones(PATIENT_PHONE).received_text()
+    care.alter(
+        'DELETE FROM "NotificationLog"',
+        "UPDATE orchestration.notification SET kind = 'another'",
+        "SELECT orchestration.log_notification(n, 'a text', true) FROM orchestration.notification n",
+    )
+    logged = {row["notification_type"]: row["recipient_patient_id"] is not None for row in care.log_rows()}
+    assert logged == {"TASK_ASSIGNED": False, "CHECK_IN_SENT": True}

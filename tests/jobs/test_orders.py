@@ -10,16 +10,13 @@ from runs import Runs
 from sequora_orchestration.cli import orders
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.notification import SMS
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-)
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 MINUTE = timedelta(minutes=1)

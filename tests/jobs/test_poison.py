@@ -10,8 +10,10 @@ from runs import Runs
 
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.ledger.leases import MOST_RUNS
-from sequora_orchestration.ledger.queues import NEW_TASKS, TASKS_NEAR_SLA, UNREACHED_NURSES
 from sequora_orchestration.local.twilio.scripted_answers import Refuse
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 MINUTE = timedelta(minutes=1)
 

@@ -8,8 +8,10 @@ from care import ADMIN_PHONE, EPISODE, NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, failure
 
-from sequora_orchestration.ledger.queues import NEW_TASKS, SLA_BREACHES, UNREACHED_NURSES
 from sequora_orchestration.local.twilio.scripted_answers import Answer, Refuse
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 

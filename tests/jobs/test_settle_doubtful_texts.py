@@ -19,14 +19,6 @@ from sequora_orchestration.domain.answers import Unclear
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.attempts import ATTEMPT_LEASE
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import (
-    DUE_CHECK_INS,
-    NEW_EPISODES,
-    NEW_TASKS,
-    SLA_BREACHES,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-)
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
@@ -40,6 +32,11 @@ from sequora_orchestration.local.twilio.scripted_answers import (
     ResetBeforeAccepting,
 )
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
+from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 from sequora_orchestration.settings.delivery import DeliverySettings
 

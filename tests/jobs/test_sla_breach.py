@@ -16,8 +16,9 @@ from sequora_orchestration.delivery.prepare import address
 from sequora_orchestration.delivery.send import send
 from sequora_orchestration.domain.on_call import NOBODY_PAUSES
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 

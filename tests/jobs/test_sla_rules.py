@@ -27,16 +27,14 @@ from sequora_orchestration.delivery.send import send
 from sequora_orchestration.domain.answers import Accepted, Answer
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import (
-    SLA_BREACHES,
-    TASKS_NEAR_SLA,
-    UNANSWERED_BREACHES,
-    UNREACHED_NURSES,
-    Queue,
-)
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.local.twilio.server import TwilioServer
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 

@@ -20,9 +20,9 @@ from runs import Runs, failure, metadata
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.ledger.leases import SCAN_LEASE
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import TASKS_NEAR_SLA
 from sequora_orchestration.ledger.rows import MANY
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
+from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 

@@ -14,9 +14,9 @@ from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.status import as_text, read_status
 from sequora_orchestration.domain.answers import Unclear
 from sequora_orchestration.domain.notification import SMS
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import ErrorAfterAccepting, Refuse, ResetAfterAccepting
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 MINUTE = timedelta(minutes=1)
 

@@ -13,9 +13,9 @@ from runs import Runs
 
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
 from sequora_orchestration.ledger.attempts import ATTEMPT_LEASE
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.scripted_answers import ResetAfterAccepting, ResetBeforeAccepting
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 APP = "https://app.example.com/tasks/"
 

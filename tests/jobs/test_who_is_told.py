@@ -19,10 +19,10 @@ from sequora_orchestration.delivery.prepare import drop_unreachable, drop_unwant
 from sequora_orchestration.delivery.send import send
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.server import TwilioServer
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

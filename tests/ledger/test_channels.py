@@ -13,8 +13,8 @@ from sequora_orchestration.domain.notification import SMS, Notification
 from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.ledger.halts import TROUBLES
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Operator
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.delivery import DeliverySettings
 
 pytestmark = pytest.mark.usefixtures("stopped_clock", "voice")

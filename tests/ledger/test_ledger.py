@@ -24,10 +24,10 @@ from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.claims import BATCH, ENOUGH, FEW
 from sequora_orchestration.ledger.leases import LEASE
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.ledger.rows import Claim, Operator
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.messages.kind import Suppression
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.addresses import postgres_url
 from sequora_orchestration.settings.delivery import DeliverySettings
 
@@ -60,8 +60,29 @@ def test_of_recent_tasks_alone_an_older_one_is_left_to_whoever_asks_for_all(care
     nurse = care.a_nurse()
     older = {care.a_task(nurse, created_at=moment) for moment in ("2026-01-01 00:00+00", None)}
     recent = care.a_task(nurse)
-    assert task_ids(ledger.claims.claim(NEW_TASKS, recent=True)) == [recent]
+    assert task_ids(ledger.claims.claim_recent(NEW_TASKS)) == [recent]
     assert set(task_ids(ledger.claims.claim(NEW_TASKS))) == older
+
+
+def test_of_many_recent_tasks_the_less_severe_go_as_soon_as_there_is_nothing_before_them(
+    care: Care, ledger: Ledger
+) -> None:
+    """They are in the queue by then; and nobody has to ask for all tasks to find them there."""
+    nurse = care.a_nurse()
+    severe = [care.a_task(nurse, severity="CRITICAL") for _ in range(4)]
+    others = [care.a_task(nurse, severity="LOW") for _ in range(4)]
+    claims = ledger.claims.claim_recent(NEW_TASKS)
+    assert set(task_ids(claims)) == set(severe)
+    assert claims.more_waits
+    assert ledger.claims.claim_recent(NEW_TASKS) == [], "nothing new is found, and it is not known that others wait"
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'SENT', provider_sid = id, sent_at = now()"
+        " WHERE task_id = ANY (:ids)",
+        ids=severe,
+    )
+    claims = ledger.claims.claim_recent(NEW_TASKS, others_wait=True)
+    assert set(task_ids(claims)) == set(others)
+    assert not claims.more_waits
 
 
 def test_a_claim_says_whether_more_is_owed_than_it_has(care: Care, ledger: Ledger) -> None:
@@ -94,7 +115,7 @@ def test_few_tasks_are_claimed_at_once_the_most_severe_first(care: Care, ledger:
 def test_while_nothing_may_be_claimed_the_question_is_not_asked(care: Care, ledger: Ledger) -> None:
     """For as long as a kind is paused it would cost as much as ever, for nothing; so nobody knows what waits."""
     care.a_task(care.a_nurse())
-    ledger.halts.pause(NEW_TASKS.kind, Operator(who="somebody", why="a reason"))
+    ledger.halts.pause(NEW_TASKS.kind.name, Operator(who="somebody", why="a reason"))
     claims = ledger.claims.claim(NEW_TASKS)
     assert not claims
     assert (claims.more_waits, claims.is_halted) == (True, True)

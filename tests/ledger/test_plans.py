@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from bench.scale.database import fill
 from bench.scale.plans import DEAR, reads_whole
 from bench.scale.statements import OPERATORS, STATUS, Statement, statements
-from sequora_orchestration.ledger.queues import QUEUES
 from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
+from sequora_orchestration.messages.kinds import QUEUES
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.settings.addresses import postgres_url
@@ -134,9 +134,14 @@ def repeats_a_pair(plan: Plan, *, repeated: bool = False) -> Iterator[bool]:
 
 
 def dear(plans: Mapping[str, Plan]) -> dict[str, float]:
-    """Return the estimates of those statements that Postgres might compile."""
+    """Return the estimates of those statements that Postgres might compile.
+
+    What asks the questions of all kinds may cost as much as all of them: one more kind is no fault of it.
+    """
     assert plans
-    return {name: plan["Total Cost"] for name, plan in plans.items() if plan["Total Cost"] > DEAR}
+    questions = sum(queue.question is not None for queue in QUEUES.values())
+    limits = {name: DEAR * (questions if name.startswith("to_come,") else 1) for name in plans}
+    return {name: plan["Total Cost"] for name, plan in plans.items() if plan["Total Cost"] > limits[name]}
 
 
 def test_no_statement_looks_dear_to_a_planner_that_knows_nothing(young_plans: Mapping[str, Plan]) -> None:

@@ -14,11 +14,12 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.messages.check_in import CHECK_IN
 from sequora_orchestration.messages.in_doubt import unreadable_verdict, verdict
+from sequora_orchestration.messages.kind import Audience
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.messages.task_created import TASK_CREATED
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
-STAFF = [kind for kind in KINDS.values() if kind is not CHECK_IN]
+STAFF = [kind for kind in KINDS.values() if kind.audience is not Audience.PATIENT]
 
 
 def doubtful(id_: str = "a", *fingerprints: str, **columns: object) -> Doubtful:

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from itertools import product
+from pkgutil import iter_modules
+from typing import TypeVar
 
 import pytest
 from facts import (
@@ -21,29 +24,41 @@ from facts import (
     report,
 )
 
+from sequora_orchestration import messages
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import Reported
 from sequora_orchestration.messages.check_in import CHECK_IN
 from sequora_orchestration.messages.kind import Facts, MessageKind
-from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.messages.kinds import KINDS, QUEUES
 from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED
+from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACH
 from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
 from sequora_orchestration.messages.sla_warning import SLA_WARNING
 from sequora_orchestration.messages.task_created import TASK_CREATED
 
+T = TypeVar("T")
 
-def test_every_kind_is_found_by_its_name() -> None:
-    """It is what the ledger keeps of it."""
-    assert KINDS == {
-        "task-created": TASK_CREATED,
-        "sla-warning": SLA_WARNING,
-        "sla-breach": SLA_BREACH,
-        "sla-escalation": SLA_ESCALATION,
-        "nurse-unreached": NURSE_UNREACHED,
-        "check-in": CHECK_IN,
-    }
-    assert [kind.name for kind in KINDS.values()] == list(KINDS)
+
+def of_all_modules(class_: type[T]) -> list[T]:
+    """Return what of a class the modules beside the tables have made."""
+    modules = [import_module(one.name) for one in iter_modules(messages.__path__, f"{messages.__name__}.")]
+    return [one for module in modules for one in vars(module).values() if isinstance(one, class_)]
+
+
+def test_every_kind_and_every_queue_is_in_the_tables() -> None:
+    """By its name, which is what the ledger keeps of a kind, and a run of a queue."""
+    for table, class_ in ((KINDS, MessageKind), (QUEUES, Queue)):
+        made = {one.name: one for one in of_all_modules(class_)}  # type: ignore[attr-defined]
+        assert made
+        assert table == made
+
+
+def test_every_kind_has_a_queue_and_every_stage_of_its_life_one_alone() -> None:
+    """Of two for the same rows each would have those that the other one's sensor is to find."""
+    for kind in KINDS.values():
+        stages = [queue.scheduled for queue in QUEUES.values() if queue.kind is kind]
+        assert sorted(stages, key=str) in ([None], [False, True]), kind.name
 
 
 @pytest.mark.parametrize(
@@ -124,7 +139,7 @@ REPORTED = [
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", [KINDS[name] for name in CAUSES], ids=CAUSES)
 def test_whatever_withholds_a_message_has_a_cause(kind: MessageKind) -> None:
     """In every situation, and these causes are all that a kind has."""
     unwanted = [

@@ -24,7 +24,7 @@ from sequora_orchestration.cli.checks.finding import Finding, Level
 from sequora_orchestration.cli.doctor import diagnose
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations import app_indexes, index_builds
 from sequora_orchestration.migrations.app_indexes import IndexRefusedError, index_states, make_app_indexes
 from sequora_orchestration.migrations.apply import migrate

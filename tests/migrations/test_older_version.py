@@ -13,7 +13,9 @@ from statements import prepare
 
 from sequora_orchestration.database import NamedStatements, execute
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import NEW_TASKS, SLA_BREACHES, UNREACHED_NURSES
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 OLDER = NamedStatements(Path(__file__).with_name("older_version.sql"))
 

@@ -22,9 +22,11 @@ from webhook import Webhook, running_webhook
 from sequora_orchestration.channels import alarm as alarms
 from sequora_orchestration.channels.alarm import Alarm
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER
-from sequora_orchestration.ledger.queues import NEW_EPISODES, NEW_TASKS, Queue
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
+from sequora_orchestration.messages.check_in import NEW_EPISODES
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.claiming import run_request
 from sequora_orchestration.sensors.failed_runs import failed_runs
 

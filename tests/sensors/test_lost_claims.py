@@ -11,7 +11,7 @@ from runs import JOB_OF, Runs
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.jobs.steps import RUN_KEY_TAG
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
-from sequora_orchestration.ledger.queues import NEW_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")

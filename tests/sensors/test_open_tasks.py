@@ -11,8 +11,10 @@ from runs import STARTED, Runs
 from sequora_orchestration.jobs.sla_breach import handle_sla_breach
 from sequora_orchestration.ledger.claims import Claiming
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.ledger.queues import SLA_BREACHES, UNANSWERED_BREACHES, Queue
 from sequora_orchestration.ledger.rows import Claims
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.sensors import claiming
 from sequora_orchestration.sensors.claiming import claiming_sensor
 

@@ -15,8 +15,8 @@ from phones import Phones
 from runs import Runs
 
 from sequora_orchestration.definitions import SENSORS
-from sequora_orchestration.ledger.queues import NEW_TASKS
 from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
+from sequora_orchestration.messages.task_created import NEW_TASKS
 
 # Dagster warns of a property of schedules that it reads itself.
 pytestmark = pytest.mark.filterwarnings("ignore:.*environment_vars:DeprecationWarning")
