@@ -25,7 +25,7 @@ from sequora_orchestration.local.ports import LOOPBACK
 # Seconds: as between two zones of a cloud's region and the next region, or from an office to a hosted database.
 ROUND_TRIP = 0.01
 
-# Of the proxy's check: questions, and bytes of one answer.
+# The proxy's check asks so many small questions, and one with an answer of so many bytes.
 QUESTIONS, ANSWER = 100, 50_000_000
 
 

@@ -27,7 +27,7 @@ from sequora_orchestration.local.ports import LOOPBACK
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.system import PROCFILE
 
-# Seconds. With a faster phone company the two cores would be the limit, not the hosts.
+# Seconds until the phone company answers. If it were faster, the two cores would be the limit, not the hosts.
 ANSWER_AFTER = 0.25
 
 # Texts at a time of each worker process, with any default: two processes make 16 for each host.

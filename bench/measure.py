@@ -109,7 +109,7 @@ class Idle:
     processor: Mapping[str, float]
     memory: Mapping[str, float]
     statements_a_minute: Mapping[str, float]
-    """By database."""
+    """Statements a minute, by database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

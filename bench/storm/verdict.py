@@ -80,17 +80,17 @@ class Evidence:
     rows: Sequence[Row]
     texts: list[Request] = field(init=False)
     texts_by: dict[tuple[str, str], list[Request]] = field(init=False)
-    """By kind and task."""
+    """Texts by kind and task."""
     texts_to: dict[str, list[Request]] = field(init=False)
     """Check-ins by number."""
     rows_by: dict[tuple[str, str], list[Row]] = field(init=False)
-    """By kind and task or episode."""
+    """Rows of the ledger by kind and task or episode."""
     row_of: dict[str, Row] = field(init=False)
-    """By SID."""
+    """Rows by SID."""
     person_of: dict[str, Person] = field(init=False)
-    """By number."""
+    """People by number."""
     person: dict[str, Person] = field(init=False)
-    """By id."""
+    """People by id."""
 
     def __post_init__(self) -> None:
         """Make the indexes."""

@@ -24,7 +24,7 @@ class Delivery:
     ledger: Ledger
     care: CareDatabase
     channels: Mapping[str, Channel]
-    """By their names."""
+    """The channels, by name."""
 
     app_url: str
     run_id: str

@@ -1,4 +1,4 @@
-"""A message that is to be sent, as a run has it in hand: ids and times, no name, no number, no text."""
+"""A message that a run has taken up, to send it: ids and times, no name, no number, no text."""
 
 from dataclasses import dataclass
 from datetime import datetime

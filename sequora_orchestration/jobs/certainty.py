@@ -105,7 +105,7 @@ def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: Reso
             for text, _ in followed.unknown
         ]
         context.add_output_metadata({"asked": len(asked), "known": len(followed.receipts), **each(records)})
-        # For runs that died before they had done so. A row that is still refused is a line in the run's log.
+        # A run may have died before it wrote the log's rows. A row that is still refused is a line in this run's log.
         with suppress(DBAPIError, PoolTimeout):
             make_up_log_rows(context, delivery, log_owed_after(delivery, [text.id for text in asked]))
 

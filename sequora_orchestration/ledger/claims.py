@@ -54,7 +54,7 @@ ALL = 1_000_000_000
 
 
 class Claiming(Room):
-    """Enqueues what is owed, and leases what is ready."""
+    """Enqueues owed messages, and leases waiting ones."""
 
     statements = SQL
 
@@ -68,7 +68,7 @@ class Claiming(Room):
         return self._leased(queue, admission, allowed, self._enqueue(queue, allowed), ready)
 
     def claim_recent(self, queue: Queue, *, others_wait: bool = False) -> Claims:
-        """Claim the same, but only if the question about recent tasks finds one, or `others_wait`.
+        """Claim such messages, but only if the question about recent tasks finds one, or `others_wait`.
 
         So as a rule this is one statement, and costs next to nothing however many tasks are open.
         """
@@ -80,7 +80,7 @@ class Claiming(Room):
         return self._leased(queue, admission, allowed, enqueued, self._ready(queue, allowed))
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
-        """Claim the same for one run alone, urgent or not; return what is newly claimed."""
+        """Claim all such messages for a single run, urgent or not; return the newly claimed ones."""
         admission = self._admission(queue)
         allowed = allowance(admission, Limits(few=FEW, batch=BATCH, most=MOST, enough=ALL))
         if not allowed.rows:

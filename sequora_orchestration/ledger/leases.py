@@ -41,7 +41,7 @@ class Leases(Room):
         return self._taken_up(claim_id, run_id, lease=LEASE, counts=True)
 
     def take_up_scan(self, claim_id: str, run_id: str) -> list[Notification]:
-        """Return the same for a run that has a step for each message, and takes up each again when its turn comes."""
+        """Return the messages likewise for a scan, whose steps take up one message each when its turn comes."""
         return self._taken_up(claim_id, run_id, lease=SCAN_LEASE, counts=False)
 
     def _taken_up(self, claim_id: str, run_id: str, *, lease: int, counts: bool) -> list[Notification]:

@@ -25,7 +25,7 @@ MOST_UNCLAIMED = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLatency:
-    """Of the last hour's texts about new tasks, in seconds from when they were owed; None where there are none."""
+    """How long the last hour's texts about new tasks took, in seconds from when they were owed; None without texts."""
 
     texts: int
     p50: float | None

@@ -3,8 +3,9 @@
 -- those of orchestration.clock(); lengths are in seconds.
 
 -- name: text_latency
--- Of the last hour's texts about new tasks: from when each was owed until the phone company had it, and until we knew
--- that it had arrived. The share counts texts that still wait as late, once they have waited for longer than :inside.
+-- The last hour's texts about new tasks: the time from when each was owed until the phone company had it, and until we
+-- knew that it had arrived. The share counts texts that still wait as late, once they have waited for longer than
+-- :inside.
 WITH told AS MATERIALIZED (
     SELECT id, state, owed_since, extract(epoch FROM sent_at - owed_since) AS seconds
     FROM orchestration.notification

@@ -1,7 +1,7 @@
 -- Deletes messages that have long been over.
 
 -- name: old_subjects
--- Of the :most events after the event :after, those older than :kept seconds: their tasks, and their episodes where
+-- The tasks of events older than :kept seconds, among the :most events after the event :after; or their episodes where
 -- there is no task. Events' ids rise with time, so no other index is needed; and every message has an event. Reading
 -- changes nothing.
 WITH walked AS MATERIALIZED (

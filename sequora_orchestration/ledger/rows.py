@@ -11,7 +11,7 @@ from sequora_orchestration.domain.cause import Cause, known_cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS, Notification, Reported, in_words
 
-# Of a claim with more messages than that only counts are shown: nobody reads a table of hundreds of rows.
+# A claim with more messages than this is shown by its counts alone: nobody reads a table of hundreds of rows.
 MANY = 10
 
 

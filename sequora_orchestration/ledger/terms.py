@@ -30,7 +30,7 @@ class Terms:
 
     @property
     def doubt_window(self) -> timedelta:
-        """For how long a text in doubt is looked for."""
+        """How long a text in doubt is looked for."""
         return self.delivery.sequora_doubt_window
 
     @property

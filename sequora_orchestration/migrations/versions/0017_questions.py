@@ -64,7 +64,7 @@ END $$;
 CREATE TRIGGER complete_old_row BEFORE INSERT ON orchestration.notification
     FOR EACH ROW WHEN (NEW.audience IS NULL) EXECUTE FUNCTION orchestration.complete_old_row();
 
--- Of the rows that are there, those that a program may ask about: second tries, messages sent again, tasks that a nurse
+-- Fills the columns of those rows that a program may ask about: second tries, messages sent again, tasks that a nurse
 -- was told of more than once; and messages of the last days to people on call.
 UPDATE orchestration.notification n
 SET again_of = told.again_of, resent_of = told.resent_of, turn = told.turn, occasion = told.occasion
