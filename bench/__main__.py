@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return 1 if this project lost or doubled a text, or a system did not come up."""
     options = _options(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` wants it to be ignored
             signal.signal(number, end)
     load = os.getloadavg()[0]
     if load > IDLE:
@@ -134,7 +134,7 @@ def _positive(value: str) -> int:
 
 
 def end(number: int, _frame: object) -> None:
-    """End in order; a second signal must not disturb that."""
+    """End in order; a second signal does not disturb the ending."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     say("stopping what was started …")

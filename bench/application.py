@@ -1,4 +1,4 @@
-"""The application's side: it inserts tasks, one by one or many at once, and notes when that was committed."""
+"""The application's side: it inserts tasks, one by one or many at once, and notes when each insert was committed."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from psycopg2.extras import execute_values
 from bench.measure import SEVERITIES, Insert
 from sequora_orchestration.local.applications import Application as Tables
 
-# What the benchmark's own sessions are called (application_name).
+# The application_name of the benchmark's own sessions.
 NAME = "bench"
 
 NURSES, EPISODES = 20, 100
@@ -25,7 +25,7 @@ _INSERT_NURSES = {
     Tables.SEQUORA: """INSERT INTO "User" (id, email, name, phone, role, active) VALUES %s""",
 }
 
-# Of days before the system is there: nobody is checked in on.
+# These episodes are older than the system: no check-in is due.
 _INSERT_EPISODES = """
 WITH patient AS (INSERT INTO "Patient" (first_name, primary_phone) VALUES ('Ellen', '+12025550151') RETURNING id)
 INSERT INTO "Episode" (id, patient_id, discharge_at, created_at)
@@ -33,7 +33,7 @@ SELECT episode.id::uuid, patient.id, now() - interval '30 days', now() - interva
 FROM (VALUES %s) AS episode (id) CROSS JOIN patient
 """
 
-# The deadline is far away: what is measured is the text about a new task, and no other.
+# The deadline is far away: only the text about a new task is measured, and no other goes out.
 _INSERT_TASKS = {
     Tables.BRIEF: """
         INSERT INTO "EscalationTask" (id, episode_id, severity, priority, reason_codes, assigned_to_user_id, sla_due_at)
@@ -59,7 +59,7 @@ class Application:
         self._nurses = [self._id() for _ in range(NURSES)]
         with self._connection, self._connection.cursor() as cursor:
             nurses = [
-                # Numbers that are reserved for fiction.
+                # These numbers are reserved for fiction.
                 (nurse, f"Nora {number}", f"Reyes {number}", f"+120255501{number:02}", "NURSE", True)
                 for number, nurse in enumerate(self._nurses)
             ]
@@ -89,8 +89,8 @@ class Application:
     def insert_one_by_one(self, *, every: float, seconds: float, at_a_time: Sequence[int] = (1,)) -> Iterator[Insert]:
         """Insert a task in each interval of `every` seconds, each in a transaction of its own.
 
-        Somewhere in the first third of it, so that the inserts do not keep step with anybody's polling. Or as many as
-        one of `at_a_time` says, drawn anew for each interval, one right after the other.
+        The moment is drawn from the first third of the interval, so that the inserts do not keep step with anybody's
+        polling. The number of tasks is drawn from `at_a_time` for each interval; they come one right after the other.
         """
         began = time.monotonic()
         for number in range(max(1, round(seconds / every))):

@@ -1,4 +1,4 @@
-"""What each system is put through, part by part."""
+"""The course of measurements that each system goes through, part by part. The figures are worked out in `measure`."""
 
 import sys
 import time
@@ -27,7 +27,7 @@ from sequora_orchestration.local.postgres import EmbeddedPostgres
 
 PARTS = ("start", "calm", "idle", "statements", "burst", "hosts", "far")
 
-# What is far away, by the setting that leads there.
+# The databases that are far away, in words, by the setting that leads there.
 FAR = {
     "nothing": (),
     "the care database": ("SUPABASE_DB_URL",),
@@ -39,20 +39,20 @@ DATABASES = {"care": "the care database", "dagster": "Dagster's"}
 
 OURS, NAIVE = "Sequora", "naive Dagster"
 
-# At a task a second the naive way would only queue up, and be measured at its worst.
+# Seconds from task to task. With one a second the naive way would only queue up, and be measured at its worst.
 NAIVE_EVERY = 15
 
-# Seconds: every five minutes near SLAs are scanned for, two minutes later figures are measured, and then no schedule
-# runs for three. What these runs ask would be counted with the texts.
+# Seconds: every five minutes a scan looks for near SLAs, two minutes later figures are measured, and then no schedule
+# runs for three minutes. Statements of these runs would be counted with the texts.
 SCHEDULED_EVERY, QUIET_FROM = 300, 130
 
-# Seconds that it takes to count statements, beside those of the calm and of idleness.
+# Seconds that counting statements takes beside the calm and the idleness.
 TO_COUNT = 10
 
 # Seconds until everything that was sent must be known to have arrived.
 TO_SETTLE = 180
 
-# What has not come to its end, receipts included.
+# Messages that have not come to their end, receipts included.
 _UNDER_WAY = """
 SELECT count(*) FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT', 'SENT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
@@ -64,7 +64,7 @@ _RUNNING = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE',
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """How much of each part; `seconds` are those of the calm and of idleness."""
+    """How much of each part is measured; `seconds` is the length of the calm and of the idleness."""
 
     parts: Collection[str]
     seconds: int
@@ -72,12 +72,12 @@ class Course:
     large_burst: int
     far_burst: int
     tables: Tables
-    """Whose tables the tasks are inserted into, but for what is far away."""
+    """The application whose tables the tasks are inserted into; the part `far` always has the brief's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NaiveCourse:
-    """The same of the naive way; a part that is None is left out."""
+    """How much of each part of the naive way is measured; a part that is None is left out."""
 
     seconds: int | None
     burst: int | None
@@ -85,7 +85,7 @@ class NaiveCourse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Running:
-    """This project, up and warm, and what is around it."""
+    """This project, up and warm, with its surroundings."""
 
     directory: Path
     postgres: EmbeddedPostgres
@@ -186,7 +186,7 @@ def _statements(system: _Running, course: Course, figures: Figures) -> None:
 
 
 def _wait_until_no_schedule_runs(seconds: float) -> None:
-    """Wait until no schedule will run for so many seconds, if it is ever so long."""
+    """Wait until no schedule will run for so many seconds."""
     latest = SCHEDULED_EVERY - seconds
     now = time.time() % SCHEDULED_EVERY
     if latest >= QUIET_FROM and not QUIET_FROM <= now <= latest:
@@ -195,7 +195,7 @@ def _wait_until_no_schedule_runs(seconds: float) -> None:
 
 def _bursts(system: _Running, course: Course, figures: Figures) -> None:
     application, phone = system.around.application, system.around.phone
-    # The largest comes twice: what memory a process once needed it keeps, so only then it is seen whether that grows.
+    # The largest comes twice: a process keeps memory that it once needed, so only the second shows whether that grows.
     sizes = [(course.burst, 0.0), (course.burst, REAL_LIFE), (course.large_burst, 0.0), (course.large_burst, 0.0)]
     sent = 0
     figures.memory.append((sent, measure.memory(system.look())))
@@ -288,5 +288,5 @@ def _column(url: str, question: str, *parameters: object) -> list[Any]:
 
 
 def say(sentence: str) -> None:
-    """Tell whoever waits how far it is."""
+    """Print how far the benchmark is."""
     print(sentence, file=sys.stderr, flush=True)

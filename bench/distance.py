@@ -1,7 +1,7 @@
 """Distance, as a proxy in a process of its own: behind it a database is reached by TCP, and each way takes a while.
 
-What comes in goes out after half of the round trip, whatever else is on its way: a connection's bytes stay in order,
-and wait neither for an answer nor for another connection's. As long as its pipe is open, the process runs.
+Bytes that come in go out after half of the round trip: a connection's bytes stay in order, and wait neither for an
+answer nor for another connection's. As long as its pipe is open, the process runs.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from sequora_orchestration.local.ports import LOOPBACK
 # Seconds: as between two zones of a cloud's region and the next region, or from an office to a hosted database.
 ROUND_TRIP = 0.01
 
-# Of the proxy's check: questions, and bytes of one answer.
+# The proxy's check asks so many small questions, and one with an answer of so many bytes.
 QUESTIONS, ANSWER = 100, 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What the proxy does: seconds that a `SELECT 1` takes more, and bytes a second without it and through it."""
+    """The proxy's effect: the seconds that a `SELECT 1` takes more, and bytes a second without it and through it."""
 
     more: float
     straight: float
@@ -69,7 +69,7 @@ def _asked(url: str) -> tuple[float, float]:
 
 
 class _End(asyncio.Protocol):
-    """One end of a connection: what comes in here goes out at the other one, later."""
+    """One end of a connection: bytes that come in here go out at the other end, later."""
 
     def __init__(self) -> None:
         self.other: _End
@@ -86,7 +86,7 @@ class _End(asyncio.Protocol):
         self._send(None)
 
     def _send(self, data: bytes | None) -> None:
-        # Timers of the same moment may fire in any order; what they deliver is in order all the same.
+        # Timers of the same moment may fire in any order; this queue keeps the bytes in order all the same.
         self._under_way.append(data)
         asyncio.get_running_loop().call_later(ROUND_TRIP / 2, self._deliver)
 
@@ -129,11 +129,11 @@ async def _serve(socket: str) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Client(socket), LOOPBACK, 0)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)  # until nobody needs it any more
+    await loop.run_in_executor(None, sys.stdin.read)  # until the parent closes the pipe
 
 
 def main() -> None:
-    """Say on which port, and be far away."""
+    """Print the port, and carry bytes slowly until the pipe is closed."""
     # epoll counts in whole milliseconds and rounds them up: up to a fifth more.
     loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
     loop.run_until_complete(_serve(sys.argv[1]))

@@ -1,7 +1,7 @@
 """Several hosts with workers, which share the broker and the databases: how fast one and two drain a burst.
 
-The second host is a worker in a network namespace of its own, at the other end of a virtual cable. Where that cannot be
-had (it takes Linux, iproute2 and root), it is a process beside the first. Either way it has a DAGSTER_HOME of its own.
+The second host is a worker in a network namespace of its own, at the other end of a virtual cable. Without Linux,
+iproute2 and root it is a process beside the first. Either way it has a DAGSTER_HOME of its own.
 """
 
 import os
@@ -27,10 +27,10 @@ from sequora_orchestration.local.ports import LOOPBACK
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.system import PROCFILE
 
-# Seconds. With a faster phone company the two cores would be the limit, not the hosts.
+# Seconds until the phone company answers. If it were faster, the two cores would be the limit, not the hosts.
 ANSWER_AFTER = 0.25
 
-# Of each process of a worker, whatever the default is: of two processes a host 16.
+# Texts at a time of each worker process, with any default: two processes make 16 for each host.
 TEXTS_AT_A_TIME = 8
 
 # Eight runs of 50 of each severity, which go one severity after the other: enough for each process of two hosts.
@@ -42,18 +42,18 @@ TASKS_AT_A_RATE = 150
 
 TO_START = 60
 
-# Set aside for benchmarks (RFC 2544).
+# These addresses are set aside for benchmarks (RFC 2544).
 ADDRESSES = IPv4Network("198.18.0.0/15")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What two hosts share: the near one's address, and how a command is run on the far one."""
+    """The link of two hosts: the near host's address, and how a command is run on the far host."""
 
     address: str
     enter: Sequence[str]
     second_host: str
-    """What the second host is, for people."""
+    """The kind of the second host, in words."""
 
 
 def hosts(directory: Path, postgres: EmbeddedPostgres) -> Iterator[tuple[str, Burst]]:
@@ -63,7 +63,7 @@ def hosts(directory: Path, postgres: EmbeddedPostgres) -> Iterator[tuple[str, Bu
         broker = ValkeyServer(
             host=between.address,
             data_dir=directory / "broker",
-            # Nobody else is on the cable.
+            # No protection is needed: nobody else is on the cable.
             config={"bind": between.address, "protected-mode": "no", "loglevel": "warning"},
         )
         around.phone.answer_after(ANSWER_AFTER)
@@ -116,7 +116,7 @@ def _wait_until_warm(name: str, broker_url: str) -> None:
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """Lay a cable to a network namespace; where that cannot be had, the second host is on loopback as well."""
+    """Lay a cable to a network namespace; if that is impossible, the second host is on loopback as well."""
     name = f"sequora-bench-{os.getpid()}"
     try:
         near = _lay_cable(name)

@@ -1,4 +1,4 @@
-"""From moments to figures: percentiles, rates, order. Pure; nothing is measured here, only worked out.
+"""From moments to figures: percentiles, rates, order. Pure: figures are worked out here, and measured elsewhere.
 
 Every moment is in seconds since the epoch, by one machine's clock; every duration is in seconds.
 """
@@ -30,15 +30,15 @@ class Text:
     task_id: str
     accepted: float
     segments: int
-    """What the carriers count, and a sender's rate is about."""
+    """The units that the carriers charge, and that a sender's rate counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calm:
-    """How long texts took while tasks came one by one; None where no text came at all."""
+    """How long texts took while tasks came one by one; figures are None if no text came at all."""
 
     arrivals: str
-    """How they came, in words."""
+    """How the tasks came, in words."""
     tasks: int
     p50: float | None
     p95: float | None
@@ -49,7 +49,7 @@ class Calm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """When tasks reached a stage of their way: after the insert's commit, and after the stage before."""
+    """How long tasks took to a stage of their way: from the insert's commit, and from the stage before."""
 
     name: str
     tasks: int
@@ -69,14 +69,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burst:
-    """How fast many tasks of one insert were cleared; None where no text came at all."""
+    """How fast many tasks of one insert were cleared; figures are None if no text came at all."""
 
     tasks: int
     last: float | None
     texts_per_second: float | None
     segments_per_second: float | None
     in_order: float | None
-    """Of all pairs of tasks that differ in severity, the share whose more severe one was texted first, 0 to 1."""
+    """The share, 0 to 1, of pairs of tasks of different severity in which the more severe task was texted first."""
     by_severity: Mapping[str, Span]
     missing: int
     doubled: int
@@ -84,11 +84,11 @@ class Burst:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process at one moment: what it is, its memory in bytes, its processor time so far."""
+    """A process at one moment: its kind, its memory in bytes, its processor time so far."""
 
     name: str
     memory: int
-    """What it holds for itself alone (USS): what it shares with the process it was forked from counts for neither."""
+    """The memory of the process alone (USS): memory shared with the process it was forked from counts for neither."""
     processor: float
 
 
@@ -103,18 +103,18 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """What a system costs that has nothing to do, by kind of process: shares of one core, and bytes."""
+    """The cost of a system that has nothing to do, by kind of process: shares of one core, and bytes."""
 
     seconds: float
     processor: Mapping[str, float]
     memory: Mapping[str, float]
     statements_a_minute: Mapping[str, float]
-    """By database."""
+    """Statements a minute, by database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """How often a database is asked something: for one text, and in a second in which nothing is to be done."""
+    """How often a database gets a statement: for one text, and in a second in which nothing is to be done."""
 
     name: str
     a_text: float
@@ -123,7 +123,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """How often a database was asked what, by name, in so many seconds."""
+    """How often a database got each statement, by name, in so many seconds."""
 
     seconds: float
     counts: Mapping[str, int]
@@ -131,22 +131,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Far:
-    """How it goes with some of the databases far away."""
+    """The figures with some of the databases far away."""
 
     what: str
-    """What is far away, in words."""
+    """The databases that are far away, in words."""
     calm: Calm
     burst: Burst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """How long things take until they can be used."""
+    """How long the system takes until it can be used."""
 
     first: float
     """`sequora dev` on an empty directory, until it says that it is ready."""
     again: float
-    """The same on a directory that it has run on before."""
+    """`sequora dev` on a directory that it has run on before."""
     help: float
     """`sequora --help`."""
 
@@ -167,7 +167,7 @@ def calm(inserts: Sequence[Insert], texts: Iterable[Text], *, arrivals: str) -> 
 
 
 def way(inserts: Sequence[Insert], ways: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> list[Stage]:
-    """Work out the stages, in the order of their names, from when each task reached each.
+    """Work out the stages, in the order of their names, from the moments at which tasks reached them.
 
     A stage that no task is known to have reached is left out.
     """
@@ -222,7 +222,7 @@ def burst(inserts: Sequence[Insert], texts: Iterable[Text]) -> Burst:
 
 
 def idle(before: Snapshot, after: Snapshot) -> Idle:
-    """Work out what a system costs that has nothing to do, from its processes at the two ends of that time."""
+    """Work out the cost of a system that has nothing to do, from its processes at the two ends of that time."""
     seconds = after.moment - before.moment
     spent = _by_name(after.processes, lambda process: process.processor)
     for name, already in _by_name(before.processes, lambda process: process.processor).items():
@@ -244,11 +244,11 @@ def memory(at: Snapshot) -> dict[str, float]:
 
 
 def questions(idle: Asked, calm: Asked, *, texts: int, found: int | None = None) -> list[Question]:
-    """Work out what one of so many texts costs: what was asked while they went out, beyond what is asked while idle.
+    """Work out the statements for one of so many texts: those sent while texts went out, less those sent while idle.
 
-    What is asked less often than while idle, because a sensor that launches a run does not ask meanwhile, is no gain.
-    With `found` the question asked most often while idle is the one that watches for tasks, and so often it found some:
-    as it is asked all the time, that is what the texts had of it.
+    A statement that is sent less often than while idle counts as zero: a sensor that launches a run does not ask
+    meanwhile. With `found` the most frequent statement while idle is the question that watches for tasks. It is asked
+    all the time, so only the times that it found some (`found`) count for the texts.
     """
     rates = {name: count / idle.seconds for name, count in idle.counts.items()}
     more = {

@@ -1,6 +1,6 @@
-"""By what name a statement goes that stands in a log with its values put in. Pure text; nothing is asked.
+"""Gives names to statements that stand in a log with their values put in. Pure text; no database is asked.
 
-On the care database it is one of the project's named statements, on Dagster's what it does to which table.
+A statement on the care database has its name in the project; one on Dagster's is named for its verb and its table.
 """
 
 import re
@@ -12,18 +12,18 @@ from sequora_orchestration.database import NamedStatements
 
 PACKAGE = Path(__file__).parents[1] / "sequora_orchestration"
 
-# What has no name is called by so many of its first words.
+# A statement without a name is called by so many of its first words.
 FIRST_WORDS = 8
 
-# Of those that are read or written, so many stand in a name.
+# So many of the columns that a statement reads or writes stand in its name.
 COLUMNS = 2
 
-# What goes before every statement of ours, in the same message.
+# The settings that go before every statement of ours, in the same message.
 _SETTINGS = re.compile(r"\A\s*(?:SET [^;]*;\s*)+")
 
 _STRING_OR_COMMENT = re.compile(r"[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|--[^\n]*", re.DOTALL)
 
-# In this order. A parameter in a file and the value that psycopg 2 puts in for it become the same.
+# Replacements, in this order: they make a parameter in a file and the value that psycopg 2 puts in for it the same.
 _SAME = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -37,7 +37,7 @@ _SAME = [
     )
 ]
 
-# Where another statement is put in.
+# The place where another statement is put in.
 SLOT = re.compile(r"\{\w+\}")
 
 _READS = re.compile(r"SELECT (?P<columns>.+?) FROM \W*(?:SELECT .+? FROM )?(?P<table>\w+)(?P<rest>.*)")
@@ -61,14 +61,14 @@ def of_ours(sql: str) -> str:
 
 @cache
 def _of_ours(sql: str) -> str:
-    # The longest: what is put into a claim is a statement with a name of its own.
+    # The longest match: a statement that is put into another has a name of its own.
     found = ((name, match) for name, pattern in _patterns() if (match := pattern.search(sql)))
     name, match = max(found, key=lambda one: len(one[1][0]), default=(_first_words(sql), None))
     return " of ".join([name, *(_of_ours(slot) for slot in match.groups() if slot)]) if match else name
 
 
 def of_dagster(sql: str) -> str:
-    """Return what a statement does to which table: which columns are read or set, and by which it is found."""
+    """Return a statement's verb and table, the columns that it reads or sets, and those by which it finds rows."""
     return _of_dagster(without_values(sql))
 
 
@@ -103,7 +103,7 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
 
 
 def _pieces() -> Iterator[tuple[str, list[str]]]:
-    """Yield each named statement of the package, taken apart where another one is put in."""
+    """Yield each named statement of the package, split where another one is put in."""
     for path in sorted(PACKAGE.rglob("*.sql")):
         if "-- name: " in path.read_text(encoding="utf-8"):
             for name, sql in NamedStatements(path).all.items():

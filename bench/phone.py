@@ -1,7 +1,7 @@
 """The phone company in a process of its own, whose clock says when a text was accepted.
 
-`Phone` asks it; `main` is what runs there. They talk over a pipe, a line of JSON each way. When the pipe closes, the
-process ends: it cannot be left behind.
+`Phone` asks it; `main` runs there. They talk over a pipe, a line of JSON each way. When the pipe closes, the process
+ends: it cannot be left behind.
 """
 
 import json
@@ -19,20 +19,20 @@ from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.scripted_answers import Hang
 from sequora_orchestration.local.twilio.server import TwilioServer
 
-# Seconds that Twilio takes to answer, as a rule.
+# Seconds until Twilio answers, as a rule.
 REAL_LIFE = 0.1
 
-# Seconds after which texts that are missing are given up: all in all, and since the last one came.
+# Seconds after which missing texts are given up: all in all, and since the last text came.
 LIMIT, STALLED = 600, 120
 
-# Seconds to look on after the last text that was waited for: a doubled one may yet come.
+# Seconds to go on looking after the last awaited text: a doubled one may yet come.
 AFTERMATH = 3
 
 PAUSE = 0.1
 
 
 class Phone:
-    """The phone company: where it listens (`url`, for TWILIO_API_BASE_URL), and what it accepted."""
+    """The phone company: its address (`url`, for TWILIO_API_BASE_URL), and the texts it accepted."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         """Talk to the process that runs `main`."""
@@ -51,7 +51,7 @@ class Phone:
         return list(self._texts)
 
     def texts_about(self, task_ids: Collection[str]) -> list[Text]:
-        """Wait until each of these tasks was texted, or that has become hopeless; return the texts so far."""
+        """Wait until each of these tasks was texted, or until that is hopeless; return the texts so far."""
         missing = set(task_ids)
         began = changed = time.monotonic()
         while missing and time.monotonic() < min(began + LIMIT, changed + STALLED):
@@ -101,7 +101,7 @@ def phone_company(environment: Mapping[str, str], *, host: str = LOOPBACK) -> It
 
 
 def main() -> None:
-    """Say where the phone company listens, then obey until nobody can order any more."""
+    """Print the phone company's address, then obey orders until the pipe is closed."""
     with TwilioServer(host=sys.argv[1]) as server:
         company = server.company
         _say(server.url)

@@ -1,6 +1,6 @@
-"""A running system's processes, by what they are, and its databases' counters: looked at from outside.
+"""A running system's processes, by kind, and its databases' counters: looked at from outside.
 
-What the figures say of them is worked out in `measure`.
+The figures are worked out in `measure`.
 """
 
 import time
@@ -19,7 +19,7 @@ POSTGRES, WEB = "Postgres", "web UI"
 
 _PHONE_COMPANY, _WORKER = "phone company", "worker"
 
-# What stands in a command line. A process that was forked has its parent's.
+# The kind of a process, by a word in its command line. A forked process has its parent's command line.
 _NAMES = {
     "dagster-webserver": WEB,
     "dagster-daemon": "daemon",
@@ -30,8 +30,8 @@ _NAMES = {
     "sequora": "sequora dev",
 }
 
-# A statement that is not in a transaction of several is one of its own. Read from another database than these, so that
-# the looking is not counted.
+# Transactions: a statement outside of a longer transaction is a transaction of its own. This is read from another
+# database than these, so that the reading is not counted.
 _COMMITTED = """
 SELECT datname, (xact_commit + xact_rollback)::bigint FROM pg_stat_database WHERE datname = ANY(%s)
 """
@@ -40,7 +40,7 @@ SELECT datname, (xact_commit + xact_rollback)::bigint FROM pg_stat_database WHER
 def snapshot(directory: Path, *, administration_url: str, databases: Mapping[str, str]) -> Snapshot:
     """Look at the processes on a directory, without the phone company, and at these databases.
 
-    `databases` are their names, with what they are called.
+    `databases` maps the name of each on the server to its name in the figures.
     """
     with closing(psycopg2.connect(administration_url)) as connection, connection.cursor() as cursor:
         cursor.execute(_COMMITTED, (list(databases),))
@@ -50,7 +50,7 @@ def snapshot(directory: Path, *, administration_url: str, databases: Mapping[str
 
 def _processes(directory: Path) -> Iterator[Process]:
     of_pool = count(1)
-    for one in psutil.process_iter():  # by number, so those of a worker's pool keep theirs
+    for one in psutil.process_iter():  # in the order of process ids, so each of a worker's pool keeps its number
         try:
             if not belongs_to(one, directory) or (name := _name(one)) == _PHONE_COMPANY:
                 continue
@@ -61,7 +61,7 @@ def _processes(directory: Path) -> Iterator[Process]:
             yield Process(
                 name=name,
                 memory=one.memory_full_info().uss,
-                # With what processes took that it has outlived: Postgres' come and go.
+                # With the time of children that have ended: Postgres' come and go.
                 processor=times.user + times.system + times.children_user + times.children_system,
             )
         except psutil.NoSuchProcess:

@@ -17,25 +17,25 @@ from bench.processes import POSTGRES, WEB
 NOTHING = "-"
 MEGABYTE = 1_000_000
 
-# What is asked less often, for a text or in a second, is not worth a line.
+# A statement that is sent less often, for a text or in a second, is not worth a line.
 RARELY = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """What was measured on a server; what was left out is None or empty."""
+    """The figures of one server; a part that was left out is None or empty."""
 
     server: str
     start: Start | None = None
     calm: list[Calm] = field(default_factory=list)
     ways: list[tuple[str, Sequence[Stage]]] = field(default_factory=list)
-    """By how the tasks arrived."""
+    """The stages, by the way in which the tasks arrived."""
     idle: Idle | None = None
     questions: list[tuple[str, Sequence[Question]]] = field(default_factory=list)
-    """By database."""
+    """The statements, by database."""
     bursts: list[tuple[str, Burst]] = field(default_factory=list)
     memory: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
-    """After so many texts of the bursts, by kind of process."""
+    """Bytes by kind of process, after so many texts of the bursts."""
     hosts: list[tuple[str, Burst]] = field(default_factory=list)
     distance: Check | None = None
     far: list[Far] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What it was measured on."""
+    """The machine of a measurement."""
 
     cores: int
     python: str
@@ -79,9 +79,9 @@ def machine(*, postgres: str, load: float) -> Machine:
 
 
 def markdown(measured: Sequence[Figures], on: Machine) -> str:
-    """Return a table for each part: those of the calm and the burst have a line for each server, others are of one.
+    """Return a table for each part: the tables of the calm and the burst have a line for each server.
 
-    Against the naive way also how many times better ours is, by the first row.
+    If the naive way was measured, its line says how many times better our first line is.
     """
     first = measured[0]
     calm = [(_ours(figures.server), one) for figures in measured for one in figures.calm]
@@ -122,7 +122,7 @@ def _of_one_server(figures: Figures) -> Iterator[tuple[str, str]]:
 
 
 def as_json(measured: Sequence[Figures], on: Machine) -> str:
-    """Return the same, unrounded; durations in seconds, memory in bytes, processor time in shares of one core."""
+    """Return the figures unrounded; durations in seconds, memory in bytes, processor time in shares of one core."""
     return json.dumps({"machine": asdict(on), "servers": [asdict(one) for one in measured]}, indent=2) + "\n"
 
 
@@ -319,7 +319,7 @@ def _rate(value: float | None) -> str:
 
 
 def _held(in_order: float | None) -> str:
-    """Say whether every more severe task was texted first, and if not, of how many pairs that is true."""
+    """Return whether every more severe task was texted first, and if not, the share of pairs in which it was."""
     if in_order is None:
         return NOTHING
     return "yes" if in_order == 1 else f"{min(in_order, 0.999):.1%} of pairs"

@@ -1,6 +1,6 @@
 """The way of a task, stage by stage: when each was reached, as the ledger's history and Dagster's events have it.
 
-Both are read afterwards, so that nothing of what is measured is watched. All clocks are one machine's.
+Both are read afterwards, so that the reading does not disturb the measurement. All clocks are one machine's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ WHERE kind = 'task-created' AND notification.task_id = ANY(%s)
 GROUP BY notification.id
 """
 
-# Dagster keeps when a run was created by the server's own time zone, and its events by UTC.
+# Dagster keeps the time of a run's creation in the server's own time zone, and the times of its events in UTC.
 _CREATED = """
 SELECT run_id, 'run created', extract(epoch FROM create_timestamp AT TIME ZONE current_setting('TimeZone'))::float
 FROM runs WHERE run_id = ANY(%s)
@@ -61,7 +61,7 @@ STAGES = (
 def ways(
     care_url: str, dagster_url: str, task_ids: Sequence[str], texts: Iterable[Text]
 ) -> dict[str, dict[str, float]]:
-    """Return when each of these tasks reached each stage, in seconds since the epoch; without what is not known."""
+    """Return when each of these tasks reached each stage, in seconds since the epoch; unknown moments are left out."""
     accepted = {text.task_id: text.accepted for text in texts}
     with closing(psycopg2.connect(care_url)) as connection, connection.cursor() as cursor:
         cursor.execute(_LEDGER, (list(task_ids),))

@@ -1,7 +1,7 @@
-"""What the databases are asked while the block runs, as Postgres' own log has it.
+"""The statements that the databases get while a block runs, from Postgres' own log.
 
-`log_statement` writes down what each session sends. Statements that are sent in one string are one: what is counted is
-round trips. By what names they go is said in `names`, and what a text costs is worked out in `measure`.
+`log_statement` writes down every string that a session sends. Several statements in one string count as one: it is
+round trips that are counted. Their names are made in `names`, and the cost of a text is worked out in `measure`.
 """
 
 import re
@@ -17,7 +17,7 @@ from psycopg2.sql import SQL, Identifier, Literal
 from bench.application import NAME
 from bench.measure import Asked
 
-# Of each line: when (seconds since the epoch), on which database, and whose session (its application_name).
+# Each line begins with its time (seconds since the epoch), its database, and its session's application_name.
 _SETTINGS = {"log_statement": "all", "log_line_prefix": "bench %n %d %a: ", "lc_messages": "C"}
 _ENTRY = re.compile(r"^bench (\d+\.\d+) (\S*) (.*?): (LOG:  (?:statement|execute [^:]*): )?", re.MULTILINE)
 
@@ -26,7 +26,7 @@ _RUN_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What a session sent, with the values put in, and when."""
+    """A string that a session sent, with the values put in, and its time."""
 
     moment: float
     database: str
@@ -35,7 +35,7 @@ class Statement:
 
 @contextmanager
 def logged(administration_url: str) -> Iterator[None]:
-    """Let the server log what every session sends, also those that are there already."""
+    """Let the server log the statements of every session, also of sessions that are there already."""
     with closing(psycopg2.connect(administration_url, application_name=NAME)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -66,9 +66,9 @@ def count(
     name: Callable[[str], str],
     runs_of_other_jobs: frozenset[str],
 ) -> Asked:
-    """Count what was sent to a database between two moments, each statement by the name that it is given.
+    """Count the statements that were sent to a database between two moments, by name.
 
-    What names a run of another job than the one that is measured is left out.
+    A statement that has the id of a run of another job than the measured one is left out.
     """
     began, ended = between
     counts = Counter(

@@ -1,7 +1,7 @@
-"""Brings up what is measured, and takes it down again: this project as `sequora dev` runs it, and the naive one.
+"""Brings up the measured systems, and takes them down again: this project as `sequora dev` runs it, and the naive one.
 
-Both get a Postgres and a phone company of the benchmark's own, and none of the settings of whoever runs it: no run may
-end up at a real broker, no text at the real Twilio.
+Both get a Postgres and a phone company of the benchmark's own, and none of the settings of the person who runs it: no
+run may end up at a real broker, no text at the real Twilio.
 """
 
 import argparse
@@ -54,7 +54,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What a system meets: where tasks come in, where texts come out, and the settings that lead there."""
+    """A system's surroundings: the application that inserts tasks, the phone company, and the settings for both."""
 
     application: Application
     phone: Phone
@@ -63,7 +63,7 @@ class Outside:
 
 @contextmanager
 def workplace() -> Iterator[Path]:
-    """Make a directory for the length of the block; no process of it is left behind, whatever happens."""
+    """Make a directory for the length of the block; even after an error no process of it is left behind."""
     with TemporaryDirectory(prefix="sequora-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name).resolve()
         try:
@@ -88,7 +88,7 @@ def outside(
 
 @contextmanager
 def sequora_dev(directory: Path, environment: Mapping[str, str]) -> Iterator[float]:
-    """Run this project on a directory as a user does, and the block once it is ready, in so many seconds.
+    """Run this project on a directory as a user does, and the block once it is ready; yield the seconds until then.
 
     Raises StartError.
     """
@@ -114,14 +114,14 @@ def naive_dagster(directory: Path, environment: Mapping[str, str]) -> Iterator[N
         *("-m", "bench.naive.definitions", "--port", str(free_port())),
     ]
     log = directory.with_suffix(".log")
-    # Its code server outlives it unless it is told as well, so the whole group is.
+    # Its code server outlives it unless it gets the signal as well, so the whole group gets it.
     with running(command, environment, log, end=os.killpg) as process:
         _wait_until_ready(process, "dagster dev", log, says="Serving dagster-webserver")
         yield
 
 
 def binaries_in(directory: str) -> Path | None:
-    """Return where a server's programs are, None for those that come along; an option's type."""
+    """Return the directory of a server's programs, None for the embedded ones; the type of an option."""
     if directory == EMBEDDED:
         return None
     path = Path(directory).resolve()
@@ -131,7 +131,7 @@ def binaries_in(directory: str) -> Path | None:
 
 
 def server_name(postgres: EmbeddedPostgres, binaries: Path | None) -> str:
-    """Return what server it is: its version, and whether it compiles what looks dear (JIT)."""
+    """Return a name for the server: its version, and whether it compiles plans that look dear (JIT)."""
     with (
         closing(psycopg2.connect(postgres.url("postgres"))) as connection,
         connection.cursor() as cursor,
@@ -143,7 +143,7 @@ def server_name(postgres: EmbeddedPostgres, binaries: Path | None) -> str:
 
 
 def settings(directory: Path, care_url: str) -> dict[str, str]:
-    """Return the environment of a system on that database, with none of the settings of whoever runs this."""
+    """Return the environment of a system on that database, without the settings of the person who runs this."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     environment |= {
         MARK: str(directory),
@@ -208,7 +208,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], name: str, log: Path, *,
 
 
 def _end_processes_of(directory: Path) -> None:
-    """Kill what is left of the directory's processes."""
+    """Kill the directory's processes that are left."""
     left = [process for process in psutil.process_iter() if belongs_to(process, directory)]
     for process in left:
         try:
@@ -220,11 +220,11 @@ def _end_processes_of(directory: Path) -> None:
 
 
 def belongs_to(process: psutil.Process, directory: Path) -> bool:
-    """Tell whether a process was started by the benchmark on that directory, however indirectly."""
+    """Return whether a process was started by the benchmark on that directory, directly or not."""
     try:
         if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
             return False
-        # Two that do not keep the mark; they work in a directory of ours, though.
+        # These two do not keep the mark, but they work in a directory of ours.
         if process.name() == "postgres" or process.name().startswith("valkey"):
             return directory in Path(process.cwd()).parents
         return process.environ().get(MARK) == str(directory)

@@ -1,1 +1,1 @@
-"""Does anything grow? What a tick and a run cost with much stored, and two simulated years of the nightly deletion."""
+"""Does anything grow? The cost of a tick and a run with much stored, and two simulated years of nightly deletion."""

@@ -1,4 +1,4 @@
-"""`python -m bench.growth`: what a tick and a run cost with much stored, and two simulated years; tables to stdout."""
+"""`python -m bench.growth`: the cost of a tick and a run with much stored, and two simulated years; as tables."""
 
 import argparse
 import os

@@ -1,6 +1,6 @@
-"""What a tick and a run cost, and how soon a text goes out: with little stored, with much, and while it is deleted.
+"""The cost of a tick and a run, and how soon a text goes out: with little stored, with much, and during the deletion.
 
-One system throughout, as `sequora dev` runs it; in between its database is filled with copies of what it has stored.
+One system is measured throughout, as `sequora dev` runs it; in between, its database is filled with copies of its rows.
 """
 
 import subprocess
@@ -26,7 +26,7 @@ from sequora_orchestration.settings.addresses import postgres_url
 IDLE_SECONDS = 30
 CALM_SECONDS = 20
 
-# Seconds after which a backend has reported what it has done.
+# Seconds after which a backend has reported its work to the statistics.
 REPORTED = 11
 
 DAY = timedelta(days=1)
@@ -36,17 +36,17 @@ FULL_OF = ("runs", "run_tags", "event_logs", "job_ticks")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What was stored, what Dagster's database did for it, and how long texts took."""
+    """The rows that were stored, the work of Dagster's database with them, and how long texts took."""
 
     name: str
     runs: int
     events: int
     ticks: int
     per_tick: float
-    """Milliseconds of statements in Dagster's database for each tick, with all that goes on beside it, while idle."""
+    """Milliseconds of statements in Dagster's database for each tick while idle, all other statements included."""
     transactions_per_tick: float
     per_text: float
-    """The same for each text at one a second, ticks included."""
+    """Milliseconds of statements for each text at one a second, ticks included."""
     calm: measure.Calm
 
 
@@ -108,7 +108,7 @@ def _cost(name: str, system: Outside, dagster: Dagster, say: Callable[[str], Non
 
 
 def _settled(dagster: Dagster) -> dict[str, float]:
-    """Return the work done so far, when everybody has reported it."""
+    """Return the work done so far, after every backend has reported its own."""
     time.sleep(REPORTED)
     return dict(dagster.work_done())
 

@@ -1,7 +1,7 @@
-"""Simulated years: a day is written as fast as it can be, then the real job deletes what is past its retention.
+"""Simulated years: a day is written as fast as possible, then the real job deletes rows that are past their retention.
 
-Postgres' own autovacuum gives the space back, as anywhere; as a day passes in a fraction of a second here, it looks as
-often as that.
+Postgres' own autovacuum gives the space back, as anywhere; since a day passes in a fraction of a second here, it looks
+that often.
 """
 
 import os
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dagster import DagsterInstance
-from dagster._core.scheduler.instigation import InstigatorType  # what the daemon asks for its retention with
+from dagster._core.scheduler.instigation import InstigatorType  # the daemon's key to its retention settings
 
 from bench.growth.stored import Dagster, Hospital
 from bench.report import table
@@ -38,7 +38,7 @@ TABLES_OF_DAGSTER = ("runs", "run_tags", "event_logs", "job_ticks")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What comes on each day."""
+    """The rows of a day."""
 
     tasks: int
     episodes: int
@@ -48,7 +48,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Morning:
-    """How big it all is after so many days, when the night's deletion is over."""
+    """The size of the databases after so many days, when the night's deletion is over."""
 
     day: int
     messages: int
@@ -61,7 +61,7 @@ class Morning:
 
 
 def simulated(directory: Path, postgres: EmbeddedPostgres, load: Load, *, days: int, every: int) -> Iterator[Morning]:
-    """Let the days pass; yield how big it all is, each so many days."""
+    """Let the days pass; yield the sizes whenever `every` days are over."""
     care_url, dagster_url = _databases(postgres)
     hospital, dagster = Hospital(engine_for(care_url)), Dagster(engine_for(dagster_url))
     with _settings(directory, care_url, dagster_url), DagsterInstance.get() as instance:
@@ -123,7 +123,7 @@ def _databases(postgres: EmbeddedPostgres) -> tuple[str, str]:
 
 @contextmanager
 def _settings(directory: Path, care_url: str, dagster_url: str) -> Iterator[None]:
-    """Set what the job and the instance read, for as long as the block runs."""
+    """Set the environment of the job and the instance, for as long as the block runs."""
     home = directory / "home_of_years"
     furnish(home)
     settings = {

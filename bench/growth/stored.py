@@ -1,4 +1,4 @@
-"""What is stored: Dagster's runs, events and ticks and the ledger's messages, made by the thousand."""
+"""Stores Dagster's runs, events and ticks and the ledger's messages by the thousand."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 
 class Dagster:
-    """Dagster's own database, from below. Times are in UTC."""
+    """Dagster's own database, by SQL instead of Dagster. Times are in UTC."""
 
     def __init__(self, engine: Engine) -> None:
         """Use `engine`, whose statements commit by themselves."""
@@ -31,12 +31,12 @@ class Dagster:
         execute(self.engine, SQL["copy_ticks"], {"count": count, "status": status, **times})
 
     def store_ticks(self, count: int, *, since: datetime, until: datetime) -> None:
-        """Store so many ticks of a sensor of which there is none yet."""
+        """Store so many ticks of a sensor that has none yet."""
         times = {"since": _naive(since), "until": _naive(until)}
         execute(self.engine, SQL["ticks_of_a_day"], {"count": count, **times})
 
     def date_back_runs(self, now: datetime) -> None:
-        """Let runs that were executed in reality have been created now."""
+        """Set the creation of runs that were really executed to the simulated time `now`."""
         execute(self.engine, SQL["date_back_runs"], {"now": _naive(now)})
 
     def stored(self) -> Mapping[str, int]:
@@ -56,7 +56,7 @@ class Hospital:
         self.engine = engine
 
     def it_is(self, moment: datetime) -> None:
-        """Set the clock that every statement of ours goes by."""
+        """Set the clock of all our statements."""
         with self.engine.connect() as connection:
             connection.exec_driver_sql(
                 "CREATE OR REPLACE FUNCTION orchestration.clock() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE"
@@ -64,7 +64,7 @@ class Hospital:
             )
 
     def day(self, *, tasks: int, episodes: int) -> None:
-        """Let a day's tasks and episodes come, and all that is said about them be sent and delivered."""
+        """Let a day's tasks and episodes come, and all messages about them be sent and delivered."""
         self._do("tasks_are_resolved")
         self._do("a_day_of_tasks", count=tasks)
         self._do("a_day_of_episodes", count=episodes)

@@ -1,5 +1,5 @@
--- Fills Dagster's database by copying what a real system has stored, and the ledger with what a real system would have.
--- Run twice, they add as much again.
+-- Fills Dagster's database with copies of a real system's rows, and the ledger with messages as a real system has them.
+-- Run twice, the statements add as much again.
 
 -- name: newest_run
 -- A finished run of the job.
@@ -23,7 +23,7 @@ copied_run AS (
 ),
 copied_tag AS (
     INSERT INTO run_tags (run_id, key, value)
-    -- Ids are another's in each run.
+    -- Ids are other ones in each run.
     SELECT copy.run_id, key, CASE WHEN value ~ '^[0-9a-f-]{36}$' THEN copy.run_id ELSE value END
     FROM run_tags CROSS JOIN copy
     WHERE run_tags.run_id = :run_id
@@ -38,7 +38,8 @@ ORDER BY number, event_logs.id;
 
 -- name: copy_ticks
 -- So many ticks, copies of each sensor's newest, of one status, evenly between two times.
-INSERT INTO job_ticks (job_origin_id, selector_id, status, type, timestamp, tick_body, create_timestamp, update_timestamp)
+INSERT INTO job_ticks
+    (job_origin_id, selector_id, status, type, timestamp, tick_body, create_timestamp, update_timestamp)
 SELECT job_origin_id, selector_id, :status, type, at, tick_body, at, at
 FROM (
     SELECT DISTINCT ON (selector_id) *, count(*) OVER () AS all_sensors FROM job_ticks ORDER BY selector_id, id DESC
@@ -50,8 +51,9 @@ CROSS JOIN LATERAL (
 ORDER BY at;
 
 -- name: ticks_of_a_day
--- So many ticks of one sensor, most of which found nothing.
-INSERT INTO job_ticks (job_origin_id, selector_id, status, type, timestamp, tick_body, create_timestamp, update_timestamp)
+-- So many ticks of one sensor; most of them found nothing.
+INSERT INTO job_ticks
+    (job_origin_id, selector_id, status, type, timestamp, tick_body, create_timestamp, update_timestamp)
 SELECT 'a sensor', 'a sensor',
        CASE WHEN number % 100 = 0 THEN 'FAILURE' WHEN number % 50 = 1 THEN 'SUCCESS' ELSE 'SKIPPED' END, 'SENSOR', at,
        repeat('a tick ', 100), at, at
@@ -88,7 +90,7 @@ SELECT gen_random_uuid(), gen_random_uuid(), 'HIGH', CASE WHEN number % 50 = 0 T
 FROM generate_series(1, :count) AS number;
 
 -- name: tasks_are_resolved
--- Those that are open for a week.
+-- Resolves the tasks that have been open for a week.
 UPDATE "EscalationTask" SET status = 'RESOLVED'
 WHERE status = 'OPEN' AND created_at <= orchestration.clock() - interval '7 days';
 
@@ -98,22 +100,23 @@ INSERT INTO "Episode" (id, patient_id, created_at)
 SELECT gen_random_uuid(), gen_random_uuid(), orchestration.clock() FROM generate_series(1, :count);
 
 -- name: messages_begin
--- The messages about what was created now: of each task one to its nurse, of every second also a warning; and a check-in
--- of each episode.
+-- The messages about tasks and episodes created now: one to the nurse of each task, a warning for every second task,
+-- and a check-in for each episode.
 INSERT INTO orchestration.notification
     (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, lease_until, claim_id)
-SELECT kind || '\:' || coalesce(task_id, episode_id), kind, task_id, episode_id, recipient_id, 'HIGH', 1, orchestration.clock(), 'QUEUED',
-       orchestration.clock(), gen_random_uuid()
+SELECT kind || '\:' || coalesce(task_id, episode_id), kind, task_id, episode_id, recipient_id, 'HIGH', 1,
+       orchestration.clock(), 'QUEUED', orchestration.clock(), gen_random_uuid()
 FROM (
     SELECT kind, id::text AS task_id, episode_id::text AS episode_id, assigned_to_user_id::text AS recipient_id
     FROM "EscalationTask" CROSS JOIN unnest(ARRAY['task-created', 'sla-warning']) AS kind
-    WHERE created_at = orchestration.clock() AND (status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE AND (kind = 'task-created' OR hashtext(id::text) % 2 = 0)
+    WHERE created_at = orchestration.clock() AND (status IN ('RESOLVED', 'CANCELLED')) IS NOT TRUE
+      AND (kind = 'task-created' OR hashtext(id::text) % 2 = 0)
     UNION ALL
     SELECT 'check-in', NULL, id::text, patient_id::text FROM "Episode" WHERE created_at = orchestration.clock()
 ) AS message;
 
 -- name: messages_are_sending
--- Each move of theirs is an update, as in real life.
+-- Each move of the messages is an update, as in real life.
 UPDATE orchestration.notification SET state = 'SENDING', attempts = 1, attempted_at = orchestration.clock()
 WHERE state = 'QUEUED';
 

@@ -1,1 +1,1 @@
-"""What `--against-naive` compares with: the same job as one would first build it in Dagster."""
+"""The system that `--against-naive` compares with: the same job as one would first build it in Dagster."""

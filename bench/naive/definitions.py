@@ -33,7 +33,7 @@ BEFORE_EVERYTHING = "-infinity"
 
 
 class TaskConfig(Config):
-    """Which task a run is about."""
+    """The task that a run is about."""
 
     task_id: str
 

@@ -1,1 +1,1 @@
-"""What each statement costs in a database that has grown for years: no running system, only Postgres."""
+"""The cost of each statement in a database that has grown for years: no running system, only Postgres."""

@@ -22,7 +22,7 @@ from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.settings.addresses import postgres_url
 
-# A database that has only just been taken into use, to compare with.
+# The sizes of a database that has only just been taken into use, to compare with.
 YOUNG = {"tasks": 1_000, "open": 50, "episodes": 500, "messages": 2_000}
 
 # New tasks, one about every second, while it is measured how soon they are noticed.
@@ -30,7 +30,7 @@ NEW_TASKS = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; return 1 if a sensor's question takes longer than it may, or a plan looks dearer."""
+    """Measure; return 1 if a sensor's question takes longer than its limit, or a plan looks dearer than DEAR."""
     sizes = vars(_options(arguments))
     binaries, application = sizes.pop("postgres"), Application(sizes.pop("application"))
     load = os.getloadavg()[0]
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         def notice_tasks(engine: Engine, name: str) -> None:
             _say(f"how soon a task is noticed: {name}")
             with _transactions(engine) as connection:
-                connection.execute(text("CHECKPOINT"))  # what was written before is none of its cost
+                connection.execute(text("CHECKPOINT"))  # so that writing out the filling is not measured
             noticed[name] = notice(engine, directory / "postgres", tasks=NEW_TASKS)
 
         notice_tasks(young, f"{YOUNG['messages']:,} ledger rows")

@@ -1,5 +1,5 @@
--- The brief's tables as they are after two years. Each statement is given :tasks, :open or :episodes, and is run once, one
--- after the other, on tables that are empty.
+-- The brief's tables as they are after two years. The statements are run once, one after the other, on empty tables.
+-- Each is given :tasks, :open or :episodes.
 
 -- name: people
 INSERT INTO "User" (first_name, last_name, primary_phone, role, active)

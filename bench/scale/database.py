@@ -12,7 +12,7 @@ LEDGER = NamedStatements(Path(__file__).with_name("fill.sql"))
 
 
 def fill(connection: Connection, sizes: Mapping[str, int], application: Application = DEFAULT) -> Iterator[str]:
-    """Fill the tables of an application and ours, and yield what comes next; no trigger runs meanwhile.
+    """Fill the tables of an application and ours, and yield each step's name before it; no trigger runs meanwhile.
 
     The sizes are the numbers of `tasks`, how many of them are `open`, `episodes`, and `messages` in the ledger.
     """
@@ -24,7 +24,7 @@ def fill(connection: Connection, sizes: Mapping[str, int], application: Applicat
         connection.execute(sql, {size: sizes[size] for size in sql.compile().params})
     connection.execute(text("SET session_replication_role = origin"))
     yield "statistics"
-    # Of rows whose commit is not on the disk yet, as without `synchronous_commit`, a vacuum does not note that all see
-    # them; then no index alone would answer.
+    # Without `synchronous_commit` a commit may not be on the disk yet. Then a vacuum does not mark its rows as visible
+    # to all, and no statement could be answered by an index alone.
     connection.execute(text("CHECKPOINT"))
     connection.execute(text("VACUUM ANALYZE"))

@@ -1,9 +1,10 @@
--- Our ledger of a care database that has been in use for two years. Each statement is given :messages or nothing, and is
--- run once, one after the other, on tables that are empty.
+-- Our ledger of a care database that has been in use for two years. The statements are run once, one after the other,
+-- on empty tables. Each is given :messages or nothing.
 
 -- name: long_ago
 -- Live since before the first row.
-UPDATE orchestration.go_live SET go_live_at = now() - interval '3 years', workflows_live_at = now() - interval '3 years';
+UPDATE orchestration.go_live
+SET go_live_at = now() - interval '3 years', workflows_live_at = now() - interval '3 years';
 
 -- name: told_of_tasks
 -- Each task's nurse has been told; one in fifty texts has failed, one in fifty was not delivered, and so on.
@@ -12,8 +13,9 @@ INSERT INTO orchestration.notification
      claimed_at, claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, created_at,
      over_at)
 SELECT orchestration.task_created_key(t.id::text, t.assigned_to_user_id::text), 'task-created', t.id::text,
-       t.episode_id::text, t.assigned_to_user_id::text, t.severity::text, orchestration.urgency(t.severity::text), t.created_at,
-       t.state, CASE WHEN t.state IN ('FAILED', 'CANCELLED', 'UNDELIVERED') THEN 'what a person reads of it' END,
+       t.episode_id::text, t.assigned_to_user_id::text, t.severity::text, orchestration.urgency(t.severity::text),
+       t.created_at, t.state,
+       CASE WHEN t.state IN ('FAILED', 'CANCELLED', 'UNDELIVERED') THEN 'what a person reads of it' END,
        gen_random_uuid(), t.created_at, 0, t.created_at + interval '30 seconds', gen_random_uuid()::text, 1,
        t.created_at, t.sid, CASE WHEN t.sid IS NOT NULL THEN t.created_at END,
        CASE WHEN t.sid IS NOT NULL THEN t.created_at END, t.created_at,
@@ -36,8 +38,8 @@ INSERT INTO orchestration.notification
     (business_key, kind, episode_id, recipient_id, urgency, owed_since, state, reason, claim_id, claimed_at, claims,
      lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, due_at, created_at)
 SELECT orchestration.check_in_key(e.id::text), 'check-in', e.id::text, e.patient_id::text, 3, e.due_at,
-       e.state, CASE WHEN e.state <> 'DELIVERED' THEN 'what a person reads of it' END, gen_random_uuid(), e.created_at, 0,
-       e.due_at, gen_random_uuid()::text, 1, e.due_at, e.sid, CASE WHEN e.sid IS NOT NULL THEN e.due_at END,
+       e.state, CASE WHEN e.state <> 'DELIVERED' THEN 'what a person reads of it' END, gen_random_uuid(), e.created_at,
+       0, e.due_at, gen_random_uuid()::text, 1, e.due_at, e.sid, CASE WHEN e.sid IS NOT NULL THEN e.due_at END,
        e.due_at, e.created_at
 FROM (
     SELECT *, CASE WHEN state = 'DELIVERED' THEN 'SM' || replace(id::text, '-', '') END AS sid
@@ -53,7 +55,7 @@ FROM (
 ORDER BY e.created_at;
 
 -- name: reported_unreached
--- Of each task whose nurse was not reached a supervisor has been told.
+-- A supervisor has been told of each task whose nurse was not reached.
 INSERT INTO orchestration.notification
     (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id, claimed_at,
      claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, because_of, created_at)
@@ -67,7 +69,7 @@ WHERE f.kind = 'task-created' AND f.state IN ('FAILED', 'UNDELIVERED')
 ORDER BY f.created_at;
 
 -- name: breaches
--- What is missing to :messages: alerts on missed SLAs, of all open tasks that have missed theirs, and of closed ones.
+-- Alerts about missed SLAs, of all open tasks that have missed theirs, and of as many closed tasks as :messages needs.
 INSERT INTO orchestration.notification
     (business_key, kind, task_id, episode_id, recipient_id, severity, urgency, owed_since, state, claim_id, claimed_at,
      claims, lease_until, run_id, attempts, attempted_at, provider_sid, sent_at, logged_at, sla_due_at, created_at)
@@ -92,7 +94,7 @@ CROSS JOIN LATERAL (
 ORDER BY t.sla_due_at;
 
 -- name: history
--- What the trigger would have written: three changes a message, and of some a doubt.
+-- The history that the trigger would have written: three changes of each message, and a doubt of some.
 INSERT INTO orchestration.notification_event
     (notification_id, at, from_state, to_state, attempt, claim_id, run_id, reason)
 SELECT n.id, n.created_at, move.from_state, move.to_state, 1, n.claim_id, n.run_id, n.reason
@@ -105,7 +107,7 @@ WHERE move.number < 3 OR place % 2 = 1
 ORDER BY n.created_at, move.number;
 
 -- name: lost_attempts
--- Of some an attempt was given up; a few of their texts went out all the same.
+-- An attempt was given up for some messages; a few of their texts went out all the same.
 INSERT INTO orchestration.lost_attempt (notification_id, began_at, given_up_at, fingerprints, found_sid, found_at)
 SELECT id, created_at, created_at + interval '1 minute', ARRAY[md5(id::text), md5('canonical' || id)],
        CASE WHEN place % 200 = 1 THEN 'SM' || md5('late' || id) END, CASE WHEN place % 200 = 1 THEN created_at END
@@ -114,12 +116,13 @@ WHERE place % 20 = 1
 ORDER BY created_at;
 
 -- name: under_way
--- Some are amid their life: of every state fifty, under leases and with times that have not come.
+-- Messages under way: fifty in every state, under leases and with times that have not come.
 UPDATE orchestration.notification n
 SET state = amid.state,
     reason = CASE WHEN amid.state IN ('IN_DOUBT', 'HELD') THEN 'what a person reads of it' END,
     lease_until = now() + interval '1 day', look_at = now() + interval '1 day', receipt_at = now() + interval '1 day',
-    doubtful_since = attempted_at, doubted_at = attempted_at, provider_sid = CASE WHEN amid.state = 'SENT' THEN provider_sid END
+    doubtful_since = attempted_at, doubted_at = attempted_at,
+    provider_sid = CASE WHEN amid.state = 'SENT' THEN provider_sid END
 FROM (
     SELECT id, (ARRAY['QUEUED', 'SENDING', 'IN_DOUBT', 'SENT'])[1 + number % 4] AS state
     FROM (

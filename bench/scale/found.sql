@@ -1,4 +1,4 @@
--- What lets a queue find fifty, each in a transaction that is rolled back.
+-- Makes fifty rows for a queue to find, each time in a transaction that is rolled back.
 
 -- name: new_tasks
 DELETE FROM orchestration.notification

@@ -1,4 +1,4 @@
-"""How long a new task waits to be claimed, and what asking costs: the sensor's watch, without Dagster."""
+"""How long a new task waits to be claimed, and the cost of asking: the sensor's watch, without Dagster."""
 
 import random
 import time
@@ -19,7 +19,7 @@ from sequora_orchestration.sensors.watch import WATCH_BETWEEN
 # Seconds from the beginning of a tick until the daemon begins the sensor's next one.
 BETWEEN_TICKS = 1.0
 
-# What is left of it would be found by whoever asks next.
+# Removes the tasks and messages of this measurement, which the next question would find.
 _FORGET = text("""
     WITH forgotten AS (DELETE FROM orchestration.notification WHERE task_id = ANY (:ids))
     DELETE FROM "EscalationTask" WHERE id::text = ANY (:ids)
@@ -34,7 +34,7 @@ _INSERT = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticing:
-    """What it came to."""
+    """The result of a measurement."""
 
     waits: Sequence[float]
     """Seconds from each insert's commit until the sensor had claimed the task."""
@@ -46,7 +46,7 @@ class Noticing:
 def notice(engine: Engine, postgres: Path, *, tasks: int) -> Noticing:
     """Insert so many tasks, one about every second, while the sensor watches; `postgres` is the server's directory.
 
-    Nothing is done about what is claimed, so it must all be over before the first lease is.
+    No run works on the claims, so the measurement must be over before the first lease runs out.
     """
     began, busy = time.monotonic(), _processor_time(postgres)
     end = began + tasks

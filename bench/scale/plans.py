@@ -1,4 +1,4 @@
-"""What a statement costs: by its plan, and by the clock."""
+"""The cost of a statement: by its plan, and by the clock."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from bench.scale.statements import FOUND, Statement
 
-# Of so many askings the median counts, after one that fills the caches.
+# Each statement is run so many times, after a first time that fills the caches; the median counts.
 ASKED = 7
 
 # Half of the estimate above which Postgres compiles a plan, for seconds (`jit_above_cost`).
@@ -21,13 +21,13 @@ GROWING = frozenset(
     {"EscalationTask", "Episode", "NotificationLog", "notification", "notification_event", "lost_attempt"}
 )
 
-# An index that holds no more than what is open: to read all of it is what it is for.
+# An index that holds only rows about open tasks: it is there to be read whole.
 OF_WHAT_IS_OPEN = "notification_not_over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a statement cost. Times are in milliseconds, as the client sees them, planning included."""
+    """The cost of a statement. Times are in milliseconds, as the client sees them, planning included."""
 
     statement: Statement
     times: Sequence[float]
@@ -36,14 +36,14 @@ class Measured:
     """Pages of 8 kB that it touched."""
 
     estimate: float
-    """What the planner thinks that it costs, in its own units."""
+    """The planner's estimate of the cost, in its own units."""
 
     read_whole: Sequence[str]
-    """The growing tables that it read from end to end, and how."""
+    """The growing tables that it read from end to end, each with the kind of plan node."""
 
     @property
     def is_too_slow(self) -> bool:
-        """Whether it takes longer than it may."""
+        """Whether it takes longer than its limit."""
         return self.statement.limit is not None and median(self.times) > self.statement.limit
 
     @property
@@ -70,7 +70,7 @@ def measure(connection: Connection, statement: Statement) -> Measured:
 def _run(connection: Connection, statement: Statement, sql: TextClause) -> tuple[Sequence[Any], float]:
     """Return the rows, and the milliseconds until they were there."""
     try:
-        connection.execute(text("SET LOCAL jit = off"))  # which our statements bring along
+        connection.execute(text("SET LOCAL jit = off"))  # as our own sessions have it
         if statement.finds:
             connection.execute(FOUND[statement.finds])
         began = time.perf_counter()
@@ -89,11 +89,11 @@ def reads_whole(plan: Mapping[str, Any]) -> Iterator[str]:
         if name != OF_WHAT_IS_OPEN:
             yield f"{node} {name}"
     for child in plan.get("Plans", ()):
-        # The newest or oldest by an index, or whichever comes first: no more is read than that.
+        # A LIMIT reads no more than it needs: the newest or oldest row by an index, or any row.
         if not (node == "Limit" and (child["Node Type"] == "Index Only Scan" or is_of_any_row(plan, child))):
             yield from reads_whole(child)
 
 
 def is_of_any_row(limit: Mapping[str, Any], child: Mapping[str, Any]) -> bool:
-    """Tell whether a limit takes the first row of a table, whichever that is."""
+    """Return whether a limit takes any first row of a table."""
     return child["Node Type"] == "Seq Scan" and "Filter" not in child and limit["Plan Rows"] == 1

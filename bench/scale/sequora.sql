@@ -1,5 +1,5 @@
--- The application's own tables as they are after two years. Each statement is given :tasks, :open or :episodes, and is run once, one
--- after the other, on tables that are empty.
+-- The application's own tables as they are after two years. The statements are run once, one after the other, on empty
+-- tables. Each is given :tasks, :open or :episodes.
 
 -- name: people
 WITH patient AS (

@@ -1,4 +1,4 @@
-"""Every named statement with parameters as the running system gives them; and which of them are whose."""
+"""Every named statement, with parameters as the running system gives them, and with the sensor that asks it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ from sequora_orchestration.messages.task_created import NEW_TASKS
 # Each module of the ledger that has a file of statements beside it; the questions are put into others.
 ROOMS = [import_module(f"{ledger.__name__}.{path.stem}") for path in sorted(Path(ledger.__path__[0]).glob("*.sql"))]
 
-# What lets a question find something.
+# The statements that make rows for a question to find.
 FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
 
-# What the questions go by, as long as nobody sets anything.
+# The settings of the questions, with their default values.
 ASKED_WITH = {
     **Terms().of_questions,
     "created_within": None,
@@ -38,7 +38,7 @@ ASKED_WITH = {
     "not_to": None,
 }
 
-# Which statements are given what is said of each queue, or of tasks without an assignee.
+# Statements that are measured apart: for each queue, or for tasks without an assignee.
 APART = {
     claims: frozenset({"admission", "ready", "enqueue", "enqueue_named"}),
     assignments: frozenset({"lease", "take_up"}),
@@ -80,7 +80,7 @@ _WHOSE = {
     **dict.fromkeys(DELETION, "the nightly deletion"),
 }
 
-# Which of the application's tables a statement is given ids of.
+# The application's table whose ids a statement is given.
 _TABLES = {
     "tasks": "EscalationTask",
     "open_tasks": "EscalationTask",
@@ -92,7 +92,7 @@ _TABLES = {
     "patients": "Patient",
 }
 
-# In what state a statement finds its messages, if that is not QUEUED.
+# The state in which a statement finds its messages, if that is not QUEUED.
 FOUND_IN = {
     **dict.fromkeys(
         ("settle_sent", "settle_sent_unlogged", "settle_refused", "settle_unclear", "try_again", "put_back"), "SENDING"
@@ -126,21 +126,21 @@ _SAMPLE = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A statement as it is run by somebody."""
+    """A statement with the values of its parameters."""
 
     name: str
     whose: str
     sql: TextClause
     parameters: Mapping[str, Any]
     limit: float | None = None
-    """Milliseconds that it may take."""
+    """Milliseconds that it may take; None for any time."""
 
     finds: str | None = None
-    """The statement of `found.sql` that lets it find something."""
+    """The statement of `found.sql` that makes rows for it to find."""
 
 
 def statements(connection: Connection) -> Iterator[Statement]:
-    """Return what the queues' sensors ask, idle and with something to claim, and then all others."""
+    """Return the statements of the queues' sensors, with nothing and with something to claim, and then all others."""
     for queue in QUEUES.values():
         yield from _claims(queue)
     yield from _assignment(connection)
@@ -168,7 +168,7 @@ def statements(connection: Connection) -> Iterator[Statement]:
 
 
 def question_of(question: str) -> str:
-    """Return the statement by which `enqueue` asks a question; its text stands in the place of the call."""
+    """Return the statement by which `enqueue` asks a question: the planner puts the question's text in it."""
     return f"""
         SELECT q.* FROM orchestration.{question}(CAST(ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
@@ -255,7 +255,7 @@ def _newest(connection: Connection, table: str) -> Sequence[str]:
 
 
 def _named_by(name: str, row: RowMapping) -> Any:
-    """Return what a statement is given as its one id."""
+    """Return the id that a statement with a single `:id` is given."""
     if name == "tasks_of_episode":
         return row["episode_id"]
     return row["task_id"] or row["episode_id"] if name in OPERATORS else row["id"]
@@ -335,6 +335,6 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "who": "somebody",
         "why": "a reason",
         "verb": name,
-        # Here lengths of time are intervals, and not seconds.
+        # In these statements lengths of time are intervals, and not seconds.
         **(ASKED_WITH if name in owed.SQL.all else {}),
     }

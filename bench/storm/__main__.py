@@ -35,11 +35,11 @@ DELAYS = {
 }
 
 # Seconds after the last fault within which everything must have settled: a claim that is not taken up is made again
-# after at most four minutes, somebody whom a text failed to reach is passed over for five.
+# after at most four minutes, and a person whom a text failed to reach is passed over for five.
 TO_SETTLE = 360
 
-# For so many seconds nothing may be missing or on its way: then it has settled. Longer than a second try of a call, and
-# than a sensor waits at most before it asks again.
+# The storm has settled when nothing is missing or on its way for so many seconds: longer than until a second try of a
+# call, and than the longest pause between a sensor's questions.
 SETTLED_FOR = 20
 
 PAUSE = 4.0
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostgres, log: Path) -> bool:
-    """Let it storm; print the verdict and return whether it is good. Raises NotUpError."""
+    """Carry out a storm; print the verdict and return whether it is good. Raises NotUpError."""
     load = os.getloadavg()[0]
     server = server_name(postgres, options.postgres)
     plan = draw(options.seed, options.seconds)
@@ -130,7 +130,7 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
 
 
 def _wait_until_settled(books: Books, hospital: Hospital, phone: StormPhone, people: Sequence[Person]) -> float | None:
-    """Wait until nothing is missing or on its way; return after how many seconds, or None if that never is."""
+    """Wait until nothing is missing or on its way; return the seconds until then, or None if TO_SETTLE is over."""
     began = time.monotonic()
     calm_since: float | None = None
     while time.monotonic() < began + TO_SETTLE:

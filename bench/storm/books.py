@@ -1,4 +1,4 @@
-"""What the system says of itself: its ledger with every row's history, and how often its breaker opened."""
+"""The system's own records: its ledger with every row's history, and the times when its breaker was open."""
 
 import threading
 from collections import defaultdict
@@ -82,7 +82,7 @@ class Row:
     is_unsettled: bool
     is_unlogged: bool
     found_late: Sequence[str]
-    """The SIDs of its texts that were given up and went out all the same, as far as they were found."""
+    """The SIDs of texts of its lost attempts that were found to have gone out all the same."""
 
     history: Sequence[Event]
 
@@ -117,7 +117,7 @@ class Books:
         self._watcher.start()
 
     def end_watch(self) -> list[Opening]:
-        """Stop that; return when it was open."""
+        """Stop watching; return the times when the breaker was open."""
         self._ended.set()
         if self._watcher.is_alive():
             self._watcher.join()
@@ -141,7 +141,7 @@ class Books:
 
 
 def as_dict(row: Row) -> Mapping[str, object]:
-    """Return a row as JSON has it: ids, states, times and reasons."""
+    """Return a row for JSON: ids, states, times and reasons."""
     return {
         **{
             name: getattr(row, name)

@@ -25,7 +25,7 @@ class Broker:
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """Run it, unless it runs."""
+        """Start the broker, unless it runs."""
         if self._server is None:
             server = ValkeyServer(
                 port=self._port, data_dir=self._directory, config={"loglevel": "warning"}, persist=True
@@ -34,7 +34,7 @@ class Broker:
             self._server = server
 
     def kill(self) -> None:
-        """Kill -9 it."""
+        """Kill the broker with SIGKILL."""
         if self._server:
             self._server.terminate()
             self._server = None

@@ -1,4 +1,4 @@
-"""Lets things fail as planned, and ends it again."""
+"""Carries out the faults of a plan, and ends them again."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from bench.storm.supervisor import Supervisor, is_pool_process, is_worker, says
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.system import PROCFILE
 
-# How often a database that has crashed is started before that is given up; each try takes 10 s at most.
+# How many times starting a crashed database is tried; each try takes 10 s at most.
 TRIES = 5
 
 _CUT = """
@@ -36,7 +36,7 @@ NOTHING = "nothing to hit"
 
 
 class Faults:
-    """Carries faults out."""
+    """Carries out faults."""
 
     def __init__(
         self,
@@ -85,9 +85,9 @@ class Faults:
         }
 
     def carry_out(self, faults: Sequence[Fault], began: float, *, until: float) -> None:
-        """Carry them out, each at its moment after `began` (of the monotonic clock), until so many seconds after it.
+        """Carry out each fault at its moment after `began` (of the monotonic clock), until `until` seconds after it.
 
-        Then, and whatever happens, all of them have ended.
+        When this returns or raises, all faults have ended.
         """
         moments: list[tuple[float, int, Fault, bool]] = []
         for number, fault in enumerate(faults):
@@ -98,7 +98,7 @@ class Faults:
                 time.sleep(max(0.0, began + at - time.monotonic()))
                 if begins:
                     outcome = self._begun(fault)
-                    _say(f"{time.monotonic() - began:6.1f} s  {_told(fault)}" + (f": {outcome}" if outcome else ""))
+                    _say(f"{time.monotonic() - began:6.1f} s  {_in_words(fault)}" + (f": {outcome}" if outcome else ""))
                     if fault.seconds:
                         heappush(moments, (fault.until, number, fault, False))
                 else:
@@ -118,10 +118,10 @@ class Faults:
         self._start_postgres()
 
     def _begun(self, fault: Fault) -> str | None:
-        """Let a fault begin; return what went wrong with it, if something did."""
+        """Let a fault begin; return in words why it had no effect, if it had none."""
         try:
             outcome = self._begin.get(fault.kind, self._spoil)(fault)
-        except (psycopg2.Error, psutil.Error, RedisError, OSError) as error:  # what it was to hit is down already
+        except (psycopg2.Error, psutil.Error, RedisError, OSError) as error:  # its target is down already
             outcome = f"{NOTHING} ({type(error).__name__})"
         if not outcome:
             self.carried_out[fault.kind] += 1
@@ -144,7 +144,7 @@ class Faults:
         return None
 
     def _start_second(self, name: str) -> str | None:
-        """Run one more of a process of the Procfile."""
+        """Start a second process of a line of the Procfile."""
         environment = self._supervisor.environment()
         if "DAGSTER_HOME" not in environment:
             return NOTHING
@@ -164,7 +164,7 @@ class Faults:
         return None
 
     def _end_second(self, name: str) -> None:
-        """Kill it, and what it has started."""
+        """Kill the second process, and all that it has started."""
         if process := self._second.pop(name, None):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -173,7 +173,7 @@ class Faults:
     # ── The database ────────────────────────────────────────────────────────────────────────────────────
 
     def _crash_postgres(self) -> str | None:
-        """Let it end without a checkpoint, and start it again: it recovers from its log."""
+        """Stop Postgres without a checkpoint, and start it again: it recovers from its log."""
         server = psutil.Process(int(self._pid_file.read_text(encoding="utf-8").split()[0]))
         server.send_signal(signal.SIGQUIT)
         server.wait(timeout=20)
@@ -200,7 +200,7 @@ class Faults:
         return None
 
 
-def _told(fault: Fault) -> str:
+def _in_words(fault: Fault) -> str:
     words = [fault.kind]
     if fault.share < 1:
         words.append(f"for {fault.share:.0%} of requests")

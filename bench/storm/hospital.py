@@ -1,6 +1,6 @@
-"""The application in a storm: it inserts, assigns and resolves as planned, and notes when each was committed.
+"""The application in a storm: it inserts, assigns and resolves as planned, and notes the time of each commit.
 
-While the database is away it tries again, as an application does; what it notes is when the commit was known of.
+While the database is away it tries again, as an application does; a commit's time is when its answer came.
 """
 
 import threading
@@ -19,7 +19,7 @@ from bench.storm.plan import Assign, Deed, Deeds, NewEpisode, NewTask, Patient, 
 PAUSE = 0.2
 
 _PEOPLE = """INSERT INTO "User" (id, first_name, last_name, primary_phone, role, active) VALUES %s"""
-# Doing any of it twice changes nothing: the first commit may have been made, and only its answer lost.
+# Each of these may be run twice without a change: the first commit may have been made, and only its answer lost.
 _TASKS = """
 INSERT INTO "EscalationTask" (id, episode_id, severity, priority, reason_codes, assigned_to_user_id, sla_due_at)
 VALUES %s ON CONFLICT DO NOTHING
@@ -43,12 +43,12 @@ A_DAY = 24 * 3600
 
 @dataclass(slots=True, kw_only=True)
 class Task:
-    """What became of a task, by this machine's clock."""
+    """The life of a task, by this machine's clock."""
 
     id: str
     inserted: float
     nurses: list[tuple[float, str | None]]
-    """To whom it was assigned from when on."""
+    """Its nurses, each with the time from which she had it."""
 
     misses_its_sla: bool
     resolved: float | None = None
@@ -56,7 +56,7 @@ class Task:
 
 @dataclass(slots=True, kw_only=True)
 class Facts:
-    """What the application has done."""
+    """The application's deeds."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
     episodes: dict[str, Patient] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Hospital:
         self._commit(lambda cursor: execute_values(cursor, _PEOPLE, rows))
 
     def act(self, plan: Sequence[Deeds], began: float) -> None:
-        """Do what is planned, each at its moment after `began` (of the monotonic clock), or as soon as it can be."""
+        """Do the planned deeds, each at its moment after `began` (of the monotonic clock), or as soon as possible."""
         for deeds in plan:
             if self._ended.wait(max(0.0, began + deeds.at - time.monotonic())):
                 return
@@ -126,9 +126,9 @@ class Hospital:
                 cursor.execute(_ASSIGN, (one.nurse, one.task))
 
     def _commit(self, write: Callable[[Cursor], None]) -> float | None:
-        """Write in one transaction, however long the database is away; return when it was known to be committed.
+        """Write in one transaction, with tries until the database is back; return when the commit was known.
 
-        None if that was not before the end.
+        Returns None if the storm ended before.
         """
         while True:
             try:

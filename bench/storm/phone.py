@@ -1,4 +1,4 @@
-"""The phone company of a storm: it misbehaves as told, and remembers every request.
+"""The phone company of a storm: it misbehaves as ordered, and remembers every request.
 
 `StormPhone` starts it in a process of its own and talks to it over a pipe, a line of JSON each way. Numbers and bodies
 stay between the two; when the pipe closes, the process ends.
@@ -67,16 +67,16 @@ ABOUT_ALL_TEXTS = frozenset(
         "firewall's page",
     }
 )
-"""Answers that say nothing of the text that gets them: none may be given up for them."""
+"""Answers that say nothing about the text that gets them: no text may be given up for one."""
 
-# Seconds after which a text is in the list: half of them within SOON, and a long tail (Pareto's), of which one in a
-# hundred takes longer than ten seconds.
+# Seconds after which a text is in the list: half of the texts within SOON, the others in a long tail (Pareto's), so
+# that one in a hundred takes longer than ten seconds.
 SOON, TAIL, LONGEST = 0.2, 1.15, 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request to send a text: what it was about, when it came in (since the epoch), and what became of it."""
+    """A request to send a text: its subject, its arrival (in seconds since the epoch), and its outcome."""
 
     kind: str
     task_id: str | None
@@ -87,7 +87,7 @@ class Request:
     """None if the text was not accepted."""
 
     lag: float
-    """After how many seconds the list shows it; 0 if it was not accepted."""
+    """The seconds after which the list shows the text; 0 if it was not accepted."""
 
 
 class _Company(PhoneCompany):
@@ -101,16 +101,16 @@ class _Company(PhoneCompany):
         super().__init__(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN)
 
     def obey(self, *, kind: str | None, share: float = 1.0, number: float = 0.0) -> None:
-        """Misbehave like that from now on; None: behave."""
+        """Misbehave in this way from now on; with None, behave."""
         self.auth_token = "another" if kind == "401" else TEST_AUTH_TOKEN  # worth nothing
         self._order = (kind, share, number) if kind and kind in _ANSWERS else None
 
     def draw_lags(self, seed: int) -> None:
-        """Draw from that seed from now on after how many seconds the list shows a text."""
+        """From now on draw from this seed the seconds after which the list shows a text."""
         self._lags = Random(f"{seed} lags")
 
     def lag_of(self, message: Message) -> float:
-        """Of each text its own; of one that is just being accepted it is not known yet, and it is not listed."""
+        """Return the text's own lag; a text that is just being accepted has none yet, and is not listed."""
         return self._lag_of.get(message.sid, LONGEST)
 
     def take(self, *, to: str, body: str, **more: Any) -> tuple[Message | Refusal | None, Answer | None]:
@@ -132,7 +132,7 @@ class _Company(PhoneCompany):
 
 
 def kind_of(body: str) -> str:
-    """Return which kind of message a text is, by its first words."""
+    """Return the kind of message that a text is, by its first words."""
     return next((kind for words, kind in _FIRST_WORDS.items() if body.startswith(words)), "check-in")
 
 
@@ -156,11 +156,11 @@ class StormPhone:
         self._ask(obey={"kind": kind, "share": share, "number": number})
 
     def draw_lags(self, seed: int) -> None:
-        """Let its list show each text after a time that is drawn from that seed."""
+        """Let its list show each text after a time that is drawn from this seed."""
         self._ask(draw_lags=seed)
 
     def lag(self, seconds: float) -> None:
-        """Let its list show texts so many seconds later than that."""
+        """Let its list show each text so many seconds later than drawn."""
         self._ask(visible_after=seconds)
 
     def end_undelivered(self, codes: Mapping[str, int]) -> None:
@@ -194,7 +194,7 @@ def storm_phone(environment: Mapping[str, str]) -> Iterator[StormPhone]:
 
 
 def main() -> None:
-    """Say where the phone company listens, then obey until nobody can order any more."""
+    """Print the phone company's address, then obey orders until the pipe is closed."""
     company = _Company()
     with TwilioServer(company) as server:
         _say(server.url)

@@ -1,6 +1,6 @@
-"""What happens in a storm and when, drawn from a seed. Pure: nothing happens here.
+"""The plan of a storm, drawn from a seed. Pure: nothing happens here.
 
-Every moment is in seconds since the storm began. The same seed and length draw the same.
+Every moment is in seconds since the storm began. The same seed and length draw the same plan.
 """
 
 from collections import defaultdict
@@ -19,15 +19,16 @@ BETWEEN_TASKS = 0.45
 BETWEEN_EPISODES = 4.0
 BETWEEN_FAULTS = (5.0, 10.0)
 
-# Before this share of faults, so many seconds, so many tasks come at once: they are being sent when it begins.
+# A share of faults hits a burst: so many seconds before the fault, so many tasks come at once, and are being sent when
+# it begins.
 HITS_A_BURST, BEFORE, BURST = 0.3, (0.1, 1.0), (50, 100)
 
-# Seconds from one fault to the next of the same target, beyond the first's end. After most of those that kill a process
-# the whole system starts again; it shall get to work before it is killed once more.
+# Seconds from the end of one fault to the next of the same target. After most faults that kill a process the whole
+# system starts again; it shall get to work before it is killed once more.
 REST = 1.0
 REST_OF_PROCESSES = 20.0
 
-# The first seconds are calm: it is seen that the system works.
+# The first seconds are calm, to see that the system works.
 CALM = 5.0
 
 # Shares of all tasks.
@@ -38,7 +39,7 @@ IS_NOBODYS, IS_UNREACHABLE = 0.03, 0.06
 BAD_PHONE, SHARED_PHONE = 0.06, 0.06
 
 FICTION = "55501"
-"""Numbers that are reserved for fiction: area code, 555-01, two digits."""
+"""The middle of numbers that are reserved for fiction: area code, 555-01, two digits."""
 
 AREAS = (202, 206, 212, 213, 215, 303, 305, 312, 404, 415, 512, 602, 612, 617, 702, 713)
 
@@ -60,7 +61,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """Who is checked in on; a phone that is shared has the same name on it, so that the texts are the same."""
+    """A patient who gets a check-in; patients who share a phone have the same name, so their texts are the same."""
 
     id: str
     name: str
@@ -79,7 +80,7 @@ class NewTask:
     reasons: Sequence[str]
     nurse: str | None
     sla: float | None
-    """Seconds until its SLA; None: a day."""
+    """Seconds until its SLA; None stands for a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ Deed = NewTask | NewEpisode | Resolve | Assign
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deeds:
-    """What the application does at a moment, in one transaction."""
+    """The application's deeds of one moment, in one transaction."""
 
     at: float
     deeds: Sequence[Deed]
@@ -118,21 +119,21 @@ class Deeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What fails, when, and for how many seconds (0: it is done at once)."""
+    """A fault: its kind, its moment, and its length in seconds (0 if it is over at once)."""
 
     at: float
     kind: str
     target: str
     seconds: float = 0.0
     share: float = 1.0
-    """Of a phone company that misbehaves: of how many requests."""
+    """The share of requests that a misbehaving phone company spoils."""
 
     number: float = 0.0
-    """What else the kind needs: seconds of hanging, of Retry-After; which of several processes."""
+    """A further number for some kinds: seconds of hanging or of Retry-After, or which of several processes."""
 
     @property
     def until(self) -> float:
-        """When it is over."""
+        """The moment when the fault is over."""
         return self.at + self.seconds
 
 
@@ -147,7 +148,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of fault: how often it comes compared with others, its target, and from where to where its length."""
+    """A kind of fault: its frequency compared with others, its target, and the bounds of its length."""
 
     weight: int
     target: str
@@ -306,7 +307,7 @@ def _episodes(random: Random, seconds: float) -> Iterator[tuple[float, Deed]]:
 
 
 def _faults(random: Random, seconds: float) -> Iterator[Fault]:
-    """Draw faults one after the other; of those with the same target, one ends before the next begins."""
+    """Draw faults one after the other; a fault ends before the next with the same target begins."""
     busy_until: dict[str, float] = defaultdict(float)
     at = CALM
     while at < seconds:

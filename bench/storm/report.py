@@ -10,10 +10,10 @@ from bench.storm.books import Opening, Row, as_dict
 from bench.storm.phone import Request
 from bench.storm.verdict import Evidence, Offence, Verdict
 
-# Rows of the ledger's whole history that are written out of each kind of offence.
+# The most rows of the ledger, with their whole history, that are written for each kind of offence.
 MOST = 50
 
-# Texts that took longest, and why.
+# How many of the slowest texts are written, with the reasons.
 SLOWEST = 20
 
 
@@ -33,7 +33,7 @@ class Course:
 
 
 def markdown(course: Course, evidence: Evidence, verdict: Verdict, machine: Machine) -> str:
-    """Return two tables: what happened, and what became of it."""
+    """Return two tables: the storm's events, and their outcome."""
     faults = sorted(course.faults.items(), key=lambda one: (-one[1], one[0]))
     return "\n\n".join(
         [
@@ -57,7 +57,7 @@ def _lines(course: Course, evidence: Evidence, verdict: Verdict) -> Iterable[tup
 
 
 def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, int | float | None]:
-    """Return what was counted."""
+    """Return the storm's figures, by name."""
     tasks = evidence.facts.tasks.values()
     moves = Counter((event.from_state, event.to_state) for row in evidence.rows for event in row.history)
     return {
@@ -112,12 +112,12 @@ def as_json(course: Course, evidence: Evidence, verdict: Verdict, machine: Machi
             "began": course.began,
             "breaker": [asdict(opening) for opening in course.breaker],
             "explained": dict(verdict.explained),
-            "lost": _told(evidence, verdict.lost),
-            "doubled": _told(evidence, verdict.doubled),
-            "burnt": _told(evidence, verdict.burnt),
-            "too_late": _told(evidence, verdict.too_late),
-            "astray": _told(evidence, verdict.stray),
-            "unrecorded": _told(evidence, verdict.unrecorded),
+            "lost": _records(evidence, verdict.lost),
+            "doubled": _records(evidence, verdict.doubled),
+            "burnt": _records(evidence, verdict.burnt),
+            "too_late": _records(evidence, verdict.too_late),
+            "astray": _records(evidence, verdict.stray),
+            "unrecorded": _records(evidence, verdict.unrecorded),
             "unsettled": [as_dict(row) for row in verdict.unsettled[:MOST]],
             "slowest": [
                 {"delay": delay, **as_dict(row)}
@@ -130,7 +130,7 @@ def as_json(course: Course, evidence: Evidence, verdict: Verdict, machine: Machi
     )
 
 
-def _told(evidence: Evidence, offences: Sequence[Offence]) -> list[Mapping[str, object]]:
+def _records(evidence: Evidence, offences: Sequence[Offence]) -> list[Mapping[str, object]]:
     return [
         {
             **asdict(one),

@@ -59,7 +59,7 @@ class Supervisor:
             time.sleep(PAUSE)
 
     def _output(self) -> str:
-        """Return what it has said since its last start."""
+        """Return the system's output since its last start."""
         return self._log.read_bytes()[self._started_at :].decode(errors="replace")
 
     def stop(self) -> None:
@@ -120,7 +120,7 @@ class Supervisor:
         return process.environ().get(MARK) == str(self.directory)
 
     def kill_everything(self) -> None:
-        """Kill -9 all of it at once."""
+        """Kill all processes of the system at once, with SIGKILL."""
         if self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGKILL)
         for process in self.processes():
@@ -128,17 +128,17 @@ class Supervisor:
 
 
 def says(word: str) -> Callable[[psutil.Process], bool]:
-    """Tell processes by a word in their command line."""
+    """Return a test for processes with this word in their command line."""
     return lambda process: word in " ".join(process.cmdline())
 
 
 def is_worker(process: psutil.Process) -> bool:
-    """Tell whether it is the worker that has the pool."""
+    """Return whether a process is the worker that has the pool."""
     parent = process.parent()
     return says("celery")(process) and not (parent and says("celery")(parent))
 
 
 def is_pool_process(process: psutil.Process) -> bool:
-    """Tell whether it is a process of the worker's pool."""
+    """Return whether a process is one of the worker's pool."""
     parent = process.parent()
     return says("celery")(process) and parent is not None and says("celery")(parent)

@@ -1,7 +1,7 @@
-"""Was a text lost, doubled, sent too late, or left unsettled? Pure: from what happened to what to think of it.
+"""Was a text lost, doubled, sent too late, or left unsettled? Pure: from the storm's records to a verdict.
 
-The truth is what the phone company accepted, and what the application committed. The ledger may only explain why a
-text is missing; that it says "sent" is no proof.
+The truth is the texts that the phone company accepted, and the rows that the application committed. The ledger may only
+explain why a text is missing; that it says "sent" is no proof.
 """
 
 from collections import Counter, defaultdict
@@ -26,7 +26,7 @@ SECOND_TRY = ":again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offence:
-    """A text that should not be, or should be: what about it, and whom it concerns; ids only."""
+    """A text that should not be, or should be: the offence, and the people concerned; ids only."""
 
     what: str
     kind: str
@@ -39,28 +39,28 @@ class Offence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is to be thought of a storm."""
+    """The verdict on a storm."""
 
     lost: Sequence[Offence]
     doubled: Sequence[Offence]
-    """But for those that the list showed too late."""
+    """Texts beyond one a message, without those that the list showed too late."""
 
     doubled_by_lag: int
-    """Texts beyond one a message, for the list showed one only after the window."""
+    """Texts beyond one a message because the list showed the first only after the window."""
 
     burnt: Sequence[Offence]
-    """Messages that have failed for an answer that was about all texts."""
+    """Messages that have failed because of an answer that was about all texts."""
 
     too_late: Sequence[Offence]
     stray: Sequence[Offence]
-    """Texts to somebody whom they do not concern, or about nothing that there is."""
+    """Texts to a person whom they do not concern, or about a task or episode that does not exist."""
 
     unsettled: Sequence[Row]
     explained: Mapping[str, int]
-    """Messages that were wanted and did not go out, by why that is no loss."""
+    """How many messages were wanted and did not go out, by the reason why that is no loss."""
 
     unrecorded: Sequence[Offence]
-    """Texts that the phone company has, and whose SID the ledger does not."""
+    """Texts that the phone company has and whose SID is missing in the ledger."""
 
     second_tries: int
 
@@ -72,7 +72,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Evidence:
-    """Everything that is known, and indexes on it."""
+    """All records of a storm, and indexes on them."""
 
     facts: Facts
     people: Sequence[Person]
@@ -80,17 +80,17 @@ class Evidence:
     rows: Sequence[Row]
     texts: list[Request] = field(init=False)
     texts_by: dict[tuple[str, str], list[Request]] = field(init=False)
-    """By kind and task."""
+    """Texts by kind and task."""
     texts_to: dict[str, list[Request]] = field(init=False)
     """Check-ins by number."""
     rows_by: dict[tuple[str, str], list[Row]] = field(init=False)
-    """By kind and task or episode."""
+    """Rows of the ledger by kind and task or episode."""
     row_of: dict[str, Row] = field(init=False)
-    """By SID."""
+    """Rows by SID."""
     person_of: dict[str, Person] = field(init=False)
-    """By number."""
+    """People by number."""
     person: dict[str, Person] = field(init=False)
-    """By id."""
+    """People by id."""
 
     def __post_init__(self) -> None:
         """Make the indexes."""
@@ -108,16 +108,16 @@ class Evidence:
         self.person = {one.id: one for one in self.people}
 
     def told(self, kind: str, task: str) -> set[str]:
-        """Return the ids of those whom the phone company accepted such a text to."""
+        """Return the ids of the people to whom the phone company accepted such a text."""
         return {self.person_of[text.to].id for text in self.texts_by[kind, task] if text.to in self.person_of}
 
     def supervisor_told(self, task: str, *kinds: str) -> bool:
-        """Tell whether a supervisor (or admin) got such a text about the task."""
+        """Return whether a supervisor (or admin) got such a text about the task."""
         return any(self.person[one].role in STAFF_ON_CALL for kind in kinds for one in self.told(kind, task))
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Return what is to be thought of a storm that is over."""
+    """Return the verdict on a storm that is over."""
     explained: Counter[str] = Counter()
     lost = list(losses(evidence, explained))
     doubled, doubled_by_lag, second_tries = _doubled(evidence)
@@ -139,7 +139,7 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def losses(evidence: Evidence, explained: Counter[str] | None = None) -> Iterator[Offence]:
-    """Find what was wanted throughout and was not accepted, and what does not explain itself; count what does."""
+    """Find texts that were wanted throughout, were not accepted and have no excuse; count excuses in `explained`."""
     reasons = Counter[str]() if explained is None else explained
     for task in evidence.facts.tasks.values():
         if task.resolved is None:
@@ -168,7 +168,7 @@ def _losses_about(evidence: Evidence, task: Task, explained: Counter[str]) -> It
 
 
 def _is_explained(evidence: Evidence, task: Task, nurse: str, explained: Counter[str]) -> bool:
-    """Tell whether the ledger says that a nurse was not told of a task, and somebody was told of that."""
+    """Return whether the ledger says that a nurse was not told of a task, and a supervisor was told of that."""
     rows = [row for row in evidence.rows_by["task-created", task.id] if row.recipient_id == nurse]
     if not any(is_excuse(row) for row in rows):
         return False
@@ -182,7 +182,7 @@ def _is_explained(evidence: Evidence, task: Task, nurse: str, explained: Counter
 
 
 def is_excuse(row: Row) -> bool:
-    """Tell whether a row says why its text did not go out, in a state that somebody is told of."""
+    """Return whether a row says why its text did not go out, in a state of which a person is told."""
     return row.state in {"FAILED", "HELD"} and bool(row.reason)
 
 
@@ -208,10 +208,10 @@ def _lost_check_ins(evidence: Evidence, explained: Counter[str]) -> Iterator[Off
 
 
 def _doubled(evidence: Evidence) -> tuple[list[Offence], int, int]:
-    """Find texts beyond one a message, and return them.
+    """Return the texts beyond one a message, with two numbers of texts that are not among them.
 
-    And for how many the list is to blame, which are not among them; and how many second tries there were, which are
-    none.
+    The first number is of doubled texts for which the list is to blame, the second of second tries, which are messages
+    of their own.
     """
     doubled, by_lag, second_tries = list[Offence](), 0, 0
 
@@ -246,11 +246,11 @@ def _by_number(texts: Sequence[Request]) -> Mapping[str, list[Request]]:
     return by_number
 
 
-# ── Given up for what was about all texts ───────────────────────────────────────────────────────────────────
+# ── Given up for an answer about all texts ──────────────────────────────────────────────────────────────────
 
 
 def _burnt(evidence: Evidence) -> Iterator[Offence]:
-    """Find messages that have failed although the last answer to them said nothing of them."""
+    """Find messages that have failed although the last answer said nothing about them."""
     requests: dict[tuple[str, str | None, str], Request] = {}
     for request in evidence.requests:
         requests[request.kind, request.task_id, request.to] = request
@@ -276,14 +276,14 @@ def _burnt(evidence: Evidence) -> Iterator[Offence]:
 
 
 def begun(evidence: Evidence, text: Request) -> float:
-    """Return when the ledger committed to the call that made a text; not known, when the request came in."""
+    """Return when the ledger committed to the call that made a text, or if unknown when the request came in."""
     row = evidence.row_of.get(text.sid or "")
     moments = [event.at for event in row.history if event.to_state == "SENDING"] if row else []
     return max((at for at in moments if at <= text.at), default=text.at)
 
 
 def _too_late(evidence: Evidence) -> Iterator[Offence]:
-    """Find texts whose call was begun when their task had been resolved, or had been given to another nurse."""
+    """Find texts whose call began after their task was resolved, or given to another nurse."""
     for text in evidence.texts:
         task = evidence.facts.tasks.get(text.task_id or "")
         if task is None:

@@ -1,1 +1,1 @@
-"""The engine: how what a claim has is prepared, sent, settled and followed up. Dagster is not known here."""
+"""The engine: how a claim's messages are prepared, sent, settled and followed up. Dagster is not known here."""

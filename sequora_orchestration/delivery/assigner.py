@@ -1,8 +1,8 @@
 """How tasks without an assignee are given to nurses, in one run. Dagster is not known here.
 
-A choice is made of what was read just before, and holds only if nothing else has been given since: two runs at a time
-take turns, and none passes a nurse's limit. A process that is killed in between loses nothing: what was given is
-recorded by the statement that gave it, and the rest is found again when the run's lease is over.
+A choice is made from rows that were read just before, and holds only if no other run has given a task since: two runs
+at a time take turns, and none passes a nurse's limit. If the process is killed in between, nothing is lost: the
+statement that gives a task also records it, and the other tasks are found again when the run's lease is over.
 """
 
 import logging
@@ -26,18 +26,18 @@ from sequora_orchestration.ledger.ledger import Ledger
 
 LOG = logging.getLogger(__name__)
 
-# So often a run chooses, mostly anew because another run has given something meanwhile, or is about to, which takes
-# seconds at most. What is left after that is found by a later tick.
+# How often a run chooses at most. It chooses anew when another run has given a task meanwhile, or is about to; that
+# takes seconds at most. Tasks that are left after the last round are found by a later tick.
 ROUNDS = 100
 
-# Seconds to wait before that, drawn anew each time so that two runs do not go on in step.
+# Seconds to wait before a further round, drawn anew each time so that two runs do not go on in step.
 PAUSE_BETWEEN_ROUNDS = (0.02, 0.1)
 
-# So often a task may be given without effect, and still be open and nobody's. Once that may be chance: its nurse was
-# not active any more.
+# How often giving a task may have no effect, although it is open and nobody's. Once may be chance: its nurse was not
+# active any more.
 MOST_MISSES = 1
 
-# After so many tasks that somebody has locked a run tries no more: each costs time, and most probably all are.
+# After so many locked tasks a run gives no more: each costs time, and most probably the whole table is locked.
 MOST_LOCKED = 3
 
 NOT_LET = "the application does not let it be assigned; `sequora doctor` may know why"
@@ -45,10 +45,10 @@ NOT_LET = "the application does not let it be assigned; `sequora doctor` may kno
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """What became of the tasks of a run."""
+    """The outcome of a run, task by task."""
 
     choices: Sequence[Choice]
-    """About those that were given to somebody, and those that there was nobody for."""
+    """The choices for tasks that were given to a nurse, and for tasks that there was nobody for."""
 
     others: Mapping[str, str | None]
     """Why the others were left alone, by the id that the run was given; None where no task has that id."""
@@ -56,20 +56,20 @@ class Assigned:
 
 @dataclass(slots=True)
 class _Round:
-    """What came of giving tasks to those who were chosen."""
+    """The outcome of giving tasks to the nurses who were chosen."""
 
     given: list[Choice] = field(default_factory=list)
     refused: list[Choice] = field(default_factory=list)
-    """To nobody: there is none, or the application refuses it."""
+    """Given to nobody: there is no nurse, or the application refuses the assignment."""
 
     missed: list[Choice] = field(default_factory=list)
-    """Without effect: closed or assigned meanwhile, or the nurse is not active any more."""
+    """Given without effect: the task was closed or assigned meanwhile, or the nurse is not active any more."""
 
     outdated: list[Choice] = field(default_factory=list)
-    """Another run has given something since they were made, or is about to."""
+    """Not given: another run has given a task since these choices were made, or is about to."""
 
     locked: int = 0
-    """How many somebody has locked; they are left to a later run."""
+    """How many tasks somebody has locked; they are left to a later run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class Assigner:
     def assign(self, ids: Sequence[str]) -> Assigned:
         """Give these tasks to nurses, the most severe first, or record that there is nobody.
 
-        What the application refuses about one of them stops no other. Raises the database's errors.
+        If the application refuses one assignment, the others are made all the same. Raises the database's errors.
         """
         done, missed = list[Choice](), Counter[str]()
         left = list(self.care.tasks(ids))
@@ -130,7 +130,7 @@ class Assigner:
         came, nobody = _Round(refused=not_let), [one for one in choices if one.nurse_id is None]
         if chosen := [one for one in choices if one.nurse_id]:
             self._give(chosen, turn, came)
-        # That there is nobody holds no longer than what was chosen for the others.
+        # "There is nobody" is a choice as well: it is outdated when the others are.
         (came.outdated if came.outdated or came.missed else came.refused).extend(nobody)
         self.assignments.note_nobody(came.refused, self.run_id)
         return came
@@ -154,7 +154,7 @@ class Assigner:
         return outcome.turn
 
     def _singly(self, choices: Sequence[Choice], turn: int, came: _Round) -> int | None:
-        """Give tasks one by one. Raises what the database says of the statement if it says so of every task."""
+        """Give tasks one by one. If the database refuses the statement for every task, raises its error."""
         next_turn: int | None = turn
         refused = list[tuple[Choice, ProgrammingError]]()
         for place, choice in enumerate(choices):
@@ -165,7 +165,7 @@ class Assigner:
                 break
             try:
                 next_turn = self._give([choice], next_turn, came)
-            except ProgrammingError as error:  # a policy's or a trigger's, it may be, and about this task
+            except ProgrammingError as error:  # perhaps of a policy or a trigger, and about this task alone
                 refused.append((choice, error))
         if len(refused) == len(choices):
             raise refused[0][1]
@@ -174,11 +174,11 @@ class Assigner:
         return next_turn
 
     def _others(self, ids: Sequence[str], done: set[str]) -> dict[str, str | None]:
-        """Return why those of these tasks were left alone that were not done."""
+        """Return, by id, why each of these tasks that is not done was left alone."""
         rest = [one for one in ids if one not in done]
         tasks: dict[str, EscalationTask | None] = {**self.care.tasks(rest)} if rest else {}
         for id_ in rest:
-            if id_ not in tasks:  # one that is spelt in another way than the database does still names its row
+            if id_ not in tasks:  # an id in another spelling than the database's still finds its row
                 tasks[id_] = next(iter(self.care.tasks([id_]).values()), None)
         known = self.assignments.of_tasks(one.id for one in tasks.values() if one) if tasks else {}
         return {
@@ -194,7 +194,7 @@ def _noted(choice: Choice, error: DBAPIError, turn: int, came: _Round) -> int:
         LOG.info("task %s: somebody has it locked; it is given to a nurse later", choice.task_id)
         came.locked += 1
     else:
-        # What a policy or a trigger says may quote the row.
+        # The words of a policy or a trigger are left out: they may quote the row.
         reason = f"the application refuses to have it assigned (SQLSTATE {getattr(error.orig, 'pgcode', None)})"
         came.refused.append(replace(choice, nurse_id=None, reason=reason))
     return turn

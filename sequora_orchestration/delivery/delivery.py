@@ -1,4 +1,4 @@
-"""What the engine works with, in one run."""
+"""The things that the engine works with in one run: ledger, application's tables, channels. Its steps stand beside."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sequora_orchestration.channels.doors import open_channels
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.settings.application import AppSettings
 
-# Seconds: what did not go out is tried again after each of these, in turn.
+# Seconds from each try that did not go out until the next.
 WAITS = (1, 2, 4)
 
 # The first try, and one after each of the waits.
@@ -19,22 +19,22 @@ ATTEMPTS = 1 + len(WAITS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The ledger, the application's tables, and the doors by which messages leave."""
+    """The ledger, the application's tables, and the channels by which messages leave."""
 
     ledger: Ledger
     care: CareDatabase
     channels: Mapping[str, Channel]
-    """By their names."""
+    """The channels, by name."""
 
     app_url: str
     run_id: str
     link_asker: Callable[[], LinkAsker | None] = lambda: None
-    """Whom to ask for the links in the texts of kinds that carry one; None if they are to have none. It is called for
-    those alone: a mistake in the link's settings stops no other texts."""
+    """Returns the asker for links, or None if texts carry no links. It is called only for kinds whose texts carry one:
+    a mistake in the link's settings stops no other texts."""
 
 
 def open_delivery(run_id: str) -> Delivery:
-    """Return what a run sends with. Raises SettingError."""
+    """Return the delivery of a run. Raises SettingError."""
     return Delivery(
         ledger=open_ledger(),
         care=open_care_database(),

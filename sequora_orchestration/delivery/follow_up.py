@@ -1,7 +1,7 @@
-"""What became of messages that were sent: their receipts, as the phone company has them.
+"""Asks the phone company for the receipts of messages that were sent, and records them.
 
-Reading them changes nothing, and each message is settled by one guarded statement: so two of these at a time, or one
-killed in between, do no harm. What was not settled is asked for again.
+Reading receipts changes nothing, and each message is settled by one guarded statement: so two processes at a time, or
+one killed in between, do no harm. The receipt of a message that was not settled is asked for again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from sequora_orchestration.messages.kinds import KINDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What came of asking for receipts."""
+    """The outcome of asking for receipts."""
 
     receipts: list[tuple[Message, Receipt]]
     unknown: list[tuple[Message, bool]]
@@ -27,7 +27,7 @@ class Followed:
 
 
 def follow(delivery: Delivery, texts: Sequence[Message]) -> Followed:
-    """Ask what became of these messages, oldest first, and record it; return what is known by now.
+    """Ask for the receipts of these messages, oldest first, and record them; return the outcome.
 
     Raises LookUpError, and the database's errors.
     """
@@ -56,7 +56,7 @@ def _follow(ledger: Ledger, channel: Channel, texts: Sequence[Message]) -> Follo
 
 @contextmanager
 def noted_whether_readable(ledger: Ledger, channel: Channel) -> Iterator[None]:
-    """Record whether the phone company lets us read what it has: else nobody sees that only sending goes well."""
+    """Record whether the phone company lets us read its receipts and lists: else nobody notices that it does not."""
     try:
         yield
     except UnreadableError as error:

@@ -1,4 +1,4 @@
-"""What the application's own log of texts lacks, and how it is made up for."""
+"""Makes the application's own log of texts complete. Finding its missing rows is the ledger's business."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from sequora_orchestration.messages.kinds import KINDS
 
 
 def bring_log_up_to_date(delivery: Delivery, owed: Message) -> bool:
-    """Write what the application's log lacks of a text; return False if somebody has locked it.
+    """Complete the application's log for a text; return False if somebody has locked it.
 
-    Where that log wants to know what the text said, it is told what it would say by now. Raises the database's
-    errors, that of a refused row among them.
+    If that log keeps the content of texts, it gets the content as it would read by now, for bodies are not stored.
+    Raises the database's errors, also if the log refuses the row.
     """
     log, content = delivery.ledger.application_log, None
     if owed.log_owes == "row" and (notification := log.as_sent(owed.id)):
@@ -31,9 +31,9 @@ def _content(delivery: Delivery, notification: Notification) -> str | None:
 
 
 def log_owed_after(delivery: Delivery, ids: Sequence[str]) -> list[Message]:
-    """Tell the application's log what became of these texts, all at once; return of which it still lacks something.
+    """Complete the application's log for these texts, all at once; return those that it still lacks something of.
 
-    One row that it refuses, or somebody has locked, would keep all others from it: those are left to be told singly.
+    If it refuses one row, or somebody has locked one, nothing is written: the caller then writes them one by one.
     """
     owed = delivery.ledger.application_log.log_owed_of(ids)
     receipts = [one.id for one in owed if one.log_owes == "receipt"]

@@ -1,7 +1,8 @@
-"""Messages of which nobody knows whether they went out: looked for in the phone company's list, and settled.
+"""Looks in the phone company's list for messages of which nobody knows whether they went out, and settles them.
 
-Reading that list changes nothing, and each message is settled by one guarded statement: so two of these at a time, or
-one killed in between, do no harm. What was not settled is looked for again.
+Reading that list changes nothing, and each message is settled by one guarded statement: so two processes at a time, or
+one killed in between, do no harm. A message that was not settled is looked for again. How a text is recognised stands
+in `domain/doubt.py`.
 """
 
 import logging
@@ -33,7 +34,7 @@ from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 LOG = logging.getLogger(__name__)
 
-# After so many lists that could not be read no other is asked for by this run: each may take its whole time-out.
+# After so many lists that could not be read a run asks for no other: each may take its whole time-out.
 MOST_UNREADABLE = 2
 
 ADOPTED = Suppression(State.SENT, "found at the phone company", Cause.FOUND)
@@ -52,22 +53,22 @@ SETTLED_MEANWHILE = Suppression(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRead:
-    """What the phone company's list has for some attempts."""
+    """The phone company's list, as far as it is about some attempts."""
 
     texts: Sequence[Listed]
-    """Those that are no message's yet."""
+    """The texts that no message has adopted yet."""
 
     recorded: Sequence[Recorded]
-    """Those that are, as far as it is known by when they had been accepted."""
+    """The texts of messages, where it is known by when they had been accepted."""
 
 
 def look_up(
     delivery: Delivery, doubtful: Sequence[Doubtful], lost: Sequence[LostAttempt] = ()
 ) -> list[tuple[Sought, Suppression]]:
-    """Look for messages in doubt at the phone company, settle those that can be, and return what became of each.
+    """Look for messages in doubt at the phone company, settle those that can be, and return the outcome of each.
 
-    Attempts that were given up are looked for, too, and returned if they were found all the same. Where a list cannot
-    be read, its messages stay in doubt, and no others. Raises the database's errors.
+    Lost attempts are looked for, too, and returned if they were found all the same. If a list cannot be read, only its
+    own messages stay in doubt. Raises the database's errors.
     """
     outcomes: list[tuple[Sought, Suppression]] = []
     unreadable = 0
@@ -88,23 +89,23 @@ def look_up(
 
 
 def _by_list(delivery: Delivery, sought: Sequence[Sought]) -> Mapping[tuple[str, str | None], list[Sought]]:
-    """Return what is sought by the list that it would be in: that of a channel and a number, or of all its numbers."""
+    """Group the attempts by the list to read: a channel's texts to one number, or (None) to all numbers."""
     numbers, salt = _numbers(delivery, sought), delivery.ledger.opt_outs.salt
     by_list: dict[tuple[str, str | None], list[Sought]] = defaultdict(list)
     for one in sought:
         number = numbers.get(one.id)
-        # If it went to another number than the recipient's of today, all messages have to be searched.
+        # If the text went to another number than the recipient's of today, all texts have to be searched.
         is_hers = number and is_to(delivery.channels[one.channel].recognise(salt, number, "")[0], one.fingerprints)
         by_list[one.channel, number if is_hers else None].append(one)
     return by_list
 
 
 def _looked_up(delivery: Delivery, sought: Sequence[Sought], listed: ListRead) -> list[tuple[Sought, Suppression]]:
-    """Settle what was looked for in one list."""
+    """Settle the attempts that were looked for in one list."""
     provider_ids = _found(delivery, sought, listed)
     by_provider_id = {text.provider_id: text for text in listed.texts}
     shown = {id_: by_provider_id[provider_id] for id_, provider_id in provider_ids.items()}
-    # What is in doubt comes first: while a message is, a text like its own is not taken for one that was given up.
+    # Messages in doubt come first: while one is in doubt, a text like its own is not taken for a lost attempt's.
     outcomes: list[tuple[Sought, Suppression]] = []
     in_doubt = [one for one in sought if isinstance(one, Doubtful)]
     for one in in_doubt:
@@ -127,27 +128,27 @@ def _looked_up(delivery: Delivery, sought: Sequence[Sought], listed: ListRead) -
 
 
 def _found(delivery: Delivery, sought: Sequence[Sought], listed: ListRead) -> dict[str, str]:
-    """Return the provider's ids of the texts that were found, by id of what is sought."""
+    """Return the phone company's ids of the texts that were found, by the id of the attempt."""
     provider_ids = found(sought, listed.texts)
     missing = [one for one in sought if one.id not in provider_ids]
     taken = set(provider_ids.values())
     left = [text for text in listed.texts if text.provider_id not in taken]
     if not any(text.canonical_fingerprint in one.fingerprints for text in left for one in missing):
         return provider_ids
-    # Read after the list: who begins only now has no text in it.
+    # Read after the list: a message whose call begins only now has no text in it.
     others = delivery.ledger.doubts.rivals(one.message_id for one in sought)
     return provider_ids | found_changed(missing, left, others=others, recorded=listed.recorded)
 
 
 def _recognised_by(one: Sought, text: Listed) -> list[str]:
-    """Return by which of its fingerprints a text was found."""
+    """Return the attempt's fingerprints by which a text was found."""
     if text.fingerprint in one.fingerprints:
         return [text.fingerprint]
     return [text.canonical_fingerprint] if text.canonical_fingerprint else []
 
 
 def _noted(delivery: Delivery, lost: LostAttempt, text: Listed) -> Suppression | None:
-    """Record that a text went out which was given up; return what that means, None while it is not sure."""
+    """Record that the text of a lost attempt went out; return the outcome, or None while it is not certain."""
     marks = _recognised_by(lost, text)
     if delivery.ledger.lost_attempts.adopt_given_up(lost, text.provider_id, marks):
         return ADOPTED_LATE
@@ -163,7 +164,7 @@ def _settled(delivery: Delivery, doubtful: Doubtful, judged: Suppression | None,
 
 
 def _numbers(delivery: Delivery, sought: Sequence[Sought]) -> Mapping[str, str]:
-    """Return the recipients' numbers, by id of what is sought."""
+    """Return the recipients' numbers, by the id of the attempt."""
     patients = delivery.care.patients({one.recipient_id or "" for one in sought if is_to_a_patient(one.kind)})
     users = delivery.care.users({one.recipient_id or "" for one in sought if not is_to_a_patient(one.kind)})
     typed = {id_: one.primary_phone for id_, one in patients.items()}
@@ -172,7 +173,7 @@ def _numbers(delivery: Delivery, sought: Sequence[Sought]) -> Mapping[str, str]:
 
 
 def _listed(delivery: Delivery, channel: Channel, sought: Sequence[Sought], to: str | None) -> ListRead:
-    """Return what the phone company's list has for these attempts: of one number, or of all."""
+    """Read the phone company's list for these attempts: the texts to one number, or to all."""
     if not any(one.fingerprints for one in sought):
         return ListRead(texts=(), recorded=())
     since = min(one.since for one in sought) - CLOCKS_DIFFER_BY

@@ -1,4 +1,4 @@
-"""Who is on call: to whom it is told that a nurse does not act, or cannot be reached."""
+"""Who is on call: the people who are told that a nurse does not act, or cannot be reached."""
 
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.domain.care import User

@@ -1,6 +1,6 @@
-"""What a message needs before it may be sent: whether it is wanted, whom it reaches, and what it says.
+"""Prepares messages: asks whether each is wanted, whom it reaches, and what it says. The rules are in `messages/`.
 
-Everything is read anew when it is asked for: tasks are closed and people go off duty meanwhile.
+Everything is read anew each time: tasks are closed and people go off duty meanwhile.
 """
 
 import logging
@@ -30,26 +30,26 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is handed to a channel, and to whom."""
+    """A message as a channel gets it, with its recipient."""
 
     to: str = field(repr=False)
     body: str = field(repr=False)
     content: str = field(repr=False)
-    """What the application's log is told that it says: the same without its link."""
+    """The message's words for the application's log: the same without its link."""
 
     worth: timedelta
 
 
-# --- what ends before it is sent --------------------------------------------------------------------------------------
+# --- messages that end before they are sent ---------------------------------------------------------------------------
 
 
 def drop_unwanted(delivery: Delivery, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
-    """End (or postpone) what nobody wants (any more, or yet), and return it with the reason."""
+    """End messages that nobody wants any more, postpone those nobody wants yet; return both with the reasons."""
     return _drop(delivery, about(delivery, notifications), lambda kind: kind.unwanted)
 
 
 def drop_unreachable(delivery: Delivery, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
-    """End (or postpone) what cannot reach its recipient (now), and return it with the reason."""
+    """End messages that cannot reach their recipients, postpone those that cannot now; return both with the reasons."""
     facts = with_recipients(delivery, about(delivery, notifications, with_tasks=False))
     return _drop(delivery, _with_opt_outs(delivery, facts), lambda kind: kind.unreachable)
 
@@ -67,7 +67,7 @@ def _drop(
 
 
 def withhold(delivery: Delivery, notification: Notification, why: Withheld) -> bool:
-    """End or postpone a message; return False if it is no longer ours."""
+    """End or postpone a message; return False if another claim has it by now."""
     if isinstance(why, Postponement):
         return delivery.ledger.withheld.postpone(notification, why, delivery.run_id)
     return delivery.ledger.withheld.suppress(notification, why, delivery.run_id)
@@ -80,20 +80,20 @@ def withhold_opted_out(delivery: Delivery, facts: Facts) -> None:
 
 
 def judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:
-    """Return what a rule says; a mistake in it ends this message alone."""
+    """Return a rule's answer; a mistake in the rule ends this message alone."""
     try:
         return rule(facts)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the neighbours go on
+    except Exception as error:  # noqa: BLE001  # the neighbours go on, after any error
         return Suppression(
             State.FAILED, f"could not be prepared ({type(error).__name__}): a mistake of ours", Cause.OUR_MISTAKE
         )
 
 
-# --- what is known ----------------------------------------------------------------------------------------------------
+# --- facts about messages ---------------------------------------------------------------------------------------------
 
 
 def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tasks: bool = True) -> list[Facts]:
-    """Read what these messages are about, as it is now: their tasks (or not), or the episodes of those to patients."""
+    """Read the tasks of these messages (if `with_tasks`), and the episodes of those to patients, as they are now."""
     of_tasks = [one.task_id for one in notifications if one.task_id] if with_tasks else []
     of_patients = [one.episode_id for one in notifications if is_to_a_patient(one.kind) and one.episode_id]
     tasks = delivery.care.tasks(of_tasks) if of_tasks else {}
@@ -123,16 +123,16 @@ def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
 
 
 def recipient_id(facts: Facts) -> str | None:
-    """Return the recipient's id: of a message to a patient that of the episode, which may have been corrected since."""
+    """Return the recipient's id: of a message to a patient the episode's, for it may have been corrected since."""
     if is_to_a_patient(facts.message.kind):
         return facts.episode.patient_id if facts.episode else None
     return facts.message.recipient_id
 
 
 def _with_opt_outs(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
-    """Read which patients have opted out: at night their texts end, and do not wait for the morning.
+    """Read which patients have opted out, so that their texts end at night, too, and do not wait for the morning.
 
-    Of members of staff that is asked in the statement that begins an attempt.
+    For members of staff the statement that begins an attempt asks that.
     """
     numbers = {
         one.message.id: number
@@ -146,19 +146,19 @@ def _with_opt_outs(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
 
 
 def read_again(delivery: Delivery, facts: Facts) -> Facts:
-    """Return what is known of a message by now."""
+    """Return the facts about a message as they are by now."""
     now = delivery.ledger.opt_outs.moment().now
     (by_now,) = with_recipients(delivery, about(delivery, [replace(facts.message, read_at=now)]))
-    # A link is for one patient: should the episode be another's by now, the text goes out without it.
+    # A link is for one patient: if the episode is another patient's by now, the text goes out without it.
     is_for_the_same = recipient_id(by_now) == recipient_id(facts)
     return replace(by_now, link=facts.link if is_for_the_same else None)
 
 
-# --- what it says -----------------------------------------------------------------------------------------------------
+# --- a message's words ------------------------------------------------------------------------------------------------
 
 
 def prepared(delivery: Delivery, facts: Facts) -> Message | Withheld:
-    """Return what to send and where, or why not."""
+    """Return the message as it is to be sent, or why it is not."""
     return judged(lambda known: _prepared(known, delivery.app_url), facts)
 
 
@@ -174,9 +174,9 @@ def _prepared(facts: Facts, app_url: str) -> Message | Withheld:
 
 
 def with_link(delivery: Delivery, facts: Facts, asker: LinkAsker) -> Facts:
-    """Ask for the link in a text that may go out; without one it goes out all the same.
+    """Ask for the link in a text that may go out; without a link the text goes out all the same.
 
-    Whether the patient has opted out is asked once more, for a run may consist of the sending step alone.
+    This also asks once more whether the patient has opted out, for a run may consist of the sending step alone.
     """
     (facts,) = _with_opt_outs(delivery, [facts])
     patient_id, episode_id = recipient_id(facts), facts.message.episode_id
@@ -190,13 +190,13 @@ def with_link(delivery: Delivery, facts: Facts, asker: LinkAsker) -> Facts:
         return facts
 
 
-# --- when, and to whom ------------------------------------------------------------------------------------------------
+# --- times and recipients ---------------------------------------------------------------------------------------------
 
 
 def schedule_check_ins(
     delivery: Delivery, notifications: Sequence[Notification]
 ) -> list[tuple[Notification, CheckInTime]]:
-    """Let each check-in wait until it is due, and return when that is and why."""
+    """Schedule each check-in for the time when it is due; return that time, with the reason."""
     scheduled = []
     for facts in with_recipients(delivery, about(delivery, notifications)):
         when = judged(lambda known: _check_in_time(known, delivery.ledger.check_in_delay), facts)
@@ -219,9 +219,9 @@ def _check_in_time(facts: Facts, delay: timedelta) -> CheckInTime | Suppression:
 
 
 def address(delivery: Delivery, notifications: Sequence[Notification]) -> None:
-    """Give messages that have no recipient one each, or more: supervisors who can be reached, else admins.
+    """Give each message without a recipient one or more: supervisors who can be reached, else admins.
 
-    If there is nobody, the message waits for the reason NOBODY, and is tried again. A message that is not wanted ends.
+    If there is nobody, the message waits, with the reason NOBODY, and is tried again. A message nobody wants ends.
     """
     unaddressed = [one for one in notifications if one.recipient_id is None]
     if not unaddressed:
@@ -239,7 +239,7 @@ def address(delivery: Delivery, notifications: Sequence[Notification]) -> None:
                 user: number
                 for user, number in numbers.items()
                 if (one.id, user.id) not in passed_over
-                and not (task and user.id == task.assigned_to_user_id)  # somebody else is to be told
+                and not (task and user.id == task.assigned_to_user_id)  # the assignee is told by messages of her own
             }
         )
         if not chosen:

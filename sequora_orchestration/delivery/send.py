@@ -1,6 +1,6 @@
-"""How messages of a claim are sent: the same code for every kind of message and every channel.
+"""Sends the messages of a claim: the same code for every kind of message and every channel.
 
-Between any two statements the process may be killed. What then holds:
+The meaning of an answer stands in `settle.py`. Between any two statements the process may be killed. Then this holds:
 - before `begin_attempt` has committed: the row is QUEUED, certainly not sent, and claimed again after its lease;
 - after it: the row is SENDING, and when its lease runs out it is IN_DOUBT: looked up, never sent again blindly;
 - after the answer is recorded: the row has left SENDING for good, or is QUEUED with the reason.
@@ -38,13 +38,13 @@ from sequora_orchestration.messages.kinds import KINDS
 
 LOG = logging.getLogger(__name__)
 
-# If a process stands still for longer than so many seconds between its record and its call, it does not call any more:
-# the text may be taken for abandoned, and sent by another.
+# If a process stands still for longer than so many seconds between its record and its call, it makes no call: the
+# attempt may be taken for abandoned, and another process may send the text.
 LATEST_CALL = 10
 STOOD_STILL_PAUSE = 5
 
-# Seconds for which what was read of a task and its nurse counts as read at the moment of sending. A run that goes
-# through many messages reads each anew when its turn comes.
+# Seconds for which a task and its nurse count as read at the moment of sending. A run with many messages reads them
+# anew when each message's turn comes.
 LOOK_HOLDS = 0.5
 
 
@@ -54,10 +54,10 @@ class SenderUnusableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What came of sending some messages, beside what the ledger says of each."""
+    """The outcome of sending some messages; the ledger has the outcome of each."""
 
     some_again: bool
-    """Whether some are to be tried again by this run."""
+    """Whether this run is to try some of them again."""
 
     waits: str | None
     """Why the others wait, if so."""
@@ -66,9 +66,9 @@ class Sent:
 def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
     """Send these messages in their order, some at a time.
 
-    An error about one of them does not keep the others from being sent. What may not go out now, for an operator has
-    paused it or the breaker is open, waits in the ledger.
-    Raises SenderUnusableError if it was one of these that the breaker opened on, and the database's errors.
+    An error about one of them does not keep the others from being sent. A message waits in the ledger while an operator
+    has paused its kind, or the breaker is open.
+    Raises SenderUnusableError if one of these messages opened the breaker, and the database's errors.
     """
     if not notifications:
         return Sent(some_again=False, waits=None)
@@ -97,9 +97,9 @@ def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
 
 
 def _send_in_turn(delivery: Delivery, waiting: deque[Facts], looked_at: float) -> list[Settled | Exception]:
-    """Send what waits, one message after another, as one of the run's threads; return what came of each.
+    """Send waiting messages one after another, as one of the run's threads; return the outcome of each.
 
-    Once sending is halted, nothing waits any more, so that no thread begins a further one.
+    When sending is halted, the waiting messages stay in the ledger, and no thread begins a further one.
     """
     outcomes: list[Settled | Exception] = []
     while (facts := _next(waiting)) is not None:
@@ -114,7 +114,7 @@ def _send_in_turn(delivery: Delivery, waiting: deque[Facts], looked_at: float) -
             outcomes.append(outcome)
         except (DataError, IntegrityError) as error:
             outcomes.append(_ended_alone(delivery, facts.message, error))
-        except Exception as error:  # noqa: BLE001  # it is raised when the neighbours are through
+        except Exception as error:  # noqa: BLE001  # `send` raises it when the neighbours are through
             outcomes.append(error)
     return outcomes
 
@@ -139,15 +139,15 @@ def _ended_alone(
 
 
 def _why_halted(outcomes: Sequence[Settled | Exception]) -> Halt | None:
-    """Return why sending was halted, if it was: that the breaker opened says more than what led to it."""
+    """Return why sending was halted, if it was: an open breaker says more than the trouble that led to it."""
     halts = [one.halt for one in outcomes if isinstance(one, Settled) and one.halt]
     return next((one for one in halts if one.is_trouble), halts[0] if halts else None)
 
 
 def _called(delivery: Delivery, facts: Facts, looked_at: float) -> Called | Settled:
-    """Hand over one message, if that may be by now, and return the answer; or what became of it without a call.
+    """Hand over one message, if it may still go out, and return the answer; or its outcome without a call.
 
-    The facts were read at that moment of the monotonic clock.
+    `looked_at` is the time of the monotonic clock when the facts were read.
     """
     ledger, channel = delivery.ledger, delivery.channels[facts.message.channel]
     facts, message = _by_now(delivery, facts, looked_at)
@@ -184,7 +184,7 @@ def _called(delivery: Delivery, facts: Facts, looked_at: float) -> Called | Sett
 
 
 def _by_now(delivery: Delivery, facts: Facts, looked_at: float) -> tuple[Facts, Message | Withheld]:
-    """Return what is known at this moment, and what to send by it: a task closed since is not texted about."""
+    """Return the facts at this moment, and the message they make: a task closed since is not texted about."""
     if time.monotonic() - looked_at > LOOK_HOLDS:
         facts = read_again(delivery, facts)
     return facts, prepared(delivery, facts)

@@ -1,4 +1,7 @@
-"""What the phone company's answer means for the message, for the breaker, and for the messages after it."""
+"""Records the phone company's answer: for the message, for the breaker, and for the messages after it.
+
+The meaning of each code stands in `domain/answers.py`.
+"""
 
 import logging
 import time
@@ -16,12 +19,12 @@ from sequora_orchestration.ledger.attempts import Attempt
 
 LOG = logging.getLogger(__name__)
 
-# Seconds until a text may be tried again that the phone company did not take for no fault of its own. Its neighbours
-# may go before: should it be the only one that is refused, they go out.
+# Seconds until a text may be tried again that was not taken, perhaps through no fault of its own. Its neighbours may go
+# before: if it is the only one that is refused, they go out.
 PUT_BACK_PAUSE = 30
 
-# Seconds between the tries to record an answer while the database is away. Together they outlast a failover; a
-# record that comes later than the attempt's lease still counts: what was taken for abandoned is settled all the same.
+# Seconds between the tries to record an answer while the database is away. Together they outlast a failover. A record
+# that comes later than the attempt's lease still counts: it settles an attempt that was taken for abandoned.
 RECORD_WAITS = (1, 2, 4, *([5] * 17))
 
 
@@ -41,29 +44,32 @@ class Halt:
 
     reason: str
     is_trouble: bool = False
-    """Whether the breaker is open because the phone company did not take one of this run's own."""
+    """Whether the breaker is open because the phone company did not take one of this run's own messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What came of sending one message, beside what the ledger says of it."""
+    """The outcome of sending one message, as far as it concerns the run; the ledger has the rest."""
 
     is_tried_again: bool = False
     """Whether this run is to try it again."""
 
     halt: Halt | None = None
-    """Whether, and why, no further message is to be begun."""
+    """The reason why no further message is to be begun, if there is one."""
 
 
 def halted_by(answer: Answer) -> Halt | None:
-    """Return why no further message is to be begun after an answer, before it is even recorded: it is about us all."""
+    """Return why no further message is to be begun after an answer that is about all of them, not only this one.
+
+    Threads need it before the answer is recorded.
+    """
     if isinstance(answer, Refused) and answer.refusal is Refusal.CONFIGURATION:
         return Halt(reason=answer.reason)
     return None
 
 
 def record(delivery: Delivery, called: Called) -> Settled:
-    """Record the answer, however long the database is away for; return what follows from it."""
+    """Record the answer, with as many tries as RECORD_WAITS has; return the outcome."""
     notification, answer = called.notification, called.answer
     for wait in (*RECORD_WAITS, None):
         try:
@@ -100,7 +106,7 @@ def _settle(
 def _settle_not_taken(delivery: Delivery, notification: Notification, attempt: int, refused: Refused) -> Settled:
     """Record that a message was not taken, maybe through no fault of its own.
 
-    After its tries it waits in the ledger, and the breaker opens, unless others go out.
+    When its tries are used up, it waits in the ledger; the breaker opens, unless others go out.
     """
     attempts = delivery.ledger.attempts
     retry_after = refused.retry_after or 0
@@ -122,7 +128,7 @@ def _settle_not_taken(delivery: Delivery, notification: Notification, attempt: i
 def _note_trouble(
     delivery: Delivery, notification: Notification, answer: Refused | Unclear, *, at_once: bool = False
 ) -> Halt | None:
-    """Count a call that the phone company did not take; return why nothing more is sent, if the breaker is open."""
+    """Count a call that was not taken; return why nothing more is sent, if the breaker is open."""
     is_unknown = isinstance(answer, Refused) and answer.refusal is Refusal.UNKNOWN
     trouble = delivery.ledger.halts.note_trouble(
         notification.channel, answer, at_once=at_once, recipient_id=notification.recipient_id if is_unknown else None

@@ -1,5 +1,5 @@
-"""Pure rules that hold for every message: its states, what an answer of the phone company means, whom to tell.
+"""Pure rules that hold for every message: its states, the meaning of the phone company's answers, whom to tell.
 
-Nothing here knows Dagster, SQL, HTTP or the clock: what a rule needs is handed to it. What is particular to a kind of
-message stands in `messages`.
+Nothing here knows Dagster, SQL, HTTP or the clock: a rule gets its facts as arguments. The rules of a single kind of
+message stand in `messages`.
 """

@@ -1,11 +1,11 @@
-"""Which failed runs wake an engineer, and what she is told. No names, numbers or texts: ids and a link.
+"""Decides which failed runs wake an engineer, and words her alarm. No names, numbers or texts: ids and a link.
 
-What she wants at three in the morning is to be woken once, for what needs her. A run that fails loses nothing: its
-messages are claimed again by another. So there is an alarm
-- at once for what no other run will do better: settings or schema are wrong, the phone company takes no texts, there is
+At three in the morning she wants to be woken once, and only if she is needed. A failed run loses nothing: another run
+claims its messages again. So there is an alarm
+- at once for a cause that fails every run: settings or schema are wrong, the phone company takes no texts, there is
   nobody to escalate to;
-- of everything else, if it fails `AGAIN_AND_AGAIN` runs of a job in the same way;
-- and once an hour for what belongs together: the same cause, whichever jobs it fails.
+- for any other failure, if `AGAIN_AND_AGAIN` runs of a job fail in the same way;
+- and only once an hour for one cause, even if it fails several jobs.
 """
 
 from dataclasses import dataclass
@@ -24,32 +24,32 @@ class FailedRun:
 
     job: str
     error: str
-    """The class of the error, or what Dagster says of a run whose process is gone."""
+    """The class of the error, or Dagster's words for a run whose process is gone."""
 
     cause: str | None = None
-    """What no other run will do better, in the words of whoever raised it; None of anything else."""
+    """A word for a cause that fails every run, as the failed step gave it; None for any other error."""
 
     sentence: str | None = None
-    """What the cause says: what to do. Of other errors it is not known what they quote."""
+    """The advice that comes with a cause. None for other errors: their sentences may quote anything."""
 
     @property
     def belongs_to(self) -> str:
-        """What is the same for all failures that are one event."""
+        """A key that is the same for all failures of one event."""
         return self.cause or f"{self.job}: {self.error}"
 
 
 def is_alarming(failed: FailedRun, *, failures: int, told: bool) -> bool:
-    """Tell whether to raise the alarm: the hour's `failures` of this, with this one; `told` if it was said."""
+    """Decide whether to raise the alarm: `failures` within the hour, this one included; `told` if one was raised."""
     return not told and failures >= (1 if failed.cause else AGAIN_AND_AGAIN)
 
 
 def is_news(failed_at: datetime, *, now: datetime) -> bool:
-    """Tell whether a failure is so young that it is counted, and told; of an older one nobody is woken."""
+    """Decide whether a failure is young enough to count and to be told; for an older one nobody is woken."""
     return failed_at > now - BELONGS_TOGETHER
 
 
 def alarm_text(failed: FailedRun, *, failures: int, since: datetime, now: datetime, where: str) -> str:
-    """Return what an engineer is told: `since` is when the first of these failures came, `where` is where to look."""
+    """Return the alarm's text: `since` is the time of the first of these failures, `where` a link or an id."""
     what = failed.sentence or failed.error
     runs = (
         f"a run of {failed.job} failed"

@@ -1,7 +1,7 @@
-"""What an answer of the phone company means for the text: one table, and its default.
+"""The meaning of the phone company's answers for a text: one table, and its default.
 
-The codes are Twilio's (https://www.twilio.com/docs/api/errors). They change, and the table is only a shortcut: what a
-refusal means that is not in it, the ledger tells by what happens to other texts meanwhile.
+The codes are Twilio's (https://www.twilio.com/docs/api/errors). They change, and the table is only a shortcut: a
+refusal that is not in it is judged in the ledger, by the fate of other texts meanwhile.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 
 class Refusal(Enum):
-    """Why a text certainly did not go out, and so what may be done next."""
+    """Why a text certainly did not go out, which decides what may be done next."""
 
     PERMANENT = "permanent"
     """This text to this number will never be taken; do not try again."""
@@ -19,7 +19,7 @@ class Refusal(Enum):
     """No text at all will be taken until an engineer mends something on our side."""
 
     UNKNOWN = "unknown"
-    """Nobody knows whether it is about this number or about us: while others go out, it is about this one."""
+    """Nobody knows whether the refusal is about this number or about us: if others go out, it is about this one."""
 
     TRANSIENT = "transient"
     """Not now; it is safe to try again."""
@@ -29,7 +29,7 @@ class Refusal(Enum):
 
     @property
     def speaks_against_the_text(self) -> bool:
-        """Whether it may be about this text alone: the phone company was asked, and does not want it."""
+        """Whether the refusal may be about this text alone: the phone company was asked, and does not want it."""
         return self in {Refusal.CONFIGURATION, Refusal.UNKNOWN}
 
 
@@ -58,17 +58,18 @@ class Unclear:
     reason: str
     code: int | None = None
     is_error_answer: bool = False
-    """Whether it was an error answer of the phone company's own: then it most probably does not have the text."""
+    """Whether the phone company itself answered with an error: then it most probably does not have the text."""
 
 
 Answer = Accepted | Refused | Unclear
 
 _P, _C, _T = Refusal.PERMANENT, Refusal.CONFIGURATION, Refusal.TRANSIENT
 
-# Twilio does not know who is asking; or a standard API key asks for what only a main one may (/Accounts/{sid}.json).
+# Twilio does not know the caller; or a standard API key asks for a resource that only a main key may read
+# (/Accounts/{sid}.json).
 WRONG_CREDENTIALS = 20003
 
-# What has been asked for with test credentials is none of the few things that they are for.
+# Test credentials may do only a few things, and the request is none of them.
 TEST_CREDENTIALS = 20008
 
 # A restricted API key lacks the permission (https://www.twilio.com/docs/iam/api-keys/restricted-api-keys).

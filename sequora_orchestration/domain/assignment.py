@@ -1,8 +1,8 @@
-"""Who is given a task that comes without an assignee: the rule, and its reasons in words.
+"""The rule that chooses a nurse for a task without an assignee, and its reasons in words.
 
-A nurse may be given one if she is active, can be texted, is on shift and has fewer open tasks than she may have. Of
-several it is the one with the lightest load; then the one who was given a task longest ago; then the one whose id comes
-first.
+A nurse may be given a task if she is active, can be texted, is on shift and has fewer open tasks than she may have. Of
+several nurses the rule takes the one with the lightest load; then the one who was given a task longest ago; then the
+one whose id comes first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ WEIGHTS: Mapping[str, int] = {"CRITICAL": 4, "HIGH": 3, "MODERATE": 2, "LOW": 1}
 
 
 def weight(severity: str | None) -> int:
-    """Return how heavily an open task of that severity lies on whoever has it."""
+    """Return how heavily an open task of that severity lies on its nurse."""
     return WEIGHTS.get(severity or "", WEIGHTS["HIGH"])
 
 
@@ -46,22 +46,22 @@ class Nurse:
     """How many open tasks she has, by severity."""
 
     given_at: datetime | None = None
-    """When she was last given one by this rule; None for never."""
+    """When this rule last gave her a task; None for never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Who is given a task, and why."""
+    """The nurse for a task, and why."""
 
     task_id: str
     nurse_id: str | None
-    """None if there is nobody to give it to."""
+    """None if there is nobody to give the task to."""
 
     reason: str
 
 
 def share_out(tasks: Sequence[UnassignedTask], nurses: Sequence[Nurse]) -> list[Choice]:
-    """Return who is given which of these tasks, the most severe first; each counts what was given before it."""
+    """Choose a nurse for each of these tasks, the most severe first; each choice counts the tasks given before it."""
     tallies = [_Tally(nurse) for nurse in nurses if nurse.is_active]
     choices = []
     for number, task in enumerate(sorted(tasks, key=_most_severe_first), 1):
@@ -75,7 +75,7 @@ def share_out(tasks: Sequence[UnassignedTask], nurses: Sequence[Nurse]) -> list[
 
 
 def nobody_because(nurses: Sequence[Nurse]) -> str | None:
-    """Return why none of these nurses may be given a task, or None if one may."""
+    """Return why none of these nurses may be given a task, or None if at least one may."""
     tallies = [_Tally(nurse) for nurse in nurses if nurse.is_active]
     return None if any(tally.is_free for tally in tallies) else _why_nobody(tallies)
 
@@ -87,13 +87,13 @@ def _most_severe_first(task: UnassignedTask) -> tuple[int, bool, float, str]:
 
 @dataclass(slots=True)
 class _Tally:
-    """What a nurse has, with what has been given to her in this go."""
+    """A nurse's load, with the tasks that were given to her in this call."""
 
     nurse: Nurse
     count: int = field(init=False)
     load: int = field(init=False)
     given: tuple[int, float] = field(init=False)
-    """How long ago she was given a task: never, at a time, or in this go."""
+    """When she was last given a task, in an order: never, at a time, in this call."""
 
     def __post_init__(self) -> None:
         nurse = self.nurse
@@ -111,7 +111,7 @@ class _Tally:
 
     @property
     def turn(self) -> tuple[int, tuple[int, float]]:
-        """What comes first is given the next task."""
+        """The order of nurses: the first is given the next task."""
         return self.load, self.given
 
     def take(self, task: UnassignedTask, number: int) -> None:
@@ -121,7 +121,7 @@ class _Tally:
 
 
 def _why_her(free: Sequence[_Tally]) -> str:
-    """Return why the first of those who could take a task is given it; they are sorted."""
+    """Return why the first of these nurses, who are sorted, is given the task."""
     first = free[0]
     has = counted(first.count, "open task")
     facts = ["on shift", has] if first.nurse.is_on_shift else [has]

@@ -1,17 +1,18 @@
-"""What of a text does not change on its way through Twilio: one form of what we sent and of what its list shows.
+"""The canonical form of a text, which Twilio does not change: the same for the body we sent and the body in its list.
 
 A messaging service may replace characters that GSM-7 does not have (Smart Encoding) and links (Link Shortening), and
-white space may be lost at either end. Which text it is can be told all the same, as long as no other reads alike.
+white space may be lost at either end. The text is recognised all the same, as long as no other has the same form. How
+texts are recognised by it stands in `doubt.py`.
 """
 
 import re
 
-# What Twilio puts before every text of a trial account.
+# Twilio puts this before every text of a trial account.
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 
-# What Smart Encoding writes, and in place of which characters
-# (https://www.twilio.com/docs/messaging/services/smart-encoding-char-list). The white space that it writes is left out
-# of account: all white space counts alike.
+# The characters that Smart Encoding writes, each with those that it replaces
+# (https://www.twilio.com/docs/messaging/services/smart-encoding-char-list). White space that it writes is not listed:
+# all white space counts alike.
 _WRITTEN_FOR: dict[str, str] = {
     '"': "\u00ab\u00bb\u201c\u201d\u201e\u201f\u02ba\u02ee\u275d\u275e\u301d\u301e\uff02",
     "'": "`\u00b4\u2017\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02c8"
@@ -51,7 +52,7 @@ _WRITTEN_FOR: dict[str, str] = {
     "1/4": "\u00bc",
     "1/2": "\u00bd",
     "3/4": "\u00be",
-    # Nothing at all: controls, and what has no width.
+    # Written as nothing at all: controls, and characters without width.
     "": "\x00\x03\x04\x10\x11\x12\x13\x14\x17\x19\u200b\u2060\ufeff",
     " ": "\t\u0080\u008d\u0090\u009b\u009f\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000",
@@ -82,6 +83,6 @@ _IN_PLACE_OF_A_LINK = "https://"
 
 
 def canonical(body: str) -> str:
-    """Return a text as it reads whatever Twilio has made of it; of what it shows, the same as of what was sent."""
+    """Return the canonical form of a body: the same for the body that was sent and for the one in Twilio's list."""
     plain = body.removeprefix(TRIAL_PREFIX).translate(_REPLACED)
     return " ".join(_LINK.sub(_IN_PLACE_OF_A_LINK, plain).split())

@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationTask:
-    """Something a nurse shall act on."""
+    """A task that a nurse shall act on."""
 
     id: str
     episode_id: str | None
@@ -17,16 +17,16 @@ class EscalationTask:
     priority: str | None
     reason_codes: tuple[str, ...]
     status: str | None
-    """In the application's word."""
+    """The application's own word."""
 
     is_status_known: bool = True
-    """Whether the map has a meaning for that word: another one somebody may have typed, and is not shown."""
+    """Whether the map knows that word. Somebody may have typed an unknown word: it is not shown."""
 
     is_closed: bool = False
     """Whether nobody needs to act any more; an unknown status counts as open: silence is worse."""
 
     is_taken: bool = False
-    """Whether somebody is at it."""
+    """Whether somebody works on it."""
 
     sla_due_at: datetime | None = None
     assigned_to_user_id: str | None = None
@@ -53,7 +53,7 @@ class Episode:
     discharge_at: datetime | None
     created_at: datetime | None
     timezone: str | None = None
-    """An IANA name if all is well; it goes before the patient's own."""
+    """An IANA name if all is well; it counts instead of the patient's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

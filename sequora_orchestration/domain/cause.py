@@ -1,6 +1,6 @@
 """Why a message ended, waits or changed hands: a fact for programs. The sentence beside it is for people.
 
-The ledger keeps both, of the message as it is now and of each change in its history. A sentence may be mended at any
+The ledger keeps both, for the message as it is now and for each change in its history. A sentence may be mended at any
 time; a cause that stands in a ledger keeps its name.
 """
 
@@ -17,7 +17,7 @@ class Cause(StrEnum):
     ASSIGNED_MEANWHILE = "ASSIGNED_MEANWHILE"
     NOBODY_ASSIGNED = "NOBODY_ASSIGNED"
     TAKEN_BY_NURSE = "TAKEN_BY_NURSE"
-    """The nurse took the task herself: she need not be told of it."""
+    """The nurse took up the task herself: she need not be told of it."""
 
     PICKED_UP = "PICKED_UP"
     NURSE_REACHED = "NURSE_REACHED"
@@ -29,7 +29,7 @@ class Cause(StrEnum):
     SLA_PASSED = "SLA_PASSED"
     SLA_NOT_PASSED = "SLA_NOT_PASSED"
 
-    # Who is to be texted.
+    # The recipient.
     RECIPIENT_GONE = "RECIPIENT_GONE"
     INACTIVE = "INACTIVE"
     NOT_STAFF = "NOT_STAFF"
@@ -52,12 +52,12 @@ class Cause(StrEnum):
     NURSE_HAS_TIME = "NURSE_HAS_TIME"
     """The nurse may still act on the breach before her supervisors are told."""
 
-    # What the phone company answered.
+    # The phone company's answer.
     REFUSED = "REFUSED"
-    """This text, for good."""
+    """The phone company refused this text for good."""
 
     NOT_TAKEN = "NOT_TAKEN"
-    """For no fault of the text's own, as far as is known; it is tried again."""
+    """The phone company did not take the text, through no fault of the text as far as is known; it is tried again."""
 
     NO_CLEAR_ANSWER = "NO_CLEAR_ANSWER"
     UNDELIVERED = "UNDELIVERED"
@@ -65,12 +65,12 @@ class Cause(StrEnum):
     NO_RECEIPT = "NO_RECEIPT"
     """The phone company was asked for a receipt, and does not know the text."""
 
-    # What its list shows of a text in doubt.
+    # The look for a text in doubt in the phone company's list.
     FOUND = "FOUND"
     NOT_FOUND = "NOT_FOUND"
     ATTEMPTS_USED_UP = "ATTEMPTS_USED_UP"
     NOT_RECORDED = "NOT_RECORDED"
-    """Nothing was recorded that the text could be recognised by."""
+    """No fingerprint was recorded by which the text could be recognised."""
 
     LIST_HIDES_TEXTS = "LIST_HIDES_TEXTS"
     LIST_UNREADABLE = "LIST_UNREADABLE"
@@ -97,13 +97,13 @@ class Cause(StrEnum):
 
     # Ourselves.
     ROW_REFUSED = "ROW_REFUSED"
-    """By our own database."""
+    """Our own database refused the row."""
 
     OUR_MISTAKE = "OUR_MISTAKE"
 
 
 def known_cause(recorded: str | None) -> Cause | None:
-    """Return a cause as the ledger has it; None also for one that a newer version has recorded."""
+    """Return the cause that the ledger has recorded; None also for a cause of a newer version."""
     try:
         return Cause(recorded) if recorded else None
     except ValueError:

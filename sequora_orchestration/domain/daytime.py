@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# Hours that are inside what federal law (8:00 to 21:00, 47 CFR 64.1200) and the stricter states allow.
+# Hours that federal law (8:00 to 21:00, 47 CFR 64.1200) and the stricter states allow.
 DAY_BEGINS = time(9)
 DAY_ENDS = time(20)
 
@@ -23,7 +23,7 @@ US_ZONES = (
     "Pacific/Guam",
 )
 
-# What a column holds by default, or a machine calls its own: no place where a patient lives.
+# Names that a column holds by default, or that a machine has for its own zone: no place where a patient lives.
 NO_PLACES = frozenset(
     {"UTC", "UCT", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Universal", "Zulu"}
     | {"Factory", "localtime", "posixrules"}
@@ -37,12 +37,12 @@ def known_zone(timezone: str | None) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # what else a name can be: a path, a directory, too long
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the name may be a path, a directory, or too long
         return None
 
 
 def next_daytime(moment: datetime, zone: ZoneInfo | None) -> datetime:
-    """Return the first time from `moment` on that is day in the zone; without one, in every US zone. In UTC."""
+    """Return the first time from `moment` on when it is day in the zone, or without one in every US zone; in UTC."""
     zones = [zone] if zone else [ZoneInfo(name) for name in US_ZONES]
     moment = moment.astimezone(UTC)
     while not is_daytime(moment, zones):
@@ -51,12 +51,12 @@ def next_daytime(moment: datetime, zone: ZoneInfo | None) -> datetime:
 
 
 def is_daytime(moment: datetime, zones: Sequence[ZoneInfo]) -> bool:
-    """Tell whether it is day in all of the zones."""
+    """Return whether it is day in all of the zones."""
     return all(DAY_BEGINS <= moment.astimezone(zone).time() < DAY_ENDS for zone in zones)
 
 
 def daytime_left(moment: datetime, zone: ZoneInfo | None) -> timedelta:
-    """Return how long it is still day in the zone; without one, in every US zone. At night, none."""
+    """Return how long it is still day in the zone, or without one in every US zone; zero at night."""
     zones = [zone] if zone else [ZoneInfo(name) for name in US_ZONES]
     if not is_daytime(moment, zones):
         return timedelta(0)

@@ -1,9 +1,9 @@
-"""Texts of which nobody knows whether the phone company has them: how they are found in its list.
+"""How a text in doubt is found in the phone company's list. In doubt means: nobody knows whether it went out.
 
-A text is recognised by fingerprints of number and body, taken before each call: texts are not stored, and one that is
-written again later may read otherwise ("overdue by 43 min"). One fingerprint is of the body as it was sent. Where the
-list has none like it, another counts, of what of the body does not change on its way (`canonical_text`); but only if
-nothing else can be meant.
+A text is recognised by fingerprints of number and body, taken before each call: bodies are not stored, and a body that
+is written again later may read otherwise ("overdue by 43 min"). One fingerprint is of the body as it was sent. If the
+list has no text with it, the canonical fingerprint counts (`canonical_text`); but only if the text can be no other
+message's. The rules for a text that is not found stand in `messages/in_doubt.py`.
 """
 
 import hmac
@@ -15,18 +15,19 @@ from datetime import datetime, timedelta
 from sequora_orchestration.domain.canonical_text import canonical
 from sequora_orchestration.domain.notification import in_words
 
-# A text in the list may seem older than the call that made it: the list goes by another clock, and either may be hours
-# off. What an equal text of another day would be mistaken for, it is not: each text is one message's alone.
+# A text in the list may seem older than the call that made it: the list goes by another clock, and either clock may be
+# hours off. An equal text of another day does no harm: it has been adopted by its own message.
 CLOCKS_DIFFER_BY = timedelta(days=1)
 
-# Seconds for which a text is looked for after an error answer of the phone company's own, at most: it most probably
-# was not accepted. (Twilio promises nothing; a 5xx with a code in its body comes from what would have kept the text.)
+# The most seconds for which a text is looked for after the phone company itself answered with an error: it most
+# probably was not accepted. (Nothing promises that; but a 5xx with a code in its body comes from the service that keeps
+# texts.)
 WINDOW_AFTER_ERROR_ANSWER = 10
 
-# What the canonical fingerprint has between its two digests.
+# This stands between the two digests of a canonical fingerprint.
 _CANONICAL = "canonical"
 
-# A text that the list does not show counts only if it may be of the same minutes.
+# A text whose number or body the list does not show counts only if it is of about the same time.
 HIDDEN_WITHIN = timedelta(minutes=10)
 
 
@@ -42,28 +43,28 @@ class Doubtful:
     recipient_id: str | None
     attempts: int
     attempted_at: datetime
-    """When the last one began."""
+    """When the last attempt began."""
 
     fingerprints: frozenset[str]
-    """Of each attempt that may have gone out."""
+    """The fingerprints of each attempt that may have gone out."""
 
     since: datetime
     """When the first attempt that is in doubt began."""
 
     looks: int
-    """How often it has been looked for in a list that was read whole, before this time."""
+    """How often the message was looked for before, in lists that were read whole."""
 
     is_window_over: bool
     """Whether a text that was accepted must have shown up by now."""
 
     is_hopeless: bool = False
-    """Whether it has been in doubt for so long that a person must look."""
+    """Whether the message has been in doubt for so long that a person must look."""
 
     is_cancelled: bool = False
-    """Whether an operator does not want it to be sent again."""
+    """Whether an operator has cancelled the message."""
 
     is_providers: bool = False
-    """Whether the phone company took no texts at all when it was tried."""
+    """Whether the phone company took no texts at all during the attempt."""
 
     given_up: int = 0
     """How many attempts before this one were in doubt, too, and not found."""
@@ -75,16 +76,16 @@ class Doubtful:
 
     @property
     def subject(self) -> str:
-        """What the message is about, for a person who reads a log."""
+        """The message's task or episode, in words for a person who reads a log."""
         return in_words(self.task_id, self.episode_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostAttempt:
-    """An attempt that was given up, for the list did not show its text, so that its message was to be sent again."""
+    """An attempt that was given up because the list did not show its text, so that its message was to be sent again."""
 
     id: str
-    """Of the attempt."""
+    """The attempt's own id."""
 
     message_id: str
     kind: str
@@ -94,11 +95,11 @@ class LostAttempt:
     recipient_id: str | None
     fingerprints: frozenset[str]
     since: datetime
-    """When it began."""
+    """When the attempt began."""
 
     @property
     def subject(self) -> str:
-        """What its message is about, for a person who reads a log."""
+        """The task or episode of the attempt's message, in words for a person who reads a log."""
         return in_words(self.task_id, self.episode_id)
 
 
@@ -111,7 +112,7 @@ class Listed:
 
     provider_id: str
     fingerprint: str | None
-    """None if the list does not show number or body: an account may have them redacted."""
+    """None if the list does not show the number or the body: an account may have them redacted."""
 
     created_at: datetime | None
     canonical_fingerprint: str | None = None
@@ -119,22 +120,22 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A text in the list that is a message's already: by it is seen what is older, whatever clock the list goes by."""
+    """A text in the list that a message has adopted. It dates other texts, for it has the time of both clocks."""
 
     created_at: datetime
-    """By the list's clock."""
+    """When it was made, by the list's clock."""
 
     sent_at: datetime
-    """By ours; it had been accepted by then."""
+    """When it had been accepted, by our clock."""
 
 
 def fingerprint(salt: bytes, number: str, body: str) -> str:
-    """Return what a text is recognised by: digests of the E.164 number and of the body, 128 bits each."""
+    """Return the fingerprint of a text: digests of the E.164 number and of the body, 128 bits each."""
     return f"{_digest(salt, number)}:{_digest(salt, body)}"
 
 
 def canonical_fingerprint(salt: bytes, number: str, body: str) -> str:
-    """Return what a text is recognised by whatever the phone company has made of its body: the same for all of that."""
+    """Return the canonical fingerprint of a text: the same whether the phone company has changed the body or not."""
     return f"{_digest(salt, number)}:{_CANONICAL}:{_digest(salt, canonical(body))}"
 
 
@@ -143,20 +144,20 @@ def _digest(salt: bytes, part: str) -> str:
 
 
 def is_canonical(one: str) -> bool:
-    """Tell whether a fingerprint is of what of a text does not change."""
+    """Return whether a fingerprint is a canonical one."""
     return f":{_CANONICAL}:" in one
 
 
 def is_to(number_fingerprint: str, fingerprints: Iterable[str]) -> bool:
-    """Tell whether all of the texts went to the number that another fingerprint is of."""
+    """Return whether all of these fingerprints' texts went to the number of `number_fingerprint`."""
     number = number_fingerprint.partition(":")[0]
     return all(one.partition(":")[0] == number for one in fingerprints)
 
 
 def found(sought: Sequence[Sought], listed: Iterable[Listed]) -> dict[str, str]:
-    """Return the provider's ids of the texts that the list shows as they were sent, by id of what is sought.
+    """Return the phone company's ids of texts that the list shows as they were sent, by the id of the sought attempt.
 
-    Each text is one message's alone: of those that it may be, the one that is named first.
+    Each text belongs to one message: if it may be of several, to the first of `sought`.
     """
     return _paired(
         sought, listed, lambda one, text: text.fingerprint in one.fingerprints and not _is_too_old(text, one)
@@ -166,7 +167,7 @@ def found(sought: Sequence[Sought], listed: Iterable[Listed]) -> dict[str, str]:
 def _paired(
     sought: Sequence[Sought], listed: Iterable[Listed], may_be: Callable[[Sought, Listed], bool]
 ) -> dict[str, str]:
-    """Give each text, the oldest first, to the first that it may be of and that has none yet."""
+    """Give each text, the oldest first, to the first sought attempt that may have sent it and has no text yet."""
     provider_ids: dict[str, str] = {}
     for text in sorted(listed, key=lambda text: (text.created_at is not None, text.created_at)):
         for one in sought:
@@ -183,10 +184,10 @@ def found_changed(
     others: Iterable[Collection[str]],
     recorded: Iterable[Recorded],
 ) -> dict[str, str]:
-    """Return the provider's ids of texts that the list shows otherwise than they were sent, by id of what is sought.
+    """Return the phone company's ids of texts that the list shows changed, by the id of the sought attempt.
 
-    Only where nothing else can be meant: no other message that is sought may have sent such a text, nor any of the
-    `others` (the fingerprints of each), and there are no more such texts than attempts of this message that are sought.
+    A text counts only if it can be no other message's: no other sought message may have sent such a text, nor any of
+    the `others` (the fingerprints of each), and there are no more such texts than sought attempts of this message.
     """
     known, rivals = list(recorded), [*others, *_without_mark(sought)]
     texts_like: dict[str, list[Listed]] = defaultdict(list)
@@ -215,9 +216,9 @@ def _without_mark(sought: Iterable[Sought]) -> list[Collection[str]]:
 
 
 def _may_be_like(mark: str, fingerprints: Collection[str]) -> bool:
-    """Tell whether a message may have sent a text that reads like that one.
+    """Return whether a message with these fingerprints may have sent a text with the canonical fingerprint `mark`.
 
-    Of one that an older version of this code has sent it is not known how its text reads, but to which number it went.
+    A message that an older version of this code has sent has no canonical fingerprint: only its number is known.
     """
     if any(map(is_canonical, fingerprints)):
         return mark in fingerprints
@@ -225,14 +226,14 @@ def _may_be_like(mark: str, fingerprints: Collection[str]) -> bool:
 
 
 def _is_before(text: Listed, one: Sought, recorded: Iterable[Recorded]) -> bool:
-    """Tell whether a text is older than one that had been accepted when the attempt began."""
+    """Return whether a text is older than another that had been accepted before the attempt began."""
     return text.created_at is not None and any(
         text.created_at < known.created_at and known.sent_at < one.since for known in recorded
     )
 
 
 def may_be_hidden(doubtful: Doubtful, listed: Iterable[Listed]) -> bool:
-    """Tell whether a message may be among the texts that the list does not show."""
+    """Return whether a message may be among the texts whose number or body the list does not show."""
     return any(text.fingerprint is None and not _is_too_old(text, doubtful, HIDDEN_WITHIN) for text in listed)
 
 

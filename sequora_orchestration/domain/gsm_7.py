@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# 3GPP TS 23.038, the default alphabet and its extension table; those of the latter cost an escape as well.
+# 3GPP TS 23.038, the default alphabet and its extension table; a character of the latter costs an escape as well.
 GSM_7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -35,17 +35,17 @@ def segments(body: str) -> int:
 
 
 def is_gsm_7(body: str) -> bool:
-    """Tell whether the alphabet has every character of the body."""
+    """Return whether the alphabet has every character of the body."""
     return _BOTH.issuperset(body)
 
 
 def septets(body: str) -> int:
-    """Return how much room a body of the alphabet takes: one for each character, two for one that is escaped."""
+    """Return how much room a body of the alphabet takes: one for each character, two for an escaped one."""
     return len(body) + sum(character in GSM_7_EXTENSION for character in body)
 
 
 def to_gsm_7(word: str) -> str | None:
-    """Return a word with the accents taken off that the alphabet does not have (`María` becomes `Maria`).
+    """Return a word without the accents that the alphabet does not have (`María` becomes `Maria`).
 
     None if it has a letter that cannot be written so (`Łukasz`).
     """

@@ -1,14 +1,14 @@
-"""What keeps texts from going out at all: an operator's pause, and a phone company that takes none."""
+"""The two things that keep all texts back: an operator's pause, and a phone company that takes none."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-# Every kind of message, where one is paused or resumed.
+# Stands for every kind of message in a pause.
 ALL_KINDS = "all"
 
 
 def in_brackets(http_status: int | None, code: int | None) -> str:
-    """Return how the phone company answered, to be put behind a sentence, ` (HTTP 401, code 70051)`; or nothing."""
+    """Return the phone company's status and code to put behind a sentence, ` (HTTP 401, code 70051)`; or nothing."""
     said = [f"HTTP {http_status}"] if http_status else []
     said += [f"code {code}"] if code else []
     return f" ({', '.join(said)})" if said else ""
@@ -16,19 +16,19 @@ def in_brackets(http_status: int | None, code: int | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """How it stands with the phone company."""
+    """Whether the phone company takes texts, and whether its list can be read."""
 
     is_open: bool
-    """Whether the breaker is open: it takes no texts."""
+    """Whether the breaker is open: the phone company takes no texts."""
 
     opened_at: datetime | None
-    """When it last opened."""
+    """When the breaker last opened."""
 
     closed_at: datetime | None
     reason: str | None
     code: int | None
     resume_at: datetime | None
-    """Nothing is sent before."""
+    """Nothing is sent before this time."""
 
     unreadable_since: datetime | None = None
     """Since when neither receipts nor texts in doubt can be asked for; None if they can, as far as is known."""
@@ -41,12 +41,12 @@ class Provider:
 
     @property
     def why_open(self) -> str:
-        """Why it takes no texts, or last did not, for a person."""
+        """Why the phone company takes no texts, or last did not, in words."""
         return f"{self.reason}{in_brackets(None, self.code)}"
 
     @property
     def why_unreadable(self) -> str:
-        """Why its list cannot be read, for a person."""
+        """Why the phone company's list cannot be read, in words."""
         return f"{self.unreadable_reason}{in_brackets(self.unreadable_status, self.unreadable_code)}"
 
 
@@ -60,5 +60,5 @@ class Pause:
     why: str
 
     def is_about(self, kind: str) -> bool:
-        """Tell whether messages of that kind wait for its end."""
+        """Return whether messages of that kind wait for the pause to end."""
         return self.kind in {ALL_KINDS, kind}

@@ -1,6 +1,6 @@
-"""What counts as well: bounds, and sentences where they are passed, for the checks in the UI and the heartbeat.
+"""The bounds within which the system is well, and sentences for a bound that is passed: for checks and the heartbeat.
 
-What is measured to tell, and how, is not known here.
+How the figures are measured is not known here.
 """
 
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 UNANSWERED_AFTER = timedelta(seconds=60)
-"""An open task without a text, or a reason for none, is a hole: the slowest way to either takes half of that."""
+"""An open task without a text, or a reason for none, is a hole: the slowest way to either takes half of this time."""
 
 INSIDE = timedelta(seconds=10)
-"""What a nurse should wait at most: the share of texts that kept to it is a figure."""
+"""The longest that a nurse should wait: the share of texts inside this time is a figure."""
 
 SETTLED_WITHIN = timedelta(minutes=9)
-"""When its window is over, a text in doubt is settled or held in minutes, if the phone company's list can be read."""
+"""A text in doubt is settled or held within minutes after its window, if the phone company's list can be read."""
 
 OLDEST_DUE = timedelta(minutes=5)
 """A claim that nobody takes up is made again after 30 s, 1, 2 and 4 minutes: by then somebody should look."""
@@ -23,7 +23,7 @@ OLDEST_TICK = timedelta(seconds=60)
 """A tick watches for 13 s at most, and the next one begins within 15 s at most."""
 
 STANDSTILL_AFTER = timedelta(seconds=30)
-"""If no sensor at all has a good tick for so long, none will come by itself: a tick ends within 15 s."""
+"""If no sensor at all has a good tick for this time, none will come by itself: a tick ends within 15 s."""
 
 DAEMON_GONE_AFTER = timedelta(seconds=45)
 """The daemon says every 30 s that it is there, or at its next turn."""
@@ -32,52 +32,52 @@ OLDEST_SCAN = timedelta(minutes=15)
 """The scan for SLAs that are near is made every 5 minutes: three in a row are missing."""
 
 OLDEST_FIGURES = timedelta(minutes=15)
-"""They are measured every 5 minutes, too."""
+"""Figures are measured every 5 minutes: three in a row are missing."""
 
 GOING_OUT = timedelta(seconds=60)
-"""Texts are going out if one did within this time: a run that hands them in takes seconds, and so does the next."""
+"""Texts are going out if one did within this time: a run sends its texts within seconds, and the next run begins."""
 
 
 def longest_doubt(window: timedelta) -> timedelta:
-    """Return for how long a text may be in doubt: `window` is for it to show up in the phone company's list."""
+    """Return how long a text may be in doubt: `window` is the time it has to show up in the phone company's list."""
     return window + SETTLED_WITHIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How texts go out."""
+    """How fast texts go out."""
 
     has_rate: bool
-    """Whether the sender's rate is set: then many texts wait for their turn, as was wanted."""
+    """Whether the sender's rate is set: then many texts wait for their turn, as intended."""
 
     last_sent: float | None
     """Seconds since the last text was sent; None if that was more than an hour ago."""
 
     next_slot: float | None
-    """Seconds until the rate allows the next message; negative if it does, None if it never kept one waiting."""
+    """Seconds until the rate allows the next message; negative if it does now, None if no message ever waited."""
 
     @property
     def explains_waiting(self) -> bool:
-        """Whether it is for the rate that texts wait: they are going out, or one waits for its turn just now."""
+        """Whether texts wait because of the rate: others are going out, or one waits for its turn just now."""
         is_sending = self.last_sent is not None and self.last_sent <= GOING_OUT.total_seconds()
         return self.has_rate and (is_sending or (self.next_slot is not None and self.next_slot > 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What sensors need in order to tick, as it is seen while none does. Ages are in seconds."""
+    """The things that sensors need in order to tick, as seen while none does. Ages are in seconds."""
 
     all_stopped: bool
     """Whether somebody has stopped every sensor."""
 
     code_server: str | None
-    """What is wrong with the code server; None if it answers where it is looked for."""
+    """The fault of the code server, in words; None if it answers at its address."""
 
     daemon: float | None
-    """Of the daemon's last sign of life; None if it never gave one."""
+    """The age of the daemon's last sign of life; None if it never gave one."""
 
     last_tick: float | None
-    """Of the last tick of any sensor, also of one that failed; None if there was none yet."""
+    """The age of the last tick of any sensor, also of a failed tick; None if there was none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,22 +88,22 @@ class Standstill:
     to_do: str
 
     is_running: bool
-    """Whether the daemon is there: else the system may just not have been started."""
+    """Whether the daemon is there: if not, the system may just not have been started."""
 
     @property
     def sentence(self) -> str:
-        """Both, for a person."""
+        """The reason and the advice, for a person."""
         return f"no sensor ticks: {self.why}; {self.to_do}"
 
 
 def is_at_a_standstill(ticks: Mapping[str, float | None]) -> bool:
-    """Tell whether no sensor at all ticks any more, or yet; `ticks` are the ages of each one's last good tick."""
+    """Return whether no sensor at all ticks any more, or yet; `ticks` has the age of each sensor's last good tick."""
     newest = min((age for age in ticks.values() if age is not None), default=None)
     return newest is None or newest > STANDSTILL_AFTER.total_seconds()
 
 
 def standstill(seen: Surroundings) -> Standstill:
-    """Return why no sensor ticks: everything that keeps them from it."""
+    """Return why no sensor ticks: everything that keeps them from ticking."""
     is_running = seen.daemon is not None and seen.daemon <= DAEMON_GONE_AFTER.total_seconds()
     found = []
     if seen.all_stopped:
@@ -133,21 +133,21 @@ def _with_all_there(last_tick: float | None) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VitalSigns:
-    """What tells whether the system is at work. Ages are in seconds."""
+    """The signs by which a person sees whether the system is at work. Ages are in seconds."""
 
     oldest_due: float | None
-    """Of the message that has been due for longest; None if none waits, or only by an operator's order."""
+    """How long the oldest due message has been due; None if none waits, or only by an operator's order."""
 
     pace: Pace
 
     last_scan: float | None
-    """Of the last scan for SLAs that are near; None if there was none yet."""
+    """The age of the last scan for SLAs that are near; None if there was none yet."""
 
     ticks: Mapping[str, float | None]
-    """Of each sensor's last tick that did not fail; None if there was none yet."""
+    """The age of each sensor's last tick that did not fail; None if there was none yet."""
 
     standstill: Standstill | None
-    """Why no sensor ticks at all; None if one does."""
+    """Why no sensor ticks at all; None if a sensor does."""
 
 
 def complaints(signs: VitalSigns) -> list[str]:
@@ -168,5 +168,5 @@ def complaints(signs: VitalSigns) -> list[str]:
 
 
 def silent_sensors(ticks: Mapping[str, float | None]) -> list[str]:
-    """Return the sensors whose last good tick is too old, or that have none."""
+    """Return the names of sensors whose last good tick is too old, or that have none."""
     return sorted(name for name, age in ticks.items() if age is None or age > OLDEST_TICK.total_seconds())

@@ -1,6 +1,6 @@
-"""What has happened to a case: to its task or episode, to each of its messages, and to all messages meanwhile.
+"""The history of a case: of its task or episode, of each of its messages, and of all messages meanwhile.
 
-Here: sentences about the past, made of what the ledger and the application have on record. Not here: what comes next
+Here: sentences about the past, made of the records of the ledger and the application. Not here: what comes next
 (`timeline`), and whether all is as it should be (`verdict`).
 """
 
@@ -14,7 +14,7 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline_entry import Entry, entry_about
 
-# What is claimed so soon after it was put into the queue has not waited there.
+# A message that is claimed so soon after it was put into the queue has not waited there.
 AT_ONCE = timedelta(seconds=1)
 
 # In these states nothing more happens by itself.
@@ -22,7 +22,7 @@ SETTLED = frozenset({State.DELIVERED, State.UNDELIVERED, State.FAILED, State.CAN
 
 
 def history(messages: Sequence[Story]) -> list[Entry]:
-    """Return what happened to messages, in order."""
+    """Return the events of messages, in order."""
     return in_order([entry for one in messages for entry in _of_message(one)])
 
 
@@ -32,7 +32,7 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def of_task(case: TaskCase) -> Iterator[Entry]:
-    """Yield what has happened to the task itself: it appears, is assigned, is picked up, is closed, misses its SLA."""
+    """Yield the events of the task itself: it appears, is assigned, is picked up, is closed, misses its SLA."""
     times, task, now = case.times, case.task, case.circumstances.now
     if times:
         yield Entry(at=times.created_at, what="the task appears")
@@ -54,7 +54,7 @@ def _of_assignment(case: TaskCase) -> Iterator[Entry]:
 
 
 def of_episode(case: EpisodeCase) -> Iterator[Entry]:
-    """Yield what has happened to the episode itself: it appears, and its patient leaves hospital."""
+    """Yield the events of the episode itself: it appears, and its patient leaves hospital."""
     if case.episode:
         yield Entry(at=case.episode.discharge_at, what="the patient leaves hospital")
         yield Entry(at=case.episode.created_at, what="the episode appears")
@@ -101,7 +101,7 @@ def _of_message(message: Story) -> Iterator[Entry]:
 
 
 def _found_late(message: Story) -> Iterator[Entry]:
-    """Yield the texts that had been given up, and were found to have gone out all the same."""
+    """Yield the texts of lost attempts that were found to have gone out all the same."""
     for place, late in enumerate(message.found_late):
         after = spell(late.found_at - late.began_at)
         if message.provider_id is None:
@@ -114,7 +114,7 @@ def _found_late(message: Story) -> Iterator[Entry]:
 
 
 def _without_short_wait(changes: Sequence[Change]) -> Sequence[Change]:
-    """Return the changes; of a message that was claimed as soon as it was in the queue, from its claim on."""
+    """Return the changes; if the message was claimed as soon as it was in the queue, only those from its claim on."""
     if (
         len(changes) > 1
         and _is_enqueued(changes[0])
@@ -126,7 +126,7 @@ def _without_short_wait(changes: Sequence[Change]) -> Sequence[Change]:
 
 
 def _is_enqueued(change: Change) -> bool:
-    """Tell whether a question has found it, and put it into the queue."""
+    """Return whether a question has found the message and put it into the queue."""
     return (change.from_state, change.to_state, change.claim_id, change.reason) == (None, State.QUEUED, None, None)
 
 
@@ -204,7 +204,7 @@ _IN_WORDS = {
 
 
 def _sentence(before: Change, change: Change) -> str:
-    """Return what a change means that is not the end of an attempt."""
+    """Return a sentence for a change that is not the end of an attempt."""
     if change.from_state is State.IN_DOUBT and change.to_state is State.SENT and change.reason is None:
         return "the answer comes after all: the phone company has it"
     if change.from_state is change.to_state is State.QUEUED:

@@ -11,7 +11,7 @@ class State(StrEnum):
     """Where a message is in its life."""
 
     SCHEDULED = "SCHEDULED"
-    """Waits for its time."""
+    """Waits for its due time."""
 
     QUEUED = "QUEUED"
     """Claimed by a run under a lease; free to be claimed again once the lease has expired."""
@@ -20,13 +20,13 @@ class State(StrEnum):
     """The request may be on its way: committed before the phone company is called."""
 
     SENT = "SENT"
-    """The phone company has it, under an id of its own."""
+    """The phone company has the message, under an id of its own."""
 
     DELIVERED = "DELIVERED"
     UNDELIVERED = "UNDELIVERED"
 
     IN_DOUBT = "IN_DOUBT"
-    """Nobody knows whether the phone company has it; never sent again blindly."""
+    """Nobody knows whether the phone company has the message; it is never sent again blindly."""
 
     HELD = "HELD"
     """Set aside for a person to decide."""

@@ -16,7 +16,7 @@ _TEL_URI = re.compile(r"tel:(?P<number>[^;]*)(?P<parameters>.*)", re.IGNORECASE 
 _EXTENSION_OF_URI = re.compile(r";(ext|isub)=", re.IGNORECASE)
 _CONTEXT_OF_URI = re.compile(r";phone-context=(?P<beginning>\+[\d.()-]+)", re.IGNORECASE)
 
-# What a spreadsheet, or a program that reads one, makes of a number that it takes for an amount.
+# A number that a spreadsheet, or a program that reads one, took for an amount.
 _AMOUNT = re.compile(r"(?P<whole>\+?\d{7,})\.0+")
 _SCIENTIFIC = re.compile(r"(?P<first>\d)([.,](?P<others>\d*))?E\+?(?P<exponent>\d{1,2})", re.IGNORECASE)
 
@@ -28,14 +28,14 @@ class UnusablePhoneError(ValueError):
 def e164(typed: str | None) -> str:
     """Return `typed`, in international or US national format, as E.164 (`+12025550123`).
 
-    Whether the number exists and takes texts is the phone company's to say; this only refuses what cannot be a number
-    at all, and what could be read as one number or as another.
+    Only the phone company knows whether the number exists and takes texts; this function refuses only a string that
+    cannot be a number at all, or that could be read as two different numbers.
 
     Raises UnusablePhoneError.
     """
-    # Marks that nobody sees, as of the direction of writing, come along where a number is copied from a page.
+    # Invisible marks, as of the direction of writing, come along when a number is copied from a page.
     visible = "".join(one for one in typed or "" if unicodedata.category(one) != "Cf").strip()
-    # Spreadsheets show no apostrophe before what is to stay as it was typed; what is exported has it.
+    # An apostrophe tells a spreadsheet to keep a cell as it was typed; it is not shown, but it is exported.
     written = visible.removeprefix("'").strip()
     if not written:
         raise UnusablePhoneError("no phone number on file")
@@ -46,7 +46,7 @@ def e164(typed: str | None) -> str:
 
 
 def _of_uri(written: str) -> str:
-    """Return the number of a `tel:` URI, and anything else as it is. Raises UnusablePhoneError."""
+    """Return the number of a `tel:` URI, and any other string as it is. Raises UnusablePhoneError."""
     uri = _TEL_URI.fullmatch(written)
     if not uri:
         return written
@@ -62,9 +62,9 @@ def _of_uri(written: str) -> str:
 
 
 def _of_spreadsheet(written: str) -> str:
-    """Return the digits of what a spreadsheet took for an amount, and anything else as it is.
+    """Return the digits of a number that a spreadsheet took for an amount, and any other string as it is.
 
-    Raises UnusablePhoneError where digits are lost, or may be.
+    Raises UnusablePhoneError if digits are lost, or may be.
     """
     if amount := _AMOUNT.fullmatch(written):
         if _is_possible(_parsed(written)) and _is_possible(_parsed(amount["whole"])):
@@ -74,7 +74,7 @@ def _of_spreadsheet(written: str) -> str:
         return amount["whole"]
     if scientific := _SCIENTIFIC.fullmatch(written):
         digits = scientific["first"] + (scientific["others"] or "")
-        # With fewer digits than the number has it was rounded, or ended in zeros: nobody knows.
+        # If there are fewer digits than the number has, it was rounded or ended in zeros: nobody knows which.
         if len(digits) != int(scientific["exponent"]) + 1:
             raise UnusablePhoneError("the phone number on file was rounded by a spreadsheet")
         return digits
@@ -112,6 +112,6 @@ def usable(typed: str | None) -> str | None:
 
 
 def masked(typed: str | None) -> str | None:
-    """Return what may be shown of a number, its last four digits; None if no text can be sent to it."""
+    """Return a number with all but its last four digits hidden; None if no text can be sent to it."""
     number = usable(typed)
     return f"•••• {number[-4:]}" if number else None

@@ -1,7 +1,7 @@
-"""What became of a text after the phone company had accepted it.
+"""Receipts: whether a text that the phone company had accepted has arrived.
 
 Statuses and codes are Twilio's (https://www.twilio.com/docs/messaging/api/message-resource#message-status-values,
-https://www.twilio.com/docs/api/errors). A status that is not known says nothing.
+https://www.twilio.com/docs/api/errors). An unknown status says nothing.
 """
 
 from dataclasses import dataclass
@@ -44,12 +44,12 @@ class Receipt:
 
     @property
     def reason(self) -> str | None:
-        """Why it was not delivered."""
+        """Why the text was not delivered."""
         if self.state is not State.UNDELIVERED:
             return None
         if self.code is None:
             return "not delivered, no reason given"
-        # Codes are added all the time: one that is not known can be looked up by its number.
+        # Codes are added all the time: a person can look up an unknown code by its number.
         _, known = KNOWN_CODES.get(self.code, (None, f"the phone company's code is {self.code}"))
         return f"not delivered, {_REASONS.get(self.code, known)}"
 

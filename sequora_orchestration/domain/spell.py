@@ -31,5 +31,5 @@ def spell(length: timedelta) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return how many of something there are: `1 task`, `2 tasks`."""
+    """Return a count with its noun: `1 task`, `2 tasks`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,6 +1,6 @@
-"""One line of a case's timeline: something that happened, or will, with its time, its ids and how long it took.
+"""One line of a case's timeline: an event, past or to come, with its time, its ids and how long it took.
 
-Not here: which lines there are (`history`, `timeline`), and how a time looks to whoever reads it.
+Not here: the choice of lines (`history`, `timeline`), and the form of a time for its reader.
 """
 
 from collections.abc import Callable
@@ -13,31 +13,31 @@ from sequora_orchestration.domain.spell import spell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Something that happened, or will."""
+    """An event that happened, or will."""
 
     at: datetime | None
-    """None if it waits for something else than a time."""
+    """None if the event waits for something else than a time."""
 
     what: str
     kind: str | None = None
-    """The kind of the message that it happened to; None if it happened to the task or the episode."""
+    """The kind of the event's message; None if it is an event of the task or the episode."""
 
     message_id: str | None = None
     recipient_id: str | None = None
     run_id: str | None = None
     attempt: int | None = None
     waited: timedelta | None = None
-    """How long the message had waited until then."""
+    """How long the message had waited until the event."""
 
     took: timedelta | None = None
-    """How long it took itself."""
+    """How long the event itself took."""
 
     until: datetime | None = None
     provider_id: str | None = None
-    """Under which the phone company has the text: its SID."""
+    """The phone company's id of the text: its SID."""
 
     def in_words(self, rendered: Callable[[datetime], str]) -> str:
-        """Return what happened with all that is known of it; `rendered` says how a moment is written."""
+        """Return the event in words, with all that is known of it; `rendered` writes a moment."""
         details = (
             f"waited {spell(self.waited)}" if self.waited is not None else None,
             f"took {spell(self.took)}" if self.took is not None else None,
@@ -49,7 +49,7 @@ class Entry:
 
 
 def short(run_id: str) -> str:
-    """Return a run's id as it is shown where the whole one would be in the way; the web UI finds it by that, too."""
+    """Return the beginning of a run's id, for places without room for all of it; the web UI finds runs by it, too."""
     return run_id[:8]
 
 

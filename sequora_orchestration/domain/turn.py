@@ -1,4 +1,4 @@
-"""Which waiting messages may go now, and how they are packed into runs: what the ledger asks before it leases them."""
+"""Chooses the waiting messages that may go now, and packs them into runs. Leasing them is the ledger's business."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """What stands in the way of a kind of message at one moment, and what of it is on its way."""
+    """The obstacles to a kind of message at one moment, and its messages that are on their way."""
 
     is_paused: bool = False
     """Whether an operator has paused the kind, or all."""
@@ -22,36 +22,36 @@ class Admission:
     """Whether a text is just being tried, to see whether the phone company takes it."""
 
     refused_recipient_id: str | None = None
-    """Whose texts alone were refused, if the breaker is open for that."""
+    """The recipient whose texts alone were refused, if the breaker is open because of them."""
 
     rows: int = 0
-    """How many messages of the kind runs have, or are about to have."""
+    """How many messages of the kind are under a claim and not sent yet."""
 
     unstarted: int = 0
-    """How many of them no run has taken up."""
+    """How many of these no run has taken up."""
 
     most_urgent: int | None = None
-    """The urgency of the most urgent of them that is not sent yet, and whose run was heard of just now."""
+    """The urgency of the most urgent of these, leaving out those whose run has been silent for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much is claimed at a time."""
+    """How many messages are claimed at a time."""
 
     few: int
     """Up to so many messages become a run each."""
 
     batch: int
-    """More become runs of so many."""
+    """If there are more, each run gets up to so many."""
 
     most: int
-    """So many are claimed in one turn."""
+    """At most so many are claimed in one turn."""
 
     enough: int
     """While so many wait for a run to take them up, no more are claimed."""
 
     most_at_once: int | None = None
-    """So many are on their way at the sender's rate; None for any number."""
+    """At most so many are on their way at the sender's rate; None for any number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +60,13 @@ class Allowance:
 
     rows: int
     is_trial: bool = False
-    """Whether that is one, to see whether the phone company takes texts again."""
+    """Whether the one message is a trial, to see whether the phone company takes texts again; `rows` is 1 then."""
 
     not_to: str | None = None
-    """Whose text is no good trial: hers alone were refused."""
+    """The recipient whose text is no good trial: only this recipient's were refused."""
 
     is_halted: bool = False
-    """Whether nothing of the kind may go out, for as long as nobody changes that or time has passed."""
+    """Whether nothing of the kind may go out until a person changes that, or time has passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +77,17 @@ class Candidate:
     urgency: int
     recipient_id: str | None = None
     runs: int = 0
-    """So many runs in a row have died before they were through with it."""
+    """How many runs in a row have died before they were through with it."""
 
     failures: int = 0
-    """So many runs in a row have failed with it."""
+    """How many runs have failed while they had it, without dying."""
 
     refusals: int = 0
-    """So often the phone company did not take it."""
+    """How often it was put back because the phone company did not take it."""
 
 
 def allowance(admission: Admission, limits: Limits, *, is_sent: bool = True) -> Allowance:
-    """Return how many messages may be claimed; what is not `is_sent` but only prepared is never halted."""
+    """Return how many messages may be claimed; a queue whose messages are only prepared (not `is_sent`) never halts."""
     if is_sent:
         if admission.is_paused:
             return Allowance(rows=0, is_halted=True)
@@ -107,10 +107,10 @@ def allowance(admission: Admission, limits: Limits, *, is_sent: bool = True) -> 
 def whose_turn(
     waiting: Sequence[Candidate], allowed: Allowance, admission: Admission, limits: Limits, *, in_turn: bool
 ) -> list[Candidate]:
-    """Return which of those that wait, most urgent first, are claimed now, in their order.
+    """Return the messages that are claimed now, in the order of `waiting`, which has the most urgent first.
 
-    A trial is the one that was refused the least. `in_turn`, if they are more than few, the most urgent go alone; and
-    none that is less urgent than what is on its way.
+    A trial is the message that was refused the fewest times. With `in_turn`, if more than a few wait, the most urgent
+    go alone; and no message goes that is less urgent than those on their way.
     """
     if allowed.is_trial:
         return sorted((one for one in waiting if _is_for(one, allowed)), key=lambda one: one.refusals)[: allowed.rows]
@@ -127,10 +127,10 @@ def _is_for(candidate: Candidate, allowed: Allowance) -> bool:
 
 
 def pack(messages: Sequence[Candidate], limits: Limits) -> list[list[Candidate]]:
-    """Return the messages in packs for a run each: each message in one, in their order.
+    """Return the messages in packs, one pack for each run: each message is in one pack, in their order.
 
-    Few get a run of their own each. A message that two runs in a row have died of is alone: should it be the reason,
-    its neighbours go on. One that runs have failed with is among half as many others each time.
+    A few messages get a run each. A message that two runs in a row have died of is alone: if it is the reason, its
+    neighbours go on. A message that runs have failed with shares its pack with half as many others each time.
     """
     packs: list[list[Candidate]] = []
     filling: dict[int, list[Candidate]] = defaultdict(list)
@@ -146,7 +146,7 @@ def pack(messages: Sequence[Candidate], limits: Limits) -> list[list[Candidate]]
     return packs
 
 
-# Runs in a row that died with a message, after which it is alone in the next: by chance two hardly ever do.
+# After so many runs in a row have died with a message, it is alone in the next: two hardly ever die by chance.
 DEADLY = 2
 
 

@@ -1,4 +1,4 @@
-"""A task that comes without an assignee is given to a nurse, if that is not the application's business."""
+"""Gives tasks that come without an assignee to nurses, unless the application does that itself."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def assign_nurses(context: OpExecutionContext, config: TaskIds, assigner: Resour
 
 
 def report(context: OpExecutionContext, assigned: Assigned) -> None:
-    """Say what became of each task. Raises Failure if none of the ids names one."""
+    """Log the outcome of each task. Raises Failure if no task has any of the ids."""
     for one in assigned.choices:
         whom = f"given to {one.nurse_id}" if one.nurse_id else "given to nobody"
         context.log.info(f"task {one.task_id}: {whom}: {one.reason}", extra={"task": one.task_id})
@@ -57,9 +57,9 @@ def report(context: OpExecutionContext, assigned: Assigned) -> None:
 
 @job(config=these_tasks)
 def assign_tasks() -> None:
-    """Give tasks without an assignee to nurses (SEQUORA_ASSIGN=on); whoever gets one is texted as ever.
+    """Give tasks without an assignee to nurses (SEQUORA_ASSIGN=on); a nurse who gets one is texted as ever.
 
-    Launched by the sensor `unassigned_tasks`. By hand: give `task_ids`. A task is given once: what the application
-    takes away again is not given to anybody else, and the supervisors are told as of any task that is nobody's.
+    Launched by the sensor `unassigned_tasks`. By hand: give `task_ids`. A task is given once: if the application takes
+    it away again, it is given to nobody else, and the supervisors are told as of any task that is nobody's.
     """
     assign_nurses()

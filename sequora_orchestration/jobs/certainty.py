@@ -1,4 +1,4 @@
-"""What makes sure that a text was sent once, and that it arrived: look-ups of texts in doubt, and receipts."""
+"""Makes sure that a text was sent once, and that it arrived: looks up texts in doubt, and asks for receipts."""
 
 from contextlib import suppress
 from typing import Any
@@ -20,7 +20,7 @@ from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
 
 
 class Doubtful(Config):
-    """Which messages are looked up."""
+    """The messages that a run looks up."""
 
     notification_ids: list[str] = Field(
         default=[], description="Ids of messages in the ledger; leave them out to look up everything that is in doubt."
@@ -28,7 +28,7 @@ class Doubtful(Config):
 
 
 class ToFollow(Config):
-    """Which messages are followed."""
+    """The messages whose receipts a run asks for."""
 
     notification_ids: list[str] = Field(description="Ids of messages in the ledger.", min_length=1)
 
@@ -50,15 +50,15 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
     """Look for texts in doubt in the phone company's list.
 
     Found, its id there is adopted. Not found when the window is over, a text to staff is sent again, and one to a
-    patient is held for a person. What was sent again is looked for a few times more: found late, two texts went out,
-    and that is recorded.
+    patient is held for a person. A text that was sent again is looked for a few times more: if it is found late, two
+    texts went out, and that is recorded.
     """
     with retried(context):
         ledger, ids = delivery.ledger, config.notification_ids
         in_doubt = ledger.doubts.in_doubt(ids)
         try:
-            outcomes = look_up(delivery, in_doubt, ledger.lost_attempts.lost_attempts(ids))
-        except ViewsDroppedError as error:  # which somebody wants so; until then nobody's number is known
+            outcomes = look_up(delivery, in_doubt, ledger.lost_attempts.sought(ids))
+        except ViewsDroppedError as error:  # somebody dropped them on purpose; while they are gone no number is known
             ledger.doubts.look_later(in_doubt)
             context.log.warning(f"{error}; {len(in_doubt)} texts stay in doubt")
             return
@@ -69,7 +69,7 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
             for one, outcome in outcomes
         ]
         context.add_output_metadata({"looked up": len(outcomes), **each(records)})
-        with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
+        with suppress(DBAPIError, PoolTimeout):  # a row that is still refused is a line in the run's log
             make_up_log_rows(
                 context, delivery, ledger.application_log.log_owed_of([one.message_id for one, _ in outcomes])
             )
@@ -77,9 +77,9 @@ def look_up_texts(context: OpExecutionContext, config: Doubtful, delivery: Resou
 
 @op(out=Out(Nothing), retry_policy=RETRIES)
 def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: ResourceParam[Delivery]) -> None:
-    """Ask the phone company what became of texts.
+    """Ask the phone company whether texts were delivered.
 
-    One that was not delivered is tried once more where that is worth it; a nurse's is told to a supervisor.
+    An undelivered text is tried once more if that is worth it; if it was a nurse's, a supervisor is told.
     """
     with retried(context):
         asked = delivery.ledger.receipts.without_receipt(config.notification_ids)
@@ -105,7 +105,7 @@ def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: Reso
             for text, _ in followed.unknown
         ]
         context.add_output_metadata({"asked": len(asked), "known": len(followed.receipts), **each(records)})
-        # For runs that died before they had done so. What is refused still is a line in the run's log.
+        # A run may have died before it wrote the log's rows. A row that is still refused is a line in this run's log.
         with suppress(DBAPIError, PoolTimeout):
             make_up_log_rows(context, delivery, log_owed_after(delivery, [text.id for text in asked]))
 

@@ -37,7 +37,7 @@ fetch_patient = finding_recipients(
 
 @op(ins={"found": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def schedule_check_in_text(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
-    """Let each check-in wait until it is due: after the delay, by day where the patient is."""
+    """Schedule each check-in for the time when it is due: after the delay, by day where the patient is."""
     with retried(context, delivery):
         claim_by_name(context, config, delivery)
         scheduled = schedule_check_ins(delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))

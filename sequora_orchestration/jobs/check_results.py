@@ -14,7 +14,7 @@ RESULTS_A_BATCH = 500
 
 
 def check_results_deleted(engine: Engine, before: datetime) -> Iterator[int]:
-    """Delete results from before a time, oldest first, from Dagster's database; yield how many of each batch."""
+    """Delete results from before a time, oldest first, from Dagster's database; yield the number in each batch."""
     deleted = RESULTS_A_BATCH
     while deleted == RESULTS_A_BATCH:
         deleted, _ = execute(engine, SQL["delete_old_check_results"], {"most": RESULTS_A_BATCH, "before": before})

@@ -1,4 +1,4 @@
-"""Deletes what is past its retention: messages of the ledger that are over, and Dagster's finished runs and checks.
+"""Deletes rows that are past their retention: messages that are over, and Dagster's finished runs and check results.
 
 Ticks are not deleted here: the daemon does that after each tick, as `retention` in `dagster.yaml` says.
 """
@@ -26,10 +26,10 @@ from sequora_orchestration.jobs.steps import RETRIES, retried
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.settings.database import DagsterStorageSettings, RetentionSettings
 
-# Seconds for which a step goes on; all together are well below the ten minutes after which Dagster ends a run.
+# Seconds after which a step stops; all steps together take well under the ten minutes after which Dagster ends a run.
 MOST_SECONDS = 120
 
-# Deleting a run takes some 5 ms.
+# How many runs are deleted between two looks at whether texts wait: some 5 ms each.
 RUNS_A_BATCH = 50
 
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
@@ -45,9 +45,9 @@ def delete_old_messages(context: OpExecutionContext, ledger: ResourceParam[Ledge
 
 @op(out=Out(Nothing), retry_policy=RETRIES)
 def delete_old_runs(context: OpExecutionContext, ledger: ResourceParam[Ledger]) -> None:
-    """Delete runs that began SEQUORA_KEEP_RUNS ago and are finished, with their events and what they measured."""
+    """Delete finished runs that began SEQUORA_KEEP_RUNS ago, with their events and their measurements."""
     with retried(context):
-        # In UTC: Dagster compares it with its own times by its digits alone.
+        # In UTC: Dagster compares the time with its own by the digits alone.
         begun_before = ledger.opt_outs.moment().now.astimezone(UTC) - RetentionSettings.load().sequora_keep_runs
         delete_in_batches(context, ledger, finished_runs_deleted(context.instance, begun_before))
 
@@ -65,7 +65,7 @@ def delete_old_check_results(context: OpExecutionContext, ledger: ResourceParam[
 
 
 def finished_runs_deleted(instance: DagsterInstance, begun_before: datetime) -> Iterator[int]:
-    """Delete finished runs, oldest first; yield how many of each batch. Twice at once: the same are deleted once."""
+    """Delete finished runs, oldest first; yield the number in each batch. Two at once: each run is deleted once."""
     past = RunsFilter(statuses=FINISHED, created_before=begun_before)
     while records := instance.get_run_records(past, limit=RUNS_A_BATCH, ascending=True):
         for record in records:
@@ -74,9 +74,9 @@ def finished_runs_deleted(instance: DagsterInstance, begun_before: datetime) -> 
 
 
 def delete_in_batches(context: OpExecutionContext, ledger: Ledger, batches: Iterator[int]) -> None:
-    """Go through the batches until the last, or until texts wait for this worker, or the time is over; say so.
+    """Delete batch after batch, until texts wait for this worker or the time is over; log the count and the reason.
 
-    What is left is deleted by the next run.
+    The next run deletes the rest.
     """
     deleted, began, ended_by = 0, time.monotonic(), "nothing is left"
     for count in batches:

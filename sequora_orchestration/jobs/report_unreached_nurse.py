@@ -1,4 +1,4 @@
-"""No silent hole: a nurse who cannot be reached, or a task without one, is told to a supervisor."""
+"""No silent hole: a supervisor is told of a nurse who cannot be reached, and of a task without a nurse."""
 
 from dagster import job
 

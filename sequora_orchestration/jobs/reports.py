@@ -1,4 +1,4 @@
-"""What a step shows in the UI of the messages it dealt with: ids, states and reasons, no names, no numbers."""
+"""How a step's messages are shown in the UI: ids, states and reasons; no names, no numbers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from sequora_orchestration.messages.kind import Withheld
 def report_withheld(
     context: OpExecutionContext, taken_up: Sequence[Notification], withheld: Sequence[tuple[Notification, Withheld]]
 ) -> None:
-    """Show in the UI how many messages go on from this step, and which do not, and why."""
+    """Show in the UI how many messages go on from this step, and each that does not, with the reason."""
     for one, why in withheld:
         note = context.log.info if why.cause is Cause.NOT_DUE else context.log.warning
         note(f"{one.subject}: {why.state}: {why.reason}", extra=ids_of(one))
@@ -35,14 +35,14 @@ def report_withheld(
 
 
 def warn_of_failures(context: OpExecutionContext, outcomes: Sequence[Message]) -> None:
-    """Log what was not sent and may need a person."""
+    """Log messages that were not sent and may need a person."""
     for one in outcomes:
         if one.state not in {State.SENT, State.DELIVERED, State.CANCELLED, State.SCHEDULED}:
             context.log.warning(f"{one.subject}: {one.state}: {one.reason}", extra=ids_of(one))
 
 
 def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Message]) -> None:
-    """Show in the UI what became of the messages of the claim."""
+    """Show in the UI how each message of the claim ended."""
     counts = Counter(one.state.value for one in outcomes)
     context.add_output_metadata(
         {
@@ -67,7 +67,7 @@ def report_outcomes(context: OpExecutionContext, outcomes: Sequence[Message]) ->
 
 
 def ids_of(one: Notification | Message) -> dict[str, str | None]:
-    """Return what a log line about a message has beside its sentence, for programs."""
+    """Return the fields that a log line about a message has beside its sentence, for programs."""
     return {"notification": one.id, "task": one.task_id, "episode": one.episode_id}
 
 
@@ -76,9 +76,10 @@ def _subject_of(one: Notification | Message) -> dict[str, str]:
 
 
 def story_table(stories: Sequence[Story]) -> str:
-    """Return what happened to messages, in order, as a Markdown table; times are in UTC.
+    """Return the events of messages, in order, as a Markdown table; times are in UTC.
 
-    Without operators' orders: who gave one and why somebody typed. What changed by it says that it was ordered.
+    Operators' orders are left out, for their names and reasons are free text. The change that an order made is there,
+    and says that it was ordered.
     """
     subjects = {one.task_id or one.episode_id for one in stories}
     labels = {
@@ -90,18 +91,18 @@ def story_table(stories: Sequence[Story]) -> str:
         if entry.at:
             after = spell(entry.at - before) if before else ""
             when = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
-            what = " ".join(entry.in_words(_told).split()).replace("|", "\\|")
+            what = " ".join(entry.in_words(_rendered).split()).replace("|", "\\|")
             rows.append(f"| {when} | {after} | {labels[entry.message_id or '']} | {what} |")
             before = entry.at
     return "\n".join(rows)
 
 
-def _told(moment: datetime) -> str:
+def _rendered(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:
-    """Return metadata about each message: of one, a line for each fact that there is; of more, a table."""
+    """Return metadata about the records: a line for each fact if there is one record, a table if there are more."""
     if len(records) == 1:
         return {name: value for name, value in records[0].items() if value != ""}
     return {"messages": MetadataValue.table([TableRecord(dict(record)) for record in records])} if records else {}

@@ -1,7 +1,7 @@
-"""What follows a missed SLA: the nurse is alerted, and if the task stays open, a supervisor is told.
+"""A missed SLA: the nurse is alerted, and if the task stays open, a supervisor is told.
 
-The wait in between is a row in the ledger. If the run dies before it has written that row, the sensor makes up for it
-when it would have fallen due.
+The wait in between is a row in the ledger. If the run dies before it has written that row, a sensor finds the breach at
+the time when the row would have fallen due.
 """
 
 from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
@@ -43,7 +43,7 @@ def alert_nurse(context: OpExecutionContext, config: Work, delivery: ResourcePar
 
 @op(ins={"alerted": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def wait(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
-    """Let the time begin after which a supervisor is told: a row in the ledger that falls due."""
+    """Begin the wait after which a supervisor is told: a row in the ledger that falls due."""
     with retried(context, delivery):
         waiting = delivery.ledger.withheld.schedule_escalations(known_ids(config, delivery))
         records = [

@@ -47,7 +47,7 @@ SLA_SCAN = AssetKey("sla_scan")
 
 
 class Scan(Config):
-    """Which tasks a scan looks at."""
+    """The tasks that a scan looks at."""
 
     task_ids: list[str] = Field(
         default=[],
@@ -66,10 +66,10 @@ def scan(config: Scan) -> dict[str, Any]:
 def find_tasks_near_sla(
     context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]
 ) -> Iterator[DynamicOutput[None]]:
-    """Find the open tasks that come to their SLA and whose nurse has not been warned of it; a step for each follows."""
+    """Find the open tasks whose SLA is near and whose nurse has not been warned; a step for each follows."""
     with retried(context, delivery):
-        delivery.ledger.doubts.set_aside_what_died()  # should the sensor that does so be stopped
-        with suppress(DBAPIError, PoolTimeout):  # what is refused still is a line in the run's log
+        delivery.ledger.doubts.set_aside_what_died()  # in case the sensor that does so is stopped
+        with suppress(DBAPIError, PoolTimeout):  # a row that is still refused is a line in the run's log
             make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed_lately())
         if config.ids:
             claim_by_name(context, config, delivery)
@@ -110,14 +110,14 @@ def warn(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None
 
 
 def mapping_key(notification: Notification, *, by_task: bool) -> str:
-    """Return what names a message's step: its task, where the id may stand in a step's name, or else its own id."""
+    """Return the part of a step's name for its message: the task's id if a name may have it, else the message's id."""
     task_id = notification.task_id or ""
     named_by_task = by_task and re.fullmatch(r"[0-9A-Za-z-]+", task_id)
     return (task_id if named_by_task else notification.id).replace("-", "_")
 
 
 def named_by(key: str) -> str:
-    """Return the id that a step is named by."""
+    """Return the id from a step's name."""
     return key.replace("_", "-")
 
 

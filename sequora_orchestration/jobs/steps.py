@@ -1,7 +1,7 @@
-"""The steps that the jobs are made of, what they share, and how they report.
+"""The steps that the jobs are made of, and the parts that they share. Rules about messages are not here.
 
-The ops pass nothing on but their order. Which messages are whose stands in the ledger, under the run's claim: so
-each step can be retried, and each run executed again, without doing its work twice.
+The ops pass nothing on but their order. A run's messages stand in the ledger, under its claim: so each step can be
+retried, and each run executed again, without doing its work twice.
 
 No `from __future__ import annotations` here or in a job: Dagster reads the annotations of ops and configs.
 """
@@ -47,23 +47,23 @@ from sequora_orchestration.messages.kinds import QUEUES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.settings.environment import SettingError
 
-# What the UI shows of an op's retries. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
+# The retries as the UI shows them. Dagster's own waits would be 1, 3 and 7 s, not the 1, 2 and 4 s we promise, so
 # `retried` asks for those itself.
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
 
-# Metadata of a failure that no other run will do better: a word for what it is, the same in every job.
+# Metadata of a failure that every other run would meet, too: a word for the failure, the same in every job.
 CAUSE = "cause"
 
 # Where Dagster keeps the run key of a sensor's request.
 RUN_KEY_TAG = "dagster/run_key"
 
-# After so many rows of the application's log that are locked a run tries no more: each costs time, and most probably
-# the whole table is locked.
+# After so many locked rows of the application's log a run tries no more: each costs time, and most probably the whole
+# table is locked.
 LOCKED = 3
 
 
 class TaskIds(Config):
-    """Which tasks a run is about."""
+    """The tasks that a run is about."""
 
     task_ids: list[str] = Field(
         description="Ids of tasks. What has been done for one of them is not done again.",
@@ -72,7 +72,7 @@ class TaskIds(Config):
 
 
 class EpisodeIds(Config):
-    """Which episodes a run is about."""
+    """The episodes that a run is about."""
 
     episode_ids: list[str] = Field(
         description="Ids of episodes. What has been done for one of them is not done again.",
@@ -81,14 +81,14 @@ class EpisodeIds(Config):
 
 
 class Work(Config):
-    """What a step is told of its run: the queue that it works on, and the ids that it was given."""
+    """The configuration of a step: the queue that its run works on, and the ids that the run was given."""
 
     queue: str
     ids: list[str]
 
 
 def work_on(queue: Queue, *steps: OpDefinition) -> ConfigMapping:
-    """Return what makes the ids that a run is given the configuration of its steps."""
+    """Return the mapping from the ids that a run is given to the configuration of its steps."""
 
     def of_steps(ids: list[str]) -> dict[str, Any]:
         work = Work(queue=queue.name, ids=ids)
@@ -109,7 +109,7 @@ def work_on(queue: Queue, *steps: OpDefinition) -> ConfigMapping:
 
 
 def reading(name: str, description: str) -> OpDefinition:
-    """Return a job's first step: it claims what the run was given by name, and ends what is not wanted (any more)."""
+    """Return a job's first step: it claims messages for the ids that a person gave, and ends messages nobody wants."""
 
     @op(name=name, description=description, out=Out(Nothing), retry_policy=RETRIES)
     def read(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
@@ -123,7 +123,7 @@ def reading(name: str, description: str) -> OpDefinition:
 
 
 def finding_recipients(name: str, description: str) -> OpDefinition:
-    """Return the step that ends what cannot reach its recipient."""
+    """Return the step that ends messages which cannot reach their recipients."""
 
     @op(name=name, description=description, ins={"read": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
     def find(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
@@ -144,9 +144,9 @@ def send_sms(context: OpExecutionContext, config: Work, delivery: ResourceParam[
 
 @op(ins={"sent": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
 def log_notification(context: OpExecutionContext, config: Work, delivery: ResourceParam[Delivery]) -> None:
-    """See that every text stands in the application's log; most rows came with the send, the rest are made up.
+    """See that every text stands in the application's log; most rows came with the send, the rest are written now.
 
-    Which texts that log is about is said by the map: the brief's has none of check-ins.
+    The map says which texts that log is about: the map `brief` has no row for check-ins.
     """
     with retried(context, delivery):
         log_sent_texts(context, config, delivery)
@@ -171,9 +171,10 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
 
 @contextmanager
 def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of: str | None = None) -> Iterator[None]:
-    """Let an op be tried again after 1, 2 and 4 s, unless trying cannot help.
+    """Let an op be tried again after 1, 2 and 4 s, unless another try cannot help.
 
-    What the claim has (or of it what an id names) is told from what processes die of.
+    A failed step is no sign of poison: the process lived. So after the last try that is noted in the ledger, for the
+    claim's messages, or for the one with the id `of` (its own, or its task's).
     """
     try:
         yield
@@ -184,12 +185,12 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
     except Exception as error:
         if delivery and context.retry_number == len(WAITS):
             with suppress(DBAPIError, PoolTimeout):
-                delivery.ledger.leases.end_of_step(claim_of(context), of=of)
+                delivery.ledger.leases.note_step_failed(claim_of(context), of=of)
         raise try_again(context) from error
 
 
 def try_again(context: OpExecutionContext) -> RetryRequested:
-    """Return what an op raises to be tried again, after the wait that is due."""
+    """Return the exception with which an op asks to be tried again, after the wait that is due."""
     return RetryRequested(max_retries=len(WAITS), seconds_to_wait=WAITS[min(context.retry_number, len(WAITS) - 1)])
 
 
@@ -200,7 +201,7 @@ def claim_of(context: OpExecutionContext) -> str:
 
 
 def claim_by_name(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
-    """Claim what a run was given that no sensor asked for: a person launched it, or executed a run again."""
+    """Claim messages for a run that no sensor requested: a person launched it, or executed a run again."""
     if claim_of(context) != context.run_id:
         return
     queue = QUEUES[config.queue]
@@ -210,13 +211,13 @@ def claim_by_name(context: OpExecutionContext, config: Work, delivery: Delivery)
 
 
 def known_ids(config: Work, delivery: Delivery) -> list[str]:
-    """Return the ids that name something, as the database writes them: a person may have typed theirs in capitals."""
+    """Return the ids that exist, as the database writes them: a person may have typed theirs in capitals."""
     is_about_tasks = QUEUES[config.queue].ids == "task_ids"
     return list(delivery.care.tasks(config.ids) if is_about_tasks else delivery.care.episodes(config.ids))
 
 
 def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Message]:
-    """Send what the claim has, show and return what became of it. Raises RetryRequested if some are tried again."""
+    """Send the claim's messages; show and return how each ended. Raises RetryRequested if some are tried again."""
     outcomes, _ = send(context, delivery, delivery.ledger.leases.take_up(claim_of(context), context.run_id))
     return outcomes
 
@@ -224,13 +225,14 @@ def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Messag
 def send(
     context: OpExecutionContext, delivery: Delivery, notifications: Sequence[Notification], *, of: str | None = None
 ) -> tuple[list[Message], str | None]:
-    """Send these; show and return what became of the claim's messages, or of those that an id names.
+    """Send these; show and return how the claim's messages ended, or the one with the id `of` (its own, or its task's).
 
-    And why texts wait that may not go out now, if so. Raises RetryRequested if some are tried again.
+    Beside them the reason why texts wait that may not go out now; None if none waits. Raises RetryRequested if some are
+    tried again.
     """
     sent = send_messages(delivery, notifications)
     outcomes = delivery.ledger.leases.outcomes(claim_of(context), of=of)
-    taken_up = {one.id for one in notifications}  # of the others an earlier step has told
+    taken_up = {one.id for one in notifications}  # an earlier step has logged the others
     warn_of_failures(context, [one for one in outcomes if one.id in taken_up])
     if sent.waits:
         context.log.warning(f"texts wait in the ledger: {sent.waits}")
@@ -241,9 +243,9 @@ def send(
 
 
 def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
-    """Make up for the application's log rows that were refused; raises if they still are.
+    """Write rows of the application's log that it refused before; raises if it still does.
 
-    Those of the texts that the run's claim has sent; if a person asked for the run, of all about its tasks.
+    These are the texts that the run's claim has sent; if a person asked for the run, all texts about its tasks.
     """
     if claim_of(context) == context.run_id:
         make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed(known_ids(config, delivery)))
@@ -252,10 +254,10 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
 
 
 def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequence[Message]) -> None:
-    """Write what the application's log lacks of these texts; raises if it is refused, after all others were tried.
+    """Complete the application's log for these texts; if it refuses one, raises after all others were tried.
 
-    What is locked is left to the next scan for SLAs, and so is all else once LOCKED were: a run that waits for many
-    locks would hold up others' texts.
+    Locked rows are left to the next scan for SLAs. After LOCKED of them all other rows are left to it, too: a run that
+    waits for many locks would hold up others' texts.
     """
     refused, locked = None, 0
     for one in owed:
@@ -275,18 +277,18 @@ def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequ
 
 
 def report_story(context: OpExecutionContext, ids: Sequence[str], delivery: Delivery, *, of: str | None = None) -> None:
-    """Show in the UI what happened to the messages of a small run, in order: by one statement, at its last step."""
+    """Show in the UI the timeline of a small run's messages: one statement, at its last step."""
     if len(ids) > MANY:  # it would cost a burst time
         return
     try:
         if stories := delivery.ledger.stories.stories_of_claim(claim_of(context), of=of):
             context.add_output_metadata({"timeline": MetadataValue.md(story_table(stories))})
-    except Exception as error:  # noqa: BLE001  # what is only to be looked at fails no run whose texts went out
+    except Exception as error:  # noqa: BLE001  # the texts went out; a table to look at must not fail their run
         context.log.warning(f"the timeline is not shown: {type(error).__name__}")
 
 
 def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
-    """Return the tags of a run about these: what it is about if it is one, how many if they are more."""
+    """Return the tags of a run: the ids and severity of its one subject, or the number of its subjects."""
     if len(subjects) > 1:
         return {"sequora/batch": str(len(subjects))}
     subject = subjects[0]
@@ -301,9 +303,9 @@ def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
 def report_others(
     context: OpExecutionContext, config: Work, delivery: Delivery, taken_up: Sequence[Notification] = ()
 ) -> None:
-    """Say what is in other hands, and which ids name nothing. Raises Failure if none of them does.
+    """Log the ids whose messages are in other hands, and the ids that do not exist. Raises Failure if none exists.
 
-    What was taken up is ours; where that is all, nothing is asked for.
+    Ids of messages that were taken up are ours; if all are, no statement is run.
     """
     queue, claim_id = QUEUES[config.queue], claim_of(context)
     if set(config.ids) <= {one.task_id or one.episode_id for one in taken_up}:
@@ -319,7 +321,7 @@ def report_others(
     for id_ in sorted(known - ours - set(elsewhere)):
         context.log.warning(f"{id_}: {queue.nothing_owed}")
     found = {*known, *elsewhere, *ours}
-    # An id that is spelt in another way than the database does still names its row.
+    # An id in another spelling than the database's still finds its row.
     unknown = sorted(one for one in others - found if not known_ids(Work(queue=config.queue, ids=[one]), delivery))
     if unknown:
         subject = "task" if queue.ids == "task_ids" else "episode"

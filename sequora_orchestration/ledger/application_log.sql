@@ -1,8 +1,9 @@
--- What the application's own log of texts lacks, and how it is made up for. What a text of a kind that is not among :kinds
--- says is known to a newer version, whose workers log it.
+-- Makes the application's own log of texts complete. In `log_owes` stands what a text still lacks there: its `row`, or
+-- the status of its `receipt`. If a text's kind is not among :kinds, only a newer version knows its words, and that
+-- version's workers log it.
 
 -- name: log_owed
--- What the application's log lacks of the texts about these tasks or episodes. Reading changes nothing.
+-- The texts about these tasks or episodes that the application's log lacks something of. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
@@ -13,22 +14,22 @@ WHERE (
   AND log_owes IS NOT NULL AND kind = ANY (CAST(:kinds AS text[]));
 
 -- name: log_owed_of_claim
--- The same of what a claim has sent. Reading changes nothing.
+-- The same for the texts of a claim. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE claim_id = CAST(:claim_id AS uuid) AND log_owes IS NOT NULL;
 
 -- name: log_owed_of
--- The same of these messages. Reading changes nothing.
+-- The same for these messages. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL;
 
 -- name: log_owed_lately
--- The same of what was sent within the last day, in any order: a row that is refused again and again stands in no
--- other's way. What is just being sent has its run. Reading changes nothing.
+-- The same for the texts of the last day, in random order: so a row that is refused again and again keeps no other from
+-- its turn. The last 15 seconds are left to the runs that are sending. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
@@ -38,7 +39,7 @@ ORDER BY random()
 LIMIT :most;
 
 -- name: as_sent
--- A message as it was when it was sent, and whether the application's log wants to know what it said. Reading changes
+-- A message as it was when it was sent; no row where the application's log keeps no content of texts. Reading changes
 -- nothing.
 SELECT n.sent_at AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
        n.owed_since, n.sla_due_at, n.due_at,
@@ -49,10 +50,10 @@ LEFT JOIN orchestration.notification reported ON reported.id = n.because_of
 WHERE n.id = CAST(:id AS uuid) AND orchestration.log_takes_content();
 
 -- name: bring_log_up_to_date
--- Writes what the application's log lacks of these texts: their rows, or what their receipts say. Twice, or two at once:
--- a row is locked by the first, and then lacks nothing.
+-- Writes the missing rows and receipts of these texts into the application's log. Twice, or two at once: the first
+-- locks the message's row, and leaves nothing owed.
 WITH owed AS MATERIALIZED (
-    -- A worker of before log_owes was there may have written the row, and left it.
+    -- A worker of a version without log_owes may have written the row and not said so here.
     SELECT id, log_owes = 'row' AND logged_at IS NULL AS is_new
     FROM orchestration.notification
     WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL
@@ -66,4 +67,5 @@ logged AS (
     WHERE n.id = owed.id
     RETURNING n, owed.is_new
 )
-SELECT orchestration.log_notification(logged.n, convert_from(decode(:content, 'hex'), 'UTF8'), logged.is_new) FROM logged;
+SELECT orchestration.log_notification(logged.n, convert_from(decode(:content, 'hex'), 'UTF8'), logged.is_new)
+FROM logged;

@@ -1,7 +1,7 @@
-"""Who was given which task that came without an assignee, and who could be given the next.
+"""Tasks that came without an assignee: leases them for a run, lists the nurses, and records who was given which.
 
-The statements stand in `assignments.sql`, each with the reason why it is safe to run twice. Whom a task is given to is
-the rule's business (`domain/assignment.py`).
+The statements stand in `assignments.sql`, each with the reason why it is safe to run twice. The rule that chooses a
+nurse is in `domain/assignment.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,13 +20,13 @@ from sequora_orchestration.settings.database import DatabaseSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# So many tasks become one run.
+# The most tasks that one run gets.
 MOST_TASKS = 50
 
 # Seconds for which a run has its tasks before another one is asked for.
 LEASE = 10
 
-# Seconds for which an assignment waits for a task that somebody has locked; all others wait as long.
+# Seconds for which an assignment waits for a task that somebody has locked; all other tasks of the run wait as long.
 PATIENCE_WITH_LOCK = 0.5
 
 
@@ -45,18 +45,18 @@ class NurseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What came of giving tasks to nurses."""
+    """The result of giving tasks to nurses."""
 
     turn: int | None
-    """The turn from now on; None if anything was given since the choices were made, or is being given by another: they
-    are to be made anew."""
+    """The turn from now on. None if another run has given tasks since the choices were made, or is doing so now: then
+    the choices must be made anew."""
 
     task_ids: frozenset[str]
-    """Those that were given."""
+    """The tasks that were given."""
 
 
 class Assignments:
-    """Leases tasks without an assignee, and records to whom they are given."""
+    """Leases tasks without an assignee, gives them to nurses, and records it."""
 
     def __init__(self, engine: Engine, *, go_live_at: datetime | None = None) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
@@ -67,9 +67,9 @@ class Assignments:
         return execute(self._engine, SQL[statement], parameters)[1]
 
     def lease(self, *, is_rehearsal: bool = False) -> Claims:
-        """Return the tasks that a run is to be asked for now, as one claim, the most severe first; most often none.
+        """Lease the tasks that need a run now, and return them as one claim, most severe first; most often none.
 
-        In a rehearsal they are not leased.
+        In a rehearsal they are returned and not leased.
         """
         _, rows = execute(
             self._engine,
@@ -86,7 +86,7 @@ class Assignments:
         return Claims(claims, seconds=rows[0]["seconds"])
 
     def take_up(self, ids: Iterable[str], run_id: str) -> list[UnassignedTask]:
-        """Return those of these tasks that are still to be given to somebody.
+        """Renew the lease of these tasks for this run; return those that still need a nurse.
 
         The ids are as the database writes them.
         """
@@ -110,10 +110,10 @@ class Assignments:
         return rows[0]["turn"], nurses
 
     def give(self, choices: Sequence[Choice], *, turn: int, run_id: str) -> Given:
-        """Give tasks to the nurses who were chosen, as far as all still holds that the choices were made by.
+        """Give tasks to the nurses who were chosen, unless the task or the nurse has changed since.
 
-        All of them, or none and the database's error: LockNotAvailable where somebody has locked one of the tasks, or
-        whatever the application refuses an assignment with.
+        If the database raises an error, no task was given. It raises LockNotAvailable where somebody has locked one of
+        the tasks, or any error by which the application refuses an assignment.
         """
         people = [one.nurse_id or "" for one in choices]
         parameters = {
@@ -128,16 +128,16 @@ class Assignments:
         return Given(turn=row["turn"], task_ids=frozenset(row["given"]))
 
     def note_nobody(self, choices: Sequence[Choice], run_id: str) -> None:
-        """Record that there was nobody to give these tasks to; the supervisors are told of them without a grace."""
+        """Record that there was nobody to give these tasks to; the supervisors are told at once, without the grace."""
         if choices:
             task_ids, reasons = [one.task_id for one in choices], [one.reason for one in choices]
             self._rows("note_nobody", task_ids=task_ids, reasons=reasons, run_id=run_id)
-            # A statement of its own: whoever reads the first one's record from now on does not put a telling off, and
-            # every telling that was put off before is seen by the second.
+            # In a transaction of its own: a run that sees the record above no longer puts off its text to the
+            # supervisors, and the second statement sees every text that was put off before.
             self._rows("hurry_tellings", task_ids=task_ids)
 
     def of_tasks(self, task_ids: Iterable[str]) -> dict[str, Assignment]:
-        """Return what is known of the assignment of these tasks, by id."""
+        """Return the assignments of these tasks, by task id; a task that was never looked at has none."""
         return {row["task_id"]: Assignment(**row) for row in self._rows("of_tasks", task_ids=list(task_ids))}
 
 

@@ -3,9 +3,9 @@
 -- assignments by their tasks' ids, then the task in the application's table.
 
 -- name: lease
--- Tasks that a run is to be asked for, the most severe first (the question stands in `views.sql`). Until the lease is
--- over no other tick finds them; while runs are not taken up, each lease is twice as long as the one before, up to eight
--- times. Two at once: a row is inserted once (unique key), and the other finds that its lease has begun.
+-- Leases the tasks that need a run, the most severe first (the question stands in `views.sql`). Until the lease is over
+-- no other tick finds them. While no worker takes up the runs, each lease is twice as long as the one before, up to
+-- eight times. Two at once: a row is inserted once (unique key), and the other finds that its lease has begun.
 WITH waiting AS MATERIALIZED (
     SELECT id, episode_id, severity, created_at
     FROM orchestration.unassigned_tasks(CAST(:go_live_at AS timestamptz))
@@ -30,8 +30,8 @@ LEFT JOIN (waiting JOIN leased ON leased.task_id = waiting.id) ON true
 ORDER BY orchestration.urgency(waiting.severity), waiting.created_at, waiting.id;
 
 -- name: take_up
--- A run takes up those of its tasks that are still to be given to somebody. Twice, or two at once: the same again, for
--- what is given to whom is guarded by itself.
+-- A run takes up those of its tasks that still need a nurse. Twice, or two at once: both get the same tasks, and `give`
+-- lets only one of them give a task away.
 WITH waiting AS MATERIALIZED (
     SELECT id, episode_id, severity, created_at
     FROM orchestration.named_unassigned(CAST(:ids AS text[]), CAST(:go_live_at AS timestamptz))
@@ -53,8 +53,8 @@ ORDER BY orchestration.urgency(waiting.severity), waiting.created_at, waiting.id
 
 -- name: nurses
 -- Everybody with the role of a nurse: is she on shift now (NULL where nobody keeps shifts), how many open tasks may she
--- have in it (of several shifts the lowest number), how many has she by severity, and when was she last given one? And
--- the turn, which is a row of its own where there is no nurse. Reading changes nothing.
+-- have in it (of several shifts the lowest number), how many has she by severity, and when was she last given a task?
+-- Every row has the turn; without nurses there is one row with nothing else. Reading changes nothing.
 WITH shift AS MATERIALIZED (
     SELECT s.person_id, min(s.most_tasks) AS most_tasks
     FROM orchestration.care_shift s
@@ -81,11 +81,11 @@ LEFT JOIN shift ON shift.person_id = p.id
 LEFT JOIN has ON has.person_id = p.id;
 
 -- name: give
--- Gives tasks to nurses and records it, each task that is open and nobody's and was never given to anybody, to a nurse who
--- is still active; all of them, or none if anything has been given since the choice was made (:turn), or is being given:
--- else a limit could be passed by two who choose at once. Twice, or two at once: the second has no turn, and chooses anew.
--- Whoever assigns or closes a task in the same moment comes before or after: the application's row is locked, and looked
--- at again.
+-- Gives tasks to nurses and records it. A task must be open, nobody's, and never given before; its nurse must still be
+-- active. Nothing is given if another run has given tasks since the choice was made (:turn), or is doing so now: else
+-- two runs that choose at once could pass a nurse's limit. Twice, or two at once: the second has no turn, and chooses
+-- anew. A person who assigns or closes a task in the same moment comes before or after: the application's row is
+-- locked, and looked at again.
 WITH turn AS MATERIALIZED (
     SELECT number FROM orchestration.assignment_turn WHERE number = :turn
     FOR UPDATE SKIP LOCKED
@@ -124,7 +124,8 @@ SELECT coalesce((SELECT number FROM next_turn), (SELECT number FROM turn)) AS tu
        ARRAY(SELECT task_id FROM recorded) AS given;
 
 -- name: note_nobody
--- There is nobody to give these tasks to; it is tried again at the next full minute, when shifts begin. Twice: later.
+-- Records that there is nobody to give these tasks to; the next try is at the next full minute, when shifts begin.
+-- Twice: the try may come a minute later.
 WITH tried AS MATERIALIZED (
     SELECT a.task_id, said.because
     FROM unnest(CAST(:task_ids AS text[]), CAST(:reasons AS text[])) AS said (task_id, because)
@@ -141,8 +142,9 @@ FROM tried
 WHERE a.task_id = tried.task_id;
 
 -- name: hurry_tellings
--- What tells that nobody is assigned to these tasks is due at once, instead of after its grace; also what a run has in
--- hand, which `postpone` in `ledger.sql` heeds. Twice: it is due already.
+-- The texts that tell supervisors of these unassigned tasks are due at once, instead of after the grace. That holds for
+-- a text in a run's hands, too: `postpone` in `withheld.sql` puts off no text that was made due. Twice: they are due
+-- already.
 WITH telling AS MATERIALIZED (
     SELECT id
     FROM orchestration.notification

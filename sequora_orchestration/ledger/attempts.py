@@ -1,4 +1,4 @@
-"""One call of the phone company: begun, and settled by its answer."""
+"""One call to the phone company: begun, and settled by its answer. The call itself is made by a channel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,34 +26,34 @@ ATTEMPT_LEASE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """Whether the phone company may be called."""
+    """The permission to call the phone company, or the reason why there is none."""
 
     number: int | None
-    """None if it may not."""
+    """The attempt's number; None if the phone company may not be called."""
 
     opted_out: bool = False
-    """Whether that is because the number has replied STOP."""
+    """Whether the reason is that the phone number has replied STOP."""
 
     is_content_logged: bool = False
-    """Whether the application's log wants to know what the text says."""
+    """Whether the application's log keeps the content of texts."""
 
     halted: str | None = None
-    """Why no text of this kind, or none at all, may go out now, if that is so."""
+    """The reason, in words, if no text of this kind, or none at all, may go out now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutBack:
-    """What became of a text that was not taken, and what that says of the others."""
+    """The result of putting back a text that the phone company did not take."""
 
     has_failed: bool
-    """Whether it is about this text alone."""
+    """Whether the text has failed for good: it is refused, and others are not."""
 
     others_went_out: bool
-    """Whether others have gone out since it was last not taken."""
+    """Whether other texts have gone out since this one was last not taken."""
 
 
 class Attempts(Room):
-    """One call of the phone company: begun, and settled by its answer."""
+    """Begins calls to the phone company, and settles each by its answer."""
 
     statements = SQL
 
@@ -66,7 +66,7 @@ class Attempts(Room):
         number: str,
         fingerprints: Sequence[str],
     ) -> Attempt:
-        """Commit that the call begins, to whom, and how the message is recognised, if it may begin."""
+        """If a call is allowed now, commit that it begins, with its recipient and its text's fingerprints."""
         (row,) = self._rows(
             "begin_attempt",
             id=notification.id,
@@ -86,8 +86,8 @@ class Attempts(Room):
     def settle_sent(self, notification: Notification, attempt: int, provider_id: str, *, content: str | None) -> None:
         """Record that the phone company has the message, here and in the application's log.
 
-        That log is told the `content` where it wants it. It may refuse its row, or be locked (its table is not ours):
-        then the ledger alone knows, and `bring_log_up_to_date` makes up for it.
+        That log gets the `content` if it keeps it. It may refuse its row, or be locked (its table is not ours): then
+        only the ledger records the text, and `bring_log_up_to_date` writes the log's row later.
         """
         parameters = {
             **_attempt(notification, attempt),
@@ -116,7 +116,8 @@ class Attempts(Room):
     ) -> None:
         """Set the message aside: nobody knows whether it was sent.
 
-        After an `is_error_answer` of the phone company's own that is not looked into for long.
+        `is_error_answer`: the phone company itself answered with an error, so the text was most probably not accepted,
+        and is looked for only briefly (WINDOW_AFTER_ERROR_ANSWER).
         """
         self._changed(
             "settle_unclear",
@@ -134,7 +135,8 @@ class Attempts(Room):
     def put_back(self, notification: Notification, attempt: int, refused: Refused, *, pause: float) -> PutBack | None:
         """Record that the text did not go out; any claim may try again after `pause` seconds.
 
-        If it is refused again and again while others go out, it has failed. Returns None if the attempt is settled.
+        If it is refused again and again while others go out, it has failed. Returns None if the attempt was settled
+        before.
         """
         rows = self._rows(
             "put_back",
@@ -146,7 +148,7 @@ class Attempts(Room):
 
 
 def _attempt(notification: Notification, attempt: int) -> dict[str, object]:
-    """Return what names an attempt: its number alone may come again, under another claim."""
+    """Return the parameters that identify an attempt: its number alone may come again, under another claim."""
     return {"id": notification.id, "claim_id": notification.claim_id, "attempt": attempt}
 
 

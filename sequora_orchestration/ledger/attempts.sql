@@ -1,9 +1,14 @@
--- One call of the phone company: begun, and settled by its answer.
+-- One call to the phone company: begun, and settled by its answer. Three columns count calls that were not taken:
+-- `notification.refusals`: how often this text was put back, perhaps through no fault of its own. The breaker's trial
+--     is the text with the fewest.
+-- `notification.not_taken_alone`: how often it was refused although others went out since it was last not taken. At
+--     three the text is at fault.
+-- `provider.troubles`: how many calls in a row it did not take, of any text of the channel. At five the breaker opens.
 
 -- name: begin_attempt
--- Committed before the phone company is called, and only if its kind is not paused, the number has not opted out and the
--- phone company takes messages of the channel; while it does not, one trial at a time may go out when it is due. Twice,
--- or two at once: only the first finds the row QUEUED under its claim, and only one finds no trial under way.
+-- Committed before the phone company is called, and only if the text's kind is not paused, the number has not opted out
+-- and the channel's breaker is closed; while it is open, one trial at a time may go out when it is due. Twice, or two
+-- at once: only the first finds the row QUEUED under its claim, and only one finds no trial under way.
 WITH pause AS MATERIALIZED (
     SELECT kind FROM orchestration.pause WHERE kind IN ('all', :kind) LIMIT 1
 ),
@@ -48,10 +53,10 @@ SELECT (SELECT attempts FROM begun) AS attempt,
        ) AS halted;
 
 -- name: settle_sent
--- An answer settles the attempt that it belongs to: of this claim, with this number. It may come after the attempt was
--- taken for abandoned: IN_DOUBT is no obstacle.
--- The text was accepted: the ledger and the application's log say so together (if that log is about such texts), and the
--- breaker closes. Twice: the second finds this attempt settled, and logs nothing.
+-- The text was accepted: the ledger and the application's log (if it is about such texts) record it together, and the
+-- breaker closes. The claim and the attempt's number say which attempt is settled, here and below; it may be IN_DOUBT,
+-- for an answer may come after its attempt was taken for abandoned. Twice: the second finds this attempt settled, and
+-- logs nothing.
 WITH sent AS (
     UPDATE orchestration.notification AS n
     SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
@@ -71,7 +76,7 @@ answered AS (
 SELECT orchestration.log_notification(sent.n, convert_from(decode(:content, 'hex'), 'UTF8'), true) FROM sent;
 
 -- name: settle_sent_unlogged
--- The same without the application's log: it refuses its row, and that the text went out must be known all the same.
+-- The same without the application's log, which refuses its row: that the text went out is recorded all the same.
 WITH sent AS (
     UPDATE orchestration.notification
     SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
@@ -97,8 +102,7 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
   AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: settle_unclear
--- Set aside: nobody knows whether it was sent; it is looked for from now on. Twice: the second finds this attempt
--- settled.
+-- Nobody knows whether the text was sent: it is looked for from now on. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', reason = :reason, cause = 'NO_CLEAR_ANSWER', provider_code = :code, looks = 0,
     doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = orchestration.clock(),
@@ -118,7 +122,8 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
 -- Certainly not sent, and this claim tries again. Twice: the second finds this attempt settled.
 UPDATE orchestration.notification n
 SET state = CASE WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END, reason = :reason,
-    cause = CASE WHEN ended_by IS NULL THEN 'NOT_TAKEN' ELSE 'CANCELLED_BY_OPERATOR' END, provider_code = :code, runs = 0,
+    cause = CASE WHEN ended_by IS NULL THEN 'NOT_TAKEN' ELSE 'CANCELLED_BY_OPERATOR' END, provider_code = :code,
+    runs = 0,
     fingerprints = CASE WHEN doubtful_since IS NULL THEN '{}' ELSE fingerprints END,
     not_taken_at = orchestration.clock(),
     not_taken_alone = least(
@@ -134,9 +139,9 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts
   AND state IN ('SENDING', 'IN_DOUBT');
 
 -- name: put_back
--- Certainly not sent, and for all that is known through no fault of its own: the attempt does not count, and any claim
--- may have it after the pause. But if it was refused four times, and others went out each time in between, it is about
--- this one (others by the same channel). Twice: the second finds this attempt settled.
+-- Certainly not sent, and perhaps through no fault of the text: the attempt does not count, and any claim may have the
+-- row after the pause. But if the text was refused four times, and others of its channel went out each time in between,
+-- the text is at fault and has failed. Twice: the second finds this attempt settled.
 WITH put_back AS (
     UPDATE orchestration.notification n
     SET state = CASE WHEN judged.alone >= 3 THEN 'FAILED' WHEN ended_by IS NULL THEN 'QUEUED' ELSE 'CANCELLED' END,

@@ -1,15 +1,16 @@
-"""Which messages a run is given to send: enqueue, then lease.
+"""Chooses the messages that a run sends: enqueue, then lease.
 
-What is owed is put into the queue first, as rows that are nobody's; then what is ready there is leased, in claims, each
-of which becomes a run. Whatever else is QUEUED and nobody's (given back, released, sent again, put back after doubt)
-comes in by the same door. Between the statements stand the pure functions of `domain/turn.py`. What holds, and what
-keeps it:
+Owed messages are put into the queue first, as rows that are nobody's; then rows that are ready are leased, in claims.
+Each claim becomes a run. All other rows that are QUEUED and nobody's (given back, released, sent again, put back after
+doubt) are leased from the same queue. Between the statements stand the pure functions of `domain/turn.py`. Work within
+a claim is in `leases.py`. These promises are kept, and by these means:
 
-- the most urgent go first, also before what waits in the broker: `ready` is in that order, `whose_turn` lets none go
-  that is less urgent than what is on its way, and each turn enqueues the most urgent, no more than it may claim;
-- each message is in one claim; one that runs have died of is alone: `pack`;
-- nothing goes out while its kind is paused or the breaker is open, but one trial: `allowance`, and once more the
-  statement that begins an attempt;
+- the most urgent go first, even before messages that wait in the broker: `ready` is in that order, `whose_turn` lets no
+  message go that is less urgent than those on their way, and each turn enqueues the most urgent, no more than it may
+  claim;
+- each message is in one claim; a message that runs have died of is alone in its claim: `pack`;
+- while its kind is paused nothing goes out, and while the breaker is open one trial at a time: `allowance`, and once
+  more the statement that begins an attempt;
 - two processes at once: one unique key for each message, and a lease that only one of them gets (`SKIP LOCKED`);
 - killed between two statements: the row is in the queue and nobody's, and the next turn leases it.
 """
@@ -32,33 +33,33 @@ from sequora_orchestration.messages.queue import Queue
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# Up to so many waiting rows become a run each, so that each task has a run of its own to look at.
+# Up to FEW waiting rows become a run each, so that each task has a run of its own to look at.
 FEW = 5
 
-# More become runs of so many: sent in about 0.3 s if a text takes 100 ms, and a killed run delays no more than these.
+# More rows become runs of BATCH: sent in about 0.3 s if a text takes 100 ms, and a killed run delays no more than that.
 BATCH = 50
 
-# A tick claims up to MOST rows, and none while ENOUGH wait in the broker for a worker: what waits in the database is
-# still sorted by severity, what waits in the broker is not. What workers have taken up does not count: the more there
+# A tick claims up to MOST rows, and none while ENOUGH wait in the broker for a worker: rows in the database are still
+# sorted by severity, runs in the broker are not. Rows that workers have taken up do not count: the more workers there
 # are, the more is on its way.
 MOST = 500
 
 ENOUGH = 200
 
-# How long a task counts as recent, where a sensor asks for those alone.
+# How long a task counts as recent, for a sensor that asks for recent tasks alone.
 RECENT = timedelta(hours=1)
 
-# A scan takes all that there is, whatever waits.
+# A scan claims every row there is, no matter how many wait in the broker.
 ALL = 1_000_000_000
 
 
 class Claiming(Room):
-    """Enqueues what is owed, and leases what is ready."""
+    """Enqueues owed messages, and leases waiting ones."""
 
     statements = SQL
 
     def claim(self, queue: Queue) -> Claims:
-        """Claim what the queue's question finds, what has fallen due, and what a run that died left behind."""
+        """Claim the messages that the queue's question finds, that have fallen due, or that a dead run left behind."""
         admission = self._admission(queue)
         allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
         if not allowed.rows:
@@ -67,9 +68,9 @@ class Claiming(Room):
         return self._leased(queue, admission, allowed, self._enqueue(queue, allowed), ready)
 
     def claim_recent(self, queue: Queue, *, others_wait: bool = False) -> Claims:
-        """Claim the same if anything recent is found, or if it is known that others wait; else nothing is looked at.
+        """Claim such messages, but only if the question about recent tasks finds one, or `others_wait`.
 
-        So it is one statement as a rule, which costs next to nothing however many tasks are open.
+        So as a rule this is one statement, and costs next to nothing however many tasks are open.
         """
         enqueued = self._enqueue(queue, Allowance(rows=self._limits.most), created_within=RECENT)
         if not enqueued.rows and not others_wait:
@@ -79,7 +80,7 @@ class Claiming(Room):
         return self._leased(queue, admission, allowed, enqueued, self._ready(queue, allowed))
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
-        """Claim the same for one run alone, whatever its urgency; what is newly claimed is returned."""
+        """Claim all such messages for a single run, urgent or not; return the newly claimed ones."""
         admission = self._admission(queue)
         allowed = allowance(admission, Limits(few=FEW, batch=BATCH, most=MOST, enough=ALL))
         if not allowed.rows:
@@ -91,7 +92,7 @@ class Claiming(Room):
         return [subject(row) for row in waiting if row["id"] in leased]
 
     def claim_named(self, queue: Queue, ids: Sequence[str], claim_id: str) -> list[Subject]:
-        """Claim what is owed about these ids, unless it has been sent or another claim has it.
+        """Claim the messages that are owed about these ids, except those that were sent or are in another claim.
 
         Return what is newly claimed; called again, the claim has it already and nothing is new.
         """
@@ -124,7 +125,7 @@ class Claiming(Room):
         return Admission(**row)
 
     def _enqueue(self, queue: Queue, allowed: Allowance, *, created_within: timedelta | None = None) -> "_Enqueued":
-        """Put what the queue's question finds into the queue, as far as there is room."""
+        """Put the answers to the queue's question into the queue, as far as there is room."""
         if queue.question is None:
             return _Enqueued(rows=[])
         rows = self._rows(
@@ -144,7 +145,7 @@ class Claiming(Room):
         )
 
     def _ready(self, queue: Queue, allowed: Allowance) -> Sequence[RowMapping]:
-        # A trial is the one that was refused the least, wherever it stands.
+        # A trial sends the message that was refused the fewest times, wherever it stands in the order.
         most = MOST if allowed.is_trial else allowed.rows
         return self._rows("ready", kind=queue.kind.name, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
 
@@ -178,13 +179,13 @@ class Claiming(Room):
 
     def _lease(self, claim_of: dict[str, str], *, seconds: int) -> set[str]:
         """Lease messages to their claims; return the ids of those that were still nobody's."""
-        if not claim_of or self._store.is_rehearsal:  # of what was enqueued in a rehearsal there are no rows
+        if not claim_of or self._store.is_rehearsal:  # rows that were enqueued in a rehearsal are gone again
             return set(claim_of)
         rows = self._rows("lease", ids=list(claim_of), claim_ids=list(claim_of.values()), lease=seconds)
         return {row["id"] for row in rows}
 
     def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, Message]:
-        """Return what other claims have or have settled about these ids, the newest of each."""
+        """Return, by id, the newest message about it that another claim has or has settled."""
         texts = [one for one in ids if is_text(one)]
         rows = self._rows("in_hand_elsewhere", kind=queue.kind.name, ids=texts, claim_id=claim_id)
         return {row["task_id"] or row["episode_id"] or "": message(row) for row in rows}
@@ -192,20 +193,20 @@ class Claiming(Room):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Enqueued:
-    """What a question has brought into the queue."""
+    """The rows that a question has brought into the queue."""
 
     rows: Sequence[RowMapping]
     """Most urgent first."""
 
     seconds: float = 0.0
-    """For how long that kept the database busy."""
+    """How long the question kept the database busy."""
 
     is_all: bool = True
-    """Whether there was room for all of it, and nobody else was faster."""
+    """Whether there was room for all its answers, and nobody else was faster."""
 
 
 def _merged(ready: Sequence[RowMapping], enqueued: Sequence[RowMapping]) -> list[RowMapping]:
-    """Return the messages that wait, each once, most urgent first."""
+    """Return all waiting rows, each once, most urgent first."""
     waiting = {row["id"]: row for row in (*enqueued, *ready)}
     return sorted(waiting.values(), key=lambda row: (row["urgency"], row["owed_since"], row["business_key"]))
 

@@ -1,9 +1,11 @@
--- Enqueue, then lease. What is to be sent stands in the queue: QUEUED, and nobody's, or under a lease that is over; or
--- SCHEDULED, and due. It comes in by `enqueue` (what a question finds), by a run that gives it back, by an operator, or
--- after doubt; and it leaves by `lease` alone. Times are those of orchestration.clock(); :lease is in seconds.
+-- Enqueue, then lease. A row is in the queue while it is QUEUED and nobody's, or under a lease that is over; or
+-- SCHEDULED and due. Rows come in by `enqueue` (the answers to a question), by a run that gives them back, by an
+-- operator, or after doubt; they leave by `lease` alone. Times are those of orchestration.clock(); :lease is in
+-- seconds.
 
 -- name: admission
--- What may be claimed of a kind now: a hint, for `begin_attempt` has the last word. Reading changes nothing.
+-- The facts that decide how much of a kind may be claimed now (`domain/turn.py`). They are a hint: `begin_attempt` has
+-- the last word. Reading changes nothing.
 SELECT EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) AS is_paused,
        p.is_open,
        coalesce(p.resume_at > orchestration.clock(), false) AS must_wait,
@@ -14,7 +16,7 @@ FROM orchestration.provider p
 CROSS JOIN (
     SELECT count(*) AS rows,
            count(*) FILTER (WHERE run_id IS NULL) AS unstarted,
-           -- For a run that has been silent for two seconds less urgent ones do not wait.
+           -- A run that has been silent for two seconds does not keep less urgent messages waiting.
            min(urgency) FILTER (WHERE state = 'QUEUED' AND heard_of > orchestration.clock() - interval '2 seconds')
                AS most_urgent
     FROM (
@@ -27,7 +29,7 @@ CROSS JOIN (
 WHERE p.channel = :channel;
 
 -- name: enqueue
--- What a question finds is put into the queue (`enqueue` in `views.sql` says why that is safe to do twice).
+-- Puts the answers to a question into the queue (`enqueue` in `views.sql` says why that is safe to do twice).
 SELECT found, seconds, id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since
 FROM orchestration.enqueue(
     :question,
@@ -43,9 +45,10 @@ FROM orchestration.enqueue(
 ORDER BY urgency, owed_since, business_key;
 
 -- name: ready
--- What waits in the queue, the most urgent first: what has just been put there, what has fallen due, and what a run that
--- died left behind; but not what is about to be set aside, for so many runs have died of it. Reading changes nothing.
-SELECT id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, runs, failures, refusals
+-- The queue, the most urgent first: rows that were just put there, that have fallen due, or that a dead run left
+-- behind; but no row that so many runs have died of that it is about to be set aside. Reading changes nothing.
+SELECT id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, runs, failures,
+       refusals
 FROM (
     (
         SELECT *
@@ -69,9 +72,9 @@ ORDER BY urgency, owed_since, business_key
 LIMIT :most;
 
 -- name: lease
--- These become the rows of these claims. While runs are not taken up (no worker is there), each lease is twice as long as
--- the one before, up to eight times: else the broker would fill with dead runs.
--- Twice, or two at once: each row goes to whoever locks it first, and the other skips it; after that its lease has begun.
+-- Leases these rows to these claims. While no worker takes up the runs, each lease is twice as long as the one before,
+-- up to eight times: else the broker would fill with dead runs. Twice, or two at once: each row goes to the first that
+-- locks it, and the other skips it; after that its lease has begun.
 WITH won AS MATERIALIZED (
     SELECT id, state, attempts, claim_id, run_id
     FROM orchestration.notification
@@ -84,7 +87,7 @@ WITH won AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 unfinished AS (
-    -- The row forgets which run that was; its history shall not.
+    -- The row is about to forget the run that died; its history keeps it.
     INSERT INTO orchestration.notification_event
         (notification_id, from_state, to_state, attempt, claim_id, run_id, reason, cause)
     SELECT id, state, state, attempts, claim_id, run_id, 'its run did not finish', 'RUN_NOT_FINISHED'
@@ -105,8 +108,8 @@ WHERE n.id = won.id
 RETURNING n.id::text;
 
 -- name: enqueue_named
--- What somebody asks for by name is put into the queue (`enqueue_named` in `views.sql` says why that is safe to do twice);
--- the business keys of all that was named are returned.
+-- Puts messages that somebody asks for by id into the queue (`enqueue_named` in `views.sql` says why that is safe to do
+-- twice); returns the business keys of all of them.
 SELECT orchestration.enqueue_named(
     :question,
     CAST(
@@ -120,8 +123,9 @@ SELECT orchestration.enqueue_named(
 ) AS business_key;
 
 -- name: lease_named
--- Those of these messages that are not sent, and not under another claim's lease, are this claim's: also what waits for
--- its time, once a claim. Twice, or two at once: as with `lease`; what this claim has, or has postponed, is left.
+-- Leases to this claim those of these messages that are not sent and not under another claim's lease; also those that
+-- wait for their time, once for each claim. Twice, or two at once: as with `lease`; a row that this claim has, or has
+-- postponed, is left alone.
 WITH won AS MATERIALIZED (
     SELECT id, state, attempts, claim_id, run_id
     FROM orchestration.notification
@@ -152,7 +156,7 @@ WHERE n.id = won.id
 RETURNING n.task_id, n.episode_id, n.severity;
 
 -- name: in_hand_elsewhere
--- Of these tasks or episodes, what other claims than this one have or have done, the newest of each. Reading changes
+-- For each of these tasks or episodes, the newest message that another claim has or has settled. Reading changes
 -- nothing.
 SELECT DISTINCT ON (coalesce(task_id, episode_id)) id::text, task_id, episode_id, state, due_at
 FROM orchestration.notification

@@ -1,4 +1,7 @@
-"""Texts of which nobody knows whether they went out: looked for, and settled."""
+"""Texts in doubt, that is, nobody knows whether they went out: looked for, and settled.
+
+The phone company's list is read in `delivery/look_up.py`, and texts are recognised in it in `domain/doubt.py`.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -19,29 +22,29 @@ from sequora_orchestration.messages.kinds import KINDS
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# What a run looks up, or asks receipts of, at a time; and how many runs a tick asks for.
+# How many messages a run looks up, or asks receipts for; and how many such runs a tick requests.
 LOOK_UP_BATCH = 50
 
 BATCHES_A_TICK = 5
 
 
 class DoubtfulTexts(Room):
-    """Texts of which nobody knows whether they went out: looked for, and settled."""
+    """Finds texts in doubt, and settles them."""
 
     statements = SQL
 
     def set_aside_what_died(self) -> None:
-        """Put in doubt what a dead process was sending, and set aside what run after run has died of."""
+        """Put the texts in doubt that a dead process was sending; fail messages that run after run has died of."""
         self._changed("doubt_abandoned_attempts", **doubt_windows(self._terms), window_after_error_answer=None)
         self._changed("set_poison_aside", limit=MOST_RUNS)
 
     def due_look_ups(self) -> list[list[str]]:
-        """Take what is in doubt, or was given up, and is to be looked for now; return the messages' ids, in batches."""
+        """Return the ids, in batches, of messages in doubt or given up whose look is due; their next look is set."""
         due = self._rows("due_look_ups", kinds=list(KINDS), most=LOOK_UP_BATCH * BATCHES_A_TICK)
         return in_batches(due, LOOK_UP_BATCH)
 
     def in_doubt(self, ids: Sequence[str] = ()) -> list[Doubtful]:
-        """Return those of these messages that are in doubt; without ids, of all of them."""
+        """Return those of these messages that are in doubt; without ids, those of all messages."""
         rows = self._rows(
             "in_doubt",
             kinds=list(KINDS),
@@ -53,12 +56,15 @@ class DoubtfulTexts(Room):
         return [Doubtful(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
 
     def known_provider_ids(self, provider_ids: Iterable[str]) -> dict[str, datetime | None]:
-        """Return which of these ids belong to messages, with when each had been accepted, where that is known."""
+        """Return those of the phone company's ids that belong to messages, each with the time by which it was accepted.
+
+        The time is None where it is not known.
+        """
         rows = self._rows("known_provider_ids", provider_ids=list(provider_ids))
         return {row["provider_id"]: row["sent_at"] for row in rows}
 
     def rivals(self, ids: Iterable[str]) -> list[Sequence[str]]:
-        """Return what all other messages than these may be recognised by in the phone company's list."""
+        """Return the fingerprints of all other messages that may have a text in the phone company's list."""
         rows = self._rows("rivals", kinds=list(KINDS), ids=sorted(set(ids)))
         return [row["fingerprints"] for row in rows if row["fingerprints"]]
 
@@ -74,17 +80,17 @@ class DoubtfulTexts(Room):
         )
 
     def look_later(self, doubtful: Sequence[Doubtful]) -> None:
-        """Record that the list which these would be in could not be read."""
+        """Record that the phone company's list, in which these are looked for, could not be read."""
         self._changed("look_later", ids=[one.id for one in doubtful])
 
     def note_looks(self, doubtful: Sequence[Doubtful]) -> None:
-        """Record that these were looked for, in a list that was read whole, and not found."""
+        """Record that these were looked for in a list that was read whole, and were not found."""
         self._changed("note_looks", ids=[one.id for one in doubtful])
 
     def adopt(self, doubtful: Doubtful, provider_id: str, recognised_by: Sequence[str]) -> bool:
         """Record that a text in doubt was found by one of these fingerprints.
 
-        Return False if it is settled, or the text is another message's, or may be.
+        Return False if the doubt is settled already, or the text is (or may be) another message's.
         """
         try:
             return self._changed(
@@ -102,7 +108,7 @@ def _doubtful_attempt(doubtful: Doubtful) -> dict[str, object]:
 
 
 def doubt_windows(terms: Terms) -> dict[str, object]:
-    """Return for how long which messages in doubt are looked for, as statements are told."""
+    """Return the parameters that say how long a message in doubt is looked for, in seconds."""
     return {
         "window": terms.doubt_window.total_seconds(),
         "window_critical": terms.delivery.sequora_doubt_window_critical.total_seconds(),

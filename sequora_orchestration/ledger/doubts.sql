@@ -1,10 +1,10 @@
--- Texts of which nobody knows whether they went out: looked for, and settled. A message of a kind that is not among :kinds
--- was made by a newer version, whose workers look for it.
+-- Texts in doubt, that is, nobody knows whether they went out: looked for, and settled. A message whose kind is not
+-- among :kinds was made by a newer version, whose workers look for it.
 
 -- name: adopt
--- A text in doubt was found under this id of the provider's; the application's log is brought up to date afterwards.
--- Twice: the second finds it settled. One text is one message's alone: an id that another message has, or may be about
--- to get, is not taken; of two that adopt it at once the second breaks the unique index.
+-- A text in doubt was found under this id of the phone company's; the application's log is brought up to date
+-- afterwards. Twice: the second finds it settled. A text belongs to one message alone: an id that another message has,
+-- or may be about to get, is not taken; of two that adopt it at once the second breaks the unique index.
 UPDATE orchestration.notification n
 SET state = 'SENT', provider_sid = :provider_id, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
     reason = 'in doubt, then found at the phone company', cause = 'FOUND', fingerprints = '{}',
@@ -14,8 +14,8 @@ WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :a
   AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]));
 
 -- name: doubt_abandoned_attempts
--- A process died between its call and its record: nobody knows whether the text went out. Its call has ended, too: the
--- lease is longer than any may take. Twice, or two at once: the second finds the rows in IN_DOUBT, or skips those that
+-- A process died between its call and its record: nobody knows whether the text went out. Its call has ended, too: no
+-- call lasts as long as the lease. Twice, or two at once: the second finds the rows in IN_DOUBT, or skips those that
 -- the first has locked.
 UPDATE orchestration.notification
 SET state = 'IN_DOUBT', looks = 0, doubtful_since = coalesce(doubtful_since, attempted_at), doubted_at = attempted_at,
@@ -31,7 +31,7 @@ WHERE id IN (
 );
 
 -- name: set_poison_aside
--- So many runs in a row had it and died before they were through with it: it may be what kills them. Twice, or two at
+-- Fails each message that :limit runs in a row had taken up and died of: it may be what kills them. Twice, or two at
 -- once: the second finds it FAILED, or skips it.
 UPDATE orchestration.notification
 SET state = 'FAILED', reason = 'set aside: ' || runs || ' runs in a row died before they were through with it',
@@ -43,11 +43,11 @@ WHERE id IN (
 );
 
 -- name: due_look_ups
--- What is in doubt and is to be looked for now: 2, 5, 10, 20 and 40 seconds after it came into doubt, then every minute,
--- and when its doubt ends. After that, and where nobody has looked (no worker is there, or the list cannot be read),
--- after 5, 10, 20, 40 and then every 60 seconds; or a tenth of the time that it has been in doubt, if that is longer.
--- And what was given up and is to be looked for once more; should the run be lost, a minute later again, for a day.
--- Twice, or two at once: the second finds nothing due, or skips what the first has locked.
+-- Messages in doubt whose look is due: 2, 5, 10, 20 and 40 seconds after the doubt began, then every minute, and when
+-- the doubt ends. After that, and where nobody has looked (no worker is there, or the list cannot be read), after 5,
+-- 10, 20, 40 and then every 60 seconds; or a tenth of the time that the message has been in doubt, if that is longer.
+-- Also messages that were given up and whose next look is due; if that run is lost, again a minute later, for a day.
+-- Twice, or two at once: the second finds nothing due, or skips rows that the first has locked.
 WITH doubtful AS (
     UPDATE orchestration.notification
     SET look_at = CASE
@@ -69,7 +69,8 @@ WITH doubtful AS (
     END
     WHERE id IN (
         SELECT id FROM orchestration.notification
-        WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true) AND kind = ANY (CAST(:kinds AS text[]))
+        WHERE state = 'IN_DOUBT' AND coalesce(look_at <= orchestration.clock(), true)
+          AND kind = ANY (CAST(:kinds AS text[]))
         ORDER BY urgency, look_at
         LIMIT :most
         FOR NO KEY UPDATE SKIP LOCKED
@@ -95,14 +96,14 @@ UNION
 SELECT notification_id::text FROM lost;
 
 -- name: in_doubt
--- Of these (or all) messages, those in doubt. Reading changes nothing.
+-- Those of these messages, or of all, that are in doubt. Reading changes nothing.
 SELECT id::text, kind, channel, task_id, episode_id, recipient_id, attempts, attempted_at, fingerprints, looks,
        (
            SELECT count(*) FROM orchestration.lost_attempt l
            WHERE l.notification_id = notification.id AND NOT l.is_providers
        ) AS given_up,
        coalesce(doubtful_since, attempted_at) AS since,
-       -- An older worker does not say when the doubt ends; what it has left may be of an earlier one.
+       -- A worker of an older version does not write when the doubt ends; the column may still be an earlier doubt's.
        CASE WHEN doubt_ends_at >= doubted_at THEN doubt_ends_at
             ELSE greatest(doubted_at, attempted_at) + orchestration.doubt_window(
                 urgency, kind = ANY (CAST(:held_kinds AS text[])), :window, :window_critical, :window_after_error_answer
@@ -127,21 +128,21 @@ ORDER BY urgency, doubtful_since, id
 LIMIT :most;
 
 -- name: note_looks
--- These have been looked for in a list that was read whole, and not found. Twice: counted twice.
+-- These were looked for in a list that was read whole, and were not found. Twice: the look is counted twice.
 UPDATE orchestration.notification SET looks = least(looks, 1000) + 1
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
 -- name: look_later
--- The list that these would be in could not be read: the next look is as it was to be until the doubt ends, and then a
--- minute later. Twice: a little later still.
+-- The list in which these are looked for could not be read: until the doubt ends the next look keeps its time, and then
+-- it is a minute later. Twice: a little later still.
 UPDATE orchestration.notification
 SET look_at = CASE WHEN doubt_ends_at > orchestration.clock() THEN least(look_at, doubt_ends_at)
                    ELSE orchestration.clock() + interval '1 minute' END
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'IN_DOUBT';
 
 -- name: known_provider_ids
--- Which of these ids of the provider's belong to messages, and by when each had certainly been accepted, where that is
--- known. Reading changes nothing.
+-- Those of these ids of the phone company's that belong to messages, and the time by which each had certainly been
+-- accepted, where that is known. Reading changes nothing.
 SELECT provider_sid AS provider_id, CASE WHEN NOT adopted THEN sent_at END AS sent_at
 FROM orchestration.notification
 WHERE provider_sid = ANY (CAST(:provider_ids AS text[]))
@@ -149,8 +150,8 @@ UNION ALL
 SELECT found_sid, found_at FROM orchestration.lost_attempt WHERE found_sid = ANY (CAST(:provider_ids AS text[]));
 
 -- name: rivals
--- What all other messages than these (:ids) are recognised by of which a text may be in the list that is nobody's yet.
--- Reading changes nothing.
+-- The fingerprints of all messages but these (:ids) that may have sent a text in the phone company's list which no
+-- message has adopted yet. Reading changes nothing.
 SELECT fingerprints
 FROM orchestration.notification
 WHERE kind = ANY (CAST(:kinds AS text[])) AND state IN ('SENDING', 'IN_DOUBT', 'HELD')
@@ -161,9 +162,10 @@ FROM orchestration.lost_attempt
 WHERE look_at IS NOT NULL AND notification_id <> ALL (CAST(:ids AS uuid[]));
 
 -- name: settle_doubt
--- Not found at the phone company: sent again by any claim, held, or given up. An attempt that failed with all others
--- does not count. One that is sent again is looked for once more after a minute, and later; what an operator has
--- cancelled since it was looked for is not. Twice: the second finds it settled.
+-- A text was not found at the phone company: its message is sent again by any claim, held, or given up. An attempt that
+-- failed together with all others (:is_providers) does not count. An attempt that is given up for another is looked for
+-- again after a minute, and later. A message that an operator cancelled since the look is not sent again. Twice: the
+-- second finds it settled.
 WITH settled AS (
     UPDATE orchestration.notification
     SET state = CASE WHEN ended_by IS NOT NULL AND :state IN ('QUEUED', 'HELD') THEN 'CANCELLED' ELSE :state END,

@@ -1,4 +1,4 @@
-"""The ledger at a glance."""
+"""The ledger at a glance, for an operator. Figures over time, for plots and the heartbeat, are in `measurements.py`."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtCounts:
-    """What became of texts in doubt within the last seven days."""
+    """How the doubts of the last seven days ended, in numbers of texts."""
 
     adopted: int
     """Found at the phone company."""
@@ -50,7 +50,7 @@ class Figures:
 
 
 class Overview(Room):
-    """The ledger at a glance."""
+    """Counts the ledger's messages."""
 
     statements = SQL
 

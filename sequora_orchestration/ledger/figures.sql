@@ -19,7 +19,7 @@ FROM orchestration.notification
 WHERE sent_at > orchestration.clock() - interval '1 hour';
 
 -- name: oldest_due
--- What has waited longest of what is due and not sent yet. Reading changes nothing.
+-- The message that has been due for longest and is not sent yet. Reading changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float
            AS age
@@ -29,7 +29,7 @@ ORDER BY coalesce(due_at, owed_since)
 LIMIT 1;
 
 -- name: set_aside
--- What a person should look at, newest first: not of a task that is not open any more. Reading changes nothing.
+-- Messages that a person should look at, newest first; none about a task that is closed. Reading changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - created_at)::float AS age
 FROM orchestration.notification
@@ -39,8 +39,8 @@ ORDER BY created_at DESC
 LIMIT :most;
 
 -- name: doubts
--- What became of texts in doubt within the last seven days; and how many were found after their message had been sent
--- again. Reading changes nothing.
+-- How the doubts of the last seven days ended; and how many texts were found after their message had been sent again.
+-- Reading changes nothing.
 SELECT count(*) FILTER (WHERE to_state = 'SENT' AND cause = 'FOUND') AS adopted,
        count(*) FILTER (WHERE to_state = 'QUEUED') AS sent_again,
        count(*) FILTER (WHERE to_state = 'HELD') AS held,

@@ -1,4 +1,4 @@
-"""What keeps texts from going out: the breaker, the sender's rate, and operators' pauses."""
+"""The breaker, the sender's rate, and operators' pauses: each keeps texts from going out for a while."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +13,24 @@ from sequora_orchestration.ledger.rows import Operator
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# So many calls in a row that the phone company did not take, for no fault of the text, open the breaker: one more than
-# a text has attempts, for it may be that text's number all the same. A trial is due after so many seconds at first.
+# A trouble is a call that the phone company did not take, through no fault of the text as far as is known. So many in a
+# row open the breaker: one more than a text has attempts, for that one text's number may be at fault all the same.
 TROUBLES = 5
 
+# Seconds until the first trial after the breaker has opened.
 TRIAL_PAUSE = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What a call that the phone company did not take means for the breaker."""
+    """The state of the breaker after a call that the phone company did not take."""
 
     is_open: bool
     has_just_opened: bool
 
 
 class Halts(Room):
-    """What keeps texts from going out: the breaker, the sender's rate, and operators' pauses."""
+    """Opens and closes the breaker, hands out turns at the sender's rate, and keeps operators' pauses."""
 
     statements = SQL
 
@@ -40,10 +41,10 @@ class Halts(Room):
     def note_trouble(
         self, channel: str, answer: Refused | Unclear, *, at_once: bool, recipient_id: str | None = None
     ) -> Trouble:
-        """Record that the phone company did not take a message; return what that means for the channel's breaker.
+        """Record that the phone company did not take a message; return the state of the channel's breaker.
 
-        One trouble is enough `at_once`; otherwise TROUBLES in a row. Where it may be about the recipient that is
-        named, and only messages to that one are refused, others' may be tried meanwhile.
+        With `at_once` one trouble opens it; otherwise TROUBLES in a row. Give the `recipient_id` if the trouble may be
+        about that recipient: while only messages to that person are refused, others' may be tried.
         """
         refused = answer if isinstance(answer, Refused) else None
         (row,) = self._rows(
@@ -61,11 +62,11 @@ class Halts(Room):
         return Trouble(**row)
 
     def note_unreadable(self, channel: str, reason: str, *, http_status: int | None, code: int | None) -> None:
-        """Record that the phone company's list, or a receipt, could not be read."""
+        """Record that the phone company's list of texts, or a receipt, could not be read."""
         self._rows("note_unreadable", channel=channel, reason=reason, http_status=http_status, code=code)
 
     def note_readable(self, channel: str) -> None:
-        """Record that it could be."""
+        """Record that the phone company's list of texts, or a receipt, could be read."""
         self._rows("note_readable", channel=channel)
 
     def take_turn(self, channel: str, *, cost: float) -> float:
@@ -80,21 +81,21 @@ class Halts(Room):
         return max(0.0, float(row["wait"]))
 
     def provider(self, channel: str) -> Provider:
-        """Return how it stands with the phone company, as far as a channel is concerned."""
+        """Return whether the phone company takes a channel's messages, and whether its list can be read."""
         (row,) = self._rows("provider", channel=channel)
         return Provider(**row)
 
     def pause(self, kind: str, operator: Operator) -> bool:
-        """Let no message of a kind, or none at all (ALL_KINDS), go out; return False if that is so already."""
+        """Let no message of a kind, or none at all (ALL_KINDS), go out; return False if it was paused before."""
         return bool(self._rows("pause", kind=kind, who=operator.who, why=operator.why))
 
     def resume(self, kind: str, operator: Operator) -> list[str]:
-        """Let messages of a kind go out again, or of all; return which pauses that has ended.
+        """Let messages of a kind go out again, or of all kinds (ALL_KINDS); return the kinds whose pauses ended.
 
-        Of all, the phone company is also tried at once by every channel, if it was to be left alone.
+        With ALL_KINDS every channel that leaves the phone company alone for a while also tries it at once.
         """
         return [row["kind"] for row in self._rows("resume", kind=kind, who=operator.who, why=operator.why)]
 
     def pauses(self) -> list[Pause]:
-        """Return which kinds of messages do not go out for now."""
+        """Return the pauses in force, one for each paused kind of message."""
         return [Pause(**row) for row in self._rows("pauses")]

@@ -1,9 +1,9 @@
--- What keeps texts from going out: the breaker, the sender's rate, and operators' pauses.
+-- The breaker, the sender's rate, and operators' pauses: each keeps texts from going out for a while.
 
 -- name: note_answer
--- The phone company answers, if only to refuse a text for good. Where it could not be reached the breaker closes; not
--- where it refuses all texts: numbers that it knows to be wrong it may refuse all the same. Twice: nothing is left to
--- change.
+-- The phone company answers, if only to refuse a text for good. If the breaker opened because the phone company could
+-- not be reached, it closes. If it opened because all texts were refused, it stays open: a wrong number may be refused
+-- for good meanwhile. Twice: nothing is left to change.
 UPDATE orchestration.provider
 SET troubles = CASE WHEN refuses THEN troubles ELSE 0 END, trial_until = NULL,
     closed_at = CASE WHEN is_open AND NOT refuses THEN orchestration.clock() ELSE closed_at END,
@@ -11,10 +11,10 @@ SET troubles = CASE WHEN refuses THEN troubles ELSE 0 END, trial_until = NULL,
 WHERE channel = :channel AND (troubles > 0 OR is_open);
 
 -- name: note_trouble
--- The phone company does not take texts, for no fault of this one: after so many calls in a row (:limit), or at once
--- (:at_once), the breaker opens. A trial is due after as long as it has been open, between :pause and four times that;
--- never before the phone company wants to be asked again (:retry_after). Twice: counted twice, which only opens it
--- sooner.
+-- The phone company did not take a text, through no fault of the text as far as is known. `troubles` counts such calls
+-- in a row; at :limit of them, or with :at_once, the breaker opens. A trial is due after as long as it has been open,
+-- between :pause and four times that; never before the phone company wants to be asked again (:retry_after). Twice:
+-- counted twice, which only opens the breaker sooner.
 WITH trouble AS MATERIALIZED (
     SELECT is_open AS was_open,
            CASE WHEN is_open THEN opened_at
@@ -58,7 +58,7 @@ WHERE channel = :channel
 RETURNING extract(epoch FROM next_slot - orchestration.clock())::float - :seconds AS wait;
 
 -- name: provider
--- How it stands with the phone company. Reading changes nothing.
+-- Whether the phone company takes a channel's messages, and whether its list can be read. Reading changes nothing.
 SELECT is_open, opened_at, closed_at, reason, code,
        CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at,
        unreadable_since, unreadable_reason, unreadable_status, unreadable_code
@@ -66,8 +66,8 @@ FROM orchestration.provider
 WHERE channel = :channel;
 
 -- name: note_unreadable
--- The phone company's list, or a receipt, could not be read. Twice, or two at once: the first time stands, and the same
--- answer again writes nothing.
+-- The phone company's list, or a receipt, could not be read. Twice, or two at once: the first moment stands, and the
+-- same answer again writes nothing.
 UPDATE orchestration.provider
 SET unreadable_since = coalesce(unreadable_since, orchestration.clock()), unreadable_reason = :reason,
     unreadable_status = :http_status, unreadable_code = :code
@@ -79,7 +79,7 @@ WHERE channel = :channel
   );
 
 -- name: note_readable
--- It could be read. Twice: nothing is left to change.
+-- The phone company's list, or a receipt, could be read. Twice: nothing is left to change.
 UPDATE orchestration.provider
 SET unreadable_since = NULL, unreadable_reason = NULL, unreadable_status = NULL, unreadable_code = NULL
 WHERE channel = :channel AND unreadable_since IS NOT NULL;
@@ -100,8 +100,8 @@ SELECT CAST(:who AS text), 'pause', kind, CAST(:why AS text) FROM paused
 RETURNING kind;
 
 -- name: resume
--- Ends the pause of a kind, or of all with every single one; then the phone company is also tried at once, by every
--- channel by which it was to be left alone. Twice: there is none any more.
+-- Ends the pause of a kind. For `all` it ends every pause, and each channel that leaves the phone company alone for a
+-- while tries it at once. Twice: there is no pause any more.
 WITH resumed AS (
     DELETE FROM orchestration.pause WHERE kind = :kind OR :kind = 'all'
     RETURNING kind

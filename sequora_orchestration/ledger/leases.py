@@ -1,4 +1,7 @@
-"""What a run does with the messages of its claim: it takes them up, keeps their lease, and gives back the rest."""
+"""A run's work with its claim: it takes up the claim's messages, keeps their lease, and gives back the rest.
+
+Making claims is the business of `claims.py`.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,32 +15,33 @@ from sequora_orchestration.ledger.rows import MANY, Message, message, notificati
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# Seconds for which a claim has its rows. A run that dies frees them so much later; one that is only slow finds
-# them taken over and steps aside. In a full pipeline (MOST and ENOUGH below) a row waits some 5 s for its run.
+# Seconds for which a claim has its rows. If its run dies, they are free when these are over; a run that is only slow
+# finds them taken over and steps aside. In a full pipeline (MOST and ENOUGH in `claims.py`) a row waits some 5 s for
+# its run.
 LEASE = 30
 
-# Seconds within which the daemon hands in the runs of what a tick has claimed: ten at most, in some 20 ms each.
+# Seconds within which the daemon hands in the runs that a tick has requested: ten at most, in some 20 ms each.
 HANDED_IN_WITHIN = 5
 
-# So many runs in a row may end before they are through with a row; then it is set aside.
+# When so many runs in a row have ended before they were through with a row, it is set aside.
 MOST_RUNS = 5
 
-# Seconds for which a run that claims many rows for itself has them: it sends one after the other. Less than the five
-# minutes between two scans, so that the next one makes up for a scan that died.
+# Seconds for which a scan has its rows: it claims many, and sends one after the other. Less than the five minutes
+# between two scans, so that the next scan takes over from one that died.
 SCAN_LEASE = 240
 
 
 class Leases(Room):
-    """What a run does with the messages of its claim: it takes them up, keeps their lease, and gives back the rest."""
+    """Takes up the messages of a claim for a run, keeps their lease, and gives back the rest."""
 
     statements = SQL
 
     def take_up(self, claim_id: str, run_id: str) -> list[Notification]:
-        """Return what the claim still has to send, most urgent first, under a lease that is renewed where need be."""
+        """Return the messages that the claim still has to send, most urgent first; renew their lease if need be."""
         return self._taken_up(claim_id, run_id, lease=LEASE, counts=True)
 
     def take_up_scan(self, claim_id: str, run_id: str) -> list[Notification]:
-        """Return the same for a run that has a step for each message, and takes up each again when its turn comes."""
+        """Return the messages likewise for a scan, whose steps take up one message each when its turn comes."""
         return self._taken_up(claim_id, run_id, lease=SCAN_LEASE, counts=False)
 
     def _taken_up(self, claim_id: str, run_id: str, *, lease: int, counts: bool) -> list[Notification]:
@@ -48,29 +52,32 @@ class Leases(Room):
         return [notification(row) for row in rows]
 
     def take_up_one(self, claim_id: str, id_: str) -> Notification | None:
-        """Return the message of the claim that its own id or its task's names, while it is to be sent."""
+        """Return the claim's message with this id, its own or its task's; None if it need not be sent any more."""
         rows = self._rows("take_up_one", claim_id=claim_id, id=id_)
         return notification(rows[0]) if rows else None
 
-    def end_of_step(self, claim_id: str, *, of: str | None = None) -> None:
-        """Record that a step failed whose process lives: what the claim has is not what processes die of.
+    def note_step_failed(self, claim_id: str, *, of: str | None = None) -> None:
+        """Record that a step failed. A failed step is no sign of poison: the process lived.
 
         With `of`, the id of a message or its task, it was a step for that message alone.
         """
-        self._changed("end_of_step", claim_id=claim_id, of=of)
+        self._changed("note_step_failed", claim_id=claim_id, of=of)
 
     def give_back(self, notifications: Sequence[Notification], reason: str) -> None:
-        """Give back those of these messages, all of one claim, that were not begun; any claim may have them."""
+        """Give back those of these messages, all of one claim, whose call was not begun; any claim may have them."""
         if notifications:
             claim_id, ids = notifications[0].claim_id, [one.id for one in notifications]
             self._changed("give_back", claim_id=claim_id, ids=ids, reason=reason)
 
     def claims_not_taken_up(self) -> list[str]:
-        """Return claims that no run has taken up in HANDED_IN_WITHIN, or longer; their runs may wait for a worker."""
+        """Return claims that no run has taken up in HANDED_IN_WITHIN, or longer; their runs may wait for a worker.
+
+        The caller must ask Dagster whether they have a run.
+        """
         return [row["claim_id"] for row in self._rows("claims_not_taken_up", seconds=HANDED_IN_WITHIN)]
 
     def give_back_claims(self, claim_ids: Sequence[str]) -> None:
-        """Give back what these claims have, for no run will take it up."""
+        """Give back the messages of these claims, for no run will take them up."""
         self._changed("give_back_claims", claim_ids=list(claim_ids))
 
     def texts_wait(self) -> bool:
@@ -79,5 +86,5 @@ class Leases(Room):
         return bool(row["wait"])
 
     def outcomes(self, claim_id: str, *, of: str | None = None) -> list[Message]:
-        """Return every message that the claim has or has settled, or only those that an id names (or its task's)."""
+        """Return every message that the claim has or has settled; with `of`, the one with that id, or its task's."""
         return [message(row) for row in self._rows("of_claim", claim_id=claim_id, of=of, many=MANY)]

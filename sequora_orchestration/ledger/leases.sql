@@ -1,11 +1,11 @@
--- What a run does with the messages of its claim: it takes them up, keeps their lease, and gives back the rest.
+-- A run's work with its claim: it takes up the claim's messages, keeps their lease, and gives back the rest.
 
 -- name: take_up
--- A run takes up what its claim still has to send; what runs have died of before comes last. Each of its steps asks, and
--- the lease begins anew when a third of it is over. Twice: the same rows again. A row whose lease has run out, and which
--- another claim takes in the same moment, may be among them: whatever is done with it is guarded by the claim.
--- An escalation is due a while (:escalation_delay, in seconds) after the last alert of that breach, whoever got it: if
--- it was scheduled after an earlier one, or one is only about to go out, it has more time to wait.
+-- A run takes up the messages that its claim still has to send; messages that runs have died of come last. Each of its
+-- steps asks, and the lease begins anew when a third of it is over. Twice: the same rows again. A row whose lease has
+-- run out, and which another claim takes in the same moment, may be among them: each later statement asks for the
+-- claim. An escalation is due :escalation_delay seconds after the last alert of its breach, to any recipient. If it was
+-- scheduled after an earlier alert, or an alert is only about to go out, it waits longer.
 WITH taken_up AS (
     UPDATE orchestration.notification
     SET run_id = :run_id, claimed_at = orchestration.clock(), claims = 0,
@@ -46,23 +46,23 @@ ORDER BY n.runs - CAST(CAST(:counts AS boolean) AND n.run_id IS NOT DISTINCT FRO
          n.urgency, n.owed_since, n.created_at;
 
 -- name: take_up_one
--- The message of the claim that the id names (its own, or its task's), while it is to be sent. Twice: the same again,
--- and counted twice.
+-- The claim's message with this id (its own, or its task's), while it is to be sent. Twice: the same row again, and the
+-- run is counted twice.
 UPDATE orchestration.notification n
 SET runs = runs + 1
 WHERE n.claim_id = CAST(:claim_id AS uuid) AND :id IN (n.id::text, n.task_id) AND n.state = 'QUEUED'
 RETURNING orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id,
        n.recipient_id, n.owed_since, n.sla_due_at, n.due_at, false AS has_reported;
 
--- name: end_of_step
--- A step has failed, but its process lives: its messages (or the one that an id names) are not what processes die of.
--- Twice: counted twice, which only makes the next claims smaller.
+-- name: note_step_failed
+-- A failed step is no sign of poison: the process lived. So no run counts as dead of the claim's messages (or of the
+-- one with this id); the failure counts instead. Twice: counted twice, which only makes the next claims smaller.
 UPDATE orchestration.notification SET runs = 0, failures = least(failures, 1000) + 1
 WHERE claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL);
 
 -- name: of_claim
--- With whether the claim has more than :many messages. Reading changes nothing.
+-- The messages of a claim, each with whether the claim has more than :many of them. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes,
        EXISTS (
@@ -74,14 +74,15 @@ WHERE claim_id = CAST(:claim_id AS uuid)
 ORDER BY urgency, owed_since;
 
 -- name: give_back
--- A claim gives back those of these that it has not begun; any other may have them. Twice: nothing is left to give.
+-- A claim gives back those of these messages whose call it has not begun; any claim may have them. Twice: nothing is
+-- left to give back.
 UPDATE orchestration.notification
 SET claim_id = NULL, reason = :reason, cause = 'HALTED', runs = 0, lease_until = orchestration.clock()
 WHERE id = ANY (CAST(:ids AS uuid[])) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED';
 
 -- name: claims_not_taken_up
--- Claims that no run has taken up within :seconds; twice as many with each time that their rows were claimed, for where
--- runs are handed in later than that, each would find its claim given back. Reading changes nothing.
+-- Claims that no run has taken up within :seconds, or twice as long for each earlier claim of their rows: where the
+-- daemon is slow to hand in runs, every run would else find its claim given back. Reading changes nothing.
 SELECT claim_id::text
 FROM orchestration.notification
 WHERE state = 'QUEUED' AND claim_id IS NOT NULL AND run_id IS NULL AND lease_until > orchestration.clock()
@@ -99,7 +100,7 @@ SET claim_id = NULL, reason = 'its run was never handed in', cause = 'RUN_NEVER_
 WHERE claim_id = ANY (CAST(:claim_ids AS uuid[])) AND state = 'QUEUED' AND run_id IS NULL;
 
 -- name: texts_wait
--- Whether there is a message that no run has taken up a second after it was claimed: all workers are busy. Reading changes
+-- Whether any message was not taken up by a run within a second of its claim: all workers are busy. Reading changes
 -- nothing.
 SELECT EXISTS (
     SELECT FROM orchestration.notification

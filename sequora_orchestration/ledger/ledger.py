@@ -1,8 +1,8 @@
 """The ledger: one row per message we mean to send, and every move it makes.
 
-Each thing that is done with rows has a room of its own beside this module, with its statements, each of which says why
-it is safe to run twice. The database itself holds the states and their moves (`orchestration.notification_move`), and
-keeps the history of every change.
+This module only puts the rooms together. Each thing that is done with rows has a room of its own beside it, with its
+statements; each says why it is safe to run twice. The database itself holds the states and their moves
+(`orchestration.notification_move`), and keeps the history of every change.
 """
 
 from datetime import datetime, timedelta
@@ -70,7 +70,10 @@ class Ledger:
         self.retention = Retention(self._store)
 
     def rehearsal(self) -> "Ledger":
-        """Return the same ledger, in which what a statement changes is undone at once: for claims and what is due."""
+        """Return a ledger whose claims, and whose questions about rows that are due, change nothing in the end.
+
+        Each such statement is rolled back as soon as it has answered.
+        """
         terms = self._store.terms
         return Ledger(
             self._store.engine,

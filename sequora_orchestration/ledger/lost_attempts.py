@@ -1,4 +1,7 @@
-"""Attempts that were given up as not accepted, and are looked for once more."""
+"""Lost attempts: their texts counted as not accepted, and are still looked for after 1, 5 and 30 minutes.
+
+Attempts that are still in doubt are the business of `doubts.py`.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,23 +21,23 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 
 class LostAttempts(Room):
-    """Attempts that were given up as not accepted, and are looked for once more."""
+    """Finds attempts that were given up and are still looked for, and records those whose text is found."""
 
     statements = SQL
 
-    def lost_attempts(self, ids: Sequence[str] = ()) -> list[LostAttempt]:
-        """Return the attempts of these messages that were given up and are looked for once more; without ids, all."""
-        rows = self._rows("lost_attempts", kinds=list(KINDS), ids=list(ids), most=LOOK_UP_BATCH * BATCHES_A_TICK)
+    def sought(self, ids: Sequence[str] = ()) -> list[LostAttempt]:
+        """Return the attempts that were given up and are still looked for: these messages', or all without ids."""
+        rows = self._rows("sought", kinds=list(KINDS), ids=list(ids), most=LOOK_UP_BATCH * BATCHES_A_TICK)
         return [LostAttempt(**{**row, "fingerprints": frozenset(row["fingerprints"])}) for row in rows]
 
     def note_lost_looks(self, lost: Sequence[LostAttempt]) -> None:
-        """Record the same of attempts that were given up."""
+        """Record that these attempts were looked for in a list that was read whole, and were not found."""
         self._changed("note_lost_looks", ids=[one.id for one in lost])
 
     def adopt_given_up(self, lost: LostAttempt, provider_id: str, recognised_by: Sequence[str]) -> bool:
-        """Record that a text which was given up was found, and its message is not sent again; return False if it was.
+        """Record that the text of a lost attempt was found, so that its message is not sent again.
 
-        Also if the text is another message's, or may be.
+        Return False if it was sent again before, or if the text is (or may be) another message's.
         """
         try:
             return self._changed(
@@ -46,10 +49,10 @@ class LostAttempts(Room):
     def note_found_late(
         self, lost: LostAttempt, provider_id: str, recognised_by: Sequence[str], *, texted_at: datetime | None
     ) -> bool:
-        """Record that a text which was given up was found after its message had been sent again, or ended.
+        """Record that the text of a lost attempt was found after its message had been sent again, or ended.
 
-        `texted_at` is when the phone company says that it took the text. Return False if it was noted before, or it may
-        be another attempt's.
+        `texted_at` is when the phone company says that it took the text. Return False if that was noted before, or the
+        text may be another attempt's.
         """
         try:
             return self._changed(

@@ -1,7 +1,7 @@
--- Attempts that were given up as not accepted, and are looked for once more.
+-- Lost attempts: their texts counted as not accepted, and are still looked for.
 
--- name: lost_attempts
--- Of these (or all) messages, the attempts that were given up and are looked for once more. Reading changes nothing.
+-- name: sought
+-- The attempts of these messages, or of all, that were given up and are still looked for. Reading changes nothing.
 SELECT l.id::text, n.id::text AS message_id, n.kind, n.channel, n.task_id, n.episode_id, n.recipient_id, l.fingerprints,
        l.began_at AS since
 FROM orchestration.lost_attempt l
@@ -12,8 +12,8 @@ ORDER BY l.began_at, l.id
 LIMIT :most;
 
 -- name: note_lost_looks
--- These attempts that were given up were looked for in a list that was read whole, and not found: they are once more
--- after 5 and after 30 minutes, and then no more. Twice: the same again.
+-- These attempts were looked for in a list that was read whole, and were not found: they are looked for again after 5
+-- and after 30 minutes, and then no more. Twice: the same again.
 UPDATE orchestration.lost_attempt
 SET look_at = (
     SELECT min(given_up_at + after)
@@ -23,8 +23,9 @@ SET look_at = (
 WHERE id = ANY (CAST(:ids AS uuid[])) AND look_at IS NOT NULL;
 
 -- name: adopt_given_up
--- A text that was given up was found before its message was sent again: it is not. Twice, or while a run begins to send
--- it: the second finds it no longer waiting. One text is one message's alone, as in `adopt`.
+-- The text of a lost attempt was found before its message was sent again: the message is SENT, and not sent again.
+-- Twice, or while a run begins to send it: the second finds it no longer waiting. A text belongs to one message alone,
+-- as in `adopt`.
 WITH adopted AS (
     UPDATE orchestration.notification n
     SET state = 'SENT', provider_sid = :provider_id, sent_at = l.began_at, adopted = true, provider_code = NULL,
@@ -36,16 +37,16 @@ WITH adopted AS (
       AND l.look_at IS NOT NULL AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]))
     RETURNING n.id
 ),
--- It is not lost any more.
+-- The attempt is not lost any more.
 forgotten AS (
     DELETE FROM orchestration.lost_attempt WHERE id = CAST(:id AS uuid) AND EXISTS (SELECT FROM adopted)
 )
 SELECT id FROM adopted;
 
 -- name: note_found_late
--- A text that was given up was found after its message was sent again, or ended. Twice: the second finds it noted. One
--- text is one message's alone: while this message, or another that would be recognised by the same, is on its way or in
--- doubt, it may be of that attempt.
+-- The text of a lost attempt was found after its message was sent again, or ended. Twice: the second finds it noted. A
+-- text belongs to one message alone: nothing is noted while this message, or another with the same fingerprints, is on
+-- its way or in doubt, for then the text may be of that attempt.
 UPDATE orchestration.lost_attempt l
 SET found_sid = :provider_id, found_at = orchestration.clock(), texted_at = CAST(:texted_at AS timestamptz),
     look_at = NULL

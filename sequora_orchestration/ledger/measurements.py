@@ -1,6 +1,6 @@
-"""How well it goes: the figures that the Dagster UI plots and the heartbeat looks at. They change nothing.
+"""How well texting goes: the figures that the Dagster UI plots and the heartbeat looks at. Reading changes nothing.
 
-What they should be, and what to do if they are not, is the domain's business (`domain/health.py`).
+Their limits, and the advice for a figure past its limit, stand in `domain/health.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,54 +19,54 @@ from sequora_orchestration.settings.delivery import DeliverySettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# More unclaimed tasks than that are not counted.
+# Unclaimed tasks are counted up to this number.
 MOST_UNCLAIMED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLatency:
-    """Of the last hour's texts about new tasks, in seconds from when they were owed; None where there are none."""
+    """How long the last hour's texts about new tasks took, in seconds from when they were owed; None without texts."""
 
     texts: int
     p50: float | None
     p95: float | None
     delivered_p50: float | None
-    """Until we knew that it had arrived: receipts are asked for, after 15 s at first."""
+    """Until we knew that the text had arrived: receipts are asked for, after 15 s at first."""
 
     delivered_p95: float | None
     share_inside: float | None
-    """Of those that were sent or should have been, how many were inside `INSIDE`: 0 to 1."""
+    """The share, 0 to 1, that was sent inside `INSIDE`, of the texts that were sent or should have been by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliveries:
-    """What became of the last hour's texts, and what is in doubt or held now."""
+    """How the last hour's texts ended, and how many are in doubt or held now."""
 
     sent: int
     delivered: int
     failed: int
     in_doubt: int
     longest_doubt: float | None
-    """Seconds since the first attempt of what has been in doubt for longest."""
+    """Seconds since the first attempt of the text that has been in doubt for longest."""
 
     held: int
     doubled: int
     """Texts that were given up, sent again and then found: two went out."""
 
     undelivered: Mapping[int, int]
-    """How many did not arrive, by the phone company's code; 0 where it gave none."""
+    """How many texts did not arrive, by the phone company's code; 0 where it gave none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What is due and not sent."""
+    """How many messages are due and not sent."""
 
     due: int
     paused: int
-    """What is due as well, but kept back by an operator."""
+    """How many more are due, but kept back by an operator."""
 
     oldest_due: float | None
-    """Seconds for which the oldest has been due, of what is not kept back."""
+    """Seconds for which the oldest message that is not kept back has been due."""
 
     pace: Pace
 
@@ -89,12 +89,12 @@ class Measurements:
         return TextLatency(**row)
 
     def deliveries(self) -> Deliveries:
-        """Return what became of the texts."""
+        """Return how the last hour's texts ended."""
         (row,) = self._rows("deliveries", kinds=list(KINDS))
         return Deliveries(**row, undelivered={code["code"]: code["count"] for code in self._rows("undelivered")})
 
     def backlog(self) -> Backlog:
-        """Return what waits."""
+        """Return how many messages wait, and for how long."""
         (row,) = self._rows("backlog", kinds=list(KINDS))
         (pace,) = self._rows("pace", channel=SMS)
         return Backlog(**row, pace=Pace(has_rate=self._has_rate, **pace))

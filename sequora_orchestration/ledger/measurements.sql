@@ -1,10 +1,11 @@
--- How well it goes, in figures. Each statement only reads, so it is safe to run twice or at the same time as itself, and
--- looks at the last hour or at what is under way: what it costs does not hang on what has ever been. Times are those of
--- orchestration.clock(); lengths are in seconds.
+-- How well texting goes, in figures. Each statement only reads, so it is safe to run twice or at the same time as
+-- itself. It looks at the last hour or at messages under way, so its cost does not grow with the ledger. Times are
+-- those of orchestration.clock(); lengths are in seconds.
 
 -- name: text_latency
--- Of the last hour's texts about new tasks: from when each was owed until the phone company had it, and until we knew
--- that it had arrived. The share takes in those that still wait, if they have for longer than :inside.
+-- The last hour's texts about new tasks: the time from when each was owed until the phone company had it, and until we
+-- knew that it had arrived. The share counts texts that still wait as late, once they have waited for longer than
+-- :inside.
 WITH told AS MATERIALIZED (
     SELECT id, state, owed_since, extract(epoch FROM sent_at - owed_since) AS seconds
     FROM orchestration.notification
@@ -33,8 +34,8 @@ SELECT count(*) AS texts,
 FROM told;
 
 -- name: deliveries
--- What became of the last hour's texts, and what is in doubt or held now, whatever its age. Doubled is what was given up,
--- sent again, and found within the last hour.
+-- How the last hour's texts ended, and how many texts of any age are in doubt or held now. `doubled` counts texts that
+-- were given up, sent again, and found within the last hour.
 WITH doubt AS MATERIALIZED (
     SELECT count(*) AS texts,
            extract(epoch FROM orchestration.clock() - min(coalesce(doubtful_since, attempted_at)))::float AS longest
@@ -63,7 +64,7 @@ FROM orchestration.notification
 WHERE sent_at > orchestration.clock() - interval '1 hour';
 
 -- name: undelivered
--- Of the last hour's texts, how many did not arrive, by the phone company's code (0 where it gave none).
+-- How many of the last hour's texts did not arrive, by the phone company's code (0 where it gave none).
 SELECT coalesce(provider_code, 0) AS code, count(*) AS count
 FROM orchestration.notification
 WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED'
@@ -71,7 +72,7 @@ GROUP BY 1
 ORDER BY 1;
 
 -- name: backlog
--- What is due and not sent, and for how long the oldest has been; apart from that, what an operator keeps back.
+-- How many messages are due and not sent, and for how long the oldest; those that an operator keeps back are apart.
 WITH due AS MATERIALIZED (
     SELECT coalesce(n.due_at, n.owed_since) AS since,
            EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind)) AS is_paused
@@ -89,7 +90,7 @@ SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
 FROM due;
 
 -- name: pace
--- How long ago the last text was sent, of the last hour's; and when the sender's rate allows the next message.
+-- How long ago the last text of the last hour was sent; and when the sender's rate allows the next message.
 SELECT (
            SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
            FROM orchestration.notification
@@ -99,8 +100,9 @@ SELECT (
         FROM orchestration.provider WHERE channel = :channel) AS next_slot;
 
 -- name: unanswered_tasks
--- Which open tasks have for longer than :grace neither a text nor a reason for none: nobody has claimed them (the
--- question about new tasks, in `views.sql`), or their message is under way all the time. An operator's pause is a reason.
+-- The open tasks that have had neither a text nor a reason for none for longer than :grace: no claim has them (the
+-- question about new tasks, in `views.sql`), or their message is under way all the time. An operator's pause is a
+-- reason.
 SELECT task_id
 FROM (
     (

@@ -33,17 +33,17 @@ class OptOuts(Room):
         self._changed("remember_opt_out", digest=self.digest(number), recipient_id=recipient_id)
 
     def digest(self, number: str) -> str:
-        """Return what an E.164 number is recognised by."""
+        """Return the digest by which an E.164 number is recognised."""
         return hmac.digest(self.salt, number.encode(), "sha256").hex()
 
     @property
     def salt(self) -> bytes:
-        """What digests of numbers and messages are made with: without it, anybody could try all numbers."""
+        """The salt of the digests of numbers and messages: without it, anybody could try all numbers."""
         return _salt(self._engine)
 
 
 @cache
 def _salt(engine: Engine) -> bytes:
-    """Return what digests are made with; it is made once, with the schema, and never changes."""
+    """Return the salt of digests; it is made once, with the schema, and never changes."""
     _, (row,) = execute(engine, SQL["opt_out_salt"], {})
     return str(row["salt"]).encode()

@@ -1,4 +1,4 @@
-"""What operators order about messages: cancel, release, resend."""
+"""Operators' orders about messages: cancel, release, resend. Pause and resume are in `halts.py`."""
 
 from pathlib import Path
 
@@ -12,25 +12,25 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 
 class Orders(Room):
-    """What operators order about messages: cancel, release, resend."""
+    """Carries out operators' orders about messages. An id is a message's own, its task's or its episode's."""
 
     statements = SQL
 
     def of_subject(self, id_: str, kind: str | None = None) -> list[Message]:
-        """Return the messages that an id names (its own, its task's or its episode's), oldest first."""
+        """Return the messages with this id (their own, their task's or their episode's), oldest first."""
         rows = self._rows("of_subject", id=id_, own_id=message_id(id_), kind=kind)
         return [message(row) for row in rows]
 
     def cancel(self, id_: str, kind: str | None, operator: Operator) -> list[Message]:
-        """End what an id names and was not sent; return it. It is not made again."""
+        """End the messages with this id that were not sent, and return them; they are not made again."""
         return self._ordered("cancel", id_, kind, operator)
 
     def resend(self, id_: str, kind: str | None, operator: Operator) -> list[Message]:
-        """Send anew what an id names and is over; return the new messages."""
+        """Send the messages with this id that are over anew; return the new messages."""
         return self._ordered("resend", id_, kind, operator)
 
     def release(self, id_: str, kind: str | None, operator: Operator) -> list[Message]:
-        """Send what an id names and was held; return it."""
+        """Send the messages with this id that were held, and return them."""
         return self._ordered("release", id_, kind, operator)
 
     def _ordered(self, verb: str, id_: str, kind: str | None, operator: Operator) -> list[Message]:

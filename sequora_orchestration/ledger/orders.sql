@@ -1,15 +1,15 @@
--- What operators order about messages: cancel, release, resend.
+-- Operators' orders about messages: cancel, release, resend. An id is a message's own, its task's or its episode's.
 
 -- name: of_subject
--- The messages that an id names: its own, its task's or its episode's, oldest first. Reading changes nothing.
+-- The messages with this id, oldest first. Reading changes nothing.
 SELECT n.id::text, n.kind, n.state
 FROM orchestration.notification n
 WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
       AND n.kind = coalesce(CAST(:kind AS text), n.kind) ORDER BY n.created_at;
 
 -- name: cancel
--- What has not been sent is not sent, and not made again, nor what would follow from it; what is in doubt ends so if it is
--- not found. Twice: nothing is left to cancel.
+-- Messages that were not sent are cancelled and not made again; nor are those that would follow from them. A message in
+-- doubt is cancelled when its text is not found. Twice: nothing is left to cancel.
 WITH meant AS MATERIALIZED (
     SELECT n.id FROM orchestration.notification n
     WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
@@ -29,7 +29,7 @@ SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM chan
 SELECT id::text, kind, state FROM changed;
 
 -- name: release
--- What was held for a person is sent, by day. Twice: nothing is held any more.
+-- Messages that were held for a person are sent, by day. Twice: nothing is held any more.
 WITH changed AS (
     UPDATE orchestration.notification n
     SET state = 'QUEUED', claim_id = NULL, claims = 0, runs = 0, attempts = 0, ended_by = NULL,
@@ -46,8 +46,8 @@ SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM chan
 SELECT id::text, kind, state FROM changed;
 
 -- name: resend
--- The newest message of its kind about it is over, and is sent anew, as a row of its own. Twice: while the second is
--- under way there is no third; two at once collide on the unique key, and one does nothing.
+-- The newest message of each kind, if it is over, is sent anew, as a row of its own. Twice: while the new row is under
+-- way there is no further one; two at once collide on the unique key, and one does nothing.
 WITH newest AS (
     SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*,
            coalesce(n.resent_of, tried.resent_of, n.again_of, n.id) AS first_id
@@ -60,13 +60,13 @@ WITH newest AS (
 ),
 changed AS (
     INSERT INTO orchestration.notification
-        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-         sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
+        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
+         owed_since, sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
     SELECT first.business_key || ':resent:'
                || (SELECT count(*) FROM orchestration.notification o WHERE o.resent_of = newest.first_id),
            newest.occasion, newest.kind, newest.channel, orchestration.audience_of(newest.audience, newest.kind),
-           newest.task_id, newest.episode_id, newest.recipient_id, newest.severity, newest.urgency, orchestration.clock(),
-           newest.sla_due_at,
+           newest.task_id, newest.episode_id, newest.recipient_id, newest.severity, newest.urgency,
+           orchestration.clock(), newest.sla_due_at,
            CASE WHEN newest.due_at IS NOT NULL OR orchestration.audience_of(newest.audience, newest.kind) = 'PATIENT'
                 THEN orchestration.clock() END,
            newest.because_of, newest.turn, newest.first_id, 'QUEUED', orchestration.clock(),

@@ -1,4 +1,4 @@
-"""Who is owed a message and has no row yet: the questions, asked to be told and not to claim."""
+"""Who is owed a message and has no row yet: asks the questions for a reader. The sensors' asking is in `claims.py`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +11,15 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 
 class Owed(Room):
-    """Tells who is owed a message."""
+    """Asks who is owed a message, and claims none."""
 
     statements = SQL
 
     def note_terms(self) -> None:
-        """Record by which settings the sensors of this process ask: the view `orchestration.owed` goes by them."""
+        """Record the settings by which this process's sensors ask: the view `orchestration.owed` goes by them."""
         self._changed("note_terms", **self._terms.of_questions)
 
     def to_come(self, *, task_ids: Sequence[str] = (), episode_ids: Sequence[str] = ()) -> list[OwedMessage]:
-        """Return what is owed about these and has no row yet, and what will be if nothing happens; soonest first."""
+        """Return messages about these that have no row and are owed, or will be if nothing happens; soonest first."""
         rows = self._rows("to_come", task_ids=list(task_ids), episode_ids=list(episode_ids), **self._terms.of_questions)
         return [OwedMessage(**row) for row in rows]

@@ -2,7 +2,7 @@
 
 -- name: note_terms
 -- The settings by which the sensors of this process ask, for the view `orchestration.owed`. Twice: nothing is left to
--- change; of two processes with different settings the last one is told.
+-- change; of two processes with different settings the last one's stand.
 UPDATE orchestration.terms_in_force
 SET go_live_at = :go_live_at, check_in_delay = :check_in_delay, sla_warning_window = :sla_warning_window,
     escalation_delay = :escalation_delay, unassigned_grace = :unassigned_grace, receipt_window = :receipt_window
@@ -12,8 +12,8 @@ WHERE (go_live_at, check_in_delay, sla_warning_window, escalation_delay, unassig
                         CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval));
 
 -- name: to_come
--- What is owed about these tasks and episodes and has no row yet, and what will be if nothing happens: since when, or from
--- when on. Reading changes nothing.
+-- The messages about these tasks and episodes that are owed and have no row yet, or will be owed if nothing happens:
+-- since when, or from when on. Reading changes nothing.
 SELECT q.kind, q.audience, q.task_id, q.episode_id, q.recipient_id, q.owed_since, q.sla_due_at,
        q.because_of::text
 FROM orchestration.owed_by(

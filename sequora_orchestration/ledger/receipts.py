@@ -1,4 +1,4 @@
-"""What became of texts that were sent."""
+"""Receipts: whether texts that were sent have arrived. The phone company itself is asked by a channel."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,24 +17,24 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 RECEIPTS_BATCH = 200
 
-# A text of which the phone company has said so often that it does not know it is not asked for any more. The first time
-# may be too early.
+# After the phone company has said so often that it does not know a text, it is not asked again. The first time may be
+# too early.
 MOST_UNKNOWN = 3
 
 
 class Receipts(Room):
-    """What became of texts that were sent."""
+    """Finds the texts whose receipts are to be asked for, and records the receipts."""
 
     statements = SQL
 
     def due_receipts(self) -> list[list[str]]:
-        """Take what was sent and is to be asked after now; return the messages' ids, in batches."""
+        """Return the ids, in batches, of the messages whose receipts are to be asked for now; set the next time."""
         return in_batches(
             self._rows("due_receipts", kinds=list(KINDS), most=RECEIPTS_BATCH * BATCHES_A_TICK), RECEIPTS_BATCH
         )
 
     def without_receipt(self, ids: Sequence[str]) -> list[Message]:
-        """Return those of these messages of which it is not known what became, oldest first."""
+        """Return those of these messages that were sent and have no final receipt, oldest first."""
         return [message(row) for row in self._rows("without_receipt", kinds=list(KINDS), ids=list(ids))]
 
     def settle_delivered(self, texts: Sequence[Message]) -> None:
@@ -42,7 +42,7 @@ class Receipts(Room):
         self._changed("settle_delivered", ids=[text.id for text in texts])
 
     def settle_undelivered(self, text: Message, receipt: Receipt, *, again_after: timedelta | None) -> bool:
-        """Record that a text did not arrive; return whether it is tried once more, after that time."""
+        """Record that a text did not arrive; return whether it is sent once more, when `again_after` is over."""
         rows = self._rows(
             "settle_undelivered",
             id=text.id,

@@ -1,9 +1,10 @@
--- What became of texts that were sent. A message of a kind that is not among :kinds was made by a newer version, whose
--- workers ask after it.
+-- Receipts: whether texts that were sent have arrived. A message whose kind is not among :kinds was made by a newer
+-- version, whose workers ask for its receipt.
 
 -- name: due_receipts
--- What has been sent and is to be asked after now; the next time is after as long as it has been sent, up to an hour,
--- and after a day there is none. Twice, or two at once: the second finds nothing due, or skips what the first has locked.
+-- Texts whose receipt is to be asked for now. The next time comes when as long again has passed as since the text was
+-- sent, an hour at most; after a day there is none. Twice, or two at once: the second finds nothing due, or skips rows
+-- that the first has locked.
 UPDATE orchestration.notification
 SET receipt_at = CASE WHEN sent_at > orchestration.clock() - interval '1 day'
                       THEN orchestration.clock()
@@ -19,7 +20,7 @@ WHERE id IN (
 RETURNING id::text;
 
 -- name: without_receipt
--- Of these messages, those of which it is not known what became. Reading changes nothing.
+-- Those of these messages that were sent and have no final receipt. Reading changes nothing.
 SELECT id::text, kind, channel, task_id, state, provider_sid AS provider_id, sent_at
 FROM orchestration.notification
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT' AND kind = ANY (CAST(:kinds AS text[]))
@@ -33,23 +34,24 @@ SET state = 'DELIVERED', receipt_at = NULL,
 WHERE id = ANY (CAST(:ids AS uuid[])) AND state = 'SENT';
 
 -- name: settle_undelivered
--- It did not arrive; where that is worth a second try (:again_after, in seconds), one is due later, as a row of its own.
--- There is no third, and no second of what is told anew anyhow. Twice: the second finds it settled.
+-- The text did not arrive. If it is worth a second try, one is due after :again_after seconds, as a row of its own.
+-- There is no third try, and no second where its recipient is texted anew anyhow. Twice: the second finds it settled.
 WITH undelivered AS (
     UPDATE orchestration.notification
     SET state = 'UNDELIVERED', receipt_at = NULL, reason = :reason, cause = 'UNDELIVERED',
         provider_code = :code,
-        log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt' ELSE log_owes END
+        log_owes = CASE WHEN logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt'
+                        ELSE log_owes END
     WHERE id = CAST(:id AS uuid) AND state = 'SENT'
     RETURNING *
 ),
 again AS (
     INSERT INTO orchestration.notification
-        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-         sla_due_at, due_at, because_of, turn, again_of, state, reason, cause)
+        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
+         owed_since, sla_due_at, due_at, because_of, turn, again_of, state, reason, cause)
     SELECT business_key || ':again', occasion, kind, channel, orchestration.audience_of(audience, kind), task_id,
-           episode_id, recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after), sla_due_at,
-           orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
+           episode_id, recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after),
+           sla_due_at, orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
            'tried once more: it was ' || reason, 'SECOND_TRY'
     FROM undelivered
     WHERE CAST(:again_after AS float) > 0 AND again_of IS NULL
@@ -60,10 +62,9 @@ again AS (
 SELECT EXISTS (SELECT FROM again) AS is_tried_again FROM undelivered;
 
 -- name: note_unknown
--- The phone company does not know these texts: each time is a row of their history (there is no other of a text that stays
--- SENT), and with the one that makes it :most their receipts are given up. That of a critical one is asked for once more
--- when a day is over: whether supervisors are told hangs on it being waited for. Twice: recorded twice, and given up
--- sooner.
+-- The phone company does not know these texts. Each time is a row of their history (a text that stays SENT has no other
+-- rows there); after the :most-th their receipts are given up. A critical text's receipt is asked for once more when a
+-- day is over, for the supervisors are told only while it is awaited. Twice: recorded twice, and given up sooner.
 WITH unknown AS MATERIALIZED (
     SELECT id, attempts, claim_id, run_id,
            1 + (

@@ -1,4 +1,4 @@
-"""Deleting what has long been over."""
+"""Deletes messages that have long been over. How long they are kept is a setting."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,20 +13,20 @@ from sequora_orchestration.settings.durations import LONGEST_DELAY
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# Of so many events at a time it is looked whether their messages can be deleted: a batch takes some 50 ms.
+# How many events a batch looks at, to see whether their messages can be deleted: some 50 ms.
 EVENTS_A_BATCH = 1000
 
 
 class Retention(Room):
-    """Deleting what has long been over."""
+    """Deletes messages that have long been over."""
 
     statements = SQL
 
     def delete_what_is_over(self, kept: timedelta) -> Iterator[int]:
-        """Delete, oldest first, what has been over for longer than `kept`; yield how many messages of each batch.
+        """Delete, oldest first, messages that have been over for longer than `kept`; yield the number in each batch.
 
-        Never those about a task that is open or an episode that is recent, whatever their age: they are why nobody is
-        told again.
+        Messages about an open task or a recent episode stay at any age: without them the nurse or patient would be
+        texted again.
         """
         seconds, after, goes_on = kept.total_seconds(), 0, True
         while goes_on:

@@ -1,9 +1,9 @@
--- Deleting what has long been over.
+-- Deletes messages that have long been over.
 
 -- name: old_subjects
--- The tasks and episodes (those of messages without a task) that events are about which are older than :kept seconds,
--- of the :most events after one (:after). An event's id is as old as the event, so no other index is needed; and every
--- message has one. Reading changes nothing.
+-- The tasks of events older than :kept seconds, among the :most events after the event :after; or their episodes where
+-- there is no task. Events' ids rise with time, so no other index is needed; and every message has an event. Reading
+-- changes nothing.
 WITH walked AS MATERIALIZED (
     SELECT id, notification_id, at < orchestration.clock() - make_interval(secs => :kept) AS is_old
     FROM orchestration.notification_event
@@ -23,16 +23,16 @@ SELECT max(id) AS last, count(*) FILTER (WHERE is_old) = :most AS goes_on,
 FROM walked;
 
 -- name: open_tasks
--- Those of these tasks that a sensor's question can be about: without their messages they would count as new. Reading
+-- Those of these tasks that a sensor's question can still find: without their messages they would count as new. Reading
 -- changes nothing.
 SELECT t.id
 FROM orchestration.care_task t
 WHERE t.key = ANY (:ids) AND NOT t.is_closed;
 
 -- name: recent_episodes
--- Those of these episodes that the question for new ones reaches, now or with another delay (:check_in_delay is the
--- longest): without their messages they would count as new. One may say that it was created in the future. Reading
--- changes nothing.
+-- Those of these episodes that the question about new episodes finds, now or with another delay (:check_in_delay is the
+-- longest): without their messages they would count as new. An episode's row may say that it was created in the future.
+-- Reading changes nothing.
 SELECT e.id
 FROM orchestration.care_episode e
 WHERE e.key = ANY (:ids)
@@ -40,10 +40,10 @@ WHERE e.key = ANY (:ids)
       >= orchestration.clock() - make_interval(days => 7, secs => :check_in_delay);
 
 -- name: delete_what_is_over
--- All messages about these tasks and episodes, with their history and what operators ordered about them, if every one of
--- them is over and nothing has happened to it for :kept seconds. They go together: what is said of a younger message may
--- refer to an older one, and `resend` counts them. Twice, or two at once: the second finds nothing, or skips what the
--- first has locked.
+-- All messages about a task or episode, with their history and the operators' orders about them, if every one of them
+-- is over and nothing has happened to it for :kept seconds. They go together: a younger message may refer to an older
+-- one, and `resend` counts them. Twice, or two at once: the second finds nothing, or skips rows that the first has
+-- locked.
 WITH candidate AS MATERIALIZED (
     SELECT id,
            bool_and(
@@ -68,13 +68,12 @@ orders AS (
 DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM deletable));
 
 -- name: delete_old_pauses
--- What operators ordered about no message, but about all of a kind: pause and resume. Twice: nothing is left to delete.
+-- Operators' orders about whole kinds, pause and resume. Twice: nothing is left to delete.
 DELETE FROM orchestration.operator_action
 WHERE notification_id IS NULL AND at < orchestration.clock() - make_interval(secs => :kept);
 
 -- name: delete_old_assignments
--- What is known of the assignment of tasks that are not open any more and of which no message is left. Twice: nothing is
--- left to delete.
+-- The assignments of tasks that are closed and have no message left. Twice: nothing is left to delete.
 DELETE FROM orchestration.assignment a
 WHERE a.created_at < orchestration.clock() - make_interval(secs => :kept)
   AND NOT EXISTS (SELECT FROM orchestration.notification n WHERE n.task_id = a.task_id)

@@ -1,4 +1,4 @@
-"""How the rooms of the ledger run their statements. What they do with rows stands in each."""
+"""How the rooms of the ledger run their statements. The work that a room does with rows stands in its own module."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Store:
     engine: Engine
     terms: Terms
     is_rehearsal: bool = False
-    """Whether what a statement changes is undone at once."""
+    """Whether a statement's changes are undone at once."""
 
 
 class Room:
@@ -66,5 +66,5 @@ def in_batches(rows: Sequence[RowMapping], size: int) -> list[list[str]]:
 
 
 def hexadecimal(content: str | None) -> str | None:
-    """Return a text as it is given to a statement: a server may log what it was given, and shall not show the text."""
+    """Return a text's content in hexadecimal, as statements take it: a server's log of parameters must not show it."""
     return None if content is None else content.encode().hex()

@@ -1,4 +1,4 @@
-"""The shapes in which the ledger's rows are handed out."""
+"""The shapes of the ledger's rows as callers get them. Statements are in the rooms."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from sequora_orchestration.domain.cause import Cause, known_cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS, Notification, Reported, in_words
 
-# A claim of more than so many messages is looked at by its numbers: nobody reads a table of hundreds of rows.
+# A claim with more messages than this is shown by its counts alone: nobody reads a table of hundreds of rows.
 MANY = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What a message is about, as a run is tagged with it: a task, or only an episode."""
+    """The task, or only the episode, that a message is about; runs are tagged with it."""
 
     task_id: str | None
     episode_id: str | None
@@ -38,15 +38,15 @@ class Claim:
 
 
 class Claims(list[Claim]):
-    """What was claimed, most severe first."""
+    """The claims of a tick, most severe first."""
 
     def __init__(
         self, claims: Iterable[Claim] = (), *, seconds: float = 0.0, more_waits: bool = False, is_halted: bool = False
     ) -> None:
-        """`seconds` is for how long that has kept the database busy; the way there and back does not count.
+        """`seconds` says how long claiming kept the database busy, without the way there and back.
 
-        `more_waits` if more is owed than was claimed, or may be: it waits its turn, or nobody asked, since nothing of
-        the kind may go out (`is_halted`).
+        `more_waits` says that more messages are owed than were claimed, or may be: they wait their turn, or nobody
+        asked, since nothing of the kind may go out (`is_halted`).
         """
         super().__init__(claims)
         self.seconds = seconds
@@ -56,16 +56,16 @@ class Claims(list[Claim]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """The time that the rules go by, and who had opted out by then."""
+    """The time that the rules go by, and the numbers that had opted out by then."""
 
     now: datetime
     opted_out: frozenset[str]
-    """Of the numbers that were asked about."""
+    """Those of the numbers that were asked about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message in a list, as it is by now. What the list is not about is left out."""
+    """A message in a list, as it is by now. Fields that a list is not about keep their defaults."""
 
     id: str
     state: State
@@ -78,36 +78,36 @@ class Message:
     cause: Cause | None = None
     attempts: int = 0
     provider_id: str | None = None
-    """Under which the provider has it, if it was sent."""
+    """The provider's id of the message, if it was sent."""
 
     sent_at: datetime | None = None
     due_at: datetime | None = None
     age: float = 0.0
-    """Of what is due or set aside, for how long it has been, in seconds."""
+    """Seconds for which a message that is due or set aside has been so."""
 
     logged: bool = False
     log_owes: str | None = None
-    """What the application's log lacks of it: its `row`, or what its `receipt` says."""
+    """The part that the application's log lacks: the message's `row`, or the status from its `receipt`."""
 
     is_one_of_many: bool = False
-    """Whether it was asked about with its claim, and that has more than MANY."""
+    """Whether the list is of a claim, and the claim has more than MANY messages."""
 
     @property
     def subject(self) -> str:
-        """What the message is about, for a person who reads a log."""
+        """The message's task or episode, in words for a person who reads a log."""
         return in_words(self.task_id, self.episode_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """Who gives an order, and why; both are kept."""
+    """The person who gives an order, and the reason; both are kept."""
 
     who: str
     why: str
 
 
 def message_id(id_: str) -> str | None:
-    """Return an id as a message may have it, or None if it is none: applications may have ids of another form."""
+    """Return an id in the form that messages' ids have, or None if it cannot be one: an application's may differ."""
     try:
         return str(UUID(id_))
     except ValueError:
@@ -115,7 +115,7 @@ def message_id(id_: str) -> str | None:
 
 
 def message(row: RowMapping) -> Message:
-    """Return a message as a list has it."""
+    """Return a list's row as a message."""
     fields = {**row, "state": State(row["state"])}
     if "cause" in fields:
         fields["cause"] = known_cause(row["cause"])
@@ -123,12 +123,12 @@ def message(row: RowMapping) -> Message:
 
 
 def subject(row: RowMapping) -> Subject:
-    """Return what a message is about."""
+    """Return the subject of a message's row."""
     return Subject(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])
 
 
 def notification(row: RowMapping) -> Notification:
-    """Return a message as a run has it in hand."""
+    """Return a row that a run has taken up as a notification."""
     fields = {name: value for name, value in row.items() if "reported" not in name}
     reported = None
     if row["has_reported"]:

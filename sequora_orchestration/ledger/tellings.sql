@@ -1,16 +1,16 @@
--- Which nurses count as told of their tasks.
+-- Notes that a task is closed, after which its nurse no longer counts as told of it.
 
 -- name: note_what_is_over
--- A task that its nurse was told of is not open any more, or one that nobody was assigned to has somebody: should it be
--- opened again, or lose her, that is told anew. What is under way tells her yet, or is called off. Where no task at all is
--- seen, nothing is noted: the tasks are hidden, or about to be loaded, and their nurses have been told of them. Twice:
--- nothing is left to note. The time that it took the database is returned, in seconds.
+-- A task that its nurse was told of is closed, or a task that nobody was assigned to has a nurse now. If the task is
+-- opened again, or loses its nurse, a new text goes out. Messages under way are not noted: they still go out, or are
+-- called off. If no task at all can be seen, nothing is noted: the tasks are hidden, or about to be loaded, and their
+-- nurses have been told of them. Twice: nothing is left to note. Returns the seconds that the database took.
 WITH over AS MATERIALIZED (
     SELECT told.id
     FROM orchestration.notification told
     WHERE told.kind = 'task-created' AND told.over_at IS NULL
       AND (SELECT t.key::text FROM orchestration.care_task t LIMIT 1) IS NOT NULL
-      -- NOT IN is looked up in a hash, whatever the planner knows of the tables; no id is NULL.
+      -- NOT IN is looked up in a hash, even when the planner has no statistics of the tables; no id is NULL.
       AND (
           told.task_id NOT IN (SELECT t.id FROM orchestration.care_task t WHERE NOT t.is_closed)
           OR (

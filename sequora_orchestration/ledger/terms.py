@@ -7,30 +7,30 @@ from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.workflows import WorkflowSettings
 
-# Where the sender's rate is set, so many seconds' worth of it is on its way, and not more: the rest waits in order.
-# USUAL_COST is what a text costs as a rule, in the units of that rate.
+# Where the sender's rate is set, no more than so many seconds' worth of texts is on its way: the rest waits in order.
+# USUAL_COST is the usual cost of a text, in the units of that rate.
 SECONDS_OF_RATE = 5
 USUAL_COST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a process was told by its environment."""
+    """The settings of this process, as statements take them."""
 
     go_live_at: datetime | None = None
-    """Instead of the moment that the migration recorded."""
+    """Overrides the moment that the migration recorded."""
 
     workflows: WorkflowSettings = field(default_factory=WorkflowSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
 
     @property
     def escalation_delay(self) -> float:
-        """How long after the alert of a breach a supervisor is told, in seconds."""
+        """Seconds from the alert of a breach until a supervisor is told."""
         return self.workflows.sequora_escalation_delay.total_seconds()
 
     @property
     def doubt_window(self) -> timedelta:
-        """For how long a text in doubt is looked for."""
+        """How long a text in doubt is looked for."""
         return self.delivery.sequora_doubt_window
 
     @property
@@ -39,7 +39,7 @@ class Terms:
         return self.delivery.sequora_receipt_window
 
     def rate_of(self, channel: str) -> float | None:
-        """How much may be sent by a channel a second, all processes together, by what messages cost; None for any."""
+        """Return the cost of messages that all processes together may send by a channel in a second; None for any."""
         return self.delivery.sequora_sender_rate if channel == SMS else None
 
     @property
@@ -50,7 +50,7 @@ class Terms:
 
     @property
     def of_questions(self) -> dict[str, object]:
-        """What the questions are asked with, who is owed a message."""
+        """The parameters of the questions who is owed a message."""
         return {
             "go_live_at": self.go_live_at,
             "check_in_delay": self.workflows.sequora_check_in_delay,

@@ -1,4 +1,7 @@
-"""Messages that are not sent, or not yet: ended, put off, or still without a recipient."""
+"""Messages that are not sent, or not yet: ended, put off, or still without a recipient.
+
+The rules that decide so are in `messages/`.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,7 +20,7 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 
 class Withholding(Room):
-    """Messages that are not sent, or not yet: ended, put off, or still without a recipient."""
+    """Ends messages, puts them off, and gives recipients to those that have none."""
 
     statements = SQL
 
@@ -45,29 +48,29 @@ class Withholding(Room):
         )
 
     def schedule_escalations(self, task_ids: Sequence[str]) -> list[Message]:
-        """Let the wait after these tasks' breach alerts begin, where it has not; return those that wait."""
+        """Begin the wait after these tasks' breach alerts, if it has not begun; return the escalations that wait."""
         delay = self._terms.escalation_delay
         self._changed("schedule_escalations", task_ids=list(task_ids), delay=delay)
         return [message(row) for row in self._rows("escalations", task_ids=list(task_ids))]
 
     def address(self, notification: Notification, recipient_ids: Sequence[str]) -> bool:
-        """Give a message its recipients, each further one by a message of its own.
+        """Give a message its first recipient, and each further recipient a message of its own.
 
-        Return False if it has one by now, or if all of them have theirs already.
+        Return False if the message has a recipient by now, or if all these recipients have this message already.
         """
         return bool(
             self._rows("address", id=notification.id, claim_id=notification.claim_id, recipient_ids=list(recipient_ids))
         )
 
     def passed_over(self, ids: Sequence[str]) -> set[tuple[str, str]]:
-        """Return whom a text about the same task has just failed to reach, as (message id, recipient id)."""
+        """Return whom a text about the same task has just failed to reach, as pairs (message id, recipient id)."""
         return {
             (row["notification_id"], row["recipient_id"])
-            for row in self._rows("refusals", ids=list(ids))
+            for row in self._rows("unreached_recipients", ids=list(ids))
             if is_passed_over(row["provider_code"], timedelta(seconds=row["seconds_ago"]))
         }
 
 
 def _as_known(notification: Notification) -> dict[str, object]:
-    """Return what names a row while it is as the run knows it: under its claim, and to nobody else by now."""
+    """Return the parameters that find a row only as the run knows it: under its claim, and with the same recipient."""
     return {"id": notification.id, "claim_id": notification.claim_id, "recipient_id": notification.recipient_id}

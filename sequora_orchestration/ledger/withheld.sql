@@ -1,17 +1,17 @@
 -- Messages that are not sent, or not yet: ended, put off, or still without a recipient.
 
 -- name: suppress
--- Not sent, for a reason; :state is CANCELLED or FAILED. With :ended_by it is not made again. Twice: the second finds
--- the row no longer QUEUED.
+-- Ends a message without sending it; :state is CANCELLED or FAILED. With :ended_by it is not made again. Twice: the
+-- second finds the row no longer QUEUED.
 UPDATE orchestration.notification
 SET state = :state, reason = :reason, cause = :cause, run_id = :run_id, ended_by = coalesce(:ended_by, ended_by)
 WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED'
   AND recipient_id IS NOT DISTINCT FROM :recipient_id;
 
 -- name: postpone
--- Not sent now but at :due_at. A message that gets its time for the first time is owed since then. What tells that nobody
--- is assigned is not put off if it was made due meanwhile (`hurry_tellings` in `assignments.sql`). Twice: the second
--- finds the row no longer QUEUED.
+-- Sends a message not now but at :due_at. A message that gets its time for the first time is owed since then. A text
+-- that tells supervisors of an unassigned task is not put off if it was made due meanwhile (`hurry_tellings` in
+-- `assignments.sql`). Twice: the second finds the row no longer QUEUED.
 UPDATE orchestration.notification
 SET state = 'SCHEDULED', reason = :reason, cause = :cause, run_id = :run_id, claims = 0, runs = 0, lease_until = NULL,
     due_at = CASE WHEN kind = 'task-created' AND recipient_id IS NULL THEN least(due_at, :due_at) ELSE :due_at END,
@@ -20,8 +20,8 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
   AND recipient_id IS NOT DISTINCT FROM :recipient_id;
 
 -- name: schedule_escalations
--- The wait after a breach alert, as a row that falls due. Only for alerts whose fate is known or will be asked for, and
--- only where no escalation of that task and SLA has been made: nothing is scheduled twice (unique key).
+-- Makes the wait after a breach alert, a row that falls due. Only for alerts whose fate is known or will be asked for,
+-- and only if there is no escalation of that task and SLA yet: nothing is scheduled twice (unique key).
 INSERT INTO orchestration.notification
     (business_key, occasion, kind, audience, task_id, episode_id, severity, urgency, owed_since, sla_due_at, because_of,
      state, reason, cause, due_at)
@@ -46,7 +46,7 @@ ORDER BY 1
 ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING;
 
 -- name: escalations
--- The waits of these tasks. Reading changes nothing.
+-- The escalations of these tasks that wait. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
        logged_at IS NOT NULL AS logged, log_owes
 FROM orchestration.notification
@@ -55,8 +55,8 @@ ORDER BY due_at;
 
 -- name: address
 -- A message that had no recipient gets one, and each further recipient a message of its own, under the same claim.
--- Twice: the second finds that it has a recipient. A recipient who has this message from another claim is left out;
--- two claims that address the same one at the same moment collide on the unique key, and the later fails and asks anew.
+-- Twice: the second finds that it has a recipient. A recipient who has this message from another claim is left out; two
+-- claims that address one recipient at the same moment collide on the unique key, and the later fails and asks anew.
 WITH unaddressed AS MATERIALIZED (
     SELECT * FROM orchestration.notification
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 'QUEUED' AND recipient_id IS NULL
@@ -73,11 +73,11 @@ recipient AS MATERIALIZED (
 ),
 further AS (
     INSERT INTO orchestration.notification
-        (business_key, kind, channel, audience, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-         sla_due_at, due_at, because_of, state, claim_id, claimed_at, claims, lease_until, run_id)
+        (business_key, kind, channel, audience, occasion, task_id, episode_id, recipient_id, severity, urgency,
+         owed_since, sla_due_at, due_at, because_of, state, claim_id, claimed_at, claims, lease_until, run_id)
     SELECT u.business_key || ':' || recipient.id, u.kind, u.channel, u.audience, u.occasion, u.task_id, u.episode_id,
-           recipient.id, u.severity, u.urgency, u.owed_since, u.sla_due_at, u.due_at, u.because_of, 'QUEUED', u.claim_id, u.claimed_at,
-           u.claims, u.lease_until, u.run_id
+           recipient.id, u.severity, u.urgency, u.owed_since, u.sla_due_at, u.due_at, u.because_of, 'QUEUED',
+           u.claim_id, u.claimed_at, u.claims, u.lease_until, u.run_id
     FROM unaddressed u CROSS JOIN recipient
     WHERE recipient.place > 1
     ORDER BY 1
@@ -88,9 +88,10 @@ FROM recipient
 WHERE n.id = CAST(:id AS uuid) AND recipient.place = 1
 RETURNING n.id;
 
--- name: refusals
--- Whom a text about the tasks of these messages failed to reach, with what code and how many seconds ago. A text of the
--- same occasion that went out counts as one of this moment: it stands in the way of another. Reading changes nothing.
+-- name: unreached_recipients
+-- The recipients whom a text about the tasks of these messages failed to reach, with the code, and how many seconds
+-- ago. A text of the same occasion that went out counts as of this moment, so that its recipient gets no second one.
+-- Reading changes nothing.
 SELECT n.id::text AS notification_id, f.recipient_id, f.provider_code,
        CASE WHEN f.state = 'FAILED' OR f.occasion IS DISTINCT FROM n.occasion
             THEN extract(epoch FROM orchestration.clock() - coalesce(f.attempted_at, f.created_at))::float

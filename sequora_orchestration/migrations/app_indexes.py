@@ -1,7 +1,7 @@
 """The helpful indexes on the application's tables: the only thing of ours there, made only when asked for by name.
 
-What they are on is said by the map in force. The one on tasks is partial, on what is open, so it stays small and serves
-every question about tasks: reading it from end to end is cheap. Nothing else depends on them.
+The map in force says which columns they are on. The index on tasks holds open tasks alone, so it stays small and serves
+every question about tasks: reading it from end to end is cheap. Nothing else depends on these indexes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ from sequora_orchestration.migrations.index_builds import StoppedError
 _PARTITIONED = "p"
 _TABLE = "r"
 
-# What is done to a partitioned table as a whole is done in a moment, but waits for whoever uses it, and everybody else
+# A change to a partitioned table as a whole takes a moment, but waits for all who use it, and everybody else waits
 # behind it: better to give up soon.
 _SOON = "SET LOCAL lock_timeout = '10s'; "
 
@@ -43,18 +43,18 @@ class IndexRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexState:
-    """How it stands with a helpful index."""
+    """Whether a helpful index is there, or why it cannot be."""
 
     index: Index
     is_there: bool = False
-    """Whether it is there, whole, and made for the map in force."""
+    """Whether the index is there, whole, and made for the map in force."""
 
     why_not: str | None = None
-    """Why there can be none, if there can be none."""
+    """The reason, if there can be no such index."""
 
 
 def index_states(connection: Connection) -> list[IndexState]:
-    """Return how it stands with each index of the map in force. Raises SchemaMissingError."""
+    """Return the state of each index of the map in force. Raises SchemaMissingError."""
     made = map_in_force.in_force(connection)
     if made is None:
         raise SchemaMissingError("the schema orchestration is missing or too old: run `sequora migrate`")
@@ -71,7 +71,7 @@ def _state(connection: Connection, index: Index) -> IndexState:
     if elsewhere := _partitions_elsewhere(connection, index.table):
         return IndexState(index=index, why_not=f"parts of it are in another database: {', '.join(elsewhere)}")
     at_hand = (connection, index.name, index.table, index.definition)
-    # What a run that was killed has begun, the server finishes, but for the comment.
+    # The server finishes an index that a killed run has begun, but not its comment.
     return IndexState(index=index, is_there=_is_there(*at_hand) or _is_the_same(*at_hand))
 
 
@@ -90,10 +90,11 @@ def _is_there(connection: Connection, name: str, table: str, definition: str) ->
 
 
 def make_app_indexes(engine: Engine, tell: Callable[[str], None] = lambda _: None) -> list[IndexState]:
-    """Make the helpful indexes that are missing, without blocking writers; return how it stood with each before.
+    """Make the helpful indexes that are missing, without blocking writers; return the state of each before.
 
-    One that an interrupted run left invalid is dropped and made anew; one that was made for another map serves until
-    the new one is whole. Whom it waits for is told after a while. Raises IndexRefusedError, and SchemaMissingError.
+    An index that an interrupted run left invalid is dropped and made anew; an index for another map serves until the
+    new one is whole. After a while `tell` is given the sessions that this waits for. Raises IndexRefusedError, and
+    SchemaMissingError.
     """
     with _alone(engine), _patient(engine) as connection:
         _nothing_is_left_at_work(connection)
@@ -101,7 +102,7 @@ def make_app_indexes(engine: Engine, tell: Callable[[str], None] = lambda _: Non
 
 
 def _nothing_is_left_at_work(connection: Connection) -> None:
-    """Raise IndexRefusedError if the server still makes an index for a run that was killed: it is not to be dropped."""
+    """Raise IndexRefusedError if the server still makes an index for a killed run: that index must not be dropped."""
     if pids := index_builds.at_work(connection):
         waits = index_builds.whom_it_waits_for(connection)
         raise IndexRefusedError(
@@ -116,8 +117,8 @@ def _nothing_is_left_at_work(connection: Connection) -> None:
 def _alone(engine: Engine) -> Iterator[None]:
     """Hold a lock against another run. Raises IndexRefusedError if one is under way.
 
-    The lock is a transaction's of its own, so it holds behind a pooler and never outlives this process. Nobody waits
-    for it: an index that is made CONCURRENTLY would wait for whoever waits, and Postgres would not notice.
+    The lock has a transaction of its own, so it holds behind a pooler and never outlives this process. No run waits for
+    it: CREATE INDEX CONCURRENTLY would wait for the waiting run's transaction, and Postgres would not notice.
     """
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
@@ -130,7 +131,7 @@ def _alone(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def _patient(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection whose statements may last: a large table takes longer than many a role is allowed."""
+    """Yield a connection without a time limit for statements: on a large table they take longer than many roles may."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         try:
@@ -153,7 +154,7 @@ def _states_before(connection: Connection) -> list[IndexState]:
 
 
 def _made_if_missing(connection: Connection, state: IndexState, tell: Callable[[str], None]) -> IndexState:
-    """Make an index if it is missing; return how it stood with it before."""
+    """Make an index if it is missing; return its state before."""
     index = state.index
     if state.why_not or not index.definition:
         return state
@@ -178,27 +179,28 @@ def _made_if_missing(connection: Connection, state: IndexState, tell: Callable[[
 
 
 def _why_not(error: DBAPIError) -> str:
-    """Return why an index is not made, and what to do. Raises the error where it is none of the database's."""
+    """Return why an index is not made, and what to do. Raises the error if it is not one of the database's."""
     if isinstance(error.orig, InsufficientPrivilege):
         return f"{sentence(about_the_statement(error))}; run `sequora migrate --app-indexes` as the owner"
     if not isinstance(error.orig, Error):
         raise error
     try:
         return sentence(about_the_statement(error))
-    except DBAPIError:  # a lock, a broken connection, or somebody else who was at the same index
+    except DBAPIError:  # a lock, a broken connection, or another run at the same index
         first, *_ = str(error.orig).strip().splitlines() or ["the connection broke"]
         return f"{first}; run `sequora migrate --app-indexes` again"
 
 
 def _while_made(name: str) -> str:
-    """Return the name of an index until it takes the place of the one that serves."""
+    """Return the name of a new index until it replaces the index that serves."""
     return f"{name}_new"
 
 
 def _is_the_same(connection: Connection, name: str, table: str, definition: str) -> bool:
-    """Whether a table has a valid index of that name that is defined so, in whatever words: as another version did.
+    """Whether a table has a valid index of that name with this meaning, perhaps written otherwise by another version.
 
-    Postgres writes both down in its own words; so the second stands for a moment on an empty table like this one.
+    Postgres writes every definition in its own words. To have ours in those words, too, an index with our definition is
+    made for a moment on an empty table like this one.
     """
     if not _serves(connection, name, table):
         return False
@@ -219,7 +221,7 @@ def _is_the_same(connection: Connection, name: str, table: str, definition: str)
 
 
 def _serves(connection: Connection, name: str, table: str) -> bool:
-    """Whether a table has a valid index of that name, for whatever map."""
+    """Whether a table has a valid index of that name, for any map."""
     return bool(
         connection.scalar(
             text("""
@@ -232,9 +234,9 @@ def _serves(connection: Connection, name: str, table: str) -> bool:
 
 
 def _make(connection: Connection, name: str, table: str, definition: str, tell: Callable[[str], None]) -> None:
-    """Make an index; one of that name that serves is dropped when the new one is whole, and not before.
+    """Make an index; an index of that name that serves is dropped only when the new one is whole.
 
-    A run that is interrupted leaves one of the two that serves, and the next run goes on from there.
+    An interrupted run leaves at least one of the two serving, and the next run goes on from there.
     """
     new = _while_made(name)
     if not _is_there(connection, new, table, definition):
@@ -263,7 +265,7 @@ def _make_on_partitions(
     """Make an index for each partition, which blocks nobody, and attach it: the whole becomes valid with the last."""
     connection.execute(verbatim(f"{_SOON}CREATE INDEX {name} ON ONLY {table} {definition}"))
     for number, partition in _partitions(connection, table):
-        of_partition = f"{name}_{number}"  # by whatever other partitions come between: it may be there from before
+        of_partition = f"{name}_{number}"  # the number stays the partition's own: the index may be there from before
         _build(connection, of_partition, partition, definition, tell)
         connection.execute(
             verbatim(
@@ -299,13 +301,13 @@ def _partitions_elsewhere(connection: Connection, table: str) -> Sequence[str]:
 
 def _drop(connection: Connection, name: str, table: str, tell: Callable[[str], None]) -> None:
     for found in _named(connection, name, table):
-        # One on a partitioned table cannot be dropped concurrently, and takes those of the partitions along.
+        # An index on a partitioned table cannot be dropped concurrently; the partitions' indexes go with it.
         drop = f"{_SOON}DROP INDEX" if found.kind == "I" else "DROP INDEX CONCURRENTLY"
         index_builds.run(connection, f"{drop} IF EXISTS {found.full_name}", tell)
 
 
 def _rename(connection: Connection, name: str, to: str, table: str) -> None:
-    """Rename an index and those of the partitions, all or none."""
+    """Rename an index and its partitions' indexes, all or none."""
     renamed = (
         f"ALTER INDEX {found.full_name} RENAME TO {to}{found.name.removeprefix(name)}"
         for found in _named(connection, name, table)
@@ -314,7 +316,7 @@ def _rename(connection: Connection, name: str, to: str, table: str) -> None:
 
 
 def _named(connection: Connection, name: str, table: str) -> Sequence[Row[tuple[str, str, str]]]:
-    """Return the index of that name on a table, and those that were made for its partitions, which come after it."""
+    """Return the index of that name on a table, and after it the indexes that were made for the table's partitions."""
     return connection.execute(
         text(r"""
             SELECT c.oid::regclass::text AS full_name, c.relname AS name, c.relkind::text AS kind

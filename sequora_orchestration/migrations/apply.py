@@ -26,7 +26,7 @@ _LOCK = int.from_bytes(b"sequora", "big")
 
 
 class MigrationRefusedError(Exception):
-    """What is asked for cannot be done as things stand, and nothing is changed; the sentence says why."""
+    """A migration cannot be made as things stand, and nothing is changed; the sentence says why."""
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -39,10 +39,10 @@ def alembic_config(connection: Connection) -> Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migrated:
-    """What `migrate` has done."""
+    """The outcome of `migrate`."""
 
     revisions: Sequence[str]
-    """That were applied, oldest first."""
+    """The revisions that were applied, oldest first."""
 
     map: InForce
     """The map that is in force now."""
@@ -51,14 +51,14 @@ class Migrated:
 
 
 def migrate(engine: Engine) -> Migrated:
-    """Apply what is missing, and make the views of the application's tables anew if anything about those has changed.
+    """Apply missing migrations, and make the views of the application's tables anew if those or the map have changed.
 
-    The map is SEQUORA_APPLICATION_MAP, or the first of those that come along which fits.
+    The map is SEQUORA_APPLICATION_MAP, or the first of the maps in this package that fits.
 
-    Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do. Where there
-    is nothing to do, a role that may only read the schema is enough; where there is, and the role may not do it, raises
-    SchemaMissingError. Raises MapError where no map fits, and MigrationRefusedError where the schema is newer than this
-    code or somebody keeps using it; then nothing is changed.
+    Safe to run again, and by two processes at once: the second waits for the first and finds nothing to do. If there is
+    nothing to do, a role that may only read the schema is enough; if there is, and the role may not do it, raises
+    SchemaMissingError. Raises MapError if no map fits, and MigrationRefusedError if the schema is newer than this code
+    or somebody keeps using it; then nothing is changed.
     """
     map_file = ApplicationSettings.load().sequora_application_map
     try:
@@ -75,7 +75,8 @@ def migrate(engine: Engine) -> Migrated:
 
 
 def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
-    # One transaction, whatever the engine does by default: the lock lasts as long, and half a migration never stays.
+    # One transaction, whether the engine's default is autocommit or not: the lock lasts as long, and half a migration
+    # never stays.
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
         # A role's limit would end a long migration, or the wait for another process, each time anew.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
@@ -97,16 +98,16 @@ def _migrate(engine: Engine, map_file: Path | None) -> Migrated:
         return Migrated(revisions=applied, map=in_force, has_new_views=made is not None)
 
 
-# Who is owed a message, as functions and views.
+# The questions who is owed a message, as functions and views.
 QUESTIONS = Path(__file__).with_name("views.sql")
 
 
 def bring_questions_up_to_date(connection: Connection) -> None:
-    """Make the functions and views of `views.sql` anew, unless it is in force as it stands, over these views."""
+    """Make the functions and views of `views.sql` anew, unless this very file is in force over the present views."""
     sql = QUESTIONS.read_text(encoding="utf-8")
     digest = sha256(f"{connection.scalars(_TYPES_OF_KEYS).all()} {sql}".encode()).hexdigest()
     if connection.scalar(_DIGEST_IN_FORCE) != digest:
-        connection.connection.cursor().execute(sql)  # as it stands: neither % nor : means anything
+        connection.connection.cursor().execute(sql)  # without parameters: % and : in the file mean themselves
         connection.execute(_NOTE_DIGEST, {"digest": digest})
 
 
@@ -122,17 +123,17 @@ _NOTE_DIGEST = text("UPDATE orchestration.questions_in_force SET digest = :diges
 
 
 def _locks(connection: Connection, map_file: Path | None, *, is_at_head: bool) -> list[str]:
-    """Return the statements that take all locks of what is to be done, as far as it is there; none for nothing.
+    """Return the statements that lock everything that is to be changed and is there already; none if nothing is.
 
-    The views are dropped for that: Postgres would lock the application's tables along with a view.
+    Views are dropped instead of locked: Postgres would lock the application's tables along with a view.
     """
     views = [] if seam.is_as_asked_for(connection, map_file) else dropped_views.drops()
     tables = [] if is_at_head else connection.scalars(_OUR_TABLES, {"schema": SCHEMA}).all()
     return [*views, *(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE" for table in tables)]
 
 
-# Those that are always in use. Small ones, like that of pauses, statements lock before a view as well as after it: to
-# want them, too, would make it rarer that all are to be had at once.
+# Our tables that are always in use. Small tables, like that of pauses, are left out: some statements lock them before a
+# view and some after it, so with them the locks would be free all at once more rarely.
 _OUR_TABLES = text("""
     SELECT oid::regclass::text FROM pg_class
     WHERE relnamespace = to_regnamespace(:schema) AND relname IN ('notification', 'notification_event', 'provider')
@@ -141,9 +142,9 @@ _OUR_TABLES = text("""
 
 
 def drop_views(engine: Engine) -> None:
-    """Take the views of the application's tables away, while they stand in the way of a migration of its own.
+    """Drop the views of the application's tables, while they stand in the way of a migration of the application's own.
 
-    All of them, or none. Until `migrate` brings them back nothing is read, and nothing is texted; nothing is lost.
+    All views are dropped, or none. Until `migrate` brings them back nobody is texted; nothing is lost.
     Raises ViewsInUseError and MigrationRefusedError.
     """
     try:
@@ -161,7 +162,7 @@ def drop_views(engine: Engine) -> None:
 
 def _drop_views(engine: Engine) -> None:
     with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
-        # Of a newer schema this code could not make them again.
+        # This code could not make the views of a newer schema again.
         _applied_and_known(connection, ScriptDirectory.from_config(alembic_config(connection)))
         dropped_views.note_that_views_are_dropped(connection)
         with dropped_views.in_use_is_told():
@@ -169,7 +170,7 @@ def _drop_views(engine: Engine) -> None:
 
 
 def revisions(engine: Engine) -> tuple[str | None, list[str]]:
-    """Return the revision that the schema is at, None if there is none, and all that this code knows, oldest first."""
+    """Return the revision that the schema is at (None without one), and all that this code knows, oldest first."""
     with engine.connect() as connection:
         script = ScriptDirectory.from_config(alembic_config(connection))
         return _applied(connection), _known(script)

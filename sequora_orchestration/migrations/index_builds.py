@@ -1,7 +1,7 @@
-"""Statements that make or drop an index CONCURRENTLY: run so that they can be stopped, and found where they go on.
+"""Runs statements that make or drop an index CONCURRENTLY, so that Ctrl-C stops them; finds those that still run.
 
-Such a statement waits for every older transaction, on whatever table. If the process that gave it is killed, the server
-goes on with it all the same.
+Such a statement waits for every older transaction, on any table. If the process that gave it is killed, the server goes
+on with it all the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, text
 from sequora_orchestration.application.catalog import verbatim
 
 A_WHILE = 3.0
-"""Seconds after which it is said whom a statement waits for, and again where that has changed."""
+"""Seconds between two looks at the sessions that a statement waits for; they are reported when they change."""
 
-# The first by the statement's own words, for it may drop one; a session of another role shows its words to few.
+# The first half goes by the statement's own words, for a statement that drops an index shows no progress; the second by
+# the progress, for few roles may see the words of another role's session.
 _AT_WORK = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'
@@ -34,7 +35,7 @@ _WAITED_FOR = """
 
 
 class StoppedError(Exception):
-    """Somebody has stopped a statement; the sentence says what it was waiting for."""
+    """Somebody has stopped a statement; the sentence names the sessions that it waited for."""
 
 
 def at_work(connection: Connection) -> Sequence[int]:
@@ -43,15 +44,15 @@ def at_work(connection: Connection) -> Sequence[int]:
 
 
 def whom_it_waits_for(connection: Connection) -> str:
-    """Return whom those processes wait for, in words; empty for nobody."""
+    """Return the sessions that those processes wait for, in words; empty if there are none."""
     found = connection.execute(text(_WAITED_FOR), {"pids": list(at_work(connection))}).all()
     return ", ".join(f"session {one.pid} ({one.name})" for one in found)
 
 
 def run(connection: Connection, statement: str, tell: Callable[[str], None]) -> None:
-    """Run a statement on a connection that commits by itself; tell whom it waits for. Raises StoppedError on Ctrl-C.
+    """Run a statement on a connection in autocommit; tell whom it waits for. Raises StoppedError on Ctrl-C.
 
-    In a thread of its own: Python notices no signal while it waits for the database.
+    The statement runs in a thread of its own: Python notices no signal while it waits for the database.
     """
     engine = connection.engine
     with ThreadPoolExecutor(1) as pool:

@@ -1,8 +1,8 @@
-"""The locks of `sequora migrate`: all of them at once and before anything is changed, or none, and then again.
+"""The locks of `sequora migrate`: a try takes all of them before anything is changed, or gives up and is repeated.
 
-Statements of the running system lock the views and the ledger's tables in whatever order they name them. So there is no
-order in which a migration could wait for them without a deadlock, of which Postgres ends either side. What goes out
-meanwhile must not be ended, nor stand still for long: a try gives up before Postgres looks for deadlocks at all.
+Statements of the running system lock the views and the ledger's tables in the order in which they name them, and that
+differs. So in any order a migration that waits may meet a deadlock, and Postgres may end the other side. Texts that go
+out meanwhile must not be ended, nor stand still for long: a try gives up before Postgres looks for deadlocks at all.
 """
 
 import time
@@ -19,34 +19,33 @@ from sequora_orchestration.database import is_locked
 
 T = TypeVar("T")
 
-# Of the time after which whoever waits looks for a deadlock (`deadlock_timeout`, by default 1 s), the share that all
-# locks together may take; and the most of it in milliseconds, where it has been set higher.
+# Postgres looks for a deadlock when a session has waited for `deadlock_timeout`, by default 1 s. All locks together may
+# take this share of it; and no more than so many milliseconds, if it is set higher.
 _SHARE_OF_DEADLOCK_TIMEOUT = 0.3
 _MOST_PATIENCE = 300
 
-# How long whatever else is locked is waited for, while all of ours stand still: less than `deadlock_timeout`, too.
+# How long a migration waits for any further lock, while our tables stand still: less than `deadlock_timeout`, too.
 _PATIENCE_WITH_OTHERS = "700ms"
 
 PAUSES: tuple[float, ...] = (*[0.1] * 5, *[0.3] * 10, *[1.0] * 10)
-"""Seconds between two tries: many short ones, for under load most meet a statement that has one lock and wants another.
-
-In all some 20 s: a query that lasts longer is a person's to end.
+"""Seconds between two tries: many short pauses, for under load most tries meet a statement that has one lock and wants
+another. In all some 20 s: if a query lasts longer, a person must end it.
 """
 
 
 class StandsInTheWayError(Exception):
-    """Somebody holds for too long what a migration must have for itself alone; the sentence says who. No change."""
+    """Somebody holds a lock that a migration needs, for too long; the sentence says who. Nothing is changed."""
 
 
 def take_all(connection: Connection, statements: Sequence[str]) -> None:
-    """Run statements that do little more than to take a lock each; raises LockNotAvailable soon."""
+    """Run statements that each take a lock and do little else; raises LockNotAvailable soon."""
     if not statements:
         return
     patience = connection.scalar(
         text("SELECT least(setting::int * :share, :most) FROM pg_settings WHERE name = 'deadlock_timeout'"),
         {"share": _SHARE_OF_DEADLOCK_TIMEOUT, "most": _MOST_PATIENCE},
     )
-    # In one message: round trips to a distant server would be waited for by everybody.
+    # In one message: everybody waits behind these locks, and would wait for each round trip to a distant server.
     each = ", ".join(literal(one) for one in statements)
     block = f"""
         DECLARE
@@ -67,7 +66,7 @@ def take_all(connection: Connection, statements: Sequence[str]) -> None:
 
 
 def until_nobody_stands_in_the_way(engine: Engine, change: Callable[[], T]) -> T:
-    """Try to make a change, which is a transaction of its own, until it gets its locks. Raises StandsInTheWayError."""
+    """Call `change`, which is a transaction of its own, until it gets its locks. Raises StandsInTheWayError."""
     pauses = iter(PAUSES)
     while True:
         try:
@@ -81,7 +80,7 @@ def until_nobody_stands_in_the_way(engine: Engine, change: Callable[[], T]) -> T
         time.sleep(pause)
 
 
-# A role that may not look at the sessions of others sees no more of them than who they are.
+# A role that may not look at other roles' sessions sees only whose they are.
 _OLD_HOLDERS = """
     SELECT a.pid, coalesce(nullif(a.application_name, ''), 'without a name') AS name,
            CAST(extract(epoch FROM clock_timestamp() - a.xact_start) AS integer) AS seconds
@@ -98,7 +97,7 @@ _OLD_HOLDERS = """
 
 
 def _who_stands_in_the_way(engine: Engine) -> str:
-    """Say which sessions hold for longest what was waited for in vain."""
+    """Return, in words, the sessions that have held the locks for longest."""
     with engine.connect() as connection:
         found = connection.execute(text(_OLD_HOLDERS)).all()
     if not found:

@@ -1,4 +1,4 @@
--- The role that the running system uses, with the least rights it can do its work with.
+-- The role that the running system uses, with the least rights that its work needs.
 --
 -- Run it as the role that runs `sequora migrate` and owns the application's tables (on Supabase: `postgres`), after the
 -- first `sequora migrate`; it is safe to run again. With psql, or in Supabase's SQL editor:
@@ -9,7 +9,7 @@
 -- The second line asks for the password and sends only its hash, so it stands in no file and in no log. Then give
 -- SUPABASE_DB_URL with this role to the system, and with the owner to `sequora migrate` alone.
 
--- Of a good run nothing is to be read: the server would tell of each policy that is not there yet to be dropped.
+-- A good run prints nothing: without this the server would report each policy that is not there to be dropped.
 SET client_min_messages TO warning;
 
 DO $$
@@ -29,11 +29,11 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON TABLES TO sequora;
 ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON SEQUENCES TO sequora;
 ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON FUNCTIONS TO sequora;
 
--- The application's tables, as the map in force names them: what its views read, and the log that it writes into. Under
--- row level security a role without a policy sees no row, and nobody would be texted; where a table does not have it
--- switched on, its policy does nothing. A view or a foreign table has none: it hides what its owner lets it hide.
+-- The application's tables, as the map in force names them: the tables that its views read, and the log that it writes.
+-- Under row level security a role without a policy sees no row, and nobody would be texted; if a table does not have it
+-- switched on, its policy does nothing. Views and foreign tables have no policies of their own.
 --
--- With SEQUORA_ASSIGN=on tasks are given to nurses: for that, say so before (the rest is as it is without):
+-- With SEQUORA_ASSIGN=on tasks are given to nurses, which needs further rights. Before this file, say:
 --
 --     SET sequora.assign = 'on';
 DO $$
@@ -41,8 +41,8 @@ DECLARE
     needed record;
     counter regclass;
 BEGIN
-    -- The schemas of types and functions that our functions name. One that everybody may use (an extension's, say) is
-    -- left as it is: it may not be ours to grant.
+    -- The schemas of types and functions that our functions name. A schema that everybody may use (an extension's, say)
+    -- is left as it is: it may not be ours to grant.
     FOR needed IN
         SELECT DISTINCT right_."table" AS schema_name
         FROM orchestration.application_map m
@@ -66,7 +66,8 @@ BEGIN
         CROSS JOIN jsonb_to_recordset(m.rights)
             AS right_ ("table" text, "column" text, command text, is_to_assign boolean)
         JOIN pg_class c ON right_.command <> 'USAGE' AND c.oid = to_regclass(right_."table")
-        -- Of what is written into, no more is read than what finds a row again, unless an expression reads it, too.
+        -- From the log that we write, only the columns that find a row again may be read, and those that an expression
+        -- of the map reads.
         CROSS JOIN LATERAL (
             SELECT ARRAY(
                 SELECT to_regclass(log."table")::oid
@@ -80,7 +81,7 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO sequora', needed.schema_name);
         EXECUTE format('GRANT %s %s ON %s TO sequora', needed.command, needed.columns, needed.table_name);
         IF needed.command = 'INSERT' THEN
-            -- A column that counts by a sequence of its own (serial) asks for it in the name of whoever inserts.
+            -- A serial column uses its sequence with the rights of the role that inserts.
             FOR counter IN
                 SELECT d.refobjid::regclass
                 FROM pg_attrdef a

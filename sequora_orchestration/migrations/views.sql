@@ -1,25 +1,28 @@
--- Who is owed a message: one function for each question, and the view `orchestration.owed`, which asks them all. What
--- several statements ask of a message stands here as well.
+-- Who is owed a message: one function for each question, and the view `orchestration.owed`, which asks them all.
+-- Conditions on a message that several statements share stand here as well. Tables and columns are not made here, but
+-- in `versions/`.
 --
--- Every `sequora migrate` applies this file anew, after the migrations and the views of the application's tables, so it
--- always says what is in force. A worker of an older version may still be running: what is here keeps its name, its
--- parameters and its columns for as long; something else gets another name.
+-- Every `sequora migrate` applies this file anew, after the migrations and the views of the application's tables, so
+-- the file is always in force as it stands. A worker of an older version may still be running: as long as one may, each
+-- function and view keeps its name, its parameters and its columns; a different one gets another name.
 --
--- "Live" is a row that is neither FAILED nor CANCELLED: its message is on its way, or has been or may have been sent.
--- What an operator has cancelled (ended_by) is not asked for again. A question's cost hangs on what is open and not on
--- what has ever been: it goes through the application's rows and looks each up in the ledger. Where OFFSET 0 stands the
--- planner may not do it the other way round, whatever it estimates. Each function is one SELECT that is STABLE and sets
--- nothing: so the planner puts its text in the place of the call, and what is asked of it stands still only once.
+-- A live row is one that is neither FAILED nor CANCELLED: its message is on its way, or has been or may have been sent.
+-- A message that an operator has cancelled (ended_by) is not owed again. A question costs as much as there are open
+-- tasks or recent episodes, and does not grow with the ledger: it goes through the application's rows and looks each up
+-- in the ledger. OFFSET 0 keeps the planner from doing it the other way round. Each function is a single SELECT that is
+-- STABLE and sets nothing: so the planner puts its text in place of the call, although the condition is written only
+-- once.
 
--- --- what is asked of a message ---------------------------------------------------------------------------------------
+-- --- conditions on a message
+-- ------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.audience_of(audience text, kind text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- Of the kinds that there were before there was the column.
+    -- Rows from before the column was there are of one of these kinds.
     SELECT coalesce(
         audience,
-        CASE kind WHEN 'check-in' THEN 'PATIENT' WHEN 'sla-escalation' THEN 'ON_CALL' WHEN 'nurse-unreached' THEN 'ON_CALL'
-                  ELSE 'ASSIGNEE' END
+        CASE kind WHEN 'check-in' THEN 'PATIENT' WHEN 'sla-escalation' THEN 'ON_CALL'
+                  WHEN 'nurse-unreached' THEN 'ON_CALL' ELSE 'ASSIGNEE' END
     )
 $$;
 COMMENT ON FUNCTION orchestration.audience_of(text, text) IS
@@ -27,7 +30,7 @@ COMMENT ON FUNCTION orchestration.audience_of(text, text) IS
 
 CREATE OR REPLACE FUNCTION orchestration.is_told(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- What was set aside, for runs died of it, is not made anew for an hour.
+    -- A message that was set aside, because runs died of it, is not made anew for an hour.
     SELECT n.state NOT IN ('FAILED', 'CANCELLED', 'UNDELIVERED', 'HELD') OR n.ended_by IS NOT NULL
         OR (
             n.cause = 'SET_ASIDE' AND n.state = 'FAILED'
@@ -35,11 +38,11 @@ CREATE OR REPLACE FUNCTION orchestration.is_told(n orchestration.notification) R
         )
 $$;
 COMMENT ON FUNCTION orchestration.is_told(orchestration.notification) IS
-    'Whether whoever the message is for has been told by it, is about to be, or is not to be';
+    'Whether the recipient has been told by the message, is about to be, or is not to be';
 
 CREATE OR REPLACE FUNCTION orchestration.tellings(task_id text, nurse_id text) RETURNS SETOF orchestration.notification
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- What was called off tells nobody, unless a person called it off.
+    -- A cancelled text told nobody, and does not count; but if a person cancelled it, it counts as told.
     SELECT n.* FROM orchestration.notification n
     WHERE n.task_id = tellings.task_id AND n.recipient_id IS NOT DISTINCT FROM tellings.nurse_id
       AND n.kind = 'task-created' AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
@@ -49,22 +52,23 @@ COMMENT ON FUNCTION orchestration.tellings(text, text) IS
 
 CREATE OR REPLACE FUNCTION orchestration.holds(n orchestration.notification, resolved_at timestamptz) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Nobody else was told since (over_at, in the words of the index notification_not_over), and the task was not closed:
-    -- one that was opened again may say when it was closed.
+    -- Nobody else was told since (over_at, in the words of the index notification_not_over), and the task was not
+    -- closed since: a task that was opened again may still say when it was resolved.
     SELECT n.over_at IS NULL
        AND (
            n.state IN ('QUEUED', 'SCHEDULED', 'SENDING', 'IN_DOUBT', 'HELD')
-           OR (resolved_at > coalesce(n.attempted_at, n.created_at) AND resolved_at <= orchestration.clock()) IS NOT TRUE
+           OR (
+               resolved_at > coalesce(n.attempted_at, n.created_at) AND resolved_at <= orchestration.clock()
+           ) IS NOT TRUE
        )
 $$;
 COMMENT ON FUNCTION orchestration.holds(orchestration.notification, timestamptz) IS
-    'Whether a nurse still counts as told by a text, of a task that was last resolved then';
+    'Whether a nurse still counts as told of her task by this text; the task was last resolved at resolved_at';
 
 CREATE OR REPLACE FUNCTION orchestration.breach_alert(task_id text, sla_due_at timestamptz)
     RETURNS TABLE (id uuid, state text, alerted_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- The newest alert that was not cancelled: the live one (of which a key has one at most), or else the last that
-    -- failed.
+    -- The newest alert that was not cancelled: the live row (a key has one at most), or else the last that failed.
     SELECT n.id, n.state, coalesce(n.sent_at, n.attempted_at, n.created_at)
     FROM (
         SELECT live.* FROM orchestration.notification live
@@ -79,7 +83,7 @@ CREATE OR REPLACE FUNCTION orchestration.breach_alert(task_id text, sla_due_at t
     LIMIT 1
 $$;
 COMMENT ON FUNCTION orchestration.breach_alert(text, timestamptz) IS
-    'The alert of a breach: what its nurse was told, and when she was, or was to be';
+    'The alert of a breach, and when its nurse was told, or was to be';
 
 CREATE OR REPLACE FUNCTION orchestration.doubt_window(
     urgency smallint, is_held boolean, "window" double precision, window_critical double precision,
@@ -93,9 +97,12 @@ CREATE OR REPLACE FUNCTION orchestration.doubt_window(
         )
     END)
 $$;
-COMMENT ON FUNCTION orchestration.doubt_window(smallint, boolean, double precision, double precision, double precision) IS
-    'For how long a text in doubt is looked for: one that is held then, for `window`; another for `window_critical` at '
-    'most if it is critical, and after an error answer of the provider''s own for `window_after_error_answer` (else NULL)';
+COMMENT ON FUNCTION orchestration.doubt_window(
+    smallint, boolean, double precision, double precision, double precision
+) IS
+    'For how long a text in doubt is looked for: for `window` if it is held afterwards, and otherwise at most for '
+    '`window`, for `window_critical` if it is critical, and for `window_after_error_answer` if the phone company '
+    'itself answered with an error (NULL if not)';
 
 CREATE OR REPLACE FUNCTION orchestration.is_nobodys(provider_id text, fingerprints text[]) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -107,17 +114,17 @@ CREATE OR REPLACE FUNCTION orchestration.is_nobodys(provider_id text, fingerprin
        )
 $$;
 COMMENT ON FUNCTION orchestration.is_nobodys(text, text[]) IS
-    'Whether a text in the provider''s list is no message''s: neither has one its id, nor may one be about to get it that '
-    'is recognised by the same';
+    'Whether a text in the phone company''s list belongs to no message: no message has its id, and none that is being '
+    'sent has one of these fingerprints, so that it may be about to get the id';
 
--- --- who is owed a message --------------------------------------------------------------------------------------------
+-- --- who is owed a message -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which open tasks, created since we went live, have an assignee who is not told (or no assignee, and nobody is told
-    -- of that)? She is told once for each time that a task becomes hers, three times an hour at most: of one that is given
-    -- back to her, or opened again. Or only of those created lately: a shortcut that costs next to nothing, for whoever
-    -- asks for all of them too.
+    -- Which open tasks, created since we went live, have an assignee who is not told (or no assignee, and nobody is
+    -- told of that)? A nurse is told each time that a task becomes hers, also when it is given back to her or opened
+    -- again, but of one task three times an hour at most. With created_within the question is about recent tasks alone:
+    -- that costs next to nothing, and a sensor asks it between two questions about all tasks.
     SELECT 'task-created', 'ASSIGNEE',
            orchestration.task_created_key(t.id, t.assigned_to_user_id)
                || coalesce(':' || CAST(nullif(told.times, 0) + 1 AS text), ''),
@@ -136,13 +143,14 @@ CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.t
           AND coalesce(t.created_at, t.updated_at, orchestration.clock())
               >= coalesce((terms).go_live_at, (SELECT g.go_live_at FROM orchestration.go_live g))
           AND ((terms).created_within IS NULL OR t.created_at >= orchestration.clock() - (terms).created_within)
-          -- A number, for of one that is compared with 0 the planner expects few rows, and of EXISTS half of them.
+          -- A number, and not EXISTS: of a comparison with 0 the planner expects few rows to pass, of EXISTS half of
+          -- them.
           AND coalesce((
               SELECT 1 FROM orchestration.tellings(t.id, t.assigned_to_user_id) n
               WHERE orchestration.holds(n, t.resolved_at)
               LIMIT 1
           ), 0) = 0
-        OFFSET 0  -- only of those that are left is it counted how often they were told
+        OFFSET 0  -- the count below is made only for the tasks that are left
     ) AS t
     CROSS JOIN LATERAL (
         SELECT count(*) AS times,
@@ -156,9 +164,9 @@ COMMENT ON FUNCTION orchestration.owed_task_created(orchestration.terms) IS
 
 CREATE OR REPLACE FUNCTION orchestration.owed_check_in(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which episodes, created since we went live, have no row in the ledger? One that is older than a week and the delay
-    -- would be stale by now; leaving those out keeps the question as cheap as it is with few. One that does not say when
-    -- it was created counts from the discharge.
+    -- Which episodes, created since we went live, have no row in the ledger? An episode older than a week and the delay
+    -- is left out: its check-in would be stale by now, and the question stays as cheap as it is with few episodes. An
+    -- episode that does not say when it was created counts from the discharge.
     SELECT 'check-in', 'PATIENT', orchestration.check_in_key(e.id),
            NULL::text, e.id, e.patient_id, NULL::text, orchestration.urgency('LOW'),
            coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)),
@@ -170,11 +178,12 @@ CREATE OR REPLACE FUNCTION orchestration.owed_check_in(terms orchestration.terms
             orchestration.clock() - interval '7 days' - (terms).check_in_delay
         ) AS since
     ) AS live
-    -- The upper bound is always true. Of a range whose bounds it does not see the planner expects one row in 200, of an
-    -- open one every third; the sub-select keeps it from seeing this one.
+    -- The upper bound is always true. If the planner does not know a range's two bounds, it expects one row in 200; of
+    -- a range with one bound it expects every third row. The sub-select hides the upper bound from it.
     WHERE ((e.created_at >= live.since AND e.created_at <= (SELECT timestamptz 'infinity')) OR e.created_at IS NULL)
       AND ((terms).subject_ids IS NULL OR e.id = ANY ((terms).subject_ids))
-      AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at)) >= live.since
+      AND coalesce(orchestration.plausible_time(e.created_at), orchestration.plausible_time(e.discharge_at))
+          >= live.since
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.check_in_key(e.id)
           OFFSET 0
@@ -185,8 +194,8 @@ COMMENT ON FUNCTION orchestration.owed_check_in(orchestration.terms) IS
 
 CREATE OR REPLACE FUNCTION orchestration.owed_sla_warning(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which open tasks, created since we went live, come to their SLA within the window, with at least half of their time
-    -- over, and their nurse has not been warned of that SLA?
+    -- Which open tasks, created since we went live, come to their SLA within the window, have at least half of their
+    -- time over, and have a nurse who was not warned of that SLA?
     SELECT 'sla-warning', 'ASSIGNEE', orchestration.sla_key('sla-warning', t.id, t.sla_due_at),
            t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
            -- A row counts from the scan that makes it; whoever asks what will be owed is told since when a scan might have.
@@ -223,7 +232,7 @@ COMMENT ON FUNCTION orchestration.owed_sla_warning(orchestration.terms) IS
 
 CREATE OR REPLACE FUNCTION orchestration.owed_sla_breach(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which open tasks, created since we went live, have passed their SLA, and their nurse has not been alerted?
+    -- Which open tasks, created since we went live, have passed their SLA and have a nurse who was not alerted?
     SELECT 'sla-breach', 'ASSIGNEE', orchestration.sla_key('sla-breach', t.id, t.sla_due_at),
            t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
            greatest(t.sla_due_at, orchestration.plausible_time(t.created_at)),
@@ -250,9 +259,9 @@ COMMENT ON FUNCTION orchestration.owed_sla_breach(orchestration.terms) IS
 
 CREATE OR REPLACE FUNCTION orchestration.owed_sla_escalation(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which open tasks had their breach alert longer ago than the escalation's delay, and no escalation is scheduled, on
-    -- its way or sent? Usually the breach's own run has scheduled it; this is for those whose run died first, and for
-    -- escalations that reached nobody.
+    -- Which open tasks had their breach alert longer ago than the escalation's delay, and have no escalation that is
+    -- scheduled, on its way or sent? Usually the breach's own run has scheduled it. This question finds tasks whose run
+    -- died first, and tasks whose escalation reached nobody.
     SELECT 'sla-escalation', 'ON_CALL', orchestration.sla_key('sla-escalation', t.id, t.sla_due_at),
            t.id, t.episode_id, NULL::text, t.severity, orchestration.urgency(t.severity),
            breach.alerted_at + (terms).escalation_delay,
@@ -271,7 +280,8 @@ CREATE OR REPLACE FUNCTION orchestration.owed_sla_escalation(terms orchestration
       AND breach.alerted_at + (terms).escalation_delay <= coalesce((terms).until, orchestration.clock())
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n
-          WHERE n.task_id = t.id AND n.kind = 'sla-escalation' AND n.sla_due_at = t.sla_due_at AND orchestration.is_told(n)
+          WHERE n.task_id = t.id AND n.kind = 'sla-escalation' AND n.sla_due_at = t.sla_due_at
+            AND orchestration.is_told(n)
           OFFSET 0
       )
 $$;
@@ -280,8 +290,8 @@ COMMENT ON FUNCTION orchestration.owed_sla_escalation(orchestration.terms) IS
 
 CREATE OR REPLACE FUNCTION orchestration.suspects(task_id text, nurse_id text) RETURNS SETOF orchestration.notification
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- The rows of the index notification_suspect, in its words: what follows is asked of them alone, and not of every
-    -- open task.
+    -- The inner SELECT has the words of the index notification_suspect: so only its rows are looked at, and not those
+    -- of every open task.
     SELECT f.*
     FROM (
         SELECT n.*
@@ -309,7 +319,8 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
     SELECT not_reached.state NOT IN ('SENT', 'IN_DOUBT')
     WHERE (
           not_reached.state IN ('FAILED', 'HELD')
-          -- Refused for a reason that nobody knows, and so far of all texts only hers: a supervisor's shows whether it is.
+          -- The text was refused for an unknown reason, and so far only this nurse's texts were: a text to a supervisor
+          -- shows whether others go out.
           OR (
               not_reached.state = 'QUEUED'
               AND not_reached.nurse_id = (
@@ -351,30 +362,32 @@ COMMENT ON FUNCTION orchestration.not_reached(
 
 CREATE OR REPLACE FUNCTION orchestration.spell(task_id text, nurse_id text)
     RETURNS TABLE (since timestamptz, turn smallint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- A second try, or what an operator sends again, begins nothing.
+    -- A second try, or a message that an operator sends again, does not begin a new spell.
     SELECT coalesce(max(n.created_at), '-infinity'), (array_agg(n.turn ORDER BY n.created_at DESC))[1]
     FROM orchestration.notification n
     WHERE n.task_id = spell.task_id AND n.kind = 'task-created'
       AND n.recipient_id IS NOT DISTINCT FROM spell.nurse_id AND n.again_of IS NULL AND n.resent_of IS NULL
 $$;
 COMMENT ON FUNCTION orchestration.spell(text, text) IS
-    'Since when a nurse has a task this time, by the message that told her of it, and the how-manieth that was';
+    'Since when a nurse has a task this time: the time of the message that told her of it, and that message''s turn';
 
 CREATE OR REPLACE FUNCTION orchestration.spell_key(task_id text, nurse_id text, turn smallint) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- An id of a supervisor follows, which a number may be as well.
+    -- '#', because a supervisor's id follows in a longer key, and may be a number as well.
     SELECT orchestration.unreached_key(task_id, nurse_id) || coalesce('#' || nullif(turn, 1), '')
 $$;
 COMMENT ON FUNCTION orchestration.spell_key(text, text, smallint) IS
-    'The business key of the message to a supervisor about a nurse who cannot be reached this time that a task is hers';
+    'The business key of the message to a supervisor about a nurse who cannot be reached about a task, in this spell';
 
 CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Of which open tasks has a message to the assignee failed, been held, or not been delivered (a critical one: not for
-    -- certain), and she has had none since, and no supervisor has been or is being told? A task that nobody is assigned to
-    -- has the grace; a critical one has none, nor one that was just to be given to a nurse when there was none. A task
-    -- that comes back to a nurse who cannot be reached, or to nobody, is reported anew.
-    SELECT DISTINCT ON (orchestration.urgency(f.severity), orchestration.spell_key(f.task_id, f.recipient_id, spell.turn))
+    -- Which open tasks have a message to the assignee that failed, was held or was not delivered (for a critical task:
+    -- is not known to be delivered), with no later message that reached her, and no supervisor told or being told of
+    -- it? A task that nobody is assigned to has the grace first; but not if it is critical, or if there was just no
+    -- nurse to give it to. A task that comes back to a nurse who cannot be reached, or to nobody, is reported anew.
+    SELECT DISTINCT ON (
+               orchestration.urgency(f.severity), orchestration.spell_key(f.task_id, f.recipient_id, spell.turn)
+           )
            'nurse-unreached', 'ON_CALL', orchestration.spell_key(f.task_id, f.recipient_id, spell.turn),
            f.task_id, f.episode_id, NULL::text, f.severity, orchestration.urgency(f.severity),
            -- A row counts from when it is made; whoever asks what will be owed is told since when.
@@ -393,8 +406,8 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
                 ) END,
            NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
     FROM (
-        SELECT t.severity, t.episode_id, t.is_taken, f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
-               f.attempted_at, f.doubtful_since, f.owed_since
+        SELECT t.severity, t.episode_id, t.is_taken, f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency,
+               f.created_at, f.attempted_at, f.doubtful_since, f.owed_since
         FROM orchestration.care_task t
         CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
         WHERE NOT t.is_closed
@@ -403,8 +416,8 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
     ) AS f
     CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
     CROSS JOIN LATERAL orchestration.not_reached(
-        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, f.is_taken,
-        (terms).receipt_window
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since,
+        f.is_taken, (terms).receipt_window
     )
     CROSS JOIN LATERAL (
         SELECT CASE WHEN f.recipient_id IS NOT NULL OR f.severity = 'CRITICAL' OR orchestration.has_no_taker(f.task_id)
@@ -430,8 +443,8 @@ COMMENT ON FUNCTION orchestration.owed_nurse_unreached(orchestration.terms) IS
 CREATE OR REPLACE FUNCTION orchestration.unassigned_tasks(go_live_at timestamptz)
     RETURNS TABLE (id text, episode_id text, severity text, created_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which open tasks, created since we went live, have no assignee, were never given to anybody, and no run has them,
-    -- nor was there nobody to give them to a moment ago?
+    -- Which open tasks, created since we went live, have no assignee, were never given to anybody, and are due for a
+    -- try? A task is not due while a run has it, or just after a run found nobody to give it to.
     SELECT t.id, t.episode_id, t.severity, orchestration.plausible_time(t.created_at)
     FROM orchestration.care_task t
     WHERE NOT t.is_closed
@@ -446,9 +459,10 @@ CREATE OR REPLACE FUNCTION orchestration.unassigned_tasks(go_live_at timestamptz
 $$;
 COMMENT ON FUNCTION orchestration.unassigned_tasks(timestamptz) IS 'Tasks that are to be given to a nurse';
 
--- --- whom somebody asks for by name -----------------------------------------------------------------------------------
+-- --- messages that somebody asks for by id
+-- ----------------------------------------------------------------------------
 
--- The application's tasks and episodes of these ids, looked up by the type that their column has: so its index serves.
+-- The application's tasks and episodes with these ids, looked up by the type of their column: so its index serves.
 DO $do$
 DECLARE
     type_of_tasks text := format_type(atttypid, atttypmod)
@@ -479,8 +493,8 @@ END $do$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_task_created(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- The nurses of these tasks, whatever the tasks' state: whether a text is wanted is asked before it is sent. She is
-    -- told again of what failed, by a message of the same key.
+    -- The nurses of these tasks, in any state of the tasks: whether a text is wanted is asked before it is sent. If a
+    -- text failed, its nurse is told again, by a message with the same key.
     SELECT 'task-created', 'ASSIGNEE',
            coalesce(
                told.business_key,
@@ -512,7 +526,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_check_in_now(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- The same, to be sent and not only scheduled: they are due now.
+    -- The same check-ins, due now: they are sent and not only scheduled.
     SELECT 'check-in', 'PATIENT', orchestration.check_in_key(e.id), NULL::text, e.id, e.patient_id, NULL::text,
            orchestration.urgency('LOW'), orchestration.clock(), NULL::timestamptz, orchestration.clock(), NULL::uuid,
            NULL::smallint
@@ -521,8 +535,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_sla_warning(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- A warning has its time, though a person need not wait for half of the task's: given early, it would be missing when
-    -- it is due.
+    -- A warning has its time: given too early, it would be missing when it is due. But a person need not wait until
+    -- half of the task's time is over.
     SELECT 'sla-warning', 'ASSIGNEE',
            orchestration.sla_key('sla-warning', t.id, orchestration.plausible_time(t.sla_due_at)),
            t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
@@ -546,7 +560,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_sla_escalation(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Those of these tasks whose breach of the SLA has been handled; an escalation is not made before its time by asking.
+    -- Those of these tasks whose breach alert has gone out; asking by id does not bring an escalation forward.
     SELECT 'sla-escalation', 'ON_CALL', orchestration.sla_key('sla-escalation', t.id, t.sla_due_at),
            t.id, t.episode_id, NULL::text, t.severity, orchestration.urgency(t.severity),
            orchestration.clock(), t.sla_due_at, breach.alerted_at + (terms).escalation_delay, breach.id, NULL::smallint
@@ -555,14 +569,14 @@ CREATE OR REPLACE FUNCTION orchestration.named_sla_escalation(ids text[], terms 
     WHERE breach.state NOT IN ('QUEUED', 'SENDING')
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n
-          WHERE n.task_id = t.id AND n.kind = 'sla-escalation' AND n.sla_due_at = t.sla_due_at AND orchestration.is_told(n)
-            AND n.recipient_id IS NOT NULL
+          WHERE n.task_id = t.id AND n.kind = 'sla-escalation' AND n.sla_due_at = t.sla_due_at
+            AND orchestration.is_told(n) AND n.recipient_id IS NOT NULL
       )
 $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_nurse_unreached(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Those of these tasks of which a message to the assignee has failed, without any grace.
+    -- Those of these tasks with a message that did not reach the assignee; there is no grace.
     SELECT DISTINCT ON (orchestration.spell_key(f.task_id, f.recipient_id, spell.turn))
            'nurse-unreached', 'ON_CALL', orchestration.spell_key(f.task_id, f.recipient_id, spell.turn),
            f.task_id, t.episode_id, NULL::text, t.severity, orchestration.urgency(t.severity),
@@ -571,8 +585,8 @@ CREATE OR REPLACE FUNCTION orchestration.named_nurse_unreached(ids text[], terms
     CROSS JOIN LATERAL orchestration.suspects(t.id, t.assigned_to_user_id) AS f
     CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
     CROSS JOIN LATERAL orchestration.not_reached(
-        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, t.is_taken,
-        (terms).receipt_window
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since,
+        t.is_taken, (terms).receipt_window
     )
     WHERE f.created_at >= spell.since
       AND NOT EXISTS (
@@ -588,7 +602,7 @@ $$;
 CREATE OR REPLACE FUNCTION orchestration.named_unassigned(ids text[], go_live_at timestamptz)
     RETURNS TABLE (id text, episode_id text, severity text, created_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Those of these tasks that are to be given to a nurse, whoever has them in hand.
+    -- Those of these tasks that need a nurse, also while another run has them.
     SELECT t.id, t.episode_id, t.severity, orchestration.plausible_time(t.created_at)
     FROM orchestration.care_tasks(ids) AS t
     WHERE NOT t.is_closed
@@ -601,7 +615,8 @@ CREATE OR REPLACE FUNCTION orchestration.named_unassigned(ids text[], go_live_at
       )
 $$;
 
--- --- the door of the queue --------------------------------------------------------------------------------------------
+-- --- the way into the queue
+-- -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.enqueue(question text, terms orchestration.terms, room integer, not_to text)
     RETURNS TABLE (found integer, seconds double precision, id uuid, business_key text, task_id text, episode_id text,
@@ -610,7 +625,7 @@ CREATE OR REPLACE FUNCTION orchestration.enqueue(question text, terms orchestrat
 DECLARE
     began timestamptz := clock_timestamp();
 BEGIN
-    -- The question's name is the only thing that differs. Its plan is made for these terms, each time.
+    -- EXECUTE, because the question's name is a parameter; so each call is also planned for its own terms.
     RETURN QUERY EXECUTE format($sql$
         WITH owed AS MATERIALIZED (
             SELECT q.*
@@ -621,10 +636,11 @@ BEGIN
         ),
         enqueued AS (
             INSERT INTO orchestration.notification AS n
-                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-                 sla_due_at, due_at, because_of, turn, state, lease_until)
-            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id, o.severity,
-                   o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED', orchestration.clock()
+                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
+                 owed_since, sla_due_at, due_at, because_of, turn, state, lease_until)
+            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id,
+                   o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED',
+                   orchestration.clock()
             FROM owed o
             ORDER BY o.business_key
             ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
@@ -636,8 +652,9 @@ BEGIN
     $sql$, question) USING terms, room, not_to, began;
 END $$;
 COMMENT ON FUNCTION orchestration.enqueue(text, orchestration.terms, integer, text) IS
-    'Put what is owed by a question into the queue, where nobody has it, the most urgent first, so many at most. Twice, or '
-    'two at once: a row is inserted once (unique key), in the order of keys. One row without an id says what it cost';
+    'Put the messages that a question finds into the queue, as rows that are nobody''s: the most urgent, as many as '
+    'there is room for. Twice, or two at once: a row is inserted once (unique key), in the order of keys. If none is '
+    'inserted, one row without an id says how many were found and what that cost';
 
 CREATE OR REPLACE FUNCTION orchestration.enqueue_named(
     question text, terms orchestration.terms, ids text[], claim_id uuid
@@ -649,10 +666,11 @@ BEGIN
         ),
         enqueued AS (
             INSERT INTO orchestration.notification
-                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-                 sla_due_at, due_at, because_of, turn, state, lease_until)
-            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id, o.severity,
-                   o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED', orchestration.clock()
+                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
+                 owed_since, sla_due_at, due_at, because_of, turn, state, lease_until)
+            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id,
+                   o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED',
+                   orchestration.clock()
             FROM named o
             WHERE NOT EXISTS (
                 SELECT FROM orchestration.notification n
@@ -666,10 +684,11 @@ BEGIN
     $sql$, question) USING ids, terms, claim_id;
 END $$;
 COMMENT ON FUNCTION orchestration.enqueue_named(text, orchestration.terms, text[], uuid) IS
-    'Put what somebody asks for by name into the queue, unless it has been sent or may have been, or this claim has tried '
-    'it; return the business keys of all that was named';
+    'Put messages that somebody asks for by id into the queue, except those that were sent or may have been, or that '
+    'this claim has tried. Returns the business keys of all of them. Twice, or two at once: a row is inserted once '
+    '(unique key)';
 
--- --- all questions ----------------------------------------------------------------------------------------------------
+-- --- all questions ---------------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -681,12 +700,13 @@ CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
     UNION ALL SELECT * FROM orchestration.owed_nurse_unreached(terms)
 $$;
 COMMENT ON FUNCTION orchestration.owed_by(orchestration.terms) IS
-    'Who is owed a message by these terms and has no row in the ledger yet; with `until`, who will be by then if nothing '
-    'happens';
+    'The messages that are owed by these terms and have no row in the ledger yet; with `until`, those that will be '
+    'owed by then if nothing happens';
 
 CREATE OR REPLACE VIEW orchestration.owed AS
 SELECT q.*
--- It has one row, which the planner does not know: it would take all questions for dear, and compile them for seconds.
+-- LIMIT 1: terms_in_force has one row, but the planner guesses many. All questions would look dear to it, and Postgres
+-- would compile them for seconds.
 FROM (SELECT * FROM orchestration.terms_in_force LIMIT 1) AS s
 CROSS JOIN LATERAL orchestration.owed_by(
     CAST(
@@ -696,4 +716,4 @@ CROSS JOIN LATERAL orchestration.owed_by(
     )
 ) AS q;
 COMMENT ON VIEW orchestration.owed IS
-    'Who is owed a message at this moment and has no row in the ledger yet, by the settings that the sensors go by';
+    'The messages that are owed at this moment and have no row in the ledger yet, by the settings of the sensors';

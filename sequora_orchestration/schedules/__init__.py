@@ -1,1 +1,1 @@
-"""What the clock starts: each schedule is a line of time and the job it launches."""
+"""The schedules: each is a line of time and the job that it launches. The jobs' work is in `jobs/`."""

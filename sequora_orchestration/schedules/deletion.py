@@ -1,4 +1,4 @@
-"""Every quarter of an hour of the night: delete what is past its retention."""
+"""Every quarter of an hour of the night: delete rows that are past their retention."""
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 

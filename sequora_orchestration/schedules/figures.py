@@ -1,4 +1,4 @@
-"""Every five minutes: measure how well it goes."""
+"""Every five minutes: measure how well texting goes."""
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 

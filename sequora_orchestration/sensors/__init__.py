@@ -1,4 +1,4 @@
-"""What it notices: each sensor asks the ledger's question, claims what it finds, and requests runs.
+"""Each sensor is named for the thing it notices: it asks a question, claims the answers, and requests runs.
 
-The claim is all that a sensor writes. What to do about a claim is the jobs' business.
+The claim is all that a sensor writes. The work on a claim is the jobs' business.
 """

@@ -1,4 +1,4 @@
-"""Notices texts of which it is not certain that they were sent, or that they arrived."""
+"""Notices texts in doubt, and texts without a receipt."""
 
 from collections.abc import Sequence
 from uuid import uuid4
@@ -21,8 +21,8 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.sensors.preview import is_preview, previewed
 from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, not_more_often, slow_to_fail
 
-# Seconds by which a look may come late. The first ones are a few seconds apart, and for a text that did not go out each
-# second until the last one is a second of silence.
+# Seconds by which a look may come late. The first looks are a few seconds apart, and if the text did not go out, each
+# second until the last look is a second of silence.
 PAUSE_BETWEEN_LOOKS = 0.5
 
 
@@ -34,7 +34,7 @@ PAUSE_BETWEEN_LOOKS = 0.5
     "company.",
 )
 def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
-    """Set aside what processes have died of; take the texts in doubt that are to be looked up now."""
+    """Set messages aside that processes have died of; request runs for the texts in doubt whose look-up is due."""
     if is_preview(context):
         return _previewed("texts in doubt that are due to be looked up", ledger.rehearsal().doubts.due_look_ups())
 
@@ -56,14 +56,14 @@ def doubtful_texts(context: SensorEvaluationContext, ledger: ResourceParam[Ledge
 
 
 def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None:
-    """Give back what a tick has claimed and the daemon could not hand in, for its database or itself was away.
+    """Give back claims whose runs the daemon could not hand in, because Dagster's database or the daemon was away.
 
-    Else it would wait until its lease has run out, which is longer with each time that it was claimed.
+    Else their messages would wait until the lease runs out, and each lease is longer than the one before.
     """
     claims = ledger.leases.claims_not_taken_up()
     if claims:
         runs = [*instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: claims})), *instance.get_runs(RunsFilter(claims))]
-        # A run that a person or the schedule launched claims for itself, by its own id.
+        # A run that a person or a schedule launched claims for itself: its claim has the run's own id.
         have_a_run = {run.tags.get(RUN_KEY_TAG) for run in runs} | {run.run_id for run in runs}
         ledger.leases.give_back_claims([claim for claim in claims if claim not in have_a_run])
 
@@ -76,7 +76,7 @@ def give_back_what_has_no_run(ledger: Ledger, instance: DagsterInstance) -> None
     "`follow_receipts`, which asks the phone company; again and again, for a day.",
 )
 def texts_without_receipt(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
-    """Take the texts that are to be asked after now."""
+    """Request runs for the texts whose receipts are to be asked for now."""
     if is_preview(context):
         return _previewed("texts whose receipt is due to be asked for", ledger.rehearsal().receipts.due_receipts())
     return _requested(keep_asking(ledger.receipts.due_receipts, seconds=0), "No receipt is to be asked for.")

@@ -1,4 +1,4 @@
-"""Notices patients who are to be checked in on: new episodes, and check-ins that have fallen due."""
+"""Notices new episodes, whose patients get a check-in, and check-ins that have fallen due."""
 
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES

@@ -1,4 +1,4 @@
-"""What every sensor does: it claims from its queue, and requests a run for each claim."""
+"""The sensor that claims from a queue and requests a run for each claim. Its pace is kept in `watch.py`."""
 
 from dagster import (
     DefaultSensorStatus,
@@ -20,33 +20,34 @@ from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 
-# How much of a core of the database a queue's question may cost; and the one about what is recent, for nurses wait.
+# How much of a core of the database a queue's question may cost; more for the one about recent tasks: nurses wait.
 SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
 
 
-# With 1 a task that comes right after another would wait for up to a second; and Dagster takes 0 for its default, 30.
+# No interval between ticks. With 1 a task that comes right after another would wait for up to a second; 0 means
+# Dagster's default, 30.
 NO_INTERVAL = -1
 
 
 def run_request(queue: Queue, claim: Claim) -> RunRequest:
-    """Return the run that works on what the claim has."""
+    """Return the request for a run that works on the claim."""
     return run_request_for(queue.ids, claim)
 
 
 def run_request_for(ids: str, claim: Claim) -> RunRequest:
-    """Return the same of a job that is given its ids by that name."""
+    """Return the request for a run that works on the claim; its job takes the subjects' ids under the name `ids`."""
     subjects = list(dict.fromkeys(subject.id for subject in claim.subjects))
     return RunRequest(run_key=claim.id, run_config={ids: subjects}, tags=run_tags(claim.subjects))
 
 
 class Watch:
-    """Asks what is in a queue, again and again within one tick."""
+    """Claims from a queue, again and again within one tick, until something is found."""
 
     alone = 0.0
-    """Seconds for which a tick may watch where it holds up all other sensors meanwhile."""
+    """Seconds for which a tick may watch if Dagster runs sensors one by one, so that it holds up all others."""
 
     interval = 1
-    """Whole seconds from the beginning of a tick to that of the next one, at least."""
+    """Whole seconds from the beginning of a tick to the beginning of the next, at least."""
 
     def __init__(self, queue: Queue) -> None:
         """Nothing has been asked yet."""
@@ -54,12 +55,12 @@ class Watch:
         self._everything = Pace(share=SHARE, pause=LONG_PAUSE)
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
-        """Return what is found, nothing if that is nothing, or None if it was not time to ask."""
+        """Return the claims that were made, which may be none; or None if it was not time to ask."""
         return self._everything.watch(lambda: ledger.claims.claim(self._queue), seconds=seconds)
 
 
 class WatchOfRecent(Watch):
-    """Asks for what is recent all the time, which costs next to nothing however much is open; for all now and then."""
+    """Asks about recent tasks all the time, which costs next to nothing however many are open; about all at times."""
 
     alone = 2.0
     interval = NO_INTERVAL
@@ -72,13 +73,13 @@ class WatchOfRecent(Watch):
         self._of_everything = self._of_recent = Claims()
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
-        """Return the same."""
+        """Return the claims that were made, which may be none; or None if it was not time to ask."""
         return self._recent.watch(lambda: self._ask(ledger), seconds=seconds)
 
     def _ask(self, ledger: Ledger) -> Claims:
-        """Ask for everything, if it is time for that, or else for what is recent.
+        """Ask about all tasks, if it is time for that, or else about recent ones.
 
-        Not while there is more than can go out: what is older may be more severe.
+        While there are more than can go out, only all are asked about: an older task may be more severe.
         """
         everything = self._everything.watch(lambda: self._ask_for_everything(ledger), seconds=0)
         if everything is not None:
@@ -92,7 +93,7 @@ class WatchOfRecent(Watch):
         return self._of_recent
 
     def _ask_for_everything(self, ledger: Ledger) -> Claims:
-        """Ask for everything, by what is known to be over by now; in a burst that is not asked anew each time."""
+        """Ask about all tasks; before that, note those that were closed, but in a burst not each time."""
         self._over.watch(lambda: Claims(seconds=ledger.tellings.note_what_is_over()), seconds=0)
         return ledger.claims.claim(self._queue)
 
@@ -100,7 +101,7 @@ class WatchOfRecent(Watch):
 def claiming_sensor(
     name: str, *, queue: Queue, job: JobDefinition, description: str, watch: Watch | None = None
 ) -> SensorDefinition:
-    """Return a sensor that launches `job` for what it claims from `queue`."""
+    """Return a sensor that launches `job` for each claim from `queue`."""
     watch = watch or Watch(queue)
 
     @sensor(
@@ -116,7 +117,7 @@ def claiming_sensor(
                 return previewed_claims(queue.name, ledger.rehearsal().claims.claim(queue))
             with slow_to_fail():
                 claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
-        except ViewsDroppedError as error:  # which somebody wants so: a line, and no traceback
+        except ViewsDroppedError as error:  # somebody dropped them on purpose: a line, and no traceback
             return SensorResult(skip_reason=SkipReason(str(error)))
         if claims is None:
             return SensorResult(skip_reason=SkipReason(f"Not asked for {queue.name}: it is not time for that yet."))

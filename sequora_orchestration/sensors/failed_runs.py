@@ -1,7 +1,7 @@
-"""Notices runs that have failed, and tells an engineer, once for what belongs together.
+"""Notices runs that have failed, and tells an engineer, once for all failures of one cause.
 
-It is the second line: what becomes of a message stands in the ledger, whatever becomes of its run. What it knows of
-earlier failures stands in tags of their runs, where people see it too.
+It is the second line: no message depends on it, for the ledger claims a dead run's messages again. Earlier failures are
+known from tags of their runs, where people see them too.
 """
 
 from datetime import UTC, datetime
@@ -26,11 +26,11 @@ from sequora_orchestration.settings.processes import WebSettings
 
 FAILURE_TAG, ALARM_TAG = "sequora/failure", "sequora/alarm"
 
-# What sensors and schedules launch has one of these. What a person launches she watches herself; what she executes
-# again may have them too, but has a parent.
+# A run that a sensor or a schedule launched has one of these tags. A person watches her own runs; a run that she
+# executes again may have the tags too, but has a parent.
 LAUNCHED_BY_ITSELF = {"dagster/sensor_name", "dagster/schedule_name"}
 
-# Nobody waits for what is deleted and measured: that may be seen by day.
+# Nobody waits for deleting and measuring: such a failure may wait for the day.
 SEEN_BY_DAY = {delete_what_is_over.name, "measure_figures"}
 
 
@@ -42,7 +42,7 @@ SEEN_BY_DAY = {delete_what_is_over.name, "measure_figures"}
     "hour for what belongs together. Runs that a person launches or executes again are hers to watch.",
 )
 def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -> None:
-    """Tag the failed run with what it belongs to, and raise the alarm if that is due.
+    """Tag the failed run with its cause, and raise the alarm if one is due.
 
     It never returns a reason to skip: Dagster would end the tick with this run, and see the next one in another tick.
     """
@@ -58,7 +58,8 @@ def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -
     together = [
         other
         for other in context.instance.get_run_records(
-            # A run is updated when it ends and when it is tagged, so this leaves out no news, but not all that is old.
+            # A run is updated when it ends and when it is tagged: so no recent failure is left out, and some old ones
+            # come along.
             RunsFilter(
                 tags={FAILURE_TAG: failed.belongs_to},
                 statuses=[DagsterRunStatus.FAILURE],
@@ -79,7 +80,7 @@ def failed_runs(context: RunFailureSensorContext, alarm: ResourceParam[Alarm]) -
 
 
 def is_launched_by_itself(run: DagsterRun) -> bool:
-    """Tell whether no person has launched it, or executed it again."""
+    """Return whether no person has launched the run, or executed it again."""
     return run.parent_run_id is None and not LAUNCHED_BY_ITSELF.isdisjoint(run.tags)
 
 
@@ -91,7 +92,7 @@ def failed_at(record: RunRecord) -> datetime:
 
 
 def where_to_look(run: DagsterRun) -> str:
-    """Return a link to the run; a setting that is wrong must not keep the alarm, so without it, its id."""
+    """Return a link to the run, or its id if the setting for links is wrong: that must not keep the alarm back."""
     try:
         return WebSettings.load().run_url(run.run_id)
     except SettingError:
@@ -99,7 +100,7 @@ def where_to_look(run: DagsterRun) -> str:
 
 
 def why(context: RunFailureSensorContext) -> FailedRun:
-    """Return why the run has failed, by its first step that did."""
+    """Return why the run has failed, by its first failed step."""
     run: DagsterRun = context.dagster_run
     for event in context.get_step_failure_events():
         data = event.step_failure_data

@@ -1,9 +1,9 @@
-"""Notices new tasks, and those whose run died, and launches `notify_nurse_task` for them.
+"""Notices new tasks, and tasks whose run died, and launches `notify_nurse_task` for them.
 
-Each tick watches for seconds and returns as soon as it has found something; the next one begins with the daemon's next
-turn (`instance/tuned.py`). It asks for the tasks of the last hour all the time, which costs the same however many are
-open, and every other second for all that nobody has been told of, however old they are and however late they were
-committed.
+Each tick watches for seconds and returns as soon as it has found something; the next tick begins with the daemon's next
+turn (`instance/tuned.py`). It asks about the tasks of the last hour all the time, which costs the same however many are
+open. Every other second it asks about all tasks that nobody has been told of, however old they are and however late
+they were committed.
 """
 
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task

@@ -1,7 +1,7 @@
 """Notices tasks that come without an assignee, and launches `assign_tasks` for them, if SEQUORA_ASSIGN is on.
 
-It asks five times a second, which costs next to nothing: no nurse is texted before she has the task. What it finds it
-leases for some seconds; the tasks of a run that died, or never began, are found again after that.
+It asks five times a second, since no nurse is texted before she has the task; that costs next to nothing. It leases the
+tasks for some seconds; if their run dies, or never begins, they are found again after that.
 """
 
 from dagster import (
@@ -21,7 +21,7 @@ from sequora_orchestration.sensors.preview import is_preview, previewed_claims
 from sequora_orchestration.sensors.watch import ENDING, Pace, length_of_watch, slow_to_fail
 from sequora_orchestration.settings.workflows import AssignmentSettings
 
-# Seconds between two askings.
+# Seconds between two questions.
 PAUSE = 0.2
 
 PACE = Pace(share=SHARE, pause=PAUSE)
@@ -35,7 +35,7 @@ PACE = Pace(share=SHARE, pause=PAUSE)
     "SEQUORA_ASSIGN is on.",
 )
 def unassigned_tasks(context: SensorEvaluationContext, assigner: ResourceParam[Assigner]) -> SensorResult:
-    """Lease what is to be given to somebody, and request one run for it."""
+    """Lease the tasks that need a nurse, and request one run for them."""
     try:
         if is_preview(context) and AssignmentSettings.load().assigns:
             return previewed_claims("unassigned tasks", assigner.assignments.lease(is_rehearsal=True))

@@ -83,7 +83,7 @@ def test_a_text_that_was_given_up_is_looked_for_a_few_times_and_then_no_more(
         assert len(looked_up(runs)) == 1
     care.it_is(NOW + timedelta(days=2))
     assert runs.ledger.doubts.due_look_ups() == []
-    assert runs.ledger.lost_attempts.lost_attempts() == []
+    assert runs.ledger.lost_attempts.sought() == []
     assert runs.ledger.overview.figures().doubts.doubled == 0
 
 
@@ -130,7 +130,7 @@ def test_the_second_text_is_not_taken_for_the_one_that_was_given_up(care: Care, 
     phones.company.script(ResetAfterAccepting(), to=NURSE_PHONE)
     runs.tick(NEW_TASKS)
     second = phones(NURSE_PHONE).received_text()
-    (lost,) = runs.ledger.lost_attempts.lost_attempts()
+    (lost,) = runs.ledger.lost_attempts.sought()
     for state in ("IN_DOUBT", "SENT"):
         assert care.states(task) == [state]
         assert not runs.ledger.lost_attempts.adopt_given_up(lost, second.sid, [*lost.fingerprints])

@@ -58,9 +58,10 @@ UPDATE orchestration.notification_event
 SET cause = orchestration.cause_of_sentence(reason)
 WHERE orchestration.cause_of_sentence(reason) IS NOT NULL;
 
--- While workers of the version before are still running they write sentences alone. The causes that programs ask for
--- are read from those; and a cause does not stay beside a new sentence that it has nothing to do with. (A wait that
--- follows another, HALTED, says each time why.) One version later these triggers and both functions can go.
+-- Workers of the version before that are still running write sentences alone. These triggers read the causes that
+-- programs ask for from the sentences; and they remove a cause when a new sentence replaces the one it belonged to.
+-- (HALTED stays: a wait that follows another wait has a new sentence each time.) One version later these triggers and
+-- both functions can go.
 CREATE FUNCTION orchestration.derive_cause() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.cause := orchestration.cause_of_sentence(NEW.reason);

@@ -1,7 +1,7 @@
-"""By which channel a message goes out; breaker, rate and pauses of a provider are kept for each channel.
+"""The channel by which a message goes out; breaker, rate and pauses of a provider are kept for each channel.
 
-A worker of before goes on working: it reads and updates `provider` as one row, which holds as long as SMS is the only
-channel there. Before another one gets its row, no worker of before may be left.
+A worker of the version before goes on working: it reads and updates `provider` as a single row, which is right as long
+as SMS is the only channel. No such worker may be left when another channel gets its row.
 """
 
 from alembic import op

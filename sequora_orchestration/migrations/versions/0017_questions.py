@@ -1,4 +1,4 @@
-"""What programs ask of a message as columns of its row, and types for the questions of `views.sql`."""
+"""Columns for facts that stood in a message's business key alone, and types for the questions of `views.sql`."""
 
 from alembic import op
 
@@ -27,7 +27,8 @@ COMMENT ON COLUMN orchestration.notification.occasion IS
     'the same for all messages that are made of one: a further recipient''s, a second try, one that is sent again';
 """
 
-# What its key says of a row that an older version has written. One version later none is written: the trigger can go.
+# Reads these columns from the key of a row that an older version has written. One version later no such row is written:
+# then the trigger can go.
 OLD_KEYS = r"""
 CREATE FUNCTION orchestration.read_old_key(INOUT n orchestration.notification) LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -63,8 +64,8 @@ END $$;
 CREATE TRIGGER complete_old_row BEFORE INSERT ON orchestration.notification
     FOR EACH ROW WHEN (NEW.audience IS NULL) EXECUTE FUNCTION orchestration.complete_old_row();
 
--- Of the rows that are there, those that a program may ask about: second tries, what was sent again, what was told more
--- than once; and whom a text has just failed to reach.
+-- Fills the columns of those rows that a program may ask about: second tries, messages sent again, tasks that a nurse
+-- was told of more than once; and messages of the last days to people on call.
 UPDATE orchestration.notification n
 SET again_of = told.again_of, resent_of = told.resent_of, turn = told.turn, occasion = told.occasion
 FROM orchestration.notification o CROSS JOIN LATERAL orchestration.read_old_key(o) AS told
@@ -78,7 +79,7 @@ WHERE n.id = o.id
 
 INDEXES = """
 DROP INDEX orchestration.notification_unreached;
--- What may not have reached its nurse, of whatever kind: an older version asks for its kinds, by the task's own index.
+-- Texts of any kind that may not have reached their nurse. An older version asks for its kinds, by the index on tasks.
 CREATE INDEX notification_suspect ON orchestration.notification (task_id)
     WHERE task_id IS NOT NULL
       AND (
@@ -91,8 +92,8 @@ CREATE INDEX notification_again_of ON orchestration.notification (again_of) WHER
 CREATE INDEX notification_resent_of ON orchestration.notification (resent_of) WHERE resent_of IS NOT NULL;
 """
 
-# Older versions go on using them as long as their workers live: they are never changed; what needs more of them gets
-# types of another name.
+# Older versions go on using these types as long as their workers live, so the types are never changed: a question that
+# needs more fields gets types of another name.
 TYPES = """
 CREATE TYPE orchestration.terms AS (
     go_live_at         timestamptz,
@@ -151,12 +152,12 @@ INSERT INTO orchestration.questions_in_force DEFAULT VALUES;
 
 def upgrade() -> None:
     for statements in (COLUMNS, OLD_KEYS, INDEXES, TYPES):
-        op.get_bind().exec_driver_sql(statements)  # a colon names no parameter here
+        op.get_bind().exec_driver_sql(statements)  # so that a colon names no parameter
 
 
 def downgrade() -> None:
     op.execute("""
-        -- What `views.sql` has made; another version's `sequora migrate` makes its own.
+        -- The functions and views of `views.sql`; another version's `sequora migrate` makes its own.
         DROP VIEW IF EXISTS orchestration.owed;
         DROP TYPE orchestration.terms, orchestration.owed_message CASCADE;
         DROP FUNCTION IF EXISTS orchestration.audience_of, orchestration.doubt_window,
