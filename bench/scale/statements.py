@@ -15,7 +15,7 @@ from sequora_orchestration.database import NamedStatements, id_array
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger import assignments, claims, measurements, owed
-from sequora_orchestration.ledger.claims import BATCH, MOST, RECENT
+from sequora_orchestration.ledger.claims import BATCH, FEW, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
 from sequora_orchestration.ledger.rows import MANY
 from sequora_orchestration.ledger.terms import Terms
@@ -35,6 +35,7 @@ ASKED_WITH = {
     **Terms().of_questions,
     "created_within": None,
     "room": MOST,
+    "few": FEW,
     "not_to": None,
 }
 
@@ -201,7 +202,7 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     if queue.question is None:
         return
     enqueue, question = claims.SQL["enqueue"], text(question_of(queue.question))
-    parameters = {**ASKED_WITH, "question": queue.question}
+    parameters = {**ASKED_WITH, "question": queue.question, "kind": queue.kind.name}
     if queue is NEW_TASKS:
         recent = {**ASKED_WITH, "created_within": RECENT}
         yield Statement(

@@ -179,14 +179,20 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
     try:
         yield
     except (SchemaMissingError, SenderUnusableError, SettingError) as error:
+        _note_step_failed(context, delivery, of)
         raise Failure(str(error), metadata={CAUSE: type(error).__name__}, allow_retries=False) from None
     except (Failure, RetryRequested):
         raise
     except Exception as error:
-        if delivery and context.retry_number == len(WAITS):
-            with suppress(DBAPIError, PoolTimeout):
-                delivery.ledger.leases.note_step_failed(claim_of(context), of=of)
+        if context.retry_number == len(WAITS):
+            _note_step_failed(context, delivery, of)
         raise try_again(context) from error
+
+
+def _note_step_failed(context: OpExecutionContext, delivery: Delivery | None, of: str | None) -> None:
+    if delivery:
+        with suppress(DBAPIError, PoolTimeout, SchemaMissingError):
+            delivery.ledger.leases.note_step_failed(claim_of(context), of=of)
 
 
 def try_again(context: OpExecutionContext) -> RetryRequested:

@@ -6,8 +6,8 @@ doubt) are leased from the same queue. Between the statements stand the pure fun
 a claim is in `leases.py`. These promises are kept, and by these means:
 
 - the most urgent go first, even before messages that wait in the broker: `ready` is in that order, `whose_turn` lets no
-  message go that is less urgent than those on their way, and each turn enqueues the most urgent, no more than it may
-  claim;
+  message go that is less urgent than those on their way, and each turn enqueues the most urgent alone, if they are more
+  than few;
 - each message is in one claim; a message that runs have died of is alone in its claim: `pack`;
 - while its kind is paused nothing goes out, and while the breaker is open one trial at a time: `allowance`, and once
   more the statement that begins an attempt;
@@ -67,13 +67,13 @@ class Claiming(Room):
         ready = self._ready(queue, allowed)
         return self._leased(queue, admission, allowed, self._enqueue(queue, allowed), ready)
 
-    def claim_recent(self, queue: Queue, *, others_wait: bool = False) -> Claims:
-        """Claim such messages, but only if the question about recent tasks finds one, or `others_wait`.
+    def claim_recent(self, queue: Queue) -> Claims:
+        """Claim such messages, but only if the question about recent tasks finds one, or others wait in the queue.
 
         So as a rule this is one statement, and costs next to nothing however many tasks are open.
         """
         enqueued = self._enqueue(queue, Allowance(rows=self._limits.most), created_within=RECENT)
-        if not enqueued.rows and not others_wait:
+        if not enqueued.rows and not enqueued.others_wait:
             return Claims(seconds=enqueued.seconds)
         admission = self._admission(queue)
         allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
@@ -86,8 +86,9 @@ class Claiming(Room):
         if not allowed.rows:
             return []
         waiting = _merged(self._ready(queue, allowed), self._enqueue(queue, allowed).rows)
-        limits = Limits(few=0, batch=len(waiting), most=MOST, enough=ALL)
-        chosen = whose_turn([_candidate(row) for row in waiting], allowed, admission, limits, in_turn=False)
+        chosen = [_candidate(row) for row in waiting]
+        if allowed.is_trial:
+            chosen = whose_turn(chosen, allowed, admission, self._limits, in_turn=False)
         leased = self._lease({one.id: claim_id for one in chosen}, seconds=SCAN_LEASE)
         return [subject(row) for row in waiting if row["id"] in leased]
 
@@ -131,7 +132,9 @@ class Claiming(Room):
         rows = self._rows(
             "enqueue",
             question=queue.question,
+            kind=queue.kind.name,
             room=allowed.rows,
+            few=FEW if queue.in_turn else None,
             not_to=allowed.not_to,
             created_within=created_within,
             **self._terms.of_questions,
@@ -141,11 +144,12 @@ class Claiming(Room):
         return _Enqueued(
             rows=enqueued,
             seconds=rows[0]["seconds"],
+            others_wait=rows[0]["others_wait"],
             is_all=found == len(enqueued) and found < allowed.rows,
         )
 
     def _ready(self, queue: Queue, allowed: Allowance) -> Sequence[RowMapping]:
-        # A trial sends the message that was refused the fewest times, wherever it stands in the order.
+        # A trial sends the message that was refused the fewest times, of so many of the most urgent.
         most = MOST if allowed.is_trial else allowed.rows
         return self._rows("ready", kind=queue.kind.name, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
 
@@ -173,7 +177,8 @@ class Claiming(Room):
         return Claims(
             (claim for claim in claims if claim.subjects),
             seconds=enqueued.seconds,
-            more_waits=not enqueued.is_all or len(chosen) < len(waiting) or len(waiting) >= allowed.rows,
+            more_waits=not enqueued.is_all
+            or (not allowed.is_trial and (len(chosen) < len(waiting) or len(waiting) >= allowed.rows)),
             is_halted=allowed.is_halted,
         )
 
@@ -200,6 +205,9 @@ class _Enqueued:
 
     seconds: float = 0.0
     """How long the question kept the database busy."""
+
+    others_wait: bool = False
+    """Whether others were in the queue before, nobody's or due."""
 
     is_all: bool = True
     """Whether there was room for all its answers, and nobody else was faster."""

@@ -30,9 +30,9 @@ WHERE p.channel = :channel;
 
 -- name: enqueue
 -- Puts the answers to a question into the queue (`enqueue` in `views.sql` says why that is safe to do twice).
-SELECT found, seconds, id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since
+SELECT found, seconds, others_wait, id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since
 FROM orchestration.enqueue(
-    :question,
+    :question, :kind,
     CAST(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
@@ -40,7 +40,7 @@ FROM orchestration.enqueue(
             CAST(:created_within AS interval), NULL, NULL
         ) AS orchestration.terms
     ),
-    :room, :not_to
+    :room, :few, :not_to
 )
 ORDER BY urgency, owed_since, business_key;
 

@@ -63,7 +63,12 @@ changed AS (
         (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
          owed_since, sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
     SELECT first.business_key || ':resent:'
-               || (SELECT count(*) FROM orchestration.notification o WHERE o.resent_of = newest.first_id),
+               || (
+                   SELECT count(*)
+                   FROM orchestration.notification same
+                   JOIN orchestration.notification o ON o.resent_of = same.id
+                   WHERE same.business_key = first.business_key
+               ),
            newest.occasion, newest.kind, newest.channel, orchestration.audience_of(newest.audience, newest.kind),
            newest.task_id, newest.episode_id, newest.recipient_id, newest.severity, newest.urgency,
            orchestration.clock(), newest.sla_due_at,

@@ -53,9 +53,14 @@ class Terms:
         """The parameters of the questions who is owed a message."""
         return {
             "go_live_at": self.go_live_at,
-            "check_in_delay": self.workflows.sequora_check_in_delay,
-            "sla_warning_window": self.workflows.sequora_sla_warning_window,
-            "escalation_delay": self.workflows.sequora_escalation_delay,
-            "unassigned_grace": self.workflows.sequora_unassigned_grace,
-            "receipt_window": self.receipt_window,
+            "check_in_delay": _exactly(self.workflows.sequora_check_in_delay),
+            "sla_warning_window": _exactly(self.workflows.sequora_sla_warning_window),
+            "escalation_delay": _exactly(self.workflows.sequora_escalation_delay),
+            "unassigned_grace": _exactly(self.workflows.sequora_unassigned_grace),
+            "receipt_window": _exactly(self.receipt_window),
         }
+
+
+def _exactly(length: timedelta) -> str:
+    """Return an interval of seconds alone: a day of Postgres' has 23 or 25 hours where clocks are changed."""
+    return f"{length.total_seconds()} seconds"

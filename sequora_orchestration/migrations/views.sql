@@ -362,11 +362,15 @@ COMMENT ON FUNCTION orchestration.not_reached(
 
 CREATE OR REPLACE FUNCTION orchestration.spell(task_id text, nurse_id text)
     RETURNS TABLE (since timestamptz, turn smallint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- A second try, or a message that an operator sends again, does not begin a new spell.
-    SELECT coalesce(max(n.created_at), '-infinity'), (array_agg(n.turn ORDER BY n.created_at DESC))[1]
-    FROM orchestration.notification n
-    WHERE n.task_id = spell.task_id AND n.kind = 'task-created'
-      AND n.recipient_id IS NOT DISTINCT FROM spell.nurse_id AND n.again_of IS NULL AND n.resent_of IS NULL
+    -- A second try, a message that an operator sends again, or another one of the same turn begins no new spell.
+    SELECT coalesce(min(telling.created_at) FILTER (WHERE telling.turn = telling.newest), '-infinity'), max(telling.newest)
+    FROM (
+        SELECT n.created_at, coalesce(n.turn, CAST(1 AS smallint)) AS turn,
+               first_value(coalesce(n.turn, CAST(1 AS smallint))) OVER (ORDER BY n.created_at DESC) AS newest
+        FROM orchestration.notification n
+        WHERE n.task_id = spell.task_id AND n.kind = 'task-created'
+          AND n.recipient_id IS NOT DISTINCT FROM spell.nurse_id AND n.again_of IS NULL AND n.resent_of IS NULL
+    ) AS telling
 $$;
 COMMENT ON FUNCTION orchestration.spell(text, text) IS
     'Since when a nurse has a task this time: the time of the message that told her of it, and that message''s turn';
@@ -503,7 +507,8 @@ CREATE OR REPLACE FUNCTION orchestration.named_task_created(ids text[], terms or
            ),
            t.id, t.episode_id, t.assigned_to_user_id, t.severity, orchestration.urgency(t.severity),
            orchestration.clock(), NULL::timestamptz, NULL::timestamptz, NULL::uuid,
-           coalesce(told.turn, CAST(tellings.times + 1 AS smallint))
+           CASE WHEN told.business_key IS NULL THEN CAST(tellings.times + 1 AS smallint)
+                ELSE coalesce(told.turn, CAST(1 AS smallint)) END
     FROM orchestration.care_tasks(ids) AS t
     CROSS JOIN LATERAL (
         SELECT count(*) AS times FROM orchestration.tellings(t.id, t.assigned_to_user_id)
@@ -618,8 +623,10 @@ $$;
 -- --- the way into the queue
 -- -------------------------------------------------------------------------------------------
 
-CREATE OR REPLACE FUNCTION orchestration.enqueue(question text, terms orchestration.terms, room integer, not_to text)
-    RETURNS TABLE (found integer, seconds double precision, id uuid, business_key text, task_id text, episode_id text,
+CREATE OR REPLACE FUNCTION orchestration.enqueue(
+    question text, kind text, terms orchestration.terms, room integer, few integer, not_to text
+)
+    RETURNS TABLE (found integer, seconds double precision, others_wait boolean, id uuid, business_key text, task_id text, episode_id text,
                    recipient_id text, severity text, urgency smallint, owed_since timestamptz)
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -634,6 +641,11 @@ BEGIN
             ORDER BY q.urgency, q.owed_since, q.sla_due_at, q.business_key
             LIMIT $2
         ),
+        chosen AS (
+            -- If they are more than few, only the most urgent: the others would wait here with a severity that may change.
+            SELECT o.* FROM owed o
+            WHERE $5 IS NULL OR (SELECT count(*) FROM owed) <= $5 OR o.urgency = (SELECT min(urgency) FROM owed)
+        ),
         enqueued AS (
             INSERT INTO orchestration.notification AS n
                 (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
@@ -641,20 +653,29 @@ BEGIN
             SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id,
                    o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED',
                    orchestration.clock()
-            FROM owed o
+            FROM chosen o
             ORDER BY o.business_key
             ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
             RETURNING n.id, n.business_key, n.task_id, n.episode_id, n.recipient_id, n.severity, n.urgency, n.owed_since
         )
-        SELECT count.found, extract(epoch FROM clock_timestamp() - $4)::float8, e.*
+        SELECT count.found, extract(epoch FROM clock_timestamp() - $4)::float8,
+               EXISTS (
+                   SELECT FROM orchestration.notification w
+                   WHERE w.kind = $6 AND w.state = 'QUEUED' AND w.lease_until <= orchestration.clock()
+               )
+               OR EXISTS (
+                   SELECT FROM orchestration.notification w
+                   WHERE w.kind = $6 AND w.state = 'SCHEDULED' AND w.due_at <= orchestration.clock()
+               ),
+               e.*
         FROM (SELECT count(*)::integer AS found FROM owed) AS count
         LEFT JOIN enqueued e ON true
-    $sql$, question) USING terms, room, not_to, began;
+    $sql$, question) USING terms, room, not_to, began, few, kind;
 END $$;
-COMMENT ON FUNCTION orchestration.enqueue(text, orchestration.terms, integer, text) IS
+COMMENT ON FUNCTION orchestration.enqueue(text, text, orchestration.terms, integer, integer, text) IS
     'Put the messages that a question finds into the queue, as rows that are nobody''s: the most urgent, as many as '
     'there is room for. Twice, or two at once: a row is inserted once (unique key), in the order of keys. If none is '
-    'inserted, one row without an id says how many were found and what that cost';
+    'inserted, one row without an id says how many were found, what that cost, and whether others wait there already';
 
 CREATE OR REPLACE FUNCTION orchestration.enqueue_named(
     question text, terms orchestration.terms, ids text[], claim_id uuid
@@ -667,11 +688,18 @@ BEGIN
         enqueued AS (
             INSERT INTO orchestration.notification
                 (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
-                 owed_since, sla_due_at, due_at, because_of, turn, state, lease_until)
-            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id,
-                   o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED',
-                   orchestration.clock()
+                 owed_since, sla_due_at, due_at, because_of, turn, again_of, resent_of, state, lease_until)
+            SELECT o.kind, o.audience, o.business_key, coalesce(before.occasion, o.business_key), o.task_id, o.episode_id,
+                   o.recipient_id, o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn,
+                   before.again_of, before.resent_of, 'QUEUED', orchestration.clock()
             FROM named o
+            -- A message that failed is made again as what it was: a second try, say.
+            LEFT JOIN LATERAL (
+                SELECT n.occasion, n.again_of, n.resent_of FROM orchestration.notification n
+                WHERE n.business_key = o.business_key
+                ORDER BY n.created_at DESC
+                LIMIT 1
+            ) AS before ON true
             WHERE NOT EXISTS (
                 SELECT FROM orchestration.notification n
                 WHERE n.business_key = o.business_key

@@ -70,7 +70,7 @@ class WatchOfRecent(Watch):
         super().__init__(queue)
         self._recent = Pace(share=SHARE_OF_RECENT)
         self._over = Pace(share=SHARE, pause=LONG_PAUSE)
-        self._of_everything = self._of_recent = Claims()
+        self._of_everything = Claims()
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
         """Return the claims that were made, which may be none; or None if it was not time to ask."""
@@ -84,13 +84,10 @@ class WatchOfRecent(Watch):
         everything = self._everything.watch(lambda: self._ask_for_everything(ledger), seconds=0)
         if everything is not None:
             self._of_everything = Claims(more_waits=everything.more_waits, is_halted=everything.is_halted)
-            self._of_recent = Claims()
             return everything
         if self._of_everything.more_waits:
             return self._of_everything
-        others_wait = self._of_recent.more_waits and not self._of_recent.is_halted
-        self._of_recent = ledger.claims.claim_recent(self._queue, others_wait=others_wait)
-        return self._of_recent
+        return ledger.claims.claim_recent(self._queue)
 
     def _ask_for_everything(self, ledger: Ledger) -> Claims:
         """Ask about all tasks; before that, note those that were closed, but in a burst not each time."""

@@ -20,6 +20,7 @@ from sequora_orchestration.delivery import send as sending
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, segments
 from sequora_orchestration.ledger.claims import FEW
+from sequora_orchestration.ledger.leases import MOST_RUNS
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.task_created import NEW_TASKS
@@ -257,6 +258,22 @@ def test_an_address_that_is_wrong_stops_check_ins_and_no_other_text(
     phones(NURSE_PHONE).received_text()
     monkeypatch.delenv("SEQUORA_CHECK_IN_LINK_URL")
     care.let_leases_expire()
+    runs.tick(DUE_CHECK_INS)
+    phones(PATIENT_PHONE).received_text()
+
+
+def test_a_wrong_address_costs_no_check_in_however_many_runs_it_fails(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process lives: the message is not what it dies of, and nobody sets it aside."""
+    monkeypatch.setenv("SEQUORA_CHECK_IN_LINK_URL", "http://care.example/Zqlink")
+    due(care, runs)
+    for _ in range(MOST_RUNS + 1):
+        (result,) = runs.tick(DUE_CHECK_INS)
+        assert not result.success
+        care.let_leases_expire()
+        runs.ledger.doubts.set_aside_what_died()
+    monkeypatch.delenv("SEQUORA_CHECK_IN_LINK_URL")
     runs.tick(DUE_CHECK_INS)
     phones(PATIENT_PHONE).received_text()
 

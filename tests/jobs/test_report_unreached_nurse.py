@@ -75,6 +75,20 @@ def test_a_nurse_who_cannot_be_texted_and_gets_the_task_back_is_told_to_the_supe
     assert reports == [f"nurse-unreached:{task}:{nurse}{time}:{supervisor}" for time in ("", "#2")]
 
 
+def test_a_text_that_fails_again_when_somebody_asks_for_it_by_name_is_not_reported_again(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """It is the same task, hers for the same time: the supervisor knows."""
+    care.a_supervisor()
+    task = care.a_task(care.a_nurse(phone=None))
+    runs.tick(NEW_TASKS)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text()
+    care.it_is(NOW + timedelta(minutes=1))
+    runs.launch("notify_nurse_task", task_ids=[task])
+    assert runs.tick(UNREACHED_NURSES) == []
+
+
 def test_a_nurse_who_does_not_exist_is_told_to_the_supervisor(care: Care, runs: Runs, phones: Phones) -> None:
     """The task hangs in the air."""
     care.a_supervisor()

@@ -74,13 +74,13 @@ def test_of_many_recent_tasks_the_less_severe_go_as_soon_as_there_is_nothing_bef
     claims = ledger.claims.claim_recent(NEW_TASKS)
     assert set(task_ids(claims)) == set(severe)
     assert claims.more_waits
-    assert ledger.claims.claim_recent(NEW_TASKS) == [], "nothing new is found, and it is not known that others wait"
+    assert ledger.claims.claim_recent(NEW_TASKS) == [], "the severe are on their way"
     care.rows(
         "UPDATE orchestration.notification SET state = 'SENT', provider_sid = id, sent_at = now()"
         " WHERE task_id = ANY (:ids)",
         ids=severe,
     )
-    claims = ledger.claims.claim_recent(NEW_TASKS, others_wait=True)
+    claims = ledger.claims.claim_recent(NEW_TASKS)
     assert set(task_ids(claims)) == set(others)
     assert not claims.more_waits
 

@@ -91,7 +91,9 @@ def test_what_the_new_one_enqueues_or_claims_it_sends_once(care: Care, ledger: L
     assert runs.run(NEW_TASKS, claim).success, "a run that comes second has nothing to do"
     assert care.states(task) == ["SENT"]
     other = care.a_task(care.a_nurse("+12025550102"))
-    (enqueued,) = care.rows("SELECT id FROM orchestration.enqueue('owed_task_created', NULL, 500, NULL)")
+    (enqueued,) = care.rows(
+        "SELECT id FROM orchestration.enqueue('owed_task_created', 'task-created', NULL, 500, 5, NULL)"
+    )
     (found,) = (row for row in older(care, "claim_of_new_tasks") if row["claim_id"])
     assert older_texts(care, found["claim_id"], sid="SM2") == str(enqueued["id"]) != id_
     assert care.states(other) == ["SENT"]
@@ -111,6 +113,38 @@ def test_a_second_try_that_it_makes_is_one_for_the_new_one(care: Care, ledger: L
     care.rows("UPDATE orchestration.notification SET state = 'CANCELLED', reason = 'off' WHERE again_of = :id", id=id_)
     (claim,) = ledger.claims.claim(UNREACHED_NURSES)
     assert [subject.task_id for subject in claim.subjects] == [task]
+
+
+def test_what_it_ends_after_a_wait_has_the_cause_of_its_sentence(care: Care, ledger: Ledger) -> None:
+    """The cause of the wait does not stay: a program that asks why would be misled."""
+    task = care.a_task(care.a_nurse())
+    (claim,) = ledger.claims.claim(NEW_TASKS)
+    (message,) = ledger.leases.take_up(claim.id, "a run")
+    ledger.leases.give_back([message], "waits: paused by an operator")
+    (found,) = (row for row in older(care, "claim_of_new_tasks") if row["claim_id"])
+    older(care, "take_up", claim_id=found["claim_id"], run_id="an older run")
+    care.rows("UPDATE orchestration.notification SET runs = 5, lease_until = now() - interval '1 minute'")
+    older(care, "set_poison_aside", limit=5)
+    (row,) = care.ledger(task)
+    assert (row["state"], row["cause"]) == ("FAILED", "SET_ASIDE")
+    assert ledger.claims.claim(NEW_TASKS) == [], "it is not made anew at once"
+
+
+def test_a_second_try_that_somebody_asks_for_by_name_stays_one(care: Care, ledger: Ledger) -> None:
+    """It has failed; whoever asks for the task is given the same message again, and no third try comes of it."""
+    task = care.a_task(care.a_nurse(), severity="HIGH")
+    (found,) = older(care, "claim_of_new_tasks")
+    first = older_texts(care, found["claim_id"], sid="SM1")
+    older(care, "settle_undelivered", id=first)
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'QUEUED', lease_until = now() WHERE again_of = :id", id=first
+    )
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'FAILED', reason = 'refused' WHERE again_of = :id", id=first
+    )
+    assert ledger.claims.claim_named(NEW_TASKS, [task], str(uuid4()))
+    rows = care.rows("SELECT again_of::text FROM orchestration.notification WHERE state = 'QUEUED'")
+    assert [row["again_of"] for row in rows] == [first]
 
 
 def test_supervisors_whom_it_told_are_not_told_again(care: Care, runs: Runs) -> None:

@@ -73,7 +73,7 @@ CREATE TRIGGER derive_cause_of_new BEFORE INSERT ON orchestration.notification
 CREATE TRIGGER derive_cause BEFORE UPDATE ON orchestration.notification
     FOR EACH ROW WHEN (
         NEW.reason IS DISTINCT FROM OLD.reason AND NEW.cause IS NOT DISTINCT FROM OLD.cause
-        AND (NEW.cause IS DISTINCT FROM 'HALTED' OR NEW.reason IS NULL)
+        AND (NEW.cause = 'HALTED' AND NEW.state = 'QUEUED' AND starts_with(NEW.reason, 'waits: ')) IS NOT TRUE
     )
     EXECUTE FUNCTION orchestration.derive_cause();
 """

@@ -17,9 +17,9 @@ ALTER TABLE orchestration.notification
     ADD occasion text;
 COMMENT ON COLUMN orchestration.notification.audience IS
     'to whom it goes: the nurse who has the task, who is on call, or the patient; NULL in rows of older versions, '
-    'whose kinds say it (orchestration.audience)';
+    'whose kinds say it (orchestration.audience_of)';
 COMMENT ON COLUMN orchestration.notification.turn IS
-    'of the texts that tell a nurse of her task: the how-manieth it is for her; NULL for the first';
+    'of the texts that tell a nurse of her task: the how-manieth it is for her; NULL counts as 1';
 COMMENT ON COLUMN orchestration.notification.again_of IS
     'the message that did not arrive and of which this one is the second try';
 COMMENT ON COLUMN orchestration.notification.resent_of IS 'the first message of those that an operator has sent again';
@@ -72,7 +72,10 @@ FROM orchestration.notification o CROSS JOIN LATERAL orchestration.read_old_key(
 WHERE n.id = o.id
   AND (
       o.business_key ~ ':(again|resent:\d+)$'
-      OR (o.kind = 'task-created' AND o.business_key ~ ':\d+$')
+      OR (
+          o.kind = 'task-created' AND o.business_key ~ ':\d+$'
+          AND o.business_key <> orchestration.task_created_key(o.task_id, o.recipient_id)  -- an id may be a number
+      )
       OR (o.kind IN ('sla-escalation', 'nurse-unreached') AND o.created_at > orchestration.clock() - interval '7 days')
   );
 """
