@@ -1,11 +1,16 @@
 -- Messages with everything that has happened to them.
 
 -- name: stories
--- The messages about these tasks, and the check-ins of these episodes. Reading changes nothing.
+-- The messages about these tasks, and the check-ins of these episodes; or the messages of a claim (:claim_id), or the one
+-- of them that an id names (:of). Reading changes nothing.
 WITH message AS MATERIALIZED (
     SELECT * FROM orchestration.notification
     WHERE task_id = ANY (CAST(:task_ids AS text[]))
        OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
+       OR (
+           claim_id = CAST(:claim_id AS uuid)
+           AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
+       )
 )
 SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
        n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
@@ -36,52 +41,9 @@ LEFT JOIN (
 ) AS given ON given.notification_id = n.id
 LEFT JOIN (
     SELECT notification_id,
-           json_agg(json_build_object('began_at', began_at, 'found_at', found_at, 'provider_id', found_sid) ORDER BY found_at)
-               AS history
-    FROM orchestration.lost_attempt
-    WHERE notification_id = ANY (ARRAY(SELECT id FROM message)) AND found_at IS NOT NULL
-    GROUP BY notification_id
-) AS late ON late.notification_id = n.id
-ORDER BY n.created_at, n.id;
-
--- name: stories_of_claim
--- The same of the messages of a claim, or of the one that an id names. Reading changes nothing.
-WITH message AS MATERIALIZED (
-    SELECT * FROM orchestration.notification
-    WHERE claim_id = CAST(:claim_id AS uuid)
-      AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
-)
-SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
-       n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
-       n.because_of::text, n.again_of::text, n.resent_of::text, n.lease_until, n.run_id, n.attempted_at,
-       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at,
-       n.logged_at, n.log_owes,
-       CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
-       CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
-       change.history AS changes, given.history AS orders, late.history AS found_late
-FROM message n
-LEFT JOIN (
-    SELECT notification_id,
            json_agg(
-               json_build_object('at', at, 'from_state', from_state, 'to_state', to_state, 'attempt', attempt,
-                                 'claim_id', claim_id, 'run_id', run_id, 'reason', reason, 'cause', cause)
-               ORDER BY id
+               json_build_object('began_at', began_at, 'found_at', found_at, 'provider_id', found_sid) ORDER BY found_at
            ) AS history
-    FROM orchestration.notification_event
-    WHERE notification_id = ANY (ARRAY(SELECT id FROM message))
-    GROUP BY notification_id
-) AS change ON change.notification_id = n.id
-LEFT JOIN (
-    SELECT notification_id,
-           json_agg(json_build_object('at', at, 'who', who, 'verb', verb, 'why', why) ORDER BY id) AS history
-    FROM orchestration.operator_action
-    WHERE notification_id = ANY (ARRAY(SELECT id FROM message))
-    GROUP BY notification_id
-) AS given ON given.notification_id = n.id
-LEFT JOIN (
-    SELECT notification_id,
-           json_agg(json_build_object('began_at', began_at, 'found_at', found_at, 'provider_id', found_sid) ORDER BY found_at)
-               AS history
     FROM orchestration.lost_attempt
     WHERE notification_id = ANY (ARRAY(SELECT id FROM message)) AND found_at IS NOT NULL
     GROUP BY notification_id
