@@ -37,11 +37,13 @@ ASKED_WITH = {
     "room": MOST,
     "few": FEW,
     "not_to": None,
+    "most": MOST,
+    "most_runs": MOST_RUNS,
 }
 
 # Statements that are measured apart: for each queue, or for tasks without an assignee.
 APART = {
-    claims: frozenset({"admission", "ready", "enqueue", "enqueue_named"}),
+    claims: frozenset({"admission", "enqueue", "enqueue_named"}),
     assignments: frozenset({"lease", "take_up"}),
 }
 
@@ -149,6 +151,7 @@ def statements(connection: Connection) -> Iterator[Statement]:
         values = {
             **ASKED_WITH,
             "question": queue.named,
+            "channel": queue.kind.channel,
             "ids": list(_subjects(connection, queue)),
             "claim_id": str(uuid4()),
         }
@@ -186,34 +189,29 @@ def _claims(queue: Queue) -> Iterator[Statement]:
     who = "the SLA scan" if is_scan else "a sensor"
     limit = LIMIT_OF_SCAN if is_scan else LIMIT
     finds = queue.name.lower().replace(" ", "_").replace("-", "_")
-    for name in ("admission", "ready"):
-        sql = claims.SQL[name]
-        values = {
-            "kind": queue.kind.name,
-            "channel": SMS,
-            "scheduled": queue.scheduled,
-            "most": MOST,
-            "most_runs": MOST_RUNS,
-        }
-        parameters = _given(sql, values)
-        yield Statement(
-            name=f"{name} of {queue.name}", whose=f"{who}, idle", sql=sql, parameters=parameters, limit=limit
-        )
+    of_kind = {"kind": queue.kind.name, "channel": queue.kind.channel, "scheduled": queue.scheduled}
+    admission, enqueue = claims.SQL["admission"], claims.SQL["enqueue"]
+    yield Statement(
+        name=f"admission of {queue.name}",
+        whose=f"{who}, idle",
+        sql=admission,
+        parameters=_given(admission, of_kind),
+        limit=limit,
+    )
+    parameters = _given(enqueue, {**ASKED_WITH, **of_kind, "question": queue.question})
+    name = f"enqueue of {queue.name}"
+    yield Statement(name=name, whose=f"{who}, idle", sql=enqueue, parameters=parameters, limit=limit)
     if queue.question is None:
         return
-    enqueue, question = claims.SQL["enqueue"], text(question_of(queue.question))
-    parameters = {**ASKED_WITH, "question": queue.question, "kind": queue.kind.name}
+    question = text(question_of(queue.question))
     if queue is NEW_TASKS:
         recent = {**ASKED_WITH, "created_within": RECENT}
         yield Statement(
             name="question of recent tasks", whose="a sensor, idle", sql=question, parameters=recent, limit=LIMIT
         )
-    name = f"question of {queue.name}"
-    yield Statement(name=name, whose=f"{who}, idle", sql=question, parameters=ASKED_WITH, limit=limit)
-    name = f"enqueue of {queue.name}"
-    yield Statement(name=name, whose=f"{who}, idle", sql=enqueue, parameters=_given(enqueue, parameters), limit=limit)
+    of_question = f"question of {queue.name}"
+    yield Statement(name=of_question, whose=f"{who}, idle", sql=question, parameters=ASKED_WITH, limit=limit)
     if finds in FOUND.all:
-        parameters = _given(enqueue, parameters)
         yield Statement(name=name, whose=f"{who}, 50 found", sql=enqueue, parameters=parameters, finds=finds)
 
 

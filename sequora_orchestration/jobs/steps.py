@@ -38,6 +38,7 @@ from sequora_orchestration.delivery.on_call import NOBODY
 from sequora_orchestration.delivery.prepare import address, drop_unreachable, drop_unwanted
 from sequora_orchestration.delivery.send import SenderUnusableError
 from sequora_orchestration.delivery.send import send as send_messages
+from sequora_orchestration.domain.case import Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
@@ -149,8 +150,13 @@ def log_notification(context: OpExecutionContext, config: Work, delivery: Resour
     The map says which texts that log is about: the map `brief` has no row for check-ins.
     """
     with retried(context, delivery):
-        log_sent_texts(context, config, delivery)
-        report_story(context, config.ids, delivery)
+        # The stories of a small run also tell whether anything is missing; as a rule nothing is.
+        is_a_sensors = claim_of(context) != context.run_id
+        stories = stories_to_show(context, config.ids, delivery) if is_a_sensors else []
+        if not stories or any(one.log_owes for one in stories):
+            log_sent_texts(context, config, delivery)
+            stories = stories_to_show(context, config.ids, delivery)
+        show(context, stories)
 
 
 @op(ins={"checked": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
@@ -283,14 +289,27 @@ def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequ
 
 
 def report_story(context: OpExecutionContext, ids: Sequence[str], delivery: Delivery, *, of: str | None = None) -> None:
-    """Show in the UI the timeline of a small run's messages: one statement, at its last step."""
+    """Show in the UI the timeline of a small run's messages, or of the one that an id names, at its last step."""
+    show(context, stories_to_show(context, ids, delivery, of=of))
+
+
+def stories_to_show(
+    context: OpExecutionContext, ids: Sequence[str], delivery: Delivery, *, of: str | None = None
+) -> list[Story]:
+    """Return the stories of a small run's messages, or of the one that an id names; of a large run none."""
     if len(ids) > MANY:  # it would cost a burst time
-        return
+        return []
     try:
-        if stories := delivery.ledger.stories.stories_of_claim(claim_of(context), of=of):
-            context.add_output_metadata({"timeline": MetadataValue.md(story_table(stories))})
+        return delivery.ledger.stories.stories_of_claim(claim_of(context), of=of)
     except Exception as error:  # noqa: BLE001  # the texts went out; a table to look at must not fail their run
         context.log.warning(f"the timeline is not shown: {type(error).__name__}")
+        return []
+
+
+def show(context: OpExecutionContext, stories: Sequence[Story]) -> None:
+    """Show the timeline of messages in the UI."""
+    if stories:
+        context.add_output_metadata({"timeline": MetadataValue.md(story_table(stories))})
 
 
 def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:

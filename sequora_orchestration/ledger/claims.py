@@ -5,9 +5,9 @@ Each claim becomes a run. All other rows that are QUEUED and nobody's (given bac
 doubt) are leased from the same queue. Between the statements stand the pure functions of `domain/turn.py`. Work within
 a claim is in `leases.py`. These promises are kept, and by these means:
 
-- the most urgent go first, even before messages that wait in the broker: `ready` is in that order, `whose_turn` lets no
-  message go that is less urgent than those on their way, and each turn enqueues the most urgent alone, if they are more
-  than few;
+- the most urgent go first, even before messages that wait in the broker: the queue is read in that order,
+  `whose_turn` lets no message go that is less urgent than those on their way, and each turn enqueues the most urgent
+  alone, if they are more than few;
 - each message is in one claim; a message that runs have died of is alone in its claim: `pack`;
 - while its kind is paused nothing goes out, and while the breaker is open one trial at a time: `allowance`, and once
   more the statement that begins an attempt;
@@ -16,7 +16,7 @@ a claim is in `leases.py`. These promises are kept, and by these means:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -24,7 +24,6 @@ from uuid import uuid4
 from sqlalchemy import RowMapping
 
 from sequora_orchestration.database import NamedStatements, is_text
-from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.turn import Admission, Allowance, Candidate, Limits, allowance, pack, whose_turn
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
 from sequora_orchestration.ledger.room import Room
@@ -60,46 +59,47 @@ class Claiming(Room):
 
     def claim(self, queue: Queue) -> Claims:
         """Claim the messages that the queue's question finds, that have fallen due, or that a dead run left behind."""
-        admission = self._admission(queue)
-        allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
+        allowed = allowance(self._admission(queue), self._limits_of(queue), is_sent=queue.is_sent)
         if not allowed.rows:
             return Claims(more_waits=True, is_halted=allowed.is_halted)
-        ready = self._ready(queue, allowed)
-        return self._leased(queue, admission, allowed, self._enqueue(queue, allowed), ready)
+        return self._leased(queue, self._enqueue(queue, allowed), allowed)
 
     def claim_recent(self, queue: Queue) -> Claims:
         """Claim such messages, but only if the question about recent tasks finds one, or others wait in the queue.
 
         So as a rule this is one statement, and costs next to nothing however many tasks are open.
         """
-        enqueued = self._enqueue(queue, Allowance(rows=self._limits.most), created_within=RECENT)
-        if not enqueued.rows and not enqueued.others_wait:
-            return Claims(seconds=enqueued.seconds)
-        admission = self._admission(queue)
-        allowed = allowance(admission, self._limits, is_sent=queue.is_sent)
-        return self._leased(queue, admission, allowed, enqueued, self._ready(queue, allowed))
+        limits = self._limits_of(queue)
+        waiting = self._enqueue(queue, Allowance(rows=limits.most), created_within=RECENT)
+        if not waiting.rows:
+            return Claims(seconds=waiting.seconds)
+        return self._leased(queue, waiting, allowance(waiting.admission, limits, is_sent=queue.is_sent))
 
     def claim_all(self, queue: Queue, claim_id: str) -> list[Subject]:
         """Claim all such messages for a single run, urgent or not; return the newly claimed ones."""
-        admission = self._admission(queue)
-        allowed = allowance(admission, Limits(few=FEW, batch=BATCH, most=MOST, enough=ALL))
+        no_limits = Limits(few=FEW, batch=BATCH, most=MOST, enough=ALL)
+        allowed = allowance(self._admission(queue), no_limits)
         if not allowed.rows:
             return []
-        waiting = _merged(self._ready(queue, allowed), self._enqueue(queue, allowed).rows)
-        chosen = [_candidate(row) for row in waiting]
+        waiting = self._enqueue(queue, allowed, most=ALL)
+        chosen = [_candidate(row) for row in waiting.rows]
         if allowed.is_trial:
-            chosen = whose_turn(chosen, allowed, admission, self._limits, in_turn=False)
+            chosen = whose_turn(chosen, allowed, waiting.admission, no_limits, in_turn=False)
         leased = self._lease({one.id: claim_id for one in chosen}, seconds=SCAN_LEASE)
-        return [subject(row) for row in waiting if row["id"] in leased]
+        return [subject(row) for row in waiting.rows if row["id"] in leased]
 
     def claim_named(self, queue: Queue, ids: Sequence[str], claim_id: str) -> list[Subject]:
         """Claim the messages that are owed about these ids, except those that were sent or are in another claim.
 
         Return what is newly claimed; called again, the claim has it already and nothing is new.
         """
-        texts = [one for one in ids if is_text(one)]
         named = self._rows(
-            "enqueue_named", question=queue.named, ids=texts, claim_id=claim_id, **self._terms.of_questions
+            "enqueue_named",
+            question=queue.named,
+            channel=queue.kind.channel,
+            ids=[one for one in ids if is_text(one)],
+            claim_id=claim_id,
+            **self._terms.of_questions,
         )
         rows = self._rows(
             "lease_named",
@@ -110,9 +110,8 @@ class Claiming(Room):
         )
         return [subject(row) for row in rows]
 
-    @property
-    def _limits(self) -> Limits:
-        at_once = self._terms.texts_at_once
+    def _limits_of(self, queue: Queue) -> Limits:
+        at_once = self._terms.messages_at_once(queue.kind.channel)
         return Limits(
             few=FEW,
             batch=min(BATCH, at_once or BATCH),
@@ -122,63 +121,54 @@ class Claiming(Room):
         )
 
     def _admission(self, queue: Queue) -> Admission:
-        (row,) = self._rows("admission", kind=queue.kind.name, channel=SMS)
+        (row,) = self._rows("admission", kind=queue.kind.name, channel=queue.kind.channel)
         return Admission(**row)
 
-    def _enqueue(self, queue: Queue, allowed: Allowance, *, created_within: timedelta | None = None) -> "_Enqueued":
-        """Put the answers to the queue's question into the queue, as far as there is room."""
-        if queue.question is None:
-            return _Enqueued(rows=[])
+    def _enqueue(
+        self, queue: Queue, allowed: Allowance, *, most: int | None = None, created_within: timedelta | None = None
+    ) -> "_Waiting":
+        """Put the answers to the queue's question into the queue, as far as there is room; return what is ready."""
+        # A trial sends the message that was refused the fewest times, of so many of the most urgent.
         rows = self._rows(
             "enqueue",
             question=queue.question,
             kind=queue.kind.name,
+            channel=queue.kind.channel,
             room=allowed.rows,
             few=FEW if queue.in_turn else None,
             not_to=allowed.not_to,
+            scheduled=queue.scheduled,
+            most=most or (MOST if allowed.is_trial else allowed.rows),
+            most_runs=MOST_RUNS,
             created_within=created_within,
             **self._terms.of_questions,
         )
-        enqueued = [row for row in rows if row["id"]]
-        found = rows[0]["found"]
-        return _Enqueued(
-            rows=enqueued,
-            seconds=rows[0]["seconds"],
-            others_wait=rows[0]["others_wait"],
-            is_all=found == len(enqueued) and found < allowed.rows,
+        first = rows[0]
+        return _Waiting(
+            rows=[row for row in rows if row["id"]],
+            admission=Admission(**{one.name: first[one.name] for one in fields(Admission)} if first["id"] else {}),
+            seconds=first["seconds"],
+            is_all=first["owed"] == first["enqueued"] < allowed.rows,
         )
 
-    def _ready(self, queue: Queue, allowed: Allowance) -> Sequence[RowMapping]:
-        # A trial sends the message that was refused the fewest times, of so many of the most urgent.
-        most = MOST if allowed.is_trial else allowed.rows
-        return self._rows("ready", kind=queue.kind.name, scheduled=queue.scheduled, most=most, most_runs=MOST_RUNS)
-
-    def _leased(
-        self,
-        queue: Queue,
-        admission: Admission,
-        allowed: Allowance,
-        enqueued: "_Enqueued",
-        ready: Sequence[RowMapping],
-    ) -> Claims:
+    def _leased(self, queue: Queue, waiting: "_Waiting", allowed: Allowance) -> Claims:
         """Lease those of the waiting messages whose turn it is, in claims."""
-        waiting = _merged(ready, enqueued.rows)
-        chosen = whose_turn(
-            [_candidate(row) for row in waiting], allowed, admission, self._limits, in_turn=queue.in_turn
-        )
-        packs = {str(uuid4()): pack_ for pack_ in pack(chosen, self._limits)}
+        limits = self._limits_of(queue)
+        candidates = [_candidate(row) for row in waiting.rows]
+        chosen = whose_turn(candidates, allowed, waiting.admission, limits, in_turn=queue.in_turn)
+        packs = {str(uuid4()): pack_ for pack_ in pack(chosen, limits)}
         claim_of = {one.id: claim_id for claim_id, pack_ in packs.items() for one in pack_}
         leased = self._lease(claim_of, seconds=LEASE)
-        subjects = {row["id"]: subject(row) for row in waiting}
+        subjects = {row["id"]: subject(row) for row in waiting.rows}
         claims = [
             Claim(id=claim_id, subjects=[subjects[one.id] for one in pack_ if one.id in leased])
             for claim_id, pack_ in packs.items()
         ]
         return Claims(
             (claim for claim in claims if claim.subjects),
-            seconds=enqueued.seconds,
-            more_waits=not enqueued.is_all
-            or (not allowed.is_trial and (len(chosen) < len(waiting) or len(waiting) >= allowed.rows)),
+            seconds=waiting.seconds,
+            more_waits=not waiting.is_all
+            or (not allowed.is_trial and (len(chosen) < len(candidates) or len(candidates) >= allowed.rows)),
             is_halted=allowed.is_halted,
         )
 
@@ -197,28 +187,21 @@ class Claiming(Room):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Enqueued:
-    """The rows that a question has brought into the queue."""
+class _Waiting:
+    """The queue, after the answers to a question were put into it."""
 
     rows: Sequence[RowMapping]
     """Most urgent first."""
 
-    seconds: float = 0.0
+    admission: Admission
+    """Known if there are rows."""
+
+    seconds: float
     """How long the question kept the database busy."""
 
-    others_wait: bool = False
-    """Whether others were in the queue before, nobody's or due."""
-
-    is_all: bool = True
+    is_all: bool
     """Whether there was room for all its answers, and nobody else was faster."""
 
 
-def _merged(ready: Sequence[RowMapping], enqueued: Sequence[RowMapping]) -> list[RowMapping]:
-    """Return all waiting rows, each once, most urgent first."""
-    waiting = {row["id"]: row for row in (*enqueued, *ready)}
-    return sorted(waiting.values(), key=lambda row: (row["urgency"], row["owed_since"], row["business_key"]))
-
-
 def _candidate(row: RowMapping) -> Candidate:
-    names = ("id", "urgency", "recipient_id", "runs", "failures", "refusals")
-    return Candidate(**{name: row[name] for name in names if name in row})
+    return Candidate(**{one.name: row[one.name] for one in fields(Candidate)})

@@ -4,35 +4,18 @@
 -- seconds.
 
 -- name: admission
--- The facts that decide how much of a kind may be claimed now (`domain/turn.py`). They are a hint: `begin_attempt` has
--- the last word. Reading changes nothing.
-SELECT EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', :kind)) AS is_paused,
-       p.is_open,
-       coalesce(p.resume_at > orchestration.clock(), false) AS must_wait,
-       coalesce(p.trial_until > orchestration.clock(), false) AS on_trial,
-       p.refused_recipient_id,
-       on_its_way.rows, on_its_way.unstarted, on_its_way.most_urgent
-FROM orchestration.provider p
-CROSS JOIN (
-    SELECT count(*) AS rows,
-           count(*) FILTER (WHERE run_id IS NULL) AS unstarted,
-           -- A run that has been silent for two seconds does not keep less urgent messages waiting.
-           min(urgency) FILTER (WHERE state = 'QUEUED' AND heard_of > orchestration.clock() - interval '2 seconds')
-               AS most_urgent
-    FROM (
-        SELECT state, run_id, urgency, max(greatest(claimed_at, attempted_at)) OVER (PARTITION BY claim_id) AS heard_of
-        FROM orchestration.notification
-        WHERE kind = :kind AND state IN ('QUEUED', 'SENDING') AND lease_until > orchestration.clock()
-          AND claim_id IS NOT NULL
-    ) AS claimed
-) AS on_its_way
-WHERE p.channel = :channel;
+-- What decides how much of a kind may be claimed now (`domain/turn.py`). Reading changes nothing.
+SELECT is_paused, is_open, must_wait, on_trial, refused_recipient_id, rows, unstarted, most_urgent
+FROM orchestration.admission(:kind, :channel);
 
 -- name: enqueue
--- Puts the answers to a question into the queue (`enqueue` in `views.sql` says why that is safe to do twice).
-SELECT found, seconds, others_wait, id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since
+-- Puts the answers to a question into the queue (`enqueue` in `views.sql` says why that is safe to do twice), and
+-- returns what is ready there. Without a question it only returns that.
+SELECT owed, enqueued, seconds, is_paused, is_open, must_wait, on_trial, refused_recipient_id, rows, unstarted,
+       most_urgent, id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, runs,
+       failures, refusals
 FROM orchestration.enqueue(
-    :question, :kind,
+    :question, :kind, :channel,
     CAST(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),
@@ -40,36 +23,8 @@ FROM orchestration.enqueue(
             CAST(:created_within AS interval), NULL, NULL
         ) AS orchestration.terms
     ),
-    :room, :few, :not_to
-)
-ORDER BY urgency, owed_since, business_key;
-
--- name: ready
--- The queue, the most urgent first: rows that were just put there, that have fallen due, or that a dead run left
--- behind; but no row that so many runs have died of that it is about to be set aside. Reading changes nothing.
-SELECT id::text, business_key, task_id, episode_id, recipient_id, severity, urgency, owed_since, runs, failures,
-       refusals
-FROM (
-    (
-        SELECT *
-        FROM orchestration.notification
-        WHERE kind = :kind AND state = 'QUEUED' AND lease_until <= orchestration.clock() AND runs < :most_runs
-          AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
-        ORDER BY urgency, owed_since
-        LIMIT :most
-    )
-    UNION ALL
-    (
-        SELECT *
-        FROM orchestration.notification
-        WHERE kind = :kind AND state = 'SCHEDULED' AND due_at <= orchestration.clock()
-          AND coalesce(CAST(:scheduled AS boolean), true)
-        ORDER BY urgency, due_at
-        LIMIT :most
-    )
-) AS waiting
-ORDER BY urgency, owed_since, business_key
-LIMIT :most;
+    :room, :few, :not_to, :scheduled, :most, :most_runs
+);
 
 -- name: lease
 -- Leases these rows to these claims. While no worker takes up the runs, each lease is twice as long as the one before,
@@ -111,7 +66,7 @@ RETURNING n.id::text;
 -- Puts messages that somebody asks for by id into the queue (`enqueue_named` in `views.sql` says why that is safe to do
 -- twice); returns the business keys of all of them.
 SELECT orchestration.enqueue_named(
-    :question,
+    :question, :channel,
     CAST(
         ROW(
             CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval), CAST(:sla_warning_window AS interval),

@@ -42,10 +42,9 @@ class Terms:
         """Return the cost of messages that all processes together may send by a channel in a second; None for any."""
         return self.delivery.sequora_sender_rate if channel == SMS else None
 
-    @property
-    def texts_at_once(self) -> int | None:
-        """How many texts may be on their way at the sender's rate; None for any number."""
-        rate = self.rate_of(SMS)
+    def messages_at_once(self, channel: str) -> int | None:
+        """Return how many messages may be on their way by a channel at its rate; None for any number."""
+        rate = self.rate_of(channel)
         return int(rate * SECONDS_OF_RATE / USUAL_COST) or 1 if rate else None
 
     @property

@@ -15,6 +15,7 @@ from sequora_orchestration.domain.on_call import is_passed_over
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Message, message
 from sequora_orchestration.messages.kind import Postponement, Suppression
+from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
@@ -49,8 +50,12 @@ class Withholding(Room):
 
     def schedule_escalations(self, task_ids: Sequence[str]) -> list[Message]:
         """Begin the wait after these tasks' breach alerts, if it has not begun; return the escalations that wait."""
-        delay = self._terms.escalation_delay
-        self._changed("schedule_escalations", task_ids=list(task_ids), delay=delay)
+        self._changed(
+            "schedule_escalations",
+            task_ids=list(task_ids),
+            channel=SLA_ESCALATION.channel,
+            delay=self._terms.escalation_delay,
+        )
         return [message(row) for row in self._rows("escalations", task_ids=list(task_ids))]
 
     def address(self, notification: Notification, recipient_ids: Sequence[str]) -> bool:

@@ -23,10 +23,10 @@ WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND state = 
 -- Makes the wait after a breach alert, a row that falls due. Only for alerts whose fate is known or will be asked for,
 -- and only if there is no escalation of that task and SLA yet: nothing is scheduled twice (unique key).
 INSERT INTO orchestration.notification
-    (business_key, occasion, kind, audience, task_id, episode_id, severity, urgency, owed_since, sla_due_at, because_of,
-     state, reason, cause, due_at)
+    (business_key, occasion, kind, channel, audience, task_id, episode_id, severity, urgency, owed_since, sla_due_at,
+     because_of, state, reason, cause, due_at)
 SELECT orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at),
-       orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at), 'sla-escalation', 'ON_CALL', b.task_id,
+       orchestration.sla_key('sla-escalation', b.task_id, b.sla_due_at), 'sla-escalation', :channel, 'ON_CALL', b.task_id,
        b.episode_id, b.severity, b.urgency, b.escalation_due_at, b.sla_due_at, b.id, 'SCHEDULED',
        'waits for the nurse to act on the breach', 'NURSE_HAS_TIME', b.escalation_due_at
 FROM (

@@ -9,7 +9,7 @@ from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, 
 from sequora_orchestration.domain.case import Circumstances, Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.notification import SMS, Notification
 from sequora_orchestration.messages.awaited import IN_GENERAL, WhenOwed
 
 
@@ -96,6 +96,9 @@ class MessageKind:
 
     name: str
     audience: Audience
+    channel: str = SMS
+    """The name of the channel by which it goes out."""
+
     unwanted: Callable[[Facts], Withheld | None]
     """Why the message is not (or not yet) wanted, if so; its recipient need not be known for this."""
 

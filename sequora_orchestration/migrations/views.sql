@@ -623,62 +623,140 @@ $$;
 -- --- the way into the queue
 -- -------------------------------------------------------------------------------------------
 
+CREATE OR REPLACE FUNCTION orchestration.admission(kind text, channel text)
+    RETURNS TABLE (is_paused boolean, is_open boolean, must_wait boolean, on_trial boolean, refused_recipient_id text,
+                   rows bigint, unstarted bigint, most_urgent smallint)
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (SELECT FROM orchestration.pause WHERE pause.kind IN ('all', admission.kind)),
+           p.is_open,
+           coalesce(p.resume_at > orchestration.clock(), false),
+           coalesce(p.trial_until > orchestration.clock(), false),
+           p.refused_recipient_id,
+           on_its_way.rows, on_its_way.unstarted, on_its_way.most_urgent
+    FROM orchestration.provider p
+    CROSS JOIN (
+        SELECT count(*) AS rows,
+               count(*) FILTER (WHERE run_id IS NULL) AS unstarted,
+               -- A run that has been silent for two seconds does not keep less urgent messages waiting.
+               min(urgency) FILTER (WHERE state = 'QUEUED' AND heard_of > orchestration.clock() - interval '2 seconds')
+                   AS most_urgent
+        FROM (
+            SELECT n.state, n.run_id, n.urgency,
+                   max(greatest(n.claimed_at, n.attempted_at)) OVER (PARTITION BY n.claim_id) AS heard_of
+            FROM orchestration.notification n
+            WHERE n.kind = admission.kind AND n.state IN ('QUEUED', 'SENDING') AND n.lease_until > orchestration.clock()
+              AND n.claim_id IS NOT NULL
+        ) AS claimed
+    ) AS on_its_way
+    WHERE p.channel = admission.channel
+$$;
+COMMENT ON FUNCTION orchestration.admission(text, text) IS
+    'What decides how much of a kind of message may be claimed now. A hint: whether a message goes out is decided when '
+    'its attempt begins';
+
+CREATE OR REPLACE FUNCTION orchestration.ready(kind text, scheduled boolean, most integer, most_runs integer)
+    RETURNS SETOF orchestration.notification LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT *
+    FROM (
+        (
+            SELECT n.*
+            FROM orchestration.notification n
+            WHERE n.kind = ready.kind AND n.state = 'QUEUED' AND n.lease_until <= orchestration.clock()
+              AND n.runs < ready.most_runs
+              AND (n.due_at IS NOT NULL) = coalesce(ready.scheduled, n.due_at IS NOT NULL)
+            ORDER BY n.urgency, n.owed_since
+            LIMIT ready.most
+        )
+        UNION ALL
+        (
+            SELECT n.*
+            FROM orchestration.notification n
+            WHERE n.kind = ready.kind AND n.state = 'SCHEDULED' AND n.due_at <= orchestration.clock()
+              AND coalesce(ready.scheduled, true)
+            ORDER BY n.urgency, n.due_at
+            LIMIT ready.most
+        )
+    ) AS waiting
+    ORDER BY urgency, owed_since, business_key
+    LIMIT ready.most
+$$;
+COMMENT ON FUNCTION orchestration.ready(text, boolean, integer, integer) IS
+    'The queue, the most urgent first: messages that were just put there, that have fallen due, or that a dead run left '
+    'behind; none that most_runs have died of, for it is about to be set aside';
+
 CREATE OR REPLACE FUNCTION orchestration.enqueue(
-    question text, kind text, terms orchestration.terms, room integer, few integer, not_to text
+    question text, kind text, channel text, terms orchestration.terms, room integer, few integer, not_to text,
+    scheduled boolean, most integer, most_runs integer
 )
-    RETURNS TABLE (found integer, seconds double precision, others_wait boolean, id uuid, business_key text, task_id text, episode_id text,
-                   recipient_id text, severity text, urgency smallint, owed_since timestamptz)
+    RETURNS TABLE (owed integer, enqueued integer, seconds double precision, is_paused boolean, is_open boolean,
+                   must_wait boolean, on_trial boolean, refused_recipient_id text, rows bigint, unstarted bigint,
+                   most_urgent smallint, id uuid, business_key text, task_id text, episode_id text, recipient_id text,
+                   severity text, urgency smallint, owed_since timestamptz, runs smallint, failures smallint,
+                   refusals smallint)
     LANGUAGE plpgsql AS $$
 DECLARE
     began timestamptz := clock_timestamp();
+    owed_now integer := 0;
+    enqueued_now integer := 0;
+    seconds_now double precision;
 BEGIN
     -- EXECUTE, because the question's name is a parameter; so each call is also planned for its own terms.
-    RETURN QUERY EXECUTE format($sql$
-        WITH owed AS MATERIALIZED (
-            SELECT q.*
-            FROM orchestration.%I($1) AS q
-            WHERE (q.recipient_id = $3) IS NOT TRUE
-            ORDER BY q.urgency, q.owed_since, q.sla_due_at, q.business_key
-            LIMIT $2
-        ),
-        chosen AS (
-            -- If they are more than few, only the most urgent: the others would wait here with a severity that may change.
-            SELECT o.* FROM owed o
-            WHERE $5 IS NULL OR (SELECT count(*) FROM owed) <= $5 OR o.urgency = (SELECT min(urgency) FROM owed)
-        ),
-        enqueued AS (
-            INSERT INTO orchestration.notification AS n
-                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
-                 owed_since, sla_due_at, due_at, because_of, turn, state, lease_until)
-            SELECT o.kind, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id,
-                   o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED',
-                   orchestration.clock()
-            FROM chosen o
-            ORDER BY o.business_key
-            ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
-            RETURNING n.id, n.business_key, n.task_id, n.episode_id, n.recipient_id, n.severity, n.urgency, n.owed_since
-        )
-        SELECT count.found, extract(epoch FROM clock_timestamp() - $4)::float8,
-               EXISTS (
-                   SELECT FROM orchestration.notification w
-                   WHERE w.kind = $6 AND w.state = 'QUEUED' AND w.lease_until <= orchestration.clock()
-               )
-               OR EXISTS (
-                   SELECT FROM orchestration.notification w
-                   WHERE w.kind = $6 AND w.state = 'SCHEDULED' AND w.due_at <= orchestration.clock()
-               ),
-               e.*
-        FROM (SELECT count(*)::integer AS found FROM owed) AS count
-        LEFT JOIN enqueued e ON true
-    $sql$, question) USING terms, room, not_to, began, few, kind;
+    IF question IS NOT NULL THEN
+        EXECUTE format($sql$
+            WITH owed AS MATERIALIZED (
+                SELECT q.*
+                FROM orchestration.%I($1) AS q
+                WHERE (q.recipient_id = $3) IS NOT TRUE
+                ORDER BY q.urgency, q.owed_since, q.sla_due_at, q.business_key
+                LIMIT $2
+            ),
+            chosen AS (
+                -- If they are more than few, only the most urgent: the others would wait here with a severity that may
+                -- change.
+                SELECT o.* FROM owed o
+                WHERE $4 IS NULL OR (SELECT count(*) FROM owed) <= $4 OR o.urgency = (SELECT min(urgency) FROM owed)
+            ),
+            enqueued AS (
+                INSERT INTO orchestration.notification
+                    (kind, channel, audience, business_key, occasion, task_id, episode_id, recipient_id, severity,
+                     urgency, owed_since, sla_due_at, due_at, because_of, turn, state, lease_until)
+                SELECT o.kind, $5, o.audience, o.business_key, o.business_key, o.task_id, o.episode_id, o.recipient_id,
+                       o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn, 'QUEUED',
+                       orchestration.clock()
+                FROM chosen o
+                ORDER BY o.business_key
+                ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
+                RETURNING 1
+            )
+            SELECT (SELECT count(*) FROM owed), (SELECT count(*) FROM enqueued)
+        $sql$, question) INTO owed_now, enqueued_now USING terms, room, not_to, few, channel;
+    END IF;
+    seconds_now := extract(epoch FROM clock_timestamp() - began);
+    -- EXECUTE, because a plan that is kept may have been made while the table was empty.
+    RETURN QUERY EXECUTE $sql$
+        SELECT $1, $2, $3, a.*, w.id, w.business_key, w.task_id, w.episode_id, w.recipient_id, w.severity, w.urgency,
+               w.owed_since, w.runs, w.failures, w.refusals
+        FROM orchestration.ready($6, $7, $8, $9) w
+        CROSS JOIN orchestration.admission($4, $5) a
+        ORDER BY w.urgency, w.owed_since, w.business_key
+    $sql$ USING owed_now, enqueued_now, seconds_now, kind, channel, kind, scheduled, most, most_runs;
+    IF NOT FOUND THEN
+        owed := owed_now;
+        enqueued := enqueued_now;
+        seconds := seconds_now;
+        RETURN NEXT;
+    END IF;
 END $$;
-COMMENT ON FUNCTION orchestration.enqueue(text, text, orchestration.terms, integer, integer, text) IS
+COMMENT ON FUNCTION orchestration.enqueue(
+    text, text, text, orchestration.terms, integer, integer, text, boolean, integer, integer
+) IS
     'Put the messages that a question finds into the queue, as rows that are nobody''s: the most urgent, as many as '
-    'there is room for. Twice, or two at once: a row is inserted once (unique key), in the order of keys. If none is '
-    'inserted, one row without an id says how many were found, what that cost, and whether others wait there already';
+    'there is room for. Return the queue (`ready`), and in each row how many the question found, how many of them were '
+    'new, and the `admission`; a row without an id if the queue is empty. Twice, or two at once: a row is inserted once '
+    '(unique key), in the order of keys';
 
 CREATE OR REPLACE FUNCTION orchestration.enqueue_named(
-    question text, terms orchestration.terms, ids text[], claim_id uuid
+    question text, channel text, terms orchestration.terms, ids text[], claim_id uuid
 ) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY EXECUTE format($sql$
@@ -687,11 +765,11 @@ BEGIN
         ),
         enqueued AS (
             INSERT INTO orchestration.notification
-                (kind, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
+                (kind, channel, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
                  owed_since, sla_due_at, due_at, because_of, turn, again_of, resent_of, state, lease_until)
-            SELECT o.kind, o.audience, o.business_key, coalesce(before.occasion, o.business_key), o.task_id, o.episode_id,
-                   o.recipient_id, o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at, o.because_of, o.turn,
-                   before.again_of, before.resent_of, 'QUEUED', orchestration.clock()
+            SELECT o.kind, $4, o.audience, o.business_key, coalesce(before.occasion, o.business_key), o.task_id,
+                   o.episode_id, o.recipient_id, o.severity, o.urgency, o.owed_since, o.sla_due_at, o.due_at,
+                   o.because_of, o.turn, before.again_of, before.resent_of, 'QUEUED', orchestration.clock()
             FROM named o
             -- A message that failed is made again as what it was: a second try, say.
             LEFT JOIN LATERAL (
@@ -709,9 +787,9 @@ BEGIN
             ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
         )
         SELECT business_key FROM named
-    $sql$, question) USING ids, terms, claim_id;
+    $sql$, question) USING ids, terms, claim_id, channel;
 END $$;
-COMMENT ON FUNCTION orchestration.enqueue_named(text, orchestration.terms, text[], uuid) IS
+COMMENT ON FUNCTION orchestration.enqueue_named(text, text, orchestration.terms, text[], uuid) IS
     'Put messages that somebody asks for by id into the queue, except those that were sent or may have been, or that '
     'this claim has tried. Returns the business keys of all of them. Twice, or two at once: a row is inserted once '
     '(unique key)';

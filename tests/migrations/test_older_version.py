@@ -92,7 +92,7 @@ def test_what_the_new_one_enqueues_or_claims_it_sends_once(care: Care, ledger: L
     assert care.states(task) == ["SENT"]
     other = care.a_task(care.a_nurse("+12025550102"))
     (enqueued,) = care.rows(
-        "SELECT id FROM orchestration.enqueue('owed_task_created', 'task-created', NULL, 500, 5, NULL)"
+        "SELECT id FROM orchestration.enqueue('owed_task_created', 'task-created', 'SMS', NULL, 9, 5, NULL, NULL, 9, 5)"
     )
     (found,) = (row for row in older(care, "claim_of_new_tasks") if row["claim_id"])
     assert older_texts(care, found["claim_id"], sid="SM2") == str(enqueued["id"]) != id_
