@@ -8,6 +8,8 @@ from sequora_orchestration.jobs.assign_tasks import assign_tasks
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
+from sequora_orchestration.jobs.follow_replies import follow_replies
+from sequora_orchestration.jobs.hand_over import hand_over
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
 from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
@@ -27,6 +29,7 @@ from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
 from sequora_orchestration.sensors.failed_runs import failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
+from sequora_orchestration.sensors.replies import handed_over_tasks, replies
 from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 
 # Those without which somebody is not told.
@@ -40,6 +43,8 @@ NOTICING = [
     unassigned_tasks,
     doubtful_texts,
     texts_without_receipt,
+    replies,
+    handed_over_tasks,
 ]
 SENSORS = [*NOTICING, failed_runs]
 
@@ -55,6 +60,8 @@ defs = Definitions(
         assign_tasks,
         settle_doubtful_texts,
         follow_receipts,
+        follow_replies,
+        hand_over,
         delete_what_is_over,
         measure_figures,
     ],

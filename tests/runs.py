@@ -14,13 +14,14 @@ from sequora_orchestration.definitions import defs
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
-from sequora_orchestration.resources import AssignerResource
-from sequora_orchestration.sensors import unassigned_tasks
+from sequora_orchestration.resources import AssignerResource, DeliveryResource
+from sequora_orchestration.sensors import replies, unassigned_tasks
 from sequora_orchestration.sensors.claiming import run_request
 
 # When the sensors were started, in seconds since the epoch: without that a tick is a preview.
@@ -33,6 +34,7 @@ JOB_OF = {
     SLA_BREACHES.name: "handle_sla_breach",
     UNANSWERED_BREACHES.name: "escalate_sla_breach",
     UNREACHED_NURSES.name: "report_unreached_nurse",
+    HANDED_OVER_TASKS.name: "hand_over",
 }
 
 
@@ -69,9 +71,25 @@ class Runs:
         ) as context:
             return self._asked(sensor, sensor(context))
 
+    def read_replies(self) -> list[ExecuteInProcessResult]:
+        """Let the sensor for what people text to us tick, as if it were time to look, and run what it asks for."""
+        replies.LOOKS.next_at = replies.LOOKS.whole_at = 0.0
+        sensor = replies.replies
+        with build_sensor_context(
+            instance=self.instance, resources={"delivery": DeliveryResource()}, last_sensor_start_time=STARTED
+        ) as context:
+            return self._asked(sensor, sensor(context))
+
     def _asked(self, sensor: SensorDefinition, asked: object) -> list[ExecuteInProcessResult]:
         assert isinstance(asked, SensorResult)
-        return [self._run(sensor.job.name, dict(one.run_config), dict(one.tags)) for one in asked.run_requests or []]
+        return [
+            self._run(
+                sensor.job.name,
+                dict(one.run_config),
+                {**one.tags, **({"dagster/run_key": one.run_key} if one.run_key else {})},
+            )
+            for one in asked.run_requests or []
+        ]
 
     def launch(self, job: str, **config: object) -> ExecuteInProcessResult:
         """Run a job as a person launches it."""

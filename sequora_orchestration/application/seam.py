@@ -33,6 +33,7 @@ from sequora_orchestration.application.written_functions import (
     function_of_assignment,
     functions_of_log,
     rights_to_write,
+    stub_of_answers,
 )
 
 # The modules whose code decides how the seam looks: after a change in one of them the seam is made anew.
@@ -120,7 +121,7 @@ def _make(connection: Connection, fitted: Fit, *, is_first: bool) -> InForce:
         maker.read_for_the_log(fitted.map.log)
     if fitted.map.assignment:
         maker.read_for_the_assignment(fitted.map.assignment)
-    for statement in (*functions_of_log(fitted), function_of_assignment(fitted)):
+    for statement in (*functions_of_log(fitted), function_of_assignment(fitted), *stub_of_answers()):
         connection.execute(verbatim(statement))
     if is_first:
         connection.execute(text(_OPEN_TASKS_WERE_TOLD))

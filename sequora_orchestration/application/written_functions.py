@@ -114,6 +114,14 @@ def _body_of_log(log: Log, types: Mapping[str, str], message: str) -> str:
     return "\n".join(lines)
 
 
+def stub_of_answers() -> list[str]:
+    return [
+        f"""CREATE OR REPLACE FUNCTION orchestration.{name}(of_task text, of_person text) RETURNS boolean
+        LANGUAGE plpgsql AS $function$ BEGIN RETURN false; END $function$"""
+        for name in ("accept_task", "resolve_task")
+    ]
+
+
 def function_of_assignment(fitted: Fit) -> str:
     """Return the function that gives an open task to somebody if nobody has it, and returns whether it did."""
     columns = fitted.map.assignment

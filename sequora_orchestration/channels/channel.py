@@ -4,14 +4,13 @@ Each channel is a module beside this one. It alone knows its provider, the meani
 message is found in the provider's list. Not here: retries, the breaker and doubt, which `delivery/` handles in the
 same way for all channels; and the record of sent messages, which is the ledger's.
 
-Replies come in by some channels only. They will have a small protocol of their own here, `Receiver`
-(`received(since)`), beside `Channel`: a channel that can receive then has both, and nothing changes for the others.
+Replies come in by some channels only: those follow the protocol `Receiver` as well.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sequora_orchestration.domain.answers import KNOWN_CODES, Answer, Refused, Unclear
 from sequora_orchestration.domain.halts import in_brackets
@@ -28,6 +27,18 @@ class ListedMessage:
     """The content in the form that `recognise` takes; None if the list hides it, or the recipient."""
 
     created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedMessage:
+    """A message that somebody has sent us. Its body goes nowhere: only what it means is kept."""
+
+    provider_id: str
+    number: str = field(repr=False)
+    """From which it came, as the provider writes it: in E.164, or a short code."""
+
+    body: str = field(repr=False)
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +98,22 @@ class Channel(Protocol):
 
     def receipts(self, provider_ids: Iterable[str], *, since: datetime, until: datetime) -> Receipts:
         """Return the fates of these messages, all sent between the two moments, as far as they are known.
+
+        Raises LookUpError.
+        """
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A channel by which people write to us."""
+
+    name: str
+
+    def written_to(self) -> Sequence[str]:
+        """Return the numbers of ours that people may write to. Raises LookUpError."""
+
+    def received(self, number: str, since: datetime) -> Iterator[Sequence[ReceivedMessage]]:
+        """Yield what people have sent to that number of ours since then, page by page, newest first.
 
         Raises LookUpError.
         """

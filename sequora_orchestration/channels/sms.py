@@ -10,7 +10,7 @@ from typing import Any
 
 from twilio.base.exceptions import TwilioRestException
 
-from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts
+from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage
 from sequora_orchestration.channels.twilio import NOT_FOUND, Twilio, open_twilio, unless_not_found, unreadable
 from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
@@ -18,10 +18,14 @@ from sequora_orchestration.domain.doubt import canonical_fingerprint, fingerprin
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.receipts import receipt
+from sequora_orchestration.settings.senders import SENDER_NAME
 
 # The most that Twilio lists in one answer, and the most that is read of a list: only a list read to its end is proof.
 PAGE_SIZE = 1000
 MOST_LISTED = 5000
+
+# Few texts come in between two looks: a small page is answered soon.
+RECEIVED_PAGE_SIZE = 50
 
 # The list is in the order of sending, but for texts that waited for their turn at Twilio. After this many texts in a
 # row that are too old, no younger one is expected.
@@ -131,6 +135,43 @@ class Sms:
             raise trouble
         return messages, frozenset(unknown)
 
+    def received(self, number: str, since: datetime) -> Iterator[Sequence[ReceivedMessage]]:
+        """Yield the texts that people have sent to that number of ours since then, page by page, newest first.
+
+        Raises LookUpError.
+        """
+        texts: list[ReceivedMessage] = []
+        older_in_a_row = 0
+        for message in self._read({"to": number}, page_size=RECEIVED_PAGE_SIZE):
+            moment = message.date_sent or message.date_created
+            older_in_a_row = older_in_a_row + 1 if moment and moment < since else 0
+            if older_in_a_row == OLDER_IN_A_ROW:
+                break
+            if message.direction != "inbound" or not message.sid or not moment or moment < since:
+                continue
+            texts.append(
+                ReceivedMessage(
+                    provider_id=message.sid,
+                    number=str(message.from_ or ""),
+                    body=str(message.body or ""),
+                    received_at=moment,
+                )
+            )
+            if len(texts) == RECEIVED_PAGE_SIZE:
+                yield texts
+                texts = []
+        yield texts
+
+    def written_to(self) -> Sequence[str]:
+        """Return the numbers that people write to: ours, or those of our messaging service. Raises LookUpError."""
+        if self._twilio.messaging_service_sid is None:
+            number = self._twilio.from_number or ""
+            return [] if SENDER_NAME.fullmatch(number) else [number]  # nobody can write to a name
+        try:
+            return self._twilio.numbers_of_service()
+        except Exception as error:  # noqa: BLE001  # the SDK raises anything
+            raise unreadable(error) from None
+
     def try_to_read(self) -> None:
         """Read the newest text, in Twilio's list and by SID, as look-ups and receipts do.
 
@@ -143,9 +184,9 @@ class Sms:
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
             raise unreadable(error) from None
 
-    def _read(self, wanted: dict[str, Any]) -> Iterator[Any]:
+    def _read(self, wanted: dict[str, Any], *, page_size: int = PAGE_SIZE) -> Iterator[Any]:
         try:
-            yield from self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted)
+            yield from self._messages.stream(page_size=page_size, limit=MOST_LISTED, **wanted)
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
             raise unreadable(error) from None
 

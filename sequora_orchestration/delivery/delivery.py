@@ -1,7 +1,7 @@
 """The things that the engine works with in one run: ledger, application's tables, channels. Its steps stand beside."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sequora_orchestration.care.care_database import CareDatabase, open_care_database
 from sequora_orchestration.care.check_in_link import LinkAsker, open_link_asker
@@ -9,6 +9,7 @@ from sequora_orchestration.channels.channel import Channel
 from sequora_orchestration.channels.doors import open_channels
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.settings.application import AppSettings
+from sequora_orchestration.settings.replies import ReplySettings
 
 # Seconds from each try that did not go out until the next.
 WAITS = (1, 2, 4)
@@ -28,6 +29,9 @@ class Delivery:
 
     app_url: str
     run_id: str
+    replies: ReplySettings = field(default_factory=ReplySettings)
+    """Whether staff may answer texts with commands."""
+
     link_asker: Callable[[], LinkAsker | None] = lambda: None
     """Returns the asker for links, or None if texts carry no links. It is called only for kinds whose texts carry one:
     a mistake in the link's settings stops no other texts."""
@@ -41,5 +45,6 @@ def open_delivery(run_id: str) -> Delivery:
         channels=open_channels(),
         app_url=AppSettings.load().sequora_app_url,
         run_id=run_id,
+        replies=ReplySettings.load(),
         link_asker=lambda: open_link_asker(WAITS),
     )

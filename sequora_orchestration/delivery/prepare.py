@@ -4,24 +4,26 @@ Everything is read anew each time: tasks are closed and people go off duty meanw
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sequora_orchestration.care.check_in_link import LinkAsker, NoLinkError
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.on_call import NOBODY, on_call
-from sequora_orchestration.domain.care import Patient, User
+from sequora_orchestration.domain.answering import Answered
+from sequora_orchestration.domain.care import EscalationTask, Patient, User
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.messages.check_in import CheckInTime, check_in_time
-from sequora_orchestration.messages.kind import Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 from sequora_orchestration.messages.to_patients import zone_of
+from sequora_orchestration.messages.wording import commands_line
 
 T = TypeVar("T")
 
@@ -98,16 +100,38 @@ def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tas
     of_patients = [one.episode_id for one in notifications if is_to_a_patient(one.kind) and one.episode_id]
     tasks = delivery.care.tasks(of_tasks) if of_tasks else {}
     episodes = delivery.care.episodes(of_patients) if of_patients else {}
+    answers = _answers(delivery, notifications)
+    acceptances = _acceptances(delivery, notifications)
     return [
         Facts(
             now=one.read_at,
             message=one,
             task=tasks.get(one.task_id or ""),
+            answered=answers.get(one.id, ()),
+            accepted_at=_accepted_at(tasks.get(one.task_id or ""), acceptances),
             unassigned_grace=timedelta(0) if one.has_no_taker else delivery.ledger.unassigned_grace,
             episode=episodes.get(one.episode_id or "") if is_to_a_patient(one.kind) else None,
         )
         for one in notifications
     ]
+
+
+def _answers(delivery: Delivery, notifications: Sequence[Notification]) -> Mapping[str, Sequence[Answered]]:
+    ids = [one.id for one in notifications if KINDS[one.kind].audience is Audience.WRITER]
+    return delivery.ledger.replies.answers(ids) if ids else {}
+
+
+def _acceptances(delivery: Delivery, notifications: Sequence[Notification]) -> Mapping[str, tuple[str, datetime]]:
+    """Read who has accepted the tasks that supervisors are told of, where staff may do so by text."""
+    if not delivery.replies.reads_commands:
+        return {}
+    ids = [one.task_id for one in notifications if one.task_id and KINDS[one.kind].audience is Audience.ON_CALL]
+    return delivery.ledger.replies.acceptances(ids) if ids else {}
+
+
+def _accepted_at(task: EscalationTask | None, acceptances: Mapping[str, tuple[str, datetime]]) -> datetime | None:
+    person_id, at = acceptances.get(task.id if task else "", (None, None))
+    return at if task and person_id and person_id == task.assigned_to_user_id else None
 
 
 def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
@@ -149,9 +173,14 @@ def read_again(delivery: Delivery, facts: Facts) -> Facts:
     """Return the facts about a message as they are by now."""
     now = delivery.ledger.opt_outs.moment().now
     (by_now,) = with_recipients(delivery, about(delivery, [replace(facts.message, read_at=now)]))
-    # A link is for one patient: if the episode is another patient's by now, the text goes out without it.
+    # A link is for one patient: if the episode is another patient's by now, the text goes out without it. A number is
+    # one phone's.
     is_for_the_same = recipient_id(by_now) == recipient_id(facts)
-    return replace(by_now, link=facts.link if is_for_the_same else None)
+    return replace(
+        by_now,
+        link=facts.link if is_for_the_same else None,
+        number=facts.number if is_for_the_same and by_now.recipient == facts.recipient else None,
+    )
 
 
 # --- a message's words ------------------------------------------------------------------------------------------------
@@ -169,8 +198,19 @@ def _prepared(facts: Facts, app_url: str) -> Message | Withheld:
     if facts.recipient is None:
         return Suppression(State.FAILED, "the recipient could not be read", Cause.RECIPIENT_GONE)
     body = kind.text(facts, app_url)
+    if facts.number:
+        body = f"{body}\n{commands_line(facts.number)}"
     content = kind.text_to_keep(facts, app_url) if facts.link else body
     return Message(e164(facts.recipient.primary_phone), body, content, kind.worth(facts))
+
+
+def with_number(delivery: Delivery, facts: Facts, to: str) -> Facts:
+    """Give a task its small number on the phone `to` (E.164) that is about to be texted, so that it can be answered."""
+    task_id, person_id = facts.message.task_id, facts.message.recipient_id
+    if not task_id or not person_id:
+        return facts
+    digest = delivery.ledger.opt_outs.digest(to)
+    return replace(facts, number=delivery.ledger.replies.number_of_task(digest, task_id, person_id))
 
 
 def with_link(delivery: Delivery, facts: Facts, asker: LinkAsker) -> Facts:

@@ -59,6 +59,9 @@ class Cause(StrEnum):
     NOT_TAKEN = "NOT_TAKEN"
     """The phone company did not take the text, through no fault of the text as far as is known; it is tried again."""
 
+    ANSWERED = "ANSWERED"
+    """The recipient has answered it: that stands for a receipt."""
+
     NO_CLEAR_ANSWER = "NO_CLEAR_ANSWER"
     UNDELIVERED = "UNDELIVERED"
     SECOND_TRY = "SECOND_TRY"

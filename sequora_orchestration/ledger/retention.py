@@ -50,3 +50,5 @@ class Retention(Room):
             yield deleted
         self._changed("delete_old_pauses", kept=seconds)
         self._changed("delete_old_assignments", kept=seconds)
+        self._changed("delete_old_inbound", kept=seconds)
+        self._changed("delete_old_task_numbers", kept=seconds)

@@ -78,3 +78,21 @@ DELETE FROM orchestration.assignment a
 WHERE a.created_at < orchestration.clock() - make_interval(secs => :kept)
   AND NOT EXISTS (SELECT FROM orchestration.notification n WHERE n.task_id = a.task_id)
   AND NOT EXISTS (SELECT FROM orchestration.care_task t WHERE NOT t.is_closed AND t.id = a.task_id);
+
+-- name: delete_old_inbound
+-- What people texted to us, with the commands in it; and our answers that are about no task. What was read in the last
+-- two days stays: it may still be listed, and would be obeyed anew. Twice: nothing is left to delete.
+WITH old AS MATERIALIZED (
+    SELECT sid FROM orchestration.inbound
+    WHERE read_at < orchestration.clock() - greatest(make_interval(secs => :kept), interval '2 days')
+),
+answers AS (
+    DELETE FROM orchestration.notification
+    WHERE reply_to = ANY (ARRAY(SELECT sid FROM old)) AND task_id IS NULL
+      AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+)
+DELETE FROM orchestration.inbound WHERE sid = ANY (ARRAY(SELECT sid FROM old));
+
+-- name: delete_old_task_numbers
+-- The small numbers of tasks on phones that were texted about them long ago. Twice: nothing is left to delete.
+DELETE FROM orchestration.task_number WHERE texted_at < orchestration.clock() - make_interval(secs => :kept);

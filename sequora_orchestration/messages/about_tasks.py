@@ -70,6 +70,11 @@ def unreachable_supervisor(facts: Facts) -> Suppression | None:
     return _unreachable_user(facts, "the supervisor", "somebody else is told")
 
 
+def unreachable_writer(facts: Facts) -> Suppression | None:
+    """Return why somebody who has texted us cannot be answered."""
+    return _unreachable_user(facts, "the sender", "no answer is sent")
+
+
 def _unreachable_user(facts: Facts, who: str, instead: str) -> Suppression | None:
     user = facts.recipient
     if not isinstance(user, User):

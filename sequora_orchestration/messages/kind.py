@@ -1,10 +1,11 @@
 """What a kind of message says of itself, what its rules are told, and how they withhold a message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sequora_orchestration.domain.answering import Answered
 from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
 from sequora_orchestration.domain.case import Circumstances, Story
 from sequora_orchestration.domain.cause import Cause
@@ -24,6 +25,9 @@ class Audience(StrEnum):
 
     PATIENT = "PATIENT"
     """The episode's patient."""
+
+    WRITER = "WRITER"
+    """The member of staff who has texted us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,15 @@ class Facts:
     unassigned_grace: timedelta = timedelta(0)
     """How long a task may be without an assignee before its supervisors are told."""
 
+    number: int | None = None
+    """The task's small number on the recipient's phone, by which a text about it is answered; None if it is not."""
+
+    answered: Sequence[Answered] = ()
+    """The commands that the message answers, and what became of each."""
+
+    accepted_at: datetime | None = None
+    """When the nurse who has the task accepted it by text."""
+
     link: str | None = field(default=None, repr=False)
     """Made by the application for this text. Whoever has it may pass for the patient, so it is kept nowhere."""
 
@@ -120,6 +133,9 @@ class MessageKind:
 
     carries_link: bool = False
     """Whether the text may have a link that the application makes for it."""
+
+    takes_commands: bool = False
+    """Whether its recipients may answer it with commands: it is about a task, and to staff."""
 
     gives_task: bool = False
     """Whether a task counts as a nurse's from this message on: what was told before does not count any more."""

@@ -1,8 +1,10 @@
 """The tables of all kinds of messages, and of all queues."""
 
 from sequora_orchestration.messages.check_in import CHECK_IN, DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.handed_over import HANDED_OVER, HANDED_OVER_TASKS
 from sequora_orchestration.messages.kind import Audience
 from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED, UNREACHED_NURSES
+from sequora_orchestration.messages.reply import REPLIES, REPLY
 from sequora_orchestration.messages.sla_breach import SLA_BREACH, SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION, UNANSWERED_BREACHES
 from sequora_orchestration.messages.sla_warning import SLA_WARNING, TASKS_NEAR_SLA
@@ -16,7 +18,9 @@ KINDS = {
         SLA_BREACH,
         SLA_ESCALATION,
         NURSE_UNREACHED,
+        HANDED_OVER,
         CHECK_IN,
+        REPLY,
     )
 }
 
@@ -30,6 +34,8 @@ QUEUES = {
         SLA_BREACHES,
         UNANSWERED_BREACHES,
         UNREACHED_NURSES,
+        HANDED_OVER_TASKS,
+        REPLIES,
     )
 }
 

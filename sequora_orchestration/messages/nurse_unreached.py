@@ -43,6 +43,7 @@ def _text(facts: Facts, app_url: str) -> str:
 NURSE_UNREACHED = MessageKind(
     name="nurse-unreached",
     audience=Audience.ON_CALL,
+    takes_commands=True,
     # What will be owed is known of a task without a nurse alone.
     when_owed=WhenOwed(comes_later="the supervisors are told, if the task is nobody's by then"),
     unwanted=_unwanted,

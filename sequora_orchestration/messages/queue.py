@@ -22,6 +22,9 @@ class Queue:
     """Whether less severe messages wait until more severe ones are on their way. In a queue that is asked only now and
     then they would wait for as long as there is anything more severe each time."""
 
+    is_asked_for: bool = True
+    """Whether a question finds the messages. Others are put into the queue by whatever makes them necessary."""
+
     scheduled: bool | None = None
     """Whether only rows that have a due time belong here, or only those that have none yet; None for both."""
 
@@ -39,9 +42,9 @@ class Queue:
     def question(self) -> str | None:
         """The function in `migrations/views.sql` that says who is owed such a message and has no row yet.
 
-        None where all have rows: those that have a due time have been in the queue before.
+        None where all have rows: no question finds them, or they have a due time and were in the queue before.
         """
-        return None if self.scheduled else f"owed_{self._in_sql}"
+        return None if self.scheduled or not self.is_asked_for else f"owed_{self._in_sql}"
 
     @property
     def named(self) -> str:

@@ -40,6 +40,7 @@ def _missed(message: Story | OwedMessage, around: Circumstances) -> str:
 SLA_BREACH = MessageKind(
     name="sla-breach",
     audience=Audience.ASSIGNEE,
+    takes_commands=True,
     alerts_to=_missed,
     when_owed=WhenOwed(
         missing=lambda owed, around: f"{_missed(owed, around)}, and nobody has been alerted yet",

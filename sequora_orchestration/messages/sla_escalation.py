@@ -16,9 +16,16 @@ from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.wording import about, headline, in_words
 
 
-def escalation_text(task: EscalationTask, app_url: str, *, overdue: timedelta) -> str:
-    """Return the four lines that tell a supervisor of a task whose SLA was missed and that is still open."""
-    return about(task, app_url, f"ESCALATION: SLA missed {in_words(overdue)} ago, please take over. {headline(task)}")
+def escalation_text(
+    task: EscalationTask, app_url: str, *, overdue: timedelta, accepted: timedelta | None = None
+) -> str:
+    """Return the four lines that tell a supervisor of a task whose SLA was missed and that is still open.
+
+    `accepted` is how long ago its nurse accepted it by text, if she did.
+    """
+    by_nurse = f", accepted by the nurse {in_words(accepted)} ago" if accepted is not None else ""
+    missed = f"ESCALATION: SLA missed {in_words(overdue)} ago{by_nurse}, please take over."
+    return about(task, app_url, f"{missed} {headline(task)}")
 
 
 def _unwanted(facts: Facts) -> Withheld | None:
@@ -40,9 +47,15 @@ def _unwanted(facts: Facts) -> Withheld | None:
 SLA_ESCALATION = MessageKind(
     name="sla-escalation",
     audience=Audience.ON_CALL,
+    takes_commands=True,
     unwanted=_unwanted,
     unreachable=unreachable_supervisor,
-    text=lambda facts, app_url: escalation_text(task_of(facts), app_url, overdue=overdue_by(facts)),
+    text=lambda facts, app_url: escalation_text(
+        task_of(facts),
+        app_url,
+        overdue=overdue_by(facts),
+        accepted=facts.now - facts.accepted_at if facts.accepted_at else None,
+    ),
     worth=lambda _: WORTH_TO_STAFF,
 )
 

@@ -45,6 +45,7 @@ NEXT_SCAN = "the nurse is warned by the next scan, if the task is open"
 SLA_WARNING = MessageKind(
     name="sla-warning",
     audience=Audience.ASSIGNEE,
+    takes_commands=True,
     when_owed=WhenOwed(
         patience=PATIENCE_WITH_SCAN, remedy=SEE_SCAN, missing=_missing, comes_now=NEXT_SCAN, comes_later=NEXT_SCAN
     ),

@@ -66,6 +66,7 @@ def _has_just_taken_it(task: EscalationTask, now: datetime) -> bool:
 TASK_CREATED = MessageKind(
     name="task-created",
     audience=Audience.ASSIGNEE,
+    takes_commands=True,
     gives_task=True,
     when_owed=WhenOwed(comes_now="a sensor notices the task, within seconds as a rule"),
     unwanted=_unwanted,

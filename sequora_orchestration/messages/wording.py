@@ -39,6 +39,11 @@ def about(task: EscalationTask, app_url: str, first_line: str) -> str:
     )
 
 
+def commands_line(number: int) -> str:
+    """Return the last line of a text about a task that may be answered; `number` is the task's on that phone."""
+    return f"Reply {number}A accept, {number}R resolved, {number}E hand over"
+
+
 def headline(task: EscalationTask) -> str:
     """Return how severe a task is, and why it was made."""
     return f"{value(task.severity, LONGEST_WORD)} task: {_reasons(task)}"

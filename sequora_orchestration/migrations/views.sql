@@ -28,6 +28,13 @@ $$;
 COMMENT ON FUNCTION orchestration.audience_of(text, text) IS
     'To whom a message goes, by its row''s two columns: ASSIGNEE, ON_CALL or PATIENT';
 
+CREATE OR REPLACE FUNCTION orchestration.is_logged(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT orchestration.log_takes(coalesce(n.audience, n.kind)) AND coalesce(n.task_id, n.episode_id) IS NOT NULL
+$$;
+COMMENT ON FUNCTION orchestration.is_logged(orchestration.notification) IS
+    'Whether the application''s log has a row for such a message: it is about texts of tasks and episodes alone';
+
 CREATE OR REPLACE FUNCTION orchestration.is_told(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     -- A message that was set aside, because runs died of it, is not made anew for an hour.
@@ -116,6 +123,11 @@ $$;
 COMMENT ON FUNCTION orchestration.is_nobodys(text, text[]) IS
     'Whether a text in the phone company''s list belongs to no message: no message has its id, and none that is being '
     'sent has one of these fingerprints, so that it may be about to get the id';
+
+CREATE OR REPLACE FUNCTION orchestration.handed_over_key(task_id text, sid text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 'handed-over:' || task_id || ':' || sid;
+COMMENT ON FUNCTION orchestration.handed_over_key(text, text) IS
+    'The business key of the message to supervisors about a task that was handed over by the message with that id';
 
 -- --- who is owed a message -------------------------------------------------------------------------------------------
 
@@ -495,6 +507,33 @@ BEGIN
     $sql$, type_of_episodes);
 END $do$;
 
+CREATE OR REPLACE FUNCTION orchestration.owed_handed_over(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which open tasks have been handed over by text in the last day, and no supervisor has been told or is being told?
+    -- Who sends it twice within minutes has handed it over once.
+    SELECT DISTINCT ON (a.task_id, a.sid)
+           'handed-over', 'ON_CALL', orchestration.handed_over_key(a.task_id, a.sid), a.task_id, t.episode_id,
+           NULL::text, t.severity, orchestration.urgency(t.severity), a.at, NULL::timestamptz, NULL::timestamptz,
+           a.notification_id, NULL::smallint
+    FROM (
+        SELECT * FROM orchestration.answer
+        WHERE verb = 'HAND_OVER' AND outcome = 'DONE' AND at > orchestration.clock() - interval '1 day'
+          AND ((terms).subject_ids IS NULL OR task_id = ANY ((terms).subject_ids))
+        OFFSET 0
+    ) AS a
+    CROSS JOIN LATERAL orchestration.care_tasks(ARRAY[a.task_id]) AS t
+    WHERE NOT t.is_closed
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.kind = 'handed-over' AND n.task_id = a.task_id AND n.created_at >= a.at - interval '10 minutes'
+            AND orchestration.is_told(n)
+          OFFSET 0
+      )
+    ORDER BY a.task_id, a.sid
+$$;
+COMMENT ON FUNCTION orchestration.owed_handed_over(orchestration.terms) IS
+    'Supervisors who are not told of a task that its nurse has handed over';
+
 CREATE OR REPLACE FUNCTION orchestration.named_task_created(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
     -- The nurses of these tasks, in any state of the tasks: whether a text is wanted is asked before it is sent. If a
@@ -602,6 +641,23 @@ CREATE OR REPLACE FUNCTION orchestration.named_nurse_unreached(ids text[], terms
             AND n.recipient_id IS NOT NULL
       )
     ORDER BY orchestration.spell_key(f.task_id, f.recipient_id, spell.turn), f.created_at DESC
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_handed_over(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Those of these tasks that were handed over, the last time that they were.
+    SELECT DISTINCT ON (a.task_id)
+           'handed-over', 'ON_CALL', orchestration.handed_over_key(a.task_id, a.sid), a.task_id, t.episode_id,
+           NULL::text, t.severity, orchestration.urgency(t.severity), orchestration.clock(), NULL::timestamptz,
+           NULL::timestamptz, a.notification_id, NULL::smallint
+    FROM orchestration.care_tasks(ids) AS t
+    JOIN orchestration.answer a ON a.task_id = t.id AND a.verb = 'HAND_OVER' AND a.outcome = 'DONE'
+    WHERE NOT EXISTS (
+        SELECT FROM orchestration.notification n
+        WHERE n.kind = 'handed-over' AND n.task_id = a.task_id AND n.created_at >= a.at
+          AND orchestration.is_told(n) AND n.recipient_id IS NOT NULL
+    )
+    ORDER BY a.task_id, a.id DESC
 $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_unassigned(ids text[], go_live_at timestamptz)
@@ -794,6 +850,49 @@ COMMENT ON FUNCTION orchestration.enqueue_named(text, text, orchestration.terms,
     'this claim has tried. Returns the business keys of all of them. Twice, or two at once: a row is inserted once '
     '(unique key)';
 
+-- --- answers by text
+-- -------------------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION orchestration.number_of_task(digest text, task_id text, person_id text) RETURNS smallint
+    LANGUAGE plpgsql AS $$
+DECLARE
+    given smallint;
+BEGIN
+    -- Two texts to one phone wait for each other here: else both would get the same number.
+    PERFORM pg_advisory_xact_lock(hashtextextended('task_number:' || number_of_task.digest, 0));
+    -- A number is free again a day after its last text, or a quarter of an hour after its task was closed: an answer to
+    -- the earlier text may be on its way.
+    UPDATE orchestration.task_number n
+    SET number = NULL
+    WHERE n.digest = number_of_task.digest AND n.number IS NOT NULL AND n.task_id <> number_of_task.task_id
+      AND (
+          n.texted_at < orchestration.clock() - interval '1 day'
+          OR (
+              n.texted_at < orchestration.clock() - interval '15 minutes'
+              AND NOT EXISTS (
+                  SELECT FROM orchestration.care_tasks(ARRAY[n.task_id]) t
+                  WHERE NOT t.is_closed
+                     OR coalesce(greatest(t.resolved_at, t.updated_at), orchestration.clock())
+                        > orchestration.clock() - interval '15 minutes'
+              )
+          )
+      );
+    INSERT INTO orchestration.task_number AS n (digest, task_id, person_id, number)
+    SELECT number_of_task.digest, number_of_task.task_id, number_of_task.person_id, min(free.number)
+    FROM generate_series(1, 999) AS free (number)
+    WHERE NOT EXISTS (
+        SELECT FROM orchestration.task_number taken
+        WHERE taken.digest = number_of_task.digest AND taken.number = free.number
+    )
+    ON CONFLICT ON CONSTRAINT task_number_pkey DO UPDATE
+    SET person_id = excluded.person_id, texted_at = excluded.texted_at, number = coalesce(n.number, excluded.number)
+    RETURNING n.number INTO given;
+    RETURN given;
+END $$;
+COMMENT ON FUNCTION orchestration.number_of_task(text, text, text) IS
+    'The small number of a task on a phone (its digest) that is about to be texted about it: the smallest that is free; '
+    'NULL if none is. Twice: the same number again, for another day';
+
 -- --- all questions ---------------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
@@ -804,6 +903,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
     UNION ALL SELECT * FROM orchestration.owed_sla_breach(terms)
     UNION ALL SELECT * FROM orchestration.owed_sla_escalation(terms)
     UNION ALL SELECT * FROM orchestration.owed_nurse_unreached(terms)
+    UNION ALL SELECT * FROM orchestration.owed_handed_over(terms)
 $$;
 COMMENT ON FUNCTION orchestration.owed_by(orchestration.terms) IS
     'The messages that are owed by these terms and have no row in the ledger yet; with `until`, those that will be '

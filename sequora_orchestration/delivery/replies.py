@@ -1,0 +1,220 @@
+"""Reads what people text to us, and obeys it: STOP and START of anybody, and commands of staff, where those are on.
+
+A message is acted on by one statement, which also records its id: so it is acted on once, whoever reads it, however
+often, and wherever a process is killed. Messages are read over and over for OVERLAP, for some show up late in the list.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import DBAPIError
+
+from sequora_orchestration.channels.channel import ReceivedMessage, Receiver
+from sequora_orchestration.database import refuses_a_row
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.domain.answering import Decision, Outcome, decide
+from sequora_orchestration.domain.commands import Command, Understood, Verb, Word, is_reaction, understood
+from sequora_orchestration.domain.phone_number import usable
+from sequora_orchestration.ledger.replies import Inbound, Reading, Sender
+
+LOG = logging.getLogger(__name__)
+
+# A message may show up in the phone company's list as late as this.
+OVERLAP = timedelta(hours=1)
+
+# Before anything was read, our clock is all there is to go by, and it may differ from the phone company's.
+CLOCKS_DIFFER_BY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A message that asks for something that we do."""
+
+    inbound: Inbound
+    meaning: Understood
+    """A word; or commands of somebody of the staff; or neither, where somebody of the staff is to be helped."""
+
+    person_id: str | None
+    """Who has sent it, if it is somebody of the staff and commands are on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """The messages of a channel that nobody has acted on yet, oldest first."""
+
+    channel: str
+    requests: Sequence[Request]
+    others: Sequence[Inbound]
+    """Those that ask for nothing that we do."""
+
+    too_old: Sequence[Inbound]
+    """Those from before this was switched on."""
+
+    newest_at: datetime | None
+    """When the newest of all messages was received, if all were read that may be new; else None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obeyed:
+    """What a message has led to, for a person who looks at the run."""
+
+    sid: str
+    understood: str
+    outcomes: Sequence[str] = ()
+    task_ids: Sequence[str] = ()
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def unread(delivery: Delivery, *, whole: bool) -> list[Unread]:
+    """Return, for each channel, the messages that nobody has acted on.
+
+    If not `whole`, a page without any ends the reading: a look that is cheap, and misses what shows up late. Raises
+    LookUpError, and the database's errors.
+    """
+    receivers = [channel for channel in delivery.channels.values() if isinstance(channel, Receiver)]
+    return [_unread(delivery, channel, whole=whole) for channel in receivers]
+
+
+def _unread(delivery: Delivery, channel: Receiver, *, whole: bool) -> Unread:
+    reading = delivery.ledger.replies.reading(channel.name)
+    is_whole = whole or reading.is_first
+    found: dict[str, ReceivedMessage] = {}
+    newest_at: datetime | None = None
+    for number in channel.written_to():
+        for page in channel.received(number, _since(reading)):
+            newest_at = max([one.received_at for one in page] + ([newest_at] if newest_at else []), default=None)
+            known = delivery.ledger.replies.read_before([one.provider_id for one in page]) if page else set()
+            new = [one for one in page if one.provider_id not in known]
+            found |= {one.provider_id: one for one in new}
+            if not new and not is_whole:
+                break
+    # The list has the newest first, also of those from the same second.
+    messages = sorted(reversed(found.values()), key=lambda one: one.received_at)
+    inbound = {one.provider_id: _inbound(delivery, channel, one) for one in messages}
+    too_old = [one.provider_id for one in messages if reading.is_first and one.received_at < reading.live_at]
+    senders = delivery.ledger.replies.senders([one.digest for one in inbound.values()]) if inbound else {}
+    requests = {
+        one.provider_id: request
+        for one in messages
+        if one.provider_id not in too_old
+        and (request := _request(delivery, one, inbound[one.provider_id], senders)) is not None
+    }
+    return Unread(
+        channel=channel.name,
+        requests=list(requests.values()),
+        others=[one for sid, one in inbound.items() if sid not in requests and sid not in too_old],
+        too_old=[inbound[sid] for sid in too_old],
+        newest_at=newest_at if is_whole else None,
+    )
+
+
+def _since(reading: Reading) -> datetime:
+    if reading.newest_at:
+        return reading.newest_at - OVERLAP
+    return reading.live_at - CLOCKS_DIFFER_BY
+
+
+def _inbound(delivery: Delivery, channel: Receiver, message: ReceivedMessage) -> Inbound:
+    return Inbound(
+        sid=message.provider_id,
+        channel=channel.name,
+        digest=delivery.ledger.opt_outs.digest(message.number),
+        received_at=message.received_at,
+    )
+
+
+def _request(
+    delivery: Delivery, message: ReceivedMessage, inbound: Inbound, senders: Mapping[str, Sender]
+) -> Request | None:
+    """Return what a message asks for, if it is anything that we do."""
+    meaning, sender = understood(message.body), senders.get(inbound.digest, Sender())
+    if meaning.word is Word.YES and sender.has_opted_out:
+        meaning = Understood(word=Word.START)
+    if meaning.word in {Word.STOP, Word.START}:
+        return Request(inbound=inbound, meaning=meaning, person_id=None)
+    # A short code is a machine, and nobody has it: two machines must not talk to each other.
+    is_to_be_answered = delivery.replies.reads_commands and usable(message.number) and not is_reaction(message.body)
+    if not is_to_be_answered or sender.person_id is None:
+        return None
+    return Request(inbound=inbound, meaning=meaning, person_id=sender.person_id)
+
+
+# --- obeying ----------------------------------------------------------------------------------------------------------
+
+
+def note_others(delivery: Delivery, some: Unread) -> None:
+    """Record the messages that ask for nothing; and, if nothing else was new, how far all were read."""
+    replies = delivery.ledger.replies
+    replies.note_others(some.others, delivery.run_id)
+    replies.note_others(some.too_old, delivery.run_id, understood="TOO_OLD")
+    if not some.requests:
+        replies.note_reading(some.channel, some.newest_at)
+
+
+def obey(delivery: Delivery, some: Unread, claim_id: str) -> Iterator[Obeyed]:
+    """Act on messages, oldest first; yield what each has led to. Answers to staff are left to the claim to send.
+
+    A message about which the database raises an error keeps no other from being obeyed: the error is raised at the end.
+    """
+    note_others(delivery, some)
+    trouble: DBAPIError | None = None
+    for request in some.requests:
+        try:
+            yield _obey(delivery, request, claim_id)
+        except DBAPIError as error:
+            LOG.warning("message %s could not be acted on yet: %s", request.inbound.sid, type(error).__name__)
+            trouble = error
+    if trouble:
+        raise trouble
+    delivery.ledger.replies.note_reading(some.channel, some.newest_at)
+
+
+def _obey(delivery: Delivery, request: Request, claim_id: str) -> Obeyed:
+    replies, one, word = delivery.ledger.replies, request.inbound, request.meaning.word
+    if word is Word.STOP:
+        replies.obey_stop(one, delivery.run_id)
+    elif word is Word.START:
+        replies.obey_start(one, delivery.run_id)
+    elif request.meaning.commands and request.person_id:
+        return _obey_commands(delivery, one, request.meaning.commands, request.person_id, claim_id)
+    elif request.person_id:
+        is_asked_for = word is Word.HELP
+        replies.help(
+            one, person_id=request.person_id, claim_id=claim_id, run_id=delivery.run_id, is_asked_for=is_asked_for
+        )
+    return Obeyed(sid=one.sid, understood=word.value if word else "no command")
+
+
+def _obey_commands(
+    delivery: Delivery, one: Inbound, commands: Sequence[Command], person_id: str, claim_id: str
+) -> Obeyed:
+    replies = delivery.ledger.replies
+    decisions = decide(commands, replies.texted_tasks(one.digest), writes_back=_written_back(delivery))
+    try:
+        replies.obey(one, decisions, person_id=person_id, claim_id=claim_id, run_id=delivery.run_id)
+    except DBAPIError as error:
+        if not refuses_a_row(error) or not any(decision.is_written_back for decision in decisions):
+            raise
+        LOG.warning("message %s: the application does not take what it asks for", one.sid)
+        decisions = [_not_written(decision) for decision in decisions]
+        replies.obey(one, decisions, person_id=person_id, claim_id=claim_id, run_id=delivery.run_id)
+    return Obeyed(
+        sid=one.sid,
+        understood=", ".join(decision.command.verb for decision in decisions),
+        outcomes=[decision.outcome.value for decision in decisions],
+        task_ids=[decision.task.task_id for decision in decisions if decision.task],
+    )
+
+
+def _not_written(decision: Decision) -> Decision:
+    if not decision.is_written_back:
+        return decision
+    return Decision(command=decision.command, task=decision.task, outcome=Outcome.NOT_WRITTEN)
+
+
+def _written_back(delivery: Delivery) -> frozenset[Verb]:
+    return frozenset({Verb.ACCEPT, Verb.RESOLVE}) if delivery.replies.writes_back else frozenset()

@@ -1,0 +1,213 @@
+-- What people text to us. A message's id stands here once, and whoever writes it there first acts on the message: so
+-- each is acted on once, whoever reads it, however often. Times are those of orchestration.clock(), but :received_at,
+-- which is the phone company's.
+
+-- name: reading
+-- How far a channel's messages were read, and since when they are obeyed at all (in whole seconds, as the phone company
+-- tells times). Reading changes nothing.
+SELECT r.newest_at, r.read_at IS NULL AS is_first,
+       date_trunc('second', coalesce(CAST(:go_live_at AS timestamptz), g.replies_live_at)) AS live_at,
+       orchestration.clock() AS now
+FROM orchestration.inbound_reading r
+CROSS JOIN orchestration.go_live g
+WHERE r.channel = :channel;
+
+-- name: note_reading
+-- All messages up to this one were read and acted on. Twice, or two at once: the later time stands.
+UPDATE orchestration.inbound_reading
+SET newest_at = greatest(newest_at, CAST(:newest_at AS timestamptz)), read_at = orchestration.clock()
+WHERE channel = :channel
+  AND (newest_at IS DISTINCT FROM greatest(newest_at, CAST(:newest_at AS timestamptz)) OR read_at IS NULL);
+
+-- name: read_before
+-- Those of these messages that were acted on. Reading changes nothing.
+SELECT sid FROM orchestration.inbound WHERE sid = ANY (CAST(:sids AS text[]));
+
+-- name: staff_may_answer
+-- Whether a member of staff was texted about a task in the last day, and may answer now. Reading changes nothing.
+SELECT EXISTS (
+    SELECT FROM orchestration.notification
+    WHERE sent_at > orchestration.clock() - interval '1 day' AND audience IN ('ASSIGNEE', 'ON_CALL')
+) AS may;
+
+-- name: number_of_task
+-- The small number of a task on a phone that is about to be texted (`number_of_task` in `views.sql` says why that is
+-- safe to do twice).
+SELECT orchestration.number_of_task(:digest, :task_id, :person_id) AS number;
+
+-- name: texted_tasks
+-- The tasks that a phone was texted about in the last day, each with the last text. Reading changes nothing.
+SELECT n.number, n.task_id, n.person_id, texted.id::text AS message_id, coalesce(NOT t.is_closed, false) AS is_open,
+       t.assigned_to_user_id AS assignee_id, coalesce(texted.is_to_assignee, true) AS is_told_as_assignee
+FROM orchestration.task_number n
+LEFT JOIN orchestration.care_tasks(
+    ARRAY(SELECT task_id FROM orchestration.task_number WHERE digest = :digest AND number IS NOT NULL)
+) AS t ON t.id = n.task_id
+LEFT JOIN LATERAL (
+    SELECT m.id, orchestration.audience_of(m.audience, m.kind) = 'ASSIGNEE' AS is_to_assignee
+    FROM orchestration.notification m
+    WHERE m.task_id = n.task_id AND m.recipient_id = n.person_id AND m.attempted_at IS NOT NULL
+      AND orchestration.audience_of(m.audience, m.kind) IN ('ASSIGNEE', 'ON_CALL')
+    ORDER BY m.attempted_at DESC
+    LIMIT 1
+) AS texted ON true
+WHERE n.digest = :digest AND n.number IS NOT NULL AND n.texted_at > orchestration.clock() - interval '1 day'
+ORDER BY n.number;
+
+-- name: senders
+-- For each of these numbers, who of the staff was texted there about a task in the last 30 days, the last of several;
+-- and whether it has opted out. Reading changes nothing.
+SELECT wanted.digest,
+       (
+           SELECT n.person_id FROM orchestration.task_number n
+           WHERE n.digest = wanted.digest AND n.texted_at > orchestration.clock() - interval '30 days'
+           ORDER BY n.texted_at DESC
+           LIMIT 1
+       ) AS person_id,
+       EXISTS (SELECT FROM orchestration.opt_out o WHERE o.digest = wanted.digest) AS has_opted_out
+FROM (SELECT DISTINCT digest FROM unnest(CAST(:digests AS text[])) AS given (digest)) AS wanted;
+
+-- name: obey_stop
+-- A number opts out, unless a later START was read before. Twice: the message stands there already.
+WITH new AS (
+    INSERT INTO orchestration.inbound (sid, channel, digest, received_at, understood, run_id)
+    VALUES (:sid, :channel, :digest, :received_at, 'STOP', :run_id)
+    ON CONFLICT (sid) DO NOTHING
+    RETURNING digest
+)
+INSERT INTO orchestration.opt_out (digest)
+SELECT digest FROM new
+WHERE NOT EXISTS (
+    SELECT FROM orchestration.inbound later
+    WHERE later.digest = :digest AND later.received_at > :received_at AND later.understood IN ('STOP', 'START')
+)
+ON CONFLICT (digest) DO NOTHING;
+
+-- name: obey_start
+-- A number opts in again, unless a later STOP was read before. Twice: the message stands there already.
+WITH new AS (
+    INSERT INTO orchestration.inbound (sid, channel, digest, received_at, understood, run_id)
+    VALUES (:sid, :channel, :digest, :received_at, 'START', :run_id)
+    ON CONFLICT (sid) DO NOTHING
+    RETURNING digest
+)
+DELETE FROM orchestration.opt_out o USING new
+WHERE o.digest = new.digest
+  AND NOT EXISTS (
+      SELECT FROM orchestration.inbound later
+      WHERE later.digest = :digest AND later.received_at > :received_at AND later.understood IN ('STOP', 'START')
+  );
+
+-- name: note_others
+-- Messages that ask for nothing that we do. Twice: they stand there already.
+INSERT INTO orchestration.inbound (sid, channel, digest, received_at, understood, run_id)
+SELECT read.sid, :channel, read.digest, read.received_at, :understood, :run_id
+FROM unnest(CAST(:sids AS text[]), CAST(:digests AS text[]), CAST(:times AS timestamptz[]))
+    AS read (sid, digest, received_at)
+ORDER BY read.sid
+ON CONFLICT (sid) DO NOTHING;
+
+-- name: help
+-- Somebody of ours wants to know how to answer, or has sent something that is no command. The answer goes out once an
+-- hour. Twice: the message stands there already.
+WITH new AS (
+    INSERT INTO orchestration.inbound (sid, channel, digest, received_at, understood, is_helped, run_id)
+    SELECT :sid, :channel, :digest, :received_at, :understood,
+           NOT EXISTS (
+               SELECT FROM orchestration.inbound before
+               WHERE before.digest = :digest AND before.is_helped
+                 AND before.read_at > orchestration.clock() - interval '1 hour'
+           ),
+           :run_id
+    ON CONFLICT (sid) DO NOTHING
+    RETURNING sid, is_helped
+)
+INSERT INTO orchestration.notification
+    (kind, channel, audience, business_key, occasion, recipient_id, urgency, owed_since, reply_to, state, claim_id,
+     claimed_at, lease_until, run_id)
+SELECT :kind, :channel, 'WRITER', 'reply:' || new.sid, 'reply:' || new.sid, :person_id, orchestration.urgency('HIGH'),
+       orchestration.clock(), new.sid, 'QUEUED', CAST(:claim_id AS uuid), orchestration.clock(),
+       orchestration.clock() + make_interval(secs => :lease), :run_id
+FROM new
+WHERE new.is_helped;
+
+-- name: obey
+-- Commands of one message: each is recorded with what became of it, and as an order of that person; what the
+-- application takes is written there; whoever answers has been reached; and one message answers them all. All of it is
+-- one statement. Twice, or two at once: the message stands there already, and nothing is done.
+WITH new AS MATERIALIZED (
+    INSERT INTO orchestration.inbound (sid, channel, digest, received_at, understood, run_id)
+    VALUES (:sid, :channel, :digest, :received_at, 'COMMANDS', :run_id)
+    ON CONFLICT (sid) DO NOTHING
+    RETURNING sid
+),
+command AS MATERIALIZED (
+    SELECT c.*
+    FROM unnest(CAST(:places AS int[]), CAST(:verbs AS text[]), CAST(:numbers AS smallint[]), CAST(:task_ids AS text[]),
+                CAST(:person_ids AS text[]), CAST(:message_ids AS uuid[]), CAST(:outcomes AS text[]),
+                CAST(:are_written AS boolean[]))
+        AS c (place, verb, number, task_id, person_id, message_id, outcome, is_written)
+    CROSS JOIN new
+),
+written AS MATERIALIZED (
+    SELECT command.*,
+           CASE WHEN is_written THEN CASE verb WHEN 'ACCEPT' THEN orchestration.accept_task(task_id, person_id)
+                                               WHEN 'RESOLVE' THEN orchestration.resolve_task(task_id, person_id) END
+           END AS has_taken
+    FROM command
+),
+done AS (
+    INSERT INTO orchestration.answer (sid, verb, number, task_id, person_id, notification_id, outcome)
+    SELECT new.sid, w.verb, w.number, w.task_id, w.person_id, w.message_id,
+           CASE WHEN w.has_taken IS FALSE THEN 'NOT_WRITTEN' ELSE w.outcome END
+    FROM written w CROSS JOIN new
+    ORDER BY w.place
+    RETURNING verb, task_id, person_id, notification_id, outcome
+),
+ordered AS (
+    INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
+    SELECT done.person_id, CASE done.verb WHEN 'ACCEPT' THEN 'accepted' WHEN 'RESOLVE' THEN 'resolved'
+                                          ELSE 'handed over' END,
+           done.notification_id, 'by the text ' || new.sid
+    FROM done CROSS JOIN new
+    WHERE done.outcome IN ('DONE', 'LINK', 'NOT_WRITTEN') AND done.notification_id IS NOT NULL
+),
+reached AS (
+    UPDATE orchestration.notification n
+    SET state = 'DELIVERED', receipt_at = NULL, reason = 'answered', cause = 'ANSWERED',
+        log_owes = CASE WHEN n.logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt'
+                        ELSE n.log_owes END
+    FROM (SELECT DISTINCT notification_id FROM done) AS answered
+    WHERE n.id = answered.notification_id AND n.state = 'SENT'
+)
+INSERT INTO orchestration.notification
+    (kind, channel, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
+     reply_to, state, claim_id, claimed_at, lease_until, run_id)
+SELECT :kind, :channel, 'WRITER', 'reply:' || new.sid, 'reply:' || new.sid, texted.task_id, texted.episode_id,
+       :person_id, texted.severity, coalesce(texted.urgency, orchestration.urgency('HIGH')), orchestration.clock(),
+       new.sid, 'QUEUED', CAST(:claim_id AS uuid), orchestration.clock(),
+       orchestration.clock() + make_interval(secs => :lease), :run_id
+FROM new
+LEFT JOIN (
+    SELECT n.task_id, n.episode_id, n.severity, n.urgency
+    FROM orchestration.notification n
+    JOIN command c ON c.message_id = n.id
+    ORDER BY c.place
+    LIMIT 1
+) AS texted ON true
+RETURNING id::text;
+
+-- name: answers
+-- What these messages answer: the commands, in their order; none where help was wanted. Reading changes nothing.
+SELECT n.id::text AS message_id, a.verb, a.number, a.task_id, a.outcome
+FROM orchestration.notification n
+JOIN orchestration.answer a ON a.sid = n.reply_to
+WHERE n.id = ANY (CAST(:ids AS uuid[]))
+ORDER BY a.id;
+
+-- name: acceptances
+-- When these tasks were last accepted by text, and by whom. Reading changes nothing.
+SELECT DISTINCT ON (task_id) task_id, person_id, at
+FROM orchestration.answer
+WHERE task_id = ANY (CAST(:task_ids AS text[])) AND verb = 'ACCEPT' AND outcome IN ('DONE', 'NOT_WRITTEN')
+ORDER BY task_id, id DESC;

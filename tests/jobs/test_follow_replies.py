@@ -1,0 +1,243 @@
+"""What people text to us: STOP and START of anybody, and commands of staff."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from care import NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
+from phones import Phones
+from runs import Runs, metadata
+
+from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.refusals import Refusal
+from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
+from sequora_orchestration.messages.task_created import NEW_TASKS
+
+OTHER_PHONE = "+12025550177"
+
+
+@pytest.fixture
+def _commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staff may answer by text."""
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+
+
+def write(phones: Phones, phone: str, body: str) -> str:
+    """Let a phone answer us; return the message's id."""
+    written = phones.company.receive(phone=phone, body=body)
+    assert isinstance(written, Message), isinstance(written, Refusal) and written.message
+    return written.sid
+
+
+def a_texted_task(care: Care, runs: Runs, phones: Phones, **task: object) -> str:
+    """Return a task whose nurse has been texted, with the fifth line."""
+    id_ = care.a_task(care.a_nurse(), **task)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    return id_
+
+
+def orders(care: Care, task: str) -> list[tuple[str, str]]:
+    """Return who has done what with a task by text."""
+    rows = care.rows(
+        """SELECT a.who, a.verb FROM orchestration.operator_action a
+           JOIN orchestration.notification n ON n.id = a.notification_id WHERE n.task_id = :task ORDER BY a.id""",
+        task=task,
+    )
+    return [(row["who"], row["verb"]) for row in rows]
+
+
+# --- STOP and START ---------------------------------------------------------------------------------------------------
+
+
+def test_stop_and_start_are_obeyed_once_with_commands_off(care: Care, runs: Runs, phones: Phones) -> None:
+    """Set and lifted by one look each; nobody is answered, for the phone company does so."""
+    nurse = care.a_nurse()
+    first = care.a_task(nurse)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    write(phones, NURSE_PHONE, " Stop. ")
+    phones.company._opted_out.clear()  # so that it is our own record that keeps her from being texted
+    (result,) = runs.read_replies()
+    assert result.success
+    assert runs.read_replies() == []
+    second = care.a_task(nurse)
+    runs.tick(NEW_TASKS)
+    assert care.states(second) == ["FAILED"]
+    assert care.one("SELECT cause FROM orchestration.notification WHERE task_id = :id", id=second) == "OPTED_OUT"
+    write(phones, NURSE_PHONE, "yes")
+    runs.read_replies()
+    third = care.a_task(nurse)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    assert care.states(first) == ["SENT"]
+    assert care.states(third) == ["SENT"]
+
+
+def test_of_stop_and_start_the_later_one_stands_in_whatever_order_they_are_read(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """One may show up late in the list."""
+    a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "START")
+    runs.read_replies()
+    start = phones.company._texts.of_phone(NURSE_PHONE)[-1]
+    stop = replace(start, sid="SM" + "5" * 32, body="STOP", created=start.created - timedelta(minutes=1))
+    phones.company._texts.add(stop)
+    runs.read_replies()
+    assert care.rows("SELECT FROM orchestration.opt_out") == []
+    assert care.one("SELECT count(*) FROM orchestration.inbound") == 2
+
+
+@pytest.mark.parametrize("body", ["STOP 12345", "please do not stop", "yes", "1a", "hello", "Help"])
+def test_nothing_else_is_obeyed_with_commands_off(care: Care, runs: Runs, phones: Phones, body: str) -> None:
+    """It is noted, without a run, a body or a number."""
+    a_texted_task(care, runs, phones)
+    sid = write(phones, NURSE_PHONE, body)
+    assert runs.read_replies() == []
+    (noted,) = care.rows("SELECT sid, understood FROM orchestration.inbound")
+    assert (noted["sid"], noted["understood"]) == (sid, "NOTHING")
+    assert care.rows("SELECT FROM orchestration.answer") == []
+
+
+def test_what_came_before_going_live_is_left_alone(care: Care, runs: Runs, phones: Phones) -> None:
+    """Also a STOP: the next text shows whether it still holds."""
+    a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "STOP")
+    care.rows("UPDATE orchestration.go_live SET replies_live_at = now() + interval '1 hour'")
+    runs.read_replies()
+    assert care.one("SELECT understood FROM orchestration.inbound") == "TOO_OLD"
+    care.rows("UPDATE orchestration.go_live SET replies_live_at = now() - interval '1 hour'")
+    assert runs.read_replies() == []
+    assert care.rows("SELECT FROM orchestration.opt_out") == []
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_commands")
+def test_a_text_about_a_task_says_how_it_is_answered(care: Care, runs: Runs, phones: Phones) -> None:
+    """Each task has a small number of its own on a phone, the smallest that is free."""
+    nurse = care.a_nurse()
+    for number in (1, 2):
+        care.a_task(nurse)
+        runs.tick(NEW_TASKS)
+        text = phones(NURSE_PHONE).received_text()
+        assert text.body.splitlines()[4:] == [f"Reply {number}A accept, {number}R resolved, {number}E hand over"]
+    care.a_task(care.a_nurse(OTHER_PHONE))
+    runs.tick(NEW_TASKS)
+    assert phones(OTHER_PHONE).received_text().body.endswith("Reply 1A accept, 1R resolved, 1E hand over")
+
+
+@pytest.mark.usefixtures("_commands")
+def test_accepting_is_recorded_answered_and_stands_for_a_receipt(care: Care, runs: Runs, phones: Phones) -> None:
+    """Once, however often it is read."""
+    task = a_texted_task(care, runs, phones)
+    nurse = care.one('SELECT assigned_to_user_id::text FROM "EscalationTask"')
+    sid = write(phones, NURSE_PHONE, "A 1.")
+    (result,) = runs.read_replies()
+    assert result.success
+    assert metadata(result, "read_replies")["outcome"] == "DONE"
+    assert phones(NURSE_PHONE).received_text().body == "1A: accepted."
+    assert orders(care, task) == [(nurse, "accepted")]
+    assert care.states(task) == ["DELIVERED", "SENT"]
+    assert care.one("SELECT cause FROM orchestration.notification WHERE state = 'DELIVERED'") == "ANSWERED"
+    assert runs.read_replies() == []
+    assert runs.launch("follow_replies").success
+    assert care.one("SELECT count(*) FROM orchestration.answer WHERE sid = :sid", sid=sid) == 1
+    assert care.one('SELECT count(*) FROM "NotificationLog"') == 2
+
+
+@pytest.mark.usefixtures("_commands")
+def test_handing_over_tells_the_supervisors(care: Care, runs: Runs, phones: Phones) -> None:
+    """At once, with the reason; and once, also if she sends it twice."""
+    care.a_supervisor()
+    task = a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "e")
+    runs.read_replies()
+    assert phones(NURSE_PHONE).received_text().body == "1E: handed over, the supervisors are being told."
+    assert care.one("SELECT kind FROM orchestration.owed WHERE task_id = :id", id=task) == "handed-over"
+    (result,) = runs.tick(HANDED_OVER_TASKS)
+    assert result.success
+    text = phones(SUPERVISOR_PHONE).received_text(containing="Handed over by the nurse")
+    assert text.body.endswith("Reply 1A accept, 1R resolved, 1E hand over")
+    write(phones, NURSE_PHONE, "1e")
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text()
+    assert runs.tick(HANDED_OVER_TASKS) == []
+
+
+@pytest.mark.usefixtures("_commands")
+def test_resolving_is_answered_with_the_link_where_nothing_is_written_back(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """And stands in the ledger all the same."""
+    task = a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "1 resuelto")
+    runs.read_replies()
+    assert phones(NURSE_PHONE).received_text().body.endswith(f"/tasks/{task}")
+    assert [verb for _, verb in orders(care, task)] == ["resolved"]
+    assert care.one('SELECT status FROM "EscalationTask"') == "OPEN"
+
+
+@pytest.mark.usefixtures("_commands")
+@pytest.mark.parametrize("body", ["7a", "what?", "HELP"])
+def test_what_cannot_be_done_is_answered(care: Care, runs: Runs, phones: Phones, body: str) -> None:
+    """With a sentence that says what is so, or with help; and help once an hour."""
+    task = a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, body)
+    runs.read_replies()
+    said = phones(NURSE_PHONE).received_text().body
+    assert ("no such task" in said) if body == "7a" else ("to answer a text about a task" in said)
+    assert orders(care, task) == []
+    write(phones, NURSE_PHONE, "and now?")
+    runs.read_replies()
+    if body == "7a":
+        phones(NURSE_PHONE).received_text(containing="to answer a text about a task")
+
+
+@pytest.mark.usefixtures("_commands")
+def test_a_task_that_is_closed_or_reassigned_meanwhile_is_said_to_be_so(care: Care, runs: Runs, phones: Phones) -> None:
+    """Nothing is recorded as her order."""
+    task = a_texted_task(care, runs, phones)
+    care.rows('UPDATE "EscalationTask" SET assigned_to_user_id = :id', id=care.a_nurse(OTHER_PHONE))
+    write(phones, NURSE_PHONE, "1a")
+    runs.read_replies()
+    assert phones(NURSE_PHONE).received_text().body == "1A: that task is somebody else's by now."
+    care.rows("""UPDATE "EscalationTask" SET status = 'RESOLVED'""")
+    write(phones, NURSE_PHONE, "1a")
+    runs.read_replies()
+    assert phones(NURSE_PHONE).received_text().body == "1A: that task is closed already."
+    assert orders(care, task) == []
+
+
+@pytest.mark.usefixtures("_commands")
+def test_strangers_patients_and_hearts_are_not_answered(care: Care, runs: Runs, phones: Phones) -> None:
+    """Only staff who were texted about a task have a say; and a phone's own texts are nobody's."""
+    task = a_texted_task(care, runs, phones)
+    for phone in (OTHER_PHONE, PATIENT_PHONE):
+        phones.company.create(to=phone, body="something else", from_="+15005550006")
+        phones(phone).received_text()
+        write(phones, phone, "1a")
+    write(phones, NURSE_PHONE, "Liked “🚨 New HIGH task”")
+    assert runs.read_replies() == []
+    assert orders(care, task) == []
+    assert care.one("SELECT count(*) FROM orchestration.inbound") == 3
+
+
+@pytest.mark.usefixtures("_commands")
+def test_an_answer_whose_run_died_is_sent_by_another(care: Care, runs: Runs, phones: Phones) -> None:
+    """The command is not acted on again."""
+    a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "1a")
+    care.rows("CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the end'; END $$")
+    care.rows("""CREATE TRIGGER dies BEFORE UPDATE OF state ON orchestration.notification
+                 FOR EACH ROW WHEN (NEW.state = 'SENDING') EXECUTE FUNCTION die()""")
+    (result,) = runs.read_replies()
+    assert not result.success
+    care.rows("DROP TRIGGER dies ON orchestration.notification")
+    care.rows("UPDATE orchestration.notification SET lease_until = now() WHERE state = 'QUEUED'")
+    (result,) = runs.read_replies()
+    assert result.success
+    assert phones(NURSE_PHONE).received_text().body == "1A: accepted."
+    assert care.one("SELECT count(*) FROM orchestration.answer") == 1
