@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
+from bench.scale.replies import of_replies
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.database import NamedStatements, id_array
@@ -148,6 +149,8 @@ def statements(connection: Connection) -> Iterator[Statement]:
         yield from _claims(queue)
     yield from _assignment(connection)
     for queue in QUEUES.values():
+        if not queue.is_asked_for:
+            continue
         values = {
             **ASKED_WITH,
             "question": queue.named,
@@ -327,6 +330,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "after": 0,
         "since": row["attempted_at"],
         "episode_ids": _newest(connection, "Episode"),
+        **of_replies(row),
         "check_in_delay": 86_400.0,
         "content": b"a text".hex(),
         "ended_by": None,

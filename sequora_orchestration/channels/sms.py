@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,6 +24,9 @@ from sequora_orchestration.settings.senders import SENDER_NAME
 # The most that Twilio lists in one answer, and the most that is read of a list: only a list read to its end is proof.
 PAGE_SIZE = 1000
 MOST_LISTED = 5000
+
+# Seconds for which the numbers of our messaging service count as read.
+NUMBERS_HOLD = 600.0
 
 # Few texts come in between two looks: a small page is answered soon.
 RECEIVED_PAGE_SIZE = 50
@@ -53,6 +57,7 @@ class Sms:
         # The SDK imports the modules behind `messages` at its first use: better now than with the first text.
         self._messages = twilio.client.messages
         service_sid, number = twilio.messaging_service_sid, twilio.from_number
+        self._numbers: tuple[float | None, Sequence[str]] = (None, [])
         self._sender = {"messaging_service_sid": service_sid} if service_sid else {"from_": number}
 
     def cost(self, content: str) -> float:
@@ -164,13 +169,19 @@ class Sms:
 
     def written_to(self) -> Sequence[str]:
         """Return the numbers that people write to: ours, or those of our messaging service. Raises LookUpError."""
-        if self._twilio.messaging_service_sid is None:
-            number = self._twilio.from_number or ""
+        service_sid, number = self._twilio.messaging_service_sid, self._twilio.from_number or ""
+        if service_sid is None:
             return [] if SENDER_NAME.fullmatch(number) else [number]  # nobody can write to a name
-        try:
-            return self._twilio.numbers_of_service()
-        except Exception as error:  # noqa: BLE001  # the SDK raises anything
-            raise unreadable(error) from None
+        read_at, numbers = self._numbers
+        if read_at is None or time.monotonic() - read_at > NUMBERS_HOLD:
+            service = self._twilio.client.messaging.v1.services(service_sid)
+            try:
+                numbers = [one.phone_number for one in service.phone_numbers.list()]
+                numbers += [one.short_code for one in service.short_codes.list()]
+            except Exception as error:  # noqa: BLE001  # the SDK raises anything
+                raise unreadable(error) from None
+            self._numbers = (time.monotonic(), numbers)
+        return numbers
 
     def try_to_read(self) -> None:
         """Read the newest text, in Twilio's list and by SID, as look-ups and receipts do.
@@ -184,9 +195,9 @@ class Sms:
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
             raise unreadable(error) from None
 
-    def _read(self, wanted: dict[str, Any], *, page_size: int = PAGE_SIZE) -> Iterator[Any]:
+    def _read(self, wanted: dict[str, Any], *, page_size: int | None = None) -> Iterator[Any]:
         try:
-            yield from self._messages.stream(page_size=page_size, limit=MOST_LISTED, **wanted)
+            yield from self._messages.stream(page_size=page_size or PAGE_SIZE, limit=MOST_LISTED, **wanted)
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
             raise unreadable(error) from None
 

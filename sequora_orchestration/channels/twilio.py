@@ -9,7 +9,6 @@ import os
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -54,9 +53,6 @@ NOT_FOUND = 20404
 
 # A newly bought number has this webhook: it answers every reply with a text about itself.
 DEMO_WEBHOOK = "https://demo.twilio.com/"
-
-# Seconds for which the numbers of our messaging service count as read.
-NUMBERS_HOLD = 600.0
 
 # Twilio lists all numbers that contain ours; at most this many are looked through.
 MOST_NUMBERS = 1000
@@ -194,7 +190,6 @@ class Twilio:
         self.at_a_time = settings.sequora_texts_at_a_time
         self.messaging_service_sid = settings.twilio_messaging_service_sid
         self.from_number = settings.twilio_from_number
-        self._numbers: tuple[float | None, list[str]] = (None, [])
         self._http = _HttpClient(settings.twilio_api_base_url, at_a_time=self.at_a_time)
         self.client = Client(*settings.credentials, settings.twilio_account_sid, http_client=self._http)
 
@@ -247,19 +242,6 @@ class Twilio:
                     replies=Replies.WEBHOOK if one.sms_application_sid else _replies(one.sms_url),
                 )
         return None
-
-    def numbers_of_service(self) -> list[str]:
-        """Return the numbers of our messaging service, in E.164 or as short codes. Raises the SDK's exceptions.
-
-        They are read once in NUMBERS_HOLD seconds: nobody adds one more often.
-        """
-        read_at, numbers = self._numbers
-        if read_at is None or time.monotonic() - read_at > NUMBERS_HOLD:
-            service = self.client.messaging.v1.services(self.messaging_service_sid)
-            numbers = [one.phone_number for one in service.phone_numbers.list()]
-            numbers += [one.short_code for one in service.short_codes.list()]
-            self._numbers = (time.monotonic(), numbers)
-        return numbers
 
     def _messaging_service(self, sid: str) -> Sender | None:
         service = None

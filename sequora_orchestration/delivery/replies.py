@@ -92,8 +92,8 @@ def _unread(delivery: Delivery, channel: Receiver, *, whole: bool) -> Unread:
             found |= {one.provider_id: one for one in new}
             if not new and not is_whole:
                 break
-    # The list has the newest first, also of those from the same second.
-    messages = sorted(reversed(found.values()), key=lambda one: one.received_at)
+    messages = list(reversed(found.values()))  # the list has the newest first, also of those from the same second
+    messages.sort(key=lambda one: one.received_at)
     inbound = {one.provider_id: _inbound(delivery, channel, one) for one in messages}
     too_old = [one.provider_id for one in messages if reading.is_first and one.received_at < reading.live_at]
     senders = delivery.ledger.replies.senders([one.digest for one in inbound.values()]) if inbound else {}

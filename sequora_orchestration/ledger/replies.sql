@@ -143,8 +143,8 @@ WITH new AS MATERIALIZED (
 ),
 command AS MATERIALIZED (
     SELECT c.*
-    FROM unnest(CAST(:places AS int[]), CAST(:verbs AS text[]), CAST(:numbers AS smallint[]), CAST(:task_ids AS text[]),
-                CAST(:person_ids AS text[]), CAST(:message_ids AS uuid[]), CAST(:outcomes AS text[]),
+    FROM unnest(CAST(:places AS int[]), CAST(:verbs AS text[]), CAST(:numbers AS smallint[]), CAST(:of_tasks AS text[]),
+                CAST(:writers AS text[]), CAST(:message_ids AS uuid[]), CAST(:outcomes AS text[]),
                 CAST(:are_written AS boolean[]))
         AS c (place, verb, number, task_id, person_id, message_id, outcome, is_written)
     CROSS JOIN new
@@ -174,7 +174,7 @@ ordered AS (
 ),
 reached AS (
     UPDATE orchestration.notification n
-    SET state = 'DELIVERED', receipt_at = NULL, reason = 'answered', cause = 'ANSWERED',
+    SET state = 'DELIVERED', receipt_at = NULL, (reason, cause) = ('answered', 'ANSWERED'),
         log_owes = CASE WHEN n.logged_at IS NOT NULL AND orchestration.log_takes_receipts() THEN 'receipt'
                         ELSE n.log_owes END
     FROM (SELECT DISTINCT notification_id FROM done) AS answered

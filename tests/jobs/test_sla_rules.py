@@ -97,7 +97,8 @@ class Task:
 def half_of_its_time_is_over(task: Task, now: datetime) -> bool:
     """Tell whether a scan may warn of the SLA that the task has, if it is near."""
     assert task.sla
-    return now - task.created >= task.sla - now
+    # Rounded to microseconds, as Postgres does.
+    return now >= task.created + (task.sla - task.created) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

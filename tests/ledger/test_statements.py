@@ -12,7 +12,9 @@ from sequora_orchestration.care import care_database
 from sequora_orchestration.cli import table_sizes
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
+from sequora_orchestration.domain.answering import Outcome
 from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.commands import Verb
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.ledger import assignments, halts
 from sequora_orchestration.messages.kind import Audience
@@ -66,4 +68,4 @@ def test_every_cause_that_a_statement_names_is_one_of_the_domains(room: object) 
     written = {*re.findall(r"\bcause = '(\w+)'", sql), *re.findall(r"'([A-Z]+(?:_[A-Z]+)+)'", sql)}
     for cases in re.findall(r"\bcause = CASE (.*?) END", sql, flags=re.DOTALL):
         written |= set(re.findall(r"(?:THEN|ELSE) '(\w+)'", cases))
-    assert written <= {*Cause, *State, *Audience}
+    assert written <= {*Cause, *State, *Audience, *Outcome, *Verb}

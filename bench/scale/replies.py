@@ -1,0 +1,26 @@
+"""Values for the parameters of the statements about what people text to us."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+
+def of_replies(row: RowMapping) -> dict[str, Any]:
+    """Return them, for commands about a message (a row of the ledger)."""
+    return {
+        "newest_at": row["attempted_at"],
+        "received_at": row["attempted_at"],
+        "sid": "a message",
+        "sids": ["a message"],
+        "times": [row["attempted_at"]],
+        "understood": "NOTHING",
+        "person_id": row["recipient_id"],
+        "places": [0, 1],
+        "verbs": ["ACCEPT", "RESOLVE"],
+        "numbers": [1, 2],
+        "of_tasks": [row["task_id"], None],
+        "writers": [row["recipient_id"], None],
+        "message_ids": [row["id"], row["id"]],
+        "outcomes": ["DONE", "LINK"],
+        "are_written": [False, None],
+    }
