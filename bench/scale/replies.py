@@ -19,7 +19,7 @@ def of_replies(row: RowMapping) -> dict[str, Any]:
         "verbs": ["ACCEPT", "RESOLVE"],
         "numbers": [1, 2],
         "of_tasks": [row["task_id"], None],
-        "writers": [row["recipient_id"], None],
+        "writers": [row["recipient_id"]] * 2,
         "message_ids": [row["id"], row["id"]],
         "outcomes": ["DONE", "LINK"],
         "are_written": [False, None],

@@ -220,7 +220,16 @@ def _claimed_again(change: Change) -> str:
     return change.reason if is_said and change.reason else "claimed"
 
 
-_PAST = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "resend": "resent", "release": "released"}
+_PAST = {
+    "pause": "paused",
+    "resume": "resumed",
+    "cancel": "cancelled",
+    "resend": "resent",
+    "release": "released",
+    "accept": "accepted",
+    "resolve": "resolved",
+    "hand over": "handed over",
+}
 
 
 def _ordered(order: Order) -> str:

@@ -164,7 +164,7 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 32
+    assert len(lines) == 33
     assert summary == "29 ok, 3 to be improved"
 
 
@@ -986,6 +986,7 @@ def test_a_phone_company_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         "Twilio messages": Level.SKIPPED,
         "Twilio sender": Level.SKIPPED,
         "Twilio replies": Level.SKIPPED,
+        "Twilio inbound": Level.SKIPPED,
     }
 
 
@@ -1073,7 +1074,8 @@ def test_an_api_key_that_may_send_and_not_read_is_told(company: PhoneCompany, mo
     """With Twilio's answer, what follows from it, and what to do; its sender cannot be looked at."""
     use_api_key(company, monkeypatch, frozenset({Permission.SEND}))
     findings = look(twilio_area)
-    assert levels(findings) == {"Twilio messages": Level.FAIL}
+    assert levels(findings) == {"Twilio messages": Level.FAIL, "Twilio inbound": Level.FAIL}
+    assert "a STOP is noticed when a text is refused" in findings["Twilio inbound"].said
     said = findings["Twilio messages"]
     assert "the phone company's list could not be read (HTTP 401, code 70051)" in said.said
     assert "let the API key list and read messages" in (said.to_do or "")

@@ -139,7 +139,7 @@ def test_accepting_is_recorded_answered_and_stands_for_a_receipt(care: Care, run
     assert result.success
     assert metadata(result, "read_replies")["outcome"] == "DONE"
     assert phones(NURSE_PHONE).received_text().body == "1A: accepted."
-    assert orders(care, task) == [(nurse, "accepted")]
+    assert orders(care, task) == [(nurse, "accept")]
     assert care.states(task) == ["DELIVERED", "SENT"]
     assert care.one("SELECT cause FROM orchestration.notification WHERE state = 'DELIVERED'") == "ANSWERED"
     assert runs.read_replies() == []
@@ -176,7 +176,7 @@ def test_resolving_is_answered_with_the_link_where_nothing_is_written_back(
     write(phones, NURSE_PHONE, "1 resuelto")
     runs.read_replies()
     assert phones(NURSE_PHONE).received_text().body.endswith(f"/tasks/{task}")
-    assert [verb for _, verb in orders(care, task)] == ["resolved"]
+    assert [verb for _, verb in orders(care, task)] == ["resolve"]
     assert care.one('SELECT status FROM "EscalationTask"') == "OPEN"
 
 

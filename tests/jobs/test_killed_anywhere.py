@@ -22,19 +22,22 @@ from sequora_orchestration.care import care_database
 from sequora_orchestration.channels.sms import Sms
 from sequora_orchestration.ledger import assignments, room
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
+from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts
+from sequora_orchestration.sensors.replies import replies
 from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 
 DAY = timedelta(days=1)
 
 Way = list[Queue | SensorDefinition]
-"""What goes on in turn: queues that are claimed from, and the sensor that has no queue."""
+"""What goes on in turn: queues that are claimed from, and sensors that have none."""
 
 pytestmark = [pytest.mark.usefixtures("stopped_clock"), pytest.mark.timeout(400)]
 
@@ -64,7 +67,9 @@ class FailPoint:
 
 def ticked(runs: Runs, one: Queue | SensorDefinition) -> list[ExecuteInProcessResult]:
     """Let a sensor tick, and run what it asks for."""
-    return runs.tick(one) if isinstance(one, Queue) else runs.assign()
+    if isinstance(one, Queue):
+        return runs.tick(one)
+    return runs.read_replies() if one is replies else runs.assign()
 
 
 def survives(runs: Runs, way: Way, *, after: int) -> bool:
@@ -219,3 +224,32 @@ def test_a_check_in_is_scheduled_and_sent_at_most_once(care: Care, runs: Runs, p
     assert states.count("HELD") == 1  # killed right before the call
     for _ in range(states.count("SENT")):
         phones(PATIENT_PHONE).received_text()
+
+
+@pytest.mark.parametrize(("letter", "verb"), [("a", "ACCEPT"), ("e", "HAND_OVER")])
+def test_a_command_by_text_is_obeyed_once_and_answered_once(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch, letter: str, verb: str
+) -> None:
+    """Also where it dies between the command and its answer, or before the supervisors are told."""
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+    nurse, commands = care.a_nurse(), dict[str, str]()
+    care.a_supervisor()
+
+    def a_command() -> str:
+        care.it_is(NOW)
+        task = care.a_task(nurse, created_at=NOW)
+        runs.tick(NEW_TASKS)
+        number = phones(NURSE_PHONE).received_text(containing=[task]).body.splitlines()[-1].split()[1][:-1]
+        commands[task] = f"{number}{letter}"
+        assert isinstance(phones.company.receive(phone=NURSE_PHONE, body=commands[task]), Message)
+        return task
+
+    tasks = killed_everywhere(care, runs, [replies, HANDED_OVER_TASKS], a_command, at=NOW)
+    assert len(tasks) > 12
+    for task in reversed(tasks):  # 16A before 6A, which is a part of it
+        phones(NURSE_PHONE).received_text(containing=[f"{commands[task].upper()}: "])
+        assert [
+            row["verb"] for row in care.rows("SELECT verb FROM orchestration.answer WHERE task_id = :id", id=task)
+        ] == [verb]
+        if verb == "HAND_OVER":
+            phones(SUPERVISOR_PHONE).received_text(containing=[task, "Handed over"])

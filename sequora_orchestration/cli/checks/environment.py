@@ -9,12 +9,14 @@ from sequora_orchestration.settings.database import RetentionSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import LogSettings, WebSettings
+from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.workflows import WorkflowSettings
 
 # The settings that no other check reads.
 READ_HERE = (
     WorkflowSettings,
     DeliverySettings,
+    ReplySettings,
     RetentionSettings,
     AppSettings,
     WebSettings,

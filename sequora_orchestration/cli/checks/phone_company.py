@@ -1,10 +1,11 @@
 """Twilio: the account, its message list, the sender of texts, and who answers people who reply."""
 
 import re
+from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from sequora_orchestration.channels.channel import UnreadableError
+from sequora_orchestration.channels.channel import LookUpError, UnreadableError
 from sequora_orchestration.channels.sms import open_sms
 from sequora_orchestration.channels.twilio import AccountError, Replies, Sender, SenderForm, open_twilio
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
@@ -15,6 +16,7 @@ from sequora_orchestration.domain.answers import (
     Refusal,
     Refused,
 )
+from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 # Texts from one of these senders are accepted and go nowhere: they are for test credentials
@@ -39,6 +41,7 @@ def checks() -> list[Check]:
         Check(name="Twilio messages", find=twilio.messages, needs=("Twilio account",)),
         Check(name="Twilio sender", find=twilio.sender, needs=("Twilio account",)),
         Check(name="Twilio replies", find=twilio.replies, needs=("Twilio sender",)),
+        Check(name="Twilio inbound", find=twilio.inbound, needs=("Twilio sender",)),
     ]
 
 
@@ -125,6 +128,29 @@ class _Twilio:
                 Replies.UNKNOWN: "the sender is no phone number: who answers them is in the Twilio console",
             }[replies]
         )
+
+    def inbound(self) -> Finding:
+        channel, commands = open_sms(), ReplySettings.load().reads_commands
+        try:
+            numbers = channel.written_to()
+            for number in numbers:
+                next(channel.received(number, datetime.now(UTC)), None)
+        except LookUpError as error:
+            return fail(
+                f"what people text to us cannot be read: {error}; so a STOP is noticed when a text is refused, and "
+                "commands are not obeyed",
+                to_do="let the API key list messages, and the numbers of a messaging service (its permissions are in "
+                "the Twilio console)",
+            )
+        if not numbers:
+            nobody = "nobody can text to the sender: neither STOP nor commands are possible"
+            return (
+                warn(nobody, to_do="give a number as the sender, or set SEQUORA_REPLIES to off")
+                if commands
+                else ok(nobody)
+            )
+        obeyed = "STOP, START and commands of staff are obeyed" if commands else "STOP and START are obeyed"
+        return ok(f"what people text to us can be read: {obeyed}")
 
     @property
     def _has_test_sender(self) -> bool:
