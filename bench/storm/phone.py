@@ -111,7 +111,7 @@ class _Company(PhoneCompany):
 
     def lag_of(self, message: Message) -> float:
         """Return the text's own lag; a text that is just being accepted has none yet, and is not listed."""
-        return self._lag_of.get(message.sid, LONGEST)
+        return super().lag_of(message) if message.inbound else self._lag_of.get(message.sid, LONGEST)
 
     def take(self, *, to: str, body: str, **more: Any) -> tuple[Message | Refusal | None, Answer | None]:
         """Spoil the answer as ordered, and remember the request."""

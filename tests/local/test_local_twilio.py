@@ -31,8 +31,9 @@ from sequora_orchestration.local.twilio import server as twilio_process
 from sequora_orchestration.local.twilio.api_keys import STANDARD_KEY, ApiKey, Permission
 from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.messaging_services import NUMBER_OF_SERVICES
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
-from sequora_orchestration.local.twilio.phone_company import NUMBER_OF_SERVICES, PhoneCompany
+from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.refusals import Refusal
 from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
@@ -738,6 +739,214 @@ def test_a_page_from_elsewhere_cannot_answer(
     assert text(twilio).status == "queued"
 
 
+# ── What comes in from anybody ──────────────────────────────────────────────────────────────────────────
+
+SERVICE, OTHER_SERVICE = "MG" + "0" * 32, "MG" + "1" * 32
+STRANGER, SHORT_CODE = "+442025550199", "73786"
+
+
+def comes_in(company: PhoneCompany, body: str = "Hello", phone: str = NURSE, **also: Any) -> Message:
+    """Let a phone write to our number."""
+    message = company.receive(phone=phone, body=body, **({"to": OURS} | also))
+    assert isinstance(message, Message)
+    return message
+
+
+def test_an_inbound_text_has_every_field_as_the_real_api_shows_it(twilio: Any, company: PhoneCompany) -> None:
+    """In a list and by its SID: it costs nothing yet, and has both its times at once."""
+    sid = comes_in(company, "x" * 161).sid
+    for found in (*twilio.messages.list(to=OURS), twilio.messages(sid).fetch()):
+        assert (found.sid, found.direction, found.status) == (sid, "inbound", "received")
+        assert (found.from_, found.to, found.body) == (NURSE, OURS, "x" * 161)
+        assert (found.date_created, found.date_sent, found.date_updated) == (NOON, NOON, NOON)
+        assert (found.num_segments, found.num_media) == ("2", "0")
+        assert (found.price, found.price_unit, found.error_code, found.error_message) == (None, "USD", None, None)
+        assert found.messaging_service_sid is None
+
+
+@pytest.mark.parametrize("phone", [NURSE, PATIENT, STRANGER, SHORT_CODE])
+def test_anybody_may_write_to_our_number(twilio: Any, server: TwilioServer, company: PhoneCompany, phone: str) -> None:
+    """Nobody has to have been texted before, and who has written can answer on the page."""
+    comes_in(company, "Who is this?", phone)
+    [found] = twilio.messages.list(to=OURS)
+    assert (found.from_, found.body) == (phone, "Who is this?")
+    assert answer(server, "Hello?", phone).status_code == 201
+    assert {one.to for one in twilio.messages.list(from_=phone)} == {OURS}
+
+
+def test_without_a_number_a_stranger_writes_to_nobody(company: PhoneCompany) -> None:
+    """He has nothing to answer; nor does anybody write nothing."""
+    assert isinstance(company.receive(phone=STRANGER, body="Hello"), Refusal)
+    assert isinstance(company.receive(phone=STRANGER, body=" ", to=OURS), Refusal)
+    with pytest.raises(ValueError, match="zone"):
+        comes_in(company, created=NOON.replace(tzinfo=None))
+    assert company.count == 0
+
+
+def test_a_text_to_a_number_of_a_service_names_the_service(twilio: Any, company: PhoneCompany) -> None:
+    """Whether or not the service has ever texted that phone; other numbers have none."""
+    other = "+15005550100"
+    company.services.numbers[OTHER_SERVICE] = ["+15005550101", "+15005550102"]
+    for to in (OURS, other, *company.services.numbers[OTHER_SERVICE]):
+        comes_in(company, phone=STRANGER, to=to)
+    services = {one.to: one.messaging_service_sid for one in twilio.messages.list(from_=STRANGER)}
+    assert services == {OURS: None, other: None, "+15005550101": OTHER_SERVICE, "+15005550102": OTHER_SERVICE}
+
+
+def test_a_stranger_writes_to_the_service_that_uses_the_number(twilio: Any, company: PhoneCompany) -> None:
+    """If no test has said whose it is, the number belongs to the service that texts; a plain conversation stays so."""
+    text(twilio, NURSE)
+    text(twilio, PATIENT, from_=None, messaging_service_sid=SERVICE)
+    assert [comes_in(company, phone=phone).messaging_service_sid for phone in (NURSE, PATIENT, STRANGER)] == [
+        None,
+        SERVICE,
+        SERVICE,
+    ]
+
+
+def test_stop_to_one_number_of_a_service_is_for_all_of_them(twilio: Any, company: PhoneCompany) -> None:
+    """The service texts that phone no more, nor does any of its numbers; another number does."""
+    company.services.numbers[SERVICE] = ["+15005550101", "+15005550102"]
+    comes_in(company, "stop", to="+15005550102")
+    assert refused(lambda: text(twilio, from_=None, messaging_service_sid=SERVICE)) == (400, 21610)
+    assert refused(lambda: text(twilio, from_="+15005550101")) == (400, 21610)
+    assert text(twilio).status == "queued"
+    comes_in(company, "unstop", to="+15005550101")
+    assert text(twilio, from_=None, messaging_service_sid=SERVICE).status == "accepted"
+
+
+@pytest.mark.parametrize("numbers", [[OURS], [f"+150055501{number:02}" for number in range(5)]])
+def test_the_sdk_lists_the_numbers_of_a_service(twilio: Any, company: PhoneCompany, numbers: list[str]) -> None:
+    """Page by page, with what each can do; another SID is not found."""
+    if numbers != [OURS]:
+        company.services.numbers[SERVICE] = numbers
+    found = twilio.messaging.v1.services(SERVICE).phone_numbers.list(page_size=2)
+    assert [one.phone_number for one in found] == numbers
+    assert len({one.sid for one in found}) == len(numbers)
+    assert {(one.service_sid, one.country_code, *one.capabilities) for one in found} == {
+        (SERVICE, "US", "MMS", "SMS", "Voice")
+    }
+    with pytest.raises(TwilioException, match="Unable to fetch page"):
+        twilio.messaging.v1.services("MG-of-somebody-else").phone_numbers.list()
+
+
+def test_lists_of_inbound_texts_are_in_the_order_of_their_times(twilio: Any, company: PhoneCompany) -> None:
+    """Clocks that are off: a text from the past stands amid others, one from the future first, and both at once."""
+    hour = timedelta(hours=1)
+    comes_in(company, "now")
+    comes_in(company, "an hour ago", created=NOON - hour)
+    comes_in(company, "in an hour", created=NOON + hour)
+    comes_in(company, "now, and later")
+    assert bodies(twilio.messages.list(to=OURS)) == ["in an hour", "now, and later", "now", "an hour ago"]
+    assert bodies(twilio.messages.list(to=OURS, page_size=1)) == bodies(twilio.messages.list(to=OURS))
+    assert bodies(twilio.messages.list(to=OURS, date_sent_after=NOON)) == ["in an hour", "now, and later", "now"]
+    assert bodies(twilio.messages.list(to=OURS, date_sent_before=NOON - hour)) == ["an hour ago"]
+    [conversation] = company.conversations(most=1, newest=9)
+    assert [one.body for one in conversation] == ["now", "an hour ago", "in an hour", "now, and later"]
+
+
+def test_an_inbound_text_can_be_late_in_lists(twilio: Any, company: PhoneCompany, clock: Clock) -> None:
+    """By the time since it came in, whatever time it has; what we send is not late."""
+    company.inbound_visible_after = 5
+    sids = [comes_in(company, created=NOON + timedelta(days=days)).sid for days in (-1, 1)]
+    text(twilio)
+    assert [one.direction for one in twilio.messages.list()] == ["outbound-api"]
+    assert twilio.messages(sids[0]).fetch().sid == sids[0]
+    clock.forward(5)
+    assert sorted(one.sid for one in twilio.messages.list(to=OURS)) == sorted(sids)
+
+
+@pytest.mark.parametrize(("pages_shift", "seen"), [(False, "54321"), (True, "544321")])
+def test_a_text_that_comes_in_between_two_pages_can_show_another_one_twice(
+    twilio: Any, company: PhoneCompany, seen: str, *, pages_shift: bool
+) -> None:
+    """If pages are counted from the newest text. By the page's token, as the real API has it, none is twice."""
+    company.pages_shift = pages_shift
+    for number in range(1, 6):
+        comes_in(company, str(number))
+    page, found = twilio.messages.page(to=OURS, page_size=2), []
+    while page is not None:
+        found += bodies(page)
+        if len(found) == 2:
+            comes_in(company, "meanwhile")
+        page = page.next_page()
+    assert "".join(found) == seen
+
+
+def test_a_page_is_asked_for_by_its_token(twilio: Any, company: PhoneCompany) -> None:
+    """By a number alone, or with a token of nobody's, the real API refuses."""
+    comes_in(company)
+    assert refused(lambda: twilio.messages.page(page_number=1)) == 20001
+    assert refused(lambda: twilio.messages.page(page_token="PASM" + "0" * 32)) == 21481
+
+
+@pytest.mark.parametrize("word", ["Start", "yes", " UNSTOP "])
+def test_the_words_that_opt_in_again(twilio: Any, company: PhoneCompany, word: str) -> None:
+    """Alone, in any case."""
+    comes_in(company, "Stop")
+    comes_in(company, f"{word}, please")
+    assert refused(lambda: text(twilio)) == (400, 21610)
+    comes_in(company, word)
+    assert text(twilio).status == "queued"
+
+
+@pytest.mark.parametrize("word", ["HELP", "info", "STOP.", "STOP ALL", "1A", "ALTO", "END it"])
+def test_other_words_opt_nobody_out_or_in_and_nothing_is_answered(
+    twilio: Any, company: PhoneCompany, word: str
+) -> None:
+    """The real one would answer HELP and INFO by itself."""
+    comes_in(company, word)
+    assert text(twilio).status == "queued"
+    comes_in(company, "STOP")
+    comes_in(company, word)
+    assert refused(lambda: text(twilio)) == (400, 21610)
+    assert len(company.accepted()) == 1
+
+
+# ── Lists that cannot be read ───────────────────────────────────────────────────────────────────────────
+
+
+def test_an_outage_of_lists_leaves_texts_alone(twilio: Any, company: PhoneCompany) -> None:
+    """Lists are refused until it is over; texts are taken, come in, and can be fetched meanwhile."""
+    company.list_answers.always(Refuse(500, 20500))
+    company.list_answers.queue(Refuse(429, 20429, retry_after=2))
+    assert [refused(twilio.messages.list) for _ in range(3)] == [20429, 20500, 20500]
+    sids = [text(twilio).sid, comes_in(company).sid]
+    assert twilio.messages(sids[1]).fetch().sid == sids[1]
+    company.list_answers.always(None)
+    assert [one.sid for one in twilio.messages.list()] == sids[::-1]
+    company.list_answers.always(Refuse(500, 20500))
+    company.forget()
+    assert twilio.messages.list() == []
+
+
+def test_a_list_that_hangs_is_a_read_timeout(twilio: Any, company: PhoneCompany) -> None:
+    """For the lists of one number alone, if the script says so; late, it is the list or a 504."""
+    company.list_answers.queue(Hang(60), Hang(0.01), Hang(0.01, accept=False), to=OURS)
+    comes_in(company)
+    assert len(twilio.messages.list()) == 1
+    twilio.http_client.timeout = (3.05, 0.1)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        twilio.messages.list(to=OURS)
+    twilio.http_client.timeout = 10
+    assert len(twilio.messages.list(to=OURS)) == 1
+    assert refused(lambda: twilio.messages.list(to=OURS)) == 20504
+
+
+def test_a_list_can_be_reset_and_break_off(twilio: Any, company: PhoneCompany) -> None:
+    """On a later page as well."""
+    for _ in range(3):
+        comes_in(company)
+    pages = twilio.messages.stream(page_size=1)
+    next(pages)
+    company.list_answers.queue(ResetBeforeAccepting(), Garbage())
+    with pytest.raises(requests.exceptions.ConnectionError, match="Connection reset by peer"):
+        next(pages)
+    with pytest.raises(json.JSONDecodeError):
+        twilio.messages.list()
+    assert len(twilio.messages.list(page_size=1)) == 3
+
+
 # ── Who it is ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -912,6 +1121,19 @@ def test_the_memory_has_its_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert isinstance(again.create(to=PATIENT, body="once more", from_=OURS), Refusal)
     again.forget()
     assert remembering(tmp_path / "phones").count == 0
+
+
+def test_texts_of_another_time_and_of_the_version_before_are_remembered(tmp_path: Path) -> None:
+    """What came in has both its times again; a text may lack a field that is new, but nothing else."""
+    company = remembering(tmp_path / "phones")
+    kept = comes_in(company, created=NOON)
+    old = {name: value for name, value in kept.as_kept().items() if name != "arrived"}
+    Memory(tmp_path / "phones").keep({**old, "sid": "SM of the version before"})
+    Memory(tmp_path / "phones").keep({"sid": "SM of quite another version"})
+    again = remembering(tmp_path / "phones")
+    assert again.find(kept.sid) == kept
+    assert again.find("SM of the version before")
+    assert again.count == 2
 
 
 def test_a_memory_that_cannot_be_read_is_begun_anew(tmp_path: Path) -> None:

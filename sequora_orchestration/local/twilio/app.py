@@ -36,6 +36,7 @@ def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
             Route(
                 f"{ACCOUNTS}/{{account_sid}}/IncomingPhoneNumbers.json", api.permitted(api.numbers, Permission.SETUP)
             ),
+            Route(f"{SERVICES}/{{sid}}/PhoneNumbers", api.permitted(api.numbers_of_service, Permission.SETUP)),
             Route(f"{SERVICES}/{{sid}}", api.permitted(api.messaging_service, Permission.SETUP)),
             *(Route(path, inbox.part(name, media_type)) for path, name, media_type in PAGE_PARTS),
             Route("/inbox.json", inbox.data),

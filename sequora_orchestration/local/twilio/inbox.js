@@ -1,4 +1,5 @@
 // The phone inbox: fetches the conversations whenever the server reports something new, and shows them.
+// A conversation has texts (`messages`) and calls (`calls`); from both a person can answer.
 "use strict";
 const $ = id => document.getElementById(id);
 const make = (tag, name, ...children) => {
@@ -15,17 +16,26 @@ const STATES = {
   accepted: "◷ Accepted", queued: "◷ Queued", sending: "↗ Sending", sent: "✓ Sent", delivered: "✓✓ Delivered",
   undelivered: "✕ Not delivered", failed: "✕ Failed", received: "answered from this phone",
 };
+// Of calls; those that are not final stand on top, "ringing" with buttons.
+const CALLS = {
+  queued: "☎ A call is about to come", initiated: "☎ A call is about to come", ringing: "☎ Incoming call",
+  "in-progress": "☎ On the call", completed: "☎ Call answered", busy: "☎ Call declined", "no-answer": "☎ Call not answered",
+  failed: "✕ Call failed", canceled: "✕ Call given up",
+};
+const LAST_LINE_WITH_COMMANDS = /(?:^|\n)Reply (\d+)A accept, \1R resolved, \1E hand over\s*$/;
+const COMMANDS = {A: "accept", R: "resolved", E: "hand over"};
 const OPTED_OUT = "This phone has replied STOP: the phone company refuses texts to it (error 21610) until it replies START.";
 const narrow = matchMedia("(max-width: 640px)");
 const rows = new Map();     // number → its row in the list
-const bubbles = new Map();  // SID → its bubble in the open conversation
+const bubbles = new Map();  // SID → its bubble in the open conversation, or its place among the calls under way
 const read = new Map();     // number → SID of the last text that was looked at
 const drafts = new Map();   // number → what is written there and not sent yet
 let conversations = [];
 let open = null;            // the number that is shown
 let chosen = false;         // whether a person chose it; if not, the newest conversation is shown
-let trouble = "";           // why the answer that was written last could not be sent
-let announced = null;       // the SIDs that a screen reader has been told of, once there are any
+let trouble = "";           // why the last answer to a text or a call came to nothing
+let sending = false;        // whether a command is on its way: a second press would send it twice
+let announced = null;       // the SIDs of texts that a screen reader has been told of, once there are any
 
 function pretty(number) {
   const american = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(number);
@@ -59,8 +69,20 @@ function arrange(parent, nodes) {
   if (focused !== document.activeElement && parent.contains(focused)) focused.focus();
 }
 
+const isCall = happening => "said" in happening;
+const rings = ({calls}) => calls.some(({status}) => status === "ringing");
+
+const stateOfCall = ({status}) => CALLS[status] || `☎ Call: ${status}`;
+// What a call says, as text, as far as the phone has been answered.
+const sayings = ({said, status}) => status === "in-progress" || status === "completed" ? said.join("\n") : "";
+
+function preview(last) {
+  if (isCall(last)) return stateOfCall(last);
+  return (last.inbound ? "You: " : "") + last.body.replace(/\s+/g, " ");
+}
+
 function row(conversation) {
-  const {number, messages} = conversation, last = messages.at(-1);
+  const {number, messages, happened} = conversation, last = happened.at(-1);
   if (!rows.has(number)) {
     const button = make("button", "",
       make("span", "", make("span", "who", make("span"), " ", make("span", "role")), make("span", "when")),
@@ -71,11 +93,12 @@ function row(conversation) {
     rows.set(number, make("li", "", button));
   }
   const item = rows.get(number), button = item.firstChild;
-  const [[who, when], [preview, unread]] = [...button.children].map(half => [...half.children]);
+  const [[who, when], [latest, unread]] = [...button.children].map(half => [...half.children]);
   say(who.firstChild, nameOf(conversation));
   say(who.lastChild, conversation.person?.role ?? "");
   say(when, clock(last.created));
-  say(preview, (last.inbound ? "You: " : "") + last.body.replace(/\s+/g, " "));
+  say(latest, preview(last));
+  latest.classList.toggle("rings", rings(conversation));
   const unseen = messages.length - 1 - messages.findLastIndex(text => text.sid === read.get(number));
   say(unread, String(unseen));
   unread.setAttribute("role", "img");
@@ -101,6 +124,62 @@ function bubble(text) {
   return item;
 }
 
+function pastCall(call) {
+  if (!bubbles.get(call.sid)?.matches(".past")) {
+    const time = make("time");
+    time.dateTime = call.created;
+    time.title = new Date(call.created).toLocaleString();
+    bubbles.set(call.sid, make("li", "past", make("p", "bubble"), make("p", "under", time, " · ", make("span", "state"))));
+  }
+  const item = bubbles.get(call.sid), [said, under] = item.children;
+  say(said, sayings(call));
+  said.hidden = !said.textContent;
+  say(under.firstChild, clock(call.created));
+  say(under.lastChild, stateOfCall(call));
+  return item;
+}
+
+function callUnderWay(call) {
+  if (!bubbles.get(call.sid)?.matches(".call")) {
+    const said = make("p", "bubble"), choices = make("p", "choices");
+    said.setAttribute("aria-live", "polite");
+    for (const [action, word] of [["answer", "Answer"], ["decline", "Decline"]]) {
+      const button = make("button", action, word);
+      button.type = "button";
+      button.onclick = () => post(`calls/${encodeURIComponent(call.sid)}`, {action}, "The call goes on as before");
+      choices.append(button);
+    }
+    const item = make("li", "call", make("p", "state"), choices, said);
+    item.tabIndex = -1;
+    bubbles.set(call.sid, item);
+  }
+  const item = bubbles.get(call.sid), [state, choices, said] = item.children, ringing = call.status === "ringing";
+  say(state, stateOfCall(call));
+  if (!ringing && choices.contains(document.activeElement)) item.focus();  // the button under the focus goes away
+  choices.hidden = !ringing;
+  say(said, sayings(call));
+  said.hidden = !said.textContent;
+  return item;
+}
+
+function showCommands({messages}) {
+  const asked = messages.findLast(({inbound, body}) => !inbound && LAST_LINE_WITH_COMMANDS.test(body));
+  const task = asked && LAST_LINE_WITH_COMMANDS.exec(asked.body)[1];
+  const group = $("commands");
+  if (!task && group.contains(document.activeElement)) $("body").focus();
+  group.hidden = !task;
+  if (!task) return;
+  if (!group.children.length) {
+    for (const letter of Object.keys(COMMANDS)) {
+      const button = make("button", "", make("strong"), ` ${COMMANDS[letter]}`);
+      button.type = "button";
+      button.onclick = () => command(button.firstChild.textContent);
+      group.append(button);
+    }
+  }
+  Object.keys(COMMANDS).forEach((letter, place) => say(group.children[place].firstChild, task + letter));
+}
+
 function render() {
   $("empty").hidden = conversations.length > 0;
   document.querySelector("main").hidden = conversations.length === 0;
@@ -114,7 +193,7 @@ function render() {
   if (another) bubbles.clear();
   if (shown) {
     texts.dataset.number = open;
-    if (!document.hidden) read.set(open, shown.messages.at(-1).sid);
+    if (!document.hidden) read.set(open, shown.messages.at(-1)?.sid);
     say($("title"), nameOf(shown));
     say($("numbers"), [shown.person?.role, shown.person && pretty(open)].filter(Boolean).join(" · "));
     say($("as"), `Answer as ${nameOf(shown)}`);
@@ -124,7 +203,14 @@ function render() {
       trouble = "";
     }
     say($("notice"), trouble || (shown.opted_out ? OPTED_OUT : ""));
-    arrange(texts, shown.messages.map(bubble));
+    const calls = $("calls"), underWay = shown.calls.filter(({final}) => !final);
+    const onCall = calls.contains(document.activeElement);
+    arrange(calls, underWay.map(callUnderWay));
+    calls.hidden = !underWay.length;
+    showCommands(shown);
+    const past = shown.happened.filter(one => !underWay.includes(one));
+    arrange(texts, past.map(one => isCall(one) ? pastCall(one) : bubble(one)));
+    if (onCall && !calls.contains(document.activeElement)) (calls.firstChild ?? texts).focus();
     if (another || atEnd) texts.scrollTop = texts.scrollHeight;
   }
   const numbers = new Set(conversations.map(({number}) => number));
@@ -154,24 +240,46 @@ function announce() {
     .map(text => `New text to ${nameOf(conversation)}: ${text.body}`));
   announced = new Set(conversations.flatMap(({messages}) => messages.map(({sid}) => sid)));
   if (arrived.length) say($("news"), arrived.length === 1 ? arrived[0] : `${arrived.length} new texts`);
+  say($("ringing"), conversations.filter(rings).map(one => `Incoming call to ${nameOf(one)}`).join(". "));
+}
+
+// Posts JSON, and returns whether it was taken; if not, the complaint is shown with the reason.
+async function post(path, content, complaint) {
+  try {
+    const taken = await fetch(path, {
+      method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify(content),
+    });
+    if (!taken.ok) throw new Error((await taken.json()).message);
+    trouble = "";
+    refresh();
+    return true;
+  } catch (error) {
+    trouble = `${complaint}: ${error.message}`;
+    render();
+    return false;
+  }
+}
+
+async function command(body) {
+  if (sending) return;
+  sending = true;
+  if (await post("answers", {phone: open, body}, "Not sent")) say($("news"), `Answered ${body}`);
+  sending = false;
 }
 
 async function answer() {
   const phone = open, body = $("body").value;
   if (!body.trim()) return;
-  try {
-    const taken = await fetch("answers", {
-      method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify({phone, body}),
-    });
-    if (!taken.ok) throw new Error((await taken.json()).message);
-    trouble = "";
-    drafts.delete(phone);
-    if (phone === open && $("body").value === body) $("body").value = "";
-    refresh();
-  } catch (error) {
-    trouble = `Not sent: ${error.message}`;
-    render();
-  }
+  if (!await post("answers", {phone, body}, "Not sent")) return;
+  drafts.delete(phone);
+  if (phone === open && $("body").value === body) $("body").value = "";
+}
+
+// Texts and calls in the order of their times; the sort leaves those of one moment as they came.
+function withCalls(conversation) {
+  const calls = (conversation.calls ?? []).map(call => ({said: [], ...call}));
+  const happened = [...conversation.messages, ...calls].sort((a, b) => Date.parse(a.created) - Date.parse(b.created));
+  return {...conversation, calls, happened};
 }
 
 let fetching = false, again = false, timer;
@@ -180,18 +288,18 @@ async function refresh() {
   if (fetching) return;
   fetching = true;
   clearTimeout(timer);
-  let moving = false;  // whether a text is still on its way
+  let moving = false;  // whether a text or a call is still on its way
   try {
     while (again) {
       again = false;
       const inbox = await (await fetch("inbox.json")).json();
-      conversations = inbox.conversations;
+      conversations = inbox.conversations.map(withCalls);
       const texts = conversations.flatMap(({messages}) => messages);
-      moving = texts.some(text => !text.final);
+      moving = [...texts, ...conversations.flatMap(({calls}) => calls)].some(({final}) => !final);
       say($("figure"), texts.length === 0 ? "None of the texts leaves this machine."
         : (texts.length < inbox.total ? `The newest ${plural(texts.length, "text")} of ${inbox.total.toLocaleString()}` : plural(inbox.total, "text"))
           + "; none of them left this machine.");
-      document.title = inbox.total ? `(${inbox.total}) Phone inbox` : "Phone inbox";
+      document.title = (conversations.some(rings) ? "☎ " : "") + (inbox.total ? `(${inbox.total}) Phone inbox` : "Phone inbox");
       render();
       announce();
       if (again) await new Promise(rest => setTimeout(rest, 250));  // many may be arriving

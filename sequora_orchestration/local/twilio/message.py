@@ -3,8 +3,10 @@
 Not here: which texts are taken (`refusals`), and the clock (`phone_company`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from sequora_orchestration.local.twilio.refusals import LONGEST_VALIDITY
 
@@ -33,6 +35,8 @@ class Message:
     """The error code with which it will end instead of being delivered."""
     inbound: bool = False
     """Whether a phone sent it to us."""
+    arrived: datetime | None = None
+    """When it came in, where that is another time than `created` says."""
 
     @property
     def phone(self) -> str:
@@ -43,6 +47,21 @@ class Message:
     def first_status(self) -> str:
         """The status in the API's first answer: a messaging service has yet to choose a sender."""
         return "queued" if self.from_ else "accepted"
+
+    def as_kept(self) -> dict[str, Any]:
+        """Return its fields as JSON can hold them."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_kept(cls, kept: Mapping[str, Any]) -> Self | None:
+        """Return the text with these fields; None if it is one of a version with other fields."""
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        if not needed <= kept.keys() <= {field.name for field in fields(cls)}:
+            return None
+        times = {name: datetime.fromisoformat(kept[name]) for name in ("created", "arrived") if kept.get(name)}
+        return cls(**{**kept, **times})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,20 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
+from sequora_orchestration.local.twilio.inbound import OptOuts, refusal_of_inbound, sender_in
 from sequora_orchestration.local.twilio.kept_texts import KeptTexts
 from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.message import EVERYTHING, Filter, Message, State, state_at
+from sequora_orchestration.local.twilio.messaging_services import MessagingServices
 from sequora_orchestration.local.twilio.refusals import (
     AUTHENTICATE,
     E164,
-    LONGEST_BODY,
+    GATEWAY_TIMEOUT,
     NOT_PERMITTED,
     REFUSED_SENDERS,
     TEST_CREDENTIALS,
@@ -31,27 +32,33 @@ from sequora_orchestration.local.twilio.refusals import (
     refusal_of_text,
     unsubscribed,
 )
-from sequora_orchestration.local.twilio.scripted_answers import Answer, Hang, Refuse, ResetBeforeAccepting, Script
-
-# A text of one of these words opts out, in upper or lower case (https://help.twilio.com/articles/223134027).
-OPT_OUT_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
-OPT_IN_WORDS = frozenset({"START", "UNSTOP", "YES"})
-
-NUMBER_OF_SERVICES = "+15005550006"
-"""The number to which a phone replies if a messaging service texted it: our services have this one number."""
+from sequora_orchestration.local.twilio.scripted_answers import (
+    Answer,
+    Hang,
+    Refuse,
+    ResetBeforeAccepting,
+    Script,
+)
 
 
 class PhoneCompany:
     """Takes texts, or refuses them, and remembers everything until `forget`.
 
-    Public attributes may be changed at any time: `undeliverable` maps a number to the error code with which
-    texts that are accepted from then on will end; `seconds_per_status` is how long a text stays in each
-    status on its way; `visible_after` is how many seconds old a text must be before it shows up in lists (the
-    real API makes no promise); `account_status` and `is_trial` are the state of the account, and
-    `owner_account_sid` names its owner; `api_keys` are its keys by their SIDs; with `has_test_credentials` its SID and
-    token are the real API's credentials for tests, which may pretend to send, and read nothing; `webhook` is the
-    address to which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to
-    its numbers' webhooks.
+    Public attributes may be changed at any time.
+
+    Of texts: `undeliverable` maps a number to the error code with which texts that are accepted from then on will end;
+    `seconds_per_status` is how long a text stays in each status on its way.
+
+    Of lists: `visible_after` and `inbound_visible_after` are how many seconds old a text that we sent, or that came
+    in, must be before lists show it (the real API makes no promise); `list_answers` has the scripted answers to
+    requests for lists; with `pages_shift` pages are counted from the newest text, so that one text stands on two of
+    them when another one comes in between.
+
+    Of the account: `account_status` and `is_trial` are its state, and `owner_account_sid` names its owner; `api_keys`
+    are its keys by their SIDs; with `has_test_credentials` its SID and token are the real API's credentials for tests,
+    which may pretend to send, and read nothing; `services` are its messaging services; `webhook` is the address to
+    which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to its
+    numbers' webhooks.
     """
 
     def __init__(
@@ -76,11 +83,10 @@ class PhoneCompany:
     def remember(self, memory: Memory) -> None:
         """Take over the texts of a memory, and from now on keep every new text in it, too."""
         with self._changed:
-            names = {field.name for field in fields(Message)}
             for kept in memory.texts():
-                if kept.keys() == names:  # a text of another version has other fields
-                    self._texts.add(Message(**{**kept, "created": datetime.fromisoformat(kept["created"])}))
-            self._opted_out |= memory.opted_out()
+                if message := Message.from_kept(kept):
+                    self._add(message)
+            self._opt_outs.pairs |= memory.opted_out()
             self._memory = memory
             self._notify()
 
@@ -88,6 +94,10 @@ class PhoneCompany:
         """Forget every text, attempt and script, and return to the first settings."""
         with self._changed:
             self.seconds_per_status, self.visible_after = self._defaults
+            self.inbound_visible_after = 0.0
+            self.pages_shift = False
+            self.list_answers = Script()
+            self.services = MessagingServices()
             self.undeliverable: dict[str, int] = {}
             self.account_status = "active"
             self.is_trial = False
@@ -97,8 +107,7 @@ class PhoneCompany:
             self.webhook = ""
             self.webhook_is_the_numbers = False
             self._texts = KeptTexts()
-            # A sender (a number, or a messaging service), and a phone that has opted out of its texts.
-            self._opted_out: set[tuple[str, str]] = set()
+            self._opt_outs = OptOuts()
             self._arrivals: dict[str, list[float]] = defaultdict(list)
             self._script = Script()
             if self._memory:
@@ -146,7 +155,7 @@ class PhoneCompany:
                 case ResetBeforeAccepting():
                     return None, answer
                 case Hang(accept=False):
-                    return Refusal(504, 20504, "Gateway Timeout"), answer
+                    return GATEWAY_TIMEOUT, answer
             created = self.create(
                 to=to,
                 body=body,
@@ -170,7 +179,7 @@ class PhoneCompany:
         if refusal:
             return refusal
         with self._changed:
-            if (messaging_service_sid or from_, to) in self._opted_out:
+            if (messaging_service_sid or self.services.set_for(from_) or from_, to) in self._opt_outs.pairs:
                 return unsubscribed(to)
             message = Message(
                 sid="SM" + secrets.token_hex(16),
@@ -186,47 +195,52 @@ class PhoneCompany:
             self._keep(message)
         return message
 
-    def receive(self, *, phone: str, body: str) -> Message | Refusal:
-        """Take a phone's reply to the sender that texted it last, or return its refusal.
+    def receive(self, *, phone: str, body: str, to: str = "", created: datetime | None = None) -> Message | Refusal:
+        """Take a text that a phone writes to our number `to`, or return its refusal.
 
-        A word for opting out or in takes effect for that sender's texts; no answer is sent.
+        Without `to` it answers the sender that texted it last. `created` is the time that the text shall have, in past
+        or future, if that is not now. A word for opting out or in takes effect at once; no answer is sent. Raises
+        ValueError for a time without a zone.
         """
+        if created is not None and created.tzinfo is None:
+            raise ValueError("the time of a text needs a zone")
         with self._changed:
-            conversation = self._texts.of_phone(phone)
-            if not conversation:
-                return Refusal(404, 20404, "That phone was texted nothing that it could answer")
-            if not body.strip() or len(body) > LONGEST_BODY:
-                return Refusal(400, 21602, f"An answer has 1 to {LONGEST_BODY} characters")
-            answered = conversation[-1]
+            newest = next(iter(self._texts.of_phone(phone)[-1:]), None)
+            to = to or (self.services.number_in(newest) if newest else "")
+            refusal = refusal_of_inbound(phone, to, body)
+            if refusal:
+                return refusal
+            now = datetime.fromtimestamp(self._clock(), UTC)
             message = Message(
                 sid="SM" + secrets.token_hex(16),
-                to=answered.to if answered.inbound else answered.from_ or NUMBER_OF_SERVICES,
+                to=to,
                 from_=phone,
-                messaging_service_sid=answered.messaging_service_sid,
+                messaging_service_sid=self.services.of(to, newest),
                 body=body,
-                created=datetime.fromtimestamp(self._clock(), UTC),
+                created=created or now,
+                arrived=now if created else None,
                 num_segments=segments(body),
                 inbound=True,
             )
-            word = body.strip().upper()
-            if word in OPT_OUT_WORDS:
-                self._opted_out.add((_sender_in(message), phone))
-            elif word in OPT_IN_WORDS:
-                self._opted_out.discard((_sender_in(message), phone))
-            self._keep(message, changes_opt_outs=word in OPT_OUT_WORDS | OPT_IN_WORDS)
+            self._keep(message, changes_opt_outs=self._opt_outs.follow(message))
         return message
 
     def has_opted_out(self, phone: str) -> bool:
         """Whether a phone has opted out of texts from the sender of its last conversation."""
         with self._changed:
-            return any((_sender_in(newest), phone) in self._opted_out for newest in self._texts.of_phone(phone)[-1:])
+            return any(
+                (sender_in(newest), phone) in self._opt_outs.pairs for newest in self._texts.of_phone(phone)[-1:]
+            )
 
     def _keep(self, message: Message, *, changes_opt_outs: bool = False) -> None:
         if self._memory:
-            kept = {**asdict(message), "created": message.created.isoformat()}
-            self._memory.keep(kept, self._opted_out if changes_opt_outs else None)
-        self._texts.add(message)
+            self._memory.keep(message.as_kept(), self._opt_outs.pairs if changes_opt_outs else None)
+        self._add(message)
         self._notify()
+
+    def _add(self, message: Message) -> None:
+        self._texts.add(message)
+        self.services.last_used = message.messaging_service_sid or self.services.last_used
 
     # ── Following them ──────────────────────────────────────────────────────────────────────────────────
 
@@ -240,32 +254,32 @@ class PhoneCompany:
         with self._changed:
             return self._texts.find(sid)
 
-    def lag_of(self, _message: Message) -> float:
+    def lag_of(self, message: Message) -> float:
         """Return how many seconds old a text must be before it shows up in lists."""
-        return self.visible_after
+        return self.inbound_visible_after if message.inbound else self.visible_after
 
     def listed(
         self,
         wanted: Filter = EVERYTHING,
         *,
         older_than: str = "",
+        skip: int = 0,
         limit: int = 50,
     ) -> list[Message]:
         """List texts as the API does: newest first, only those that are visible yet, at most `limit`.
 
         A text that was not sent yet goes by the time of its creation. `older_than` is the SID that ended the
-        page before.
+        page before; `skip` leaves out as many of the newest.
         """
         now = self._clock()
-        found: list[Message] = []
+
+        def is_shown(message: Message) -> bool:
+            visible_until = datetime.fromtimestamp(now - self.lag_of(message), UTC)
+            return (message.arrived or message.created) <= visible_until and wanted.covers(message, self.state(message))
+
         with self._changed:
-            for message in self._texts.newest_first(wanted.to, older_than=older_than):
-                if len(found) == limit:
-                    break
-                visible_until = datetime.fromtimestamp(now - self.lag_of(message), UTC)
-                if message.created <= visible_until and wanted.covers(message, self.state(message)):
-                    found.append(message)
-        return found
+            texts = self._texts.newest_first(wanted.to, older_than=older_than)
+            return list(islice(filter(is_shown, texts), skip, skip + limit))
 
     # ── Looking on ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -307,18 +321,13 @@ class PhoneCompany:
     def script(self, *answers: Answer, to: str | None = None) -> None:
         """Queue answers, each for one request to text the number `to`; without `to`, any number without a script."""
         with self._changed:
-            self._script.queue(answers, to)
+            self._script.queue(*answers, to=to)
 
     def always(self, answer: Answer | None, *, to: str | None = None) -> None:
         """Give this answer once the queued ones are used up, to every request; None ends it."""
         with self._changed:
-            self._script.always(answer, to)
+            self._script.always(answer, to=to)
 
     def _notify(self) -> None:
         self._revision += 1
         self._changed.notify_all()
-
-
-def _sender_in(message: Message) -> str:
-    """Return the sender for opting out: the messaging service if there is one, otherwise the number."""
-    return message.messaging_service_sid or (message.to if message.inbound else message.from_) or ""

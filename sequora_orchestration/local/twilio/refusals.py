@@ -55,6 +55,7 @@ class Refusal:
 
 AUTHENTICATE = Refusal(401, 20003, "Authenticate")
 NOT_PERMITTED = Refusal(401, 70051, "Authorization Error")
+GATEWAY_TIMEOUT = Refusal(504, 20504, "Gateway Timeout")
 TEST_CREDENTIALS = Refusal(403, 20008, "Resource not accessible with Test Account Credentials")
 
 

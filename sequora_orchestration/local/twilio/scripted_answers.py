@@ -3,8 +3,8 @@
 Here: the answers, and choosing the answer to a request. Not here: how they look on the wire (`twilio_api`).
 """
 
+import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -45,35 +45,42 @@ class ErrorAfterAccepting:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Scripted: the text is kept, and the answer is a 201 whose JSON breaks off."""
+    """Scripted: the text is kept, and the answer is a success whose JSON breaks off."""
 
 
 Answer = Refuse | ResetBeforeAccepting | ResetAfterAccepting | Hang | ErrorAfterAccepting | Garbage
 
 
 class Script:
-    """The answers to requests in place of the phone company's own. Not safe for several threads by itself."""
+    """The answers to one sort of request in place of the company's own; safe to use from several threads.
+
+    A request for a list accepts nothing: Refuse, ResetBeforeAccepting, Hang and Garbage mean something to it.
+    """
 
     def __init__(self) -> None:
         """Begin without answers."""
+        self._turn = threading.Lock()
         self._queues: dict[str | None, deque[Answer]] = defaultdict(deque)
         self._always: dict[str | None, Answer] = {}
 
-    def queue(self, answers: Iterable[Answer], to: str | None) -> None:
-        """Queue answers, each for one request to text the number `to`; without `to`, any number without a script."""
-        self._queues[to].extend(answers)
+    def queue(self, *answers: Answer, to: str | None = None) -> None:
+        """Queue answers, each for one request about the number `to`; without `to`, any number without a script."""
+        with self._turn:
+            self._queues[to].extend(answers)
 
-    def always(self, answer: Answer | None, to: str | None) -> None:
+    def always(self, answer: Answer | None, *, to: str | None = None) -> None:
         """Give this answer once the queued ones are used up, to every request; None ends it."""
-        self._always.pop(to, None)
-        if answer is not None:
-            self._always[to] = answer
+        with self._turn:
+            self._always.pop(to, None)
+            if answer is not None:
+                self._always[to] = answer
 
     def next_answer(self, to: str) -> Answer | None:
-        """Return the answer to a request to text a number; None if the script has none for it."""
-        for key in (to, None):
-            if queue := self._queues.get(key):
-                return queue.popleft()
-            if key in self._always:
-                return self._always[key]
+        """Return the answer to a request about a number; None if the script has none for it."""
+        with self._turn:
+            for key in (to, None):
+                if queue := self._queues.get(key):
+                    return queue.popleft()
+                if key in self._always:
+                    return self._always[key]
         return None

@@ -26,11 +26,12 @@ from sequora_orchestration.local.twilio.http_answers import (
 )
 from sequora_orchestration.local.twilio.message import Filter, Message, State
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
-from sequora_orchestration.local.twilio.refusals import AUTHENTICATE, Refusal
+from sequora_orchestration.local.twilio.refusals import AUTHENTICATE, GATEWAY_TIMEOUT, Refusal
 from sequora_orchestration.local.twilio.scripted_answers import (
     ErrorAfterAccepting,
     Garbage,
     Hang,
+    Refuse,
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
@@ -40,6 +41,7 @@ SERVICES = "/v1/Services"
 _SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
 _PAGE_SIZES = range(1, 1001)
 _DEFAULT_PAGE_SIZE = 50
+_THE_FIRST_DAY = "2024-01-01T00:00:00Z"
 
 
 class TwilioApi:
@@ -96,15 +98,24 @@ class TwilioApi:
     async def search(self, request: Request) -> Response:
         """GET Messages.json: filters and pages as the SDK asks for them."""
         asked = dict(request.query_params)
+        scripted = await self._scripted_list(request)
+        if scripted:
+            return scripted
         try:
             span = _time_span(asked)
         except ValueError:
             return error_answer(Refusal(400, 20001, "DateSent must be YYYY-MM-DD or an ISO 8601 time"))
         size, page = _integer(asked, "PageSize", _DEFAULT_PAGE_SIZE), _integer(asked, "Page", 0)
         size = min(max(size, _PAGE_SIZES[0]), _PAGE_SIZES[-1])
+        last_shown = asked.get("PageToken", "").removeprefix("PA")
+        if page and not last_shown:
+            return error_answer(Refusal(400, 20001, "PageToken is required for paging."))
+        if last_shown and not self.company.find(last_shown):
+            return error_answer(Refusal(400, 21481, "Invalid PageToken"))
         found = self.company.listed(
             Filter(asked.get("To", ""), asked.get("From", ""), *span),
-            older_than=asked.get("PageToken", "").removeprefix("PA"),
+            older_than="" if self.company.pages_shift else last_shown,
+            skip=page * size if self.company.pages_shift else 0,
             limit=size + 1,
         )
         shown = found[:size]
@@ -128,6 +139,20 @@ class TwilioApi:
                 "next_page_uri": uri(page + 1, PageToken=f"PA{shown[-1].sid}") if len(found) > size else None,
             }
         )
+
+    async def _scripted_list(self, request: Request) -> Response | None:
+        """Return the scripted answer to a request for a list, if there is one that takes the list's place."""
+        match self.company.list_answers.next_answer(request.query_params.get("To", "")):
+            case Refuse(http_status, code, message, retry_after):
+                return error_answer(Refusal(http_status, code, message, retry_after))
+            case ResetBeforeAccepting():
+                return ConnectionReset()
+            case Garbage():
+                return Response(b'{"messages": [{"sid": "SM', media_type="application/json")
+            case Hang(seconds, accept):
+                await _pause(request, seconds)
+                return None if accept else error_answer(GATEWAY_TIMEOUT)
+        return None
 
     async def fetch(self, request: Request) -> Response:
         """GET Messages/{sid}.json."""
@@ -173,6 +198,49 @@ class TwilioApi:
                 else [],
                 "uri": request.url.path,
                 "next_page_uri": None,
+            }
+        )
+
+    async def numbers_of_service(self, request: Request) -> Response:
+        """GET Services/{sid}/PhoneNumbers: the service's numbers, by pages."""
+        sid = request.path_params["sid"]
+        if not _SERVICE_SID.fullmatch(sid):
+            return error_answer(nothing_at(request.url.path))
+        asked = dict(request.query_params)
+        size, page = _integer(asked, "PageSize", _DEFAULT_PAGE_SIZE), _integer(asked, "Page", 0)
+        size = min(max(size, _PAGE_SIZES[0]), _PAGE_SIZES[-1])
+        numbers = self.company.services.numbers_of(sid)
+        address = f"https://messaging.twilio.com{request.url.path}"
+
+        def url(page: int) -> str:
+            return f"{address}?{urlencode({'PageSize': size, 'Page': page})}"
+
+        return json_answer(
+            {
+                "phone_numbers": [
+                    {
+                        "sid": number_sid,
+                        "account_sid": self.company.account_sid,
+                        "service_sid": sid,
+                        "phone_number": number,
+                        "country_code": "US",
+                        "capabilities": ["MMS", "SMS", "Voice"],
+                        "date_created": _THE_FIRST_DAY,
+                        "date_updated": _THE_FIRST_DAY,
+                        "url": f"{address}/{number_sid}",
+                    }
+                    for number in numbers[page * size : (page + 1) * size]
+                    for number_sid in [f"PN{number.removeprefix('+'):0>32}"]
+                ],
+                "meta": {
+                    "key": "phone_numbers",
+                    "page": page,
+                    "page_size": size,
+                    "url": url(page),
+                    "first_page_url": url(0),
+                    "previous_page_url": url(page - 1) if page else None,
+                    "next_page_url": url(page + 1) if (page + 1) * size < len(numbers) else None,
+                },
             }
         )
 
