@@ -1,16 +1,20 @@
 """What people text to us: STOP and START of anybody, and commands of staff."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from care import NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.channels import sms as channel_sms
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.refusals import Refusal
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
+from sequora_orchestration.messages.sla_breach import SLA_BREACHES
+from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
 
 OTHER_PHONE = "+12025550177"
@@ -56,8 +60,7 @@ def test_stop_and_start_are_obeyed_once_with_commands_off(care: Care, runs: Runs
     first = care.a_task(nurse)
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text()
-    write(phones, NURSE_PHONE, " Stop. ")
-    phones.company._opted_out.clear()  # so that it is our own record that keeps her from being texted
+    write(phones, NURSE_PHONE, " ¡Basta! ")
     (result,) = runs.read_replies()
     assert result.success
     assert runs.read_replies() == []
@@ -241,3 +244,149 @@ def test_an_answer_whose_run_died_is_sent_by_another(care: Care, runs: Runs, pho
     assert result.success
     assert phones(NURSE_PHONE).received_text().body == "1A: accepted."
     assert care.one("SELECT count(*) FROM orchestration.answer") == 1
+
+
+@pytest.mark.usefixtures("_commands")
+def test_two_commands_in_one_text_are_answered_by_one(care: Care, runs: Runs, phones: Phones) -> None:
+    """A line for each."""
+    nurse = care.a_nurse()
+    for _ in range(2):
+        care.a_task(nurse)
+        runs.tick(NEW_TASKS)
+        phones(NURSE_PHONE).received_text()
+    write(phones, NURSE_PHONE, "1a 2e, 1a")
+    runs.read_replies()
+    assert phones(NURSE_PHONE).received_text().body.splitlines() == [
+        "1A: accepted.",
+        "2E: handed over, the supervisors are being told.",
+    ]
+    write(phones, NURSE_PHONE, "a")
+    runs.read_replies()
+    assert "several tasks of yours are open" in phones(NURSE_PHONE).received_text().body
+
+
+@pytest.mark.usefixtures("_commands")
+def test_a_number_is_free_again_when_its_task_has_been_closed_for_a_while(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Not at once: an answer to the earlier text may be on its way."""
+    nurse = care.a_nurse()
+    care.rows("UPDATE orchestration.task_number SET texted_at = now()")
+    for number, closed_for in ((1, None), (2, "1 minute"), (1, "16 minutes")):
+        if closed_for:
+            care.rows(
+                f"""UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now() - interval '{closed_for}',
+                    updated_at = now() - interval '{closed_for}'"""
+            )
+            care.rows("UPDATE orchestration.task_number SET texted_at = now() - interval '20 minutes'")
+        care.a_task(nurse)
+        runs.tick(NEW_TASKS)
+        assert f"Reply {number}A" in phones(NURSE_PHONE).received_text().body
+
+
+@pytest.mark.usefixtures("_commands")
+def test_supervisors_read_that_the_nurse_has_accepted(care: Care, runs: Runs, phones: Phones) -> None:
+    """Accepting cancels no escalation, for only a closed task is safe."""
+    care.a_supervisor()
+    task = a_texted_task(care, runs, phones, sla_due_at=datetime.now(UTC) + timedelta(hours=2))
+    write(phones, NURSE_PHONE, "1a")
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text(containing="accepted")
+    care.rows("""UPDATE "EscalationTask" SET sla_due_at = now() - interval '1 minute'""")
+    runs.tick(SLA_BREACHES)
+    phones(NURSE_PHONE).received_text(containing="SLA missed")
+    care.rows("UPDATE orchestration.notification SET due_at = now() WHERE kind = 'sla-escalation'")
+    care.rows("UPDATE orchestration.notification SET sent_at = now() - interval '1 hour' WHERE kind = 'sla-breach'")
+    runs.tick(UNANSWERED_BREACHES)
+    assert "accepted by the nurse less than 1 min ago" in phones(SUPERVISOR_PHONE).received_text(containing=task).body
+
+
+# --- the phone company's list -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_commands")
+def test_an_outage_of_the_list_loses_nothing(care: Care, runs: Runs, phones: Phones) -> None:
+    """What was written meanwhile is obeyed afterwards, whatever the answer was."""
+    task = a_texted_task(care, runs, phones)
+    runs.read_replies()
+    write(phones, NURSE_PHONE, "1a")
+    for refusal in (Refuse(500, 20500), Refuse(429, 20429), ResetBeforeAccepting()):
+        phones.company.list_answers.always(refusal, None)
+        assert runs.read_replies() == []
+    assert orders(care, task) == []
+    phones.company.list_answers.always(None, None)
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text(containing="accepted")
+    assert [verb for _, verb in orders(care, task)] == ["accept"]
+
+
+@pytest.mark.usefixtures("_commands")
+def test_pages_that_shift_and_texts_that_show_up_late_are_each_obeyed_once(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that comes in while the list is read moves others onto the next page."""
+    monkeypatch.setattr(channel_sms, "RECEIVED_PAGE_SIZE", 2)
+    phones.company.pages_shift = True
+    task = a_texted_task(care, runs, phones)
+    for body in ("1a", "hello", "1e", "you", "1a"):
+        write(phones, NURSE_PHONE, body)
+    (result,) = runs.read_replies()
+    assert result.success
+    assert sorted(verb for _, verb in orders(care, task)) == ["accept", "accept", "hand over"]
+    for part in ("1A", "1E", "1A", "to answer"):
+        phones(NURSE_PHONE).received_text(containing=part)
+    late = phones.company.receive(phone=NURSE_PHONE, body="1r", created=datetime.now(UTC) - timedelta(minutes=20))
+    assert isinstance(late, Message)
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text(containing="please resolve it here")
+    assert len(orders(care, task)) == 4
+
+
+@pytest.mark.usefixtures("_commands")
+@pytest.mark.parametrize("ahead", [timedelta(hours=-3), timedelta(hours=3)])
+def test_a_clock_that_is_hours_off_loses_nothing(care: Care, runs: Runs, phones: Phones, ahead: timedelta) -> None:
+    """The list goes by its own clock alone."""
+    task = a_texted_task(care, runs, phones)
+    runs.read_replies()
+    for body in ("1a", "1e"):
+        written = phones.company.receive(phone=NURSE_PHONE, body=body, created=datetime.now(UTC) + ahead)
+        assert isinstance(written, Message)
+        runs.read_replies()
+        phones(NURSE_PHONE).received_text(containing=body.upper())
+    assert [verb for _, verb in orders(care, task)] == ["accept", "hand over"]
+
+
+@pytest.mark.usefixtures("_commands")
+def test_of_a_messaging_service_all_numbers_are_read(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of them she was texted from."""
+    service, numbers = "MG" + "0" * 32, ["+15005550006", "+12025550188", "+12025550199"]
+    monkeypatch.delenv("TWILIO_FROM_NUMBER")
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", service)
+    phones.company.services.set_numbers(service, numbers)
+    task = a_texted_task(care, runs, phones)
+    for number in numbers:
+        written = phones.company.receive(phone=NURSE_PHONE, body="1a", to=number)
+        assert isinstance(written, Message)
+        runs.read_replies()
+        phones(NURSE_PHONE).received_text(containing="accepted")
+    assert len(orders(care, task)) == 3
+
+
+@pytest.mark.usefixtures("_commands")
+def test_nothing_that_was_written_stands_anywhere(
+    care: Care, runs: Runs, phones: Phones, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No body and no number: not in a table, not in a log, not in the run."""
+    a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "the patient said zanzibar")
+    write(phones, NURSE_PHONE, "1a")
+    (result,) = runs.read_replies()
+    for part in ("accepted", "to answer"):
+        phones(NURSE_PHONE).received_text(containing=part)
+    told = caplog.text + "".join(str(event) for event in result.all_events)
+    for table in ("inbound", "answer", "task_number", "operator_action", "notification", "notification_event"):
+        told += str([dict(row) for row in care.rows(f"SELECT * FROM orchestration.{table}")])
+    for secret in ("zanzibar", NURSE_PHONE, NURSE_PHONE.removeprefix("+1")):
+        assert secret not in told
