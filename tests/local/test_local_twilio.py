@@ -909,7 +909,7 @@ def test_other_words_opt_nobody_out_or_in_and_nothing_is_answered(
 def test_an_outage_of_lists_leaves_texts_alone(twilio: Any, company: PhoneCompany) -> None:
     """Lists are refused until it is over; texts are taken, come in, and can be fetched meanwhile."""
     company.list_answers.always(Refuse(500, 20500))
-    company.list_answers.queue(Refuse(429, 20429, retry_after=2))
+    company.list_answers.queue([Refuse(429, 20429, retry_after=2)])
     assert [refused(twilio.messages.list) for _ in range(3)] == [20429, 20500, 20500]
     sids = [text(twilio).sid, comes_in(company).sid]
     assert twilio.messages(sids[1]).fetch().sid == sids[1]
@@ -922,7 +922,7 @@ def test_an_outage_of_lists_leaves_texts_alone(twilio: Any, company: PhoneCompan
 
 def test_a_list_that_hangs_is_a_read_timeout(twilio: Any, company: PhoneCompany) -> None:
     """For the lists of one number alone, if the script says so; late, it is the list or a 504."""
-    company.list_answers.queue(Hang(60), Hang(0.01), Hang(0.01, accept=False), to=OURS)
+    company.list_answers.queue([Hang(60), Hang(0.01), Hang(0.01, accept=False)], to=OURS)
     comes_in(company)
     assert len(twilio.messages.list()) == 1
     twilio.http_client.timeout = (3.05, 0.1)
@@ -939,7 +939,7 @@ def test_a_list_can_be_reset_and_break_off(twilio: Any, company: PhoneCompany) -
         comes_in(company)
     pages = twilio.messages.stream(page_size=1)
     next(pages)
-    company.list_answers.queue(ResetBeforeAccepting(), Garbage())
+    company.list_answers.queue([ResetBeforeAccepting(), Garbage()])
     with pytest.raises(requests.exceptions.ConnectionError, match="Connection reset by peer"):
         next(pages)
     with pytest.raises(json.JSONDecodeError):

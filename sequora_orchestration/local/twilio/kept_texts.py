@@ -60,9 +60,10 @@ class KeptTexts:
         end = len(listed) if last is None else bisect_left(listed, self._time_and_place(last), key=self._time_and_place)
         return (listed[place] for place in range(end - 1, -1, -1))
 
-    def of_phone(self, phone: str) -> Sequence[Message]:
-        """Return the texts to and from a phone, oldest first."""
-        return self._by_phone.get(phone, [])
+    def newest_of(self, phone: str) -> Message | None:
+        """Return the newest text to or from a phone."""
+        texts = self._by_phone.get(phone)
+        return texts[-1] if texts else None
 
     def conversations(self) -> Iterator[list[Message]]:
         """Yield the texts to and from each phone, oldest first; the phone with the newest text comes first."""

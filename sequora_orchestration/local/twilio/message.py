@@ -38,6 +38,11 @@ class Message:
     arrived: datetime | None = None
     """When it came in, where that is another time than `created` says."""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a time without a zone."""
+        if self.created.tzinfo is None:
+            raise ValueError("the time of a text needs a zone")
+
     @property
     def phone(self) -> str:
         """The number of the person at the other end."""

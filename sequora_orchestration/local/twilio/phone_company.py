@@ -15,17 +15,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from sequora_orchestration.domain.gsm_7 import segments
-from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission
+from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission, refusal_of_key
 from sequora_orchestration.local.twilio.inbound import OptOuts, refusal_of_inbound, sender_in
 from sequora_orchestration.local.twilio.kept_texts import KeptTexts
 from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.message import EVERYTHING, Filter, Message, State, state_at
 from sequora_orchestration.local.twilio.messaging_services import MessagingServices
 from sequora_orchestration.local.twilio.refusals import (
-    AUTHENTICATE,
     E164,
     GATEWAY_TIMEOUT,
-    NOT_PERMITTED,
     REFUSED_SENDERS,
     TEST_CREDENTIALS,
     Refusal,
@@ -118,13 +116,7 @@ class PhoneCompany:
         """Return the refusal of a request with these credentials; None if they have the permission."""
         if user == self.account_sid and hmac.compare_digest(password.encode(), self.auth_token.encode()):
             return TEST_CREDENTIALS if self.has_test_credentials and wants is not Permission.SEND else None
-        key = self.api_keys.get(user)
-        if key is None or not hmac.compare_digest(password.encode(), key.secret.encode()):
-            return AUTHENTICATE
-        if wants in key.may:
-            return None
-        # Only a main key may see the account: to others the real API answers as if it did not know the key.
-        return AUTHENTICATE if wants is Permission.ACCOUNT else NOT_PERMITTED
+        return refusal_of_key(self.api_keys, user, password, wants)
 
     def owns(self, number: str) -> bool:
         """Whether the account may text from a number: from any but the real API's test numbers for refused senders."""
@@ -202,10 +194,8 @@ class PhoneCompany:
         or future, if that is not now. A word for opting out or in takes effect at once; no answer is sent. Raises
         ValueError for a time without a zone.
         """
-        if created is not None and created.tzinfo is None:
-            raise ValueError("the time of a text needs a zone")
         with self._changed:
-            newest = next(iter(self._texts.of_phone(phone)[-1:]), None)
+            newest = self._texts.newest_of(phone)
             to = to or (self.services.number_in(newest) if newest else "")
             refusal = refusal_of_inbound(phone, to, body)
             if refusal:
@@ -228,9 +218,8 @@ class PhoneCompany:
     def has_opted_out(self, phone: str) -> bool:
         """Whether a phone has opted out of texts from the sender of its last conversation."""
         with self._changed:
-            return any(
-                (sender_in(newest), phone) in self._opt_outs.pairs for newest in self._texts.of_phone(phone)[-1:]
-            )
+            newest = self._texts.newest_of(phone)
+            return newest is not None and (sender_in(newest), phone) in self._opt_outs.pairs
 
     def _keep(self, message: Message, *, changes_opt_outs: bool = False) -> None:
         if self._memory:
@@ -321,12 +310,12 @@ class PhoneCompany:
     def script(self, *answers: Answer, to: str | None = None) -> None:
         """Queue answers, each for one request to text the number `to`; without `to`, any number without a script."""
         with self._changed:
-            self._script.queue(*answers, to=to)
+            self._script.queue(answers, to)
 
     def always(self, answer: Answer | None, *, to: str | None = None) -> None:
         """Give this answer once the queued ones are used up, to every request; None ends it."""
         with self._changed:
-            self._script.always(answer, to=to)
+            self._script.always(answer, to)
 
     def _notify(self) -> None:
         self._revision += 1

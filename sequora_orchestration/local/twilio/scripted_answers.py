@@ -5,6 +5,7 @@ Here: the answers, and choosing the answer to a request. Not here: how they look
 
 import threading
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -63,12 +64,12 @@ class Script:
         self._queues: dict[str | None, deque[Answer]] = defaultdict(deque)
         self._always: dict[str | None, Answer] = {}
 
-    def queue(self, *answers: Answer, to: str | None = None) -> None:
+    def queue(self, answers: Iterable[Answer], to: str | None = None) -> None:
         """Queue answers, each for one request about the number `to`; without `to`, any number without a script."""
         with self._turn:
             self._queues[to].extend(answers)
 
-    def always(self, answer: Answer | None, *, to: str | None = None) -> None:
+    def always(self, answer: Answer | None, to: str | None = None) -> None:
         """Give this answer once the queued ones are used up, to every request; None ends it."""
         with self._turn:
             self._always.pop(to, None)
