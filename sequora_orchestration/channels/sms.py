@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from http import HTTPStatus
@@ -24,6 +24,9 @@ from sequora_orchestration.settings.senders import SENDER_NAME
 # The most that Twilio lists in one answer, and the most that is read of a list: only a list read to its end is proof.
 PAGE_SIZE = 1000
 MOST_LISTED = 5000
+
+# Stands for every number of ours, where those of our messaging service are not known.
+ANY_NUMBER = ""
 
 # Seconds for which the numbers of our messaging service count as read.
 NUMBERS_HOLD = 600.0
@@ -147,7 +150,7 @@ class Sms:
         """
         texts: list[ReceivedMessage] = []
         older_in_a_row = 0
-        for message in self._read({"to": number}, page_size=RECEIVED_PAGE_SIZE):
+        for message in self._read({"to": number} if number else {}, page_size=RECEIVED_PAGE_SIZE):
             moment = message.date_sent or message.date_created
             older_in_a_row = older_in_a_row + 1 if moment and moment < since else 0
             if older_in_a_row == OLDER_IN_A_ROW:
@@ -175,13 +178,12 @@ class Sms:
         read_at, numbers = self._numbers
         if read_at is None or time.monotonic() - read_at > NUMBERS_HOLD:
             service = self._twilio.client.messaging.v1.services(service_sid)
-            try:
-                numbers = [one.phone_number for one in service.phone_numbers.list()]
-                numbers += [one.short_code for one in service.short_codes.list()]
-            except Exception as error:  # noqa: BLE001  # the SDK raises anything
-                raise unreadable(error) from None
+            numbers = [
+                *_listed_numbers(lambda: [one.phone_number for one in service.phone_numbers.list()]),
+                *_listed_numbers(lambda: [one.short_code for one in service.short_codes.list()]),
+            ]
             self._numbers = (time.monotonic(), numbers)
-        return numbers
+        return numbers or [ANY_NUMBER]
 
     def try_to_read(self) -> None:
         """Read the newest text, in Twilio's list and by SID, as look-ups and receipts do.
@@ -200,6 +202,17 @@ class Sms:
             yield from self._messages.stream(page_size=page_size or PAGE_SIZE, limit=MOST_LISTED, **wanted)
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
             raise unreadable(error) from None
+
+
+def _listed_numbers(read: Callable[[], list[str]]) -> list[str]:
+    """Return numbers from a list of Twilio's; none if it has no such list. Raises LookUpError."""
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001  # the SDK raises anything
+        trouble = unreadable(error)
+        if trouble.http_status == HTTPStatus.NOT_FOUND:
+            return []
+        raise trouble from None
 
 
 def _listed(message: Any) -> ListedMessage:

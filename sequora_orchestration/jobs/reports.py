@@ -105,4 +105,12 @@ def each(records: Sequence[Mapping[str, str | int]]) -> Mapping[str, Any]:
     """Return metadata about the records: a line for each fact if there is one record, a table if there are more."""
     if len(records) == 1:
         return {name: value for name, value in records[0].items() if value != ""}
-    return {"messages": MetadataValue.table([TableRecord(dict(record)) for record in records])} if records else {}
+    if not records:
+        return {}
+    # Dagster's tables want the same fields in every row; one may be about a task, and another about an episode.
+    names = dict.fromkeys(name for record in records for name in record)
+    return {
+        "messages": MetadataValue.table(
+            [TableRecord({name: record.get(name, "") for name in names}) for record in records]
+        )
+    }

@@ -1,6 +1,5 @@
 """What people text to us: STOP and START of anybody, and commands of staff."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,9 +83,8 @@ def test_of_stop_and_start_the_later_one_stands_in_whatever_order_they_are_read(
     a_texted_task(care, runs, phones)
     write(phones, NURSE_PHONE, "START")
     runs.read_replies()
-    start = phones.company._texts.of_phone(NURSE_PHONE)[-1]
-    stop = replace(start, sid="SM" + "5" * 32, body="STOP", created=start.created - timedelta(minutes=1))
-    phones.company._texts.add(stop)
+    earlier = datetime.now(UTC) - timedelta(minutes=1)
+    assert isinstance(phones.company.receive(phone=NURSE_PHONE, body="STOP", created=earlier), Message)
     runs.read_replies()
     assert care.rows("SELECT FROM orchestration.opt_out") == []
     assert care.one("SELECT count(*) FROM orchestration.inbound") == 2
@@ -311,10 +309,10 @@ def test_an_outage_of_the_list_loses_nothing(care: Care, runs: Runs, phones: Pho
     runs.read_replies()
     write(phones, NURSE_PHONE, "1a")
     for refusal in (Refuse(500, 20500), Refuse(429, 20429), ResetBeforeAccepting()):
-        phones.company.list_answers.always(refusal, None)
+        phones.company.list_answers.always(refusal)
         assert runs.read_replies() == []
     assert orders(care, task) == []
-    phones.company.list_answers.always(None, None)
+    phones.company.list_answers.always(None)
     runs.read_replies()
     phones(NURSE_PHONE).received_text(containing="accepted")
     assert [verb for _, verb in orders(care, task)] == ["accept"]
@@ -333,7 +331,7 @@ def test_pages_that_shift_and_texts_that_show_up_late_are_each_obeyed_once(
     (result,) = runs.read_replies()
     assert result.success
     assert sorted(verb for _, verb in orders(care, task)) == ["accept", "accept", "hand over"]
-    for part in ("1A", "1E", "1A", "to answer"):
+    for part in ("1A: ", "1E: ", "1A: ", "to answer"):
         phones(NURSE_PHONE).received_text(containing=part)
     late = phones.company.receive(phone=NURSE_PHONE, body="1r", created=datetime.now(UTC) - timedelta(minutes=20))
     assert isinstance(late, Message)
@@ -364,7 +362,7 @@ def test_of_a_messaging_service_all_numbers_are_read(
     service, numbers = "MG" + "0" * 32, ["+15005550006", "+12025550188", "+12025550199"]
     monkeypatch.delenv("TWILIO_FROM_NUMBER")
     monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", service)
-    phones.company.services.set_numbers(service, numbers)
+    phones.company.services.numbers[service] = numbers
     task = a_texted_task(care, runs, phones)
     for number in numbers:
         written = phones.company.receive(phone=NURSE_PHONE, body="1a", to=number)
