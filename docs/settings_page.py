@@ -11,6 +11,7 @@ from sequora_orchestration.settings.database import DagsterStorageSettings, Data
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.environment import Environment
 from sequora_orchestration.settings.processes import CodeServerSettings, LogSettings, WebSettings, WorkerSettings
+from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
 
@@ -19,6 +20,7 @@ EVERY: tuple[type[Environment], ...] = (
     ApplicationSettings,
     WorkflowSettings,
     AssignmentSettings,
+    ReplySettings,
     DeliverySettings,
     RetentionSettings,
     TwilioSettings,

@@ -90,6 +90,9 @@ CHANGES = [
     "DROP FUNCTION orchestration.log_notification",
     "DROP FUNCTION orchestration.log_takes",
     "DROP FUNCTION orchestration.assign_task",
+    "DROP FUNCTION orchestration.accept_task",
+    "DROP FUNCTION orchestration.resolve_task",
+    "DROP FUNCTION orchestration.writes_back",
 ]
 
 
