@@ -72,7 +72,8 @@ class _Trial:
         self.connection, self.fitted = connection, fitted
         self.task = fitted.sections["task"]
         self.columns = {row["name"]: row for row in rows(connection, "columns_of_table", table=self.task.table)}
-        self._id, self._person = (literal(nobodys_id(fitted, one)) for one in ("task", "person"))
+        self._id = self._nobodys_id("id", "task")
+        self._person = self._nobodys_id("assigned_to_user_id", "person")
         self.problems: dict[str, list[str]] = {}
         self.untried: dict[str, list[str]] = {}
 
@@ -175,6 +176,12 @@ class _Trial:
             self.connection.execute(verbatim(f"ALTER TABLE {_COPY} DROP CONSTRAINT {quoted(name)}"))
         return None
 
+    def _nobodys_id(self, column: str, section: str) -> str:
+        """Return SQL for an id that is nobody's, as text, and as short as the application's column has it."""
+        id_ = literal(nobodys_id(self.fitted, section))
+        type_name = self.fitted.task_types.get(self.task.columns[column].name or "", "text")
+        return f"CAST(CAST({id_} AS {type_name}) AS text)"
+
     def _attempt(self, sql: str) -> list[RowMapping] | psycopg2.Error:
         return attempt(self.connection, verbatim(sql))
 
@@ -214,7 +221,8 @@ class _Trial:
         said = error.diag
         if isinstance(error, CheckViolation) and said.constraint_name:
             checked = columns_of_check(self.connection, _COPY, said.constraint_name)
-            written = [one for one in checked if one in self.fitted.map.answers[part]]
+            # The CHECK of a domain has no columns.
+            written = [one for one in checked or self._at_fault(part) if one in self.fitted.map.answers[part]]
             return f"{_keys(part, written)}: the CHECK {said.constraint_name} refuses it"
         keys = _keys(part, self._at_fault(part))
         if isinstance(error, NotNullViolation):
