@@ -127,6 +127,18 @@ def test_a_change_of_any_module_that_makes_the_views_is_noticed() -> None:
     assert found == set(seam._MAKERS)
 
 
+def test_what_a_newer_version_records_of_a_right_is_left_out(care: Care) -> None:
+    """After a rollback this code reads its record all the same."""
+    with care.engine.connect() as connection:
+        before = in_force(connection)
+    care.rows(
+        "UPDATE orchestration.application_map SET rights ="
+        " (SELECT jsonb_agg(one || '{\"is_of_a_later_kind\": true}') FROM jsonb_array_elements(rights) AS one)"
+    )
+    with care.engine.connect() as connection:
+        assert in_force(connection) == before
+
+
 def test_a_view_of_somebodys_beside_ours_is_no_change(tables: Tables) -> None:
     """Whatever its name begins with; and it does not stand for one of ours that is gone."""
     tables.rows("CREATE VIEW orchestration.care_of_somebody AS SELECT 1 AS it")
