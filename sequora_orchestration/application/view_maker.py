@@ -7,12 +7,12 @@ read. Not here: the SQL of a column's value (`view_columns`), and the functions 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from psycopg2.errors import InsufficientPrivilege
+from psycopg2.errors import InsufficientPrivilege, InvalidTextRepresentation
 from sqlalchemy import Connection, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import Log, MapError
-from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
+from sequora_orchestration.application.catalog import about_the_statement, attempt, rows, sentence, verbatim
 from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, View, answer
 from sequora_orchestration.application.expressions import Expression
 from sequora_orchestration.application.fitting import Fit, FittedSection
@@ -108,8 +108,10 @@ class ViewMaker:
             if columns:
                 shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in enumerate(columns.values()))
                 select = f"SELECT {shown} FROM {answered} CROSS JOIN {task.table} AS task"
-                uses, _ = self._probe(part, select, task.table, reads)
-                reads.columns |= {(row["table_name"], row["column_name"]) for row in uses if row["column_name"]}
+                # A word that an enum lacks keeps no text from being sent: the trial of the answers reports it.
+                if not isinstance(attempt(self.connection, verbatim(f"{select} LIMIT 0")), InvalidTextRepresentation):
+                    uses, _ = self._probe(part, select, task.table, reads)
+                    reads.columns |= {(row["table_name"], row["column_name"]) for row in uses if row["column_name"]}
                 compared = [task.columns[one].type.id for one in ("id", "status", "assigned_to_user_id")]
                 reads.schemas |= self._schemas_of_types(task.table, columns, compared)
 

@@ -100,6 +100,22 @@ def test_a_word_that_an_enum_lacks_is_found(care: Care, tried: Callable[..., Tri
     assert tried(changes={"task.statuses.closed": ["DONE"], "resolving.status": "'DONE'"}).problems == []
 
 
+def test_a_word_that_an_enum_lacks_stops_no_text(
+    care: Care, put_in_force: Callable[..., Migrated], doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The map comes into force, and the doctor says which word it is."""
+    care.alter(
+        "CREATE TYPE task_state AS ENUM ('OPEN', 'IN_PROGRESS', 'RESOLVED')",
+        'ALTER TABLE "EscalationTask" ALTER status DROP DEFAULT, ALTER status TYPE task_state USING NULL',
+    )
+    put_in_force({"accepting.status": "CASE WHEN task.status = 'NEU' THEN 'IN_PROGRESS' ELSE task.status END"})
+    monkeypatch.setenv("SEQUORA_WRITE_BACK", "on")
+    assert doctor()["write-back"].said == (
+        "the application would not take what staff answer: "
+        'accepting.status: invalid input value for enum task_state: "NEU" (a task that is OPEN)'
+    )
+
+
 TAKEN = [
     'ALTER TABLE "EscalationTask" ADD title text NOT NULL',
     'ALTER TABLE "EscalationTask" ADD nr bigserial, ADD kind bigint GENERATED ALWAYS AS IDENTITY',
