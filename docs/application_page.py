@@ -13,6 +13,7 @@ from sequora_orchestration.application.contract import (
     Column,
     Form,
     View,
+    answer,
 )
 from sequora_orchestration.messages.kinds import KINDS
 
@@ -81,6 +82,8 @@ _MESSAGE: Mapping[str, str] = {
 
 _ASSIGNMENT: Mapping[str, str] = {"person_id": "the nurse who is given the task", "at": "when"}
 
+_ANSWER: Mapping[str, str] = {"person_id": "the nurse who has answered, whose task it is", "at": "when"}
+
 
 def page(prose: str) -> str:
     """Return the page with its tables made anew from the code. Raises ValueError if it has no place for them."""
@@ -102,6 +105,8 @@ def vocabulary() -> str:
     told = ("Name", "Type", "Value")
     parts.append(_table("`message.…`: for the expressions of the log", told, _typed(MESSAGE, _MESSAGE)))
     parts.append(_table("`assignment.…`: for those of the assignment", told, _typed(ASSIGNMENT, _ASSIGNMENT)))
+    answered = _typed(answer("the assignee's"), _ANSWER)
+    parts.append(_table("`answer.…`: for those of what a nurse answers, beside `task.…`, the row", told, answered))
     return "\n\n".join(parts)
 
 

@@ -10,10 +10,11 @@ ROLE = "sequora"
 ROLE_SQL = files(migrations) / "role.sql"
 
 
-def make_role(owner: Engine, *, assigns: bool = False) -> None:
+def make_role(owner: Engine, *, assigns: bool = False, writes_back: bool = False) -> None:
     """Run `role.sql` as the owner of the tables."""
     with owner.connect() as connection:
         connection.execute(text(f"SET sequora.assign = '{'on' if assigns else 'off'}'"))
+        connection.execute(text(f"SET sequora.write_back = '{'on' if writes_back else 'off'}'"))
         connection.execute(text(ROLE_SQL.read_text(encoding="utf-8")))
 
 

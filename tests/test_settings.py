@@ -17,6 +17,7 @@ from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.durations import Duration
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import WebSettings, WorkerSettings
+from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
 
@@ -129,6 +130,8 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (WebSettings, "SEQUORA_WEB_URL", f"127.0.0.1:3000/{SECRET}", "http://", "the address of Dagster's web UI"),
         (TwilioSettings, "TWILIO_API_BASE_URL", f"ftp://{SECRET}", "https://", "leave it out to use the real Twilio"),
         (AssignmentSettings, "SEQUORA_ASSIGN", SECRET, "should be 'off' or 'on'", "give on, if tasks"),
+        (ReplySettings, "SEQUORA_REPLIES", SECRET, "should be 'off' or 'on'", "give on, if staff"),
+        (ReplySettings, "SEQUORA_WRITE_BACK", SECRET, "should be 'off' or 'on'", "give on, if answers"),
         (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
         (WorkflowSettings, "SEQUORA_ESCALATION_DELAY", f"P{SECRET}", "valid timedelta", "ISO-8601 (PT30M)"),
     ],
@@ -460,6 +463,15 @@ def test_assigning_tasks_is_the_applications_business_by_default(monkeypatch: py
     assert not AssignmentSettings.load().assigns
     monkeypatch.setenv("SEQUORA_ASSIGN", "on")
     assert AssignmentSettings.load().assigns
+
+
+def test_answers_are_neither_read_nor_written_back_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a setting of its own."""
+    assert (ReplySettings.load().reads_commands, ReplySettings.load().writes_back) == (False, False)
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+    assert (ReplySettings.load().reads_commands, ReplySettings.load().writes_back) == (True, False)
+    monkeypatch.setenv("SEQUORA_WRITE_BACK", "on")
+    assert (ReplySettings.load().reads_commands, ReplySettings.load().writes_back) == (True, True)
 
 
 def test_what_is_waited_for_by_default() -> None:

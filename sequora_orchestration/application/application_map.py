@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from sequora_orchestration.application.contract import AUDIENCES, ROLES, SEVERITIES, STATUSES, VIEWS
+from sequora_orchestration.application.contract import AUDIENCES, COMMANDS, ROLES, SEVERITIES, STATUSES, VIEWS
 
 PACKAGED = ("brief", "sequora")
 
@@ -91,6 +91,9 @@ class ApplicationMap:
     assignment: Mapping[str, str]
     """The values, by column, to write into a task that is given to somebody; empty if we may not write."""
 
+    answers: Mapping[str, Mapping[str, str]]
+    """The same for a task that its nurse accepts or resolves; the keys are `accepting` and `resolving`."""
+
 
 def packaged_maps() -> list[ApplicationMap]:
     """Return the packaged maps, in the order in which they are tried."""
@@ -148,7 +151,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def application_map(self, name: str, source: str, content: Mapping[str, Any]) -> ApplicationMap:
-        self._keys("the map", content, {*VIEWS, "log", "assignment"}, needed=NEEDED)
+        self._keys("the map", content, {*VIEWS, "log", "assignment", *COMMANDS.values()}, needed=NEEDED)
         task, person = self._table(content, "task"), self._table(content, "person")
         sections = {one: self._section(one, self._table(content, one)) for one in VIEWS if one in content}
         return ApplicationMap(
@@ -160,6 +163,7 @@ class _Reader:
             roles=self._words("person.roles", person.get("roles"), ROLES, needed=["SUPERVISOR"]),
             log=self._log(self._table(content, "log")) if "log" in content else None,
             assignment=self._expressions("assignment", content.get("assignment", {})),
+            answers={one: self._expressions(one, content.get(one, {})) for one in COMMANDS.values()},
         )
 
     def _table(self, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ SELECT pg_relation_is_updatable(to_regclass(:table), true) & 4 <> 0 AS it_does;
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type_name,
        a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given,
        a.attidentity <> '' OR coalesce(strpos(pg_get_expr(d.adbin, d.adrelid), 'nextval(') > 0, false) AS is_counted,
-       a.attidentity = 'a' AS is_always_counted
+       a.attidentity = 'a' AS is_always_counted, a.attnotnull AS is_not_null
 FROM pg_attribute a
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
@@ -88,8 +88,9 @@ SELECT (
        AND (
            SELECT count(DISTINCT proname) FROM pg_proc
            WHERE pronamespace = to_regnamespace('orchestration')
-             AND proname IN ('log_notification', 'log_takes', 'log_takes_content', 'log_takes_receipts', 'assign_task')
-       ) = 5 AS it_is;
+             AND proname IN ('log_notification', 'log_takes', 'log_takes_content', 'log_takes_receipts', 'assign_task',
+                             'accept_task', 'resolve_task', 'writes_back')
+       ) = 8 AS it_is;
 
 -- name: functions_of_the_map
 SELECT oid::regprocedure::text AS name

@@ -1,4 +1,4 @@
-"""The contract with the application: five views, column by column, and the values that its log can be given.
+"""The contract with the application: five views, column by column, and the values that can be written into its tables.
 
 A map gives an expression over the application's row for each column. Not here: the maps themselves.
 """
@@ -160,5 +160,17 @@ MESSAGE: Mapping[str, str] = {
 
 ASSIGNMENT: Mapping[str, str] = {"person_id": "text", "at": "timestamptz"}
 """The values of an assignment that a map may write into a task, with their types."""
+
+COMMANDS: Mapping[str, str] = {"ACCEPT": "accepting", "RESOLVE": "resolving"}
+"""The commands of a nurse that may be written into her task; by command, the section of a map that says how."""
+
+
+def answer(type_of_person: str) -> Mapping[str, str]:
+    """Return the values of a nurse's answer that a map may write into her task, with their types.
+
+    `type_of_person` is the type of the column that holds a task's assignee.
+    """
+    return {"person_id": type_of_person, "at": "timestamptz"}
+
 
 AUDIENCES = ("staff", "patients")

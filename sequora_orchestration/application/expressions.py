@@ -76,6 +76,13 @@ class Expression:
     is_constant: bool
 
     @property
+    def name(self) -> str | None:
+        """The column's name as the catalog has it, if the expression is a column and nothing else."""
+        if self.column is None or not self.column.startswith('"'):
+            return self.column and "".join(one.lower() if one.isascii() else one for one in self.column)
+        return self.column[1:-1].replace('""', '"')
+
+    @property
     def is_null(self) -> bool:
         """Whether it is a bare NULL, which fits any type."""
         return self.sql.upper() == "NULL"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from sequora_orchestration.application.application_map import ApplicationMap, Section
 from sequora_orchestration.application.catalog import SQL, Denial, attempt, rows, sentence, types_of_columns, verbatim
-from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, VIEWS
+from sequora_orchestration.application.contract import ASSIGNMENT, COMMANDS, MESSAGE, VIEWS, answer
 from sequora_orchestration.application.expressions import (
     Expression,
     NotUnderstood,
@@ -73,7 +73,7 @@ def fit(connection: Connection, application_map: ApplicationMap) -> Fit:
     if _missing_table(connection, task.table) is None:
         found.task_types = types_of_columns(connection, task.table)
     _fit_log(connection, found)
-    _fit_assignment(connection, found)
+    _fit_changes_of_tasks(connection, found)
     found.problems = list(
         dict.fromkeys(found.problems)
     )  # a missing right on a table is reported for each of its columns
@@ -129,31 +129,33 @@ def _fit_log(connection: Connection, found: Fit) -> None:
         found.problems += _problems_of_values(connection, f"log.{part}", columns, found.log_types, message)
 
 
-def _fit_assignment(connection: Connection, found: Fit) -> None:
-    if not found.map.assignment or not found.task_types:
+def _fit_changes_of_tasks(connection: Connection, found: Fit) -> None:
+    """Check what the map writes into a task: [assignment], [accepting] and [resolving]."""
+    changes = {"assignment": found.map.assignment, **found.map.answers}
+    if not any(changes.values()) or not found.task_types:
         return
-    assignment = nothing("assignment", ASSIGNMENT)
-    found.problems += _problems_of_values(connection, "assignment", found.map.assignment, found.task_types, assignment)
     table = found.map.sections["task"].table
+    found.problems += _problems_of_values(
+        connection, "assignment", found.map.assignment, found.task_types, nothing("assignment", ASSIGNMENT)
+    )
+    if task := found.sections.get("task"):
+        answered = nothing("answer", answer(task.columns["assigned_to_user_id"].type.of_any_length))
+        for part in COMMANDS.values():
+            row = f"{answered} CROSS JOIN {table} AS task"
+            found.problems += _problems_of_values(connection, part, found.map.answers[part], found.task_types, row)
     if not rows(connection, "takes_updates", table=table)[0]["it_does"]:
+        parts = [part for part, columns in changes.items() if columns]
         found.problems.append(
-            f"assignment: {table} takes no UPDATE, as a view of several tables does not; leave [assignment] out"
+            f"{', '.join(parts)}: {table} takes no UPDATE, as a view of several tables does not; "
+            f"leave {', '.join(f'[{part}]' for part in parts)} out"
         )
-    elif (task := found.sections.get("task")) and (assignee := task.columns["assigned_to_user_id"].column):
+    name = task.columns["assigned_to_user_id"].name if task else None
+    if found.map.assignment and name and name not in found.map.assignment:
         # Otherwise a task would count as assigned, and no nurse would have it.
-        name = _bare(assignee)
-        if name not in found.map.assignment:
-            found.problems.append(
-                f"assignment lacks {name}, the column of task.assigned_to_user_id; write "
-                f'{name if _BARE_KEY.fullmatch(name) else in_toml(name)} = "assignment.person_id"'
-            )
-
-
-def _bare(column: str) -> str:
-    """Return a column's name as the catalog has it."""
-    if column.startswith('"'):
-        return column[1:-1].replace('""', '"')
-    return "".join(one.lower() if one.isascii() else one for one in column)
+        found.problems.append(
+            f"assignment lacks {name}, the column of task.assigned_to_user_id; write "
+            f'{name if _BARE_KEY.fullmatch(name) else in_toml(name)} = "assignment.person_id"'
+        )
 
 
 def _problems_of_values(

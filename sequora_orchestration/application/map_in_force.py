@@ -4,9 +4,10 @@ Here: reading that record, with the rights that are needed and the indexes that 
 writing the record (`seam`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -41,6 +42,9 @@ class Right:
     is_to_assign: bool = False
     """Whether it is needed only with SEQUORA_ASSIGN."""
 
+    is_to_write_back: bool = False
+    """Whether it is needed only with SEQUORA_WRITE_BACK."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
@@ -68,10 +72,16 @@ def in_force(connection: Connection) -> InForce | None:
         source=found["source"],
         digest=found["digest"],
         since=found["since"],
-        rights=[Right(**one) for one in found["rights"]],
+        rights=[_right(one) for one in found["rights"]],
         indexes=[Index(**one) for one in found["indexes"]],
         problems=found["problems"],
     )
+
+
+def _right(recorded: Mapping[str, Any]) -> Right:
+    """Return a recorded right; what a newer version has recorded beside it is left out."""
+    known = {one.name for one in fields(Right)}
+    return Right(**{name: value for name, value in recorded.items() if name in known})
 
 
 def is_own(made: InForce) -> bool:

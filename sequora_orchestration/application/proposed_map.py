@@ -1,6 +1,6 @@
 """Writing a map from the tables that were chosen in a database, and from samples of their words. Pure.
 
-Not here: the part about the application's log (`proposed_log`).
+Not here: the parts about the application's log (`proposed_log`), and about what a nurse answers (`proposed_answers`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from sequora_orchestration.application.contract import IN_WORDS, ROLES, SEVERITI
 from sequora_orchestration.application.described import FLAG, NUMBER, TEXT, DescribedColumn, Sample, Samples
 from sequora_orchestration.application.meanings import meanings
 from sequora_orchestration.application.naming import rank, variants
+from sequora_orchestration.application.proposed_answers import write_answers
 from sequora_orchestration.application.proposed_log import write_log
 from sequora_orchestration.application.sql_text import literal
 from sequora_orchestration.application.synonyms import ASSIGNED_AT, STATES_OF_A_FLAG
@@ -53,6 +54,8 @@ def write_map(choice: Choice, samples: Samples) -> WrittenMap:
     write_log(written, choice, samples)
     if task := choice.sections.get("task"):
         _write_assignment(written, task, samples)
+        words, _ = _found_words(task, task.placed.get("status"), samples)
+        write_answers(written, task, meanings("status", words or []).known, samples)
     return written
 
 

@@ -2,7 +2,8 @@
 
 All of it happens in the transaction of `sequora migrate`, or none of it. `orchestration.application_map` records the
 map and its digest, so the seam is made anew only when the map, the application's tables or the code has changed.
-Not here: the text of the views and functions (`view_maker`, `view_columns`, `written_functions`).
+Not here: the text of the views and functions (`view_maker`, `view_columns`, `written_functions`,
+`written_answers`).
 """
 
 import hashlib
@@ -29,11 +30,11 @@ from sequora_orchestration.application.helpful_indexes import helpful_indexes
 from sequora_orchestration.application.map_in_force import NAME_IT, InForce, in_force, is_own, not_named
 from sequora_orchestration.application.trial import log_problems
 from sequora_orchestration.application.view_maker import ViewMaker
+from sequora_orchestration.application.written_answers import functions_of_answers, rights_to_answer
 from sequora_orchestration.application.written_functions import (
     function_of_assignment,
     functions_of_log,
     rights_to_write,
-    stub_of_answers,
 )
 
 # The modules whose code decides how the seam looks: after a change in one of them the seam is made anew.
@@ -52,6 +53,7 @@ _MAKERS = (
     "trial.py",
     "view_columns.py",
     "view_maker.py",
+    "written_answers.py",
     "written_functions.py",
     "written_map.py",
 )
@@ -121,7 +123,8 @@ def _make(connection: Connection, fitted: Fit, *, is_first: bool) -> InForce:
         maker.read_for_the_log(fitted.map.log)
     if fitted.map.assignment:
         maker.read_for_the_assignment(fitted.map.assignment)
-    for statement in (*functions_of_log(fitted), function_of_assignment(fitted), *stub_of_answers()):
+    maker.read_for_the_answers(fitted.map.answers)
+    for statement in (*functions_of_log(fitted), function_of_assignment(fitted), *functions_of_answers(fitted)):
         connection.execute(verbatim(statement))
     if is_first:
         connection.execute(text(_OPEN_TASKS_WERE_TOLD))
@@ -140,7 +143,9 @@ def _make(connection: Connection, fitted: Fit, *, is_first: bool) -> InForce:
             "name": fitted.map.name,
             "source": fitted.map.source,
             "digest": _digest(connection, fitted.map),
-            "rights": json.dumps([asdict(one) for one in [*maker.rights(), *rights_to_write(fitted)]]),
+            "rights": json.dumps(
+                [asdict(one) for one in [*maker.rights(), *rights_to_write(fitted), *rights_to_answer(fitted)]]
+            ),
             "indexes": json.dumps([asdict(one) for one in helpful_indexes(fitted)]),
             "problems": problems,
         },

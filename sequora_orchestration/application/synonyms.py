@@ -207,6 +207,15 @@ STATUSES: Mapping[str, Names] = {
 }
 """Only words of one possible meaning: nobody is told of a task that is wrongly taken for closed."""
 
+ACCEPTED = _names(
+    "accepted acknowledged acked claimed pickedup taken inprogress started progress working inwork underway ongoing "
+    "beinghandled"
+)
+"""The statuses of a task that its nurse accepts, the likeliest first."""
+
+RESOLVED = _names("resolved done completed complete finished closed")
+"""The statuses of a task that its nurse resolves, the likeliest first."""
+
 SEVERITIES: Mapping[str, Names] = {
     "CRITICAL": _names("critical crit emergency emergent stat lifethreatening extreme veryhigh highest immediate"),
     "HIGH": _names("high severe major important serious"),

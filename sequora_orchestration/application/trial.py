@@ -26,7 +26,7 @@ _COPY = "orchestration.map_trial"
 _NUMBERS = "N"
 
 # The class of errors of syntax and names (appendix A of Postgres' manual): Postgres raises them before it reads a row.
-_ABOUT_NAMES = "42"
+ABOUT_NAMES = "42"
 
 # A text that was in doubt is logged only when it is found, with its earlier time of sending.
 _AGES = (timedelta(0), timedelta(hours=1))
@@ -68,7 +68,7 @@ def _problems_of_missing_columns(connection: Connection, log: Log) -> dict[str, 
     problems: dict[str, None] = {}
     for row in rows(connection, "columns_of_table", table=log.table):
         name = row["name"]
-        if any(_is_looked_up(part[name]) for part in (log.row, log.delivered, log.undelivered) if name in part):
+        if any(is_looked_up(part[name]) for part in (log.row, log.delivered, log.undelivered) if name in part):
             # A look-up finds nothing in the trial, for its ids are nobody's.
             connection.execute(verbatim(f"ALTER TABLE {_COPY} ALTER {quoted(name)} DROP NOT NULL"))
         if name in log.row:
@@ -92,10 +92,10 @@ def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: time
         "kind": kind,
         "channel": SMS,
         "state": "SENT",
-        "task_id": None if is_to_patient else _nobodys_id(fitted, "task"),
-        "episode_id": _nobodys_id(fitted, "episode"),
-        "user_id": None if is_to_patient else _nobodys_id(fitted, "person"),
-        "patient_id": _nobodys_id(fitted, "patient") if is_to_patient else None,
+        "task_id": None if is_to_patient else nobodys_id(fitted, "task"),
+        "episode_id": nobodys_id(fitted, "episode"),
+        "user_id": None if is_to_patient else nobodys_id(fitted, "person"),
+        "patient_id": nobodys_id(fitted, "patient") if is_to_patient else None,
         "content": "a text",
         "provider_id": "SM" + "0" * 32,
         "provider_code": 30003,
@@ -132,7 +132,7 @@ def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: time
                 at_fault = _columns_at_fault(connection, values_of_receipt, message, of_receipt)
                 if why := _why(connection, log, part, found, at_fault):
                     refused.append(_Refused(what, why))
-            elif not found and not _is_looked_up(log.row[log.key]):
+            elif not found and not is_looked_up(log.row[log.key]):
                 why = f"log.row.{log.key} is not the same value again, so no row is found: write one that is, such as "
                 refused.append(_Refused(what, f"{why}message.id"))
     connection.execute(text(f"DELETE FROM {_COPY}"))
@@ -157,13 +157,13 @@ _SOME_UUID = "00000000-0000-4000-8000-000000000000"
 _NOBODYS_NUMBER = "-1"
 
 
-def _nobodys_id(fitted: Fit, section: str) -> str:
+def nobodys_id(fitted: Fit, section: str) -> str:
     """Return an id of the type that the section's table has, but nobody's."""
     found = fitted.sections.get(section)
     return _NOBODYS_NUMBER if found and found.columns["id"].type.category == _NUMBERS else _SOME_UUID
 
 
-def _is_looked_up(sql: str) -> bool:
+def is_looked_up(sql: str) -> bool:
     """Whether an expression may read the application's tables."""
     return re.search(r"(?i)\bselect\b", sql) is not None
 
@@ -177,15 +177,20 @@ def _why(connection: Connection, log: Log, part: str, error: psycopg2.Error, col
         keys = _keys(log, part, [said.column_name or ""])
         return f"{keys}: {said.column_name or said.datatype_name} is NOT NULL, and there is nothing for it"
     if isinstance(error, CheckViolation):
-        checked = connection.scalars(_COLUMNS_OF_CHECK, {"table": _COPY, "name": said.constraint_name}).all()
+        checked = columns_of_check(connection, _COPY, said.constraint_name or "")
         return f"{_keys(log, part, checked)}: the CHECK {said.constraint_name} refuses it"
     keys = _keys(log, part, columns)
     if isinstance(error, InvalidTextRepresentation) and _is_of_the_map(log, said.message_primary or ""):
         return f"{keys}: {said.message_primary}"
     code = error.pgcode or ""
-    if code.startswith(_ABOUT_NAMES):
+    if code.startswith(ABOUT_NAMES):
         return f"{keys}: {said.message_primary}, SQLSTATE {code}"
     return f"{keys}: the value is refused, {type(error).__name__}, SQLSTATE {code}"
+
+
+def columns_of_check(connection: Connection, table: str, name: str) -> Sequence[str]:
+    """Return the columns of a table that one of its CHECKs is about; none if it is another's."""
+    return connection.scalars(_COLUMNS_OF_CHECK, {"table": table, "name": name}).all()
 
 
 _COLUMNS_OF_CHECK = text("""

@@ -104,11 +104,9 @@ def meaning_of_statuses(fitted: Fit, section: FittedSection, values: Mapping[str
     """Return the columns that say whether a task is closed, whether it is taken, and which status is unknown."""
     status, statuses = section.columns["status"], fitted.map.statuses
     value = values["status"]
-    taken = is_among(value, status, statuses.get("taken", []))
-    picked_up_at = "" if section.columns["picked_up_at"].is_null else f" OR {values['picked_up_at']} IS NOT NULL"
     return [
         f"({is_closed(fitted, status, value)}) AS is_closed",
-        f"(({taken}) IS TRUE{picked_up_at}) AS is_taken",
+        f"({is_taken(fitted, section, values)}) AS is_taken",
         f"{if_unknown(value, status, statuses)} AS unknown_status",
     ]
 
@@ -116,6 +114,13 @@ def meaning_of_statuses(fitted: Fit, section: FittedSection, values: Mapping[str
 def is_closed(fitted: Fit, status: Expression, value: str) -> str:
     """Return SQL for whether a status is one of the map's words for closed; never NULL."""
     return f"({is_among(value, status, fitted.map.statuses['closed'])}) IS TRUE"
+
+
+def is_taken(fitted: Fit, section: FittedSection, values: Mapping[str, str]) -> str:
+    """Return SQL for whether somebody has taken a task, by its status or by the time; never NULL."""
+    taken = is_among(values["status"], section.columns["status"], fitted.map.statuses.get("taken", []))
+    picked_up_at = "" if section.columns["picked_up_at"].is_null else f" OR {values['picked_up_at']} IS NOT NULL"
+    return f"({taken}) IS TRUE{picked_up_at}"
 
 
 def if_unknown(value: str, expression: Expression, meanings: Mapping[str, Sequence[str]]) -> str:

@@ -5,14 +5,15 @@ read. Not here: the SQL of a column's value (`view_columns`), and the functions 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from psycopg2.errors import InsufficientPrivilege
+from psycopg2.errors import InsufficientPrivilege, InvalidTextRepresentation
 from sqlalchemy import Connection, RowMapping, text
 from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.application.application_map import Log, MapError
-from sequora_orchestration.application.catalog import about_the_statement, rows, sentence, verbatim
-from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, View
+from sequora_orchestration.application.catalog import about_the_statement, attempt, rows, sentence, verbatim
+from sequora_orchestration.application.contract import ASSIGNMENT, MESSAGE, View, answer
 from sequora_orchestration.application.expressions import Expression
 from sequora_orchestration.application.fitting import Fit, FittedSection
 from sequora_orchestration.application.map_in_force import Right
@@ -36,16 +37,22 @@ _NOT_ABOUT_A_ROW = ("08", "0A", "25", "28", "2D", "3D", "3F", "40", "42", "53", 
 _SCHEMAS_NOT_ASKED_FOR = ("pg_catalog", "information_schema", "orchestration")
 
 
+@dataclass(slots=True)
+class _Reads:
+    """What is read: columns with their tables, tables, and the schemas of all names."""
+
+    columns: set[tuple[str, str]] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
+    schemas: set[str] = field(default_factory=set)
+
+
 class ViewMaker:
     """Makes views; remembers which tables they read."""
 
     def __init__(self, connection: Connection, fitted: Fit) -> None:
         """Make views on this connection; `fitted` is the map from which they are made."""
         self.connection, self.fitted = connection, fitted
-        self._columns: set[tuple[str, str]] = set()
-        self._tables: set[str] = set()
-        self._schemas: set[str] = set()
-        self._schemas_to_assign: set[str] = set()
+        self._always, self._to_assign, self._to_write_back = _Reads(), _Reads(), _Reads()
         version = int(connection.scalar(text("SHOW server_version_num")) or 0)
         self._options = " WITH (security_invoker = true)" if version >= _SECURITY_INVOKER else ""
 
@@ -75,22 +82,38 @@ class ViewMaker:
         )
         for row in rows(self.connection, "uses", view=f"orchestration.{view.name}", table=section.table):
             if row["column_name"]:
-                self._columns.add((row["table_name"], row["column_name"]))
+                self._always.columns.add((row["table_name"], row["column_name"]))
 
     def read_for_the_log(self, log: Log) -> None:
         """Remember the tables that are read by the expressions for the log's rows."""
         written = enumerate([*log.row.values(), *log.delivered.values(), *log.undelivered.values()])
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in written)
-        self._probe("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table)
-        self._schemas |= self._schemas_of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
+        self._probe("log", f"SELECT {shown} FROM {nothing('message', MESSAGE)}", log.table, self._always)
+        self._always.schemas |= self._schemas_of_types(log.table, {**log.row, **log.delivered, **log.undelivered})
 
     def read_for_the_assignment(self, assignment: Mapping[str, str]) -> None:
         """Remember what the expressions for an assigned task read, and the types that its function names."""
         task = self.fitted.sections["task"]
         shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in enumerate(assignment.values()))
-        self._probe("assignment", f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}", task.table)
+        select = f"SELECT {shown} FROM {nothing('assignment', ASSIGNMENT)}"
+        self._probe("assignment", select, task.table, self._always)
         compared = [task.columns[one].type.id for one in ("id", "status")]
-        self._schemas_to_assign |= self._schemas_of_types(task.table, assignment, compared)
+        self._to_assign.schemas |= self._schemas_of_types(task.table, assignment, compared)
+
+    def read_for_the_answers(self, answers: Mapping[str, Mapping[str, str]]) -> None:
+        """Remember what the expressions for an answered task read, and the types that its functions name."""
+        task, reads = self.fitted.sections["task"], self._to_write_back
+        answered = nothing("answer", answer(task.columns["assigned_to_user_id"].type.of_any_length))
+        for part, columns in answers.items():
+            if columns:
+                shown = ", ".join(f"({sql}) AS it_{number}" for number, sql in enumerate(columns.values()))
+                select = f"SELECT {shown} FROM {answered} CROSS JOIN {task.table} AS task"
+                # A word that an enum lacks keeps no text from being sent: the trial of the answers reports it.
+                if not isinstance(attempt(self.connection, verbatim(f"{select} LIMIT 0")), InvalidTextRepresentation):
+                    uses, _ = self._probe(part, select, task.table, reads)
+                    reads.columns |= {(row["table_name"], row["column_name"]) for row in uses if row["column_name"]}
+                compared = [task.columns[one].type.id for one in ("id", "status", "assigned_to_user_id")]
+                reads.schemas |= self._schemas_of_types(task.table, columns, compared)
 
     def _schemas_of_types(self, table: str, columns: Iterable[str], ids: Sequence[int] = ()) -> set[str]:
         """Return the schemas of the types of a table's columns, and of the types with these ids."""
@@ -102,20 +125,28 @@ class ViewMaker:
 
         Also the schemas of the names in functions: unlike a view's, they are looked up with the caller's rights.
         """
-        read = [Right(table=table, column=column, command="SELECT") for table, column in sorted(self._columns)]
-        others = sorted(self._tables - {table for table, _ in self._columns})
-        used = [(one, False) for one in self._schemas] + [
-            (one, True) for one in self._schemas_to_assign - self._schemas
+        always, to_assign, to_write_back = self._always, self._to_assign, self._to_write_back
+        read = [Right(table=table, column=column, command="SELECT") for table, column in sorted(always.columns)]
+        whole = sorted(always.tables - {table for table, _ in always.columns})
+        read += [Right(table=table, column=None, command="SELECT") for table in whole]
+        more = {(table, column) for table, column in to_write_back.columns - always.columns if table not in whole}
+        known = always.tables | {table for table, _ in always.columns | more}
+        read += [
+            Right(table=table, column=column, command="SELECT", is_to_write_back=True)
+            for table, column in [*sorted(more), *((table, None) for table in sorted(to_write_back.tables - known))]
         ]
-        return [
-            *read,
-            *(Right(table=table, column=None, command="SELECT") for table in others),
+        used = [
+            *(Right(table=one, column=None, command="USAGE") for one in sorted(always.schemas)),
             *(
-                Right(table=schema, column=None, command="USAGE", is_to_assign=is_to_assign)
-                for schema, is_to_assign in sorted(used)
-                if schema not in _SCHEMAS_NOT_ASKED_FOR
+                Right(table=one, column=None, command="USAGE", is_to_assign=True)
+                for one in sorted(to_assign.schemas - always.schemas)
+            ),
+            *(
+                Right(table=one, column=None, command="USAGE", is_to_write_back=True)
+                for one in sorted(to_write_back.schemas - always.schemas)
             ),
         ]
+        return [*read, *(one for one in used if one.table not in _SCHEMAS_NOT_ASKED_FOR)]
 
     def _meanings(self, column: str) -> Mapping[str, Sequence[str]]:
         return {"severity": self.fitted.map.severities, "role": self.fitted.map.roles}.get(column, {})
@@ -126,7 +157,7 @@ class ViewMaker:
             return expression.sql
         where = f"{name}.{column} = {in_toml(expression.sql)}"
         select = f"SELECT ({expression.sql}) AS it FROM {section.table} AS {name}"
-        uses, shown = self._probe(where, select, section.table)
+        uses, shown = self._probe(where, select, section.table, self._always)
         if f"{name}.*" in shown:
             raise self._error(f"{where}: name the columns that it needs, and not the whole row")
         needed = [row for row in uses if row["is_of_table"] and row["column_name"]]
@@ -153,15 +184,15 @@ class ViewMaker:
         given = ", ".join(f"{name}.{quoted(row['column_name'])}" for row in needed)
         return f"{function}({given})"
 
-    def _probe(self, where: str, select: str, table: str) -> tuple[Sequence[RowMapping], str]:
-        """Return what a SELECT reads, and its SQL as the database shows it; remember its tables."""
+    def _probe(self, where: str, select: str, table: str, reads: _Reads) -> tuple[Sequence[RowMapping], str]:
+        """Return what a SELECT reads, and its SQL as the database shows it; add its tables and schemas to `reads`."""
         self._create(where, f"CREATE VIEW orchestration.map_probe AS {select}")
         uses = rows(self.connection, "uses", view="orchestration.map_probe", table=table)
         found = rows(self.connection, "schemas_of_uses", view="orchestration.map_probe")
-        self._schemas |= {row["schema_name"] for row in found}
+        reads.schemas |= {row["schema_name"] for row in found}
         shown = self.connection.scalar(text("SELECT pg_get_viewdef('orchestration.map_probe')"))
         self.connection.execute(text("DROP VIEW orchestration.map_probe"))
-        self._tables |= {row["table_name"] for row in uses}
+        reads.tables |= {row["table_name"] for row in uses}
         return uses, str(shown)
 
     def _create(self, where: str, statement: str) -> None:

@@ -1,6 +1,7 @@
 """The functions that write into the application's tables: a row of its log, and a task's nurse.
 
-Here: their SQL, and the rights that they need. Not here: whether the log would take a row (`trial`).
+Here: their SQL, and the rights that they need. Not here: whether the log would take a row (`trial`), and what a
+nurse answers (`written_answers`).
 """
 
 import re
@@ -18,7 +19,8 @@ from sequora_orchestration.application.view_columns import is_closed
 # without a zone, by us or by a default, is UTC, whatever the session's zone.
 # Sequential scans are off because a session keeps a plan that it made while the log was empty, and that plan must not
 # read a log of millions of rows from end to end.
-_WRITES = "SET timezone TO 'UTC' SET enable_seqscan TO off SET search_path FROM CURRENT"
+WRITES = "SET timezone TO 'UTC' SET enable_seqscan TO off SET search_path FROM CURRENT"
+"""How a function that writes is made."""
 
 
 def rights_to_write(fitted: Fit) -> Iterator[Right]:
@@ -53,7 +55,7 @@ def functions_of_log(fitted: Fit) -> list[str]:
             LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN {wants_content}""",
         f"""CREATE OR REPLACE FUNCTION orchestration.log_notification(
                 sent orchestration.notification, texted text, is_new boolean
-            ) RETURNS void LANGUAGE plpgsql {_WRITES} AS $function$
+            ) RETURNS void LANGUAGE plpgsql {WRITES} AS $function$
             DECLARE
                 refusing_constraint text;
                 refusing_table text;
@@ -114,14 +116,6 @@ def _body_of_log(log: Log, types: Mapping[str, str], message: str) -> str:
     return "\n".join(lines)
 
 
-def stub_of_answers() -> list[str]:
-    return [
-        f"""CREATE OR REPLACE FUNCTION orchestration.{name}(of_task text, of_person text) RETURNS boolean
-        LANGUAGE plpgsql AS $function$ BEGIN RETURN false; END $function$"""
-        for name in ("accept_task", "resolve_task")
-    ]
-
-
 def function_of_assignment(fitted: Fit) -> str:
     """Return the function that gives an open task to somebody if nobody has it, and returns whether it did."""
     columns = fitted.map.assignment
@@ -139,4 +133,4 @@ def function_of_assignment(fitted: Fit) -> str:
               AND NOT ({is_closed(fitted, status, status.sql)});
             RETURN FOUND;"""
     return f"""CREATE OR REPLACE FUNCTION orchestration.assign_task(of_task text, of_person text) RETURNS boolean
-        LANGUAGE plpgsql {_WRITES} AS $function$ BEGIN {body} END $function$"""
+        LANGUAGE plpgsql {WRITES} AS $function$ BEGIN {body} END $function$"""

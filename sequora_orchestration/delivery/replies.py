@@ -216,5 +216,5 @@ def _not_written(decision: Decision) -> Decision:
     return Decision(command=decision.command, task=decision.task, outcome=Outcome.NOT_WRITTEN)
 
 
-def _written_back(delivery: Delivery) -> frozenset[Verb]:
-    return frozenset({Verb.ACCEPT, Verb.RESOLVE}) if delivery.replies.writes_back else frozenset()
+def _written_back(delivery: Delivery) -> set[Verb]:
+    return delivery.ledger.replies.written_back() if delivery.replies.writes_back else set()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sequora_orchestration.database import NamedStatements
+from sequora_orchestration.database import NamedStatements, execute
 from sequora_orchestration.domain.answering import Answered, Decision, Outcome, TextedTask
 from sequora_orchestration.domain.commands import Verb
 from sequora_orchestration.ledger.leases import LEASE
@@ -16,6 +16,9 @@ from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.messages.reply import REPLY
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
+
+# Seconds for which a command waits for a task that somebody has locked in the application's table.
+WRITE_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,10 @@ class Replies(Room):
         rows = self._rows("senders", digests=list(digests))
         return {row["digest"]: Sender(person_id=row["person_id"], has_opted_out=row["has_opted_out"]) for row in rows}
 
+    def written_back(self) -> set[Verb]:
+        """Return the commands that the map in force writes into the application's tasks."""
+        return {Verb(row["verb"]) for row in self._rows("written_back")}
+
     def obey_stop(self, one: Inbound, run_id: str) -> None:
         """Record that a number has opted out."""
         self._changed("obey_stop", **_columns(one), run_id=run_id)
@@ -130,8 +137,7 @@ class Replies(Room):
         What the application takes is written there by the same statement. Raises the database's errors, also if the
         application refuses that: then nothing was recorded.
         """
-        return self._changed(
-            "obey",
+        parameters = dict(
             **_columns(one),
             **_of_reply(person_id, claim_id, run_id),
             places=list(range(len(decisions))),
@@ -143,6 +149,7 @@ class Replies(Room):
             outcomes=[each.outcome.value for each in decisions],
             are_written=[each.is_written_back for each in decisions],
         )
+        return execute(self._engine, SQL["obey"], parameters, lock_timeout=WRITE_PATIENCE)[0] > 0
 
     def answers(self, message_ids: Sequence[str]) -> dict[str, list[Answered]]:
         """Return, by the id of each of these replies of ours, what became of the commands that it answers."""

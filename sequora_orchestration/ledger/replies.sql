@@ -54,6 +54,10 @@ LEFT JOIN LATERAL (
 WHERE n.digest = :digest AND n.number IS NOT NULL AND n.texted_at > orchestration.clock() - interval '1 day'
 ORDER BY n.number;
 
+-- name: written_back
+-- The commands that the map in force writes into the application's tasks. Reading changes nothing.
+SELECT verb FROM unnest(ARRAY['ACCEPT', 'RESOLVE']) AS known (verb) WHERE orchestration.writes_back(verb);
+
 -- name: senders
 -- For each of these numbers, who of the staff was texted there about a task in the last 30 days, the last of several;
 -- and whether it has opted out. Reading changes nothing.

@@ -33,9 +33,11 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA orchestration GRANT ALL ON FUNCTIONS TO sequo
 -- Under row level security a role without a policy sees no row, and nobody would be texted; if a table does not have it
 -- switched on, its policy does nothing. Views and foreign tables have no policies of their own.
 --
--- With SEQUORA_ASSIGN=on tasks are given to nurses, which needs further rights. Before this file, say:
+-- With SEQUORA_ASSIGN=on tasks are given to nurses, and with SEQUORA_WRITE_BACK=on their answers are written into the
+-- tasks. Each needs further rights. Before this file, in the same session, say one of these, or both:
 --
 --     SET sequora.assign = 'on';
+--     SET sequora.write_back = 'on';
 DO $$
 DECLARE
     needed record;
@@ -46,9 +48,11 @@ BEGIN
     FOR needed IN
         SELECT DISTINCT right_."table" AS schema_name
         FROM orchestration.application_map m
-        CROSS JOIN jsonb_to_recordset(m.rights) AS right_ ("table" text, command text, is_to_assign boolean)
+        CROSS JOIN jsonb_to_recordset(m.rights)
+            AS right_ ("table" text, command text, is_to_assign boolean, is_to_write_back boolean)
         WHERE right_.command = 'USAGE'
-          AND (NOT right_.is_to_assign OR coalesce(current_setting('sequora.assign', true), '') = 'on')
+          AND (right_.is_to_assign IS NOT TRUE OR current_setting('sequora.assign', true) = 'on')
+          AND (right_.is_to_write_back IS NOT TRUE OR current_setting('sequora.write_back', true) = 'on')
           AND NOT has_schema_privilege('sequora', to_regnamespace(right_."table")::oid, 'USAGE')
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO sequora', needed.schema_name);
@@ -58,13 +62,13 @@ BEGIN
                c.relnamespace::regnamespace AS schema_name, c.oid::regclass AS table_name,
                CASE WHEN (right_.command = 'UPDATE' OR c.oid = ANY (written.ids) AND right_.command = 'SELECT')
                          AND bool_and(right_."column" IS NOT NULL)
-                    THEN format('(%s)', string_agg(quote_ident(right_."column"), ', ')) ELSE '' END AS columns,
+                    THEN format('(%s)', string_agg(DISTINCT quote_ident(right_."column"), ', ')) ELSE '' END AS columns,
                CASE right_.command WHEN 'SELECT' THEN 'sequora_reads' WHEN 'INSERT' THEN 'sequora_logs'
                                    ELSE 'sequora_updates' END AS policy,
                CASE right_.command WHEN 'INSERT' THEN 'WITH CHECK (true)' ELSE 'USING (true)' END AS condition
         FROM orchestration.application_map m
         CROSS JOIN jsonb_to_recordset(m.rights)
-            AS right_ ("table" text, "column" text, command text, is_to_assign boolean)
+            AS right_ ("table" text, "column" text, command text, is_to_assign boolean, is_to_write_back boolean)
         JOIN pg_class c ON right_.command <> 'USAGE' AND c.oid = to_regclass(right_."table")
         -- From the log that we write, only the columns that find a row again may be read, and those that an expression
         -- of the map reads.
@@ -75,7 +79,8 @@ BEGIN
                 WHERE log.command = 'INSERT'
             ) AS ids
         ) AS written
-        WHERE NOT right_.is_to_assign OR coalesce(current_setting('sequora.assign', true), '') = 'on'
+        WHERE (right_.is_to_assign IS NOT TRUE OR current_setting('sequora.assign', true) = 'on')
+          AND (right_.is_to_write_back IS NOT TRUE OR current_setting('sequora.write_back', true) = 'on')
         GROUP BY right_.command, c.oid, c.relkind, c.relnamespace, written.ids
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA %s TO sequora', needed.schema_name);

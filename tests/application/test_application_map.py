@@ -43,10 +43,10 @@ def test_what_a_map_says_is_read(tmp_path: Path) -> None:
     assert (read.log.key, read.log.row["method"], read.log.audiences) == ("task_id", "message.channel", ["staff"])
 
 
-def test_a_map_without_a_log_and_without_assignment_can_be_read() -> None:
-    """An application may have no log, and want nobody to give its tasks to anybody."""
-    read = read_map("a map", a_source({"log": None, "assignment": None}))
-    assert (read.log, read.assignment) == (None, {})
+def test_a_map_that_writes_nothing_can_be_read() -> None:
+    """An application may have no log, and want nobody to change its tasks."""
+    read = read_map("a map", a_source({"log": None, "assignment": None, "accepting": None, "resolving": None}))
+    assert (read.log, read.assignment, read.answers) == (None, {}, {"accepting": {}, "resolving": {}})
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,8 @@ NO_EXPRESSION = "is to be an SQL expression in quotes"
         ("task", "public.tasks", "[task] is to be a table of TOML"),
         ("log", [], "[log] is to be a table of TOML"),
         ("assignment", "x", "[assignment] is to be a table of TOML"),
+        ("accepting", "x", "[accepting] is to be a table of TOML"),
+        ("resolving", 1, "[resolving] is to be a table of TOML"),
         ("task.table", 7, "task.table is to be a name in quotes"),
         ("task.table", "", "task.table is to be a name in quotes"),
         ("log.table", ["a", "b"], "log.table is to be a name in quotes"),
@@ -147,6 +149,8 @@ NO_EXPRESSION = "is to be an SQL expression in quotes"
         ("episode.optional", "yes", "episode.optional is to be true or false, and tasks and people must be there"),
         ("task.optional", True, "task.optional is to be true or false, and tasks and people must be there"),
         ("assignment.updated_at", 1, f"assignment.updated_at {NO_EXPRESSION}"),
+        ("accepting.updated_at", "", f"accepting.updated_at {NO_EXPRESSION}"),
+        ("resolving.resolved_at", ["answer.at"], f"resolving.resolved_at {NO_EXPRESSION}"),
     ],
 )
 def test_what_is_of_another_type_than_it_should_be_is_named(place: str, value: object, said: str) -> None:
@@ -202,7 +206,9 @@ def test_a_log_that_takes_receipts_finds_its_rows_again(changes: dict[str, objec
         ("task.id)$function$; DROP TABLE people", "$function$ ends it: write other quotes"),
     ],
 )
-@pytest.mark.parametrize("place", ["task.priority", "log.row.method", "assignment.updated_at"])
+@pytest.mark.parametrize(
+    "place", ["task.priority", "log.row.method", "assignment.updated_at", "accepting.status", "resolving.status"]
+)
 def test_an_expression_stays_within_its_parentheses(place: str, sql: str, said: str) -> None:
     """What a map's author has mistyped is named, and nothing of it runs as a statement of its own."""
     assert f"{place} is to be one SQL expression, and {said}" in problems({place: sql})

@@ -15,6 +15,9 @@ from sequora_orchestration.application.seam import bring_up_to_date
 
 from .conftest import Tables
 
+# A map by which nothing is written into a task.
+NOTHING_WRITTEN = {"assignment": None, "accepting": None, "resolving": None}
+
 
 def suggested(problem: str) -> list[str]:
     """Return what a sentence says to write."""
@@ -255,12 +258,12 @@ def test_a_column_that_is_no_time_is_told_with_what_to_write(
     tables.alter(
         f'ALTER TABLE "EscalationTask" ALTER {column} DROP DEFAULT, ALTER {column} TYPE {type_name} USING NULL'
     )
-    (problem,) = tables.problems({"assignment": None})
+    (problem,) = tables.problems(NOTHING_WRITTEN)
     assert problem.startswith(f'task.{column} = "task.{column}" is of the type ')
     assert said in problem
     assert suggested(problem)[: len(written)] == written
     for one in suggested(problem):
-        assert tables.problems({f"task.{column}": one, "assignment": None}) == []
+        assert tables.problems({f"task.{column}": one, **NOTHING_WRITTEN}) == []
 
 
 @pytest.mark.parametrize("type_name", ["time", "time with time zone", "time(0)"])
@@ -356,7 +359,7 @@ def test_what_a_sentence_says_to_write_is_toml_whatever_the_columns_are_called(t
     assert tables.problems({"person.active": suggested(problem)[0].replace("\\\\", "\\")}) == []
 
 
-@pytest.mark.parametrize("part", ["log.row", "assignment"])
+@pytest.mark.parametrize("part", ["log.row", "assignment", "accepting", "resolving"])
 def test_a_column_to_write_into_that_is_not_there_is_named(tables: Tables, part: str) -> None:
     """With those that are."""
     (problem,) = tables.problems({f"{part}.nothing": "'x'"})
@@ -372,6 +375,10 @@ def test_a_column_to_write_into_that_is_not_there_is_named(tables: Tables, part:
         ("log.row.task_id", "message.attempts", "cannot cast type integer to uuid"),
         ("assignment.updated_at", "assignment.when", "column assignment.when does not exist"),
         ("assignment.assigned_to_user_id", "assignment.at", "cannot cast type timestamp with time zone to uuid"),
+        ("accepting.picked_up_at", "answer.when", "column answer.when does not exist"),
+        ("accepting.updated_at", "task.whenever", "column task.whenever does not exist"),
+        ("resolving.resolved_at", "answer.person_id", "cannot cast type uuid to timestamp with time zone"),
+        ("resolving.resolved_at", "assignment.at", 'missing FROM-clause entry for table "assignment"'),
     ],
 )
 def test_what_cannot_be_written_into_a_column_is_named(tables: Tables, place: str, sql: str, said: str) -> None:
@@ -406,8 +413,11 @@ def test_an_assignment_of_tasks_that_cannot_be_updated_is_refused(tables: Tables
         'CREATE VIEW "EscalationTask" AS SELECT * FROM tasks UNION ALL SELECT * FROM tasks WHERE false',
     )
     (problem,) = tables.problems()
-    assert problem.startswith('assignment: public."EscalationTask" takes no UPDATE, ')
-    assert tables.problems({"assignment": None}) == []
+    assert problem.startswith('assignment, accepting, resolving: public."EscalationTask" takes no UPDATE, ')
+    assert problem.endswith("leave [assignment], [accepting], [resolving] out")
+    (problem,) = tables.problems({"assignment": None, "accepting": None})
+    assert problem.startswith("resolving: ")
+    assert tables.problems(NOTHING_WRITTEN) == []
     tables.rows(
         "CREATE FUNCTION writes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;"
         'CREATE TRIGGER writes INSTEAD OF UPDATE ON "EscalationTask" FOR EACH ROW EXECUTE FUNCTION writes()'

@@ -90,6 +90,9 @@ CHANGES = [
     "DROP FUNCTION orchestration.log_notification",
     "DROP FUNCTION orchestration.log_takes",
     "DROP FUNCTION orchestration.assign_task",
+    "DROP FUNCTION orchestration.accept_task",
+    "DROP FUNCTION orchestration.resolve_task",
+    "DROP FUNCTION orchestration.writes_back",
 ]
 
 
@@ -122,6 +125,18 @@ def test_a_change_of_any_module_that_makes_the_views_is_noticed() -> None:
         of_the_seam = {one.rpartition(".")[2] for one in modules if one.startswith(f"{seam.__package__}.")}
         unread |= {f"{one}.py" for one in of_the_seam} - found
     assert found == set(seam._MAKERS)
+
+
+def test_what_a_newer_version_records_of_a_right_is_left_out(care: Care) -> None:
+    """After a rollback this code reads its record all the same."""
+    with care.engine.connect() as connection:
+        before = in_force(connection)
+    care.rows(
+        "UPDATE orchestration.application_map SET rights ="
+        " (SELECT jsonb_agg(one || '{\"is_of_a_later_kind\": true}') FROM jsonb_array_elements(rights) AS one)"
+    )
+    with care.engine.connect() as connection:
+        assert in_force(connection) == before
 
 
 def test_a_view_of_somebodys_beside_ours_is_no_change(tables: Tables) -> None:

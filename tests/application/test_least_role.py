@@ -83,6 +83,17 @@ def test_a_role_that_assigns_may_use_the_schemas_of_what_it_compares(in_schemas:
     assert system.one("SELECT orchestration.assign_task(:task, :nurse)", task=task, nurse=nurse) is True
 
 
+def test_a_role_that_writes_answers_may_use_the_schemas_of_what_it_compares(in_schemas: Care, care_url: str) -> None:
+    """And only such a role."""
+    make_role(in_schemas.engine)
+    system = Care(engine_for(as_role(care_url)))
+    assert not system.one("SELECT has_schema_privilege('of_states', 'USAGE')")
+    make_role(in_schemas.engine, writes_back=True)
+    nurse = in_schemas.a_nurse()
+    task = in_schemas.a_task(nurse, status="OPEN")
+    assert system.one("SELECT orchestration.resolve_task(:task, :nurse)", task=task, nurse=nurse) is True
+
+
 @pytest.mark.parametrize("schema", ['"Of Words"', "of_calls", "of_states"])
 def test_a_schema_that_the_role_may_not_use_is_named(
     in_schemas: Care, care_url: str, monkeypatch: pytest.MonkeyPatch, doctor: Doctor, schema: str

@@ -147,7 +147,9 @@ def test_what_rests_on_a_name_alone_is_marked_as_a_guess(bare_url: str) -> None:
 def test_the_finished_map_fits_and_the_doctor_finds_nothing_amiss(
     bare_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a row of each kind of text tried on the log."""
+    """With a row of each kind of text tried on the log, and each answer on a task."""
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+    monkeypatch.setenv("SEQUORA_WRITE_BACK", "on")
     engine = engine_for(bare_url)
     assert migrate(engine).map.problems == []
     make_app_indexes(engine)
@@ -352,6 +354,31 @@ def test_a_patient_who_has_consented_is_checked_in_on_and_that_is_logged(
         received.body,
         at(made_at + 24 * HOUR),
     )
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_a_task_is_accepted_and_resolved_in_the_applications_own_words(care: PrismaCare) -> None:
+    """An enum of its own, and the times in UTC."""
+    nurse = care.a_nurse()
+    task = care.a_task(nurse, updatedAt=NOW - HOUR)
+    assert care.one("SELECT orchestration.accept_task(:task, :nurse)", task=task, nurse=nurse) is True
+    told = 'SELECT status::text, "acknowledgedAt", "completedAt", "updatedAt" FROM "Task" WHERE id = :id'
+    (row,) = care.rows(told, id=task)
+    assert list(row.values()) == ["ACKNOWLEDGED", at(NOW), None, at(NOW)]
+    care.it_is(NOW + HOUR)
+    assert care.one("SELECT orchestration.resolve_task(:task, :nurse)", task=task, nurse=nurse) is True
+    (row,) = care.rows(told, id=task)
+    assert list(row.values()) == ["DONE", at(NOW), at(NOW + HOUR), at(NOW + HOUR)]
+
+
+@pytest.mark.usefixtures("stopped_clock")
+def test_a_snoozed_task_that_is_accepted_is_taken_and_stays_snoozed(care: PrismaCare) -> None:
+    """The map does not say that it may become another."""
+    nurse = care.a_nurse()
+    task = care.a_task(nurse, status="SNOOZED")
+    assert care.one("SELECT orchestration.accept_task(:task, :nurse)", task=task, nurse=nurse) is True
+    assert care.one('SELECT status::text FROM "Task"') == "SNOOZED"
+    assert care.one("SELECT is_taken FROM orchestration.care_task") is True
 
 
 @pytest.mark.usefixtures("stopped_clock")

@@ -16,10 +16,12 @@ from sequora_care import SequoraCare
 from servers import a_clone
 from sqlalchemy import Engine, make_url, text
 
-from sequora_orchestration.application import synonyms
+from sequora_orchestration.application import map_in_force, synonyms
+from sequora_orchestration.application.answer_trial import try_answers
 from sequora_orchestration.application.application_map import PACKAGED, MapError, packaged_maps, plain, read_map
 from sequora_orchestration.application.contract import ROLES, SEVERITIES, STATUSES, VIEWS, Form
 from sequora_orchestration.application.described import DescribedColumn, DescribedTable, Sample, words_of_checks
+from sequora_orchestration.application.fitting import fit
 from sequora_orchestration.application.meanings import meanings
 from sequora_orchestration.application.naming import name_of_table, variants
 from sequora_orchestration.application.placement import choose
@@ -208,6 +210,87 @@ def test_what_might_also_be_meant_is_said(application: Callable[[str], Care]) ->
     proposed = proposed_for(application(f"CREATE TABLE tasks ({columns}); CREATE TABLE alerts ({columns})"))
     assert "[task]: is it public.tasks, or public.alerts?" in proposed.questions
     assert 'assigned_to_user_id = "task.assigned_to"  # uuid, a guess: it might also be owner' in proposed.text
+
+
+def test_a_nurses_answers_are_written_as_the_application_keeps_them(
+    application: Callable[[str], Care], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Statuses as keys of a table of words, times as numbers."""
+    care = application("legacy.sql")
+    (tmp_path / "map.toml").write_text(proposed_for(care).text, encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_APPLICATION_MAP", str(tmp_path / "map.toml"))
+    migrate(care.engine)
+    with care.engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
+        made = map_in_force.in_force(connection)
+        assert made
+        tried = try_answers(connection, fit(connection, read_map(made.name, made.source)))
+    assert (tried.problems, tried.untried) == ([], [])
+    nurse = care.one("SELECT employee_id::text FROM tbl_employee WHERE role_id = 1")
+    told = (
+        "SELECT status_id, ack_ts IS NOT NULL AS ack, closed_ts IS NOT NULL AS closed FROM tbl_alert WHERE sev = 'P1'"
+    )
+    for status, accepted in ((1, 2), (5, 5)):
+        care.rows(
+            "UPDATE tbl_alert SET nurse_id = :nurse, status_id = :status, ack_ts = NULL, closed_ts = NULL"
+            " WHERE sev = 'P1'",
+            nurse=nurse,
+            status=status,
+        )
+        task = care.one("SELECT alert_id::text FROM tbl_alert WHERE sev = 'P1'")
+        for verb, expected in (("accept", (accepted, True, False)), ("resolve", (3, True, True))):
+            assert care.one(f"SELECT orchestration.{verb}_task(:task, :nurse)", task=task, nurse=nurse) is True
+            (row,) = care.rows(told)
+            assert (row["status_id"], row["ack"], row["closed"]) == expected
+    (times,) = care.rows(
+        "SELECT to_timestamp(ack_ts / 1000.0) BETWEEN now() - interval '1 h' AND now() AS ack FROM tbl_alert"
+        " WHERE sev = 'P1'"
+    )
+    assert times["ack"]
+
+
+TASKS = "id uuid PRIMARY KEY, severity text, assigned_to uuid, created_at timestamptz"
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "lacking"),
+    [
+        (
+            "status text CHECK (status IN ('new', 'accepted', 'in progress', 'closed', 'done', 'cancelled')), "
+            "updated_at timestamptz",
+            [
+                "status = \"CASE WHEN task.status::text IN ('new') THEN 'accepted' ELSE task.status::text END\""
+                "  # text, a guess: it might also be in progress",
+                "status = \"'done'\"  # text, a guess: it might also be closed",
+                'updated_at = "answer.at"  # timestamp with time zone',
+            ],
+            [],
+        ),
+        (
+            "status text CHECK (status IN ('open', 'cancelled')), resolved_at timestamptz",
+            [],
+            ["accepting", "resolving"],
+        ),
+        (
+            "status text CHECK (status IN ('open', 'resolved')), acknowledged_at timestamp",
+            ['acknowledged_at = "answer.at"  # timestamp without time zone', "status = \"'resolved'\"  # text"],
+            [],
+        ),
+        (
+            "done boolean, status text GENERATED ALWAYS AS (CASE WHEN done THEN 'done' ELSE 'open' END) STORED",
+            [],
+            ["accepting", "resolving"],
+        ),
+    ],
+)
+def test_an_answer_is_proposed_if_there_is_a_word_or_a_time_for_it(
+    application: Callable[[str], Care], columns: str, lines: list[str], lacking: list[str]
+) -> None:
+    """A task that was cancelled is not resolved, and a time alone closes none."""
+    proposed = proposed_for(application(f"CREATE TABLE tasks ({TASKS}, {columns})"))
+    written = proposed.text.splitlines()
+    for line in lines:
+        assert line in written
+    assert [one for one in ("accepting", "resolving") if f"[{one}]" not in written] == lacking
 
 
 def test_a_log_that_cannot_be_written_is_not_proposed_as_if_it_could(application: Callable[[str], Care]) -> None:

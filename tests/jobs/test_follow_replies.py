@@ -1,11 +1,13 @@
 """What people text to us: STOP and START of anybody, and commands of staff."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from care import NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
 from phones import Phones
 from runs import Runs, metadata
+from sqlalchemy import text
 
 from sequora_orchestration.channels import sms as channel_sms
 from sequora_orchestration.local.twilio.message import Message
@@ -297,6 +299,55 @@ def test_supervisors_read_that_the_nurse_has_accepted(care: Care, runs: Runs, ph
     care.rows("UPDATE orchestration.notification SET sent_at = now() - interval '1 hour' WHERE kind = 'sla-breach'")
     runs.tick(UNANSWERED_BREACHES)
     assert "accepted by the nurse less than 1 min ago" in phones(SUPERVISOR_PHONE).received_text(containing=task).body
+
+
+# --- writing back -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _written_back(_commands: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What staff answer is written into the application's tasks."""
+    monkeypatch.setenv("SEQUORA_WRITE_BACK", "on")
+
+
+@pytest.mark.usefixtures("_written_back")
+def test_what_is_accepted_and_resolved_stands_in_the_application(care: Care, runs: Runs, phones: Phones) -> None:
+    """As if she had done it there."""
+    a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "1a")
+    runs.read_replies()
+    assert phones(NURSE_PHONE).received_text().body == "1A: accepted."
+    (row,) = care.rows('SELECT status, picked_up_at IS NOT NULL AS taken FROM "EscalationTask"')
+    assert (row["status"], row["taken"]) == ("IN_PROGRESS", True)
+    write(phones, NURSE_PHONE, "r")
+    runs.read_replies()
+    assert phones(NURSE_PHONE).received_text().body == "1R: resolved."
+    (row,) = care.rows('SELECT status, resolved_at IS NOT NULL AS resolved FROM "EscalationTask"')
+    assert (row["status"], row["resolved"]) == ("RESOLVED", True)
+
+
+@pytest.mark.usefixtures("_written_back")
+@pytest.mark.parametrize("why", ["a trigger", "a lock"])
+def test_what_the_application_does_not_take_is_recorded_and_told(
+    care: Care, runs: Runs, phones: Phones, why: str
+) -> None:
+    """The order stands in the ledger, and the nurse is sent to the application."""
+    task = a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "1a")
+    with ExitStack() as locked:
+        if why == "a lock":
+            connection = locked.enter_context(care.engine.connect())
+            connection.execution_options(isolation_level="READ COMMITTED")
+            connection.execute(text('SELECT FROM "EscalationTask" FOR UPDATE'))
+        else:
+            care.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+            care.rows('CREATE TRIGGER refuses BEFORE UPDATE ON "EscalationTask" FOR EACH ROW EXECUTE FUNCTION refuse()')
+        (result,) = runs.read_replies()
+    assert result.success
+    said = phones(NURSE_PHONE).received_text().body
+    assert said.startswith("1A: noted, but the app did not take it. Please accept it there: https://")
+    assert [verb for _, verb in orders(care, task)] == ["accept"]
+    assert care.one('SELECT status FROM "EscalationTask"') == "OPEN"
 
 
 # --- the phone company's list -----------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from sequora_orchestration.database import NamedStatements, ViewsDroppedError, e
 from sequora_orchestration.migrations.app_indexes import index_states
 from sequora_orchestration.migrations.apply import is_newer
 from sequora_orchestration.settings.application import ApplicationSettings
+from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.workflows import AssignmentSettings
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -86,6 +87,11 @@ class ApplicationChecks:
     def map_that_counts(self) -> ApplicationMap:
         """The map by which everything here is checked."""
         return self._fit.map
+
+    @property
+    def fit_that_counts(self) -> Fit:
+        """The same, checked against the database."""
+        return self._fit
 
     def tables(self) -> Finding:
         """Look whether the tables are there."""
@@ -181,8 +187,12 @@ class ApplicationChecks:
         made = self._in_force
         if made is None:
             return [Right(table=table, column=None, command="SELECT") for table in _tables(self._fit.map)]
-        assigns = AssignmentSettings.load().assigns
-        return [one for one in made.rights if assigns or not one.is_to_assign]
+        assigns, writes_back = AssignmentSettings.load().assigns, ReplySettings.load().writes_back
+        return [
+            one
+            for one in made.rights
+            if (assigns or not one.is_to_assign) and (writes_back or not one.is_to_write_back)
+        ]
 
     def rights(self) -> Finding:
         """Look whether the role has the rights that it needs."""

@@ -13,6 +13,7 @@ from sequora_orchestration.cli.checks.application import ApplicationChecks
 from sequora_orchestration.cli.checks.assignment import assignment
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
+from sequora_orchestration.cli.checks.write_back import write_back
 from sequora_orchestration.database import NamedStatements, execute
 from sequora_orchestration.domain.care import User
 from sequora_orchestration.domain.notification import SMS
@@ -55,6 +56,7 @@ def checks() -> list[Check]:
         Check(name="nurses", find=care.nurses, needs=readable),
         Check(name="supervisors", find=care.supervisors, needs=readable),
         Check(name="assignment", find=lambda: assignment(care.engine, application.map_that_counts), needs=readable),
+        Check(name="write-back", find=lambda: write_back(care.engine, application.fit_that_counts), needs=readable),
         Check(name="breaker", find=care.breaker, needs=readable),
         # This check comes last: it needs a second connection, and waits if there is none.
         Check(name="pooler", find=care.pooler, needs=(reached,)),
