@@ -25,6 +25,7 @@ from sequora_orchestration.cli.standstill import standstill_of
 from sequora_orchestration.cli.table_sizes import TableSize, table_sizes
 from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.database import ViewsDroppedError, engine_for
+from sequora_orchestration.domain.commands import Verb
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.ledger_state import State
@@ -240,8 +241,19 @@ def _figures(figures: Figures) -> Iterator[Row]:
     sent_again = f"{doubts.sent_again} sent again{doubled}"
     said = f"{doubts.adopted} found, {sent_again}, {doubts.held} held (7 days)"
     yield "Were in doubt", Toned(said, Tone.CARE) if doubts.doubled else said
+    if figures.answers:
+        said = ", ".join(f"{count} {_ANSWERED[verb]}" for verb, count in figures.answers.items())
+        yield "Answers by text", f"{said} (1 day)"
     oldest = [cell for cell in _row_of_waiting(figures.oldest_due) if cell] if figures.oldest_due else ["nothing waits"]
     yield "Oldest due", "   ".join(oldest)
+
+
+_ANSWERED = {
+    Verb.ACCEPT: "accepted",
+    Verb.RESOLVE: "resolved",
+    Verb.HAND_OVER: "handed over",
+    "NONE": "not possible",
+}
 
 
 def _words(unknown: Sequence[UnknownWord]) -> Iterator[Row]:

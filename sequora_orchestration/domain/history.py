@@ -211,6 +211,8 @@ def _sentence(before: Change, change: Change) -> str:
         if change.claim_id is None:
             return f"given back: {change.reason}"
         return _claimed_again(change) if change.claim_id != before.claim_id else change.reason or "no reason given"
+    if change.cause is Cause.ANSWERED:
+        return "answered by its recipient: it has arrived"
     words = _IN_WORDS.get((change.from_state or change.to_state, change.to_state), "{reason}")
     return words.format(reason=change.reason or "no reason given")
 

@@ -50,6 +50,9 @@ def read_replies(context: OpExecutionContext, config: ToRead, delivery: Resource
             for one in obeyed
         ]
         context.add_output_metadata({"read": len(obeyed), **each(records)})
+        tasks = {task_id for one in obeyed for task_id in one.task_ids}
+        if len(tasks) == 1:
+            context.instance.add_run_tags(context.run_id, {"sequora/task_id": tasks.pop()})
 
 
 @op(ins={"read": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)

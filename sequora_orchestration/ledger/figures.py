@@ -45,6 +45,9 @@ class Figures:
     """In doubt, held, failed, not delivered, or sent but not in the application's log; the newest of them."""
 
     doubts: DoubtCounts
+    answers: dict[str, int]
+    """How many commands staff have sent by text in the last day, by verb; as NONE those that could not be done."""
+
     provider: Provider
     pauses: list[Pause]
 
@@ -70,6 +73,7 @@ class Overview(Room):
             oldest_due=next((message(row) for row in self._rows("oldest_due")), None),
             set_aside=[message(row) for row in self._rows("set_aside", most=most)],
             doubts=DoubtCounts(**doubts),
+            answers={row["verb"]: row["count"] for row in self._rows("answers")},
             provider=halts.provider(SMS),
             pauses=halts.pauses(),
         )

@@ -52,3 +52,12 @@ SELECT count(*) FILTER (WHERE to_state = 'SENT' AND cause = 'FOUND') AS adopted,
        ) AS doubled
 FROM orchestration.notification_event
 WHERE from_state = 'IN_DOUBT' AND at > orchestration.clock() - interval '7 days';
+
+-- name: answers
+-- How many commands staff have sent by text in the last day, by verb; those that could not be done count as NONE. Reading
+-- changes nothing.
+SELECT CASE WHEN outcome IN ('DONE', 'LINK', 'NOT_WRITTEN') THEN verb ELSE 'NONE' END AS verb, count(*) AS count
+FROM orchestration.answer
+WHERE at > orchestration.clock() - interval '1 day'
+GROUP BY 1
+ORDER BY 1;

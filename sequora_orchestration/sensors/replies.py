@@ -3,6 +3,7 @@
 The sensor looks at the phone company's list itself, for most of the time there is nothing new; the run reads it again.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,28 +40,32 @@ WHOLE_EVERY = 60.0
 
 @dataclass(kw_only=True)
 class Looks:
-    """When the phone company's list is looked at next, by all ticks of this process."""
+    """When the phone company's list is looked at, by all ticks of this process. Times are the monotonic clock's."""
 
     next_at: float = 0.0
-    """By the monotonic clock, in seconds; likewise here."""
+    """When it is asked whether to look."""
 
-    whole_at: float = 0.0
+    looked_at: float = -math.inf
+    whole_at: float = -math.inf
+    """When it was last looked at whole."""
 
     def look(self, delivery: Delivery) -> list[str]:
         """Return the ids of new messages that ask for something; record those that ask for nothing.
 
-        Raises LookUpError, and the database's errors.
+        While nobody of the staff may answer a text, there is a look only now and then. Raises LookUpError, and the
+        database's errors.
         """
         now = time.monotonic()
-        is_whole = now >= self.whole_at
         self.next_at = now + PAUSE  # also where the look fails
+        if now - self.looked_at < LONG_PAUSE and not delivery.ledger.replies.staff_may_answer():
+            return []
+        is_whole = now - self.whole_at >= WHOLE_EVERY
         found = unread(delivery, whole=is_whole)
         for some in found:
             note_others(delivery, some)
+        self.looked_at = now
         if is_whole:
-            self.whole_at = now + WHOLE_EVERY
-        if not delivery.ledger.replies.staff_may_answer():
-            self.next_at = now + LONG_PAUSE
+            self.whole_at = now
         return [request.inbound.sid for some in found for request in some.requests]
 
     def watch(self, delivery: Delivery, *, seconds: float) -> list[str]:

@@ -2,6 +2,8 @@
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from care import NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
@@ -10,6 +12,7 @@ from runs import Runs, metadata
 from sqlalchemy import text
 
 from sequora_orchestration.channels import sms as channel_sms
+from sequora_orchestration.delivery.delivery import open_delivery
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.refusals import Refusal
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
@@ -17,6 +20,7 @@ from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.sensors import replies
 
 OTHER_PHONE = "+12025550177"
 
@@ -439,3 +443,35 @@ def test_nothing_that_was_written_stands_anywhere(
         told += str([dict(row) for row in care.rows(f"SELECT * FROM orchestration.{table}")])
     for secret in ("zanzibar", NURSE_PHONE, NURSE_PHONE.removeprefix("+1")):
         assert secret not in told
+
+
+# --- how often it is looked at ----------------------------------------------------------------------------------------
+
+
+def test_the_list_is_looked_at_every_five_seconds_while_staff_may_answer_and_else_every_minute(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause ends with the first text to a nurse: her answer need not wait for a minute."""
+    now, looks = 1_000.0, replies.Looks()
+    monkeypatch.setattr(replies, "time", SimpleNamespace(monotonic=lambda: now))
+    pages = list[float]()
+    listed = phones.company.listed
+
+    def counted(*args: Any, **kwargs: Any) -> list[Message]:
+        pages.append(now)
+        return listed(*args, **kwargs)
+
+    monkeypatch.setattr(phones.company, "listed", counted)
+    delivery = open_delivery("a-run")
+
+    def look_for(seconds: int) -> list[float]:
+        nonlocal now
+        pages.clear()
+        for _ in range(0, seconds, 5):
+            looks.look(delivery)
+            now += 5
+        return list(pages)
+
+    assert look_for(120) == [1_000.0, 1_060.0]
+    a_texted_task(care, runs, phones)
+    assert len(look_for(60)) == 12

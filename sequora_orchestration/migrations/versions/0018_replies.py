@@ -69,6 +69,7 @@ CREATE TABLE orchestration.answer (
 );
 COMMENT ON TABLE orchestration.answer IS 'The commands that staff have sent by text, and what became of each';
 COMMENT ON COLUMN orchestration.answer.notification_id IS 'the text that was answered';
+CREATE INDEX answer_age ON orchestration.answer (at);
 CREATE INDEX answer_sid ON orchestration.answer (sid);
 CREATE INDEX answer_handed_over ON orchestration.answer (at) WHERE verb = 'HAND_OVER';
 CREATE INDEX answer_task ON orchestration.answer (task_id) WHERE task_id IS NOT NULL;
