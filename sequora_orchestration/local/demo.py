@@ -35,6 +35,8 @@ OUTSIDE = (
     "SEQUORA_APPLICATION_MAP",
     "SEQUORA_GO_LIVE_AT",
     "SEQUORA_ASSIGN",
+    "SEQUORA_REPLIES",
+    "SEQUORA_WRITE_BACK",
     "SEQUORA_CHECK_IN_DELAY",
     "SEQUORA_CHECK_IN_LINK_URL",
     "SEQUORA_CHECK_IN_LINK_TOKEN",
@@ -48,9 +50,11 @@ OUTSIDE = (
     "TWILIO_MESSAGING_SERVICE_SID",
 )
 
-DELAYS = {
+SETTINGS = {
     "SEQUORA_CHECK_IN_DELAY": f"{CHECK_IN_DELAY}s",
     "SEQUORA_ESCALATION_DELAY": f"{ESCALATION_DELAY}s",
+    "SEQUORA_REPLIES": "on",
+    "SEQUORA_WRITE_BACK": "on",
 }
 
 # Seconds for the system to come up, on a slow machine with nothing compiled yet.
@@ -96,7 +100,7 @@ def _running_system(directory: Path, log: Path, application: Application) -> Ite
     """Run `sequora dev` for the length of the block; yield the web UI's address."""
     port = free_port()
     # The demo inserts tasks and sends texts: never into the operator's own database, and never to a real phone.
-    environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE} | DELAYS
+    environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE} | SETTINGS
     environment["PYTHONIOENCODING"] = "utf-8"  # the encoding in which the log is read
     command = [sys.executable, "-m", "sequora_orchestration.cli", "dev", "--dir", str(directory), "--port", str(port)]
     command += ["--application", application]

@@ -40,7 +40,7 @@ SELECT n.kind, coalesce(n.task_id, n.episode_id) AS subject, n.state, n.reason, 
        n.due_at, coalesce(n.sent_at, last.at) AS at, scheduled.run_id AS scheduled_by,
        CASE WHEN n.kind = 'check-in' THEN 'patient'
             WHEN u.role IS NOT NULL THEN lower(u.role)
-            WHEN n.kind IN ('sla-escalation', 'nurse-unreached') THEN on_call.role
+            WHEN n.kind IN ('sla-escalation', 'nurse-unreached', 'handed-over') THEN on_call.role
             ELSE 'nurse'
        END AS role
 FROM orchestration.notification n
@@ -145,7 +145,7 @@ class Stage:
         self.entries: list[Entry] = []
         self.texts: dict[str, Text] = {}
         self._web_url = web_url
-        self._inbox = f"{environment['TWILIO_API_BASE_URL']}/inbox.json"
+        self._phones = environment["TWILIO_API_BASE_URL"]
         self._engine = create_engine(postgres_url(environment["SUPABASE_DB_URL"]))
         self._log = log
         self._statements = NamedStatements(application.sql("demo"))
@@ -185,7 +185,7 @@ class Stage:
         # Read after the ledger: a message that is SENT in the ledger is on the phone by now.
         self.texts = {
             message["sid"]: Text(conversation["number"], message["body"])
-            for conversation in requests.get(self._inbox, timeout=PATIENCE).json()["conversations"]
+            for conversation in requests.get(f"{self._phones}/inbox.json", timeout=PATIENCE).json()["conversations"]
             for message in conversation["messages"]
         }
 
@@ -214,6 +214,12 @@ class Stage:
             return (entry, received) if entry and received else None
 
         return (yield from self.until(f"the text of {kind} about {subject}", ask))
+
+    def answer(self, phone: str, body: str) -> None:
+        """Write an answer on a phone. Raises DemoFailedError."""
+        answered = requests.post(f"{self._phones}/answers", json={"phone": phone, "body": body}, timeout=PATIENCE)
+        if not answered.ok:
+            raise self.failed(f"the phone inbox does not take an answer: HTTP {answered.status_code}")
 
     def texts_about(self, task: str) -> dict[str, Text]:
         """Return the texts that name the task, by SID."""

@@ -62,6 +62,8 @@ def other_workflows(stage: Stage) -> None:
     stage.say(f"inserted another, which will be resolved in time: {resolved}")
     unreached = _insert_task(stage, nurse=UNREACHED_NURSE)
     stage.say(f"inserted a task whose nurse has no usable phone: {unreached}")
+    accepted, handed_over = _insert_task(stage), _insert_task(stage)
+    stage.say(f"inserted two tasks that are answered by text: {accepted} and {handed_over}")
     episodes = {
         language: _insert(stage, "insert_episode", patient=patient, zone=zone) for language, patient in PATIENTS.items()
     }
@@ -71,6 +73,8 @@ def other_workflows(stage: Stage) -> None:
         _missed_sla(stage, missed),
         _resolved_in_time(stage, resolved),
         _unreached_nurse(stage, unreached),
+        _accepted(stage, accepted),
+        _handed_over(stage, handed_over),
         *(_check_in(stage, episode, language) for language, episode in episodes.items()),
     )
 
@@ -160,6 +164,26 @@ def _unreached_nurse(stage: Stage, task: str) -> Scene[None]:
         f"report_unreached_nurse{_run(entry.run_id)}: the {entry.role}'s phone {received.to} has:",
         quotation=received.body,
     )
+
+
+def _accepted(stage: Stage, task: str) -> Scene[None]:
+    yield from _answered(stage, task, "A")
+
+
+def _handed_over(stage: Stage, task: str) -> Scene[None]:
+    yield from _answered(stage, task, "E")
+    entry, received = yield from stage.sent("handed-over", task)
+    stage.say(f"hand_over{_run(entry.run_id)}: the {entry.role}'s phone {received.to} has:", quotation=received.body)
+
+
+def _answered(stage: Stage, task: str, letter: str) -> Scene[None]:
+    """Let the nurse answer the text about a task by a letter, with the number that stands in the text's last line."""
+    _, text = yield from stage.sent("task-created", task)
+    command = f"{text.body.splitlines()[-1].removeprefix('Reply ').partition('A')[0]}{letter}"
+    stage.answer(text.to, command)
+    stage.say(f"on the phone {text.to} the nurse answers the text about {task[:8]}: {command}")
+    entry, received = yield from stage.sent("reply", task)
+    stage.say(f"follow_replies{_run(entry.run_id)}: her phone has:", quotation=received.body)
 
 
 def _put_patients(stage: Stage) -> str:

@@ -30,6 +30,7 @@ ON_CALL = {"brief": ("supervisor", "+12025550121"), "sequora": ("admin", "+12025
 TO_ON_CALL = [
     "ESCALATION: SLA missed less than 1 min ago, please take over.",
     "Nurse not reached: the phone number on file has letters in it.",
+    "Handed over by the nurse. Please take over or reassign. HIGH task: MISSED_MEDICATION",
 ]
 TEXTS = [
     (NURSE, "🚨 New CRITICAL task: CHEST_PAIN, SHORTNESS_OF_BREATH"),
@@ -42,7 +43,7 @@ TEXTS = [
 # Message, role, state and job of each line of the table.
 BECAME = Counter(
     {
-        ("task-created", "nurse", "SENT", "notify_nurse_task"): 4,
+        ("task-created", "nurse", "SENT", "notify_nurse_task"): 6,
         ("task-created", "nurse", "FAILED", "notify_nurse_task"): 1,
         ("nurse-unreached", "on call", "SENT", "report_unreached_nurse"): 1,
         ("sla-warning", "nurse", "SENT", "check_sla_warnings"): 1,
@@ -50,6 +51,8 @@ BECAME = Counter(
         ("sla-escalation", "on call", "SENT", "escalate_sla_breach"): 1,
         ("sla-escalation", "on call", "CANCELLED", "escalate_sla_breach"): 1,
         ("check-in", "patient", "SENT", "send_check_in"): 2,
+        ("reply", "nurse", "SENT", "follow_replies"): 2,
+        ("handed-over", "on call", "SENT", "hand_over"): 1,
     }
 )
 # A receipt may have come before the table was made.
@@ -57,6 +60,7 @@ RECEIVED = {"DELIVERED": "SENT"}
 REASONS = {
     "the phone number on file has letters in it; correct the assigned user's phone",
     "the task is RESOLVED: nobody needs to act",
+    "answered",
 }
 
 
