@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import InvalidTextRepresentation, LockNotAvailable, NumericValueOutOfRange, QueryCanceled
+from psycopg2.errors import (
+    InvalidTextRepresentation,
+    LockNotAvailable,
+    NumericValueOutOfRange,
+    QueryCanceled,
+    UndefinedColumn,
+    UndefinedFunction,
+)
 from sqlalchemy import Connection, Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DataError, DBAPIError, InvalidatePoolError, OperationalError
@@ -128,6 +135,14 @@ def _schema_missing(engine: Engine) -> SchemaMissingError:
     )
 
 
+def _is_too_old(engine: Engine) -> bool:
+    """Whether the schema lacks a migration that this code comes with."""
+    newest = max(path.name[:4] for path in (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py"))
+    with engine.connect() as connection:
+        applied: str | None = connection.scalar(text("SELECT version_num FROM orchestration.migration"))
+    return applied is None or applied < newest
+
+
 def views_dropped_at(connection: Connection) -> datetime | None:
     """Return when the views were dropped by command; None if they were not, or have been brought back since."""
     is_known = "SELECT to_regclass('orchestration.operator_action') IS NOT NULL AND NOT EXISTS (" + _VIEWS + ")"
@@ -187,7 +202,8 @@ def execute(
             return result.rowcount, result.mappings().all() if result.returns_rows else []
     except DBAPIError as error:
         if isinstance(error.orig, psycopg2.Error) and error.orig.pgcode:
-            if re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or ""):
+            is_missing = re.search(_SCHEMA_MISSING, error.orig.diag.message_primary or "")
+            if is_missing or (isinstance(error.orig, (UndefinedColumn, UndefinedFunction)) and _is_too_old(engine)):
                 raise _schema_missing(engine) from None
             # SQLAlchemy's error and the driver's each keep a message, and a traceback shows both.
             sentence = without_values(error.orig)

@@ -612,6 +612,16 @@ def test_a_missing_column_of_the_application_is_not_taken_for_our_missing_schema
         ledger.claims.claim(NEW_TASKS)
 
 
+def test_a_schema_that_is_too_old_is_said_in_a_sentence(care: Care, ledger: Ledger) -> None:
+    """Also where all that is missing is a column of a table that has been there for long."""
+    task = care.a_task(care.a_nurse())
+    ledger.claims.claim(NEW_TASKS)
+    care.rows("ALTER TABLE orchestration.notification DROP reply_to")
+    care.rows("UPDATE orchestration.migration SET version_num = '0017'")
+    with pytest.raises(SchemaMissingError, match="sequora migrate"):
+        ledger.replies.answers([str(care.ledger(task)[0]["id"])])
+
+
 def test_a_missing_schema_is_said_in_a_sentence(postgres: EmbeddedPostgres) -> None:
     """It names the command that mends it."""
     postgres.create_database("without_our_schema")
