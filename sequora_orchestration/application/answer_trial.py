@@ -37,7 +37,10 @@ class Tried:
     """Why the application's table would refuse an answer, or the answer would not do; sentences."""
 
     untried: Sequence[str] = ()
-    """What could not be tried, and why; sentences."""
+    """The commands that could not be tried, and why; sentences."""
+
+    left_out: Sequence[str] = ()
+    """The names of CHECKs that took no part, for they are about columns of which a trial knows nothing."""
 
 
 def try_answers(connection: Connection, fitted: Fit) -> Tried:
@@ -54,10 +57,10 @@ def try_answers(connection: Connection, fitted: Fit) -> Tried:
     except DBAPIError as error:
         if not isinstance(error.orig, InsufficientPrivilege):
             raise
-        return Tried(untried=["nothing: this role may make no temporary table like that of the tasks"])
+        return Tried(untried=["this role may make no temporary table like that of the tasks"])
     finally:
         connection.rollback()
-    return Tried(problems=_joined(trial.problems), untried=_joined(trial.untried))
+    return Tried(problems=_joined(trial.problems), untried=_joined(trial.untried), left_out=sorted(trial.left_out))
 
 
 def _joined(found: Mapping[str, Sequence[str]]) -> list[str]:
@@ -76,6 +79,7 @@ class _Trial:
         self._person = self._nobodys_id("assigned_to_user_id", "person")
         self.problems: dict[str, list[str]] = {}
         self.untried: dict[str, list[str]] = {}
+        self.left_out: set[str] = set()
 
     def make_copy(self) -> None:
         """Make the empty copy. A column of it may lack a value, for a row of the trial has few."""
@@ -94,25 +98,28 @@ class _Trial:
         starts = [(word, False) for word in statuses.get("open", [])]
         if command == "RESOLVE":
             starts += [(word, True) for word in statuses.get("taken", [])]
-        if self.task.columns["status"].name is None or not starts:
-            starts = [("", False)]  # the status is what it is by default
-        impossible = 0
-        for word, is_picked_up in starts:
-            with self.connection.begin_nested() as one:
-                impossible += not self._try_from(command, word, is_picked_up=is_picked_up)
-                one.rollback()
-        if impossible == len(starts):
-            self._note(self.untried, f"{COMMANDS[command]}: no task can have a status that is open by the map", "")
+        if self.task.columns["status"].name is None:
+            starts = []
+        were_possible = [self._is_tried_from(command, word, is_picked_up=is_picked_up) for word, is_picked_up in starts]
+        if any(were_possible) or self._is_tried_from(command, _BY_DEFAULT, is_picked_up=False):
+            return
+        self._note(self.untried, f"{COMMANDS[command]}: no task can have a status that is open by the map", "")
+
+    def _is_tried_from(self, command: str, word: str, *, is_picked_up: bool) -> bool:
+        """Try a command on a task of that status; return False if no task can have it. The copy is empty afterwards."""
+        with self.connection.begin_nested() as one:
+            is_possible = self._try_from(command, word, is_picked_up=is_picked_up)
+            one.rollback()
+        return is_possible
 
     def _try_from(self, command: str, word: str, *, is_picked_up: bool) -> bool:
-        """Try a command on a task of that status; return False if no task can have it."""
         part = COMMANDS[command]
         refused = self._insert(word, is_picked_up=is_picked_up)
+        if refused is _NO_SUCH_STATUS:
+            return False
         if refused:
-            is_status = refused is _NO_SUCH_STATUS
-            if not is_status:
-                self._note(self.untried, f"{part}: {refused}", word)
-            return not is_status
+            self._note(self.untried, f"{part}: {refused}", word)
+            return True
         update = update_of_answer(self.fitted, command, of_task=self._id, of_person=self._person, table=_COPY)
         found = self._attempt(f"{update} RETURNING {', '.join(self._afterwards(part))}")
         if isinstance(found, psycopg2.Error):
@@ -150,8 +157,10 @@ class _Trial:
         """Yield the column of the status with each spelling of a word that it may hold."""
         status = self.task.columns["status"]
         name = status.name
-        if not name or not word:
+        if not name:
             yield {}
+        elif word is _BY_DEFAULT:
+            yield from ({}, {name: "NULL"})
         else:
             spelt = words_among(status.type.words, [word]) if status.type.is_enum else spellings(word)
             yield from ({name: literal(one)} for one in spelt)
@@ -165,14 +174,12 @@ class _Trial:
             name = found.diag.constraint_name or ""
             checked = columns_of_check(self.connection, _COPY, name) if isinstance(found, CheckViolation) else []
             is_of_its_type = found.diag.datatype_name == _bare_type(self.fitted.task_types.get(status, ""))
-            if status in row and (
-                isinstance(found, InvalidTextRepresentation) or is_of_its_type or checked == [status]
-            ):
+            is_no_word = isinstance(found, InvalidTextRepresentation) and status in row
+            if is_no_word or is_of_its_type or checked == [status]:
                 return _NO_SUCH_STATUS
             if not checked:
                 return f"a task cannot be made up, SQLSTATE {found.pgcode}"
-            # It is about columns that the trial knows nothing of.
-            self._note(self.untried, f"the CHECK {name}, which no task of the trial meets", "")
+            self.left_out.add(name)
             self.connection.execute(verbatim(f"ALTER TABLE {_COPY} DROP CONSTRAINT {quoted(name)}"))
         return None
 
@@ -207,13 +214,13 @@ class _Trial:
             if row[f"null_{number}"] and self.columns[name]["is_not_null"] and not is_looked_up(sql):
                 yield f"{part}.{name}: {name} is NOT NULL, and there is nothing for it"
         if part == "resolving" and not row["is_closed"]:
-            yield "resolving: the task is not closed by it: write a status that stands under closed in [task.statuses]"
+            yield "resolving: the task is still open afterwards: write a status that [task.statuses] has under closed"
         if part == "accepting" and row["is_closed"]:
-            yield "accepting: the task is closed by it: write a status that stands under taken in [task.statuses]"
+            yield "accepting: the task is closed afterwards: write a status that [task.statuses] has under taken"
         elif part == "accepting" and not row["is_taken"]:
             yield (
-                "accepting: the task does not count as taken after it: write a status that stands under taken in "
-                "[task.statuses], or the column of task.picked_up_at"
+                "accepting: the task does not count as taken afterwards: write a status that [task.statuses] has under "
+                "taken, or the column of task.picked_up_at"
             )
 
     def _why(self, part: str, error: psycopg2.Error) -> str:
@@ -248,6 +255,9 @@ class _Trial:
 
 
 _NO_SUCH_STATUS = "no task can have this status"
+
+# Instead of a word: the status that the column has by default, or else none.
+_BY_DEFAULT = ""
 
 
 def _bare_type(name: str) -> str:

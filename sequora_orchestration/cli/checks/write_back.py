@@ -2,10 +2,10 @@
 
 from sqlalchemy import Engine
 
-from sequora_orchestration.application.answer_trial import try_answers
+from sequora_orchestration.application.answer_trial import Tried, try_answers
 from sequora_orchestration.application.contract import COMMANDS
 from sequora_orchestration.application.fitting import Fit
-from sequora_orchestration.cli.checks.finding import Finding, fail, ok, warn
+from sequora_orchestration.cli.checks.finding import Finding, Level, fail, ok, warn
 from sequora_orchestration.settings.replies import ReplySettings
 
 _DONE = {"accepting": "accepted", "resolving": "resolved"}
@@ -29,15 +29,27 @@ def write_back(engine: Engine, fitted: Fit) -> Finding:
     # The copy is a temporary table, which needs a transaction that may write.
     with engine.connect() as connection:
         tried = try_answers(connection.execution_options(postgresql_readonly=False), fitted)
-    if tried.problems:
-        return fail(
-            f"the application would not take what staff answer: {'; '.join(tried.problems)}",
-            to_do="correct the map, and run `sequora migrate`",
-        )
+    found = _finding_of_trial(tried)
+    if found.level is Level.FAIL:
+        return found
     if lacking:
         of_these = " and ".join(_DONE[part] for part in lacking)
         return warn(f"the map {name} has no {parts}: the application does not learn what was {of_these}", to_do=to_do)
     if not settings.reads_commands:
         return warn("nothing is written back, for nobody reads what staff answer", to_do="set SEQUORA_REPLIES to on")
-    untried = f" (not tried: {'; '.join(tried.untried)})" if tried.untried else ""
-    return ok(f"the tasks that are accepted or resolved by text are written into the application{untried}")
+    return found
+
+
+def _finding_of_trial(tried: Tried) -> Finding:
+    if tried.problems:
+        return fail(
+            f"the application would not take what staff answer: {'; '.join(tried.problems)}",
+            to_do="correct the map, and run `sequora migrate`",
+        )
+    if tried.untried:
+        return warn(
+            f"whether the application takes what staff answer could not be tried: {'; '.join(tried.untried)}",
+            to_do="accept and resolve a task of a test by text, and see whether the application shows it",
+        )
+    but = f", as far as can be tried without the CHECK {' or '.join(tried.left_out)}" if tried.left_out else ""
+    return ok(f"the tasks that are accepted or resolved by text are written into the application{but}")
