@@ -9,7 +9,6 @@ from sequora_orchestration.database import (
 )
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.halts import Halts
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Message, message
@@ -45,7 +44,9 @@ class Figures:
     """In doubt, held, failed, not delivered, or sent but not in the application's log; the newest of them."""
 
     doubts: DoubtCounts
-    provider: Provider
+    providers: dict[str, Provider]
+    """How it stands with the phone company, by channel."""
+
     pauses: list[Pause]
 
 
@@ -70,6 +71,6 @@ class Overview(Room):
             oldest_due=next((message(row) for row in self._rows("oldest_due")), None),
             set_aside=[message(row) for row in self._rows("set_aside", most=most)],
             doubts=DoubtCounts(**doubts),
-            provider=halts.provider(SMS),
+            providers=halts.providers(),
             pauses=halts.pauses(),
         )

@@ -2,6 +2,7 @@
 
 from sequora_orchestration.messages.check_in import CHECK_IN, DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.kind import Audience
+from sequora_orchestration.messages.nurse_call import NURSE_CALL, NURSES_TO_CALL
 from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED, UNREACHED_NURSES
 from sequora_orchestration.messages.sla_breach import SLA_BREACH, SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION, UNANSWERED_BREACHES
@@ -16,6 +17,7 @@ KINDS = {
         SLA_BREACH,
         SLA_ESCALATION,
         NURSE_UNREACHED,
+        NURSE_CALL,
         CHECK_IN,
     )
 }
@@ -30,6 +32,7 @@ QUEUES = {
         SLA_BREACHES,
         UNANSWERED_BREACHES,
         UNREACHED_NURSES,
+        NURSES_TO_CALL,
     )
 }
 

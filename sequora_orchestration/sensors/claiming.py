@@ -1,5 +1,7 @@
 """The sensor that claims from a queue and requests a run for each claim. Its pace is kept in `watch.py`."""
 
+from collections.abc import Callable
+
 from dagster import (
     DefaultSensorStatus,
     JobDefinition,
@@ -95,10 +97,20 @@ class WatchOfRecent(Watch):
         return ledger.claims.claim(self._queue)
 
 
-def claiming_sensor(
-    name: str, *, queue: Queue, job: JobDefinition, description: str, watch: Watch | None = None
+def claiming_sensor(  # noqa: PLR0913
+    name: str,
+    *,
+    queue: Queue,
+    job: JobDefinition,
+    description: str,
+    watch: Watch | None = None,
+    why_off: Callable[[], str | None] = lambda: None,
 ) -> SensorDefinition:
-    """Return a sensor that launches `job` for each claim from `queue`."""
+    """Return a sensor that launches `job` for each claim from `queue`.
+
+    While `why_off` returns a sentence, a setting has switched the sensor off: it skips with that sentence, and asks
+    nothing.
+    """
     watch = watch or Watch(queue)
 
     @sensor(
@@ -110,6 +122,9 @@ def claiming_sensor(
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
         try:
+            with slow_to_fail():
+                if off := why_off():
+                    return SensorResult(skip_reason=SkipReason(off))
             if is_preview(context):
                 return previewed_claims(queue.name, ledger.rehearsal().claims.claim(queue))
             with slow_to_fail():

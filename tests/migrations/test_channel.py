@@ -40,7 +40,13 @@ CLAIM = """
 """
 
 
-@pytest.mark.usefixtures("stopped_clock")
+@pytest.fixture
+def _one_channel(care: Care) -> None:
+    """Let there be texts alone: no worker of before may be left when there is another channel."""
+    care.rows("DELETE FROM orchestration.provider WHERE channel <> 'SMS'")
+
+
+@pytest.mark.usefixtures("stopped_clock", "_one_channel")
 def test_what_a_worker_of_before_says_of_the_provider_is_understood(care: Care, ledger: Ledger) -> None:
     """Its breaker is ours: what one opens and closes, the other sees."""
     assert care.one(TROUBLE) is True
@@ -57,6 +63,7 @@ def test_what_a_worker_of_before_claims_is_a_text(care: Care) -> None:
     assert [row["channel"] for row in care.ledger()] == [SMS]
 
 
+@pytest.mark.usefixtures("_one_channel")
 def test_the_provider_is_as_it_was_when_the_migration_is_taken_back(care: Care, ledger: Ledger) -> None:
     """And when it is made again: an open breaker stays open."""
     assert care.one(TROUBLE) is True
