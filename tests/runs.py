@@ -14,6 +14,7 @@ from sequora_orchestration.definitions import defs
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
+from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
@@ -33,6 +34,7 @@ JOB_OF = {
     SLA_BREACHES.name: "handle_sla_breach",
     UNANSWERED_BREACHES.name: "escalate_sla_breach",
     UNREACHED_NURSES.name: "report_unreached_nurse",
+    NURSES_TO_CALL.name: "call_nurse",
 }
 
 

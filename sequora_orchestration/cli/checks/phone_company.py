@@ -1,4 +1,4 @@
-"""Twilio: the account, its message list, the sender of texts, and who answers people who reply."""
+"""Twilio: the account, its message list, the sender of texts, who answers people who reply, and who is called."""
 
 import re
 from functools import cached_property
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from sequora_orchestration.channels.channel import UnreadableError
 from sequora_orchestration.channels.sms import open_sms
 from sequora_orchestration.channels.twilio import AccountError, Replies, Sender, SenderForm, open_twilio
+from sequora_orchestration.channels.voice import open_voice
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.domain.answers import (
     API_KEY_MAY_NOT,
@@ -15,6 +16,7 @@ from sequora_orchestration.domain.answers import (
     Refusal,
     Refused,
 )
+from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 # Texts from one of these senders are accepted and go nowhere: they are for test credentials
@@ -39,6 +41,7 @@ def checks() -> list[Check]:
         Check(name="Twilio messages", find=twilio.messages, needs=("Twilio account",)),
         Check(name="Twilio sender", find=twilio.sender, needs=("Twilio account",)),
         Check(name="Twilio replies", find=twilio.replies, needs=("Twilio sender",)),
+        Check(name="Twilio calls", find=twilio.calls, needs=("Twilio sender",)),
     ]
 
 
@@ -125,6 +128,24 @@ class _Twilio:
                 Replies.UNKNOWN: "the sender is no phone number: who answers them is in the Twilio console",
             }[replies]
         )
+
+    def calls(self) -> Finding:
+        call_for = DeliverySettings.load().sequora_call_for
+        if call_for == "off":
+            return ok("off: nobody is called")
+        try:
+            sender, number = self._sender, open_voice().number()
+        except AccountError as error:
+            if self._may_be_only_a_permission(error):
+                return ok("the API key may not see the sender: whether it can call is not known")
+            return self._trouble(error)
+        if number is None or (sender and sender.form is SenderForm.NUMBER and not sender.can_call):
+            return fail(
+                f"SEQUORA_CALL_FOR is {call_for}, but the sender has no number that can call: nobody is called",
+                to_do="give TWILIO_FROM_NUMBER a number of the account that can call (Voice), or the messaging service "
+                "one, and restart the workers; or set SEQUORA_CALL_FOR to off",
+            )
+        return ok(f"nurses are called of tasks that are {call_for} or more severe, if no text reaches them")
 
     @property
     def _has_test_sender(self) -> bool:

@@ -7,7 +7,7 @@ here: every request carries a phone number and a text. Not here: accepting texts
 import asyncio
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -25,9 +25,10 @@ from sequora_orchestration.local.twilio.http_answers import (
     nothing_at,
 )
 from sequora_orchestration.local.twilio.message import Filter, Message, State
-from sequora_orchestration.local.twilio.phone_company import PhoneCompany
+from sequora_orchestration.local.twilio.phone_company import NUMBER_OF_SERVICES, PhoneCompany
 from sequora_orchestration.local.twilio.refusals import AUTHENTICATE, Refusal
 from sequora_orchestration.local.twilio.scripted_answers import (
+    Answer,
     ErrorAfterAccepting,
     Garbage,
     Hang,
@@ -76,15 +77,8 @@ class TwilioApi:
             # A value that is no number becomes 0, which the company refuses.
             validity_period=None if validity is None else int(validity) if validity.isdecimal() else 0,
         )
-        match answer:
-            case ResetBeforeAccepting() | ResetAfterAccepting():
-                return ConnectionReset()
-            case ErrorAfterAccepting(http_status):
-                return error_answer(Refusal(http_status, 20_000 + http_status, "Internal Server Error"))
-            case Garbage():
-                return Response(b'{"sid": "SM', 201, media_type="application/json")
-            case Hang(seconds):
-                await _pause(request, seconds)
+        if answer and (scripted := await scripted_answer(request, answer)):
+            return scripted
         if isinstance(outcome, Message):
             # The API's answer always has the first status, however fast the text moves on.
             begun = State(outcome.first_status, None, None, outcome.created)
@@ -97,37 +91,17 @@ class TwilioApi:
         """GET Messages.json: filters and pages as the SDK asks for them."""
         asked = dict(request.query_params)
         try:
-            span = _time_span(asked)
+            span = time_span(asked, "DateSent")
         except ValueError:
             return error_answer(Refusal(400, 20001, "DateSent must be YYYY-MM-DD or an ISO 8601 time"))
-        size, page = _integer(asked, "PageSize", _DEFAULT_PAGE_SIZE), _integer(asked, "Page", 0)
-        size = min(max(size, _PAGE_SIZES[0]), _PAGE_SIZES[-1])
+        page = Page(request)
         found = self.company.listed(
-            Filter(asked.get("To", ""), asked.get("From", ""), *span),
-            older_than=asked.get("PageToken", "").removeprefix("PA"),
-            limit=size + 1,
+            Filter(asked.get("To", ""), asked.get("From", ""), *span), older_than=page.after, limit=page.size + 1
         )
-        shown = found[:size]
-
-        def uri(page: int, **token: str) -> str:
-            filters = {name: value for name, value in asked.items() if name not in {"Page", "PageToken"}}
-            return f"{request.url.path}?{urlencode(filters | {'PageSize': size, 'Page': page} | token)}"
-
-        return json_answer(
-            {
-                "messages": [
-                    _message(self.company.account_sid, message, self.company.state(message)) for message in shown
-                ],
-                "page": page,
-                "page_size": size,
-                "start": page * size,
-                "end": page * size + max(len(shown) - 1, 0),
-                "uri": uri(page),
-                "first_page_uri": uri(0),
-                "previous_page_uri": None,
-                "next_page_uri": uri(page + 1, PageToken=f"PA{shown[-1].sid}") if len(found) > size else None,
-            }
-        )
+        shown = [
+            _message(self.company.account_sid, message, self.company.state(message)) for message in found[: page.size]
+        ]
+        return json_answer(page.of("messages", shown, goes_on=len(found) > page.size))
 
     async def fetch(self, request: Request) -> Response:
         """GET Messages/{sid}.json."""
@@ -164,7 +138,12 @@ class TwilioApi:
                         "sid": "PN" + "0" * 32,
                         "account_sid": self.company.account_sid,
                         "phone_number": number,
-                        "capabilities": {"sms": True, "mms": True, "voice": True, "fax": False},
+                        "capabilities": {
+                            "sms": True,
+                            "mms": True,
+                            "voice": self.company.numbers_can_call,
+                            "fax": False,
+                        },
                         "sms_url": self.company.webhook,
                         "sms_application_sid": "",
                     }
@@ -190,6 +169,22 @@ class TwilioApi:
                 "url": str(request.url),
             }
         )
+
+    async def numbers_of_service(self, request: Request) -> Response:
+        """GET Services/{sid}/PhoneNumbers: our services have one number."""
+        sid = request.path_params["sid"]
+        if not _SERVICE_SID.fullmatch(sid):
+            return error_answer(nothing_at(request.url.path))
+        number = {
+            "sid": "PN" + "0" * 32,
+            "account_sid": self.company.account_sid,
+            "service_sid": sid,
+            "phone_number": NUMBER_OF_SERVICES,
+            "country_code": "US",
+            "capabilities": ["SMS", "MMS", *(["voice"] if self.company.numbers_can_call else [])],
+            "url": str(request.url),
+        }
+        return json_answer({"phone_numbers": [number], "meta": {"key": "phone_numbers", "next_page_url": None}})
 
 
 def _credentials(request: Request) -> tuple[str, str]:
@@ -229,20 +224,67 @@ def _message(account_sid: str, message: Message, state: State) -> dict[str, Any]
     }
 
 
-def _time_span(asked: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
-    """Read DateSent, `DateSent>` (from) and `DateSent<` (until), each a day or a second, as [from, end)."""
+def time_span(asked: Mapping[str, str], name: str) -> tuple[datetime | None, datetime | None]:
+    """Read a filter by time, `name`, `name>` (from) and `name<` (until), each a day or a second, as [from, end).
+
+    Raises ValueError.
+    """
     start = end = None
-    for name, value in asked.items():
-        if name not in {"DateSent", "DateSent>", "DateSent<"}:
+    for given, value in asked.items():
+        if given not in {name, f"{name}>", f"{name}<"}:
             continue
         at = datetime.fromisoformat(value)
         at = at.replace(tzinfo=at.tzinfo or UTC)
         length = timedelta(days=1) if len(value) == len("YYYY-MM-DD") else timedelta(seconds=1)
-        if name != "DateSent<":
+        if given != f"{name}<":
             start = at
-        if name != "DateSent>":
+        if given != f"{name}>":
             end = at + length
     return start, end
+
+
+class Page:
+    """A page of a list, as a request asks for it."""
+
+    def __init__(self, request: Request) -> None:
+        """Read its size and its place; `after` is the SID that ended the page before, or empty."""
+        self._path, self._asked = request.url.path, dict(request.query_params)
+        self._number = _integer(self._asked, "Page", 0)
+        self.size = min(max(_integer(self._asked, "PageSize", _DEFAULT_PAGE_SIZE), _PAGE_SIZES[0]), _PAGE_SIZES[-1])
+        self.after = self._asked.get("PageToken", "").removeprefix("PA")
+
+    def of(self, name: str, records: Sequence[Mapping[str, Any]], *, goes_on: bool) -> dict[str, Any]:
+        """Return the page with these records, under the name that the API has for them."""
+        number, start = self._number, self._number * self.size
+        return {
+            name: records,
+            "page": number,
+            "page_size": self.size,
+            "start": start,
+            "end": start + max(len(records) - 1, 0),
+            "uri": self._uri(number),
+            "first_page_uri": self._uri(0),
+            "previous_page_uri": None,
+            "next_page_uri": self._uri(number + 1, PageToken=f"PA{records[-1]['sid']}") if goes_on else None,
+        }
+
+    def _uri(self, page: int, **token: str) -> str:
+        filters = {name: value for name, value in self._asked.items() if name not in {"Page", "PageToken"}}
+        return f"{self._path}?{urlencode(filters | {'PageSize': self.size, 'Page': page} | token)}"
+
+
+async def scripted_answer(request: Request, answer: Answer) -> Response | None:
+    """Return what a script answers in place of the API; None if the API's own answer is only late."""
+    match answer:
+        case ResetBeforeAccepting() | ResetAfterAccepting():
+            return ConnectionReset()
+        case ErrorAfterAccepting(http_status):
+            return error_answer(Refusal(http_status, 20_000 + http_status, "Internal Server Error"))
+        case Garbage():
+            return Response(b'{"sid": "SM', 201, media_type="application/json")
+        case Hang(seconds):
+            await _pause(request, seconds)
+    return None
 
 
 def _integer(asked: Mapping[str, str], name: str, default: int) -> int:
