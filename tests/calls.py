@@ -12,7 +12,7 @@ LANDLINE = 30006
 
 def call_for(care: Care, severity: str) -> None:
     """Let nurses be called from a severity on; the sensors have said so to the ledger."""
-    Ledger(care.engine, delivery=DeliverySettings(sequora_call_for=severity)).owed.note_terms()  # type: ignore[arg-type]
+    Ledger(care.engine, delivery=DeliverySettings(sequora_call_for=severity)).owed.note_terms()
 
 
 @pytest.fixture

@@ -15,13 +15,7 @@ from twilio.twiml.voice_response import VoiceResponse
 
 from sequora_orchestration.channels.channel import ListedMessage, Receipts
 from sequora_orchestration.channels.records import fetched, made_by_us_since, read
-from sequora_orchestration.channels.twilio import (
-    AccountError,
-    Twilio,
-    open_twilio,
-    raising_account_errors,
-    unless_not_found,
-)
+from sequora_orchestration.channels.twilio import NOT_FOUND, AccountError, Twilio, open_twilio, raising_account_errors
 from sequora_orchestration.domain.answers import KNOWN_CODES, Answer, Refusal, Refused
 from sequora_orchestration.domain.doubt import fingerprint
 from sequora_orchestration.domain.ledger_state import State
@@ -178,11 +172,15 @@ class Voice:
         return self._number_of_service(sid) if (sid := self._twilio.messaging_service_sid) else None
 
     def _number_of_service(self, sid: str) -> str | None:
-        with raising_account_errors(), unless_not_found():
-            numbers = self._twilio.client.messaging.v1.services(sid).phone_numbers.list(limit=MOST_NUMBERS)
-            can_call = (one for one in numbers if "voice" in map(str.lower, one.capabilities or ()))
-            return next((str(one.phone_number) for one in can_call), None)
-        return None
+        try:
+            with raising_account_errors():
+                numbers = self._twilio.client.messaging.v1.services(sid).phone_numbers.list(limit=MOST_NUMBERS)
+        except AccountError as error:
+            if error.answer.code == NOT_FOUND:
+                return None
+            raise
+        can_call = (one for one in numbers if "voice" in map(str.lower, one.capabilities or ()))
+        return next((str(one.phone_number) for one in can_call), None)
 
     def _read(self, wanted: dict[str, str]) -> Iterator[Any]:
         return read(lambda: self._twilio.client.calls.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted))

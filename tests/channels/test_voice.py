@@ -1,7 +1,7 @@
 """Calls over real HTTP: made, listed, and what became of them."""
 
 from datetime import UTC, datetime, timedelta
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from doors import NUMBER, SENDER, answering
@@ -53,7 +53,7 @@ def test_a_call_that_is_accepted_has_a_sid_and_says_what_it_was_given(phones: Ph
 
 def test_each_line_is_said_in_its_language_and_no_sign_breaks_the_document() -> None:
     """English and Spanish in turn."""
-    document = ElementTree.fromstring(twiml("Texts & <tasks>\n¿Mensajes?\nAgain"))  # noqa: S314  # it is our own
+    document = ET.fromstring(twiml("Texts & <tasks>\n¿Mensajes?\nAgain"))  # noqa: S314  # it is our own
     said = [(one.get("language"), one.text) for one in document.iter("Say")]
     assert said == [("en-US", "Texts & <tasks>"), ("es-MX", "¿Mensajes?"), ("en-US", "Again")] * 2
 
@@ -113,6 +113,12 @@ def test_a_service_without_such_a_number_cannot_call(phones: Phones, monkeypatch
     answer = call()
     assert isinstance(answer, Refused)
     assert answer.refusal is Refusal.CONFIGURATION
+
+
+def test_a_service_that_does_not_exist_cannot_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one without numbers."""
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", "MG1")
+    assert a_voice().number() is None
 
 
 @pytest.mark.parametrize("sender", ["12345", "SEQUORA"])

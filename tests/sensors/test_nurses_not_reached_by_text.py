@@ -54,5 +54,5 @@ def test_it_requests_a_run_for_a_nurse_whom_no_text_reaches(
 def test_a_senseless_setting_is_an_error_that_names_it(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """And says which there are."""
     monkeypatch.setenv("SEQUORA_CALL_FOR", "everybody")
-    with pytest.raises(SettingError, match="SEQUORA_CALL_FOR .*CRITICAL, HIGH, MODERATE or LOW"):
+    with pytest.raises(SettingError, match=r"SEQUORA_CALL_FOR .*CRITICAL, HIGH, MODERATE or LOW"):
         tick(runs, runs.ledger)
