@@ -216,6 +216,8 @@ _OF_CALLS = {
     **_IN_WORDS,
     (State.SENT, State.DELIVERED): "answered, by a person or a machine",
     (State.SENT, State.UNDELIVERED): "{reason}",
+    (State.QUEUED, State.CANCELLED): "not called: {reason}",
+    (State.QUEUED, State.FAILED): "cannot be called: {reason}",
 }
 
 

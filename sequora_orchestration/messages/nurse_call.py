@@ -12,6 +12,10 @@ from sequora_orchestration.messages.queue import Queue
 # Her supervisors know by then that she was not reached, and may have taken over.
 WORTH = timedelta(minutes=15)
 
+# A call that could not be made for so long, because calls were paused or not taken, is not made any more. Nobody is
+# owed one for longer either (`owed_nurse_call` in `views.sql`).
+LATEST = timedelta(hours=1)
+
 # Whoever picks up may be anybody, and so may an answering machine: nothing is said of the task, nor of a person.
 SAID = (
     "This is Sequora. A task of yours needs you now: please look at your text messages, or open the Sequora app.",
@@ -26,6 +30,8 @@ def _unwanted(facts: Facts) -> Suppression | None:
         return cancelled(Cause.PICKED_UP, "the task has been picked up meanwhile")
     if facts.message.reported and facts.message.reported.is_settled:
         return cancelled(Cause.NURSE_REACHED, "a text has reached the nurse meanwhile")
+    if facts.now - facts.message.owed_since > LATEST:
+        return cancelled(Cause.STALE, "more than an hour late; the supervisors have been told")
     return None
 
 

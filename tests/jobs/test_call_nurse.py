@@ -348,6 +348,17 @@ def test_calls_that_are_not_taken_keep_no_text(care: Care, runs: Runs, phones: P
     assert not runs.ledger.halts.provider(VOICE).is_open
 
 
+def test_a_call_that_could_not_be_made_for_an_hour_is_not_made(care: Care, runs: Runs, phones: Phones) -> None:
+    """Nor made anew: she and her supervisors have other things to do by then."""
+    phones.company.calls.script(Refuse(400, 21210), to=NURSE_PHONE)
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    care.it_is(NOW + timedelta(minutes=61))
+    runs.tick(NURSES_TO_CALL)
+    assert [row["cause"] for row in care.ledger(task, kind="nurse-call")] == ["STALE"]
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
 def test_a_sender_that_cannot_call_is_our_trouble(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
