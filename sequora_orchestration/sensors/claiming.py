@@ -20,7 +20,7 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claim, Claims
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
-from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
+from sequora_orchestration.sensors.watch import ENDING, LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 
 # How much of a core of the database a queue's question may cost; more for the one about recent tasks: nurses wait.
 SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
@@ -123,8 +123,11 @@ def claiming_sensor(  # noqa: PLR0913
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
         try:
             with slow_to_fail():
-                if off := why_off():
-                    return SensorResult(skip_reason=SkipReason(off))
+                off = why_off()
+            if off:
+                if not is_preview(context):
+                    ENDING.wait(length_of_watch(context))  # a tick costs more than a look at the setting
+                return SensorResult(skip_reason=SkipReason(off))
             if is_preview(context):
                 return previewed_claims(queue.name, ledger.rehearsal().claims.claim(queue))
             with slow_to_fail():

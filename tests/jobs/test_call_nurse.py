@@ -223,6 +223,22 @@ def test_a_nurse_who_was_reached_meanwhile_is_not_called(care: Care, runs: Runs,
     assert runs.tick(NURSES_TO_CALL) == []
 
 
+def test_a_nurse_whose_receipt_comes_after_all_is_not_called(care: Care, runs: Runs, phones: Phones) -> None:
+    """Between the claim and the call, or before."""
+    phones.company.seconds_per_status = 1000
+    task = care.a_task(care.a_nurse(), severity="CRITICAL", created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.it_is(NOW + 5 * MINUTE)
+    (claim,) = runs.ledger.claims.claim(NURSES_TO_CALL)
+    phones.company.seconds_per_status = 0
+    receipts(care, runs, at=NOW + 5 * MINUTE)
+    assert care.states(task, kind="task-created") == ["DELIVERED"]
+    runs.run(NURSES_TO_CALL, claim)
+    assert [row["cause"] for row in care.ledger(task, kind="nurse-call")] == ["NURSE_REACHED"]
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
 def test_a_nurse_to_whom_the_task_comes_back_is_called_again(care: Care, runs: Runs, phones: Phones) -> None:
     """Once for each time that it becomes hers."""
     nurse, other = care.a_nurse(), care.a_nurse("+12025550102")

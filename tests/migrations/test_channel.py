@@ -4,7 +4,7 @@ import pytest
 from alembic import command
 from care import Care
 
-from sequora_orchestration.domain.notification import SMS
+from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.migrations.apply import alembic_config
 
@@ -72,3 +72,9 @@ def test_the_provider_is_as_it_was_when_the_migration_is_taken_back(care: Care, 
     with care.engine.begin() as connection:
         command.upgrade(alembic_config(connection), "head")
     assert ledger.halts.provider(SMS).is_open
+
+
+def test_the_phone_company_has_a_row_for_calls_and_nobody_is_called(care: Care, ledger: Ledger) -> None:
+    """After the migration to calls, until the setting says otherwise."""
+    assert ledger.halts.providers().keys() == {SMS, VOICE}
+    assert care.one("SELECT call_for FROM orchestration.terms_in_force") is None
