@@ -5,6 +5,7 @@ from dagster import Definitions, in_process_executor
 from sequora_orchestration.assets.catalog import SLA_SCANS
 from sequora_orchestration.assets.figures import figures, measure_figures
 from sequora_orchestration.jobs.assign_tasks import assign_tasks
+from sequora_orchestration.jobs.call_nurse import call_nurse
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
 from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
@@ -28,6 +29,7 @@ from sequora_orchestration.sensors.certainty import doubtful_texts, texts_withou
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
 from sequora_orchestration.sensors.failed_runs import failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
+from sequora_orchestration.sensors.nurses_not_reached_by_text import nurses_not_reached_by_text
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
 from sequora_orchestration.sensors.replies import handed_over_tasks, replies
 from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
@@ -40,6 +42,7 @@ NOTICING = [
     sla_breaches,
     unanswered_breaches,
     unreached_nurses,
+    nurses_not_reached_by_text,
     unassigned_tasks,
     doubtful_texts,
     texts_without_receipt,
@@ -57,6 +60,7 @@ defs = Definitions(
         handle_sla_breach,
         escalate_sla_breach,
         report_unreached_nurse,
+        call_nurse,
         assign_tasks,
         settle_doubtful_texts,
         follow_receipts,

@@ -32,7 +32,11 @@ TAKES_TEXTS = Provider(is_open=False, opened_at=None, closed_at=None, reason=Non
 TAKES_NONE = replace(TAKES_TEXTS, is_open=True, opened_at=NOW, reason="the account is suspended")
 
 AROUND = Circumstances(
-    now=NOW, go_live_at=NOW - 100 * DAY, workflows_live_at=NOW - 100 * DAY, delays=DELAYS, provider=TAKES_TEXTS
+    now=NOW,
+    go_live_at=NOW - 100 * DAY,
+    workflows_live_at=NOW - 100 * DAY,
+    delays=DELAYS,
+    providers={"SMS": TAKES_TEXTS},
 )
 
 NURSE, SUPERVISOR, PATIENT = "nurse-1", "supervisor-1", "patient-1"

@@ -13,6 +13,7 @@ A fixture makes every test strict about texts that nobody expected:
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from sequora_orchestration.local.twilio.call import Call
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 
@@ -38,10 +39,20 @@ class Phones:
         """Claim a text: it was meant to be sent."""
         self._expected.add(text.sid)
 
+    def unexpected_calls(self, number: str = "") -> list[Call]:
+        """Return the calls, all or those to one number, that no expectation has claimed."""
+        return [call for call in self.company.calls.made(number) if call.sid not in self._expected]
+
+    def expect_call(self, call: Call) -> None:
+        """Claim a call: it was meant to be made."""
+        self._expected.add(call.sid)
+
     def assert_nothing_unexpected(self) -> None:
-        """Fail if any phone was texted something that no expectation has claimed."""
+        """Fail if any phone was texted something, or called, and no expectation has claimed that."""
         if unexpected := self.unexpected():
             raise AssertionError(f"texts that nobody expected:\n{_listed(unexpected)}")
+        if calls := self.unexpected_calls():
+            raise AssertionError(f"calls that nobody expected, to {', '.join(masked(call.to) for call in calls)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,15 @@ class Phone:
         text = matching()[0]
         self.phones.expect(text)
         return text
+
+    def rang(self) -> Call:
+        """Claim the oldest unclaimed call, waiting until it is there."""
+        calls = self.phones.unexpected_calls
+        if not self.phones.company.wait_for(lambda: bool(calls(self.number)), self.phones.patience):
+            raise AssertionError(f"{masked(self.number)} was not called (any more)")
+        call = calls(self.number)[0]
+        self.phones.expect_call(call)
+        return call
 
     def received_no_text(self) -> None:
         """Fail if it was texted anything so far."""

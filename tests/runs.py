@@ -15,6 +15,7 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
+from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
@@ -35,6 +36,7 @@ JOB_OF = {
     UNANSWERED_BREACHES.name: "escalate_sla_breach",
     UNREACHED_NURSES.name: "report_unreached_nurse",
     HANDED_OVER_TASKS.name: "hand_over",
+    NURSES_TO_CALL.name: "call_nurse",
 }
 
 

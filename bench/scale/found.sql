@@ -39,6 +39,12 @@ WHERE kind = 'nurse-unreached'
       LIMIT 50
   );
 
+-- name: nurses_to_call
+WITH called_for AS (UPDATE orchestration.terms_in_force SET call_for = 3)
+UPDATE orchestration.notification SET state = 'UNDELIVERED', attempted_at = now(), reason = 'landline'
+WHERE kind = 'task-created' AND state = 'SENT'
+  AND task_id IN (SELECT id::text FROM "EscalationTask" WHERE status NOT IN ('RESOLVED', 'CANCELLED') LIMIT 50);
+
 -- name: no_unassigned_tasks
 INSERT INTO orchestration.assignment (task_id, next_try_at)
 SELECT id::text, now() + interval '1 hour' FROM "EscalationTask"

@@ -34,6 +34,7 @@ FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
 # The settings of the questions, with their default values.
 ASKED_WITH = {
     **Terms().of_questions,
+    "call_for": 3,
     "created_within": None,
     "room": MOST,
     "few": FEW,
@@ -51,7 +52,7 @@ APART = {
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
 LIMIT, LIMIT_OF_SCAN = 20, 50
 
-STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "provider", "pauses"})
+STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "providers", "pauses"})
 TIMELINE = frozenset({"stories", "tasks_of_episode", "subject_of", "lives_since", "orders_about_kinds"})
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
 SENSORS = frozenset(

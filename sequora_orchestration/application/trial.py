@@ -18,7 +18,7 @@ from sequora_orchestration.application.catalog import attempt, rows, verbatim
 from sequora_orchestration.application.contract import MESSAGE
 from sequora_orchestration.application.fitting import Fit
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written, without_parameters
-from sequora_orchestration.domain.notification import SMS
+from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 _COPY = "orchestration.map_trial"
@@ -90,7 +90,7 @@ def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: time
     values = {
         "id": _SOME_UUID,
         "kind": kind,
-        "channel": SMS,
+        "channel": KINDS[kind].channel if kind in KINDS else SMS,
         "state": "SENT",
         "task_id": None if is_to_patient else nobodys_id(fitted, "task"),
         "episode_id": nobodys_id(fitted, "episode"),
@@ -210,4 +210,4 @@ def _is_of_the_map(log: Log, said: str) -> bool:
     """Whether the database complains about a word that stands in the map, or about a channel's name."""
     value = re.search(r': "(.*)"$', said, re.DOTALL)
     expressions = [*log.row.values(), *log.delivered.values(), *log.undelivered.values()]
-    return value is not None and (value[1] == SMS or any(literal(value[1]) in sql for sql in expressions))
+    return value is not None and (value[1] in {SMS, VOICE} or any(literal(value[1]) in sql for sql in expressions))

@@ -3,7 +3,7 @@
 A red check says what to do, stops nothing and alarms nobody: a person looks at it. The heartbeat has rules of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -40,7 +40,6 @@ from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.delivery.on_call import NOBODY, on_call
 from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.health import INSIDE, silent_sensors
-from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.jobs.steps import CAUSE
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.measurements import (
@@ -93,7 +92,8 @@ def figures(
 def _measurements(instruments: Instruments, instance: DagsterInstance) -> Iterator[MaterializeResult[None]]:
     measurements = instruments.measurements
     yield of_text_latency(measurements.text_latency())
-    yield of_deliveries(measurements.deliveries(), instruments.ledger.halts.provider(SMS), instruments.longest_doubt)
+    providers = instruments.ledger.halts.providers()
+    yield of_deliveries(measurements.deliveries(), list(providers.values()), instruments.longest_doubt)
     ticks = good_tick_ages(instance, instruments.sensors)
     yield of_backlog(measurements.backlog(), measurements.unanswered_tasks(), ticks)
     yield of_on_call([user.role for user in on_call(instruments.care, instruments.ledger)])
@@ -122,9 +122,11 @@ def of_text_latency(latency: TextLatency) -> MaterializeResult[None]:
     )
 
 
-def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta) -> MaterializeResult[None]:
+def of_deliveries(deliveries: Deliveries, providers: Sequence[Provider], longest: timedelta) -> MaterializeResult[None]:
     """Return the deliveries as they are plotted, and whether all is well: none in doubt for longer than `longest`."""
     doubt = deliveries.longest_doubt
+    closed = next((one for one in providers if one.is_open), None)
+    unreadable = next((one for one in providers if one.unreadable_since), None)
     return _measured(
         DELIVERIES.key,
         {
@@ -148,19 +150,19 @@ def of_deliveries(deliveries: Deliveries, provider: Provider, longest: timedelta
         ),
         _checked(
             TWILIO_TAKES_TEXTS,
-            f"the breaker is open: {provider.why_open}. Texts wait in the ledger, and one is tried again and again. "
-            "Look at https://status.twilio.com and at the account; on bad credentials correct the TWILIO_… settings "
-            "and restart the workers"
-            if provider.is_open
+            f"the breaker is open: {closed.why_open}. {closed.noun.capitalize()} wait in the ledger, and one is tried "
+            "again and again. Look at https://status.twilio.com and at the account; on bad credentials correct the "
+            "TWILIO_… settings and restart the workers"
+            if closed
             else None,
         ),
         _checked(
             TWILIO_CAN_BE_READ,
-            f"since {provider.unreadable_since:%Y-%m-%d %H:%M:%S %Z} neither receipts nor texts in doubt can be asked "
-            f"for: {provider.why_unreadable}. Nobody is told of texts that do not arrive, and a text in doubt is HELD "
-            "after an hour. Let the API key read messages, or the proxy let GET requests through; `sequora doctor` "
-            "tries it"
-            if provider.unreadable_since
+            f"since {unreadable.unreadable_since:%Y-%m-%d %H:%M:%S %Z} neither receipts nor {unreadable.noun} in doubt "
+            f"can be asked for: {unreadable.why_unreadable}. Nobody is told of texts that do not arrive, and what is "
+            "in doubt is HELD after an hour. Let the API key read messages and calls, or the proxy let GET requests "
+            "through; `sequora doctor` tries it"
+            if unreadable
             else None,
         ),
     )

@@ -47,14 +47,16 @@ def since_assigned(case: TaskCase) -> list[Story]:
 
 
 def told_to_nurse(case: TaskCase) -> list[Story]:
-    """Return the messages to whoever has the task now, since she has it."""
-    to_nurses = (one for one in since_assigned(case) if one.audience == Audience.ASSIGNEE)
+    """Return the texts to whoever has the task now, since she has it."""
+    to_nurses = (one for one in since_assigned(case) if one.audience == Audience.ASSIGNEE and one.is_text)
     return [one for one in to_nurses if one.recipient_id == nurse_of(case)]
 
 
 def is_silent(case: TaskCase, message: Story) -> bool:
     """Tell whether a critical text has been without a receipt for so long that the supervisors are told."""
-    if message.state is not State.SENT or message.receipt_at is None or not message.is_critical:
+    if message.state is not State.SENT or message.receipt_at is None:
+        return False
+    if not message.is_critical or not message.is_text:
         return False
     is_picked_up = case.task is not None and case.task.is_taken
     return not is_picked_up and silent_for(case, message) > case.circumstances.delays.receipt

@@ -27,7 +27,7 @@ from sequora_orchestration.cases.judged import (
     who,
     why,
 )
-from sequora_orchestration.cases.known_kinds import gives_task, when_owed
+from sequora_orchestration.cases.known_kinds import channel_of, gives_task, when_owed
 from sequora_orchestration.cases.supervisors import of_unreached, owed_report, second_try
 from sequora_orchestration.domain.case import OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
@@ -52,7 +52,7 @@ def _of_closed(case: TaskCase) -> Verdict:
 
 
 def _told_before(case: TaskCase) -> str:
-    to_nurse = [one for one in case.messages if one.audience == Audience.ASSIGNEE]
+    to_nurse = [one for one in case.messages if one.audience == Audience.ASSIGNEE and one.is_text]
     if accepted := [one for one in to_nurse if one.state in ACCEPTED]:
         return f"{who(case, accepted[0])} was told {when(case, accepted[0])}"
     if not to_nurse:
@@ -99,7 +99,7 @@ def _not_yet(waits: timedelta, someone: str) -> Verdict:
 
 def _of_owed(case: TaskCase, owed: OwedMessage, someone: str) -> Verdict:
     words, waits = when_owed(owed.kind), waited(case, owed)
-    if words.waits_while_halted and (halt := case.circumstances.halt_of(owed.kind)):
+    if words.waits_while_halted and (halt := case.circumstances.halt_of(owed.kind, channel_of(owed.kind))):
         return Verdict(sentence=f"{someone} was NOT told: {halt.reason}", to_do=halt.remedy)
     if case.changed_at and waits <= words.patience:
         return _not_yet(waits, someone)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sequora_orchestration.cases.known_kinds import when_owed
+from sequora_orchestration.cases.known_kinds import channel_of, when_owed
 from sequora_orchestration.domain.case import Case, EpisodeCase, OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.domain.ledger_state import State
@@ -81,7 +81,7 @@ def of_missing(case: Case, owed: OwedMessage) -> Verdict:
 def judged_by_wait(case: Case, owed: OwedMessage, sentence: str) -> Verdict:
     """Judge what a sentence says of a message that has no row, by what keeps it and for how long."""
     around, words, waits = case.circumstances, when_owed(owed.kind), waited(case, owed)
-    if words.waits_while_halted and (halt := around.halt_of(owed.kind)):
+    if words.waits_while_halted and (halt := around.halt_of(owed.kind, channel_of(owed.kind))):
         return Verdict(sentence=f"{sentence}: {halt.reason}", to_do=halt.remedy)
     if waits > words.patience and around.waits_its_turn(waits, kind=owed.kind):
         return Verdict(sentence=f"{sentence}: that {WAITS_ITS_TURN}")
@@ -104,12 +104,14 @@ def of_waiting(case: Case, message: Story, who: str) -> Verdict:
     if message.wanted_at > now:
         reason = f" ({message.reason})" if message.reason else ""
         at = case.circumstances.told(message.wanted_at)
-        return about(Verdict(sentence=f"{who} is to be texted at {at}{reason}"), message)
-    if halt := case.circumstances.halt_of(message.kind):
-        return about(Verdict(sentence=f"{who} was NOT told yet: {halt.reason}", to_do=halt.remedy), message)
+        texted = "texted" if message.is_text else "called"
+        return about(Verdict(sentence=f"{who} is to be {texted} at {at}{reason}"), message)
+    told = "told" if message.is_text else "called"
+    if halt := case.circumstances.halt_of(message.kind, message.channel):
+        return about(Verdict(sentence=f"{who} was NOT {told} yet: {halt.reason}", to_do=halt.remedy), message)
     waits = now - message.wanted_at
     reason = f"; {message.reason}" if message.reason else ""
-    sentence = f"{who} was NOT told yet: the text is {message.state}, due for {spell(waits)}{reason}"
+    sentence = f"{who} was NOT {told} yet: the {message.noun} is {message.state}, due for {spell(waits)}{reason}"
     if waits > PATIENCE and _waits_its_turn(case, message):
         return about(Verdict(sentence=f"{sentence}; it {WAITS_ITS_TURN}"), message)
     return about(Verdict(sentence=sentence, to_do=None if waits <= PATIENCE else STANDS_STILL), message)
@@ -127,7 +129,8 @@ def of_doubtful(case: Case, message: Story, who: str) -> Verdict:
     """Judge a message of which nobody knows whether it went out."""
     since = message.doubtful_since or message.attempted_at or message.settled_at
     waits = case.circumstances.now - since
-    sentence = f"{who} MAY have been told at {case.circumstances.told(since)}: {why(message)}; it is looked up"
+    told = "told" if message.is_text else "called"
+    sentence = f"{who} MAY have been {told} at {case.circumstances.told(since)}: {why(message)}; it is looked up"
     if waits <= longest_doubt(case.circumstances.delays.doubt):
         return about(Verdict(sentence=sentence), message)
     found = Verdict(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from sequora_orchestration.domain.case import Circumstances, Story
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.messages.awaited import IN_GENERAL, WhenOwed
 from sequora_orchestration.messages.kinds import KINDS
 
@@ -20,3 +21,8 @@ def gives_task(kind: str) -> bool:
 def alerts_to(kind: str) -> Callable[[Story, Circumstances], str] | None:
     """Return how a kind says what it alerts to, if it is one that supervisors are told of where nobody acts on it."""
     return KINDS[kind].alerts_to if kind in KINDS else None
+
+
+def channel_of(kind: str) -> str:
+    """Return the name of the channel by which messages of a kind go out."""
+    return KINDS[kind].channel if kind in KINDS else SMS

@@ -29,13 +29,26 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.messages.awaited import SEE_STATUS
 from sequora_orchestration.messages.kind import Audience
 
+# What became of a call to a nurse; an answering machine answers, too.
+_CALLED = {
+    State.SENT: "it is not known yet whether she answered",
+    State.DELIVERED: "it was answered, by her or by a machine",
+    State.UNDELIVERED: "it was not answered",
+}
+
 
 def of_unreached(case: TaskCase, message: Story, sentence: str) -> Verdict:
     """Judge a message that did not reach the nurse, by whether the supervisors have been told of it."""
     again = second_try(case, message)
     if again and not message.is_critical:
         return about(of_waiting(case, again, f"{sentence}; the nurse"), message)
-    return about(_of_reports(case, owed_report(case, message), _reports(case, message), sentence), message)
+    calls = [one for one in case.messages if _is_call_about(one, message) and one.state in _CALLED]
+    sentence += "".join(f"; she was called {when(case, one)}: {_CALLED[one.state]}" for one in calls[-1:])
+    return about(_of_reports(case, owed_report(case, message), _reports(case, message), sentence), message, *calls)
+
+
+def _is_call_about(one: Story, message: Story) -> bool:
+    return not one.is_text and one.recipient_id == message.recipient_id and one.created_at >= message.created_at
 
 
 def second_try(case: TaskCase, message: Story) -> Story | None:

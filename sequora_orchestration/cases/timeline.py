@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sequora_orchestration.cases.assigned import is_before_go_live, is_open, nurse_of
-from sequora_orchestration.cases.known_kinds import when_owed
+from sequora_orchestration.cases.known_kinds import channel_of, when_owed
 from sequora_orchestration.domain.case import Case, EpisodeCase, OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.history import about_all, history, in_order, of_episode, of_task
 from sequora_orchestration.domain.ledger_state import State
@@ -60,7 +60,7 @@ def _next(case: Case) -> Iterator[Entry]:
 def _next_of_owed(owed: OwedMessage, case: Case) -> Entry:
     """Return what comes of a message that has no row, once it is owed, or as soon as somebody looks."""
     around, words = case.circumstances, when_owed(owed.kind)
-    halt = around.halt_of(owed.kind) if words.waits_while_halted else None
+    halt = around.halt_of(owed.kind, channel_of(owed.kind)) if words.waits_while_halted else None
     if (after := words.comes_after(around.delays)) is not None:
         return Entry(at=owed.owed_since + after, kind=owed.kind, what=words.comes_now)
     if owed.owed_since > around.now:
@@ -87,7 +87,7 @@ def _next_of_message(message: Story, case: Case) -> Iterator[Entry]:
     if message.state not in {State.SCHEDULED, State.QUEUED, State.SENDING, State.IN_DOUBT, State.SENT}:
         return
     around = case.circumstances
-    halt = around.halt_of(message.kind)
+    halt = around.halt_of(message.kind, message.channel)
     match message.state:
         case State.SCHEDULED | State.QUEUED if halt:
             what = f"waits: {halt.reason}"
@@ -111,7 +111,8 @@ def _next_of_message(message: Story, case: Case) -> Iterator[Entry]:
             ends_at = message.doubt_ends_at
             yield replace(entry, until=ends_at if ends_at and ends_at > around.now else None)
         case State.SENT if message.receipt_at:
-            yield entry_about(message, message.receipt_at, "the phone company is asked whether it has arrived")
+            became = "it has arrived" if message.is_text else "it was answered"
+            yield entry_about(message, message.receipt_at, f"the phone company is asked whether {became}")
 
 
 def _when_due(message: Story, case: Case) -> str:

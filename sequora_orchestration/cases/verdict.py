@@ -139,7 +139,7 @@ def _not_reached_since(case: TaskCase) -> Story | None:
     """Return the newest message that did not reach the nurse who has the task now, unless a later one did."""
     nurse = nurse_of(case)
     for one in reversed(case.messages):
-        if nurse is None or one.recipient_id != nurse or one.audience != Audience.ASSIGNEE:
+        if nurse is None or one.recipient_id != nurse or one.audience != Audience.ASSIGNEE or not one.is_text:
             continue
         if one.state in NOT_REACHED or is_silent(case, one):
             return one

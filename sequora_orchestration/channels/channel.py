@@ -74,6 +74,10 @@ class Channel(Protocol):
     at_a_time: int
     """The number of messages that one run may submit at a time."""
 
+    clocks_differ_by: timedelta
+    """How much older a message in the provider's list may seem than the attempt that made it. The less the list shows
+    of a message, the shorter: a message of somebody else's could be taken for ours."""
+
     def cost(self, content: str) -> float:
         """Return how much of the sender's rate a message takes up, in the unit of that rate."""
 

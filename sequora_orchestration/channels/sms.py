@@ -9,13 +9,12 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from twilio.base.exceptions import TwilioRestException
-
-from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage
-from sequora_orchestration.channels.twilio import NOT_FOUND, Twilio, open_twilio, unless_not_found, unreadable
+from sequora_orchestration.channels.channel import ListedMessage, Receipts, ReceivedMessage
+from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_by_us_since
+from sequora_orchestration.channels.twilio import Twilio, open_twilio, unless_not_found, unreadable
 from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
-from sequora_orchestration.domain.doubt import canonical_fingerprint, fingerprint
+from sequora_orchestration.domain.doubt import CLOCKS_DIFFER_BY, canonical_fingerprint, fingerprint
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.receipts import receipt
@@ -34,10 +33,6 @@ NUMBERS_HOLD = 600.0
 # Few texts come in between two looks: a small page is answered soon.
 RECEIVED_PAGE_SIZE = 50
 
-# The list is in the order of sending, but for texts that waited for their turn at Twilio. After this many texts in a
-# row that are too old, no younger one is expected.
-OLDER_IN_A_ROW = 50
-
 # Up to this many receipts are asked for one by one; for more, the list is read first.
 FEW_RECEIPTS = 10
 
@@ -52,6 +47,7 @@ class Sms:
     """Sends texts, and reads the fate of each."""
 
     name = SMS
+    clocks_differ_by = CLOCKS_DIFFER_BY
 
     def __init__(self, twilio: Twilio) -> None:
         """Nothing is connected yet."""
@@ -87,21 +83,10 @@ class Sms:
         Raises LookUpError.
         """
         # The list is not narrowed to a span of time: a text that Twilio has not sent yet has no time of sending.
-        texts: list[ListedMessage] = []
-        read = older_in_a_row = 0
-        # Without a recipient, the list is narrowed to the number of our sender, if it is a number.
+        # Without a recipient, it is narrowed to the number of our sender, if it is a number.
         ours = {name: value for name, value in self._sender.items() if name == "from_"}
-        for message in self._read({"to": to} if to else ours):
-            read += 1
-            is_older = message.date_created and message.date_created < since
-            older_in_a_row = older_in_a_row + 1 if is_older else 0
-            if older_in_a_row == OLDER_IN_A_ROW:
-                return texts
-            if not is_older and str(message.direction or "outbound").startswith("outbound") and message.sid:
-                texts.append(_listed(message))
-        if read == MOST_LISTED:
-            raise LookUpError("the phone company's list is too long to be read whole")
-        return texts
+        messages = made_by_us_since(since, self._read({"to": to} if to else ours), most=MOST_LISTED)
+        return [_listed(message) for message in messages]
 
     def receipts(self, provider_ids: Iterable[str], *, since: datetime, until: datetime) -> Receipts:
         """Return the fates of these texts, all sent between the two moments, as far as they are known.
@@ -116,32 +101,11 @@ class Sms:
             messages = {message.sid: message for message in self._read(span)}
         # Texts that the list does not show (its clock may be hours off) are asked for by SID, a few each time.
         missing = [one for one in wanted if one not in messages]
-        fetched, unknown = self._fetch_missing(random.sample(missing, min(FEW_RECEIPTS, len(missing))), messages)
-        found = (fetched[one] for one in wanted if one in fetched)
+        some = random.sample(missing, min(FEW_RECEIPTS, len(missing)))
+        messages, unknown = fetched(lambda sid: self._messages(sid).fetch(), some, messages)
+        found = (messages[one] for one in wanted if one in messages)
         receipts = (receipt(one.sid, str(one.status), one.error_code) for one in found)
         return Receipts(known=[one for one in receipts if one], unknown=unknown)
-
-    def _fetch_missing(self, sids: Sequence[str], already: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
-        """Return Twilio's records of these texts together with those in `already`, and the SIDs that it does not know.
-
-        Raises LookUpError if there is nothing to return.
-        """
-        messages, unknown = dict(already), set[str]()
-        trouble: LookUpError | None = None
-        for sid in sids:
-            try:
-                messages[sid] = self._messages(sid).fetch()
-            except TwilioRestException as error:  # about this text alone: the others may be known
-                # A gateway may also answer 404; only Twilio sends its own code with it.
-                if error.status == HTTPStatus.NOT_FOUND and error.code == NOT_FOUND:
-                    unknown.add(sid)
-                else:
-                    trouble = _error_about_one(error)
-            except Exception as error:  # noqa: BLE001  # the SDK raises anything
-                raise unreadable(error) from None
-        if trouble and not messages and not unknown:
-            raise trouble
-        return messages, frozenset(unknown)
 
     def received(self, number: str, since: datetime) -> Iterator[Sequence[ReceivedMessage]]:
         """Yield the texts that people have sent to that number of ours since then, page by page, newest first.
@@ -224,13 +188,6 @@ def _listed(message: Any) -> ListedMessage:
         content=body.removeprefix(TRIAL_PREFIX) if is_shown else None,
         created_at=message.date_created,
     )
-
-
-def _error_about_one(error: TwilioRestException) -> LookUpError:
-    """Return the error for a text that could not be read: Twilio may know others, though it does not know this one."""
-    if error.status == HTTPStatus.NOT_FOUND:
-        return LookUpError("the phone company does not know the text")
-    return unreadable(error)
 
 
 @cache

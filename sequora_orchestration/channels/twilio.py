@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
 from sequora_orchestration.channels.channel import UnreadableError
-from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear, judge
+from sequora_orchestration.domain.answers import KNOWN_CODES, Accepted, Answer, Refusal, Refused, Unclear, judge
 from sequora_orchestration.settings.senders import E164, SHORT_CODE
 from sequora_orchestration.settings.twilio import TwilioSettings
 
@@ -125,6 +125,8 @@ class Sender:
     form: SenderForm
     can_text: bool
     replies: Replies
+    can_call: bool = False
+    """Of a number: whether it may also call."""
 
 
 class _KeptAlive(HTTPAdapter):
@@ -193,12 +195,12 @@ class Twilio:
         self._http = _HttpClient(settings.twilio_api_base_url, at_a_time=self.at_a_time)
         self.client = Client(*settings.credentials, settings.twilio_account_sid, http_client=self._http)
 
-    def submit(self, create: Callable[[], Any]) -> Answer:
+    def submit(self, create: Callable[[], Any], known_codes: Mapping[int, tuple[Refusal, str]] = KNOWN_CODES) -> Answer:
         """Have the SDK make one POST, and return Twilio's answer. It never raises. Safe in threads."""
         try:
             created = create()
         except (TwilioRestException, TwilioServiceException) as error:
-            answer = _judge_error_answer(error)
+            answer = _judge_error_answer(error, known_codes)
             return replace(answer, retry_after=self._http.retry_after) if isinstance(answer, Refused) else answer
         except Exception as error:  # noqa: BLE001  # the request may have been written, whatever broke afterwards
             return _judge_no_answer(error)
@@ -208,7 +210,7 @@ class Twilio:
 
     def account(self) -> Account:
         """Return the state of our account. Raises AccountError."""
-        with _raising_account_errors():
+        with raising_account_errors():
             account = self.client.api.v2010.account.fetch()
         if not account.status:
             raise AccountError(Unclear("the phone company's answer does not say how the account stands"))
@@ -231,7 +233,7 @@ class Twilio:
             return Sender(form=SenderForm.SHORT_CODE, can_text=True, replies=Replies.UNKNOWN)
         if not E164.fullmatch(number):
             return Sender(form=SenderForm.NAME, can_text=True, replies=Replies.IMPOSSIBLE)
-        with _raising_account_errors():
+        with raising_account_errors():
             # The filter also finds numbers that contain this one.
             found = self.client.incoming_phone_numbers.list(phone_number=number, limit=MOST_NUMBERS)
         for one in found:
@@ -240,12 +242,13 @@ class Twilio:
                     form=SenderForm.NUMBER,
                     can_text=bool((one.capabilities or {}).get("sms")),
                     replies=Replies.WEBHOOK if one.sms_application_sid else _replies(one.sms_url),
+                    can_call=bool((one.capabilities or {}).get("voice")),
                 )
         return None
 
     def _messaging_service(self, sid: str) -> Sender | None:
         service = None
-        with _raising_account_errors(), unless_not_found():
+        with raising_account_errors(), unless_not_found():
             service = self.client.messaging.v1.services(sid).fetch()
         if service is None:
             return None
@@ -258,7 +261,7 @@ class Twilio:
 
 
 @contextmanager
-def _raising_account_errors() -> Iterator[None]:
+def raising_account_errors() -> Iterator[None]:
     """Raise AccountError in place of the SDK's exceptions: they may have a number in them."""
     try:
         yield
@@ -281,13 +284,16 @@ def unreadable(error: Exception) -> UnreadableError:
     return UnreadableError(*_judge_reading(error))
 
 
-def _judge_error_answer(error: TwilioRestException | TwilioServiceException) -> Refused | Unclear:
+def _judge_error_answer(
+    error: TwilioRestException | TwilioServiceException,
+    known_codes: Mapping[int, tuple[Refusal, str]] = KNOWN_CODES,
+) -> Refused | Unclear:
     """Judge an error answer. Its status and its code come from the body unchecked, and may be of any type."""
     if not isinstance(error.status, int):
         return Unclear("the phone company's answer could not be read")
     # If the body has no code, the SDK puts the HTTP status in its place.
     code = str(error.code) if error.code != error.status else ""
-    return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None)
+    return judge(error.status, int(code) if _TWILIO_CODE.fullmatch(code) else None, known_codes)
 
 
 def _judge_reading(error: Exception) -> tuple[Refused | Unclear, int | None]:

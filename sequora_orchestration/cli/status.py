@@ -1,10 +1,10 @@
 """`sequora status`: the ledger, the sensors and the workers at a glance. Ids and states only.
 
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, messages
-set aside, doubts, the phone company, pauses), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks;
-null if any does), `views_dropped` (a sentence, if `sequora migrate --drop-views` did it), `workers` (null if unknown),
-`unknown_words` (words of open tasks and active people without a meaning in the map) and `sizes`; ages and latencies are
-in seconds.
+set aside, doubts, the phone company by channel, pauses), `provider` (the phone company, of texts), and `tick_ages`,
+`ticks`, `sla_scan`, `standstill` (why no sensor ticks; null if any does), `views_dropped` (a sentence, if
+`sequora migrate --drop-views` did it), `workers` (null if unknown), `unknown_words` (words of open tasks and active
+people without a meaning in the map) and `sizes`; ages and latencies are in seconds.
 """
 
 import json
@@ -29,7 +29,7 @@ from sequora_orchestration.domain.commands import Verb
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import in_words
+from sequora_orchestration.domain.notification import SMS, in_words
 from sequora_orchestration.domain.spell import spell_seconds
 from sequora_orchestration.ledger.figures import Figures
 from sequora_orchestration.ledger.ledger import open_ledger
@@ -116,6 +116,7 @@ def as_json(status: Status, *, indent: int | None = 2) -> str:
     """Return the status as JSON; without an indent on one line."""
     everything = {
         **asdict(status.figures),
+        "provider": asdict(status.figures.providers[SMS]),
         "tick_ages": None if status.ticks is None else {name: one.age for name, one in status.ticks.items()},
         **{name: part for name, part in asdict(status).items() if name not in {"figures", "why_not_known"}},
     }
@@ -231,11 +232,13 @@ def _figures(figures: Figures) -> Iterator[Row]:
         kind = "all messages" if pause.kind == ALL_KINDS else pause.kind
         said = f"{kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
         yield Toned("PAUSED", Tone.CARE), said
-    yield "Phone company", _provider(figures.provider)
-    if figures.provider.unreadable_since:
-        since = f"since {_time(figures.provider.unreadable_since)}, nor look-ups of texts in doubt"
-        why = f"its list cannot be read, {figures.provider.why_unreadable}; `sequora doctor`"
-        yield Toned("NO RECEIPTS", Tone.BAD), f"{since}: {why}"
+    for provider in figures.providers.values():
+        if provider.channel == SMS or not provider.is_untouched:
+            yield "Phone company", _provider(provider)
+        if provider.unreadable_since:
+            since = f"since {_time(provider.unreadable_since)}, nor look-ups of {provider.noun} in doubt"
+            why = f"its list cannot be read, {provider.why_unreadable}; `sequora doctor`"
+            yield Toned("NO RECEIPTS", Tone.BAD), f"{since}: {why}"
     doubts = figures.doubts
     doubled = f" ({doubts.doubled} WENT OUT TWICE)" if doubts.doubled else ""
     sent_again = f"{doubts.sent_again} sent again{doubled}"
@@ -296,18 +299,19 @@ def _failed(ticks: Ticks) -> Cell:
 
 
 def _provider(provider: Provider) -> Cell:
+    noun = provider.noun
     if provider.is_open:
         trial = f"the next trial at {_time(provider.resume_at)}" if provider.resume_at else "a trial is due"
-        since = f"TAKES NO TEXTS since {_time(provider.opened_at)}: {provider.why_open}"
-        return Toned(f"{since}; texts wait, {trial}", Tone.BAD)
+        since = f"TAKES NO {noun.upper()} since {_time(provider.opened_at)}: {provider.why_open}"
+        return Toned(f"{since}; {noun} wait, {trial}", Tone.BAD)
     if provider.resume_at:
-        return Toned(f"wants no text before {_time(provider.resume_at)}; texts wait", Tone.CARE)
+        return Toned(f"wants no {noun} before {_time(provider.resume_at)}; {noun} wait", Tone.CARE)
     if provider.opened_at and provider.closed_at:
         return (
-            f"takes texts; it last did not from {_time(provider.opened_at)} to {_time(provider.closed_at)}: "
+            f"takes {noun}; it last did not from {_time(provider.opened_at)} to {_time(provider.closed_at)}: "
             f"{provider.why_open}"
         )
-    return "takes texts"
+    return f"takes {noun}"
 
 
 def _time(moment: datetime | None) -> str:

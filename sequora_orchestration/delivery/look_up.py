@@ -15,7 +15,6 @@ from sequora_orchestration.delivery.delivery import ATTEMPTS, Delivery
 from sequora_orchestration.delivery.follow_up import noted_whether_readable
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.doubt import (
-    CLOCKS_DIFFER_BY,
     Doubtful,
     Listed,
     LostAttempt,
@@ -27,6 +26,7 @@ from sequora_orchestration.domain.doubt import (
     may_be_hidden,
 )
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import noun_of
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.messages.in_doubt import unreadable_verdict, verdict
 from sequora_orchestration.messages.kind import Suppression
@@ -77,14 +77,14 @@ def look_up(
         try:
             listed = _listed(delivery, channel, some, to) if unreadable < MOST_UNREADABLE else None
         except LookUpError as error:
-            LOG.warning("%s; %d texts stay in doubt", error, len(in_doubt))
+            LOG.warning("%s; %d %ss stay in doubt", error, len(in_doubt), noun_of(name))
             listed = None
         if listed is None:
             unreadable += 1
             outcomes += [(one, _settled(delivery, one, unreadable_verdict(one), UNREADABLE)) for one in in_doubt]
             delivery.ledger.doubts.look_later(in_doubt)
             continue
-        outcomes += _looked_up(delivery, some, listed)
+        outcomes += _looked_up(delivery, channel, some, listed)
     return outcomes
 
 
@@ -100,9 +100,11 @@ def _by_list(delivery: Delivery, sought: Sequence[Sought]) -> Mapping[tuple[str,
     return by_list
 
 
-def _looked_up(delivery: Delivery, sought: Sequence[Sought], listed: ListRead) -> list[tuple[Sought, Suppression]]:
+def _looked_up(
+    delivery: Delivery, channel: Channel, sought: Sequence[Sought], listed: ListRead
+) -> list[tuple[Sought, Suppression]]:
     """Settle the attempts that were looked for in one list."""
-    provider_ids = _found(delivery, sought, listed)
+    provider_ids = _found(delivery, channel, sought, listed)
     by_provider_id = {text.provider_id: text for text in listed.texts}
     shown = {id_: by_provider_id[provider_id] for id_, provider_id in provider_ids.items()}
     # Messages in doubt come first: while one is in doubt, a text like its own is not taken for a lost attempt's.
@@ -127,16 +129,16 @@ def _looked_up(delivery: Delivery, sought: Sequence[Sought], listed: ListRead) -
     return outcomes
 
 
-def _found(delivery: Delivery, sought: Sequence[Sought], listed: ListRead) -> dict[str, str]:
+def _found(delivery: Delivery, channel: Channel, sought: Sequence[Sought], listed: ListRead) -> dict[str, str]:
     """Return the phone company's ids of the texts that were found, by the id of the attempt."""
-    provider_ids = found(sought, listed.texts)
+    provider_ids = found(sought, listed.texts, clocks_differ_by=channel.clocks_differ_by)
     missing = [one for one in sought if one.id not in provider_ids]
     taken = set(provider_ids.values())
     left = [text for text in listed.texts if text.provider_id not in taken]
     if not any(text.canonical_fingerprint in one.fingerprints for text in left for one in missing):
         return provider_ids
     # Read after the list: a message whose call begins only now has no text in it.
-    others = delivery.ledger.doubts.rivals(one.message_id for one in sought)
+    others = delivery.ledger.doubts.rivals((one.message_id for one in sought), channel.name)
     return provider_ids | found_changed(missing, left, others=others, recorded=listed.recorded)
 
 
@@ -176,7 +178,7 @@ def _listed(delivery: Delivery, channel: Channel, sought: Sequence[Sought], to: 
     """Read the phone company's list for these attempts: the texts to one number, or to all."""
     if not any(one.fingerprints for one in sought):
         return ListRead(texts=(), recorded=())
-    since = min(one.since for one in sought) - CLOCKS_DIFFER_BY
+    since = min(one.since for one in sought) - channel.clocks_differ_by
     with noted_whether_readable(delivery.ledger, channel):
         texts = channel.listed(since, to=to)
     known = delivery.ledger.doubts.known_provider_ids(text.provider_id for text in texts)

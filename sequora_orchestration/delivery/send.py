@@ -32,7 +32,7 @@ from sequora_orchestration.delivery.settle import Called, Halt, Settled, halted_
 from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.notification import Notification, noun_of
 from sequora_orchestration.ledger.halts import TRIAL_PAUSE
 from sequora_orchestration.messages.kind import Facts, Suppression, Withheld
 from sequora_orchestration.messages.kinds import KINDS
@@ -85,9 +85,10 @@ def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
     if halt:
         delivery.ledger.leases.give_back(notifications, f"waits: {halt.reason}")
     if halt and halt.is_trouble:
+        noun = noun_of(notifications[0].channel)
         raise SenderUnusableError(
-            f"Twilio takes no texts from us: {halt.reason}. Check the TWILIO_… settings, the account and "
-            "https://status.twilio.com; the texts wait in the ledger, and one is tried again every "
+            f"Twilio takes no {noun}s from us: {halt.reason}. Check the TWILIO_… settings, the account and "
+            f"https://status.twilio.com; the {noun}s wait in the ledger, and one is tried again every "
             f"{TRIAL_PAUSE} to {4 * TRIAL_PAUSE} s."
         )
     for outcome in outcomes:

@@ -14,7 +14,7 @@ from sequora_orchestration.delivery.delivery import ATTEMPTS, Delivery
 from sequora_orchestration.delivery.prepare import Message
 from sequora_orchestration.domain.answers import OPTED_OUT, Accepted, Answer, Refusal, Refused, Unclear
 from sequora_orchestration.domain.halts import in_brackets
-from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.notification import Notification, noun_of
 from sequora_orchestration.ledger.attempts import Attempt
 
 LOG = logging.getLogger(__name__)
@@ -135,5 +135,5 @@ def _note_trouble(
     )
     why = f"{answer.reason}{in_brackets(None, answer.code)}"
     if trouble.has_just_opened:
-        LOG.error("the breaker is open, no text goes out: %s", why)
+        LOG.error("the breaker is open, no %s goes out: %s", noun_of(notification.channel), why)
     return Halt(reason=why, is_trouble=True) if trouble.is_open else None

@@ -1,9 +1,11 @@
 """The meaning of the phone company's answers for a text: one table, and its default.
 
 The codes are Twilio's (https://www.twilio.com/docs/api/errors). They change, and the table is only a shortcut: a
-refusal that is not in it is judged in the ledger, by the fate of other texts meanwhile.
+refusal that is not in it is judged in the ledger, by the fate of other texts meanwhile. What some codes mean for
+another channel stands with that channel.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -125,10 +127,12 @@ _NOBODY_GETS_THROUGH = frozenset(
 )
 
 
-def judge(http_status: int, code: int | None) -> Refused | Unclear:
+def judge(
+    http_status: int, code: int | None, known_codes: Mapping[int, tuple[Refusal, str]] = KNOWN_CODES
+) -> Refused | Unclear:
     """Return what an error answer means: its HTTP status, and Twilio's code where it gave one."""
-    if code in KNOWN_CODES:
-        refusal, reason = KNOWN_CODES[code]
+    if code is not None and code in known_codes:
+        refusal, reason = known_codes[code]
         return Refused(refusal, reason, code)
     reason = f"the phone company answered HTTP {http_status}"
     if http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or http_status == HTTPStatus.REQUEST_TIMEOUT:

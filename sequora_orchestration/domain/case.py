@@ -12,6 +12,7 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.health import OLDEST_DUE
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS, noun_of
 
 # The urgency of a critical task, as the ledger counts.
 MOST_URGENT = 0
@@ -71,6 +72,7 @@ class Story:
     owed_since: datetime
     created_at: datetime
     state: State
+    channel: str = SMS
     reason: str | None = None
     """For people."""
 
@@ -126,6 +128,16 @@ class Story:
         """When it came into its state."""
         moves = (one.at for one in reversed(self.changes) if one.from_state is not one.to_state)
         return next(moves, self.created_at)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text. A call proves nothing: an answering machine may have answered it."""
+        return self.channel == SMS
+
+    @property
+    def noun(self) -> str:
+        """What it is called: a text, or a call."""
+        return noun_of(self.channel)
 
     @property
     def is_critical(self) -> bool:
@@ -217,7 +229,9 @@ class Circumstances:
     go_live_at: datetime
     workflows_live_at: datetime
     delays: Delays
-    provider: Provider
+    providers: Mapping[str, Provider]
+    """How it stands with the phone company, by channel."""
+
     kinds_going_out: frozenset[str] = frozenset()
     """The kinds of messages of which a text was accepted within the last minute."""
 
@@ -243,17 +257,19 @@ class Circumstances:
         is_going_out = kind in self.kinds_going_out if kind else bool(self.kinds_going_out)
         return is_going_out and (self.has_rate or waits <= OLDEST_DUE)
 
-    def halt_of(self, kind: str) -> Halt | None:
-        """Return why no message of that kind goes out for now, or None if they do."""
+    def halt_of(self, kind: str, channel: str) -> Halt | None:
+        """Return why no message of that kind, which goes out by that channel, goes out for now; None if they do."""
         for pause in self.pauses:
             if pause.is_about(kind):
                 paused = "all messages are" if pause.kind != kind else f"{kind} is"
                 argument = "" if pause.kind != kind else f" {kind}"
                 reason = f"{paused} paused by {pause.paused_by} ({pause.why})"
                 return Halt(reason=reason, remedy=f"`sequora resume{argument}`")
-        if self.provider.is_open:
-            reason = f"the phone company takes no texts ({self.provider.why_open})"
-            return Halt(reason=reason, remedy="see `sequora doctor` and https://status.twilio.com; texts are kept")
+        provider = self.providers.get(channel)
+        if provider and provider.is_open:
+            reason = f"the phone company takes no {provider.noun} ({provider.why_open})"
+            remedy = f"see `sequora doctor` and https://status.twilio.com; {provider.noun} are kept"
+            return Halt(reason=reason, remedy=remedy)
         return None
 
 

@@ -154,13 +154,18 @@ def is_to(number_fingerprint: str, fingerprints: Iterable[str]) -> bool:
     return all(one.partition(":")[0] == number for one in fingerprints)
 
 
-def found(sought: Sequence[Sought], listed: Iterable[Listed]) -> dict[str, str]:
+def found(
+    sought: Sequence[Sought], listed: Iterable[Listed], *, clocks_differ_by: timedelta = CLOCKS_DIFFER_BY
+) -> dict[str, str]:
     """Return the phone company's ids of texts that the list shows as they were sent, by the id of the sought attempt.
 
-    Each text belongs to one message: if it may be of several, to the first of `sought`.
+    Each text belongs to one message: if it may be of several, to the first of `sought`. A text may seem older than its
+    attempt by `clocks_differ_by`.
     """
     return _paired(
-        sought, listed, lambda one, text: text.fingerprint in one.fingerprints and not _is_too_old(text, one)
+        sought,
+        listed,
+        lambda one, text: text.fingerprint in one.fingerprints and not _is_too_old(text, one, clocks_differ_by),
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sequora_orchestration.domain.notification import SMS, noun_of
+
 # Stands for every kind of message in a pause.
 ALL_KINDS = "all"
 
@@ -16,10 +18,10 @@ def in_brackets(http_status: int | None, code: int | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Whether the phone company takes texts, and whether its list can be read."""
+    """Whether the phone company takes the messages of a channel, and whether its list can be read."""
 
     is_open: bool
-    """Whether the breaker is open: the phone company takes no texts."""
+    """Whether the breaker is open: the phone company takes no messages of the channel."""
 
     opened_at: datetime | None
     """When the breaker last opened."""
@@ -38,10 +40,21 @@ class Provider:
     """The HTTP status of the answer; None if there was none."""
 
     unreadable_code: int | None = None
+    channel: str = SMS
+
+    @property
+    def noun(self) -> str:
+        """What it takes, or does not: texts, or calls."""
+        return f"{noun_of(self.channel)}s"
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has ever been amiss with it, nor is now."""
+        return self.opened_at is None and self.resume_at is None and self.unreadable_since is None
 
     @property
     def why_open(self) -> str:
-        """Why the phone company takes no texts, or last did not, in words."""
+        """Why the phone company takes none, or last did not, in words."""
         return f"{self.reason}{in_brackets(None, self.code)}"
 
     @property

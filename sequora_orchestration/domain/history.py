@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sequora_orchestration.domain.case import Change, Circumstances, EpisodeCase, Order, Story, TaskCase
 from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline_entry import Entry, entry_about
@@ -71,11 +72,17 @@ def about_all(around: Circumstances, times: Sequence[datetime], messages: Sequen
         if first <= order.at <= last and order.kind in kinds:
             what = {"all": "all messages", "phone company": "the phone company: it is tried at once"}
             yield Entry(at=order.at, what=f"{_ordered(order)} {what.get(order.kind or '', order.kind)} ({order.why})")
-    opened, closed = around.provider.opened_at, around.provider.closed_at
+    for channel in dict.fromkeys(one.channel for one in messages):
+        if provider := around.providers.get(channel):
+            yield from _outage(provider, first, last)
+
+
+def _outage(provider: Provider, first: datetime, last: datetime) -> Iterator[Entry]:
+    opened, closed, noun = provider.opened_at, provider.closed_at, provider.noun
     if opened and first <= opened <= last:
-        yield Entry(at=opened, what=f"the phone company takes no texts from now on: {around.provider.why_open}")
+        yield Entry(at=opened, what=f"the phone company takes no {noun} from now on: {provider.why_open}")
     if opened and closed and first <= closed <= last:
-        yield Entry(at=closed, what="the phone company takes texts again", took=closed - opened)
+        yield Entry(at=closed, what=f"the phone company takes {noun} again", took=closed - opened)
 
 
 def _is_under_way(message: Story) -> bool:
@@ -105,11 +112,11 @@ def _found_late(message: Story) -> Iterator[Entry]:
     for place, late in enumerate(message.found_late):
         after = spell(late.found_at - late.began_at)
         if message.provider_id is None:
-            what = f"a text went out after all: it was found after {after}"
+            what = f"a {message.noun} went out after all: it was found after {after}"
         elif place == 0:
-            what = f"two texts went out: the first was found after {after}"
+            what = f"two {message.noun}s went out: the first was found after {after}"
         else:
-            what = f"{place + 2} texts went out: another was found after {after}"
+            what = f"{place + 2} {message.noun}s went out: another was found after {after}"
         yield replace(entry_about(message, late.found_at, what), provider_id=late.provider_id)
 
 
@@ -172,7 +179,8 @@ def _answer(ended: Change) -> str:
 
 
 def _other_change(message: Story, before: Change, change: Change, after: Change | None) -> Entry:
-    entry = replace(entry_about(message, change.at, _sentence(before, change)), waited=change.at - before.at)
+    entry = entry_about(message, change.at, _sentence(message, before, change))
+    entry = replace(entry, waited=change.at - before.at)
     if change.from_state is State.QUEUED:
         entry = replace(entry, run_id=change.run_id)
     if change.to_state is State.SCHEDULED:
@@ -203,7 +211,17 @@ _IN_WORDS = {
 }
 
 
-def _sentence(before: Change, change: Change) -> str:
+# Of a call. Who answered is not known: it may have been an answering machine.
+_OF_CALLS = {
+    **_IN_WORDS,
+    (State.SENT, State.DELIVERED): "answered, by a person or a machine",
+    (State.SENT, State.UNDELIVERED): "{reason}",
+    (State.QUEUED, State.CANCELLED): "not called: {reason}",
+    (State.QUEUED, State.FAILED): "cannot be called: {reason}",
+}
+
+
+def _sentence(message: Story, before: Change, change: Change) -> str:
     """Return a sentence for a change that is not the end of an attempt."""
     if change.from_state is State.IN_DOUBT and change.to_state is State.SENT and change.reason is None:
         return "the answer comes after all: the phone company has it"
@@ -213,7 +231,8 @@ def _sentence(before: Change, change: Change) -> str:
         return _claimed_again(change) if change.claim_id != before.claim_id else change.reason or "no reason given"
     if change.cause is Cause.ANSWERED:
         return "answered by its recipient: it has arrived"
-    words = _IN_WORDS.get((change.from_state or change.to_state, change.to_state), "{reason}")
+    in_words = _IN_WORDS if message.is_text else _OF_CALLS
+    words = in_words.get((change.from_state or change.to_state, change.to_state), "{reason}")
     return words.format(reason=change.reason or "no reason given")
 
 

@@ -6,6 +6,16 @@ from datetime import datetime
 # The name of the channel by which a message goes unless another is given. The database has the same default.
 SMS = "SMS"
 
+# The name of the channel by which people are called.
+VOICE = "VOICE"
+
+_NOUNS = {SMS: "text", VOICE: "call"}
+
+
+def noun_of(channel: str) -> str:
+    """Return what a message of a channel is called: a text, a call; a message if only a newer version knows it."""
+    return _NOUNS.get(channel, "message")
+
 
 def in_words(task_id: str | None, episode_id: str | None) -> str:
     """Return a message's task or episode, in words for a person."""

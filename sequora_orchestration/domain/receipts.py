@@ -41,12 +41,14 @@ class Receipt:
     provider_id: str
     state: State
     code: int | None = None
+    why: str | None = None
+    """Why it was not delivered, of a channel whose codes do not say that."""
 
     @property
     def reason(self) -> str | None:
         """Why the text was not delivered."""
-        if self.state is not State.UNDELIVERED:
-            return None
+        if self.state is not State.UNDELIVERED or self.why:
+            return self.why
         if self.code is None:
             return "not delivered, no reason given"
         # Codes are added all the time: a person can look up an unknown code by its number.

@@ -15,6 +15,7 @@ from sequora_orchestration.delivery.follow_up import Followed, follow
 from sequora_orchestration.delivery.log import log_owed_after
 from sequora_orchestration.delivery.look_up import look_up
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import noun_of
 from sequora_orchestration.jobs.reports import each
 from sequora_orchestration.jobs.steps import RETRIES, make_up_log_rows, retried
 
@@ -90,7 +91,8 @@ def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: Reso
             followed = Followed(receipts=[], unknown=[])
         for text, is_given_up in followed.unknown:
             then = "its receipt is given up" if is_given_up else "asked again later"
-            context.log.warning(f"the phone company does not know the text {text.provider_id}; {then}")
+            noun = noun_of(text.channel)
+            context.log.warning(f"the phone company does not know the {noun} {text.provider_id}; {then}")
         records = [
             {"message": text.id, "kind": text.kind, "state": receipt.state.value, "reason": receipt.reason or ""}
             for text, receipt in followed.receipts

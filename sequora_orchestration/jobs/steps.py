@@ -41,7 +41,7 @@ from sequora_orchestration.delivery.send import send as send_messages
 from sequora_orchestration.domain.case import Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import Notification
+from sequora_orchestration.domain.notification import Notification, noun_of
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
 from sequora_orchestration.ledger.rows import MANY, Message, Subject
 from sequora_orchestration.messages.kinds import QUEUES
@@ -247,7 +247,7 @@ def send(
     taken_up = {one.id for one in notifications}  # an earlier step has logged the others
     warn_of_failures(context, [one for one in outcomes if one.id in taken_up])
     if sent.waits:
-        context.log.warning(f"texts wait in the ledger: {sent.waits}")
+        context.log.warning(f"{noun_of(notifications[0].channel)}s wait in the ledger: {sent.waits}")
     if sent.some_again:
         raise try_again(context)
     report_outcomes(context, outcomes)

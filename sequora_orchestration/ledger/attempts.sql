@@ -47,7 +47,8 @@ SELECT (SELECT attempts FROM begun) AS attempt,
        EXISTS (SELECT FROM opt_out) AS opted_out,
        coalesce(
            (SELECT 'paused by an operator' FROM pause),
-           (SELECT 'the phone company takes no texts: ' || coalesce(reason, 'it wants a pause')
+           (SELECT 'the phone company takes no ' || CASE channel WHEN 'VOICE' THEN 'calls' ELSE 'texts' END || ': '
+                   || coalesce(reason, 'it wants a pause')
             FROM orchestration.provider
             WHERE channel = :channel AND (is_open OR resume_at > orchestration.clock()))
        ) AS halted;

@@ -63,9 +63,9 @@ class DoubtfulTexts(Room):
         rows = self._rows("known_provider_ids", provider_ids=list(provider_ids))
         return {row["provider_id"]: row["sent_at"] for row in rows}
 
-    def rivals(self, ids: Iterable[str]) -> list[Sequence[str]]:
-        """Return the fingerprints of all other messages that may have a text in the phone company's list."""
-        rows = self._rows("rivals", kinds=list(KINDS), ids=sorted(set(ids)))
+    def rivals(self, ids: Iterable[str], channel: str) -> list[Sequence[str]]:
+        """Return the fingerprints of all other messages of a channel that may be in the phone company's list."""
+        rows = self._rows("rivals", kinds=list(KINDS), channel=channel, ids=sorted(set(ids)))
         return [row["fingerprints"] for row in rows if row["fingerprints"]]
 
     def settle_doubt(self, doubtful: Doubtful, verdict: Suppression) -> bool:

@@ -150,16 +150,17 @@ UNION ALL
 SELECT found_sid, found_at FROM orchestration.lost_attempt WHERE found_sid = ANY (CAST(:provider_ids AS text[]));
 
 -- name: rivals
--- The fingerprints of all messages but these (:ids) that may have sent a text in the phone company's list which no
--- message has adopted yet. Reading changes nothing.
+-- The fingerprints of all messages of a channel but these (:ids) that may have sent a text in the phone company's list
+-- which no message has adopted yet. Reading changes nothing.
 SELECT fingerprints
 FROM orchestration.notification
 WHERE kind = ANY (CAST(:kinds AS text[])) AND state IN ('SENDING', 'IN_DOUBT', 'HELD')
-  AND id <> ALL (CAST(:ids AS uuid[]))
+  AND channel = :channel AND id <> ALL (CAST(:ids AS uuid[]))
 UNION ALL
-SELECT fingerprints
-FROM orchestration.lost_attempt
-WHERE look_at IS NOT NULL AND notification_id <> ALL (CAST(:ids AS uuid[]));
+SELECT l.fingerprints
+FROM orchestration.lost_attempt l
+JOIN orchestration.notification n ON n.id = l.notification_id
+WHERE l.look_at IS NOT NULL AND n.channel = :channel AND l.notification_id <> ALL (CAST(:ids AS uuid[]));
 
 -- name: settle_doubt
 -- A text was not found at the phone company: its message is sent again by any claim, held, or given up. An attempt that

@@ -9,7 +9,6 @@ from sequora_orchestration.database import (
 )
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger.halts import Halts
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Message, message
@@ -48,7 +47,9 @@ class Figures:
     answers: dict[str, int]
     """How many commands staff have sent by text in the last day, by verb; as NONE those that could not be done."""
 
-    provider: Provider
+    providers: dict[str, Provider]
+    """How it stands with the phone company, by channel."""
+
     pauses: list[Pause]
 
 
@@ -74,6 +75,6 @@ class Overview(Room):
             set_aside=[message(row) for row in self._rows("set_aside", most=most)],
             doubts=DoubtCounts(**doubts),
             answers={row["verb"]: row["count"] for row in self._rows("answers")},
-            provider=halts.provider(SMS),
+            providers=halts.providers(),
             pauses=halts.pauses(),
         )

@@ -80,10 +80,13 @@ class Halts(Room):
         (row,) = self._rows("next_slot", channel=channel, seconds=cost / rate)
         return max(0.0, float(row["wait"]))
 
+    def providers(self) -> dict[str, Provider]:
+        """Return, by channel, whether the phone company takes its messages, and whether its list can be read."""
+        return {row["channel"]: Provider(**row) for row in self._rows("providers")}
+
     def provider(self, channel: str) -> Provider:
-        """Return whether the phone company takes a channel's messages, and whether its list can be read."""
-        (row,) = self._rows("provider", channel=channel)
-        return Provider(**row)
+        """Return the same of one channel."""
+        return self.providers()[channel]
 
     def pause(self, kind: str, operator: Operator) -> bool:
         """Let no message of a kind, or none at all (ALL_KINDS), go out; return False if it was paused before."""

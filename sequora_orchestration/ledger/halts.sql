@@ -57,13 +57,13 @@ SET next_slot = greatest(next_slot, orchestration.clock()) + make_interval(secs 
 WHERE channel = :channel
 RETURNING extract(epoch FROM next_slot - orchestration.clock())::float - :seconds AS wait;
 
--- name: provider
--- Whether the phone company takes a channel's messages, and whether its list can be read. Reading changes nothing.
-SELECT is_open, opened_at, closed_at, reason, code,
+-- name: providers
+-- Whether the phone company takes each channel's messages, and whether its list can be read. Reading changes nothing.
+SELECT channel, is_open, opened_at, closed_at, reason, code,
        CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at,
        unreadable_since, unreadable_reason, unreadable_status, unreadable_code
 FROM orchestration.provider
-WHERE channel = :channel;
+ORDER BY channel;
 
 -- name: note_unreadable
 -- The phone company's list, or a receipt, could not be read. Twice, or two at once: the first moment stands, and the

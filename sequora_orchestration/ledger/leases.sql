@@ -26,8 +26,9 @@ SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_
            AS reported_reason,
        EXISTS (
            SELECT FROM orchestration.notification since
-           WHERE n.kind = 'nurse-unreached' AND since.task_id = n.task_id AND since.created_at > reported.created_at
-             AND since.recipient_id = reported.recipient_id
+           WHERE n.kind IN ('nurse-unreached', 'nurse-call') AND since.task_id = n.task_id
+             AND since.created_at > reported.created_at AND since.recipient_id = reported.recipient_id
+             AND since.channel = 'SMS'
              AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
              AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND reported.state <> 'SENT'))
        ) OR reported.state = 'DELIVERED' AS reported_is_settled,

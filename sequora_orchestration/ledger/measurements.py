@@ -90,8 +90,9 @@ class Measurements:
 
     def deliveries(self) -> Deliveries:
         """Return how the last hour's texts ended."""
-        (row,) = self._rows("deliveries", kinds=list(KINDS))
-        return Deliveries(**row, undelivered={code["code"]: code["count"] for code in self._rows("undelivered")})
+        (row,) = self._rows("deliveries", kinds=list(KINDS), channel=SMS)
+        undelivered = self._rows("undelivered", channel=SMS)
+        return Deliveries(**row, undelivered={code["code"]: code["count"] for code in undelivered})
 
     def backlog(self) -> Backlog:
         """Return how many messages wait, and for how long."""

@@ -34,7 +34,7 @@ SELECT count(*) AS texts,
 FROM told;
 
 -- name: deliveries
--- How the last hour's texts ended, and how many texts of any age are in doubt or held now. `doubled` counts texts that
+-- How the last hour's texts ended (those of the channel), and how many messages of any age are in doubt or held now. `doubled` counts texts that
 -- were given up, sent again, and found within the last hour.
 WITH doubt AS MATERIALIZED (
     SELECT count(*) AS texts,
@@ -61,13 +61,13 @@ SELECT count(*) AS sent,
            WHERE l.found_at > orchestration.clock() - interval '1 hour' AND n.provider_sid IS NOT NULL
        ) AS doubled
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour';
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel;
 
 -- name: undelivered
 -- How many of the last hour's texts did not arrive, by the phone company's code (0 where it gave none).
 SELECT coalesce(provider_code, 0) AS code, count(*) AS count
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED'
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED' AND channel = :channel
 GROUP BY 1
 ORDER BY 1;
 
@@ -94,7 +94,7 @@ FROM due;
 SELECT (
            SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
            FROM orchestration.notification
-           WHERE sent_at > orchestration.clock() - interval '1 hour'
+           WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel
        ) AS last_sent,
        (SELECT extract(epoch FROM next_slot - orchestration.clock())::float
         FROM orchestration.provider WHERE channel = :channel) AS next_slot;

@@ -5,11 +5,13 @@
 -- change; of two processes with different settings the last one's stand.
 UPDATE orchestration.terms_in_force
 SET go_live_at = :go_live_at, check_in_delay = :check_in_delay, sla_warning_window = :sla_warning_window,
-    escalation_delay = :escalation_delay, unassigned_grace = :unassigned_grace, receipt_window = :receipt_window
-WHERE (go_live_at, check_in_delay, sla_warning_window, escalation_delay, unassigned_grace, receipt_window)
+    escalation_delay = :escalation_delay, unassigned_grace = :unassigned_grace, receipt_window = :receipt_window,
+    call_for = :call_for
+WHERE (go_live_at, check_in_delay, sla_warning_window, escalation_delay, unassigned_grace, receipt_window, call_for)
       IS DISTINCT FROM (CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval),
                         CAST(:sla_warning_window AS interval), CAST(:escalation_delay AS interval),
-                        CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval));
+                        CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
+                        CAST(:call_for AS smallint));
 
 -- name: to_come
 -- The messages about these tasks and episodes that are owed and have no row yet, or will be owed if nothing happens:

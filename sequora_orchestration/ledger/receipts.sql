@@ -66,7 +66,7 @@ SELECT EXISTS (SELECT FROM again) AS is_tried_again FROM undelivered;
 -- rows there); after the :most-th their receipts are given up. A critical text's receipt is asked for once more when a
 -- day is over, for the supervisors are told only while it is awaited. Twice: recorded twice, and given up sooner.
 WITH unknown AS MATERIALIZED (
-    SELECT id, attempts, claim_id, run_id,
+    SELECT id, attempts, claim_id, run_id, channel,
            1 + (
                SELECT count(*) FROM orchestration.notification_event e
                WHERE e.notification_id = n.id AND e.from_state = 'SENT' AND e.to_state = 'SENT'
@@ -79,7 +79,8 @@ recorded AS (
     INSERT INTO orchestration.notification_event
         (notification_id, from_state, to_state, attempt, claim_id, run_id, reason, cause)
     SELECT id, 'SENT', 'SENT', attempts, claim_id, run_id,
-           CASE WHEN times >= :most THEN 'given up: ' ELSE '' END || 'the phone company does not know the text',
+           CASE WHEN times >= :most THEN 'given up: ' ELSE '' END || 'the phone company does not know the '
+               || CASE channel WHEN 'VOICE' THEN 'call' ELSE 'text' END,
            'NO_RECEIPT'
     FROM unknown
 ),

@@ -59,7 +59,7 @@ class Stories(Room):
                 receipt=self._terms.receipt_window,
                 doubt=self._terms.doubt_window,
             ),
-            provider=halts.provider(SMS),
+            providers=halts.providers(),
             kinds_going_out=frozenset(row["kinds_going_out"]),
             has_rate=self._terms.rate_of(SMS) is not None,
             pauses=halts.pauses(),

@@ -12,7 +12,7 @@ WITH message AS MATERIALIZED (
            AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
        )
 )
-SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
+SELECT n.id::text, n.kind, n.channel, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
        n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
        n.because_of::text, n.again_of::text, n.resent_of::text, n.lease_until, n.run_id, n.attempted_at,
        n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at,

@@ -48,6 +48,11 @@ class Terms:
         return int(rate * SECONDS_OF_RATE / USUAL_COST) or 1 if rate else None
 
     @property
+    def call_for(self) -> int | None:
+        """The urgency of the least severe tasks whose nurses are called; None: nobody is."""
+        return self.delivery.least_urgency_called_for
+
+    @property
     def of_questions(self) -> dict[str, object]:
         """The parameters of the questions who is owed a message."""
         return {

@@ -3,6 +3,7 @@
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.doubt import Doubtful
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.messages.kind import MessageKind, Suppression, cancelled, failed
 
 # One look is no proof: the list may lag behind.
@@ -30,7 +31,8 @@ def _verdict_on_lost(kind: MessageKind, doubtful: Doubtful, most_attempts: int) 
     doubts = doubtful.given_up + 1
     if doubts >= most_attempts and not doubtful.is_providers:
         return failed(Cause.ATTEMPTS_USED_UP, f"not found at the phone company after {doubts} attempts")
-    return Suppression(State.QUEUED, "not found at the phone company: sent again", Cause.NOT_FOUND)
+    done = "sent" if kind.channel == SMS else "called"
+    return Suppression(State.QUEUED, f"not found at the phone company: {done} again", Cause.NOT_FOUND)
 
 
 def unreadable_verdict(doubtful: Doubtful) -> Suppression | None:

@@ -3,6 +3,7 @@
 from sequora_orchestration.messages.check_in import CHECK_IN, DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.handed_over import HANDED_OVER, HANDED_OVER_TASKS
 from sequora_orchestration.messages.kind import Audience
+from sequora_orchestration.messages.nurse_call import NURSE_CALL, NURSES_TO_CALL
 from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED, UNREACHED_NURSES
 from sequora_orchestration.messages.reply import REPLIES, REPLY
 from sequora_orchestration.messages.sla_breach import SLA_BREACH, SLA_BREACHES
@@ -19,6 +20,7 @@ KINDS = {
         SLA_ESCALATION,
         NURSE_UNREACHED,
         HANDED_OVER,
+        NURSE_CALL,
         CHECK_IN,
         REPLY,
     )
@@ -36,6 +38,7 @@ QUEUES = {
         UNREACHED_NURSES,
         HANDED_OVER_TASKS,
         REPLIES,
+        NURSES_TO_CALL,
     )
 }
 

@@ -319,10 +319,29 @@ CREATE OR REPLACE FUNCTION orchestration.suspects(task_id text, nurse_id text) R
         OFFSET 0
     ) AS f
     WHERE f.recipient_id IS NOT DISTINCT FROM suspects.nurse_id
+      AND f.channel = 'SMS'  -- a call proves nothing, whether it is answered or not
       AND orchestration.audience_of(f.audience, f.kind) = 'ASSIGNEE'
 $$;
 COMMENT ON FUNCTION orchestration.suspects(text, text) IS
     'The texts about a task that may not have reached the nurse who has it';
+
+CREATE OR REPLACE FUNCTION orchestration.texts_without_receipt(task_id text, nurse_id text)
+    RETURNS SETOF orchestration.notification LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- As `suspects`, of any severity, and only those that the phone company was asked to take.
+    SELECT n.*
+    FROM orchestration.notification n
+    WHERE n.task_id = texts_without_receipt.task_id AND n.recipient_id = texts_without_receipt.nurse_id
+      AND n.channel = 'SMS' AND orchestration.audience_of(n.audience, n.kind) = 'ASSIGNEE'
+      AND n.attempted_at IS NOT NULL
+      AND (
+          n.state IN ('FAILED', 'HELD', 'UNDELIVERED', 'IN_DOUBT')
+          OR (n.state = 'QUEUED' AND n.refusals > 0)
+          OR (n.state = 'SENT' AND n.receipt_at IS NOT NULL)
+      )
+      AND (n.over_at >= n.created_at) IS NOT TRUE
+$$;
+COMMENT ON FUNCTION orchestration.texts_without_receipt(text, text) IS
+    'The texts about a task that were tried, and that may not have reached the nurse who has it';
 
 CREATE OR REPLACE FUNCTION orchestration.not_reached(
     id uuid, channel text, task_id text, nurse_id text, state text, urgency smallint, created_at timestamptz,
@@ -362,6 +381,7 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
           SELECT FROM orchestration.notification n
           WHERE n.task_id = not_reached.task_id AND n.recipient_id = not_reached.nurse_id
             AND n.created_at > not_reached.created_at
+            AND n.channel = 'SMS'  -- an answering machine may have answered a call
             AND orchestration.audience_of(n.audience, n.kind) = 'ASSIGNEE'
             AND (n.state = 'DELIVERED' OR (n.state = 'SENT' AND not_reached.state <> 'SENT'))
           OFFSET 0
@@ -371,6 +391,27 @@ COMMENT ON FUNCTION orchestration.not_reached(
     uuid, text, text, text, text, smallint, timestamptz, timestamptz, timestamptz, boolean, interval
 ) IS
     'A row if a text has not reached its nurse, as far as can be known, and no later one has';
+
+CREATE OR REPLACE FUNCTION orchestration.unreached_since(
+    id uuid, state text, urgency smallint, created_at timestamptz, attempted_at timestamptz,
+    doubtful_since timestamptz, receipt_window interval
+) RETURNS TABLE (since timestamptz) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN unreached_since.state = 'SENT' THEN unreached_since.attempted_at + unreached_since.receipt_window
+                WHEN unreached_since.state = 'IN_DOUBT'
+                THEN unreached_since.doubtful_since + unreached_since.receipt_window
+                WHEN unreached_since.state = 'QUEUED' AND unreached_since.urgency > 0
+                THEN unreached_since.created_at + unreached_since.receipt_window
+                WHEN unreached_since.state = 'QUEUED' THEN unreached_since.created_at
+                ELSE coalesce(
+                    (SELECT max(e.at) FROM orchestration.notification_event e
+                     WHERE e.notification_id = unreached_since.id AND e.from_state IS DISTINCT FROM e.to_state),
+                    unreached_since.created_at
+                ) END
+$$;
+COMMENT ON FUNCTION orchestration.unreached_since(
+    uuid, text, smallint, timestamptz, timestamptz, timestamptz, interval
+) IS
+    'Since when a text that is `not_reached` has counted as not having reached its nurse';
 
 CREATE OR REPLACE FUNCTION orchestration.spell(task_id text, nurse_id text)
     RETURNS TABLE (since timestamptz, turn smallint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -410,15 +451,10 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
            CASE WHEN (terms).until IS NULL THEN orchestration.clock()
                 ELSE greatest(
                     grace.ends_at,
-                    CASE WHEN f.state = 'SENT' THEN f.attempted_at + (terms).receipt_window
-                         WHEN f.state = 'IN_DOUBT' THEN f.doubtful_since + (terms).receipt_window
-                         WHEN f.state = 'QUEUED' AND f.urgency > 0 THEN f.created_at + (terms).receipt_window
-                         WHEN f.state = 'QUEUED' THEN f.created_at
-                         ELSE coalesce(
-                             (SELECT max(e.at) FROM orchestration.notification_event e
-                              WHERE e.notification_id = f.id AND e.from_state IS DISTINCT FROM e.to_state),
-                             f.created_at
-                         ) END
+                    (SELECT u.since FROM orchestration.unreached_since(
+                        f.id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since,
+                        (terms).receipt_window
+                    ) AS u)
                 ) END,
            NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
     FROM (
@@ -455,6 +491,59 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_unreached(terms orchestratio
 $$;
 COMMENT ON FUNCTION orchestration.owed_nurse_unreached(orchestration.terms) IS
     'Supervisors who are not told of a nurse whom a text did not reach, or of a task that is nobody''s';
+
+CREATE OR REPLACE FUNCTION orchestration.call_key(task_id text, nurse_id text, turn smallint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT 'nurse-call:' || task_id || ':' || nurse_id || coalesce('#' || nullif(turn, 1), '')
+$$;
+COMMENT ON FUNCTION orchestration.call_key(text, text, smallint) IS
+    'The business key of the call to a nurse whom no text about a task has reached, in this spell';
+
+CREATE OR REPLACE FUNCTION orchestration.owed_nurse_call(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Which open tasks that nobody works on, of a severity that nurses are called for (call_for, NULL if for none), have
+    -- a text that has not reached their nurse, with no later text that has, and no call in this spell? A text that was
+    -- never handed to the phone company says that her record is wrong: then nobody can call her either. Whom a text did
+    -- not reach longer than an hour ago is not called any more: else many would be called when the setting is changed,
+    -- or after an outage; her supervisors know.
+    SELECT DISTINCT ON (orchestration.urgency(f.severity), orchestration.call_key(f.task_id, f.recipient_id, spell.turn))
+           'nurse-call', 'ASSIGNEE', orchestration.call_key(f.task_id, f.recipient_id, spell.turn),
+           f.task_id, f.episode_id, f.recipient_id, f.severity, orchestration.urgency(f.severity),
+           CASE WHEN (terms).until IS NULL THEN orchestration.clock() ELSE unreached.since END,
+           NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
+    FROM (
+        SELECT t.severity, t.episode_id, f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at,
+               f.attempted_at, f.doubtful_since
+        FROM orchestration.care_task t
+        CROSS JOIN LATERAL orchestration.texts_without_receipt(t.id, t.assigned_to_user_id) AS f
+        WHERE NOT t.is_closed
+          AND NOT t.is_taken
+          AND orchestration.urgency(t.severity) <= (SELECT s.call_for FROM orchestration.terms_in_force s)
+          AND ((terms).subject_ids IS NULL OR t.id = ANY ((terms).subject_ids))
+        OFFSET 0
+    ) AS f
+    CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
+    CROSS JOIN LATERAL orchestration.not_reached(
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since,
+        false, (terms).receipt_window
+    )
+    CROSS JOIN LATERAL orchestration.unreached_since(
+        f.id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since, (terms).receipt_window
+    ) AS unreached
+    WHERE f.created_at >= spell.since
+      AND f.created_at >= coalesce((terms).go_live_at, (SELECT g.workflows_live_at FROM orchestration.go_live g))
+      AND unreached.since > orchestration.clock() - interval '1 hour'
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.business_key = orchestration.call_key(f.task_id, f.recipient_id, spell.turn)
+            AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
+          OFFSET 0
+      )
+    ORDER BY orchestration.urgency(f.severity), orchestration.call_key(f.task_id, f.recipient_id, spell.turn),
+             f.created_at DESC
+$$;
+COMMENT ON FUNCTION orchestration.owed_nurse_call(orchestration.terms) IS
+    'Nurses who are not called about a task although no text about it has reached them';
 
 CREATE OR REPLACE FUNCTION orchestration.unassigned_tasks(go_live_at timestamptz)
     RETURNS TABLE (id text, episode_id text, severity text, created_at timestamptz)
@@ -658,6 +747,26 @@ CREATE OR REPLACE FUNCTION orchestration.named_handed_over(ids text[], terms orc
           AND orchestration.is_told(n) AND n.recipient_id IS NOT NULL
     )
     ORDER BY a.task_id, a.id DESC
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_nurse_call(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Those of these tasks, of a severity that nurses are called for, with a text that did not reach the assignee, however
+    -- long ago.
+    SELECT DISTINCT ON (orchestration.call_key(f.task_id, f.recipient_id, spell.turn))
+           'nurse-call', 'ASSIGNEE', orchestration.call_key(f.task_id, f.recipient_id, spell.turn),
+           f.task_id, t.episode_id, f.recipient_id, t.severity, orchestration.urgency(t.severity),
+           orchestration.clock(), NULL::timestamptz, NULL::timestamptz, f.id, NULL::smallint
+    FROM orchestration.care_tasks(ids) AS t
+    CROSS JOIN LATERAL orchestration.texts_without_receipt(t.id, t.assigned_to_user_id) AS f
+    CROSS JOIN LATERAL orchestration.spell(f.task_id, f.recipient_id) AS spell
+    CROSS JOIN LATERAL orchestration.not_reached(
+        f.id, f.channel, f.task_id, f.recipient_id, f.state, f.urgency, f.created_at, f.attempted_at, f.doubtful_since,
+        t.is_taken, (terms).receipt_window
+    )
+    WHERE f.created_at >= spell.since
+      AND orchestration.urgency(t.severity) <= (SELECT s.call_for FROM orchestration.terms_in_force s)
+    ORDER BY orchestration.call_key(f.task_id, f.recipient_id, spell.turn), f.created_at DESC
 $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_unassigned(ids text[], go_live_at timestamptz)
@@ -904,6 +1013,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
     UNION ALL SELECT * FROM orchestration.owed_sla_escalation(terms)
     UNION ALL SELECT * FROM orchestration.owed_nurse_unreached(terms)
     UNION ALL SELECT * FROM orchestration.owed_handed_over(terms)
+    UNION ALL SELECT * FROM orchestration.owed_nurse_call(terms)
 $$;
 COMMENT ON FUNCTION orchestration.owed_by(orchestration.terms) IS
     'The messages that are owed by these terms and have no row in the ledger yet; with `until`, those that will be '

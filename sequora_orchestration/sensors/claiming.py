@@ -1,5 +1,7 @@
 """The sensor that claims from a queue and requests a run for each claim. Its pace is kept in `watch.py`."""
 
+from collections.abc import Callable
+
 from dagster import (
     DefaultSensorStatus,
     JobDefinition,
@@ -18,7 +20,7 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claim, Claims
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
-from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
+from sequora_orchestration.sensors.watch import ENDING, LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 
 # How much of a core of the database a queue's question may cost; more for the one about recent tasks: nurses wait.
 SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
@@ -95,10 +97,20 @@ class WatchOfRecent(Watch):
         return ledger.claims.claim(self._queue)
 
 
-def claiming_sensor(
-    name: str, *, queue: Queue, job: JobDefinition, description: str, watch: Watch | None = None
+def claiming_sensor(  # noqa: PLR0913
+    name: str,
+    *,
+    queue: Queue,
+    job: JobDefinition,
+    description: str,
+    watch: Watch | None = None,
+    why_off: Callable[[], str | None] = lambda: None,
 ) -> SensorDefinition:
-    """Return a sensor that launches `job` for each claim from `queue`."""
+    """Return a sensor that launches `job` for each claim from `queue`.
+
+    While `why_off` returns a sentence, a setting has switched the sensor off: it skips with that sentence, and asks
+    nothing.
+    """
     watch = watch or Watch(queue)
 
     @sensor(
@@ -110,6 +122,12 @@ def claiming_sensor(
     )
     def claiming(context: SensorEvaluationContext, ledger: ResourceParam[Ledger]) -> SensorResult:
         try:
+            with slow_to_fail():
+                off = why_off()
+            if off:
+                if not is_preview(context):
+                    ENDING.wait(length_of_watch(context))  # a tick costs more than a look at the setting
+                return SensorResult(skip_reason=SkipReason(off))
             if is_preview(context):
                 return previewed_claims(queue.name, ledger.rehearsal().claims.claim(queue))
             with slow_to_fail():

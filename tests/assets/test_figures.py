@@ -17,9 +17,10 @@ from runs import Runs, failure
 from ticks import a_tick
 
 from sequora_orchestration.definitions import SENSORS, defs
+from sequora_orchestration.domain.answers import Refusal, Refused
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import GOING_OUT, OLDEST_TICK, UNANSWERED_AFTER, longest_doubt
-from sequora_orchestration.domain.notification import SMS
+from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
@@ -280,6 +281,30 @@ def test_an_open_breaker_turns_red_with_its_reason(care: Care, runs: Runs, phone
     phones(NURSE_PHONE).received_text()
     measure(runs)
     assert catalog.check("twilio_takes_texts").passed
+
+
+def test_an_open_breaker_of_calls_turns_red_as_well(runs: Runs, catalog: Catalog) -> None:
+    """And says that it is calls that wait."""
+    runs.ledger.halts.note_trouble(VOICE, Refused(Refusal.CONFIGURATION, "it may not call", 21210), at_once=True)
+    measure(runs)
+    red = catalog.check("twilio_takes_texts")
+    assert not red.passed
+    assert "it may not call (code 21210). Calls wait" in (red.description or "")
+
+
+def test_calls_are_not_counted_among_the_texts(care: Care, runs: Runs, catalog: Catalog) -> None:
+    """One that nobody answers is no text that did not arrive."""
+    care.a_task(care.a_nurse(), created_at=NOW)
+    runs.ledger.claims.claim(NEW_TASKS)
+    for state in ("SENDING", "SENT", "UNDELIVERED"):
+        care.rows(
+            "UPDATE orchestration.notification SET state = :state, channel = :channel, sent_at = orchestration.clock()",
+            state=state,
+            channel=VOICE,
+        )
+    measure(runs)
+    figures = catalog.figures("deliveries")
+    assert (figures["sent"], figures["undelivered"]) == (0, 0)
 
 
 def test_a_phone_company_that_lets_nothing_be_read_turns_red_with_its_answer(

@@ -191,7 +191,8 @@ def test_orders_of_people_stand_among_what_happened() -> None:
     pause = Order(at=NOW + 2 * SECOND, who="ben", verb="pause", kind="all", why="an exercise")
     other = replace(pause, kind="check-in")
     message = a_message(S.QUEUED, changes=[a_change(NOW, None, S.QUEUED)], orders=[order])
-    around = replace(later(MINUTE), orders=[pause, other], provider=replace(TAKES_NONE, opened_at=NOW + 3 * SECOND))
+    outage = replace(TAKES_NONE, opened_at=NOW + 3 * SECOND)
+    around = replace(later(MINUTE), orders=[pause, other], providers={"SMS": outage})
     entries = timeline(a_case(message, around=around)).entries
     assert [one.what for one in entries] == [
         "the task appears",

@@ -212,7 +212,7 @@ def test_nobody_needs_to_act_and_the_reason_is_said(case: Case, parts: list[str]
             ["was NOT told yet: all messages are paused", "-> `sequora resume`"],
         ),
         (
-            a_case(owed=(owed(),), around=replace(AROUND, provider=TAKES_NONE)),
+            a_case(owed=(owed(),), around=replace(AROUND, providers={"SMS": TAKES_NONE})),
             ["takes no texts (the account is suspended)", "sequora doctor"],
         ),
         (

@@ -7,6 +7,7 @@ import pytest
 from doors import BODY, NUMBER, SENDER, an_sms, answering, send, sent
 from phones import Phones
 
+from sequora_orchestration.channels import records
 from sequora_orchestration.channels import sms as channel_sms
 from sequora_orchestration.channels.channel import LookUpError, UnreadableError
 from sequora_orchestration.channels.sms import open_sms
@@ -68,7 +69,7 @@ def test_the_texts_since_a_moment_are_listed_newest_first(phones: Phones, monkey
 
 def test_texts_that_are_too_old_are_not_listed(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the list is not read much further than to them."""
-    monkeypatch.setattr(channel_sms, "OLDER_IN_A_ROW", 2)
+    monkeypatch.setattr(records, "OLDER_IN_A_ROW", 2)
     monkeypatch.setattr(channel_sms, "PAGE_SIZE", 1)
     sent(phones, "one", "two", "three", "four", "five")
     listed = phones.company.listed

@@ -987,6 +987,7 @@ def test_a_phone_company_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         "Twilio sender": Level.SKIPPED,
         "Twilio replies": Level.SKIPPED,
         "Twilio inbound": Level.SKIPPED,
+        "Twilio calls": Level.SKIPPED,
     }
 
 
@@ -1168,3 +1169,35 @@ def test_a_sender_whose_webhook_cannot_be_asked_for_is_no_failure(
     monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", "MG" + "0" * 32)
     company.webhook_is_the_numbers = True
     assert "the messaging service's numbers" in look(twilio_area)["Twilio replies"].said
+
+
+@pytest.mark.usefixtures("settings")
+def test_whether_nurses_are_called_is_told() -> None:
+    """By default nobody is."""
+    finding = look(twilio_area)["Twilio calls"]
+    assert (finding.level, finding.said) == (Level.OK, "off: nobody is called")
+
+
+@pytest.mark.parametrize(("can_call", "level"), [(True, Level.OK), (False, Level.FAIL)])
+@pytest.mark.parametrize("sender", ["number", "messaging service"])
+@pytest.mark.usefixtures("settings")
+def test_a_sender_that_cannot_call_is_told_where_nurses_are_called(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch, sender: str, *, can_call: bool, level: Level
+) -> None:
+    """Before the first call."""
+    monkeypatch.setenv("SEQUORA_CALL_FOR", "CRITICAL")
+    if sender == "messaging service":
+        monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", f"MG{int(can_call):032}")
+    company.numbers_can_call = can_call
+    assert look(twilio_area)["Twilio calls"].level is level
+
+
+@pytest.mark.usefixtures("settings")
+def test_that_a_name_cannot_call_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor can a short code."""
+    monkeypatch.setenv("SEQUORA_CALL_FOR", "CRITICAL")
+    for sender in ("Sequora", "73786"):
+        monkeypatch.setenv("TWILIO_FROM_NUMBER", sender)
+        finding = look(twilio_area)["Twilio calls"]
+        assert finding.level is Level.FAIL
+        assert "no number that can call" in finding.said

@@ -181,7 +181,6 @@ def test_each_message_goes_out_by_the_door_of_its_channel(
     care: Care, ledger: Ledger, care_database: CareDatabase
 ) -> None:
     """The engine knows of channels no more than their names."""
-    care.rows("INSERT INTO orchestration.provider (channel) VALUES ('VOICE')")
     taken_up_by_one_run(care, ledger, 6)
     care.rows("UPDATE orchestration.notification SET channel = 'VOICE'")
     (claim,) = care.rows("SELECT DISTINCT claim_id::text FROM orchestration.notification")

@@ -59,6 +59,14 @@ def test_a_text_of_another_day_is_not_it() -> None:
     assert found([doubtful("a", "x")], [listed("SM1", "x", None)]) == {"a": "SM1"}
 
 
+def test_of_what_the_list_shows_little_an_older_one_is_sooner_somebody_elses() -> None:
+    """As of calls: the list does not show what was said."""
+    by = timedelta(minutes=10)
+    old = listed("CA1", "x", NOW - by - timedelta(seconds=1))
+    assert found([doubtful("a", "x")], [old], clocks_differ_by=by) == {}
+    assert found([doubtful("a", "x")], [listed("CA1", "x", NOW - by)], clocks_differ_by=by) == {"a": "CA1"}
+
+
 @given(st.integers(0, 4), st.integers(0, 4))
 def test_of_equal_texts_each_is_one_messages_alone(messages: int, texts: int) -> None:
     """As many messages find one as there are texts."""

@@ -36,3 +36,8 @@ def test_a_text_that_did_not_arrive_says_why(status: str, code: int | None, reas
     known = receipt("SM1", status, code)
     assert known is not None
     assert (known.state, known.code, known.reason) == (State.UNDELIVERED, code, reason)
+
+
+def test_a_channel_may_say_why_in_its_own_words() -> None:
+    """Where no code says it, as with calls."""
+    assert Receipt(provider_id="CA1", state=State.UNDELIVERED, why="nobody picked up").reason == "nobody picked up"

@@ -8,10 +8,11 @@ import os
 import signal
 import warnings
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from calls import calling  # noqa: F401  # a fixture
 from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, UNDER_WAY, Care
 from dagster import ExecuteInProcessResult, SensorDefinition
 from phones import Phones
@@ -20,11 +21,14 @@ from runs import Runs
 from sequora_orchestration import database
 from sequora_orchestration.care import care_database
 from sequora_orchestration.channels.sms import Sms
+from sequora_orchestration.channels.voice import Voice
 from sequora_orchestration.ledger import assignments, room
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
 from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
+from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
@@ -35,6 +39,9 @@ from sequora_orchestration.sensors.replies import replies
 from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 
 DAY = timedelta(days=1)
+
+PHONE_OF = """SELECT u.primary_phone FROM "EscalationTask" t JOIN "User" u ON u.id = t.assigned_to_user_id
+              WHERE t.id = CAST(:task AS uuid)"""
 
 Way = list[Queue | SensorDefinition]
 """What goes on in turn: queues that are claimed from, and sensors that have none."""
@@ -83,6 +90,7 @@ def survives(runs: Runs, way: Way, *, after: int) -> bool:
             for module in (room, care_database, assignments, database):
                 module.execute = point.around(module.execute)  # type: ignore[attr-defined]
             Sms.submit = point.around(Sms.submit)  # type: ignore[method-assign]
+            Voice.submit = point.around(Voice.submit)  # type: ignore[method-assign]
             for one in way:
                 ticked(runs, one)  # on a copy of the instance: it is in memory
         finally:
@@ -198,6 +206,28 @@ def test_an_unreached_nurse_is_told_to_each_supervisor_once(care: Care, runs: Ru
         phones(SUPERVISOR_PHONE).received_text(containing=[task])
         phones("+12025550122").received_text(containing=[task])
         assert sorted(care.states(task)) == ["FAILED", "SENT", "SENT"]
+
+
+@pytest.mark.usefixtures("calling")
+def test_a_nurse_whom_no_text_reaches_is_called_once(care: Care, runs: Runs, phones: Phones) -> None:
+    """And logged once; each by a number of her own, for the list does not say what was said in a call."""
+    now = datetime.now(NOW.tzinfo)
+    numbers = (f"+1202556{number}" for number in range(1000, 1100))
+
+    def unreached() -> str:
+        number = next(numbers)
+        phones.company.always(Refuse(400, 21614), to=number)
+        care.it_is(now)
+        task = care.a_task(care.a_nurse(number), created_at=now)
+        runs.tick(NEW_TASKS)
+        return task
+
+    tasks = killed_everywhere(care, runs, [NURSES_TO_CALL], unreached, at=now)
+    assert len(tasks) > 12
+    for task in tasks:
+        phones(care.one(PHONE_OF, task=task)).rang()
+        assert sorted(care.states(task)) == ["FAILED", "SENT"]
+        assert len(care.logged(task)) == 1
 
 
 def test_a_check_in_is_scheduled_and_sent_at_most_once(care: Care, runs: Runs, phones: Phones) -> None:

@@ -9,7 +9,7 @@ from care import NOW, NURSE_PHONE, Care
 
 from sequora_orchestration.domain.answers import Refusal, Refused, Unclear
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.notification import SMS, Notification
+from sequora_orchestration.domain.notification import SMS, VOICE, Notification
 from sequora_orchestration.domain.receipts import Receipt
 from sequora_orchestration.ledger.halts import TROUBLES
 from sequora_orchestration.ledger.ledger import Ledger
@@ -17,18 +17,11 @@ from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.delivery import DeliverySettings
 
-pytestmark = pytest.mark.usefixtures("stopped_clock", "voice")
+pytestmark = pytest.mark.usefixtures("stopped_clock")
 
-VOICE = "VOICE"
 REFUSED = Refused(Refusal.CONFIGURATION, "the account is not active", 20005)
 BUSY = Refused(Refusal.TRANSIENT, "busy", 20429)
 UNKNOWN = Refused(Refusal.UNKNOWN, "the phone company answered HTTP 400", 99_999)
-
-
-@pytest.fixture
-def voice(care: Care) -> None:
-    """A second channel."""
-    care.rows("INSERT INTO orchestration.provider (channel) VALUES (:channel)", channel=VOICE)
 
 
 def waiting(care: Care, ledger: Ledger, channel: str, number: str = NURSE_PHONE) -> Notification:

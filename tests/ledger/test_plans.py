@@ -43,6 +43,7 @@ READS = {
     "SLA breaches": "EscalationTask",
     "unanswered breaches": "EscalationTask",
     "unreached nurses": "EscalationTask",
+    "nurses to call": "EscalationTask",
     "new episodes": "Episode",
 }
 

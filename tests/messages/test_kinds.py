@@ -111,6 +111,7 @@ CAUSES = {
     "sla-breach": OF_ASSIGNEE | {Cause.NO_SLA, Cause.SLA_MOVED, Cause.SLA_NOT_PASSED},
     "sla-escalation": OF_ANY_TASK | OF_STAFF | {Cause.NO_SLA, Cause.SLA_MOVED, Cause.NURSE_HAS_TIME},
     "nurse-unreached": OF_ANY_TASK | OF_STAFF | {Cause.REASSIGNED, Cause.NURSE_REACHED, Cause.PICKED_UP},
+    "nurse-call": OF_ASSIGNEE | {Cause.PICKED_UP, Cause.NURSE_REACHED, Cause.STALE},
     "check-in": {
         *(Cause.EPISODE_GONE, Cause.RECIPIENT_GONE, Cause.UNUSABLE_PHONE, Cause.OPTED_OUT, Cause.NO_CONSENT),
         *(Cause.STALE, Cause.NIGHT),

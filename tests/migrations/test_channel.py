@@ -4,7 +4,7 @@ import pytest
 from alembic import command
 from care import Care
 
-from sequora_orchestration.domain.notification import SMS
+from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.migrations.apply import alembic_config
 
@@ -40,7 +40,13 @@ CLAIM = """
 """
 
 
-@pytest.mark.usefixtures("stopped_clock")
+@pytest.fixture
+def _one_channel(care: Care) -> None:
+    """Let there be texts alone: no worker of before may be left when there is another channel."""
+    care.rows("DELETE FROM orchestration.provider WHERE channel <> 'SMS'")
+
+
+@pytest.mark.usefixtures("stopped_clock", "_one_channel")
 def test_what_a_worker_of_before_says_of_the_provider_is_understood(care: Care, ledger: Ledger) -> None:
     """Its breaker is ours: what one opens and closes, the other sees."""
     assert care.one(TROUBLE) is True
@@ -57,6 +63,7 @@ def test_what_a_worker_of_before_claims_is_a_text(care: Care) -> None:
     assert [row["channel"] for row in care.ledger()] == [SMS]
 
 
+@pytest.mark.usefixtures("_one_channel")
 def test_the_provider_is_as_it_was_when_the_migration_is_taken_back(care: Care, ledger: Ledger) -> None:
     """And when it is made again: an open breaker stays open."""
     assert care.one(TROUBLE) is True
@@ -65,3 +72,9 @@ def test_the_provider_is_as_it_was_when_the_migration_is_taken_back(care: Care, 
     with care.engine.begin() as connection:
         command.upgrade(alembic_config(connection), "head")
     assert ledger.halts.provider(SMS).is_open
+
+
+def test_the_phone_company_has_a_row_for_calls_and_nobody_is_called(care: Care, ledger: Ledger) -> None:
+    """After the migration to calls, until the setting says otherwise."""
+    assert ledger.halts.providers().keys() == {SMS, VOICE}
+    assert care.one("SELECT call_for FROM orchestration.terms_in_force") is None

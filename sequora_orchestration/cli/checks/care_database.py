@@ -16,7 +16,7 @@ from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.cli.checks.write_back import write_back
 from sequora_orchestration.database import NamedStatements, execute
 from sequora_orchestration.domain.care import User
-from sequora_orchestration.domain.notification import SMS
+from sequora_orchestration.domain.notification import noun_of
 from sequora_orchestration.domain.on_call import ROLES_IN_ORDER, whom_to_tell
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.spell import counted
@@ -191,12 +191,15 @@ class _Care:
         return ok(f"{counted(len(told), 'supervisor')} can be texted")
 
     def breaker(self) -> Finding:
-        provider = Ledger(self.engine).halts.provider(SMS)
-        if provider.is_open:
-            return fail(
-                f"no text goes out since {provider.opened_at:%Y-%m-%d %H:%M:%S %Z}: {provider.why_open}",
-                to_do="see docs/runbook.md, twilio_takes_texts; texts wait, and `sequora resume` tries one at once",
-            )
+        providers = Ledger(self.engine).halts.providers()
+        for provider in providers.values():
+            if provider.is_open:
+                noun = noun_of(provider.channel)
+                return fail(
+                    f"no {noun} goes out since {provider.opened_at:%Y-%m-%d %H:%M:%S %Z}: {provider.why_open}",
+                    to_do=f"see docs/runbook.md, twilio_takes_texts; {noun}s wait, and `sequora resume` tries one at "
+                    "once",
+                )
         return ok("texts go out")
 
     def pooler(self) -> Finding:

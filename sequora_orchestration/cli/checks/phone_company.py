@@ -1,4 +1,4 @@
-"""Twilio: the account, its message list, the sender of texts, and who answers people who reply."""
+"""Twilio: the account, its message list, the sender of texts, who answers people who reply, and who is called."""
 
 import re
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from sequora_orchestration.channels.channel import LookUpError, UnreadableError
 from sequora_orchestration.channels.sms import open_sms
 from sequora_orchestration.channels.twilio import AccountError, Replies, Sender, SenderForm, open_twilio
+from sequora_orchestration.channels.voice import open_voice
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.domain.answers import (
     API_KEY_MAY_NOT,
@@ -16,6 +17,7 @@ from sequora_orchestration.domain.answers import (
     Refusal,
     Refused,
 )
+from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 
@@ -42,6 +44,7 @@ def checks() -> list[Check]:
         Check(name="Twilio sender", find=twilio.sender, needs=("Twilio account",)),
         Check(name="Twilio replies", find=twilio.replies, needs=("Twilio sender",)),
         Check(name="Twilio inbound", find=twilio.inbound, needs=("Twilio sender",)),
+        Check(name="Twilio calls", find=twilio.calls, needs=("Twilio sender",)),
     ]
 
 
@@ -151,6 +154,24 @@ class _Twilio:
             )
         obeyed = "STOP, START and commands of staff are obeyed" if commands else "STOP and START are obeyed"
         return ok(f"what people text to us can be read: {obeyed}")
+
+    def calls(self) -> Finding:
+        call_for = DeliverySettings.load().sequora_call_for
+        if call_for == "off":
+            return ok("off: nobody is called")
+        try:
+            sender, number = self._sender, open_voice().number()
+        except AccountError as error:
+            if self._may_be_only_a_permission(error):
+                return ok("the API key may not see the sender: whether it can call is not known")
+            return self._trouble(error)
+        if number is None or (sender and sender.form is SenderForm.NUMBER and not sender.can_call):
+            return fail(
+                f"SEQUORA_CALL_FOR is {call_for}, but the sender has no number that can call: nobody is called",
+                to_do="give TWILIO_FROM_NUMBER a number of the account that can call (Voice), or the messaging service "
+                "one, and restart the workers; or set SEQUORA_CALL_FOR to off",
+            )
+        return ok(f"nurses are called of tasks that are {call_for} or more severe, if no text reaches them")
 
     @property
     def _has_test_sender(self) -> bool:

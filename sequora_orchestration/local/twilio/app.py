@@ -1,6 +1,6 @@
-"""The phone company on the wire, as one ASGI application: Twilio's API as far as texts go, and the inbox page.
+"""The phone company on the wire, as one ASGI application: Twilio's API for texts and calls, and the inbox page.
 
-Here: the paths. Not here: the answers (`twilio_api`, `inbox`).
+Here: the paths. Not here: the answers (`twilio_api`, `twilio_calls`, `inbox`).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from sequora_orchestration.local.twilio.inbox import PAGE_PARTS, Inbox
 from sequora_orchestration.local.twilio.phone_book import PhoneBook
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.twilio_api import ACCOUNTS, SERVICES, TwilioApi
+from sequora_orchestration.local.twilio.twilio_calls import TwilioCalls
 
 
 def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
@@ -22,7 +23,7 @@ def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
     Setting `app.state.closing` (an `asyncio.Event`) ends the answers under way, so that a server can stop
     while a page is listening.
     """
-    api, inbox = TwilioApi(company), Inbox(company, phone_book)
+    api, calls, inbox = TwilioApi(company), TwilioCalls(company), Inbox(company, phone_book)
     app = Starlette(
         routes=[
             Route(
@@ -32,6 +33,11 @@ def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
             ),
             Route(f"{ACCOUNTS}/{{account_sid}}/Messages.json", api.permitted(api.search, Permission.LIST)),
             Route(f"{ACCOUNTS}/{{account_sid}}/Messages/{{sid}}.json", api.permitted(api.fetch, Permission.FETCH)),
+            Route(
+                f"{ACCOUNTS}/{{account_sid}}/Calls.json", api.permitted(calls.create, Permission.SEND), methods=["POST"]
+            ),
+            Route(f"{ACCOUNTS}/{{account_sid}}/Calls.json", api.permitted(calls.search, Permission.LIST)),
+            Route(f"{ACCOUNTS}/{{account_sid}}/Calls/{{sid}}.json", api.permitted(calls.fetch, Permission.FETCH)),
             Route(f"{ACCOUNTS}/{{account_sid}}.json", api.permitted(api.account, Permission.ACCOUNT)),
             Route(
                 f"{ACCOUNTS}/{{account_sid}}/IncomingPhoneNumbers.json", api.permitted(api.numbers, Permission.SETUP)
@@ -42,6 +48,7 @@ def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
             Route("/inbox.json", inbox.data),
             Route("/events", inbox.events),
             Route("/answers", inbox.answer, methods=["POST"]),
+            Route("/calls/{sid}", inbox.pick_up, methods=["POST"]),
         ],
         exception_handlers={404: not_found},
     )

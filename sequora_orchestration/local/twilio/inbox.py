@@ -1,4 +1,4 @@
-"""The inbox page: the phones that were texted, as a person sees them, and answers from them.
+"""The inbox page: the phones that were texted or called, as a person sees them, and answers from them.
 
 Here: the page's parts, its data, its events and the answers that are typed there. Not here: Twilio's API
 (`twilio_api`). Nothing is logged here: every request carries a phone number and a text.
@@ -6,6 +6,8 @@ Here: the page's parts, its data, its events and the answers that are typed ther
 
 import asyncio
 import json
+from collections import defaultdict
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from sequora_orchestration.local.twilio.call import Call, CallState
 from sequora_orchestration.local.twilio.http_answers import Endpoint, error_answer, json_answer
 from sequora_orchestration.local.twilio.message import Message, State
 from sequora_orchestration.local.twilio.phone_book import Person, PhoneBook
@@ -54,20 +57,36 @@ class Inbox:
         return served
 
     async def data(self, _request: Request) -> Response:
-        """Serve conversations by phone: the one with the newest text first, its texts oldest first."""
+        """Serve conversations by phone: the one with the newest text or call first; in each the oldest come first."""
         company = self.company
-        shown = company.conversations(most=MOST_CONVERSATIONS, newest=MOST_TEXTS)
-        people = await run_in_threadpool(self.phone_book.look_up, [texts[0].phone for texts in shown])
+        shown = self._shown()
+        people = await run_in_threadpool(self.phone_book.look_up, [phone for phone, _, _ in shown])
         conversations = [
             {
-                "number": texts[0].phone,
-                "person": _card(people[texts[0].phone]),
-                "opted_out": company.has_opted_out(texts[0].phone),
+                "number": phone,
+                "person": _card(people[phone]),
+                "opted_out": company.has_opted_out(phone),
                 "messages": [_bubble(text, company.state(text)) for text in texts],
+                "calls": [_ring(call, company.calls.state(call)) for call in calls],
             }
-            for texts in shown
+            for phone, texts, calls in shown
         ]
         return json_answer({"conversations": conversations, "total": company.count})
+
+    def _shown(self) -> list[tuple[str, list[Message], list[Call]]]:
+        """Return the phones that the page shows, with their texts and calls."""
+        texts = {one[0].phone: one for one in self.company.conversations(most=MOST_CONVERSATIONS, newest=MOST_TEXTS)}
+        calls: dict[str, list[Call]] = defaultdict(list)
+        for call in self.company.calls.made():
+            calls[call.to].append(call)
+        for phone in calls.keys() - texts.keys():
+            texts[phone] = []  # a phone whose texts are older than those of so many others is shown with its calls
+
+        def newest(phone: str) -> datetime:
+            return max(one[-1].created for one in (texts[phone], calls[phone]) if one)
+
+        phones = sorted(texts, key=newest, reverse=True)[:MOST_CONVERSATIONS]
+        return [(phone, texts[phone], calls[phone][-MOST_TEXTS:]) for phone in phones]
 
     async def answer(self, request: Request) -> Response:
         """Take a text that a person has written on one of the phones.
@@ -85,6 +104,20 @@ class Inbox:
         if isinstance(taken, Refusal):
             return error_answer(taken)
         return json_answer({"sid": taken.sid}, 201)
+
+    async def pick_up(self, request: Request) -> Response:
+        """Let a phone that rings answer, or decline. Only as JSON, as with answers."""
+        if request.headers.get("content-type") != "application/json":
+            return error_answer(Refusal(415, 20415, "What a phone does is JSON"))
+        actions = {"answer": self.company.calls.answer, "decline": self.company.calls.decline}
+        try:
+            act = actions[json.loads(await request.body())["action"]]
+        except (ValueError, KeyError, TypeError):
+            return error_answer(Refusal(400, 20001, "An action is answer or decline"))
+        call = act(request.path_params["sid"])
+        if isinstance(call, Refusal):
+            return error_answer(call)
+        return json_answer({"sid": call.sid, "status": self.company.calls.state(call).status})
 
     async def events(self, request: Request) -> Response:
         """Send a server-sent event whenever texts arrived; many at once are one event."""
@@ -118,4 +151,15 @@ def _bubble(message: Message, state: State) -> dict[str, Any]:
         "status": state.status,
         "error_code": state.error_code,
         "final": state.final,
+    }
+
+
+def _ring(call: Call, state: CallState) -> dict[str, Any]:
+    """Render a call for the inbox page."""
+    return {
+        "sid": call.sid,
+        "status": state.status,
+        "final": state.final,
+        "created": call.created.isoformat(),
+        "said": call.said,
     }

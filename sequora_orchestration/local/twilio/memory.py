@@ -1,4 +1,4 @@
-"""The local phone company's memory over its restarts: texts, and phones that have opted out.
+"""The local phone company's memory over its restarts: texts, calls, and phones that have opted out.
 
 It is the memory of a toy: numbers and texts stand in plain in a file that only its owner may read. A text that was
 written survives the killing of the process at any moment; a file that cannot be read is begun anew.
@@ -15,12 +15,13 @@ MOST_TEXTS = 10_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS text (place INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS call (sid TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS opted_out (sender TEXT, phone TEXT, PRIMARY KEY (sender, phone)) WITHOUT ROWID;
 """
 
 
 class Memory:
-    """A file of texts and opt-outs. Only one thread at a time may use it."""
+    """A file of texts, calls and opt-outs. Only one thread at a time may use it."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it; only its owner may read it."""
@@ -41,6 +42,11 @@ class Memory:
         for (content,) in self._connection.execute("SELECT content FROM text ORDER BY place"):
             yield json.loads(content)
 
+    def calls(self) -> Iterator[dict[str, Any]]:
+        """Yield the calls that are remembered, oldest first."""
+        for (content,) in self._connection.execute("SELECT content FROM call ORDER BY rowid"):
+            yield json.loads(content)
+
     def opted_out(self) -> set[tuple[str, str]]:
         """Return the pairs of a sender and a phone that has opted out of its texts."""
         return set(self._connection.execute("SELECT sender, phone FROM opted_out"))
@@ -54,10 +60,21 @@ class Memory:
                 transaction.execute("DELETE FROM opted_out")
                 transaction.executemany("INSERT INTO opted_out VALUES (?, ?)", opted_out)
 
+    def keep_call(self, sid: str, call: Mapping[str, Any]) -> None:
+        """Remember a call as it is by now; forget the oldest ones if there are too many."""
+        with self._connection as transaction:
+            transaction.execute(
+                "INSERT INTO call (sid, content) VALUES (?, ?)"
+                " ON CONFLICT (sid) DO UPDATE SET content = excluded.content",
+                (sid, json.dumps(call)),
+            )
+            transaction.execute("DELETE FROM call WHERE rowid <= (SELECT max(rowid) FROM call) - ?", (MOST_TEXTS,))
+
     def forget(self) -> None:
         """Forget everything."""
         with self._connection as transaction:
             transaction.execute("DELETE FROM text")
+            transaction.execute("DELETE FROM call")
             transaction.execute("DELETE FROM opted_out")
 
 

@@ -16,6 +16,8 @@ from itertools import islice
 
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.local.twilio.api_keys import ApiKey, Permission, refusal_of_key
+from sequora_orchestration.local.twilio.call import Call
+from sequora_orchestration.local.twilio.calls import Calls, as_kept, from_kept
 from sequora_orchestration.local.twilio.inbound import OptOuts, refusal_of_inbound, sender_in
 from sequora_orchestration.local.twilio.kept_texts import KeptTexts
 from sequora_orchestration.local.twilio.memory import Memory
@@ -56,7 +58,7 @@ class PhoneCompany:
     are its keys by their SIDs; with `has_test_credentials` its SID and token are the real API's credentials for tests,
     which may pretend to send, and read nothing; `services` are its messaging services; `webhook` is the address to
     which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to its
-    numbers' webhooks.
+    numbers' webhooks; `numbers_can_call` is whether its numbers may call, and `calls` has the calls.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class PhoneCompany:
     def remember(self, memory: Memory) -> None:
         """Take over the texts of a memory, and from now on keep every new text in it, too."""
         with self._changed:
+            for call in memory.calls():
+                self.calls.take_over(from_kept(call))
             for kept in memory.texts():
                 if message := Message.from_kept(kept):
                     self._add(message)
@@ -104,6 +108,14 @@ class PhoneCompany:
             self.has_test_credentials = False
             self.webhook = ""
             self.webhook_is_the_numbers = False
+            self.numbers_can_call = True
+            self.calls = Calls(
+                self._changed,
+                now=self._now,
+                owns=lambda number: self.numbers_can_call and self.owns(number),
+                keep=self._keep_call,
+                step_length=lambda: timedelta(seconds=self.seconds_per_status),
+            )
             self._texts = KeptTexts()
             self._opt_outs = OptOuts()
             self._arrivals: dict[str, list[float]] = defaultdict(list)
@@ -111,6 +123,11 @@ class PhoneCompany:
             if self._memory:
                 self._memory.forget()
             self._notify()
+
+    def _keep_call(self, call: Call) -> None:
+        if self._memory:
+            self._memory.keep_call(call.sid, as_kept(call))
+        self._notify()
 
     def refusal_of(self, user: str, password: str, wants: Permission) -> Refusal | None:
         """Return the refusal of a request with these credentials; None if they have the permission."""
@@ -179,7 +196,7 @@ class PhoneCompany:
                 from_=from_ or None,
                 messaging_service_sid=messaging_service_sid or None,
                 body=body,
-                created=datetime.fromtimestamp(self._clock(), UTC),
+                created=self._now(),
                 num_segments=segments(body),
                 validity_period=validity_period,
                 fails_with=self.undeliverable.get(to),
@@ -200,7 +217,7 @@ class PhoneCompany:
             refusal = refusal_of_inbound(phone, to, body)
             if refusal:
                 return refusal
-            now = datetime.fromtimestamp(self._clock(), UTC)
+            now = self._now()
             message = Message(
                 sid="SM" + secrets.token_hex(16),
                 to=to,
@@ -235,13 +252,18 @@ class PhoneCompany:
 
     def state(self, message: Message) -> State:
         """Return the present state of a text, by its age."""
-        age = datetime.fromtimestamp(self._clock(), UTC) - message.created
+        age = self._now() - message.created
         return state_at(message, age, step_length=timedelta(seconds=self.seconds_per_status))
 
     def find(self, sid: str) -> Message | None:
         """Return the text with this SID."""
         with self._changed:
             return self._texts.find(sid)
+
+    @property
+    def visible_until(self) -> datetime:
+        """The moment before which a call must have been made to show up in lists."""
+        return self._now() - timedelta(seconds=self.visible_after)
 
     def lag_of(self, message: Message) -> float:
         """Return how many seconds old a text must be before it shows up in lists."""
@@ -316,6 +338,9 @@ class PhoneCompany:
         """Give this answer once the queued ones are used up, to every request; None ends it."""
         with self._changed:
             self._script.always(answer, to)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
 
     def _notify(self) -> None:
         self._revision += 1

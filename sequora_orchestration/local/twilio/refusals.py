@@ -1,11 +1,11 @@
-"""Refusals of the phone company, of texts and of credentials, with the real API's codes and wording.
+"""Refusals of the phone company, of texts, calls and credentials, with the real API's codes and wording.
 
 Here: the refusals that follow from a request alone, and the test numbers that are always refused. Not here: refusals
 that a test scripts (`scripted_answers`), and who has opted out (`phone_company`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 LONGEST_BODY = 1600
@@ -92,6 +92,38 @@ def _objections(
         yield Refusal(400, 21212, f"The 'From' number {from_} is not a valid phone number or sender ID")
     if to in _REFUSED_RECIPIENTS:
         code, sentence = _REFUSED_RECIPIENTS[to]
+        yield Refusal(400, code, sentence.format(to=to))
+    if not E164.fullmatch(to):
+        yield Refusal(400, 21211, f"Invalid 'To' Phone Number: {to}")
+
+
+# The real API's test numbers for calls (https://www.twilio.com/docs/iam/test-credentials#test-calls).
+_UNCALLABLE = {
+    "+15005550001": (21217, "Phone number does not appear to be valid: {to}"),
+    "+15005550002": (21214, "'To' phone number cannot be reached: {to}"),
+    "+15005550003": (21215, "Account not authorized to call {to}"),
+    "+15005550004": (21216, "Account not allowed to call {to}"),
+}
+
+
+def refusal_of_call(to: str, from_: str, twiml: str, *, owns: Callable[[str], bool]) -> Refusal | None:
+    """Return the refusal of a call; None if it is made. `owns` tells whether a number is the account's."""
+    return next(_objections_to_call(to, from_, twiml, owns), None)
+
+
+def _objections_to_call(to: str, from_: str, twiml: str, owns: Callable[[str], bool]) -> Iterator[Refusal]:
+    if not to:
+        yield Refusal(400, 21201, "No 'To' number is specified")
+    if not from_:
+        yield Refusal(400, 21213, "No 'From' number is specified")
+    if not twiml:
+        yield Refusal(400, 21205, "Url parameter is required.")
+    if not E164.fullmatch(from_):
+        yield Refusal(400, 21212, f"The 'From' number {from_} is not a valid phone number")
+    if not owns(from_):
+        yield Refusal(400, 21210, f"The source phone number provided, {from_}, is not yet verified for your account.")
+    if to in _UNCALLABLE:
+        code, sentence = _UNCALLABLE[to]
         yield Refusal(400, code, sentence.format(to=to))
     if not E164.fullmatch(to):
         yield Refusal(400, 21211, f"Invalid 'To' Phone Number: {to}")

@@ -25,9 +25,11 @@ from sequora_orchestration.local.twilio.http_answers import (
     nothing_at,
 )
 from sequora_orchestration.local.twilio.message import Filter, Message, State
+from sequora_orchestration.local.twilio.pages import DEFAULT_PAGE_SIZE, PAGE_SIZES, Page, integer
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.refusals import AUTHENTICATE, GATEWAY_TIMEOUT, Refusal
 from sequora_orchestration.local.twilio.scripted_answers import (
+    Answer,
     ErrorAfterAccepting,
     Garbage,
     Hang,
@@ -39,8 +41,6 @@ from sequora_orchestration.local.twilio.scripted_answers import (
 ACCOUNTS = "/2010-04-01/Accounts"
 SERVICES = "/v1/Services"
 _SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
-_PAGE_SIZES = range(1, 1001)
-_DEFAULT_PAGE_SIZE = 50
 _THE_FIRST_DAY = "2024-01-01T00:00:00Z"
 
 
@@ -78,15 +78,8 @@ class TwilioApi:
             # A value that is no number becomes 0, which the company refuses.
             validity_period=None if validity is None else int(validity) if validity.isdecimal() else 0,
         )
-        match answer:
-            case ResetBeforeAccepting() | ResetAfterAccepting():
-                return ConnectionReset()
-            case ErrorAfterAccepting(http_status):
-                return error_answer(Refusal(http_status, 20_000 + http_status, "Internal Server Error"))
-            case Garbage():
-                return Response(b'{"sid": "SM', 201, media_type="application/json")
-            case Hang(seconds):
-                await _pause(request, seconds)
+        if answer and (scripted := await scripted_answer(request, answer)):
+            return scripted
         if isinstance(outcome, Message):
             # The API's answer always has the first status, however fast the text moves on.
             begun = State(outcome.first_status, None, None, outcome.created)
@@ -102,43 +95,24 @@ class TwilioApi:
         if scripted:
             return scripted
         try:
-            span = _time_span(asked)
+            span = time_span(asked, "DateSent")
         except ValueError:
             return error_answer(Refusal(400, 20001, "DateSent must be YYYY-MM-DD or an ISO 8601 time"))
-        size, page = _integer(asked, "PageSize", _DEFAULT_PAGE_SIZE), _integer(asked, "Page", 0)
-        size = min(max(size, _PAGE_SIZES[0]), _PAGE_SIZES[-1])
-        last_shown = asked.get("PageToken", "").removeprefix("PA")
-        if page and not last_shown:
+        page = Page(request)
+        if page.number and not page.after:
             return error_answer(Refusal(400, 20001, "PageToken is required for paging."))
-        if last_shown and not self.company.find(last_shown):
+        if page.after and not self.company.find(page.after):
             return error_answer(Refusal(400, 21481, "Invalid PageToken"))
         found = self.company.listed(
             Filter(asked.get("To", ""), asked.get("From", ""), *span),
-            older_than="" if self.company.pages_shift else last_shown,
-            skip=page * size if self.company.pages_shift else 0,
-            limit=size + 1,
+            older_than="" if self.company.pages_shift else page.after,
+            skip=page.number * page.size if self.company.pages_shift else 0,
+            limit=page.size + 1,
         )
-        shown = found[:size]
-
-        def uri(page: int, **token: str) -> str:
-            filters = {name: value for name, value in asked.items() if name not in {"Page", "PageToken"}}
-            return f"{request.url.path}?{urlencode(filters | {'PageSize': size, 'Page': page} | token)}"
-
-        return json_answer(
-            {
-                "messages": [
-                    _message(self.company.account_sid, message, self.company.state(message)) for message in shown
-                ],
-                "page": page,
-                "page_size": size,
-                "start": page * size,
-                "end": page * size + max(len(shown) - 1, 0),
-                "uri": uri(page),
-                "first_page_uri": uri(0),
-                "previous_page_uri": None,
-                "next_page_uri": uri(page + 1, PageToken=f"PA{shown[-1].sid}") if len(found) > size else None,
-            }
-        )
+        shown = [
+            _message(self.company.account_sid, message, self.company.state(message)) for message in found[: page.size]
+        ]
+        return json_answer(page.of("messages", shown, goes_on=len(found) > page.size))
 
     async def _scripted_list(self, request: Request) -> Response | None:
         """Return the scripted answer to a request for a list, if there is one that takes the list's place."""
@@ -189,7 +163,12 @@ class TwilioApi:
                         "sid": "PN" + "0" * 32,
                         "account_sid": self.company.account_sid,
                         "phone_number": number,
-                        "capabilities": {"sms": True, "mms": True, "voice": True, "fax": False},
+                        "capabilities": {
+                            "sms": True,
+                            "mms": True,
+                            "voice": self.company.numbers_can_call,
+                            "fax": False,
+                        },
                         "sms_url": self.company.webhook,
                         "sms_application_sid": "",
                     }
@@ -207,8 +186,8 @@ class TwilioApi:
         if not _SERVICE_SID.fullmatch(sid):
             return error_answer(nothing_at(request.url.path))
         asked = dict(request.query_params)
-        size, page = _integer(asked, "PageSize", _DEFAULT_PAGE_SIZE), _integer(asked, "Page", 0)
-        size = min(max(size, _PAGE_SIZES[0]), _PAGE_SIZES[-1])
+        size, page = integer(asked, "PageSize", DEFAULT_PAGE_SIZE), integer(asked, "Page", 0)
+        size = min(max(size, PAGE_SIZES[0]), PAGE_SIZES[-1])
         numbers = self.company.services.numbers_of(sid)
         address = f"https://messaging.twilio.com{request.url.path}"
 
@@ -224,7 +203,7 @@ class TwilioApi:
                         "service_sid": sid,
                         "phone_number": number,
                         "country_code": "US",
-                        "capabilities": ["MMS", "SMS", "Voice"],
+                        "capabilities": ["MMS", "SMS", *(["Voice"] if self.company.numbers_can_call else [])],
                         "date_created": _THE_FIRST_DAY,
                         "date_updated": _THE_FIRST_DAY,
                         "url": f"{address}/{number_sid}",
@@ -297,25 +276,37 @@ def _message(account_sid: str, message: Message, state: State) -> dict[str, Any]
     }
 
 
-def _time_span(asked: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
-    """Read DateSent, `DateSent>` (from) and `DateSent<` (until), each a day or a second, as [from, end)."""
+def time_span(asked: Mapping[str, str], name: str) -> tuple[datetime | None, datetime | None]:
+    """Read a filter by time, `name`, `name>` (from) and `name<` (until), each a day or a second, as [from, end).
+
+    Raises ValueError.
+    """
     start = end = None
-    for name, value in asked.items():
-        if name not in {"DateSent", "DateSent>", "DateSent<"}:
+    for given, value in asked.items():
+        if given not in {name, f"{name}>", f"{name}<"}:
             continue
         at = datetime.fromisoformat(value)
         at = at.replace(tzinfo=at.tzinfo or UTC)
         length = timedelta(days=1) if len(value) == len("YYYY-MM-DD") else timedelta(seconds=1)
-        if name != "DateSent<":
+        if given != f"{name}<":
             start = at
-        if name != "DateSent>":
+        if given != f"{name}>":
             end = at + length
     return start, end
 
 
-def _integer(asked: Mapping[str, str], name: str, default: int) -> int:
-    value = asked.get(name, "")
-    return int(value) if value.isdecimal() else default
+async def scripted_answer(request: Request, answer: Answer) -> Response | None:
+    """Return what a script answers in place of the API; None if the API's own answer is only late."""
+    match answer:
+        case ResetBeforeAccepting() | ResetAfterAccepting():
+            return ConnectionReset()
+        case ErrorAfterAccepting(http_status):
+            return error_answer(Refusal(http_status, 20_000 + http_status, "Internal Server Error"))
+        case Garbage():
+            return Response(b'{"sid": "SM', 201, media_type="application/json")
+        case Hang(seconds):
+            await _pause(request, seconds)
+    return None
 
 
 async def _pause(request: Request, seconds: float) -> None:

@@ -1,0 +1,59 @@
+"""The call to a nurse whom a text about her task did not reach. It is one call, and keeps nobody from being told."""
+
+from datetime import timedelta
+
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.notification import VOICE
+from sequora_orchestration.messages.about_tasks import unreachable_nurse, unwanted_by_assignee
+from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.queue import Queue
+
+# Her supervisors know by then that she was not reached, and may have taken over.
+WORTH = timedelta(minutes=15)
+
+# A call that could not be made for so long, because calls were paused or not taken, is not made any more. Nobody is
+# owed one for longer either (`owed_nurse_call` in `views.sql`).
+LATEST = timedelta(hours=1)
+
+# Whoever picks up may be anybody, and so may an answering machine: nothing is said of the task, nor of a person.
+SAID = (
+    "This is Sequora. A task of yours needs you now: please look at your text messages, or open the Sequora app.",
+    "Le llama Sequora. Una tarea suya la necesita ahora: mire sus mensajes de texto, o abra la aplicación Sequora.",
+)
+
+
+def _unwanted(facts: Facts) -> Suppression | None:
+    if withheld := unwanted_by_assignee(facts):
+        return withheld
+    if facts.task and facts.task.is_taken:
+        return cancelled(Cause.PICKED_UP, "the task has been picked up meanwhile")
+    if facts.message.reported and facts.message.reported.is_settled:
+        return cancelled(Cause.NURSE_REACHED, "a text has reached the nurse meanwhile")
+    if facts.now - facts.message.owed_since > LATEST:
+        return cancelled(Cause.STALE, "more than an hour late; the supervisors have been told")
+    return None
+
+
+NURSE_CALL = MessageKind(
+    name="nurse-call",
+    audience=Audience.ASSIGNEE,
+    channel=VOICE,
+    when_owed=WhenOwed(
+        comes_now="the nurse is called, within seconds as a rule",
+        comes_later="the nurse is called, if the task is still open and no text has reached her",
+        remedy=f"calls do not get through: {SEE_STATUS}",
+    ),
+    unwanted=_unwanted,
+    unreachable=unreachable_nurse,
+    # A line in each of the languages that the channel says its lines in.
+    text=lambda _facts, _app_url: "\n".join(SAID),
+    worth=lambda _: WORTH,
+)
+
+NURSES_TO_CALL = Queue(
+    name="nurses to call",
+    kind=NURSE_CALL,
+    nothing_owed="nurses are not called for such a task (SEQUORA_CALL_FOR), or no text to its nurse has failed, or it "
+    "is picked up",
+)

@@ -1,0 +1,424 @@
+"""A nurse whom no text about a severe task reaches is called, once, and her supervisors are told all the same."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from calls import LANDLINE, call_for, calling  # noqa: F401  # a fixture
+from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
+from click.testing import CliRunner
+from doubts import looked_for
+from phones import Phones
+from runs import Runs, metadata
+
+from sequora_orchestration.cli.commands import sequora
+from sequora_orchestration.domain.notification import SMS, VOICE
+from sequora_orchestration.local.twilio.scripted_answers import (
+    Answer,
+    ErrorAfterAccepting,
+    Garbage,
+    Refuse,
+    ResetAfterAccepting,
+    ResetBeforeAccepting,
+)
+from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL, SAID
+from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
+from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.sensors.certainty import texts_without_receipt
+
+pytestmark = pytest.mark.usefixtures("stopped_clock", "calling")
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+def receipts(care: Care, runs: Runs, *, at: datetime) -> None:
+    """Ask for the receipts that are due at a moment."""
+    care.it_is(at)
+    for result in runs.sensor(texts_without_receipt):
+        assert result.success
+
+
+def undelivered(care: Care, runs: Runs, phones: Phones, nurse: str | None = None, **columns: object) -> str:
+    """Return a task whose text did not reach its nurse, as is known 15 s after NOW."""
+    phones.company.seconds_per_status = 0
+    phones.company.undeliverable[NURSE_PHONE] = LANDLINE
+    task = care.a_task(nurse or care.a_nurse(), **{"created_at": NOW, "updated_at": NOW, **columns})
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text(containing=[task])
+    receipts(care, runs, at=NOW + 15 * SECOND)
+    assert care.states(task, kind="task-created") == ["UNDELIVERED"]
+    return task
+
+
+def test_a_nurse_whose_text_is_not_delivered_is_called_once(care: Care, runs: Runs, phones: Phones) -> None:
+    """In two languages, twice, without a word about the task; and it is logged as a call."""
+    task = undelivered(care, runs, phones)
+    (result,) = runs.tick(NURSES_TO_CALL)
+    assert result.success
+    assert [event.step_key for event in result.get_step_success_events()] == [
+        "fetch_task",
+        "fetch_nurse",
+        "make_call",
+        "log_notification",
+    ]
+    assert metadata(result, "make_call")["state"] == "SENT"
+    call = phones(NURSE_PHONE).rang()
+    assert call.said == [*SAID, *SAID]
+    assert call.from_ == "+15005550006"
+    assert runs.tick(NURSES_TO_CALL) == []
+    (row,) = care.ledger(task, kind="nurse-call")
+    assert (row["channel"], row["provider_sid"], row["state"]) == (VOICE, call.sid, "SENT")
+    assert [log["method"] for log in care.logged(task)] == [SMS, VOICE]
+
+
+def test_a_nurse_with_a_landline_is_called(care: Care, runs: Runs, phones: Phones) -> None:
+    """Twilio refuses the text at once."""
+    phones.company.always(Refuse(400, 21614), to=NURSE_PHONE)
+    care.a_task(care.a_nurse(), severity="CRITICAL", created_at=NOW)
+    runs.tick(NEW_TASKS)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+
+
+@pytest.mark.parametrize("severity", ["CRITICAL", "HIGH"])
+def test_a_nurse_whose_text_has_no_receipt_within_the_window_is_called_and_not_before(
+    care: Care, runs: Runs, phones: Phones, severity: str
+) -> None:
+    """Also of a task of which the supervisors are not told for that."""
+    phones.company.seconds_per_status = 1000
+    care.a_task(care.a_nurse(), severity=severity, created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.it_is(NOW + 5 * MINUTE - SECOND)
+    assert runs.tick(NURSES_TO_CALL) == []
+    care.it_is(NOW + 5 * MINUTE)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+
+
+def test_supervisors_are_told_whether_a_call_is_answered_or_not(care: Care, runs: Runs, phones: Phones) -> None:
+    """An answering machine answers, too."""
+    care.a_supervisor()
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    phones.company.calls.answer(phones(NURSE_PHONE).rang().sid)
+    receipts(care, runs, at=NOW + 30 * SECOND)
+    assert care.states(task, kind="nurse-call") == ["DELIVERED"]
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached", task])
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_report_that_waits_is_made_although_the_nurse_was_called_meanwhile(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """It was claimed before, and is sent after the call was answered."""
+    care.a_supervisor()
+    task = undelivered(care, runs, phones)
+    (report,) = runs.ledger.claims.claim(UNREACHED_NURSES)
+    care.it_is(NOW + 16 * SECOND)
+    runs.tick(NURSES_TO_CALL)
+    phones.company.calls.answer(phones(NURSE_PHONE).rang().sid)
+    receipts(care, runs, at=NOW + 31 * SECOND)
+    runs.run(UNREACHED_NURSES, report)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached", task])
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("nobody picks up", "not answered, nobody picked up"),
+        ("it is declined", "not answered, the line was busy or the call was declined"),
+        ("it fails", "not answered, the call could not be put through"),
+    ],
+)
+def test_what_became_of_a_call_is_polled_and_it_is_not_made_again(
+    care: Care, runs: Runs, phones: Phones, what: str, reason: str
+) -> None:
+    """She is called once; a sentence says why it was not answered."""
+    task = undelivered(care, runs, phones)
+    if what == "it fails":
+        phones.company.calls.failing.add(NURSE_PHONE)
+    if what == "nobody picks up":
+        phones.company.calls.rings_for = 0
+    runs.tick(NURSES_TO_CALL)
+    call = phones(NURSE_PHONE).rang()
+    if what == "it is declined":
+        phones.company.calls.decline(call.sid)
+    receipts(care, runs, at=NOW + 30 * SECOND)
+    (row,) = care.ledger(task, kind="nurse-call")
+    assert (row["state"], row["reason"]) == ("UNDELIVERED", reason)
+    care.it_is(NOW + 20 * MINUTE)
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_phone_that_still_rings_is_asked_about_later(care: Care, runs: Runs, phones: Phones) -> None:
+    """There is no receipt yet."""
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    receipts(care, runs, at=NOW + 30 * SECOND)
+    assert care.states(task, kind="nurse-call") == ["SENT"]
+
+
+def test_while_the_setting_is_off_nobody_is_called(care: Care, runs: Runs, phones: Phones) -> None:
+    """By hand neither, and no call is owed."""
+    call_for(care, "off")
+    task = undelivered(care, runs, phones, severity="CRITICAL")
+    assert runs.tick(NURSES_TO_CALL) == []
+    assert runs.launch("call_nurse", task_ids=[task]).success
+    assert care.rows("SELECT * FROM orchestration.owed WHERE kind = 'nurse-call'") == []
+    assert care.ledger(kind="nurse-call") == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "severity", "calls"),
+    [("CRITICAL", "HIGH", 0), ("HIGH", "HIGH", 1), ("HIGH", None, 1), ("MODERATE", "LOW", 0), ("LOW", "LOW", 1)],
+)
+def test_nurses_are_called_from_the_severity_on_that_is_set(
+    care: Care, runs: Runs, phones: Phones, setting: str, severity: str | None, calls: int
+) -> None:
+    """A task without a known severity may be severe: it is taken for HIGH."""
+    call_for(care, setting)
+    undelivered(care, runs, phones, severity=severity)
+    assert len(care.rows("SELECT * FROM orchestration.owed WHERE kind = 'nurse-call'")) == calls
+    runs.tick(NURSES_TO_CALL)
+    for _ in range(calls):
+        phones(NURSE_PHONE).rang()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": "RESOLVED"}, "the task is RESOLVED: nobody needs to act"),
+        ({"assigned_to_user_id": None}, "the task has been reassigned meanwhile"),
+        ({"status": "IN_PROGRESS", "picked_up_at": NOW}, "the task has been picked up meanwhile"),
+    ],
+)
+def test_nobody_is_called_of_a_task_that_needs_no_nurse_any_more(
+    care: Care, runs: Runs, phones: Phones, change: dict[str, object], reason: str
+) -> None:
+    """State is read again by the run; and such a task is not asked about."""
+    task = undelivered(care, runs, phones)
+    (claim,) = runs.ledger.claims.claim(NURSES_TO_CALL)
+    care.change_task(task, **change)
+    runs.run(NURSES_TO_CALL, claim)
+    assert [row["reason"] for row in care.ledger(task, kind="nurse-call")] == [reason]
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_nurse_who_was_reached_meanwhile_is_not_called(care: Care, runs: Runs, phones: Phones) -> None:
+    """Another text about the task has arrived, between the claim and the call."""
+    task = undelivered(care, runs, phones)
+    (claim,) = runs.ledger.claims.claim(NURSES_TO_CALL)
+    del phones.company.undeliverable[NURSE_PHONE]
+    care.it_is(NOW + MINUTE)
+    assert CliRunner().invoke(sequora, ["resend", task, "--kind", "task-created", "--why", "new phone"]).exit_code == 0
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    runs.run(NURSES_TO_CALL, claim)
+    (row,) = care.ledger(task, kind="nurse-call")
+    assert (row["state"], row["cause"]) == ("CANCELLED", "NURSE_REACHED")
+    receipts(care, runs, at=NOW + 2 * MINUTE)
+    assert "DELIVERED" in care.states(task, kind="task-created")
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_nurse_whose_receipt_comes_after_all_is_not_called(care: Care, runs: Runs, phones: Phones) -> None:
+    """Between the claim and the call, or before."""
+    phones.company.seconds_per_status = 1000
+    task = care.a_task(care.a_nurse(), severity="CRITICAL", created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.it_is(NOW + 5 * MINUTE)
+    (claim,) = runs.ledger.claims.claim(NURSES_TO_CALL)
+    phones.company.seconds_per_status = 0
+    receipts(care, runs, at=NOW + 5 * MINUTE)
+    assert care.states(task, kind="task-created") == ["DELIVERED"]
+    runs.run(NURSES_TO_CALL, claim)
+    assert [row["cause"] for row in care.ledger(task, kind="nurse-call")] == ["NURSE_REACHED"]
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_nurse_to_whom_the_task_comes_back_is_called_again(care: Care, runs: Runs, phones: Phones) -> None:
+    """Once for each time that it becomes hers."""
+    nurse, other = care.a_nurse(), care.a_nurse("+12025550102")
+    task = undelivered(care, runs, phones, nurse)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    care.it_is(NOW + MINUTE)
+    care.change_task(task, assigned_to_user_id=other)
+    runs.tick(NEW_TASKS)
+    phones("+12025550102").received_text()
+    care.it_is(NOW + 2 * MINUTE)
+    care.change_task(task, assigned_to_user_id=nurse)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text(containing=[task])
+    receipts(care, runs, at=NOW + 3 * MINUTE)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    keys = [row["business_key"] for row in care.ledger(task, kind="nurse-call")]
+    assert keys == [f"nurse-call:{task}:{nurse}", f"nurse-call:{task}:{nurse}#2"]
+
+
+@pytest.mark.parametrize("nurse", [{"phone": None}, {"active": False}, {"phone": "555-CALL-ME"}])
+def test_a_nurse_who_could_not_even_be_texted_is_not_called(care: Care, runs: Runs, nurse: dict[str, object]) -> None:
+    """Her record is wrong, and her supervisors are told."""
+    care.a_task(care.a_nurse(**nurse), severity="CRITICAL", created_at=NOW)  # type: ignore[arg-type]
+    runs.tick(NEW_TASKS)
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_nurse_who_has_replied_stop_is_not_called(care: Care, runs: Runs, phones: Phones) -> None:
+    """She wants to hear nothing from this number."""
+    phones.company.script(Refuse(400, 21610), to=NURSE_PHONE)
+    task = care.a_task(care.a_nurse(), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    runs.tick(NURSES_TO_CALL)
+    assert phones.company.calls.attempts(NURSE_PHONE) == 0
+    assert [row["cause"] for row in care.ledger(task, kind="nurse-call")] == ["OPTED_OUT"]
+
+
+def test_nobody_is_called_of_a_text_that_failed_long_ago(care: Care, runs: Runs, phones: Phones) -> None:
+    """As when the setting is changed: her supervisors have known for long. A person may still ask for it."""
+    task = undelivered(care, runs, phones)
+    care.it_is(NOW + timedelta(hours=1, seconds=15))
+    assert runs.tick(NURSES_TO_CALL) == []
+    assert runs.launch("call_nurse", task_ids=[task]).success
+    phones(NURSE_PHONE).rang()
+
+
+# --- doubt ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [ResetAfterAccepting(), ErrorAfterAccepting(), Garbage()])
+def test_a_call_in_doubt_is_found_by_its_number_and_its_time(
+    care: Care, runs: Runs, phones: Phones, answer: Answer
+) -> None:
+    """And not made again: the list does not say what was said."""
+    now = datetime.now(NOW.tzinfo)
+    care.it_is(now)
+    phones.company.always(Refuse(400, 21614), to=NURSE_PHONE)
+    phones.company.calls.script(answer, to=NURSE_PHONE)
+    task = care.a_task(care.a_nurse(), created_at=now)
+    runs.tick(NEW_TASKS)
+    runs.tick(NURSES_TO_CALL)
+    assert care.states(task, kind="nurse-call") == ["IN_DOUBT"]
+    looked_for(care, runs, since=now)
+    call = phones(NURSE_PHONE).rang()
+    (row,) = care.ledger(task, kind="nurse-call")
+    assert (row["state"], row["cause"], row["provider_sid"]) == ("SENT", "FOUND", call.sid)
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_call_in_doubt_that_was_not_made_is_made_after_its_window(care: Care, runs: Runs, phones: Phones) -> None:
+    """An older call to the same number, of somebody else's, is not taken for it."""
+    now = datetime.now(NOW.tzinfo)
+    phones.company.calls.take(to=NURSE_PHONE, from_="+15005550006", twiml="<Say>Other</Say>", timeout=60)
+    phones(NURSE_PHONE).rang()
+    began = now + 11 * MINUTE
+    care.it_is(began)
+    phones.company.always(Refuse(400, 21614), to=NURSE_PHONE)
+    phones.company.calls.script(ResetBeforeAccepting(), to=NURSE_PHONE)
+    task = care.a_task(care.a_nurse(), created_at=began)
+    runs.tick(NEW_TASKS)
+    runs.tick(NURSES_TO_CALL)
+    assert looked_for(care, runs, since=began)[-1] == 60
+    assert care.states(task, kind="nurse-call") == ["QUEUED"]
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    assert care.states(task, kind="nurse-call") == ["SENT"]
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [13224, 21211, 21214, 21215, 21216, 21217])
+def test_a_number_that_cannot_be_called_is_not_called_again(care: Care, runs: Runs, phones: Phones, code: int) -> None:
+    """The code is about the number."""
+    phones.company.calls.always(Refuse(400, code), to=NURSE_PHONE)
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    assert care.states(task, kind="nurse-call") == ["FAILED"]
+    assert phones.company.calls.attempts(NURSE_PHONE) == 1
+    assert runs.tick(NURSES_TO_CALL) == []
+    assert not runs.ledger.halts.provider(VOICE).is_open
+
+
+def test_calls_that_are_not_taken_keep_no_text(care: Care, runs: Runs, phones: Phones) -> None:
+    """Each channel has its breaker; and the call is made when calls are taken again."""
+    phones.company.calls.always(Refuse(400, 21210), to=NURSE_PHONE)
+    task = undelivered(care, runs, phones)
+    (result,) = runs.tick(NURSES_TO_CALL)
+    assert not result.success
+    assert runs.ledger.halts.provider(VOICE).is_open
+    assert not runs.ledger.halts.provider(SMS).is_open
+    care.a_task(care.a_nurse("+12025550102"), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones("+12025550102").received_text()
+    phones.company.calls.always(None, to=NURSE_PHONE)
+    care.let_the_trial_come()
+    care.it_is(NOW + 2 * MINUTE)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    assert care.states(task, kind="nurse-call") == ["SENT"]
+    assert not runs.ledger.halts.provider(VOICE).is_open
+
+
+def test_a_call_that_could_not_be_made_for_an_hour_is_not_made(care: Care, runs: Runs, phones: Phones) -> None:
+    """Nor made anew: she and her supervisors have other things to do by then."""
+    phones.company.calls.script(Refuse(400, 21210), to=NURSE_PHONE)
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    care.it_is(NOW + timedelta(minutes=61))
+    runs.tick(NURSES_TO_CALL)
+    assert [row["cause"] for row in care.ledger(task, kind="nurse-call")] == ["STALE"]
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_sender_that_cannot_call_is_our_trouble(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is burnt; an engineer sees it."""
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "SEQUORA")
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    assert care.states(task, kind="nurse-call") == ["QUEUED"]
+    assert "no number that can call" in (runs.ledger.halts.provider(VOICE).reason or "")
+
+
+# --- what people read -------------------------------------------------------------------------------------------------
+
+
+def test_the_timeline_tells_of_the_call(care: Care, runs: Runs, phones: Phones) -> None:
+    """As a call, and as no proof that she knows."""
+    care.a_supervisor()
+    task = undelivered(care, runs, phones)
+    before = CliRunner().invoke(sequora, ["timeline", task]).output
+    assert "the nurse is called, within seconds as a rule" in " ".join(before.split())
+    runs.tick(NURSES_TO_CALL)
+    call = phones(NURSE_PHONE).rang()
+    under_way = " ".join(CliRunner().invoke(sequora, ["timeline", task]).output.split())
+    assert "it is not known yet whether she answered" in under_way
+    assert "the phone company is asked whether it was answered" in under_way
+    phones.company.calls.answer(call.sid)
+    receipts(care, runs, at=NOW + 30 * SECOND)
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text()
+    after = CliRunner().invoke(sequora, ["timeline", task])
+    said = " ".join(after.output.split())
+    assert after.exit_code == 0, said
+    assert "was NOT reached: not delivered, landline" in said
+    assert "she was called at" in said
+    assert "it was answered, by her or by a machine" in said
+    assert "answered, by a person or a machine" in said
+    assert "nurse-call" in said
+
+
+def test_status_tells_of_calls_that_are_not_taken(care: Care, runs: Runs, phones: Phones) -> None:
+    """Beside the texts, which are."""
+    phones.company.calls.always(Refuse(400, 21210), to=NURSE_PHONE)
+    undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    shown = CliRunner().invoke(sequora, ["status"]).output
+    assert "TAKES NO CALLS since" in shown
+    assert "takes texts" in shown
