@@ -10,6 +10,7 @@ def of_replies(row: RowMapping) -> dict[str, Any]:
     return {
         "newest_at": row["attempted_at"],
         "received_at": row["attempted_at"],
+        "accepted_at": row["attempted_at"],
         "sid": "a message",
         "sids": ["a message"],
         "times": [row["attempted_at"]],

@@ -1,16 +1,18 @@
 """Texts, by Twilio: sending them, listing them, and reading their receipts."""
 
+import math
 import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from sequora_orchestration.channels.channel import ListedMessage, Receipts, ReceivedMessage
-from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_by_us_since
+from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage
+from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_by_us_since, read
 from sequora_orchestration.channels.twilio import Twilio, open_twilio, unless_not_found, unreadable
 from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
@@ -24,7 +26,9 @@ from sequora_orchestration.settings.senders import SENDER_NAME
 PAGE_SIZE = 1000
 MOST_LISTED = 5000
 
-# Stands for every number of ours, where those of our messaging service are not known.
+# Up to so many numbers of a messaging service have their texts listed one number after another. If they are more, or
+# not known, all texts of the account are listed: that is what ANY_NUMBER stands for.
+FEW_NUMBERS = 5
 ANY_NUMBER = ""
 
 # Seconds for which the numbers of our messaging service count as read.
@@ -56,7 +60,8 @@ class Sms:
         # The SDK imports the modules behind `messages` at its first use: better now than with the first text.
         self._messages = twilio.client.messages
         service_sid, number = twilio.messaging_service_sid, twilio.from_number
-        self._numbers: tuple[float | None, Sequence[str]] = (None, [])
+        self._numbers: Sequence[str] = ()
+        self._numbers_read_at = -math.inf
         self._sender = {"messaging_service_sid": service_sid} if service_sid else {"from_": number}
 
     def cost(self, content: str) -> float:
@@ -114,12 +119,18 @@ class Sms:
         """
         texts: list[ReceivedMessage] = []
         older_in_a_row = 0
-        for message in self._read({"to": number} if number else {}, page_size=RECEIVED_PAGE_SIZE):
+        wanted = {"to": number} if number else {}
+        messages = read(lambda: self._messages.stream(page_size=RECEIVED_PAGE_SIZE, **wanted))
+        for place, message in enumerate(messages):
+            if place and place % RECEIVED_PAGE_SIZE == 0:
+                yield texts
+                texts = []
             moment = message.date_sent or message.date_created
             older_in_a_row = older_in_a_row + 1 if moment and moment < since else 0
             if older_in_a_row == OLDER_IN_A_ROW:
                 break
-            if message.direction != "inbound" or not message.sid or not moment or moment < since:
+            is_ours = number != ANY_NUMBER or not self._numbers or message.to in self._numbers
+            if message.direction != "inbound" or not message.sid or not moment or moment < since or not is_ours:
                 continue
             texts.append(
                 ReceivedMessage(
@@ -129,9 +140,6 @@ class Sms:
                     received_at=moment,
                 )
             )
-            if len(texts) == RECEIVED_PAGE_SIZE:
-                yield texts
-                texts = []
         yield texts
 
     def written_to(self) -> Sequence[str]:
@@ -139,15 +147,16 @@ class Sms:
         service_sid, number = self._twilio.messaging_service_sid, self._twilio.from_number or ""
         if service_sid is None:
             return [] if SENDER_NAME.fullmatch(number) else [number]  # nobody can write to a name
-        read_at, numbers = self._numbers
-        if read_at is None or time.monotonic() - read_at > NUMBERS_HOLD:
+        if time.monotonic() - self._numbers_read_at > NUMBERS_HOLD:
+            self._numbers_read_at = time.monotonic()
             service = self._twilio.client.messaging.v1.services(service_sid)
-            numbers = [
-                *_listed_numbers(lambda: [one.phone_number for one in service.phone_numbers.list()]),
-                *_listed_numbers(lambda: [one.short_code for one in service.short_codes.list()]),
-            ]
-            self._numbers = (time.monotonic(), numbers)
-        return numbers or [ANY_NUMBER]
+            # Numbers that are known stay known if the list cannot be read just now.
+            with suppress(LookUpError):
+                self._numbers = [
+                    *_listed_numbers(lambda: [one.phone_number for one in service.phone_numbers.list()]),
+                    *_listed_numbers(lambda: [one.short_code for one in service.short_codes.list()]),
+                ]
+        return self._numbers if 0 < len(self._numbers) <= FEW_NUMBERS else [ANY_NUMBER]
 
     def try_to_read(self) -> None:
         """Read the newest text, in Twilio's list and by SID, as look-ups and receipts do.
@@ -161,17 +170,14 @@ class Sms:
         except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
             raise unreadable(error) from None
 
-    def _read(self, wanted: dict[str, Any], *, page_size: int | None = None) -> Iterator[Any]:
-        try:
-            yield from self._messages.stream(page_size=page_size or PAGE_SIZE, limit=MOST_LISTED, **wanted)
-        except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
-            raise unreadable(error) from None
+    def _read(self, wanted: dict[str, Any]) -> Iterator[Any]:
+        return read(lambda: self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted))
 
 
-def _listed_numbers(read: Callable[[], list[str]]) -> list[str]:
+def _listed_numbers(numbers: Callable[[], list[str]]) -> list[str]:
     """Return numbers from a list of Twilio's; none if it has no such list. Raises LookUpError."""
     try:
-        return read()
+        return numbers()
     except Exception as error:  # noqa: BLE001  # the SDK raises anything
         trouble = unreadable(error)
         if trouble.http_status == HTTPStatus.NOT_FOUND:

@@ -206,7 +206,7 @@ class Twilio:
             return _judge_no_answer(error)
         if not created.sid:
             return Unclear("the phone company's answer has no SID")
-        return Accepted(created.sid)
+        return Accepted(created.sid, at=created.date_created if isinstance(created.date_created, datetime) else None)
 
     def account(self) -> Account:
         """Return the state of our account. Raises AccountError."""

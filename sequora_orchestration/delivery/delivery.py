@@ -29,7 +29,7 @@ class Delivery:
 
     app_url: str
     run_id: str
-    replies: ReplySettings = field(default_factory=ReplySettings)
+    reply_settings: ReplySettings = field(default_factory=ReplySettings)
     """Whether staff may answer texts with commands."""
 
     link_asker: Callable[[], LinkAsker | None] = lambda: None
@@ -45,6 +45,6 @@ def open_delivery(run_id: str) -> Delivery:
         channels=open_channels(),
         app_url=AppSettings.load().sequora_app_url,
         run_id=run_id,
-        replies=ReplySettings.load(),
+        reply_settings=ReplySettings.load(),
         link_asker=lambda: open_link_asker(WAITS),
     )

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
 from sequora_orchestration.care.check_in_link import LinkAsker, NoLinkError
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.on_call import NOBODY, on_call
@@ -123,7 +125,7 @@ def _answers(delivery: Delivery, notifications: Sequence[Notification]) -> Mappi
 
 def _acceptances(delivery: Delivery, notifications: Sequence[Notification]) -> Mapping[str, tuple[str, datetime]]:
     """Read who has accepted the tasks that supervisors are told of, where staff may do so by text."""
-    if not delivery.replies.reads_commands:
+    if not delivery.reply_settings.reads_commands:
         return {}
     ids = [one.task_id for one in notifications if one.task_id and KINDS[one.kind].audience is Audience.ON_CALL]
     return delivery.ledger.replies.acceptances(ids) if ids else {}
@@ -210,7 +212,12 @@ def with_number(delivery: Delivery, facts: Facts, to: str) -> Facts:
     if not task_id or not person_id:
         return facts
     digest = delivery.ledger.opt_outs.digest(to)
-    return replace(facts, number=delivery.ledger.replies.number_of_task(digest, task_id, person_id))
+    try:
+        return replace(facts, number=delivery.ledger.replies.number_of_task(digest, task_id, person_id))
+    except DBAPIError as error:
+        subject, why = facts.message.subject, type(error).__name__
+        LOG.warning("%s: texted without a number: %s", subject, why, extra={"notification": facts.message.id})
+        return facts
 
 
 def with_link(delivery: Delivery, facts: Facts, asker: LinkAsker) -> Facts:

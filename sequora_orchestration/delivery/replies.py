@@ -6,16 +6,18 @@ often, and wherever a process is killed. Messages are read over and over for OVE
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.channels.channel import ReceivedMessage, Receiver
-from sequora_orchestration.database import refuses_a_row
+from sequora_orchestration.database import SchemaMissingError, refuses_a_row
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.answering import Decision, Outcome, decide
-from sequora_orchestration.domain.commands import Command, Understood, Verb, Word, is_reaction, understood
+from sequora_orchestration.domain.care import User
+from sequora_orchestration.domain.commands import Understood, Verb, Word, is_reaction, understood
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.ledger.replies import Inbound, Reading, Sender
 
@@ -35,6 +37,9 @@ class Request:
     inbound: Inbound
     meaning: Understood
     """A word; or commands of somebody of the staff; or neither, where somebody of the staff is to be helped."""
+
+    number: str = field(repr=False)
+    """From which it came."""
 
     person_id: str | None
     """Who has sent it, if it is somebody of the staff and commands are on."""
@@ -90,24 +95,17 @@ def _unread(delivery: Delivery, channel: Receiver, *, whole: bool) -> Unread:
             known = delivery.ledger.replies.read_before([one.provider_id for one in page]) if page else set()
             new = [one for one in page if one.provider_id not in known]
             found |= {one.provider_id: one for one in new}
-            if not new and not is_whole:
+            if page and not new and not is_whole:
                 break
     messages = list(reversed(found.values()))  # the list has the newest first, also of those from the same second
     messages.sort(key=lambda one: one.received_at)
-    inbound = {one.provider_id: _inbound(delivery, channel, one) for one in messages}
-    too_old = [one.provider_id for one in messages if reading.is_first and one.received_at < reading.live_at]
-    senders = delivery.ledger.replies.senders([one.digest for one in inbound.values()]) if inbound else {}
-    requests = {
-        one.provider_id: request
-        for one in messages
-        if one.provider_id not in too_old
-        and (request := _request(delivery, one, inbound[one.provider_id], senders)) is not None
-    }
+    too_old = [one for one in messages if reading.is_first and one.received_at < reading.live_at]
+    sorted_ = _sorted(delivery, channel, [one for one in messages if one not in too_old])
     return Unread(
         channel=channel.name,
-        requests=list(requests.values()),
-        others=[one for sid, one in inbound.items() if sid not in requests and sid not in too_old],
-        too_old=[inbound[sid] for sid in too_old],
+        requests=sorted_.requests,
+        others=sorted_.others,
+        too_old=[_inbound(delivery, channel, one) for one in too_old],
         newest_at=newest_at if is_whole else None,
     )
 
@@ -127,20 +125,51 @@ def _inbound(delivery: Delivery, channel: Receiver, message: ReceivedMessage) ->
     )
 
 
-def _request(
-    delivery: Delivery, message: ReceivedMessage, inbound: Inbound, senders: Mapping[str, Sender]
-) -> Request | None:
-    """Return what a message asks for, if it is anything that we do."""
-    meaning, sender = understood(message.body), senders.get(inbound.digest, Sender())
-    if meaning.word is Word.YES and sender.has_opted_out:
-        meaning = Understood(word=Word.START)
-    if meaning.word in {Word.STOP, Word.START}:
-        return Request(inbound=inbound, meaning=meaning, person_id=None)
-    # A short code is a machine, and nobody has it: two machines must not talk to each other.
-    is_to_be_answered = delivery.replies.reads_commands and usable(message.number) and not is_reaction(message.body)
-    if not is_to_be_answered or sender.person_id is None:
-        return None
-    return Request(inbound=inbound, meaning=meaning, person_id=sender.person_id)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorted:
+    requests: list[Request]
+    others: list[Inbound]
+
+
+def _sorted(delivery: Delivery, channel: Receiver, messages: Sequence[ReceivedMessage]) -> _Sorted:
+    """Sort messages, oldest first, by whether they ask for anything that we do.
+
+    A command that is not obeyed, because commands are off, is neither: should they just be switched on, another process
+    may obey it.
+    """
+    inbound = [_inbound(delivery, channel, one) for one in messages]
+    senders = delivery.ledger.replies.senders([one.digest for one in inbound]) if inbound else {}
+    people = _people(delivery, [id_ for sender in senders.values() for id_ in sender.person_ids])
+    opted_out = {digest for digest, sender in senders.items() if sender.has_opted_out}
+    sorted_ = _Sorted(requests=[], others=[])
+    for message, one in zip(messages, inbound, strict=True):
+        meaning, sender = understood(message.body), senders.get(one.digest, Sender())
+        if meaning.word is Word.YES and one.digest in opted_out:
+            meaning = Understood(word=Word.START)
+        if meaning.word is Word.STOP:
+            opted_out.add(one.digest)
+        elif meaning.word is Word.START:
+            opted_out.discard(one.digest)
+        person_id = next((id_ for id_ in sender.person_ids if has_number(people.get(id_), message.number)), None)
+        # A heart that a phone has sent by itself is to be answered no more than a machine's text from a short code,
+        # which is nobody's number: two machines must not talk to each other.
+        is_staffs = person_id is not None and not is_reaction(message.body)
+        if meaning.word in {Word.STOP, Word.START}:
+            sorted_.requests.append(Request(inbound=one, meaning=meaning, number=message.number, person_id=None))
+        elif is_staffs and delivery.reply_settings.reads_commands:
+            sorted_.requests.append(Request(inbound=one, meaning=meaning, number=message.number, person_id=person_id))
+        elif not (is_staffs and meaning.commands):
+            sorted_.others.append(one)
+    return sorted_
+
+
+def _people(delivery: Delivery, ids: Sequence[str]) -> Mapping[str, User]:
+    return delivery.care.users(list(dict.fromkeys(ids))) if ids else {}
+
+
+def has_number(person: User | None, number: str) -> bool:
+    """Whether a member of staff, as the application knows her now, has this number and is active."""
+    return person is not None and person.active is not False and usable(person.primary_phone) == number
 
 
 # --- obeying ----------------------------------------------------------------------------------------------------------
@@ -156,21 +185,22 @@ def note_others(delivery: Delivery, some: Unread) -> None:
 
 
 def obey(delivery: Delivery, some: Unread, claim_id: str) -> Iterator[Obeyed]:
-    """Act on messages, oldest first; yield what each has led to. Answers to staff are left to the claim to send.
+    """Act on messages, words first, each in their order; yield what each has led to.
 
-    A message about which the database raises an error keeps no other from being obeyed: the error is raised at the end.
+    Answers to staff are left to the claim to send. A message about which the database raises an error keeps no other
+    from being obeyed: it is read again by another run.
     """
     note_others(delivery, some)
-    trouble: DBAPIError | None = None
-    for request in some.requests:
+    are_all_obeyed = True
+    for request in sorted(some.requests, key=lambda one: one.meaning.word not in {Word.STOP, Word.START}):
         try:
             yield _obey(delivery, request, claim_id)
-        except DBAPIError as error:
-            LOG.warning("message %s could not be acted on yet: %s", request.inbound.sid, type(error).__name__)
-            trouble = error
-    if trouble:
-        raise trouble
-    delivery.ledger.replies.note_reading(some.channel, some.newest_at)
+        except (DBAPIError, PoolTimeout, SchemaMissingError) as error:
+            LOG.warning("message %s cannot be acted on yet: %s", request.inbound.sid, type(error).__name__)
+            are_all_obeyed = False
+            yield Obeyed(sid=request.inbound.sid, understood=f"not acted on yet ({type(error).__name__})")
+    if are_all_obeyed:
+        delivery.ledger.replies.note_reading(some.channel, some.newest_at)
 
 
 def _obey(delivery: Delivery, request: Request, claim_id: str) -> Obeyed:
@@ -180,7 +210,7 @@ def _obey(delivery: Delivery, request: Request, claim_id: str) -> Obeyed:
     elif word is Word.START:
         replies.obey_start(one, delivery.run_id)
     elif request.meaning.commands and request.person_id:
-        return _obey_commands(delivery, one, request.meaning.commands, request.person_id, claim_id)
+        return _obey_commands(delivery, request, request.person_id, claim_id)
     elif request.person_id:
         is_asked_for = word is Word.HELP
         replies.help(
@@ -189,24 +219,25 @@ def _obey(delivery: Delivery, request: Request, claim_id: str) -> Obeyed:
     return Obeyed(sid=one.sid, understood=word.value if word else "no command")
 
 
-def _obey_commands(
-    delivery: Delivery, one: Inbound, commands: Sequence[Command], person_id: str, claim_id: str
-) -> Obeyed:
-    replies = delivery.ledger.replies
-    decisions = decide(commands, replies.texted_tasks(one.digest), writes_back=_written_back(delivery))
+def _obey_commands(delivery: Delivery, request: Request, person_id: str, claim_id: str) -> Obeyed:
+    replies, one = delivery.ledger.replies, request.inbound
+    tasks = replies.texted_tasks(one)
+    people = _people(delivery, [task.person_id for task in tasks])
+    theirs = [task for task in tasks if has_number(people.get(task.person_id), request.number)]
+    decisions = decide(request.meaning.commands, theirs, writes_back=_written_back(delivery))
     try:
-        replies.obey(one, decisions, person_id=person_id, claim_id=claim_id, run_id=delivery.run_id)
+        answered = replies.obey(one, decisions, person_id=person_id, claim_id=claim_id, run_id=delivery.run_id)
     except DBAPIError as error:
         if not refuses_a_row(error) or not any(decision.is_written_back for decision in decisions):
             raise
         LOG.warning("message %s: the application does not take what it asks for", one.sid)
         decisions = [_not_written(decision) for decision in decisions]
-        replies.obey(one, decisions, person_id=person_id, claim_id=claim_id, run_id=delivery.run_id)
+        answered = replies.obey(one, decisions, person_id=person_id, claim_id=claim_id, run_id=delivery.run_id)
     return Obeyed(
         sid=one.sid,
-        understood=", ".join(decision.command.verb for decision in decisions),
-        outcomes=[decision.outcome.value for decision in decisions],
-        task_ids=[decision.task.task_id for decision in decisions if decision.task],
+        understood=", ".join(command.verb for command in request.meaning.commands),
+        outcomes=[each.outcome.value for each in answered] or ["acted on by another run"],
+        task_ids=[each.task_id for each in answered if each.task_id],
     )
 
 
@@ -217,4 +248,4 @@ def _not_written(decision: Decision) -> Decision:
 
 
 def _written_back(delivery: Delivery) -> set[Verb]:
-    return delivery.ledger.replies.written_back() if delivery.replies.writes_back else set()
+    return delivery.ledger.replies.written_back() if delivery.reply_settings.writes_back else set()

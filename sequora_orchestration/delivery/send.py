@@ -155,7 +155,11 @@ def _called(delivery: Delivery, facts: Facts, looked_at: float) -> Called | Sett
     facts, message = _by_now(delivery, facts, looked_at)
     if isinstance(message, Message) and KINDS[facts.message.kind].carries_link and (asker := delivery.link_asker()):
         facts, message = _by_now(delivery, with_link(delivery, facts, asker), looked_at)
-    if isinstance(message, Message) and delivery.replies.reads_commands and KINDS[facts.message.kind].takes_commands:
+    if (
+        isinstance(message, Message)
+        and delivery.reply_settings.reads_commands
+        and KINDS[facts.message.kind].takes_commands
+    ):
         facts, message = _by_now(delivery, with_number(delivery, facts, message.to), looked_at)
     if isinstance(message, Message) and (wait := ledger.halts.take_turn(channel.name, cost=channel.cost(message.body))):
         time.sleep(wait)

@@ -89,8 +89,8 @@ def _settle(
 ) -> Settled:
     attempts = delivery.ledger.attempts
     match answer:
-        case Accepted(provider_id):
-            attempts.settle_sent(notification, attempt, provider_id, content=content)
+        case Accepted(provider_id, accepted_at):
+            attempts.settle_sent(notification, attempt, provider_id, accepted_at=accepted_at, content=content)
             return Settled()
         case Refused(Refusal.PERMANENT, reason, code):
             attempts.settle_refused(notification, attempt, reason, code)

@@ -26,10 +26,6 @@ class Outcome(StrEnum):
     NONE_OPEN = "NONE_OPEN"
 
 
-# Commands with these outcomes stand in the ledger as that person's order.
-ORDERED = frozenset({Outcome.DONE, Outcome.LINK, Outcome.NOT_WRITTEN})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextedTask:
     """A task that a phone was texted about lately."""
@@ -48,6 +44,12 @@ class TextedTask:
     assignee_id: str | None
     is_told_as_assignee: bool
     """Whether the text was to the task's nurse, and not to a supervisor."""
+
+    may_be_anothers: bool = False
+    """Whether a command without a number may be meant for another task: it was written before the first text."""
+
+    number_may_be_anothers: bool = False
+    """Likewise of a command with the number: another task had it before."""
 
     @property
     def is_theirs(self) -> bool:
@@ -100,7 +102,8 @@ def _decide(command: Command, tasks: Sequence[TextedTask], writes_back: Collecti
     if not task.may_be_answered:
         return Decision(command=command, task=task, outcome=Outcome.REASSIGNED)
     is_written_back = command.verb in writes_back and task.is_theirs
-    if command.verb is Verb.RESOLVE and not is_written_back:
+    is_done_there = command.verb is Verb.RESOLVE and not is_written_back
+    if is_done_there or (command.verb is Verb.HAND_OVER and not task.is_theirs):
         outcome = Outcome.LINK
     return Decision(command=command, task=task, outcome=outcome, is_written_back=is_written_back)
 
@@ -108,9 +111,9 @@ def _decide(command: Command, tasks: Sequence[TextedTask], writes_back: Collecti
 def _meant(command: Command, tasks: Sequence[TextedTask]) -> tuple[TextedTask | None, Outcome]:
     """Return the task that a command is about, if there is just one; else why there is none."""
     if command.number is not None:
-        task = next((one for one in tasks if one.number == command.number), None)
+        task = next((one for one in tasks if one.number == command.number and not one.number_may_be_anothers), None)
         return task, Outcome.DONE if task else Outcome.NO_SUCH_NUMBER
-    possible = [one for one in tasks if one.may_be_answered]
+    possible = [one for one in tasks if one.may_be_answered and not one.may_be_anothers]
     if len(possible) == 1:
         return possible[0], Outcome.DONE
     return None, Outcome.WHICH if possible else Outcome.NONE_OPEN

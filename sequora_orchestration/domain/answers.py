@@ -6,7 +6,8 @@ another channel stands with that channel.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 
@@ -40,6 +41,8 @@ class Accepted:
     """The phone company has the message, under this id of its own."""
 
     provider_id: str
+    at: datetime | None = field(default=None, compare=False)
+    """When it accepted it, by its own clock, if it says so."""
 
 
 @dataclass(frozen=True, slots=True)

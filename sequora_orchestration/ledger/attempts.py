@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -83,8 +84,18 @@ class Attempts(Room):
             return Attempt(number=row["attempt"], is_content_logged=row["is_content_logged"])
         return Attempt(number=None, opted_out=row["opted_out"], halted=row["halted"])
 
-    def settle_sent(self, notification: Notification, attempt: int, provider_id: str, *, content: str | None) -> None:
+    def settle_sent(
+        self,
+        notification: Notification,
+        attempt: int,
+        provider_id: str,
+        *,
+        content: str | None,
+        accepted_at: datetime | None = None,
+    ) -> None:
         """Record that the phone company has the message, here and in the application's log.
+
+        `accepted_at` is when it accepted it, by its own clock.
 
         That log gets the `content` if it keeps it. It may refuse its row, or be locked (its table is not ours): then
         only the ledger records the text, and `bring_log_up_to_date` writes the log's row later.
@@ -92,6 +103,7 @@ class Attempts(Room):
         parameters = {
             **_attempt(notification, attempt),
             "provider_id": provider_id,
+            "accepted_at": accepted_at,
             "channel": notification.channel,
         }
         try:

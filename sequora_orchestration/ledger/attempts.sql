@@ -60,7 +60,8 @@ SELECT (SELECT attempts FROM begun) AS attempt,
 -- logs nothing.
 WITH sent AS (
     UPDATE orchestration.notification AS n
-    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
+    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(),
+        accepted_at = CAST(:accepted_at AS timestamptz), reason = NULL, cause = NULL,
         provider_code = NULL, fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
         logged_at = CASE WHEN orchestration.is_logged(n) THEN orchestration.clock() END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
@@ -85,7 +86,8 @@ LEFT JOIN LATERAL (
 -- The same without the application's log, which refuses its row: that the text went out is recorded all the same.
 WITH sent AS (
     UPDATE orchestration.notification AS n
-    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
+    SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(),
+        accepted_at = CAST(:accepted_at AS timestamptz), reason = NULL, cause = NULL,
         provider_code = NULL, fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
         log_owes = CASE WHEN orchestration.is_logged(n) THEN 'row' END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt

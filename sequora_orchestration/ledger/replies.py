@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import RowMapping
+
 from sequora_orchestration.database import NamedStatements, execute
 from sequora_orchestration.domain.answering import Answered, Decision, Outcome, TextedTask
 from sequora_orchestration.domain.commands import Verb
@@ -34,8 +36,6 @@ class Reading:
     live_at: datetime
     """What came before is left alone."""
 
-    now: datetime
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
@@ -53,8 +53,8 @@ class Inbound:
 class Sender:
     """Whoever has sent us a message."""
 
-    person_id: str | None = None
-    """The member of staff who has the number, as far as it was texted about a task in the last 30 days."""
+    person_ids: Sequence[str] = ()
+    """Of the members of staff who were texted there about a task in the last 30 days, the last first."""
 
     has_opted_out: bool = False
 
@@ -88,14 +88,15 @@ class Replies(Room):
         number: int | None = row["number"]
         return number
 
-    def texted_tasks(self, digest: str) -> list[TextedTask]:
-        """Return the tasks that a phone was texted about in the last day, by their small numbers."""
-        return [TextedTask(**row) for row in self._rows("texted_tasks", digest=digest)]
+    def texted_tasks(self, one: Inbound) -> list[TextedTask]:
+        """Return the tasks that a message's phone was texted about in the last day, by their small numbers."""
+        rows = self._rows("texted_tasks", digest=one.digest, received_at=one.received_at)
+        return [TextedTask(**row) for row in rows]
 
     def senders(self, digests: Sequence[str]) -> dict[str, Sender]:
         """Return what is known of the senders of messages, by their numbers' digests."""
         rows = self._rows("senders", digests=list(digests))
-        return {row["digest"]: Sender(person_id=row["person_id"], has_opted_out=row["has_opted_out"]) for row in rows}
+        return {row["digest"]: Sender(person_ids=row["person_ids"], has_opted_out=row["has_opted_out"]) for row in rows}
 
     def written_back(self) -> set[Verb]:
         """Return the commands that the map in force writes into the application's tasks."""
@@ -131,11 +132,13 @@ class Replies(Room):
             **_of_reply(person_id, claim_id, run_id),
         )
 
-    def obey(self, one: Inbound, decisions: Sequence[Decision], *, person_id: str, claim_id: str, run_id: str) -> bool:
-        """Record the commands of a message, and let it be answered; return False if that was done before.
+    def obey(
+        self, one: Inbound, decisions: Sequence[Decision], *, person_id: str, claim_id: str, run_id: str
+    ) -> list[Answered]:
+        """Record the commands of a message, and let it be answered; return what became of each.
 
-        What the application takes is written there by the same statement. Raises the database's errors, also if the
-        application refuses that: then nothing was recorded.
+        None if that was done before. What the application takes is written there by the same statement. Raises the
+        database's errors, also if the application refuses that: then nothing was recorded.
         """
         parameters = dict(
             **_columns(one),
@@ -149,19 +152,14 @@ class Replies(Room):
             outcomes=[each.outcome.value for each in decisions],
             are_written=[each.is_written_back for each in decisions],
         )
-        return execute(self._engine, SQL["obey"], parameters, lock_timeout=WRITE_PATIENCE)[0] > 0
+        _, rows = execute(self._engine, SQL["obey"], parameters, lock_timeout=WRITE_PATIENCE)
+        return [_answered(row) for row in rows]
 
     def answers(self, message_ids: Sequence[str]) -> dict[str, list[Answered]]:
         """Return, by the id of each of these replies of ours, what became of the commands that it answers."""
         answers: dict[str, list[Answered]] = {}
         for row in self._rows("answers", ids=list(message_ids)):
-            answered = Answered(
-                verb=Verb(row["verb"]),
-                number=row["number"],
-                task_id=row["task_id"],
-                outcome=Outcome(row["outcome"]),
-            )
-            answers.setdefault(row["message_id"], []).append(answered)
+            answers.setdefault(row["message_id"], []).append(_answered(row))
         return answers
 
     def acceptances(self, task_ids: Sequence[str]) -> dict[str, tuple[str, datetime]]:
@@ -169,6 +167,12 @@ class Replies(Room):
         return {
             row["task_id"]: (row["person_id"], row["at"]) for row in self._rows("acceptances", task_ids=list(task_ids))
         }
+
+
+def _answered(row: RowMapping) -> Answered:
+    return Answered(
+        verb=Verb(row["verb"]), number=row["number"], task_id=row["task_id"], outcome=Outcome(row["outcome"])
+    )
 
 
 def _columns(one: Inbound) -> dict[str, object]:

@@ -6,8 +6,7 @@
 -- How far a channel's messages were read, and since when they are obeyed at all (in whole seconds, as the phone company
 -- tells times). Reading changes nothing.
 SELECT r.newest_at, r.read_at IS NULL AS is_first,
-       date_trunc('second', coalesce(CAST(:go_live_at AS timestamptz), g.replies_live_at)) AS live_at,
-       orchestration.clock() AS now
+       date_trunc('second', coalesce(CAST(:go_live_at AS timestamptz), g.replies_live_at)) AS live_at
 FROM orchestration.inbound_reading r
 CROSS JOIN orchestration.go_live g
 WHERE r.channel = :channel;
@@ -36,14 +35,20 @@ SELECT EXISTS (
 SELECT orchestration.number_of_task(:digest, :task_id, :person_id) AS number;
 
 -- name: texted_tasks
--- The tasks that a phone was texted about in the last day, each with the last text. Reading changes nothing.
+-- The tasks that a phone was texted about in the last day, each with the last text. A message that was received clearly
+-- before the first text about a task was accepted, both by the phone company's clock, may be meant for another task.
+-- Reading changes nothing.
+WITH of_phone AS MATERIALIZED (
+    SELECT * FROM orchestration.task_number
+    WHERE digest = :digest AND number IS NOT NULL AND texted_at > orchestration.clock() - interval '1 day'
+)
 SELECT n.number, n.task_id, n.person_id, texted.id::text AS message_id, coalesce(NOT t.is_closed, false) AS is_open,
-       t.assigned_to_user_id AS assignee_id, coalesce(texted.is_to_assignee, true) AS is_told_as_assignee
-FROM orchestration.task_number n
-LEFT JOIN orchestration.care_tasks(
-    ARRAY(SELECT task_id FROM orchestration.task_number WHERE digest = :digest AND number IS NOT NULL)
-) AS t ON t.id = n.task_id
-LEFT JOIN LATERAL (
+       t.assigned_to_user_id AS assignee_id, texted.is_to_assignee AS is_told_as_assignee,
+       first.is_later AND EXISTS (SELECT FROM of_phone o WHERE o.task_id <> n.task_id) AS may_be_anothers,
+       first.is_later AND EXISTS (SELECT FROM of_phone o WHERE o.task_id <> n.task_id AND o.number = n.number)
+           AS number_may_be_anothers
+FROM of_phone n
+JOIN LATERAL (
     SELECT m.id, orchestration.audience_of(m.audience, m.kind) = 'ASSIGNEE' AS is_to_assignee
     FROM orchestration.notification m
     WHERE m.task_id = n.task_id AND m.recipient_id = n.person_id AND m.attempted_at IS NOT NULL
@@ -51,7 +56,13 @@ LEFT JOIN LATERAL (
     ORDER BY m.attempted_at DESC
     LIMIT 1
 ) AS texted ON true
-WHERE n.digest = :digest AND n.number IS NOT NULL AND n.texted_at > orchestration.clock() - interval '1 day'
+CROSS JOIN LATERAL (
+    SELECT coalesce(min(m.accepted_at) > CAST(:received_at AS timestamptz) + interval '30 seconds', false) AS is_later
+    FROM orchestration.notification m
+    WHERE m.task_id = n.task_id AND m.recipient_id = n.person_id AND m.attempted_at >= n.given_at
+) AS first
+LEFT JOIN orchestration.care_tasks(ARRAY(SELECT task_id FROM of_phone)) AS t ON t.id = n.task_id
+WHERE n.is_in_use
 ORDER BY n.number;
 
 -- name: written_back
@@ -59,15 +70,15 @@ ORDER BY n.number;
 SELECT verb FROM unnest(ARRAY['ACCEPT', 'RESOLVE']) AS known (verb) WHERE orchestration.writes_back(verb);
 
 -- name: senders
--- For each of these numbers, who of the staff was texted there about a task in the last 30 days, the last of several;
--- and whether it has opted out. Reading changes nothing.
+-- For each of these numbers, who of the staff was texted there about a task in the last 30 days, the last first; and
+-- whether it has opted out. Reading changes nothing.
 SELECT wanted.digest,
-       (
+       ARRAY(
            SELECT n.person_id FROM orchestration.task_number n
            WHERE n.digest = wanted.digest AND n.texted_at > orchestration.clock() - interval '30 days'
-           ORDER BY n.texted_at DESC
-           LIMIT 1
-       ) AS person_id,
+           GROUP BY n.person_id
+           ORDER BY max(n.texted_at) DESC
+       ) AS person_ids,
        EXISTS (SELECT FROM orchestration.opt_out o WHERE o.digest = wanted.digest) AS has_opted_out
 FROM (SELECT DISTINCT digest FROM unnest(CAST(:digests AS text[])) AS given (digest)) AS wanted;
 
@@ -166,7 +177,7 @@ done AS (
            CASE WHEN w.has_taken IS FALSE THEN 'NOT_WRITTEN' ELSE w.outcome END
     FROM written w CROSS JOIN new
     ORDER BY w.place
-    RETURNING verb, task_id, person_id, notification_id, outcome
+    RETURNING id, verb, number, task_id, person_id, notification_id, outcome
 ),
 ordered AS (
     INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
@@ -183,23 +194,25 @@ reached AS (
                         ELSE n.log_owes END
     FROM (SELECT DISTINCT notification_id FROM done) AS answered
     WHERE n.id = answered.notification_id AND n.state = 'SENT'
+),
+reply AS (
+    INSERT INTO orchestration.notification
+        (kind, channel, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency,
+         owed_since, reply_to, state, claim_id, claimed_at, lease_until, run_id)
+    SELECT :kind, :channel, 'WRITER', 'reply:' || new.sid, 'reply:' || new.sid, texted.task_id, texted.episode_id,
+           :person_id, texted.severity, coalesce(texted.urgency, orchestration.urgency('HIGH')), orchestration.clock(),
+           new.sid, 'QUEUED', CAST(:claim_id AS uuid), orchestration.clock(),
+           orchestration.clock() + make_interval(secs => :lease), :run_id
+    FROM new
+    LEFT JOIN (
+        SELECT n.task_id, n.episode_id, n.severity, n.urgency
+        FROM orchestration.notification n
+        JOIN command c ON c.message_id = n.id
+        ORDER BY c.place
+        LIMIT 1
+    ) AS texted ON true
 )
-INSERT INTO orchestration.notification
-    (kind, channel, audience, business_key, occasion, task_id, episode_id, recipient_id, severity, urgency, owed_since,
-     reply_to, state, claim_id, claimed_at, lease_until, run_id)
-SELECT :kind, :channel, 'WRITER', 'reply:' || new.sid, 'reply:' || new.sid, texted.task_id, texted.episode_id,
-       :person_id, texted.severity, coalesce(texted.urgency, orchestration.urgency('HIGH')), orchestration.clock(),
-       new.sid, 'QUEUED', CAST(:claim_id AS uuid), orchestration.clock(),
-       orchestration.clock() + make_interval(secs => :lease), :run_id
-FROM new
-LEFT JOIN (
-    SELECT n.task_id, n.episode_id, n.severity, n.urgency
-    FROM orchestration.notification n
-    JOIN command c ON c.message_id = n.id
-    ORDER BY c.place
-    LIMIT 1
-) AS texted ON true
-RETURNING id::text;
+SELECT verb, number, task_id, outcome FROM done ORDER BY id;
 
 -- name: answers
 -- What these messages answer: the commands, in their order; none where help was wanted. Reading changes nothing.

@@ -50,5 +50,6 @@ class Retention(Room):
             yield deleted
         self._changed("delete_old_pauses", kept=seconds)
         self._changed("delete_old_assignments", kept=seconds)
-        self._changed("delete_old_inbound", kept=seconds)
+        while self._execute("delete_old_inbound", {"kept": seconds, "most": EVENTS_A_BATCH})[0] == EVENTS_A_BATCH:
+            pass
         self._changed("delete_old_task_numbers", kept=seconds)

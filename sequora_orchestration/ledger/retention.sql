@@ -80,15 +80,21 @@ WHERE a.created_at < orchestration.clock() - make_interval(secs => :kept)
   AND NOT EXISTS (SELECT FROM orchestration.care_task t WHERE NOT t.is_closed AND t.id = a.task_id);
 
 -- name: delete_old_inbound
--- What people texted to us, with the commands in it; and our answers that are about no task. What was read in the last
--- two days stays: it may still be listed, and would be obeyed anew. Twice: nothing is left to delete.
+-- What people texted to us, :most at a time, with the commands in it; and our answers that are about no task. What is
+-- not older by a day than the newest stays: it is still listed each time, and would be obeyed anew. Twice: nothing is
+-- left to delete.
 WITH old AS MATERIALIZED (
-    SELECT sid FROM orchestration.inbound
-    WHERE read_at < orchestration.clock() - greatest(make_interval(secs => :kept), interval '2 days')
+    SELECT i.sid
+    FROM orchestration.inbound i
+    JOIN orchestration.inbound_reading r ON r.channel = i.channel
+    WHERE i.read_at < orchestration.clock() - make_interval(secs => :kept)
+      AND i.received_at < r.newest_at - interval '1 day'
+    ORDER BY i.read_at
+    LIMIT :most
 ),
 answers AS (
     DELETE FROM orchestration.notification
-    WHERE reply_to = ANY (ARRAY(SELECT sid FROM old)) AND task_id IS NULL
+    WHERE business_key = ANY (ARRAY(SELECT 'reply:' || sid FROM old)) AND task_id IS NULL
       AND state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
 )
 DELETE FROM orchestration.inbound WHERE sid = ANY (ARRAY(SELECT sid FROM old));

@@ -5,9 +5,10 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from sequora_orchestration.domain.answering import Answered, Outcome
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.commands import Verb
 from sequora_orchestration.messages.about_tasks import unreachable_writer
-from sequora_orchestration.messages.kind import Audience, Facts, MessageKind
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
 
 # Later than this nobody waits for an answer any more.
@@ -24,7 +25,7 @@ _DONE = {
     Verb.RESOLVE: "resolved.",
     Verb.HAND_OVER: "handed over, the supervisors are being told.",
 }
-_TO_DO = {Verb.ACCEPT: "accept", Verb.RESOLVE: "resolve", Verb.HAND_OVER: "hand over"}
+_TO_DO = {Verb.ACCEPT: "accept", Verb.RESOLVE: "resolve", Verb.HAND_OVER: "reassign"}
 
 
 def reply_text(answered: Sequence[Answered], app_url: str) -> str:
@@ -39,12 +40,19 @@ def _line(one: Answered, app_url: str) -> str:
         Outcome.LINK: f"please {_TO_DO[one.verb]} it here: {link}",
         Outcome.NOT_WRITTEN: f"noted, but the app did not take it. Please {_TO_DO[one.verb]} it there: {link}",
         Outcome.CLOSED: "that task is closed already.",
-        Outcome.REASSIGNED: "that task is somebody else's by now.",
+        Outcome.REASSIGNED: "that task is not yours any more.",
         Outcome.NO_SUCH_NUMBER: "you were texted about no such task in the last day.",
         Outcome.WHICH: f"several tasks of yours are open. Please add the number, e.g. 1{_LETTERS[one.verb]}.",
         Outcome.NONE_OPEN: "no task that you were texted about in the last day is open.",
     }[one.outcome]
     return f"{one.number or ''}{_LETTERS[one.verb]}: {said}"
+
+
+def _unwanted(facts: Facts) -> Suppression | None:
+    """Return why help is not wanted any more; what became of a command is told however late."""
+    if not facts.answered and facts.now - facts.message.owed_since > WORTH_TO_WRITERS:
+        return cancelled(Cause.STALE, "nobody waits for help any more")
+    return None
 
 
 def _text(facts: Facts, app_url: str) -> str:
@@ -54,7 +62,7 @@ def _text(facts: Facts, app_url: str) -> str:
 REPLY = MessageKind(
     name="reply",
     audience=Audience.WRITER,
-    unwanted=lambda _: None,
+    unwanted=_unwanted,
     unreachable=unreachable_writer,
     text=_text,
     worth=lambda _: WORTH_TO_WRITERS,

@@ -386,6 +386,13 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
             AND (n.state = 'DELIVERED' OR (n.state = 'SENT' AND not_reached.state <> 'SENT'))
           OFFSET 0
       )
+      -- Who answers has been reached, whatever the receipt says.
+      AND NOT EXISTS (
+          SELECT FROM orchestration.answer a
+          WHERE a.task_id = not_reached.task_id AND a.person_id = not_reached.nurse_id
+            AND a.at >= coalesce(not_reached.attempted_at, not_reached.created_at)
+          OFFSET 0
+      )
 $$;
 COMMENT ON FUNCTION orchestration.not_reached(
     uuid, text, text, text, text, smallint, timestamptz, timestamptz, timestamptz, boolean, interval
@@ -596,29 +603,40 @@ BEGIN
     $sql$, type_of_episodes);
 END $do$;
 
+CREATE OR REPLACE FUNCTION orchestration.hand_overs(task_ids text[], since timestamptz)
+    RETURNS SETOF orchestration.answer LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Who sends it twice within minutes has handed it over once.
+    SELECT a.*
+    FROM orchestration.answer a
+    WHERE a.verb = 'HAND_OVER' AND a.outcome = 'DONE' AND a.at > hand_overs.since
+      AND (hand_overs.task_ids IS NULL OR a.task_id = ANY (hand_overs.task_ids))
+      AND NOT EXISTS (
+          SELECT FROM orchestration.answer earlier
+          WHERE earlier.task_id = a.task_id AND earlier.person_id = a.person_id AND earlier.verb = a.verb
+            AND earlier.outcome = a.outcome AND earlier.id < a.id AND earlier.at > a.at - interval '10 minutes'
+      )
+$$;
+COMMENT ON FUNCTION orchestration.hand_overs(text[], timestamptz) IS
+    'The tasks (of these, or of all) that nurses have handed over by text since then';
+
 CREATE OR REPLACE FUNCTION orchestration.owed_handed_over(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which open tasks have been handed over by text in the last day, and no supervisor has been told or is being told?
-    -- Who sends it twice within minutes has handed it over once.
-    SELECT DISTINCT ON (a.task_id, a.sid)
-           'handed-over', 'ON_CALL', orchestration.handed_over_key(a.task_id, a.sid), a.task_id, t.episode_id,
+    -- Which open tasks have been handed over by text in the last day, still are with whoever handed them over, and no
+    -- supervisor has been told or is being told of that?
+    SELECT 'handed-over', 'ON_CALL', orchestration.handed_over_key(a.task_id, a.sid), a.task_id, t.episode_id,
            NULL::text, t.severity, orchestration.urgency(t.severity), a.at, NULL::timestamptz, NULL::timestamptz,
            a.notification_id, NULL::smallint
     FROM (
-        SELECT * FROM orchestration.answer
-        WHERE verb = 'HAND_OVER' AND outcome = 'DONE' AND at > orchestration.clock() - interval '1 day'
-          AND ((terms).subject_ids IS NULL OR task_id = ANY ((terms).subject_ids))
-        OFFSET 0
+        SELECT * FROM orchestration.hand_overs((terms).subject_ids, orchestration.clock() - interval '1 day') OFFSET 0
     ) AS a
     CROSS JOIN LATERAL orchestration.care_tasks(ARRAY[a.task_id]) AS t
-    WHERE NOT t.is_closed
+    WHERE NOT t.is_closed AND t.assigned_to_user_id = a.person_id
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n
-          WHERE n.kind = 'handed-over' AND n.task_id = a.task_id AND n.created_at >= a.at - interval '10 minutes'
-            AND orchestration.is_told(n)
+          WHERE n.kind = 'handed-over' AND n.task_id = a.task_id
+            AND n.occasion = orchestration.handed_over_key(a.task_id, a.sid) AND orchestration.is_told(n)
           OFFSET 0
       )
-    ORDER BY a.task_id, a.sid
 $$;
 COMMENT ON FUNCTION orchestration.owed_handed_over(orchestration.terms) IS
     'Supervisors who are not told of a task that its nurse has handed over';
@@ -734,16 +752,17 @@ $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_handed_over(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Those of these tasks that were handed over, the last time that they were.
+    -- Those of these tasks that whoever has them has handed over, the last time.
     SELECT DISTINCT ON (a.task_id)
            'handed-over', 'ON_CALL', orchestration.handed_over_key(a.task_id, a.sid), a.task_id, t.episode_id,
            NULL::text, t.severity, orchestration.urgency(t.severity), orchestration.clock(), NULL::timestamptz,
            NULL::timestamptz, a.notification_id, NULL::smallint
     FROM orchestration.care_tasks(ids) AS t
-    JOIN orchestration.answer a ON a.task_id = t.id AND a.verb = 'HAND_OVER' AND a.outcome = 'DONE'
+    JOIN orchestration.hand_overs(ids, '-infinity') AS a ON a.task_id = t.id AND a.person_id = t.assigned_to_user_id
     WHERE NOT EXISTS (
         SELECT FROM orchestration.notification n
-        WHERE n.kind = 'handed-over' AND n.task_id = a.task_id AND n.created_at >= a.at
+        WHERE n.kind = 'handed-over' AND n.task_id = a.task_id
+          AND n.occasion = orchestration.handed_over_key(a.task_id, a.sid)
           AND orchestration.is_told(n) AND n.recipient_id IS NOT NULL
     )
     ORDER BY a.task_id, a.id DESC
@@ -972,8 +991,8 @@ BEGIN
     -- A number is free again a day after its last text, or a quarter of an hour after its task was closed: an answer to
     -- the earlier text may be on its way.
     UPDATE orchestration.task_number n
-    SET number = NULL
-    WHERE n.digest = number_of_task.digest AND n.number IS NOT NULL AND n.task_id <> number_of_task.task_id
+    SET is_in_use = false
+    WHERE n.digest = number_of_task.digest AND n.is_in_use AND n.task_id <> number_of_task.task_id
       AND (
           n.texted_at < orchestration.clock() - interval '1 day'
           OR (
@@ -991,10 +1010,12 @@ BEGIN
     FROM generate_series(1, 999) AS free (number)
     WHERE NOT EXISTS (
         SELECT FROM orchestration.task_number taken
-        WHERE taken.digest = number_of_task.digest AND taken.number = free.number
+        WHERE taken.digest = number_of_task.digest AND taken.number = free.number AND taken.is_in_use
     )
     ON CONFLICT ON CONSTRAINT task_number_pkey DO UPDATE
-    SET person_id = excluded.person_id, texted_at = excluded.texted_at, number = coalesce(n.number, excluded.number)
+    SET person_id = excluded.person_id, texted_at = excluded.texted_at, is_in_use = true,
+        number = CASE WHEN n.is_in_use THEN coalesce(n.number, excluded.number) ELSE excluded.number END,
+        given_at = CASE WHEN n.is_in_use AND n.number IS NOT NULL THEN n.given_at ELSE excluded.given_at END
     RETURNING n.number INTO given;
     RETURN given;
 END $$;

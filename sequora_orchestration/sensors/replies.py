@@ -6,7 +6,7 @@ The sensor looks at the phone company's list itself, for most of the time there 
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from dagster import (
@@ -34,6 +34,10 @@ from sequora_orchestration.sensors.watch import ENDING, length_of_watch, slow_to
 # Seconds between two looks: while staff may answer a text of the last day, and otherwise.
 PAUSE, LONG_PAUSE = 5.0, 60.0
 
+# Seconds after which a run is requested again for a message that nobody has acted on: at first, doubled each time, and
+# at most.
+AGAIN, LONGEST_AGAIN = 5.0, 60.0
+
 # Seconds between two whole looks, which also find messages that show up late.
 WHOLE_EVERY = 60.0
 
@@ -48,6 +52,9 @@ class Looks:
     looked_at: float = -math.inf
     whole_at: float = -math.inf
     """When it was last looked at whole."""
+
+    requested: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """When runs were last requested for messages that nobody has acted on yet, and how many."""
 
     def look(self, delivery: Delivery) -> list[str]:
         """Return the ids of new messages that ask for something; record those that ask for nothing.
@@ -66,7 +73,17 @@ class Looks:
         self.looked_at = now
         if is_whole:
             self.whole_at = now
-        return [request.inbound.sid for some in found for request in some.requests]
+        return self._due([request.inbound.sid for some in found for request in some.requests], now)
+
+    def _due(self, sids: Sequence[str], now: float) -> list[str]:
+        """Return those of these unread messages for which a run is to be requested now.
+
+        Their runs may only wait for a worker, or the messages cannot be acted on yet: more runs would be no help.
+        """
+        asked = {sid: self.requested.get(sid, (-math.inf, 0)) for sid in sids}
+        due = [sid for sid, (at, times) in asked.items() if now - at >= min(AGAIN * 2**times, LONGEST_AGAIN)]
+        self.requested = asked | {sid: (now, asked[sid][1] + 1) for sid in due}
+        return due
 
     def watch(self, delivery: Delivery, *, seconds: float) -> list[str]:
         """Look whenever it is time, until something is found or the time is over; likewise."""

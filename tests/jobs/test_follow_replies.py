@@ -96,7 +96,7 @@ def test_of_stop_and_start_the_later_one_stands_in_whatever_order_they_are_read(
     assert care.one("SELECT count(*) FROM orchestration.inbound") == 2
 
 
-@pytest.mark.parametrize("body", ["STOP 12345", "please do not stop", "yes", "1a", "hello", "Help"])
+@pytest.mark.parametrize("body", ["STOP 12345", "please do not stop", "yes", "hello", "Help"])
 def test_nothing_else_is_obeyed_with_commands_off(care: Care, runs: Runs, phones: Phones, body: str) -> None:
     """It is noted, without a run, a body or a number."""
     a_texted_task(care, runs, phones)
@@ -117,6 +117,36 @@ def test_what_came_before_going_live_is_left_alone(care: Care, runs: Runs, phone
     care.rows("UPDATE orchestration.go_live SET replies_live_at = now() - interval '1 hour'")
     assert runs.read_replies() == []
     assert care.rows("SELECT FROM orchestration.opt_out") == []
+
+
+def test_a_stop_that_is_taken_back_by_yes_in_the_same_reading_is_taken_back(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """After an outage of the list both are read at once."""
+    a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "STOP")
+    write(phones, NURSE_PHONE, "yes")
+    runs.read_replies()
+    assert care.rows("SELECT FROM orchestration.opt_out") == []
+
+
+def test_a_command_that_comes_while_they_are_being_switched_on_is_obeyed_by_whoever_knows(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that still has them off leaves it alone."""
+    task = a_texted_task(care, runs, phones)
+    with monkeypatch.context() as on:
+        on.setenv("SEQUORA_REPLIES", "on")
+        care.a_task(care.a_nurse(OTHER_PHONE))
+        runs.tick(NEW_TASKS)
+        phones(OTHER_PHONE).received_text()
+    write(phones, OTHER_PHONE, "1a")
+    assert runs.read_replies() == []
+    assert care.rows("SELECT FROM orchestration.inbound") == []
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+    runs.read_replies()
+    phones(OTHER_PHONE).received_text(containing="1A: accepted")
+    assert orders(care, task) == []
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -175,6 +205,109 @@ def test_handing_over_tells_the_supervisors(care: Care, runs: Runs, phones: Phon
 
 
 @pytest.mark.usefixtures("_commands")
+def test_a_hand_over_that_is_no_longer_hers_is_told_to_nobody_and_not_asked_for_again(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Reassigned before the supervisors are told: the next nurse may hand it over anew, and is heard."""
+    care.a_supervisor()
+    task = a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "1e")
+    write(phones, NURSE_PHONE, "1e")
+    runs.read_replies()
+    for _ in range(2):
+        phones(NURSE_PHONE).received_text(containing="handed over")
+    assert care.one("SELECT count(*) FROM orchestration.owed WHERE kind = 'handed-over'") == 1
+    care.rows('UPDATE "EscalationTask" SET assigned_to_user_id = :id', id=care.a_nurse(OTHER_PHONE))
+    assert runs.tick(HANDED_OVER_TASKS) == []
+    runs.tick(NEW_TASKS)
+    phones(OTHER_PHONE).received_text(containing=task)
+    write(phones, OTHER_PHONE, "e")
+    runs.read_replies()
+    phones(OTHER_PHONE).received_text(containing="handed over")
+    runs.tick(HANDED_OVER_TASKS)
+    phones(SUPERVISOR_PHONE).received_text(containing="Handed over by the nurse")
+    write(phones, SUPERVISOR_PHONE, "1e")
+    runs.read_replies()
+    assert "please reassign it here" in phones(SUPERVISOR_PHONE).received_text().body
+    assert runs.tick(HANDED_OVER_TASKS) == []
+
+
+@pytest.mark.usefixtures("_commands")
+def test_a_phone_that_is_no_longer_hers_has_no_say(care: Care, runs: Runs, phones: Phones) -> None:
+    """Nor has somebody who is not active any more."""
+    task = a_texted_task(care, runs, phones)
+    care.rows('UPDATE "User" SET primary_phone = :phone', phone=OTHER_PHONE)
+    write(phones, NURSE_PHONE, "1a")
+    assert runs.read_replies() == []
+    care.rows('UPDATE "User" SET primary_phone = :phone, active = false', phone=NURSE_PHONE)
+    write(phones, NURSE_PHONE, "1a")
+    assert runs.read_replies() == []
+    assert orders(care, task) == []
+
+
+@pytest.mark.usefixtures("_commands")
+@pytest.mark.parametrize("body", ["1r", "r"])
+def test_a_command_that_was_written_before_a_task_was_texted_about_is_not_meant_for_it(
+    care: Care, runs: Runs, phones: Phones, body: str
+) -> None:
+    """The list was not read for a while; meanwhile her first task was closed, and another has its number."""
+    nurse = care.a_nurse()
+    runs.read_replies()
+    care.a_task(nurse)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.rows(
+        """UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now() - interval '16 minutes',
+           updated_at = now() - interval '16 minutes'"""
+    )
+    care.rows("UPDATE orchestration.task_number SET texted_at = now() - interval '20 minutes', given_at = texted_at")
+    other = care.a_task(nurse)
+    runs.tick(NEW_TASKS)
+    assert "Reply 1A" in phones(NURSE_PHONE).received_text().body
+    earlier = datetime.now(UTC) - timedelta(minutes=5)
+    assert isinstance(phones.company.receive(phone=NURSE_PHONE, body=body, created=earlier), Message)
+    runs.read_replies()
+    assert "no " in phones(NURSE_PHONE).received_text().body
+    assert orders(care, other) == []
+    write(phones, NURSE_PHONE, body)
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text(containing="please resolve it here")
+    assert len(orders(care, other)) == 1
+
+
+@pytest.mark.usefixtures("_commands")
+def test_who_answers_counts_as_reached_whatever_the_receipt_says(care: Care, runs: Runs, phones: Phones) -> None:
+    """A supervisor need not be told of a nurse who has just accepted."""
+    care.a_supervisor()
+    a_texted_task(care, runs, phones)
+    care.rows("UPDATE orchestration.notification SET state = 'UNDELIVERED'")
+    assert care.one("SELECT count(*) FROM orchestration.owed WHERE kind = 'nurse-unreached'") == 1
+    write(phones, NURSE_PHONE, "1a")
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text(containing="accepted")
+    assert care.one("SELECT count(*) FROM orchestration.owed WHERE kind = 'nurse-unreached'") == 0
+
+
+@pytest.mark.usefixtures("_commands")
+def test_one_message_that_cannot_be_acted_on_keeps_no_other_waiting(care: Care, runs: Runs, phones: Phones) -> None:
+    """Its neighbours are obeyed and answered, and it is when the trouble is over."""
+    a_texted_task(care, runs, phones)
+    trouble = write(phones, NURSE_PHONE, "1r")
+    write(phones, NURSE_PHONE, "1a")
+    care.rows("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+    care.rows(
+        f"""CREATE TRIGGER refuses BEFORE INSERT ON orchestration.inbound
+            FOR EACH ROW WHEN (NEW.sid = '{trouble}') EXECUTE FUNCTION refuse()"""
+    )
+    (result,) = runs.read_replies()
+    assert result.success
+    phones(NURSE_PHONE).received_text(containing="accepted")
+    care.rows("DROP TRIGGER refuses ON orchestration.inbound")
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text(containing="please resolve it here")
+
+
+@pytest.mark.usefixtures("_commands")
 def test_resolving_is_answered_with_the_link_where_nothing_is_written_back(
     care: Care, runs: Runs, phones: Phones
 ) -> None:
@@ -210,7 +343,7 @@ def test_a_task_that_is_closed_or_reassigned_meanwhile_is_said_to_be_so(care: Ca
     care.rows('UPDATE "EscalationTask" SET assigned_to_user_id = :id', id=care.a_nurse(OTHER_PHONE))
     write(phones, NURSE_PHONE, "1a")
     runs.read_replies()
-    assert phones(NURSE_PHONE).received_text().body == "1A: that task is somebody else's by now."
+    assert phones(NURSE_PHONE).received_text().body == "1A: that task is not yours any more."
     care.rows("""UPDATE "EscalationTask" SET status = 'RESOLVED'""")
     write(phones, NURSE_PHONE, "1a")
     runs.read_replies()
@@ -475,3 +608,19 @@ def test_the_list_is_looked_at_every_five_seconds_while_staff_may_answer_and_els
     assert look_for(120) == [1_000.0, 1_060.0]
     a_texted_task(care, runs, phones)
     assert len(look_for(60)) == 12
+
+
+def test_no_second_run_is_requested_at_once_for_messages_that_nobody_has_acted_on(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their run waits for a worker: after 5, 10, 20 … s another may be lost."""
+    now, looks = 1_000.0, replies.Looks()
+    monkeypatch.setattr(replies, "time", SimpleNamespace(monotonic=lambda: now))
+    a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "STOP")
+    delivery, moments = open_delivery("a-run"), list[float]()
+    for _ in range(60):
+        if looks.look(delivery):
+            moments.append(now - 1_000)
+        now += 5
+    assert moments == [0, 10, 30, 70, 130, 190, 250]

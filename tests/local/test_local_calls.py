@@ -145,13 +145,13 @@ def test_a_number_without_voice_calls_nobody(twilio: Any, company: PhoneCompany)
     (number,) = twilio.incoming_phone_numbers.list(phone_number=OURS)
     assert number.capabilities["voice"] is False
     (of_service,) = twilio.messaging.v1.services(SERVICE).phone_numbers.list()
-    assert of_service.capabilities == ["SMS", "MMS"]
+    assert of_service.capabilities == ["MMS", "SMS"]
 
 
 def test_a_service_has_one_number_that_may_call(twilio: Any) -> None:
     """The one that phones reply to."""
     (number,) = twilio.messaging.v1.services(SERVICE).phone_numbers.list()
-    assert (number.phone_number, number.capabilities) == (NUMBER_OF_SERVICES, ["SMS", "MMS", "voice"])
+    assert (number.phone_number, number.capabilities) == (NUMBER_OF_SERVICES, ["MMS", "SMS", "Voice"])
     with pytest.raises(TwilioException):
         twilio.messaging.v1.services("MG1").phone_numbers.list()
 

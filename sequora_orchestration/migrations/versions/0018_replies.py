@@ -45,15 +45,18 @@ CREATE TABLE orchestration.task_number (
     digest    text NOT NULL,
     task_id   text NOT NULL,
     number    smallint,
+    is_in_use boolean NOT NULL DEFAULT true,
     person_id text NOT NULL,
+    given_at  timestamptz NOT NULL DEFAULT orchestration.clock(),
     texted_at timestamptz NOT NULL DEFAULT orchestration.clock(),
     PRIMARY KEY (digest, task_id)
 );
 COMMENT ON TABLE orchestration.task_number IS
     'The small numbers by which tasks are answered, for each phone that was texted about them';
-COMMENT ON COLUMN orchestration.task_number.number IS 'NULL once another task may have it';
+COMMENT ON COLUMN orchestration.task_number.number IS 'NULL if all were taken';
+COMMENT ON COLUMN orchestration.task_number.is_in_use IS 'false once another task may have the number';
 COMMENT ON COLUMN orchestration.task_number.person_id IS 'who was texted last, of those who share the phone';
-CREATE UNIQUE INDEX task_number_in_use ON orchestration.task_number (digest, number);
+CREATE UNIQUE INDEX task_number_in_use ON orchestration.task_number (digest, number) WHERE is_in_use;
 CREATE INDEX task_number_age ON orchestration.task_number (texted_at);
 
 CREATE TABLE orchestration.answer (
@@ -74,9 +77,13 @@ CREATE INDEX answer_sid ON orchestration.answer (sid);
 CREATE INDEX answer_handed_over ON orchestration.answer (at) WHERE verb = 'HAND_OVER';
 CREATE INDEX answer_task ON orchestration.answer (task_id) WHERE task_id IS NOT NULL;
 
-ALTER TABLE orchestration.notification ADD reply_to text;
+ALTER TABLE orchestration.notification ADD reply_to text, ADD accepted_at timestamptz;
 COMMENT ON COLUMN orchestration.notification.reply_to IS 'the id of the message of a person that it answers';
-CREATE INDEX notification_reply_to ON orchestration.notification (reply_to) WHERE reply_to IS NOT NULL;
+COMMENT ON COLUMN orchestration.notification.accepted_at IS
+    'when the phone company accepted it, by its own clock, which also dates what people text to us';
+COMMENT ON TABLE orchestration.operator_action IS
+    'What operators did by command (pause, resume, cancel, resend, release), and staff by text (accept, resolve, '
+    'hand over)';
 -- Every row that is there satisfies it, for it allows more: so no row need be looked at while the table is locked.
 ALTER TABLE orchestration.notification
     DROP CONSTRAINT notification_audience_check,
@@ -92,12 +99,13 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("""
+        DROP FUNCTION IF EXISTS orchestration.hand_overs, orchestration.number_of_task, orchestration.handed_over_key,
+            orchestration.is_logged;
         DROP TABLE orchestration.answer, orchestration.task_number, orchestration.inbound_reading,
             orchestration.inbound;
         ALTER TABLE orchestration.go_live DROP replies_live_at;
-        DROP FUNCTION IF EXISTS orchestration.number_of_task, orchestration.handed_over_key, orchestration.is_logged;
         DELETE FROM orchestration.notification WHERE audience = 'WRITER';
         ALTER TABLE orchestration.notification
-            DROP reply_to, DROP CONSTRAINT notification_audience_check,
+            DROP reply_to, DROP accepted_at, DROP CONSTRAINT notification_audience_check,
             ADD CONSTRAINT notification_audience_check CHECK (audience IN ('ASSIGNEE', 'ON_CALL', 'PATIENT'));
     """)
