@@ -352,7 +352,7 @@ def connections_refused(stage: Stage) -> Iterator[None]:
     try:
         yield
         eventually(
-            lambda: stage.care.one("SELECT opened_at > coalesce(closed_at, '-infinity') FROM orchestration.provider"),
+            lambda: stage.care.one("SELECT is_open FROM orchestration.provider WHERE channel = 'SMS'"),
             within=20,
             what="an open breaker",
         )

@@ -20,6 +20,8 @@ from sequora_orchestration.application.fitting import Fit
 from sequora_orchestration.application.sql_text import assignments, literal, quoted, values_written, without_parameters
 from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.environment import SettingError
 
 _COPY = "orchestration.map_trial"
 
@@ -45,7 +47,9 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
             )
         )
         problems = _problems_of_missing_columns(connection, log)
-        tried = [kind for kind in KINDS if ("patients" if is_to_a_patient(kind) else "staff") in log.audiences]
+        tried = [
+            kind for kind in _kinds_in_use() if ("patients" if is_to_a_patient(kind) else "staff") in log.audiences
+        ]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:
             for age in _AGES:
@@ -61,6 +65,15 @@ class _Refused(NamedTuple):
 
     what: str
     why: str
+
+
+def _kinds_in_use() -> list[str]:
+    """Return the kinds of messages that may be logged: of calls only if nurses are called."""
+    try:
+        are_called = DeliverySettings.load().least_urgency_called_for is not None
+    except SettingError:  # a senseless setting is told elsewhere
+        are_called = False
+    return [name for name, kind in KINDS.items() if kind.channel == SMS or are_called]
 
 
 def _problems_of_missing_columns(connection: Connection, log: Log) -> dict[str, None]:
@@ -90,7 +103,7 @@ def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: time
     values = {
         "id": _SOME_UUID,
         "kind": kind,
-        "channel": KINDS[kind].channel if kind in KINDS else SMS,
+        "channel": KINDS[kind].channel,
         "state": "SENT",
         "task_id": None if is_to_patient else nobodys_id(fitted, "task"),
         "episode_id": nobodys_id(fitted, "episode"),

@@ -125,6 +125,16 @@ def test_a_log_that_takes_rows_is_not_complained_about(tables: Tables, altered: 
     assert [tables.one(f"SELECT is_called FROM {row['name']}") for row in sequences] == [False] * len(sequences)
 
 
+def test_a_log_that_takes_no_calls_is_complained_about_once_nurses_are_called(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default nobody is, and then it need take none (as above)."""
+    tables.alter("""ALTER TABLE "NotificationLog" ADD CHECK (method = 'SMS')""")
+    monkeypatch.setenv("SEQUORA_CALL_FOR", "CRITICAL")
+    (problem,) = tables.make().problems
+    assert problem == "log.row.method: the CHECK NotificationLog_method_check refuses it (a row of nurse-call)"
+
+
 @pytest.mark.parametrize("type_name", ["bigint", "text", "varchar(36)", "uuid", "numeric(20)"])
 def test_ids_are_tried_as_the_application_has_them(tables: Tables, type_name: str) -> None:
     """Also where a map converts them."""

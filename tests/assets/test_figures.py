@@ -292,16 +292,12 @@ def test_an_open_breaker_of_calls_turns_red_as_well(runs: Runs, catalog: Catalog
     assert "it may not call (code 21210). Calls wait" in (red.description or "")
 
 
-def test_calls_are_not_counted_among_the_texts(care: Care, runs: Runs, catalog: Catalog) -> None:
+def test_calls_are_not_counted_among_the_texts(care: Care, runs: Runs, phones: Phones, catalog: Catalog) -> None:
     """One that nobody answers is no text that did not arrive."""
     care.a_task(care.a_nurse(), created_at=NOW)
-    runs.ledger.claims.claim(NEW_TASKS)
-    for state in ("SENDING", "SENT", "UNDELIVERED"):
-        care.rows(
-            "UPDATE orchestration.notification SET state = :state, channel = :channel, sent_at = orchestration.clock()",
-            state=state,
-            channel=VOICE,
-        )
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.rows("UPDATE orchestration.notification SET state = 'UNDELIVERED', channel = :channel", channel=VOICE)
     measure(runs)
     figures = catalog.figures("deliveries")
     assert (figures["sent"], figures["undelivered"]) == (0, 0)

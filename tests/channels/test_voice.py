@@ -21,6 +21,9 @@ WORTH = timedelta(minutes=15)
 SAID = "Please look at your texts.\nPor favor, mire sus mensajes."
 SERVICE = "MG00000000000000000000000000000001"
 
+# Else the phone company is as another test has left it.
+pytestmark = pytest.mark.usefixtures("phones")
+
 
 def a_voice() -> Voice:
     """Return the channel for calls as the environment says."""

@@ -216,9 +216,9 @@ def test_a_trial_that_ends_with_its_text_given_up_lets_the_next_one_go(care: Car
     (claim,) = runs.ledger.claims.claim(NEW_TASKS)
     (one,) = runs.ledger.leases.take_up(claim.id, "a run")
     assert begin(runs.ledger, one) == 1
-    assert care.one("SELECT trial_until FROM orchestration.provider") is not None
+    assert care.one("SELECT trial_until FROM orchestration.provider WHERE channel = 'SMS'") is not None
     runs.ledger.attempts.put_back(one, 1, SUSPENDED, pause=0)
-    assert care.one("SELECT trial_until FROM orchestration.provider") is None
+    assert care.one("SELECT trial_until FROM orchestration.provider WHERE channel = 'SMS'") is None
 
 
 def test_when_a_second_number_is_refused_all_wait_for_the_trial(care: Care, runs: Runs, phones: Phones) -> None:
@@ -429,7 +429,7 @@ def test_the_senders_rate_is_kept_and_shared(care: Care) -> None:
 def test_without_a_rate_nobody_waits(care: Care, ledger: Ledger) -> None:
     """And nothing is written for it."""
     assert [ledger.halts.take_turn(SMS, cost=3) for _ in range(3)] == [0, 0, 0]
-    assert care.one("SELECT next_slot FROM orchestration.provider") is None
+    assert care.one("SELECT next_slot FROM orchestration.provider WHERE channel = 'SMS'") is None
 
 
 def test_a_process_that_stood_still_before_its_call_does_not_call(
