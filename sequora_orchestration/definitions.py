@@ -10,6 +10,7 @@ from sequora_orchestration.jobs.check_in import schedule_check_in, send_check_in
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
+from sequora_orchestration.jobs.send_digest import send_digest
 from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
 from sequora_orchestration.jobs.sla_warning import check_sla_warnings
 from sequora_orchestration.resources import (
@@ -24,6 +25,7 @@ from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
+from sequora_orchestration.sensors.due_digests import due_digests
 from sequora_orchestration.sensors.failed_runs import failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.open_tasks import sla_breaches, unanswered_breaches, unreached_nurses
@@ -32,6 +34,7 @@ from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 # Those without which somebody is not told.
 NOTICING = [
     new_escalation_tasks,
+    due_digests,
     new_episodes,
     due_check_ins,
     sla_breaches,
@@ -46,6 +49,7 @@ SENSORS = [*NOTICING, failed_runs]
 defs = Definitions(
     jobs=[
         notify_nurse_task,
+        send_digest,
         schedule_check_in,
         send_check_in,
         check_sla_warnings,

@@ -19,6 +19,7 @@ from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.messages.task_digest import DUE_DIGESTS
 from sequora_orchestration.resources import AssignerResource
 from sequora_orchestration.sensors import unassigned_tasks
 from sequora_orchestration.sensors.claiming import run_request
@@ -28,6 +29,7 @@ STARTED = 0.0
 
 JOB_OF = {
     NEW_TASKS.name: "notify_nurse_task",
+    DUE_DIGESTS.name: "send_digest",
     NEW_EPISODES.name: "schedule_check_in",
     DUE_CHECK_INS.name: "send_check_in",
     SLA_BREACHES.name: "handle_sla_breach",

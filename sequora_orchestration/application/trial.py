@@ -45,7 +45,11 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
             )
         )
         problems = _problems_of_missing_columns(connection, log)
-        tried = [kind for kind in KINDS if ("patients" if is_to_a_patient(kind) else "staff") in log.audiences]
+        tried = [
+            name
+            for name, kind in KINDS.items()
+            if not kind.names_tasks and ("patients" if is_to_a_patient(name) else "staff") in log.audiences
+        ]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:
             for age in _AGES:

@@ -61,7 +61,7 @@ WITH sent AS (
     UPDATE orchestration.notification AS n
     SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
         provider_code = NULL, fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
-        logged_at = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN orchestration.clock() END
+        logged_at = CASE WHEN orchestration.is_logged(n) THEN orchestration.clock() END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
     RETURNING n
@@ -73,15 +73,17 @@ answered AS (
         resume_at = CASE WHEN NOT is_open AND resume_at > orchestration.clock() THEN resume_at END
     WHERE channel = :channel AND (troubles > 0 OR is_open)
 )
-SELECT orchestration.log_notification(sent.n, convert_from(decode(:content, 'hex'), 'UTF8'), true) FROM sent;
+SELECT orchestration.log_notification(sent.n, convert_from(decode(:content, 'hex'), 'UTF8'), true)
+FROM sent
+WHERE (sent.n).logged_at IS NOT NULL;
 
 -- name: settle_sent_unlogged
 -- The same without the application's log, which refuses its row: that the text went out is recorded all the same.
 WITH sent AS (
-    UPDATE orchestration.notification
+    UPDATE orchestration.notification AS n
     SET state = 'SENT', provider_sid = :provider_id, sent_at = orchestration.clock(), reason = NULL, cause = NULL,
         provider_code = NULL, fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
-        log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
+        log_owes = CASE WHEN orchestration.is_logged(n) THEN 'row' END
     WHERE id = CAST(:id AS uuid) AND claim_id = CAST(:claim_id AS uuid) AND attempts = :attempt
       AND state IN ('SENDING', 'IN_DOUBT')
 ),

@@ -9,7 +9,7 @@ UPDATE orchestration.notification n
 SET state = 'SENT', provider_sid = :provider_id, sent_at = n.attempted_at, adopted = true, provider_code = NULL,
     reason = 'in doubt, then found at the phone company', cause = 'FOUND', fingerprints = '{}',
     receipt_at = orchestration.clock() + interval '15 seconds',
-    log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
+    log_owes = CASE WHEN orchestration.is_logged(n) THEN 'row' END
 WHERE n.id = CAST(:id AS uuid) AND n.attempts = :attempt AND n.attempted_at = :attempted_at AND n.state = 'IN_DOUBT'
   AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]));
 

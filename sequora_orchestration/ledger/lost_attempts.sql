@@ -31,7 +31,7 @@ WITH adopted AS (
     SET state = 'SENT', provider_sid = :provider_id, sent_at = l.began_at, adopted = true, provider_code = NULL,
         reason = 'given up, then found at the phone company before it was sent again', cause = 'FOUND',
         fingerprints = '{}', receipt_at = orchestration.clock() + interval '15 seconds',
-        log_owes = CASE WHEN orchestration.log_takes(coalesce(audience, kind)) THEN 'row' END
+        log_owes = CASE WHEN orchestration.is_logged(n) THEN 'row' END
     FROM orchestration.lost_attempt l
     WHERE l.id = CAST(:id AS uuid) AND n.id = l.notification_id AND n.state IN ('QUEUED', 'SCHEDULED')
       AND l.look_at IS NOT NULL AND orchestration.is_nobodys(:provider_id, CAST(:fingerprints AS text[]))

@@ -7,11 +7,13 @@ from sequora_orchestration.messages.sla_breach import SLA_BREACH, SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION, UNANSWERED_BREACHES
 from sequora_orchestration.messages.sla_warning import SLA_WARNING, TASKS_NEAR_SLA
 from sequora_orchestration.messages.task_created import NEW_TASKS, TASK_CREATED
+from sequora_orchestration.messages.task_digest import DUE_DIGESTS, TASK_DIGEST
 
 KINDS = {
     kind.name: kind
     for kind in (
         TASK_CREATED,
+        TASK_DIGEST,
         SLA_WARNING,
         SLA_BREACH,
         SLA_ESCALATION,
@@ -24,6 +26,7 @@ QUEUES = {
     queue.name: queue
     for queue in (
         NEW_TASKS,
+        DUE_DIGESTS,
         NEW_EPISODES,
         DUE_CHECK_INS,
         TASKS_NEAR_SLA,
