@@ -56,6 +56,9 @@ class Cause(StrEnum):
     GATHERED = "GATHERED"
     """The nurse has had many texts: a digest will tell of the task, among others."""
 
+    TOLD_IN_DIGEST = "TOLD_IN_DIGEST"
+    """A digest has told of the task, among others."""
+
     BECAME_CRITICAL = "BECAME_CRITICAL"
     """The task became critical while it waited for a digest."""
 

@@ -62,7 +62,7 @@ BEGIN
                 || CASE cardinality(named) WHEN 1 THEN ' task' ELSE ' tasks' END
             WHEN 'DELIVERED' THEN n.reason
             ELSE NEW.reason END,
-        cause = CASE WHEN NEW.state IN ('SENT', 'DELIVERED') THEN n.cause ELSE NEW.cause END,
+        cause = CASE NEW.state WHEN 'SENT' THEN 'TOLD_IN_DIGEST' WHEN 'DELIVERED' THEN n.cause ELSE NEW.cause END,
         ended_by = CASE NEW.state WHEN 'CANCELLED' THEN NEW.ended_by ELSE n.ended_by END,
         due_at = CASE NEW.state WHEN 'QUEUED' THEN coalesce(NEW.due_at, n.due_at) ELSE n.due_at END,
         -- The run that has sent the digest also sees that the application's log gets its rows.
