@@ -18,7 +18,7 @@ from sequora_orchestration.settings.durations import Duration
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import WebSettings, WorkerSettings
 from sequora_orchestration.settings.twilio import TwilioSettings
-from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
+from sequora_orchestration.settings.workflows import AssignmentSettings, Flood, WorkflowSettings
 
 SECRET = "do-not-repeat-me"
 KEY = "SK00000000000000000000000000000001"
@@ -46,6 +46,7 @@ OPTIONAL = (
     "TWILIO_API_SECRET",
     *DURATIONS,
     "SEQUORA_ASSIGN",
+    "SEQUORA_DIGEST_AFTER",
     "SEQUORA_DOUBT_WINDOW",
     "SEQUORA_DOUBT_WINDOW_CRITICAL",
     "SEQUORA_RECEIPT_WINDOW",
@@ -130,6 +131,8 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (TwilioSettings, "TWILIO_API_BASE_URL", f"ftp://{SECRET}", "https://", "leave it out to use the real Twilio"),
         (AssignmentSettings, "SEQUORA_ASSIGN", SECRET, "should be 'off' or 'on'", "give on, if tasks"),
         (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
+        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"{SECRET}/15m", "is neither off nor a number", "e.g. 5/15m"),
+        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"5/{SECRET}", "is neither off nor a number", "e.g. 5/15m"),
         (WorkflowSettings, "SEQUORA_ESCALATION_DELAY", f"P{SECRET}", "valid timedelta", "ISO-8601 (PT30M)"),
     ],
 )
@@ -460,6 +463,32 @@ def test_assigning_tasks_is_the_applications_business_by_default(monkeypatch: py
     assert not AssignmentSettings.load().assigns
     monkeypatch.setenv("SEQUORA_ASSIGN", "on")
     assert AssignmentSettings.load().assigns
+
+
+@pytest.mark.parametrize(
+    ("value", "flood"),
+    [
+        ("off", None),
+        ("OFF", None),
+        ("5/15m", Flood(texts=5, within=timedelta(minutes=15))),
+        (" 999 / 1d ", Flood(texts=999, within=timedelta(days=1))),
+        ("1/PT1M", Flood(texts=1, within=timedelta(minutes=1))),
+    ],
+)
+def test_what_is_a_flood_is_a_number_of_texts_in_a_length_of_time(
+    monkeypatch: pytest.MonkeyPatch, value: str, flood: Flood | None
+) -> None:
+    """By default nothing is."""
+    assert WorkflowSettings.load().flood is None
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", value)
+    assert WorkflowSettings.load().flood == flood
+
+
+@pytest.mark.parametrize("value", ["5", "/15m", "0/15m", "1000/15m", "-5/15m", "5/", "5/0s", "5/25h", "5/15", "on"])
+def test_what_is_no_flood_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A nurse is told within a day, and of the first task at once."""
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", value)
+    assert sentence(WorkflowSettings).startswith("SEQUORA_DIGEST_AFTER ")
 
 
 def test_what_is_waited_for_by_default() -> None:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from sequora_orchestration.settings.durations import A_LENGTH_OF_TIME, Duration, read_duration
+from sequora_orchestration.settings.durations import A_LENGTH_OF_TIME, Duration
 from sequora_orchestration.settings.environment import Environment
 
 # A nurse's texts about new tasks are gathered for a day at most.
 LONGEST_WINDOW = timedelta(days=1)
+
+LENGTH: TypeAdapter[timedelta] = TypeAdapter(Duration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,11 @@ def _flood(typed: str) -> Flood | None:
     if typed.lower() == "off":
         return None
     texts, _, within = typed.partition("/")
-    length = read_duration(within) if within else None
-    if not re.fullmatch(r"[1-9]\d{0,2}", texts.strip()) or not isinstance(length, timedelta):
+    try:
+        length = LENGTH.validate_python(within.strip())
+    except ValidationError:
+        length = None
+    if not re.fullmatch(r"[1-9]\d{0,2}", texts.strip()) or length is None:
         raise ValueError("is neither off nor a number of texts in a length of time")
     if not timedelta(0) < length <= LONGEST_WINDOW:
         raise ValueError("must be of a day at most")

@@ -301,7 +301,7 @@ def test_a_log_that_refuses_a_row_gets_the_others(care: Care, runs: Runs, phones
     assert [len(care.logged(task)) for task in tasks] == [1, 0, 1]
 
 
-# --- off ----------------------------------------------------------------------------------------------------------------
+# --- off --------------------------------------------------------------------------------------------------------------
 
 
 def test_by_default_every_text_comes_alone_and_nothing_is_asked(
