@@ -1,5 +1,6 @@
 """Which texts about new tasks come alone and which wait for a digest: the rule, whatever comes in whatever order."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from care import NOW, Care
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from machines import try_out
+from sqlalchemy import RowMapping
 
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.ledger.ledger import Ledger
@@ -91,9 +93,9 @@ class Flood(RuleBasedStateMachine):
             (wait if waits else went).append(severity)
         return went, wait
 
-    def _rows(self, claim_id: str) -> list[dict[str, object]]:
+    def _rows(self, claim_id: str) -> Sequence[RowMapping]:
         sql = "SELECT * FROM orchestration.notification WHERE claim_id = CAST(:id AS uuid)"
-        return [dict(row) for row in self.care.rows(sql, id=claim_id)]
+        return self.care.rows(sql, id=claim_id)
 
     def _are_sent(self, claim_id: str) -> None:
         self.care.rows(
