@@ -49,13 +49,13 @@ SENSORS = [*NOTICING, failed_runs]
 defs = Definitions(
     jobs=[
         notify_nurse_task,
-        send_digest,
         schedule_check_in,
         send_check_in,
         check_sla_warnings,
         handle_sla_breach,
         escalate_sla_breach,
         report_unreached_nurse,
+        send_digest,
         assign_tasks,
         settle_doubtful_texts,
         follow_receipts,

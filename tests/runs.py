@@ -29,12 +29,12 @@ STARTED = 0.0
 
 JOB_OF = {
     NEW_TASKS.name: "notify_nurse_task",
-    DUE_DIGESTS.name: "send_digest",
     NEW_EPISODES.name: "schedule_check_in",
     DUE_CHECK_INS.name: "send_check_in",
     SLA_BREACHES.name: "handle_sla_breach",
     UNANSWERED_BREACHES.name: "escalate_sla_breach",
     UNREACHED_NURSES.name: "report_unreached_nurse",
+    DUE_DIGESTS.name: "send_digest",
 }
 
 

@@ -13,11 +13,11 @@ KINDS = {
     kind.name: kind
     for kind in (
         TASK_CREATED,
-        TASK_DIGEST,
         SLA_WARNING,
         SLA_BREACH,
         SLA_ESCALATION,
         NURSE_UNREACHED,
+        TASK_DIGEST,
         CHECK_IN,
     )
 }
@@ -26,13 +26,13 @@ QUEUES = {
     queue.name: queue
     for queue in (
         NEW_TASKS,
-        DUE_DIGESTS,
         NEW_EPISODES,
         DUE_CHECK_INS,
         TASKS_NEAR_SLA,
         SLA_BREACHES,
         UNANSWERED_BREACHES,
         UNREACHED_NURSES,
+        DUE_DIGESTS,
     )
 }
 
