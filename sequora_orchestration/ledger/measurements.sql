@@ -82,7 +82,7 @@ WITH due AS MATERIALIZED (
     SELECT n.due_at, EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind))
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state = 'SCHEDULED' AND n.due_at <= orchestration.clock()
-      AND n.named_by IS NULL
+      AND NOT orchestration.waits_for_digest(n)
 )
 SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
        count(*) FILTER (WHERE is_paused) AS paused,

@@ -16,7 +16,9 @@ SELECT n.id::text, n.kind, orchestration.audience_of(n.audience, n.kind) AS audi
        n.recipient_id, n.urgency, n.owed_since, n.created_at,
        CASE WHEN n.state = 'SCHEDULED' AND digest.state IN ('QUEUED', 'SENDING', 'IN_DOUBT') THEN digest.state
             ELSE n.state END AS state,
-       n.reason, n.cause, n.due_at, n.sla_due_at,
+       CASE WHEN n.state = 'SCHEDULED' AND digest.state IN ('QUEUED', 'SENDING', 'IN_DOUBT')
+            THEN coalesce(digest.reason, n.reason) ELSE n.reason END AS reason,
+       n.cause, n.due_at, n.sla_due_at,
        n.because_of::text, n.again_of::text, n.resent_of::text, n.named_by::text,
        coalesce(n.lease_until, digest.lease_until) AS lease_until, n.run_id,
        coalesce(n.attempted_at, digest.attempted_at) AS attempted_at,

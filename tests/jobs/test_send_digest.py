@@ -6,10 +6,12 @@ from threading import Barrier
 
 import pytest
 from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
+from click.testing import CliRunner
 from floods import DIGEST_AFTER, MINUTE, WINDOW, alone, burst, digest, fates, gathered, sent
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.delivery.delivery import open_delivery
 from sequora_orchestration.delivery.prepare import gather
 from sequora_orchestration.ledger.digests import Digests
@@ -274,6 +276,9 @@ def test_a_digest_in_doubt_that_is_found_has_told_of_its_tasks(care: Care, runs:
     sent(care, runs)
     assert digest(care)["state"] == "IN_DOUBT"
     assert fates(care, tasks) == [("SCHEDULED", "GATHERED")] * 3
+    shown = " ".join(CliRunner().invoke(sequora, ["timeline", tasks[0]]).output.split())
+    assert "MAY have been told at" in shown
+    assert "the connection broke" in shown
     care.it_is(NOW + WINDOW + 10 * SECOND)
     runs.sensor(doubtful_texts)
     phones(NURSE_PHONE).received_text(containing="📋 3 new tasks")
