@@ -64,7 +64,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 _MESSAGE: Mapping[str, str] = {
     "id": "the message's own id, the same for its row and for its receipt",
-    "kind": ", ".join(f"`{kind}`" for kind in KINDS),
+    "kind": ", ".join(f"`{name}`" for name, kind in KINDS.items() if not kind.names_tasks),
     "channel": "by what it went out: `SMS`",
     "state": "`SENT`; of a receipt `DELIVERED` or `UNDELIVERED`",
     "task_id": "none for a check-in",

@@ -13,6 +13,7 @@ from sequora_orchestration.jobs.follow_replies import follow_replies
 from sequora_orchestration.jobs.hand_over import hand_over
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
+from sequora_orchestration.jobs.send_digest import send_digest
 from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
 from sequora_orchestration.jobs.sla_warning import check_sla_warnings
 from sequora_orchestration.resources import (
@@ -27,6 +28,7 @@ from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
+from sequora_orchestration.sensors.due_digests import due_digests
 from sequora_orchestration.sensors.failed_runs import failed_runs
 from sequora_orchestration.sensors.new_escalation_tasks import new_escalation_tasks
 from sequora_orchestration.sensors.nurses_not_reached_by_text import nurses_not_reached_by_text
@@ -37,6 +39,7 @@ from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
 # Those without which somebody is not told.
 NOTICING = [
     new_escalation_tasks,
+    due_digests,
     new_episodes,
     due_check_ins,
     sla_breaches,
@@ -61,6 +64,7 @@ defs = Definitions(
         escalate_sla_breach,
         report_unreached_nurse,
         call_nurse,
+        send_digest,
         assign_tasks,
         settle_doubtful_texts,
         follow_receipts,

@@ -21,6 +21,7 @@ from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.messages.task_digest import DUE_DIGESTS
 from sequora_orchestration.resources import AssignerResource, DeliveryResource
 from sequora_orchestration.sensors import replies, unassigned_tasks
 from sequora_orchestration.sensors.claiming import run_request
@@ -37,6 +38,7 @@ JOB_OF = {
     UNREACHED_NURSES.name: "report_unreached_nurse",
     HANDED_OVER_TASKS.name: "hand_over",
     NURSES_TO_CALL.name: "call_nurse",
+    DUE_DIGESTS.name: "send_digest",
 }
 
 

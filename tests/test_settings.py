@@ -19,7 +19,7 @@ from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import WebSettings, WorkerSettings
 from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
-from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
+from sequora_orchestration.settings.workflows import AssignmentSettings, Flood, WorkflowSettings
 
 SECRET = "do-not-repeat-me"
 KEY = "SK00000000000000000000000000000001"
@@ -47,6 +47,7 @@ OPTIONAL = (
     "TWILIO_API_SECRET",
     *DURATIONS,
     "SEQUORA_ASSIGN",
+    "SEQUORA_DIGEST_AFTER",
     "SEQUORA_DOUBT_WINDOW",
     "SEQUORA_DOUBT_WINDOW_CRITICAL",
     "SEQUORA_RECEIPT_WINDOW",
@@ -133,6 +134,8 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (ReplySettings, "SEQUORA_REPLIES", SECRET, "should be 'off' or 'on'", "give on, if staff"),
         (ReplySettings, "SEQUORA_WRITE_BACK", SECRET, "should be 'off' or 'on'", "give on, if answers"),
         (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
+        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"{SECRET}/15m", "is neither off nor a number", "e.g. 5/15m"),
+        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"5/{SECRET}", "is neither off nor a number", "e.g. 5/15m"),
         (WorkflowSettings, "SEQUORA_ESCALATION_DELAY", f"P{SECRET}", "valid timedelta", "ISO-8601 (PT30M)"),
     ],
 )
@@ -472,6 +475,32 @@ def test_answers_are_neither_read_nor_written_back_by_default(monkeypatch: pytes
     assert (ReplySettings.load().reads_commands, ReplySettings.load().writes_back) == (True, False)
     monkeypatch.setenv("SEQUORA_WRITE_BACK", "on")
     assert (ReplySettings.load().reads_commands, ReplySettings.load().writes_back) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("value", "flood"),
+    [
+        ("off", None),
+        ("OFF", None),
+        ("5/15m", Flood(texts=5, within=timedelta(minutes=15))),
+        (" 999 / 1d ", Flood(texts=999, within=timedelta(days=1))),
+        ("1/PT1M", Flood(texts=1, within=timedelta(minutes=1))),
+    ],
+)
+def test_what_is_a_flood_is_a_number_of_texts_in_a_length_of_time(
+    monkeypatch: pytest.MonkeyPatch, value: str, flood: Flood | None
+) -> None:
+    """By default nothing is."""
+    assert WorkflowSettings.load().flood is None
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", value)
+    assert WorkflowSettings.load().flood == flood
+
+
+@pytest.mark.parametrize("value", ["5", "/15m", "0/15m", "1000/15m", "-5/15m", "5/", "5/0s", "5/25h", "5/15", "on"])
+def test_what_is_no_flood_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A nurse is told within a day, and of the first task at once."""
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", value)
+    assert sentence(WorkflowSettings).startswith("SEQUORA_DIGEST_AFTER ")
 
 
 def test_what_is_waited_for_by_default() -> None:

@@ -21,8 +21,8 @@ GROWING = frozenset(
     {"EscalationTask", "Episode", "NotificationLog", "notification", "notification_event", "lost_attempt"}
 )
 
-# An index that holds only rows about open tasks: it is there to be read whole.
-OF_WHAT_IS_OPEN = "notification_not_over"
+# Indexes that hold only rows about open tasks, or what waits: they are there to be read whole.
+OF_WHAT_IS_OPEN = frozenset({"notification_not_over", "notification_gathered"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def reads_whole(plan: Mapping[str, Any]) -> Iterator[str]:
     node, relation = plan["Node Type"], plan.get("Relation Name")
     if relation in GROWING and (node == "Seq Scan" or (node == "Index Only Scan" and "Index Cond" not in plan)):
         name = plan.get("Index Name", relation)
-        if name != OF_WHAT_IS_OPEN:
+        if name not in OF_WHAT_IS_OPEN:
             yield f"{node} {name}"
     for child in plan.get("Plans", ()):
         # A LIMIT reads no more than it needs: the newest or oldest row by an index, or any row.

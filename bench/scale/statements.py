@@ -53,7 +53,9 @@ APART = {
 LIMIT, LIMIT_OF_SCAN = 20, 50
 
 STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "providers", "pauses"})
-TIMELINE = frozenset({"stories", "tasks_of_episode", "subject_of", "lives_since", "orders_about_kinds"})
+TIMELINE = frozenset(
+    {"stories", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
+)
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
 SENSORS = frozenset(
     {
@@ -63,6 +65,7 @@ SENSORS = frozenset(
         "give_back_claims",
         "due_look_ups",
         "due_receipts",
+        "let_critical_go",
         "note_what_is_over",
     }
 )
@@ -72,6 +75,7 @@ DELETION = frozenset(
         "open_tasks",
         "recent_episodes",
         "delete_what_is_over",
+        "delete_old_digests",
         "delete_old_pauses",
         "delete_old_assignments",
         "texts_wait",
@@ -248,6 +252,8 @@ def _given(sql: TextClause, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _subjects(connection: Connection, queue: Queue) -> Sequence[str]:
+    if queue.ids == "notification_ids":
+        return [str(uuid4()) for _ in range(BATCH)]
     return _newest(connection, "EscalationTask" if queue.ids == "task_ids" else "Episode")
 
 
@@ -276,7 +282,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         **ASKED_WITH,
         **row,
         "id": _named_by(name, row),
-        "own_id": row["id"] if name == "subject_of" else None,
+        "own_id": row["id"] if name in {"subject_of", "tasks_of_digest"} else None,
         "ids": ids,
         "go_live_at": None,
         "grace": 60.0,
@@ -286,6 +292,12 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "of": None,
         "attempt": row["attempts"],
         "task_ids": task_ids,
+        "texts": 5,
+        "within": 900.0,
+        "all_alone": False,
+        "states": ["CANCELLED"] * len(rows),
+        "causes": [Cause.TASK_CLOSED] * len(rows),
+        "ended_by_each": [None] * len(rows),
         "recipient_ids": [row["recipient_id"]],
         "people": [one["recipient_id"] for one in rows],
         "person_ids": id_array([row["recipient_id"]]),

@@ -48,7 +48,9 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
         )
         problems = _problems_of_missing_columns(connection, log)
         tried = [
-            kind for kind in _kinds_in_use() if ("patients" if is_to_a_patient(kind) else "staff") in log.audiences
+            kind
+            for kind in _kinds_in_use()
+            if not KINDS[kind].names_tasks and ("patients" if is_to_a_patient(kind) else "staff") in log.audiences
         ]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:

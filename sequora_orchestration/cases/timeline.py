@@ -93,7 +93,7 @@ def _next_of_message(message: Story, case: Case) -> Iterator[Entry]:
             what = f"waits: {halt.reason}"
             yield replace(entry_about(message, around.now, what), at=None)
         case State.SCHEDULED:
-            what = f"it falls due, and {_when_due(message, case)}"
+            what = f"{'its digest' if message.named_by else 'it'} falls due, and {_when_due(message, case)}"
             if message.due_at and message.due_at <= around.now:
                 what = "it is due: the next tick of its sensor claims it"
             yield replace(entry_about(message, message.due_at or around.now, what), at=message.due_at)

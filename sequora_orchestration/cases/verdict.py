@@ -107,7 +107,7 @@ def _decisions(case: TaskCase, found: Sequence[Verdict]) -> Iterator[Verdict]:
             verdict = Verdict(sentence=f"the {one.kind} to {who(case, one, role)} is HELD: {why(one)}")
             if one is _not_reached_since(case) and not _tells_of(found, one):
                 verdict = of_unreached(case, one, verdict.sentence)
-            to_do = "; ".join([DECIDE.format(id=one.id), *([verdict.to_do] if verdict.to_do else [])])
+            to_do = "; ".join([DECIDE.format(id=one.named_by or one.id), *([verdict.to_do] if verdict.to_do else [])])
             yield about(replace(verdict, to_do=to_do), one)
 
 

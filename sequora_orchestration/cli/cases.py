@@ -70,6 +70,9 @@ class _Reader:
         subject = self.ledger.stories.subject_of(id_)
         if subject is None:
             return None
+        if subject.task_id is None and subject.episode_id is None:
+            tasks = ", ".join(self.ledger.stories.tasks_of_digest(id_)) or "none any more"
+            raise UnknownIdError(f"{shown(id_)} is a digest, one text about several tasks; give one of theirs: {tasks}")
         return self._tasks([subject.task_id])[0] if subject.task_id else self._episode(subject.episode_id or "")
 
     def _tasks(self, ids: Sequence[str]) -> list[TaskCase]:

@@ -321,5 +321,5 @@ def _time(moment: datetime | None) -> str:
 def _row_of_waiting(one: Message) -> tuple[str, str, str, str]:
     """Return a message's state and for how long, its kind, its task or episode, and the reason, if it is known."""
     reason = one.reason or ("sent, but not in the application's log" if one.state in {"SENT", "DELIVERED"} else "")
-    subject = in_words(one.task_id, one.episode_id)
+    subject = in_words(one.task_id, one.episode_id, one.id)
     return f"{one.state} for {spell_seconds(one.age)}", one.kind, subject, reason.rstrip()

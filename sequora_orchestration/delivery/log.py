@@ -18,10 +18,33 @@ def bring_log_up_to_date(delivery: Delivery, owed: Message) -> bool:
     If that log keeps the content of texts, it gets the content as it would read by now, for bodies are not stored.
     Raises the database's errors, also if the log refuses the row.
     """
-    log, content = delivery.ledger.application_log, None
-    if owed.log_owes == "row" and (notification := log.as_sent(owed.id)):
+    return _bring_up_to_date(delivery, [owed])
+
+
+def _bring_up_to_date(delivery: Delivery, owed: Sequence[Message]) -> bool:
+    """Complete the log for a text: for its own message, or for several that it has told of as a digest."""
+    log, content, text_id = delivery.ledger.application_log, None, owed[0].named_by or owed[0].id
+    if any(one.log_owes == "row" for one in owed) and (notification := log.as_sent(text_id)):
         content = _content(delivery, notification)
-    return log.bring_log_up_to_date([owed.id], content=content)
+    return log.bring_log_up_to_date([one.id for one in owed], content=content)
+
+
+def log_owed_to_digests(delivery: Delivery, owed: Sequence[Message]) -> list[Message]:
+    """Complete the application's log for the messages that digests have told of, all of a digest at once.
+
+    Return the others, and those of a digest of which the log refuses a row, or is locked: the caller then writes them
+    one by one.
+    """
+    left = [one for one in owed if not one.named_by]
+    for digest_id in dict.fromkeys(one.named_by for one in owed if one.named_by):
+        some = [one for one in owed if one.named_by == digest_id]
+        try:
+            left += [] if _bring_up_to_date(delivery, some) else some
+        except DBAPIError as error:
+            if not refuses_a_row(error):
+                raise
+            left += some
+    return left
 
 
 def _content(delivery: Delivery, notification: Notification) -> str | None:

@@ -4,6 +4,7 @@ Everything is read anew each time: tasks are closed and people go off duty meanw
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164, usable
+from sequora_orchestration.domain.spell import counted, spell
+from sequora_orchestration.ledger.digests import Named
 from sequora_orchestration.messages.check_in import CheckInTime, check_in_time
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
@@ -56,6 +59,28 @@ def drop_unreachable(delivery: Delivery, notifications: Sequence[Notification]) 
     """End messages that cannot reach their recipients, postpone those that cannot now; return both with the reasons."""
     facts = with_recipients(delivery, about(delivery, notifications, with_tasks=False))
     return _drop(delivery, _with_opt_outs(delivery, facts), lambda kind: kind.unreachable)
+
+
+def gather(
+    delivery: Delivery, notifications: Sequence[Notification], *, alone: bool
+) -> list[tuple[Notification, Withheld]]:
+    """Let those of a claim's messages wait for a digest that would be too many texts; return them with the reason.
+
+    If they go `alone`, because a person has asked for them, none waits.
+    """
+    flood, waiting = delivery.ledger.digests.flood, list[tuple[Notification, Withheld]]()
+    if flood is None:
+        return waiting
+    reason = f"gathered: she has had {counted(flood.texts, 'text')} about new tasks within {spell(flood.within)}"
+    some_of = defaultdict[str, list[Notification]](list)
+    for one in notifications:
+        if digest := KINDS[one.kind].gathered_in:
+            some_of[digest.name].append(one)
+    for name, some in some_of.items():
+        why = Postponement(some[0].read_at, reason, Cause.GATHERED)
+        until = delivery.ledger.digests.gather(some, KINDS[name], why, run_id=delivery.run_id, alone=alone)
+        waiting += [(one, replace(why, until=until[one.id])) for one in some if one.id in until]
+    return waiting
 
 
 def _drop(
@@ -97,10 +122,16 @@ def judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:
 
 
 def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tasks: bool = True) -> list[Facts]:
-    """Read the tasks of these messages (if `with_tasks`), and the episodes of those to patients, as they are now."""
-    of_tasks = [one.task_id for one in notifications if one.task_id] if with_tasks else []
+    """Read the tasks of these messages (if `with_tasks`), and the episodes of those to patients, as they are now.
+
+    A digest's messages that nobody needs any more are ended, and those that have become critical leave it.
+    """
+    named = _named(delivery, notifications) if with_tasks else []
+    of_tasks = [one.task_id for one in [*notifications, *(one.message for one in named)] if one.task_id]
+    of_tasks = of_tasks if with_tasks else []
     of_patients = [one.episode_id for one in notifications if is_to_a_patient(one.kind) and one.episode_id]
     tasks = delivery.care.tasks(of_tasks) if of_tasks else {}
+    told = _still_told(delivery, named, tasks)
     episodes = delivery.care.episodes(of_patients) if of_patients else {}
     answers = _answers(delivery, notifications)
     acceptances = _acceptances(delivery, notifications)
@@ -111,6 +142,7 @@ def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tas
             task=tasks.get(one.task_id or ""),
             answered=answers.get(one.id, ()),
             accepted_at=_accepted_at(tasks.get(one.task_id or ""), acceptances),
+            named=told.get(one.id, ()),
             unassigned_grace=timedelta(0) if one.has_no_taker else delivery.ledger.unassigned_grace,
             episode=episodes.get(one.episode_id or "") if is_to_a_patient(one.kind) else None,
         )
@@ -134,6 +166,32 @@ def _acceptances(delivery: Delivery, notifications: Sequence[Notification]) -> M
 def _accepted_at(task: EscalationTask | None, acceptances: Mapping[str, tuple[str, datetime]]) -> datetime | None:
     person_id, at = acceptances.get(task.id if task else "", (None, None))
     return at if task and person_id and person_id == task.assigned_to_user_id else None
+
+
+def _named(delivery: Delivery, notifications: Sequence[Notification]) -> list[Named]:
+    """Return what those of these messages that are digests tell of."""
+    digests = [one for one in notifications if KINDS[one.kind].names_tasks]
+    for kind in {one.kind for one in digests}:
+        delivery.ledger.digests.let_critical_go(KINDS[kind])
+    return delivery.ledger.digests.named([one.id for one in digests]) if digests else []
+
+
+def _still_told(
+    delivery: Delivery, named: Sequence[Named], tasks: Mapping[str, EscalationTask]
+) -> Mapping[str, Sequence[EscalationTask]]:
+    """Return the tasks that each digest tells of, by the digest's id; end the messages about all others."""
+    told, dropped = defaultdict[str, list[EscalationTask]](list), list[tuple[Notification, Withheld]]()
+    for one in named:
+        task = tasks.get(one.message.task_id or "")
+        facts = Facts(now=one.message.read_at, message=one.message, task=task)
+        why = judged(KINDS[one.message.kind].unwanted, facts) if one.is_to_be_told else None
+        if why:
+            dropped.append((one.message, why))
+        elif task:
+            told[one.digest_id].append(task)
+    if dropped:
+        delivery.ledger.digests.drop(dropped, delivery.run_id)
+    return told
 
 
 def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:

@@ -90,6 +90,9 @@ class Story:
     resent_of: str | None = None
     """The message that an operator has sent again by this one."""
 
+    named_by: str | None = None
+    """The digest that tells of its task in its place: it has that one's text, SID and receipt."""
+
     lease_until: datetime | None = None
     run_id: str | None = None
     """The run that has it, or has had it last: what came of earlier ones is in the changes."""

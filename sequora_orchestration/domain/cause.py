@@ -52,6 +52,19 @@ class Cause(StrEnum):
     NURSE_HAS_TIME = "NURSE_HAS_TIME"
     """The nurse may still act on the breach before her supervisors are told."""
 
+    # The digest that tells of a task.
+    GATHERED = "GATHERED"
+    """The nurse has had many texts: a digest will tell of the task, among others."""
+
+    TOLD_IN_DIGEST = "TOLD_IN_DIGEST"
+    """A digest has told of the task, among others."""
+
+    BECAME_CRITICAL = "BECAME_CRITICAL"
+    """The task became critical while it waited for a digest."""
+
+    NOTHING_LEFT = "NOTHING_LEFT"
+    """Nothing is left for the digest to tell of."""
+
     # The phone company's answer.
     REFUSED = "REFUSED"
     """The phone company refused this text for good."""

@@ -77,7 +77,7 @@ class Doubtful:
     @property
     def subject(self) -> str:
         """The message's task or episode, in words for a person who reads a log."""
-        return in_words(self.task_id, self.episode_id)
+        return in_words(self.task_id, self.episode_id, self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class LostAttempt:
     @property
     def subject(self) -> str:
         """The task or episode of the attempt's message, in words for a person who reads a log."""
-        return in_words(self.task_id, self.episode_id)
+        return in_words(self.task_id, self.episode_id, self.message_id)
 
 
 Sought = Doubtful | LostAttempt

@@ -198,6 +198,8 @@ _IN_WORDS = {
     (State.SCHEDULED, State.QUEUED): "its time has come: claimed",
     (State.QUEUED, State.SCHEDULED): "waits: {reason}",
     (State.SCHEDULED, State.CANCELLED): "not sent: {reason}",
+    (State.SCHEDULED, State.FAILED): "its digest was not sent: {reason}",
+    (State.SCHEDULED, State.HELD): "its digest is held for a person: {reason}",
     (State.QUEUED, State.CANCELLED): "not sent: {reason}",
     (State.QUEUED, State.FAILED): "cannot be sent: {reason}",
     (State.QUEUED, State.SENT): "looked up: {reason}",
@@ -208,6 +210,7 @@ _IN_WORDS = {
     (State.IN_DOUBT, State.HELD): "held for a person: {reason}",
     (State.HELD, State.QUEUED): "to be sent: {reason}",
     (State.HELD, State.CANCELLED): "not sent: {reason}",
+    (State.HELD, State.SCHEDULED): "waits for its digest: {reason}",
 }
 
 

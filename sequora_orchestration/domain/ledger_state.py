@@ -43,6 +43,8 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
         (State.SCHEDULED, State.QUEUED),
         (State.SCHEDULED, State.SENT),
         (State.SCHEDULED, State.CANCELLED),
+        (State.SCHEDULED, State.FAILED),
+        (State.SCHEDULED, State.HELD),
         (State.QUEUED, State.SENDING),
         (State.QUEUED, State.SENT),
         (State.QUEUED, State.SCHEDULED),
@@ -59,6 +61,7 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
         (State.IN_DOUBT, State.CANCELLED),
         (State.HELD, State.QUEUED),
         (State.HELD, State.CANCELLED),
+        (State.HELD, State.SCHEDULED),
         (State.SENT, State.DELIVERED),
         (State.SENT, State.UNDELIVERED),
     }

@@ -17,9 +17,11 @@ def noun_of(channel: str) -> str:
     return _NOUNS.get(channel, "message")
 
 
-def in_words(task_id: str | None, episode_id: str | None) -> str:
-    """Return a message's task or episode, in words for a person."""
-    return f"task {task_id}" if task_id else f"episode {episode_id}"
+def in_words(task_id: str | None, episode_id: str | None, id_: str) -> str:
+    """Return a message's task or episode, in words for a person; or the message itself, by its own id."""
+    if task_id or episode_id:
+        return f"task {task_id}" if task_id else f"episode {episode_id}"
+    return f"message {id_}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,4 +67,9 @@ class Notification:
     @property
     def subject(self) -> str:
         """The message's task or episode, in words for a person who reads a log."""
-        return in_words(self.task_id, self.episode_id)
+        return in_words(self.task_id, self.episode_id, self.id)
+
+    @property
+    def subject_id(self) -> str:
+        """The id by which a run is asked for it: its task's, its episode's, or else its own."""
+        return self.task_id or self.episode_id or self.id

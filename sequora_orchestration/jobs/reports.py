@@ -23,7 +23,7 @@ def report_withheld(
 ) -> None:
     """Show in the UI how many messages go on from this step, and each that does not, with the reason."""
     for one, why in withheld:
-        note = context.log.info if why.cause is Cause.NOT_DUE else context.log.warning
+        note = context.log.info if why.cause in {Cause.NOT_DUE, Cause.GATHERED} else context.log.warning
         note(f"{one.subject}: {why.state}: {why.reason}", extra=ids_of(one))
     context.add_output_metadata(
         {
@@ -72,7 +72,8 @@ def ids_of(one: Notification | Message) -> dict[str, str | None]:
 
 
 def _subject_of(one: Notification | Message) -> dict[str, str]:
-    return {"task": one.task_id} if one.task_id else {"episode": one.episode_id or ""}
+    # A digest is beside the tasks that it tells of, in a table whose rows all have the same fields.
+    return {"episode": one.episode_id} if one.episode_id and not one.task_id else {"task": one.task_id or ""}
 
 
 def story_table(stories: Sequence[Story]) -> str:
@@ -81,9 +82,9 @@ def story_table(stories: Sequence[Story]) -> str:
     Operators' orders are left out, for their names and reasons are free text. The change that an order made is there,
     and says that it was ordered.
     """
-    subjects = {one.task_id or one.episode_id for one in stories}
+    subjects = {one.task_id or one.episode_id or one.id for one in stories}
     labels = {
-        one.id: one.kind if len(subjects) == 1 else f"{one.kind} of {in_words(one.task_id, one.episode_id)}"
+        one.id: one.kind if len(subjects) == 1 else f"{one.kind} of {in_words(one.task_id, one.episode_id, one.id)}"
         for one in stories
     }
     rows, before = ["| when (UTC) | after | message | what |", "|---|---:|---|---|"], None

@@ -33,9 +33,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.delivery.delivery import WAITS, Delivery
-from sequora_orchestration.delivery.log import bring_log_up_to_date
+from sequora_orchestration.delivery.log import bring_log_up_to_date, log_owed_to_digests
 from sequora_orchestration.delivery.on_call import NOBODY
-from sequora_orchestration.delivery.prepare import address, drop_unreachable, drop_unwanted
+from sequora_orchestration.delivery.prepare import address, drop_unreachable, drop_unwanted, gather
 from sequora_orchestration.delivery.send import SenderUnusableError
 from sequora_orchestration.delivery.send import send as send_messages
 from sequora_orchestration.domain.case import Story
@@ -43,7 +43,7 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification, noun_of
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
-from sequora_orchestration.ledger.rows import MANY, Message, Subject
+from sequora_orchestration.ledger.rows import MANY, Message, Subject, message_id
 from sequora_orchestration.messages.kinds import QUEUES
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.settings.environment import SettingError
@@ -81,6 +81,14 @@ class EpisodeIds(Config):
     )
 
 
+class NotificationIds(Config):
+    """The messages that a run is about, where they are about no single task."""
+
+    notification_ids: list[str] = Field(
+        description="Ids of messages in the ledger. One that was sent is not sent again.", min_length=1
+    )
+
+
 class Work(Config):
     """The configuration of a step: the queue that its run works on, and the ids that the run was given."""
 
@@ -103,7 +111,11 @@ def work_on(queue: Queue, *steps: OpDefinition) -> ConfigMapping:
     def episodes(config: EpisodeIds) -> dict[str, Any]:
         return of_steps(config.episode_ids)
 
-    return tasks if queue.ids == "task_ids" else episodes
+    @config_mapping
+    def notifications(config: NotificationIds) -> dict[str, Any]:
+        return of_steps(config.notification_ids)
+
+    return {"task_ids": tasks, "episode_ids": episodes, "notification_ids": notifications}[queue.ids]
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -124,13 +136,18 @@ def reading(name: str, description: str) -> OpDefinition:
 
 
 def finding_recipients(name: str, description: str) -> OpDefinition:
-    """Return the step that ends messages which cannot reach their recipients."""
+    """Return the step that ends messages which cannot reach their recipients, and gathers those that are too many."""
 
     @op(name=name, description=description, ins={"read": In(Nothing)}, out=Out(Nothing), retry_policy=RETRIES)
     def find(context: OpExecutionContext, delivery: ResourceParam[Delivery]) -> None:
         with retried(context, delivery):
             taken_up = delivery.ledger.leases.take_up(claim_of(context), context.run_id)
-            report_withheld(context, taken_up, drop_unreachable(delivery, taken_up))
+            dropped = drop_unreachable(delivery, taken_up)
+            ended = {one.id for one, _ in dropped}
+            waiting = gather(
+                delivery, [one for one in taken_up if one.id not in ended], alone=claim_of(context) == context.run_id
+            )
+            report_withheld(context, taken_up, [*dropped, *waiting])
 
     return find
 
@@ -224,8 +241,10 @@ def claim_by_name(context: OpExecutionContext, config: Work, delivery: Delivery)
 
 def known_ids(config: Work, delivery: Delivery) -> list[str]:
     """Return the ids that exist, as the database writes them: a person may have typed theirs in capitals."""
-    is_about_tasks = QUEUES[config.queue].ids == "task_ids"
-    return list(delivery.care.tasks(config.ids) if is_about_tasks else delivery.care.episodes(config.ids))
+    ids = QUEUES[config.queue].ids
+    if ids == "notification_ids":
+        return [one for one in map(message_id, config.ids) if one]
+    return list(delivery.care.tasks(config.ids) if ids == "task_ids" else delivery.care.episodes(config.ids))
 
 
 def send_claimed(context: OpExecutionContext, delivery: Delivery) -> list[Message]:
@@ -260,7 +279,9 @@ def log_sent_texts(context: OpExecutionContext, config: Work, delivery: Delivery
     These are the texts that the run's claim has sent; if a person asked for the run, all texts about its tasks.
     """
     if claim_of(context) == context.run_id:
-        make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed(known_ids(config, delivery)))
+        log, ids = delivery.ledger.application_log, known_ids(config, delivery)
+        is_about_messages = QUEUES[config.queue].ids == "notification_ids"
+        make_up_log_rows(context, delivery, log.log_owed_of(ids) if is_about_messages else log.log_owed(ids))
     else:
         make_up_log_rows(context, delivery, delivery.ledger.application_log.log_owed_of_claim(claim_of(context)))
 
@@ -272,7 +293,7 @@ def make_up_log_rows(context: OpExecutionContext, delivery: Delivery, owed: Sequ
     waits for many locks would hold up others' texts.
     """
     refused, locked = None, 0
-    for one in owed:
+    for one in log_owed_to_digests(delivery, owed):
         if locked == LOCKED:
             break
         try:
@@ -308,7 +329,7 @@ def stories_to_show(
 
 def show(context: OpExecutionContext, stories: Sequence[Story]) -> None:
     """Show the timeline of messages in the UI."""
-    if stories:
+    if stories and len(stories) <= MANY:  # a digest may have told of hundreds
         context.add_output_metadata({"timeline": MetadataValue.md(story_table(stories))})
 
 
@@ -321,6 +342,7 @@ def run_tags(subjects: Sequence[Subject]) -> dict[str, str]:
         "sequora/task_id": subject.task_id,
         "sequora/episode_id": subject.episode_id,
         "sequora/severity": subject.severity,
+        "sequora/notification_id": None if subject.task_id or subject.episode_id else subject.notification_id,
     }
     return {name: value for name, value in tags.items() if value}
 
@@ -333,9 +355,9 @@ def report_others(
     Ids of messages that were taken up are ours; if all are, no statement is run.
     """
     queue, claim_id = QUEUES[config.queue], claim_of(context)
-    if set(config.ids) <= {one.task_id or one.episode_id for one in taken_up}:
+    if set(config.ids) <= {one.subject_id for one in taken_up}:
         return
-    ours = {one.task_id or one.episode_id or "" for one in delivery.ledger.leases.outcomes(claim_id)}
+    ours = {one.subject_id for one in delivery.ledger.leases.outcomes(claim_id)}
     others = set(config.ids) - ours
     if not others:
         return
@@ -349,7 +371,7 @@ def report_others(
     # An id in another spelling than the database's still finds its row.
     unknown = sorted(one for one in others - found if not known_ids(Work(queue=config.queue, ids=[one]), delivery))
     if unknown:
-        subject = "task" if queue.ids == "task_ids" else "episode"
+        subject = {"task_ids": "task", "episode_ids": "episode", "notification_ids": "message"}[queue.ids]
         sentence = f"no {subject} has the id {', '.join(unknown)}"
         if len(unknown) == len(set(config.ids)):
             raise Failure(sentence, allow_retries=False)

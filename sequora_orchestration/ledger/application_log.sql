@@ -5,7 +5,7 @@
 -- name: log_owed
 -- The texts about these tasks or episodes that the application's log lacks something of. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
-       logged_at IS NOT NULL AS logged, log_owes
+       logged_at IS NOT NULL AS logged, log_owes, named_by::text
 FROM orchestration.notification
 WHERE (
       task_id = ANY (CAST(:ids AS text[]))
@@ -16,22 +16,22 @@ WHERE (
 -- name: log_owed_of_claim
 -- The same for the texts of a claim. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
-       logged_at IS NOT NULL AS logged, log_owes
+       logged_at IS NOT NULL AS logged, log_owes, named_by::text
 FROM orchestration.notification
 WHERE claim_id = CAST(:claim_id AS uuid) AND log_owes IS NOT NULL;
 
 -- name: log_owed_of
--- The same for these messages. Reading changes nothing.
+-- The same for these messages, and for those that they have told of as digests. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
-       logged_at IS NOT NULL AS logged, log_owes
+       logged_at IS NOT NULL AS logged, log_owes, named_by::text
 FROM orchestration.notification
-WHERE id = ANY (CAST(:ids AS uuid[])) AND log_owes IS NOT NULL;
+WHERE (id = ANY (CAST(:ids AS uuid[])) OR named_by = ANY (CAST(:ids AS uuid[]))) AND log_owes IS NOT NULL;
 
 -- name: log_owed_lately
 -- The same for the texts of the last day, in random order: so a row that is refused again and again keeps no other from
 -- its turn. The last 15 seconds are left to the runs that are sending. Reading changes nothing.
 SELECT id::text, task_id, episode_id, recipient_id, state, reason, cause, attempts, provider_sid AS provider_id, due_at,
-       logged_at IS NOT NULL AS logged, log_owes
+       logged_at IS NOT NULL AS logged, log_owes, named_by::text
 FROM orchestration.notification
 WHERE log_owes IS NOT NULL AND kind = ANY (CAST(:kinds AS text[]))
   AND sent_at BETWEEN orchestration.clock() - interval '1 day' AND orchestration.clock() - interval '15 seconds'

@@ -108,7 +108,7 @@ SET state = 'QUEUED', claim_id = CAST(:claim_id AS uuid), claimed_at = orchestra
     cause = CASE WHEN n.claim_id IS NULL AND n.reason IS NULL THEN NULL ELSE 'CLAIMED_BY_NAME' END
 FROM won
 WHERE n.id = won.id
-RETURNING n.task_id, n.episode_id, n.severity;
+RETURNING n.id::text, n.task_id, n.episode_id, n.severity;
 
 -- name: in_hand_elsewhere
 -- For each of these tasks or episodes, the newest message that another claim has or has settled. Reading changes

@@ -8,33 +8,38 @@ GROUP BY kind, state
 ORDER BY kind, state;
 
 -- name: last_hour
--- How many texts were sent; and from when a new task's text was owed until the phone company had it, in seconds.
--- Reading changes nothing.
+-- How many texts were sent; and from when a new task's text was owed until the phone company had it, in seconds. What a
+-- digest has told of had no text, and waited on purpose. Reading changes nothing.
 SELECT count(*) AS sent,
        (percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))
            FILTER (WHERE kind = 'task-created'))::float AS p50,
        (percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))
            FILTER (WHERE kind = 'task-created'))::float AS p95
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour';
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND named_by IS NULL;
 
 -- name: oldest_due
--- The message that has been due for longest and is not sent yet. Reading changes nothing.
+-- The message that has been due for longest and is not sent yet; of a digest and what waits for it, the digest. Reading
+-- changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float
            AS age
 FROM orchestration.notification
-WHERE state IN ('QUEUED', 'SENDING') OR (state = 'SCHEDULED' AND due_at <= orchestration.clock())
+WHERE state IN ('QUEUED', 'SENDING')
+   OR (state = 'SCHEDULED' AND due_at <= orchestration.clock() AND NOT orchestration.waits_for_digest(notification))
 ORDER BY coalesce(due_at, owed_since)
 LIMIT 1;
 
 -- name: set_aside
--- Messages that a person should look at, newest first; none about a task that is closed. Reading changes nothing.
+-- Messages that a person should look at, newest first; none about a task that is closed. Of a digest that failed its
+-- tasks are shown, but of one that is held only the digest, for it is what a person releases. Reading changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - created_at)::float AS age
 FROM orchestration.notification
 WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row')
   AND (over_at >= created_at) IS NOT TRUE
+  AND (task_id IS NOT NULL OR episode_id IS NOT NULL OR state IN ('IN_DOUBT', 'HELD'))
+  AND (named_by IS NULL OR state <> 'HELD')
 ORDER BY created_at DESC
 LIMIT :most;
 

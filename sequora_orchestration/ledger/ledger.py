@@ -13,6 +13,7 @@ from sequora_orchestration.database import engine_for
 from sequora_orchestration.ledger.application_log import ApplicationLog
 from sequora_orchestration.ledger.attempts import Attempts
 from sequora_orchestration.ledger.claims import Claiming
+from sequora_orchestration.ledger.digests import Digests
 from sequora_orchestration.ledger.doubts import DoubtfulTexts
 from sequora_orchestration.ledger.figures import Overview
 from sequora_orchestration.ledger.halts import Halts
@@ -57,6 +58,7 @@ class Ledger:
         self.claims = Claiming(self._store)
         self.leases = Leases(self._store)
         self.withheld = Withholding(self._store)
+        self.digests = Digests(self._store)
         self.attempts = Attempts(self._store)
         self.application_log = ApplicationLog(self._store)
         self.doubts = DoubtfulTexts(self._store)

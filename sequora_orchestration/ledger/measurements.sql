@@ -5,11 +5,11 @@
 -- name: text_latency
 -- The last hour's texts about new tasks: the time from when each was owed until the phone company had it, and until we
 -- knew that it had arrived. The share counts texts that still wait as late, once they have waited for longer than
--- :inside.
+-- :inside. What a digest has told of had no text, and waited on purpose: it does not count, here and below.
 WITH told AS MATERIALIZED (
     SELECT id, state, owed_since, extract(epoch FROM sent_at - owed_since) AS seconds
     FROM orchestration.notification
-    WHERE sent_at > orchestration.clock() - interval '1 hour' AND kind = 'task-created'
+    WHERE sent_at > orchestration.clock() - interval '1 hour' AND kind = 'task-created' AND named_by IS NULL
 ),
 arrived AS MATERIALIZED (
     SELECT extract(epoch FROM max(e.at) - told.owed_since) AS seconds
@@ -46,13 +46,13 @@ SELECT count(*) AS sent,
        count(*) FILTER (WHERE state = 'DELIVERED') AS delivered,
        (
            SELECT count(*) FROM orchestration.notification
-           WHERE state = 'FAILED' AND created_at > orchestration.clock() - interval '1 hour'
+           WHERE state = 'FAILED' AND created_at > orchestration.clock() - interval '1 hour' AND named_by IS NULL
        ) AS failed,
        (SELECT texts FROM doubt) AS in_doubt,
        (SELECT longest FROM doubt) AS longest_doubt,
        (
            SELECT count(*) FROM orchestration.notification
-           WHERE kind = ANY (CAST(:kinds AS text[])) AND state = 'HELD'
+           WHERE kind = ANY (CAST(:kinds AS text[])) AND state = 'HELD' AND named_by IS NULL
        ) AS held,
        (
            SELECT count(*)
@@ -61,13 +61,13 @@ SELECT count(*) AS sent,
            WHERE l.found_at > orchestration.clock() - interval '1 hour' AND n.provider_sid IS NOT NULL
        ) AS doubled
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel;
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel AND named_by IS NULL;
 
 -- name: undelivered
 -- How many of the last hour's texts did not arrive, by the phone company's code (0 where it gave none).
 SELECT coalesce(provider_code, 0) AS code, count(*) AS count
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED' AND channel = :channel
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED' AND channel = :channel AND named_by IS NULL
 GROUP BY 1
 ORDER BY 1;
 
@@ -82,6 +82,7 @@ WITH due AS MATERIALIZED (
     SELECT n.due_at, EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind))
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state = 'SCHEDULED' AND n.due_at <= orchestration.clock()
+      AND NOT orchestration.waits_for_digest(n)
 )
 SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
        count(*) FILTER (WHERE is_paused) AS paused,

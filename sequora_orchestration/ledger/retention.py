@@ -48,6 +48,8 @@ class Retention(Room):
                 },
             )
             yield deleted
+        deleted, _ = self._execute("delete_old_digests", {"kept": seconds})
+        yield deleted
         self._changed("delete_old_pauses", kept=seconds)
         self._changed("delete_old_assignments", kept=seconds)
         while self._execute("delete_old_inbound", {"kept": seconds, "most": EVENTS_A_BATCH})[0] == EVENTS_A_BATCH:

@@ -67,6 +67,24 @@ orders AS (
 )
 DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM deletable));
 
+-- name: delete_old_digests
+-- Digests that are over, none of whose tasks has a message left, and the operators' orders about them. Twice, or two at
+-- once: the second finds nothing, or skips rows that the first has locked.
+WITH deletable AS MATERIALIZED (
+    SELECT d.id
+    FROM orchestration.notification d
+    WHERE d.task_id IS NULL AND d.episode_id IS NULL
+      AND d.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
+      AND greatest(d.created_at, d.claimed_at, d.attempted_at, d.sent_at, d.due_at)
+          < orchestration.clock() - make_interval(secs => :kept)
+      AND NOT EXISTS (SELECT FROM orchestration.notification n WHERE n.named_by = d.id)
+    FOR UPDATE SKIP LOCKED
+),
+orders AS (
+    DELETE FROM orchestration.operator_action WHERE notification_id = ANY (ARRAY(SELECT id FROM deletable))
+)
+DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM deletable));
+
 -- name: delete_old_pauses
 -- Operators' orders about whole kinds, pause and resume. Twice: nothing is left to delete.
 DELETE FROM orchestration.operator_action

@@ -22,11 +22,13 @@ class Subject:
     task_id: str | None
     episode_id: str | None
     severity: str | None
+    notification_id: str | None = None
+    """The message's own id."""
 
     @property
     def id(self) -> str:
-        """The task's id, or the episode's where there is no task."""
-        return self.task_id or self.episode_id or ""
+        """The task's id, or the episode's where there is no task; or the message's own where there is neither."""
+        return self.task_id or self.episode_id or self.notification_id or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +91,21 @@ class Message:
     log_owes: str | None = None
     """The part that the application's log lacks: the message's `row`, or the status from its `receipt`."""
 
+    named_by: str | None = None
+    """The digest that tells of its task in its place, if the list says so."""
+
     is_one_of_many: bool = False
     """Whether the list is of a claim, and the claim has more than MANY messages."""
 
     @property
     def subject(self) -> str:
         """The message's task or episode, in words for a person who reads a log."""
-        return in_words(self.task_id, self.episode_id)
+        return in_words(self.task_id, self.episode_id, self.id)
+
+    @property
+    def subject_id(self) -> str:
+        """The id by which a run is asked for it: its task's, its episode's, or else its own."""
+        return self.task_id or self.episode_id or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +134,9 @@ def message(row: RowMapping) -> Message:
 
 def subject(row: RowMapping) -> Subject:
     """Return the subject of a message's row."""
-    return Subject(task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"])
+    return Subject(
+        task_id=row["task_id"], episode_id=row["episode_id"], severity=row["severity"], notification_id=row["id"]
+    )
 
 
 def notification(row: RowMapping) -> Notification:

@@ -45,6 +45,10 @@ class Stories(Room):
         rows = self._rows("subject_of", own_id=message_id(id_))
         return subject(rows[0]) if rows else None
 
+    def tasks_of_digest(self, id_: str) -> list[str]:
+        """Return the ids of the tasks that the digest of that id tells of; empty if it is none."""
+        return [row["task_id"] for row in self._rows("tasks_of_digest", own_id=message_id(id_))]
+
     def circumstances(self, since: datetime | None) -> Circumstances:
         """Return what holds for every case, with the orders about whole kinds since then."""
         (row,) = self._rows("lives_since")

@@ -2,7 +2,7 @@
 
 -- name: stories
 -- The messages about these tasks, and the check-ins of these episodes; or the messages of a claim (:claim_id), or the one
--- of them that an id names (:of). Reading changes nothing.
+-- of them that an id names (:of). A message that a digest tells of is where that digest is. Reading changes nothing.
 WITH message AS MATERIALIZED (
     SELECT * FROM orchestration.notification
     WHERE task_id = ANY (CAST(:task_ids AS text[]))
@@ -13,14 +13,25 @@ WITH message AS MATERIALIZED (
        )
 )
 SELECT n.id::text, n.kind, n.channel, orchestration.audience_of(n.audience, n.kind) AS audience, n.task_id, n.episode_id,
-       n.recipient_id, n.urgency, n.owed_since, n.created_at, n.state, n.reason, n.cause, n.due_at, n.sla_due_at,
-       n.because_of::text, n.again_of::text, n.resent_of::text, n.lease_until, n.run_id, n.attempted_at,
-       n.sent_at, n.provider_sid AS provider_id, n.provider_code, n.doubtful_since, n.look_at, n.receipt_at,
+       n.recipient_id, n.urgency, n.owed_since, n.created_at,
+       CASE WHEN n.state = 'SCHEDULED' AND digest.state IN ('QUEUED', 'SENDING', 'IN_DOUBT') THEN digest.state
+            ELSE n.state END AS state,
+       CASE WHEN n.state = 'SCHEDULED' AND digest.state IN ('QUEUED', 'SENDING', 'IN_DOUBT')
+            THEN coalesce(digest.reason, n.reason) ELSE n.reason END AS reason,
+       n.cause, n.due_at, n.sla_due_at,
+       n.because_of::text, n.again_of::text, n.resent_of::text, n.named_by::text,
+       coalesce(n.lease_until, digest.lease_until) AS lease_until, n.run_id,
+       coalesce(n.attempted_at, digest.attempted_at) AS attempted_at,
+       n.sent_at, coalesce(n.provider_sid, digest.provider_sid) AS provider_id, n.provider_code,
+       coalesce(n.doubtful_since, digest.doubtful_since) AS doubtful_since, coalesce(n.look_at, digest.look_at) AS look_at,
+       coalesce(n.receipt_at, digest.receipt_at) AS receipt_at,
        n.logged_at, n.log_owes,
-       CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at END AS doubt_ends_at,
+       CASE WHEN n.state = 'IN_DOUBT' THEN n.doubt_ends_at
+            WHEN digest.state = 'IN_DOUBT' THEN digest.doubt_ends_at END AS doubt_ends_at,
        CASE WHEN n.over_at > '-infinity' THEN n.over_at END AS over_at, n.ended_by,
        change.history AS changes, given.history AS orders, late.history AS found_late
 FROM message n
+LEFT JOIN orchestration.notification digest ON digest.id = n.named_by
 LEFT JOIN (
     SELECT notification_id,
            json_agg(
@@ -59,7 +70,13 @@ ORDER BY min(created_at);
 
 -- name: subject_of
 -- What a message is about. Reading changes nothing.
-SELECT task_id, episode_id, severity FROM orchestration.notification WHERE id = CAST(:own_id AS uuid);
+SELECT id::text, task_id, episode_id, severity FROM orchestration.notification WHERE id = CAST(:own_id AS uuid);
+
+-- name: tasks_of_digest
+-- The tasks that a digest tells of, or has told of. Reading changes nothing.
+SELECT task_id FROM orchestration.notification
+WHERE named_by = CAST(:own_id AS uuid) AND task_id IS NOT NULL
+ORDER BY created_at, task_id;
 
 -- name: lives_since
 -- The time that the rules go by, since when which rows are looked at, and of which kinds texts have just been going out

@@ -84,6 +84,9 @@ class Facts:
     task: EscalationTask | None = None
     episode: Episode | None = None
     recipient: User | Patient | None = None
+    named: Sequence[EscalationTask] = ()
+    """The tasks that a digest tells of: those that are open and the recipient's."""
+
     opted_out: bool = False
     """Whether the recipient's number has replied STOP."""
 
@@ -139,6 +142,12 @@ class MessageKind:
 
     gives_task: bool = False
     """Whether a task counts as a nurse's from this message on: what was told before does not count any more."""
+
+    names_tasks: bool = False
+    """Whether it is about no task of its own, but tells of the tasks whose messages wait for it."""
+
+    gathered_in: "MessageKind | None" = None
+    """The kind of text in which many such messages to one person come as one, if they may."""
 
     alerts_to: Callable[[Story, Circumstances], str] | None = None
     """What has happened that the message alerts to, where supervisors are told if nobody acts on it."""

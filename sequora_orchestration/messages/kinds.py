@@ -10,6 +10,7 @@ from sequora_orchestration.messages.sla_breach import SLA_BREACH, SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION, UNANSWERED_BREACHES
 from sequora_orchestration.messages.sla_warning import SLA_WARNING, TASKS_NEAR_SLA
 from sequora_orchestration.messages.task_created import NEW_TASKS, TASK_CREATED
+from sequora_orchestration.messages.task_digest import DUE_DIGESTS, TASK_DIGEST
 
 KINDS = {
     kind.name: kind
@@ -21,6 +22,7 @@ KINDS = {
         NURSE_UNREACHED,
         HANDED_OVER,
         NURSE_CALL,
+        TASK_DIGEST,
         CHECK_IN,
         REPLY,
     )
@@ -39,6 +41,7 @@ QUEUES = {
         HANDED_OVER_TASKS,
         REPLIES,
         NURSES_TO_CALL,
+        DUE_DIGESTS,
     )
 }
 

@@ -34,8 +34,10 @@ class Queue:
         return self.scheduled is not False
 
     @property
-    def ids(self) -> Literal["task_ids", "episode_ids"]:
+    def ids(self) -> Literal["task_ids", "episode_ids", "notification_ids"]:
         """What the runs are given ids of."""
+        if self.kind.names_tasks:
+            return "notification_ids"
         return "episode_ids" if self.kind.audience is Audience.PATIENT else "task_ids"
 
     @property

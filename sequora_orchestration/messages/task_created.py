@@ -15,6 +15,7 @@ from sequora_orchestration.messages.about_tasks import (
 from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.task_digest import TASK_DIGEST
 from sequora_orchestration.messages.wording import about, headline
 
 # An application assigns tasks seconds after it has inserted them; nobody is alarmed by then.
@@ -68,6 +69,7 @@ TASK_CREATED = MessageKind(
     audience=Audience.ASSIGNEE,
     takes_commands=True,
     gives_task=True,
+    gathered_in=TASK_DIGEST,
     when_owed=WhenOwed(comes_now="a sensor notices the task, within seconds as a rule"),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,

@@ -129,6 +129,17 @@ CREATE OR REPLACE FUNCTION orchestration.handed_over_key(task_id text, sid text)
 COMMENT ON FUNCTION orchestration.handed_over_key(text, text) IS
     'The business key of the message to supervisors about a task that was handed over by the message with that id';
 
+CREATE OR REPLACE FUNCTION orchestration.waits_for_digest(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- If there is no such digest (any more), nobody else would tell of the task.
+    SELECT n.named_by IS NOT NULL AND EXISTS (
+        SELECT FROM orchestration.notification d
+        WHERE d.id = n.named_by AND d.state IN ('SCHEDULED', 'QUEUED', 'SENDING', 'IN_DOUBT', 'HELD')
+    )
+$$;
+COMMENT ON FUNCTION orchestration.waits_for_digest(orchestration.notification) IS
+    'Whether a digest is going to tell of the task, so that it gets no text of its own';
+
 -- --- who is owed a message -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)
@@ -788,6 +799,19 @@ CREATE OR REPLACE FUNCTION orchestration.named_nurse_call(ids text[], terms orch
     ORDER BY orchestration.call_key(f.task_id, f.recipient_id, spell.turn), f.created_at DESC
 $$;
 
+CREATE OR REPLACE FUNCTION orchestration.named_task_digest_now(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The digests with these ids that wait for their time. There are no others: a digest is made when it is needed.
+    SELECT n.kind, n.audience, n.business_key, NULL::text, NULL::text, n.recipient_id, NULL::text, n.urgency,
+           n.owed_since, NULL::timestamptz, n.due_at, NULL::uuid, NULL::smallint
+    FROM orchestration.notification n
+    WHERE n.id = ANY (ARRAY(
+              SELECT CASE WHEN one ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN CAST(one AS uuid) END
+              FROM unnest(ids) AS one
+          ))
+      AND n.kind = 'task-digest' AND n.state IN ('SCHEDULED', 'QUEUED')
+$$;
+
 CREATE OR REPLACE FUNCTION orchestration.named_unassigned(ids text[], go_live_at timestamptz)
     RETURNS TABLE (id text, episode_id text, severity text, created_at timestamptz)
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -857,6 +881,7 @@ CREATE OR REPLACE FUNCTION orchestration.ready(kind text, scheduled boolean, mos
             FROM orchestration.notification n
             WHERE n.kind = ready.kind AND n.state = 'SCHEDULED' AND n.due_at <= orchestration.clock()
               AND coalesce(ready.scheduled, true)
+              AND NOT orchestration.waits_for_digest(n)
             ORDER BY n.urgency, n.due_at
             LIMIT ready.most
         )
@@ -1022,6 +1047,128 @@ END $$;
 COMMENT ON FUNCTION orchestration.number_of_task(text, text, text) IS
     'The small number of a task on a phone (its digest) that is about to be texted about it: the smallest that is free; '
     'NULL if none is. Twice: the same number again, for another day';
+
+CREATE OR REPLACE FUNCTION orchestration.gather(
+    ids uuid[], claim_id uuid, run_id text, kind text, channel text, texts integer, "within" interval, all_alone boolean,
+    reason text, cause text
+)
+    RETURNS TABLE (id uuid, due_at timestamptz)
+    LANGUAGE plpgsql SET plan_cache_mode TO force_custom_plan AS $$
+#variable_conflict use_column
+BEGIN
+    -- Of two runs with messages to one nurse the later one waits here. Each statement below sees what was committed
+    -- before it began, so the later run sees what the earlier one has decided.
+    PERFORM pg_advisory_xact_lock(hashtextextended('orchestration.digest to ' || nurse.id, 0))
+    FROM (
+        SELECT DISTINCT n.recipient_id AS id FROM orchestration.notification n
+        WHERE n.id = ANY (gather.ids) AND n.recipient_id IS NOT NULL
+        ORDER BY 1
+    ) AS nurse;
+    -- None of these digests is claimed before this is over.
+    PERFORM FROM orchestration.notification d
+    WHERE d.recipient_id IN (SELECT n.recipient_id FROM orchestration.notification n WHERE n.id = ANY (gather.ids))
+      AND d.task_id IS NULL AND d.episode_id IS NULL AND d.kind = gather.kind AND d.state = 'SCHEDULED'
+    FOR NO KEY UPDATE;
+
+    RETURN QUERY
+    WITH ours AS MATERIALIZED (
+        SELECT *, row_number() OVER (
+            PARTITION BY recipient_id, goes_alone ORDER BY urgency, owed_since, business_key
+        ) AS place
+        FROM (
+            SELECT n.id, n.recipient_id, n.urgency, n.owed_since, n.business_key,
+                   gather.all_alone OR n.urgency = 0 OR n.alone_at IS NOT NULL OR n.again_of IS NOT NULL
+                       OR n.resent_of IS NOT NULL AS goes_alone
+            FROM orchestration.notification n
+            WHERE n.id = ANY (gather.ids) AND n.claim_id = gather.claim_id AND n.state = 'QUEUED'
+              AND n.recipient_id IS NOT NULL
+            FOR NO KEY UPDATE
+        ) AS n
+    ),
+    nurse AS MATERIALIZED (
+        SELECT o.recipient_id, o.go_alone, had.at, open.id AS open_id, open.due_at AS open_until, last.at AS last_at,
+               CASE WHEN open.id IS NULL AND (last.at > orchestration.clock() - gather."within") IS NOT TRUE
+                    THEN greatest(gather.texts - o.go_alone - cardinality(had.at), 0) ELSE 0 END AS room
+        FROM (
+            SELECT recipient_id, CAST(count(*) FILTER (WHERE goes_alone) AS integer) AS go_alone
+            FROM ours GROUP BY recipient_id
+        ) AS o
+        CROSS JOIN LATERAL (
+            -- The texts that she has had alone in this time, the latest first.
+            SELECT coalesce(array_agg(greatest(n.alone_at, n.sent_at) ORDER BY greatest(n.alone_at, n.sent_at) DESC), '{}')
+                   AS at
+            FROM orchestration.notification n
+            WHERE n.recipient_id = o.recipient_id AND n.alone_at > orchestration.clock() - gather."within"
+              AND n.state NOT IN ('FAILED', 'CANCELLED') AND n.id <> ALL (gather.ids)
+        ) AS had
+        LEFT JOIN LATERAL (
+            SELECT d.id, d.due_at FROM orchestration.notification d
+            WHERE d.recipient_id = o.recipient_id AND d.task_id IS NULL AND d.episode_id IS NULL
+              AND d.kind = gather.kind AND d.state = 'SCHEDULED' AND d.again_of IS NULL AND d.resent_of IS NULL
+            ORDER BY d.created_at DESC
+            LIMIT 1
+        ) AS open ON true
+        LEFT JOIN LATERAL (
+            SELECT CASE WHEN d.state IN ('QUEUED', 'SENDING', 'IN_DOUBT') THEN orchestration.clock()
+                        ELSE coalesce(d.sent_at, d.attempted_at, d.created_at) END AS at
+            FROM orchestration.notification d
+            WHERE d.recipient_id = o.recipient_id AND d.task_id IS NULL AND d.episode_id IS NULL
+              AND d.kind = gather.kind AND d.state NOT IN ('FAILED', 'CANCELLED', 'SCHEDULED')
+            ORDER BY d.created_at DESC
+            LIMIT 1
+        ) AS last ON true
+    ),
+    waiting AS MATERIALIZED (
+        SELECT o.id, o.recipient_id, o.urgency, nurse.open_id,
+               -- Until she may have a text alone again: it is as long since the last digest, or since the first of the
+               -- last texts that she had alone.
+               coalesce(
+                   nurse.open_until,
+                   CASE WHEN nurse.last_at > orchestration.clock() - gather."within" THEN nurse.last_at
+                        WHEN nurse.go_alone + nurse.room >= gather.texts THEN orchestration.clock()
+                        ELSE nurse.at[gather.texts - nurse.go_alone - nurse.room] END + gather."within"
+               ) AS until
+        FROM ours o JOIN nurse USING (recipient_id)
+        WHERE NOT o.goes_alone AND o.place > nurse.room
+    ),
+    made AS (
+        INSERT INTO orchestration.notification
+            (id, kind, channel, audience, business_key, occasion, recipient_id, urgency, owed_since, due_at, state, reason,
+             cause)
+        SELECT w.id, gather.kind, gather.channel, 'ASSIGNEE', gather.kind || ':' || w.recipient_id || ':' || w.id,
+               gather.kind || ':' || w.recipient_id || ':' || w.id, w.recipient_id, w.urgency, w.until, w.until,
+               'SCHEDULED', gather.reason, gather.cause
+        FROM (
+            SELECT gen_random_uuid() AS id, recipient_id, min(urgency) AS urgency, min(until) AS until
+            FROM waiting WHERE open_id IS NULL
+            GROUP BY recipient_id
+        ) AS w
+        RETURNING id, recipient_id
+    ),
+    hurried AS (
+        UPDATE orchestration.notification d SET urgency = w.urgency
+        FROM (SELECT open_id, min(urgency) AS urgency FROM waiting GROUP BY open_id) AS w
+        WHERE d.id = w.open_id AND d.urgency > w.urgency
+    ),
+    let_go AS (
+        UPDATE orchestration.notification n SET alone_at = orchestration.clock()
+        FROM ours o
+        WHERE n.id = o.id AND o.id NOT IN (SELECT w.id FROM waiting w)
+    )
+    UPDATE orchestration.notification n
+    SET state = 'SCHEDULED', named_by = coalesce(w.open_id, made.id), due_at = w.until, reason = gather.reason,
+        cause = gather.cause, run_id = gather.run_id, claims = 0, runs = 0, lease_until = NULL
+    FROM waiting w LEFT JOIN made ON made.recipient_id = w.recipient_id
+    WHERE n.id = w.id
+    RETURNING n.id, n.due_at;
+END $$;
+COMMENT ON FUNCTION orchestration.gather(
+    uuid[], uuid, text, text, text, integer, interval, boolean, text, text
+) IS
+    'Decide which of a claim''s messages have a text of their own and which wait for their nurse''s digest: those that '
+    'she would get after `texts` texts alone `within` that time, or after a digest within that time, the least urgent '
+    'ones; a critical one never waits. Make the digest if there is none that waits, and return the messages that wait '
+    'for it, and until when. Twice: what was decided stays so. Two at once: the second waits for the first';
 
 -- --- all questions ---------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.messages.task_digest import DUE_DIGESTS
 from sequora_orchestration.sensors.certainty import doubtful_texts
 from sequora_orchestration.sensors.replies import replies
 from sequora_orchestration.sensors.unassigned_tasks import unassigned_tasks
@@ -170,6 +171,41 @@ def test_that_nobody_can_be_given_a_task_is_told_to_the_supervisor_once(
     for task in tasks:
         phones(SUPERVISOR_PHONE).received_text(containing=[task])
         assert sorted(care.states(task)) == ["FAILED", "SENT"]
+
+
+def test_a_task_that_is_gathered_is_told_once_by_one_digest(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the process dies while it gathers or while it sends the digest; the log gets a row for each task."""
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", "1/5m")
+    first = list[str]()
+
+    def one_too_many() -> str:
+        nurse = care.a_nurse()  # each of her own, on the same phone
+        care.it_is(NOW)
+        first.append(care.a_task(nurse, created_at=NOW))
+        runs.tick(NEW_TASKS)
+        return care.a_task(nurse, created_at=NOW)
+
+    gathered = killed_everywhere(care, runs, [NEW_TASKS], one_too_many, at=NOW)
+    assert len(gathered) > 8
+
+    def waiting() -> str:
+        task = one_too_many()
+        runs.tick(NEW_TASKS)
+        assert care.states(task) == ["SCHEDULED"]
+        return task
+
+    later = NOW + timedelta(minutes=5)
+    gathered += killed_everywhere(care, runs, [DUE_DIGESTS], waiting, at=later)
+    assert len(gathered) > 20
+    assert {state for task in gathered for state in care.states(task)} == {"SENT"}
+    assert runs.launch("check_sla_warnings").success  # it makes up for the log's rows of a run that died before it
+    assert {len(care.logged(task)) for task in gathered} == {1}
+    for task in first:
+        phones(NURSE_PHONE).received_text(containing=[task])
+    for _ in gathered:
+        phones(NURSE_PHONE).received_text(containing="📋 1 new task for you")
 
 
 def test_a_missed_sla_is_alerted_once_and_escalated_once(care: Care, runs: Runs, phones: Phones) -> None:

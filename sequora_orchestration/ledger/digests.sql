@@ -1,0 +1,58 @@
+-- Digests: many texts about new tasks that come as one. What becomes of a digest becomes of all that it tells of, by
+-- triggers of the database (`migrations/versions/0020_digest.py`).
+
+-- name: gather
+-- Decides which of these messages have a text of their own and which wait for a digest (`gather` in `views.sql` says why
+-- that is safe to do twice, or two at once); returns the messages that wait.
+SELECT id::text, due_at
+FROM orchestration.gather(
+    CAST(:ids AS uuid[]), CAST(:claim_id AS uuid), :run_id, :kind, :channel, :texts, make_interval(secs => :within),
+    :all_alone, :reason, :cause
+);
+
+-- name: named
+-- The messages that these digests tell of, or have told of. Reading changes nothing.
+SELECT n.named_by::text AS digest_id, n.state = 'SCHEDULED' AS is_to_be_told,
+       orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, coalesce(n.claim_id::text, '') AS claim_id,
+       n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at, n.due_at
+FROM orchestration.notification n
+WHERE n.named_by = ANY (CAST(:ids AS uuid[])) AND n.state <> 'CANCELLED'
+ORDER BY n.urgency, n.owed_since, n.id;
+
+-- name: drop_named
+-- Ends messages that waited for a digest and that nobody needs any more. Twice, or when a message has left its digest:
+-- the second finds nothing that waits.
+UPDATE orchestration.notification n
+SET state = dropped.state, reason = dropped.reason, cause = dropped.cause,
+    ended_by = coalesce(dropped.ended_by, n.ended_by), run_id = :run_id
+FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:causes AS text[]),
+    CAST(:ended_by_each AS text[])
+) AS dropped (id, state, reason, cause, ended_by)
+WHERE n.id = dropped.id AND n.state = 'SCHEDULED' AND n.named_by IS NOT NULL;
+
+-- name: let_critical_go
+-- A message that waits for a digest, and whose task has become critical, is queued: it has a text of its own, at once.
+-- Returns how many these are, and whether any digest is still to be sent. Twice: the second finds them queued.
+WITH critical AS MATERIALIZED (
+    SELECT t.id
+    FROM orchestration.care_tasks(ARRAY(
+        SELECT n.task_id FROM orchestration.notification n WHERE n.state = 'SCHEDULED' AND n.named_by IS NOT NULL
+    )) AS t
+    WHERE t.severity = 'CRITICAL' AND NOT t.is_closed
+),
+let_go AS (
+    UPDATE orchestration.notification n
+    SET state = 'QUEUED', severity = 'CRITICAL', urgency = 0, owed_since = orchestration.clock(), claim_id = NULL,
+        claims = 0, runs = 0, lease_until = orchestration.clock(), reason = 'its task has become critical',
+        cause = 'BECAME_CRITICAL'
+    FROM critical
+    WHERE n.task_id = critical.id AND n.state = 'SCHEDULED' AND n.named_by IS NOT NULL
+    RETURNING n.id
+)
+SELECT (SELECT count(*) FROM let_go) AS let_go,
+       EXISTS (
+           SELECT FROM orchestration.notification d
+           WHERE d.kind = :kind AND d.state IN ('SCHEDULED', 'QUEUED', 'SENDING')
+       ) AS waits,
+       extract(epoch FROM clock_timestamp() - statement_timestamp())::float AS seconds;

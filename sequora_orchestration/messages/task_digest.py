@@ -1,0 +1,45 @@
+"""The digest: one text to a nurse in place of many about new tasks. It counts them, and names none."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sequora_orchestration.domain.care import EscalationTask
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.spell import counted
+from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, unreachable_nurse
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.wording import LONGEST_WORD, value
+
+# The most severe first; a word that the map does not know counts as HIGH, and is said after it.
+SEVERITIES = ("CRITICAL", "HIGH", None, "MODERATE", "LOW")
+
+
+def digest_text(tasks: Sequence[EscalationTask], app_url: str) -> str:
+    """Return the two lines that tell a nurse of several new tasks, counted by severity."""
+    counts = Counter(value(task.severity, LONGEST_WORD) for task in tasks)
+    said = ", ".join(f"{counts[severity]} {severity}" for severity in sorted(counts, key=_place))
+    return f"📋 {counted(len(tasks), 'new task')} for you: {said}\nView: {app_url}/tasks"
+
+
+def _place(severity: str) -> tuple[int, str]:
+    return SEVERITIES.index(severity if severity in SEVERITIES else None), severity
+
+
+def _unwanted(facts: Facts) -> Suppression | None:
+    if not facts.named:
+        return cancelled(Cause.NOTHING_LEFT, "none of its tasks is open and hers any more, or waits for it")
+    return None
+
+
+TASK_DIGEST = MessageKind(
+    name="task-digest",
+    audience=Audience.ASSIGNEE,
+    unwanted=_unwanted,
+    unreachable=unreachable_nurse,
+    text=lambda facts, app_url: digest_text(facts.named, app_url),
+    worth=lambda _: WORTH_TO_STAFF,
+    names_tasks=True,
+)
+
+DUE_DIGESTS = Queue(name="due digests", kind=TASK_DIGEST, scheduled=True, nothing_owed="it does not wait any more")
