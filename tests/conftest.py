@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.instance.storage import make_tables
-from sequora_orchestration.jobs import steps
+from sequora_orchestration.jobs import retries
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
@@ -210,6 +210,6 @@ def runs(
 
     The retries' waits pass at once; how long they are has a test of its own.
     """
-    monkeypatch.setattr(steps, "WAITS", (0, 0, 0))
+    monkeypatch.setattr(retries, "WAITS", (0, 0, 0))
     yield Runs(ephemeral_instance, ledger)
     ephemeral_instance.wipe()

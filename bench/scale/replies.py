@@ -1,8 +1,10 @@
-"""Values for the parameters of the statements about what people text to us."""
+"""Values for the parameters of the statements about what people text to us, and about digests."""
 
 from typing import Any
 
 from sqlalchemy import RowMapping
+
+from sequora_orchestration.domain.cause import Cause
 
 
 def of_replies(row: RowMapping) -> dict[str, Any]:
@@ -24,4 +26,16 @@ def of_replies(row: RowMapping) -> dict[str, Any]:
         "message_ids": [row["id"], row["id"]],
         "outcomes": ["DONE", "LINK"],
         "are_written": [False, None],
+    }
+
+
+def of_digests(count: int) -> dict[str, Any]:
+    """Return them, for so many messages that are gathered, or leave their digest."""
+    return {
+        "texts": 5,
+        "within": 900.0,
+        "all_alone": False,
+        "states": ["CANCELLED"] * count,
+        "causes": [Cause.TASK_CLOSED] * count,
+        "ended_by_each": [None] * count,
     }

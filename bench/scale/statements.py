@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
-from bench.scale.replies import of_replies
+from bench.scale.replies import of_digests, of_replies
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.database import NamedStatements, id_array
@@ -292,12 +292,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "of": None,
         "attempt": row["attempts"],
         "task_ids": task_ids,
-        "texts": 5,
-        "within": 900.0,
-        "all_alone": False,
-        "states": ["CANCELLED"] * len(rows),
-        "causes": [Cause.TASK_CLOSED] * len(rows),
-        "ended_by_each": [None] * len(rows),
+        **of_digests(len(rows)),
         "recipient_ids": [row["recipient_id"]],
         "people": [one["recipient_id"] for one in rows],
         "person_ids": id_array([row["recipient_id"]]),

@@ -40,7 +40,9 @@ from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.delivery.on_call import NOBODY, on_call
 from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.health import INSIDE, silent_sensors
-from sequora_orchestration.jobs.steps import CAUSE
+from sequora_orchestration.jobs.retries import (
+    CAUSE,
+)
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.measurements import (
     Backlog,

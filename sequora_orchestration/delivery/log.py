@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.database import refuses_a_row
 from sequora_orchestration.delivery.delivery import Delivery
-from sequora_orchestration.delivery.prepare import about, judged, with_recipients
+from sequora_orchestration.delivery.facts import about, judged, with_recipients
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.rows import Message
 from sequora_orchestration.messages.kinds import KINDS

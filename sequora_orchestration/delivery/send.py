@@ -16,15 +16,12 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DataError, IntegrityError
 
 from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.facts import about, read_again, recipient_id, with_recipients
 from sequora_orchestration.delivery.prepare import (
     Message,
-    about,
     prepared,
-    read_again,
-    recipient_id,
     with_link,
     with_number,
-    with_recipients,
     withhold,
     withhold_opted_out,
 )

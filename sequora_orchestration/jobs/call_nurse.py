@@ -4,12 +4,14 @@ from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.jobs.notify_nurse_task import fetch_nurse, fetch_task
-from sequora_orchestration.jobs.steps import (
+from sequora_orchestration.jobs.retries import (
     RETRIES,
+    retried,
+)
+from sequora_orchestration.jobs.steps import (
     Work,
     claim_by_name,
     log_notification,
-    retried,
     send_claimed,
     work_on,
 )

@@ -8,8 +8,11 @@ from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.steps import (
+from sequora_orchestration.jobs.retries import (
     RETRIES,
+    retried,
+)
+from sequora_orchestration.jobs.steps import (
     Work,
     claim_by_name,
     escalate_to_supervisor,
@@ -18,7 +21,6 @@ from sequora_orchestration.jobs.steps import (
     reading,
     report_others,
     report_story,
-    retried,
     send_claimed,
     work_on,
 )

@@ -29,14 +29,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
-from sequora_orchestration.jobs.steps import (
+from sequora_orchestration.jobs.retries import (
     RETRIES,
+    retried,
+)
+from sequora_orchestration.jobs.steps import (
     Work,
     claim_by_name,
     make_up_log_rows,
     report_others,
     report_story,
-    retried,
     run_tags,
     send,
 )

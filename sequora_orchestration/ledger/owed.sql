@@ -1,8 +1,16 @@
 -- Who is owed a message and has no row yet, as `views.sql` says it.
 
 -- name: note_terms
--- The settings by which the sensors of this process ask, for the view `orchestration.owed`. Twice: nothing is left to
--- change; of two processes with different settings the last one's stand.
+-- The settings by which the sensors of this process ask, for the view `orchestration.owed`. If nurses are called, the
+-- phone company has a row for calls, too. Twice: nothing is left to change; of two processes with different settings the
+-- last one's stand.
+WITH for_calls AS (
+    INSERT INTO orchestration.provider (channel)
+    SELECT 'VOICE'
+    WHERE CAST(:call_for AS smallint) IS NOT NULL
+      AND NOT EXISTS (SELECT FROM orchestration.provider WHERE channel = 'VOICE')
+    ON CONFLICT (channel) DO NOTHING
+)
 UPDATE orchestration.terms_in_force
 SET go_live_at = :go_live_at, check_in_delay = :check_in_delay, sla_warning_window = :sla_warning_window,
     escalation_delay = :escalation_delay, unassigned_grace = :unassigned_grace, receipt_window = :receipt_window,

@@ -16,7 +16,9 @@ from dagster import (
 )
 
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
-from sequora_orchestration.jobs.steps import RUN_KEY_TAG
+from sequora_orchestration.jobs.retries import (
+    RUN_KEY_TAG,
+)
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.sensors.preview import is_preview, previewed
 from sequora_orchestration.sensors.watch import keep_asking, length_of_watch, not_more_often, slow_to_fail

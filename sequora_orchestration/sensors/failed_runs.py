@@ -20,7 +20,9 @@ from dagster import (
 from sequora_orchestration.channels.alarm import Alarm
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER, FailedRun, alarm_text, is_alarming, is_news
 from sequora_orchestration.jobs.delete_what_is_over import delete_what_is_over
-from sequora_orchestration.jobs.steps import CAUSE
+from sequora_orchestration.jobs.retries import (
+    CAUSE,
+)
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import WebSettings
 

@@ -30,6 +30,9 @@ from sequora_orchestration.messages.reply import REPLIES
 from sequora_orchestration.sensors.claiming import claiming_sensor
 from sequora_orchestration.sensors.preview import is_preview, previewed
 from sequora_orchestration.sensors.watch import ENDING, length_of_watch, slow_to_fail
+from sequora_orchestration.settings.replies import ReplySettings
+
+OFF = "SEQUORA_REPLIES is off: nobody hands over by text."
 
 # Seconds between two looks: while staff may answer a text of the last day, and otherwise.
 PAUSE, LONG_PAUSE = 5.0, 60.0
@@ -138,4 +141,5 @@ handed_over_tasks = claiming_sensor(
     job=hand_over,
     description="Notices tasks that a nurse has handed over by text and launches `hand_over`, which tells a "
     "supervisor.",
+    why_off=lambda: None if ReplySettings.load().reads_commands else OFF,
 )

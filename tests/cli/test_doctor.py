@@ -824,7 +824,7 @@ def remove(home: Path) -> None:
 
 def change(home: Path) -> None:
     file = home / "dagster.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("num_workers: 12", "num_workers: 1"), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("num_workers: 16", "num_workers: 1"), encoding="utf-8")
 
 
 def spoil(home: Path) -> None:

@@ -9,7 +9,9 @@ from phones import Phones
 from runs import JOB_OF, Runs
 
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.jobs.steps import RUN_KEY_TAG
+from sequora_orchestration.jobs.retries import (
+    RUN_KEY_TAG,
+)
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import doubtful_texts

@@ -1,4 +1,7 @@
-"""The second channel: the row of the phone company for calls, and from which severity on nurses are called."""
+"""The second channel: from which severity on nurses are called.
+
+The phone company's row for calls is made when they are switched on (`note_terms`): older workers know one row alone.
+"""
 
 from alembic import op
 
@@ -8,8 +11,6 @@ down_revision = "0018"
 
 def upgrade() -> None:
     op.execute("""
-        INSERT INTO orchestration.provider (channel) VALUES ('VOICE') ON CONFLICT (channel) DO NOTHING;
-
         ALTER TABLE orchestration.terms_in_force ADD call_for smallint CHECK (call_for BETWEEN 0 AND 3);
         COMMENT ON COLUMN orchestration.terms_in_force.call_for IS
             'the urgency of the least severe tasks whose nurses are called if no text reaches them, as '
