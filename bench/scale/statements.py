@@ -288,8 +288,6 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "of": None,
         "attempt": row["attempts"],
         "task_ids": task_ids,
-        "texts": 5,
-        "within": 900.0,
         "all_alone": False,
         "states": ["CANCELLED"] * len(rows),
         "causes": [Cause.TASK_CLOSED] * len(rows),
