@@ -138,6 +138,12 @@ def ledger(care_url: str) -> Ledger:
 
 
 @pytest.fixture
+def row_for_calls(care: Care) -> None:
+    """The phone company's row for calls, as it is there once nurses are called."""
+    care.rows("INSERT INTO orchestration.provider (channel) VALUES ('VOICE')")
+
+
+@pytest.fixture
 def care_database(care_url: str) -> CareDatabase:
     """The application's tables as our code reads them."""
     return CareDatabase(engine_for(care_url))

@@ -32,8 +32,6 @@ def of_replies(row: RowMapping) -> dict[str, Any]:
 def of_digests(count: int) -> dict[str, Any]:
     """Return them, for so many messages that are gathered, or leave their digest."""
     return {
-        "texts": 5,
-        "within": 900.0,
         "all_alone": False,
         "states": ["CANCELLED"] * count,
         "causes": [Cause.TASK_CLOSED] * count,

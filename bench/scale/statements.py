@@ -273,8 +273,7 @@ def _named_by(name: str, row: RowMapping) -> Any:
 def _values(connection: Connection, name: str) -> dict[str, Any]:
     """Return a value for every parameter that there is, about a run's worth of messages in the statement's state."""
     rows = connection.execute(_SAMPLE, {"state": FOUND_IN.get(name, "QUEUED"), "most": BATCH}).mappings().all()
-    row = rows[0]
-    task_ids = [one["task_id"] for one in rows]
+    row, task_ids = rows[0], [one["task_id"] for one in rows]
     ids: Any = task_ids if name in {"in_hand_elsewhere", "log_owed"} else [one["id"] for one in rows]
     if name in _TABLES:
         ids = id_array(_newest(connection, _TABLES[name]))
@@ -306,7 +305,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "roles": ["SUPERVISOR"],
         "kind": None if name in OPERATORS - {"pause", "resume"} else "task-created",
         "run_id": str(uuid4()),
-        "fingerprints": ["a fingerprint", "another"],
+        "fingerprints": ["a fingerprint"],
         "texted_at": row["attempted_at"],
         "state": "FAILED",
         "reason": "a reason",

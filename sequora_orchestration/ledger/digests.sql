@@ -2,11 +2,11 @@
 -- triggers of the database (`migrations/versions/0020_digest.py`).
 
 -- name: gather
--- Decides which of these messages have a text of their own and which wait for a digest (`gather` in `views.sql` says why
--- that is safe to do twice, or two at once); returns the messages that wait.
+-- Decides which of these messages have a text of their own and which wait for a digest: those after :limit texts in
+-- :seconds (`gather` in `views.sql` says why that is safe to do twice, or two at once). Returns the messages that wait.
 SELECT id::text, due_at
 FROM orchestration.gather(
-    CAST(:ids AS uuid[]), CAST(:claim_id AS uuid), :run_id, :kind, :channel, :texts, make_interval(secs => :within),
+    CAST(:ids AS uuid[]), CAST(:claim_id AS uuid), :run_id, :kind, :channel, :limit, make_interval(secs => :seconds),
     :all_alone, :reason, :cause
 );
 

@@ -177,6 +177,7 @@ def test_an_error_about_one_keeps_no_other_from_being_sent(
         phones.expect(text)
 
 
+@pytest.mark.usefixtures("row_for_calls")
 def test_each_message_goes_out_by_the_door_of_its_channel(
     care: Care, ledger: Ledger, care_database: CareDatabase
 ) -> None:

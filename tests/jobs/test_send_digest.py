@@ -143,7 +143,7 @@ def test_what_is_closed_or_anothers_by_then_is_not_counted(care: Care, runs: Run
         ("SENT", "TOLD_IN_DIGEST"),
         ("SENT", "TOLD_IN_DIGEST"),
     ]
-    assert [row["cause"] for row in care.ledger(given_away)] == ["REASSIGNED", None]
+    assert {row["cause"] for row in care.ledger(given_away)} == {"REASSIGNED", None}
     assert [len(care.logged(task)) for task in (closed, given_away, moderate, high)] == [0, 1, 1, 1]
 
 

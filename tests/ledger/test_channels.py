@@ -17,7 +17,7 @@ from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.delivery import DeliverySettings
 
-pytestmark = pytest.mark.usefixtures("stopped_clock")
+pytestmark = pytest.mark.usefixtures("stopped_clock", "row_for_calls")
 
 REFUSED = Refused(Refusal.CONFIGURATION, "the account is not active", 20005)
 BUSY = Refused(Refusal.TRANSIENT, "busy", 20429)

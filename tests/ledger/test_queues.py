@@ -38,6 +38,7 @@ def test_the_question_uses_the_helpful_index(care: Care, question: str, index: s
 FOUND = {"new tasks": ["task-1"], "new episodes": ["episode-1"], "SLA breaches": ["task-1"]}
 
 
+@pytest.mark.usefixtures("row_for_calls")
 @pytest.mark.parametrize("queue", [one for one in QUEUES.values() if one.is_asked_for], ids=lambda queue: queue.name)
 def test_the_question_takes_ids_that_are_text_and_statuses_that_are_enums(
     care: Care, ledger: Ledger, queue: Queue

@@ -7,6 +7,7 @@ from care import Care
 from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.migrations.apply import alembic_config
+from sequora_orchestration.settings.delivery import DeliverySettings
 
 # What that worker says of the provider: without a channel, and by the table's first key.
 TRIAL = """
@@ -40,13 +41,7 @@ CLAIM = """
 """
 
 
-@pytest.fixture
-def _one_channel(care: Care) -> None:
-    """Let there be texts alone: no worker of before may be left when there is another channel."""
-    care.rows("DELETE FROM orchestration.provider WHERE channel <> 'SMS'")
-
-
-@pytest.mark.usefixtures("stopped_clock", "_one_channel")
+@pytest.mark.usefixtures("stopped_clock")
 def test_what_a_worker_of_before_says_of_the_provider_is_understood(care: Care, ledger: Ledger) -> None:
     """Its breaker is ours: what one opens and closes, the other sees."""
     assert care.one(TROUBLE) is True
@@ -63,7 +58,6 @@ def test_what_a_worker_of_before_claims_is_a_text(care: Care) -> None:
     assert [row["channel"] for row in care.ledger()] == [SMS]
 
 
-@pytest.mark.usefixtures("_one_channel")
 def test_the_provider_is_as_it_was_when_the_migration_is_taken_back(care: Care, ledger: Ledger) -> None:
     """And when it is made again: an open breaker stays open."""
     assert care.one(TROUBLE) is True
@@ -74,7 +68,12 @@ def test_the_provider_is_as_it_was_when_the_migration_is_taken_back(care: Care, 
     assert ledger.halts.provider(SMS).is_open
 
 
-def test_the_phone_company_has_a_row_for_calls_and_nobody_is_called(care: Care, ledger: Ledger) -> None:
-    """After the migration to calls, until the setting says otherwise."""
-    assert ledger.halts.providers().keys() == {SMS, VOICE}
+def test_the_phone_company_has_a_row_for_calls_once_nurses_are_called(care: Care, ledger: Ledger) -> None:
+    """Once the setting says so, and not before: a worker of an older version knows one row alone."""
+    ledger.owed.note_terms()
+    assert ledger.halts.providers().keys() == {SMS}
     assert care.one("SELECT call_for FROM orchestration.terms_in_force") is None
+    calling = Ledger(care.engine, delivery=DeliverySettings(sequora_call_for="CRITICAL"))
+    for _ in range(2):
+        calling.owed.note_terms()
+        assert ledger.halts.providers().keys() == {SMS, VOICE}
