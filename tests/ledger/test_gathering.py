@@ -1,6 +1,7 @@
 """Which texts about new tasks come alone and which wait for a digest: the rule, whatever comes in whatever order."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from care import NOW, Care
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from machines import try_out
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, text
 
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.ledger.ledger import Ledger
@@ -111,4 +112,42 @@ class Flood(RuleBasedStateMachine):
 
 def test_no_text_too_many_comes_alone_and_none_waits_without_need(care: Care, pytestconfig: pytest.Config) -> None:
     """Whatever comes when."""
-    try_out(lambda: Flood(care), pytestconfig, examples=8)
+    try_out(lambda: Flood(care), pytestconfig, examples=5)
+
+
+WAITS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%orchestration.gather(%'
+"""
+
+CLAIM = """
+    UPDATE orchestration.notification SET state = 'QUEUED', lease_until = orchestration.clock() WHERE id = :id
+"""
+
+
+def test_nothing_joins_a_digest_that_is_just_being_claimed(care: Care) -> None:
+    """Its text may be made at any moment: the gathering waits until it is decided, and makes another digest."""
+    ledger = Ledger(care.engine, workflows=WorkflowSettings(sequora_digest_after="1/15m"))
+    nurse = care.a_nurse()
+
+    def gathered() -> list[str]:
+        """Let a task come, and return the ids of the messages that wait for a digest."""
+        care.a_task(nurse, created_at=NOW)
+        (claim,) = ledger.claims.claim(NEW_TASKS)
+        ours = ledger.leases.take_up(claim.id, "a-run")
+        why = Postponement(NOW, "too many", Cause.GATHERED)
+        return list(ledger.digests.gather(ours, DUE_DIGESTS.kind, why, run_id="a-run", alone=False))
+
+    assert [len(gathered()) for _ in range(2)] == [0, 1]
+    (first,) = care.ledger(kind="task-digest")
+    with care.engine.execution_options(isolation_level="READ COMMITTED").connect() as claiming:
+        claiming.execute(text(CLAIM), {"id": first["id"]})
+        with ThreadPoolExecutor(1) as pool:
+            joining = pool.submit(gathered)
+            while not care.one(WAITS):
+                assert not joining.done()
+            claiming.commit()
+            (joined,) = joining.result(timeout=10)
+    named_by = care.one("SELECT named_by FROM orchestration.notification WHERE id = CAST(:id AS uuid)", id=joined)
+    assert named_by != first["id"]
+    assert len(care.ledger(kind="task-digest")) == 2
