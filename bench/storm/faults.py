@@ -17,8 +17,8 @@ from honcho.environ import parse_procfile
 from redis import RedisError
 
 from bench.storm.broker import Broker
+from bench.storm.kinds import Fault
 from bench.storm.phone import StormPhone
-from bench.storm.plan import Fault
 from bench.storm.supervisor import Supervisor, is_pool_process, is_worker, says
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.system import PROCFILE

@@ -6,8 +6,9 @@ import pytest
 
 from bench.storm.books import Row
 from bench.storm.hospital import Facts, Task
+from bench.storm.kinds import KINDS
 from bench.storm.phone import ABOUT_ALL_TEXTS, Request
-from bench.storm.plan import KINDS, Person, draw
+from bench.storm.plan import Person, draw
 from bench.storm.verdict import DOUBT_WINDOW, Evidence, Verdict, judge
 
 NURSE = Person(id="nurse", role="NURSE", phone="+12015550101")
