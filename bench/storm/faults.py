@@ -17,7 +17,7 @@ from honcho.environ import parse_procfile
 from redis import RedisError
 
 from bench.storm.broker import Broker
-from bench.storm.kinds import Fault
+from bench.storm.kinds import INBOUND, Fault
 from bench.storm.phone import StormPhone
 from bench.storm.supervisor import Supervisor, is_pool_process, is_worker, says
 from sequora_orchestration.local.postgres import EmbeddedPostgres
@@ -111,6 +111,7 @@ class Faults:
         """End every fault, whether it is under way or not."""
         self._phone.obey(None)
         self._phone.lag(0)
+        self._phone.spoil_inbound(None)
         self._broker.go_on()
         self._broker.start()
         for name in list(self._second):
@@ -128,10 +129,16 @@ class Faults:
         return outcome
 
     def _spoil(self, fault: Fault) -> str | None:
+        if fault.target == INBOUND:
+            self._phone.spoil_inbound(fault.kind, number=fault.number)
+            return None
         self._phone.obey(fault.kind, share=fault.share, number=fault.number)
         return None
 
     def _ended(self, fault: Fault) -> None:
+        if fault.target == INBOUND:
+            self._phone.spoil_inbound(None)
+            return
         self._end.get(fault.kind, lambda: self._phone.obey(None))()
 
     # ── Processes ───────────────────────────────────────────────────────────────────────────────────────
@@ -208,6 +215,8 @@ def _in_words(fault: Fault) -> str:
         words.append(f"for {fault.seconds:.0f} s")
     if fault.kind in {"hangs", "504 after hanging", "429 with Retry-After", "429 with Retry-After for long"}:
         words.append(f"({fault.number:.0f} s each)")
+    if fault.kind in {"inbound list: hangs", "inbound texts late", "inbound clock off"}:
+        words.append(f"({fault.number:.0f} s)")
     return " ".join(words)
 
 

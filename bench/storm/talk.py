@@ -28,12 +28,14 @@ IS_DELAYED, DELAYED_BY = 0.1, (5.0, 600.0)
 
 ACCEPT, RESOLVE, HAND_OVER = "ACCEPT", "RESOLVE", "HAND_OVER"
 
-# The spellings of each command; `#` is the place of the task's number. The last of each is for a command alone.
+# The spellings of each command; `#` is the place of the task's number.
 _SPELLINGS = {
-    ACCEPT: ("#a", "#A", "a#", "A #.", "# accept", "Accept #!", "acepto #", "“#A”", "#A accept", "👍 #a"),
-    RESOLVE: ("#r", "#R.", "R #", "resolved #", "# resuelto", "#-R", "\n#R \n", "#r resolve"),
+    ACCEPT: ("#a", "#A", "a#", "A #.", "# accept", "Accept #!", "acepto #", "“#A”", "👍 #a"),
+    RESOLVE: ("#r", "#R.", "R #", "resolved #", "# resuelto", "#-R", "\n#R \n"),
     HAND_OVER: ("#e", "#E", "E#", "hand over #", "# Hand-over", "escalar #", "(#e)", "# escalate"),
 }
+# As a phone's suggestion completes it; only where it is the one command of the text.
+_ONLY = {ACCEPT: ("#a", "#A accept"), RESOLVE: ("#r", "#r resolve"), HAND_OVER: ("#e", "#E handover")}
 _BARE = {ACCEPT: ("a", "A.", "acepto"), RESOLVE: ("r", "Resolved!", "RESUELTO"), HAND_OVER: ("e", "hand over", "E")}
 _BETWEEN = (" ", ", ", "\n", ". ", " - ")
 _FREE = (
@@ -103,17 +105,18 @@ def _of_staff(random: Random, seconds: float, phones: Sequence[str]) -> Iterator
         first, second = random.sample((ACCEPT, RESOLVE, HAND_OVER), 2)
         picks = tuple(random.random() ** 2 for _ in range(2))
         spelt = [random.choice(_SPELLINGS[verb]) for verb in (first, second)]
+        only = random.choice((spelt[0], *_ONLY[first]))
         bare, free, between = random.choice(_BARE[first]), random.choice(_FREE), random.choice(_BETWEEN)
         writing = Writing(
             at=at,
             phone=phone,
-            body=spelt[0],
+            body=only,
             meaning="COMMANDS",
             verbs=(first,),
             picks=picks[:1],
             delayed_by=delayed_by,
         )
-        shares = (
+        shares: Sequence[tuple[float, dict[str, object]]] = (
             (TWO_COMMANDS, {"body": between.join(spelt), "verbs": (first, second), "picks": picks}),
             (BARE, {"body": bare, "is_numbered": False, "picks": ()}),
             (NO_SUCH_NUMBER, {"body": spelt[0].replace("#", "888"), "picks": (-1.0,)}),
