@@ -73,7 +73,7 @@ class Runs:
 
     def read_replies(self) -> list[ExecuteInProcessResult]:
         """Let the sensor for what people text to us tick, as if it were time to look, and run what it asks for."""
-        replies.LOOKS.next_at = replies.LOOKS.whole_at = 0.0
+        replies.LOOKS = replies.Looks()
         sensor = replies.replies
         with build_sensor_context(
             instance=self.instance, resources={"delivery": DeliveryResource()}, last_sensor_start_time=STARTED

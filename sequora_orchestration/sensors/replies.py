@@ -30,7 +30,8 @@ from sequora_orchestration.sensors.claiming import claiming_sensor
 from sequora_orchestration.sensors.preview import is_preview, previewed
 from sequora_orchestration.sensors.watch import ENDING, length_of_watch, slow_to_fail
 
-# Seconds between two looks: while staff may answer a text of the last day, and otherwise.
+# Seconds between two looks: while staff may answer a text of the last day, and otherwise. Whether they may is asked as
+# often as that: the first text after a long time is answered within seconds, too.
 PAUSE, LONG_PAUSE = 5.0, 60.0
 
 # Seconds between two whole looks, which also find messages that show up late.
@@ -45,6 +46,8 @@ class Looks:
     """By the monotonic clock, in seconds; likewise here."""
 
     whole_at: float = 0.0
+    read_at: float = -LONG_PAUSE
+    """When the list was read last."""
 
     def look(self, delivery: Delivery) -> list[str]:
         """Return the ids of new messages that ask for something; record those that ask for nothing.
@@ -54,13 +57,14 @@ class Looks:
         now = time.monotonic()
         is_whole = now >= self.whole_at
         self.next_at = now + PAUSE  # also where the look fails
+        if now < self.read_at + LONG_PAUSE and not delivery.ledger.replies.staff_may_answer():
+            return []
         found = unread(delivery, whole=is_whole)
         for some in found:
             note_others(delivery, some)
         if is_whole:
             self.whole_at = now + WHOLE_EVERY
-        if not delivery.ledger.replies.staff_may_answer():
-            self.next_at = now + LONG_PAUSE
+        self.read_at = now
         return [request.inbound.sid for some in found for request in some.requests]
 
     def watch(self, delivery: Delivery, *, seconds: float) -> list[str]:
