@@ -14,7 +14,10 @@ def in_words(task_id: str | None, episode_id: str | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """A message to a nurse that she did not answer or receive, as another message reports it to a supervisor."""
+    """A message to a nurse that she did not answer or receive, as another message reports it to a supervisor.
+
+    Of a task that was handed over: the message that was answered so, which may have been a supervisor's.
+    """
 
     recipient_id: str | None
     """The nurse; None if nobody is assigned to the task."""
@@ -25,6 +28,9 @@ class Reported:
 
     is_uncertain: bool = False
     """Whether the nurse may have been reached: only the receipt is missing."""
+
+    is_to_assignee: bool = True
+    """Whether the message was to the task's nurse, and not to a supervisor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,9 @@ LIMIT :most;
 SELECT n.sent_at AS read_at, n.id::text, n.kind, n.channel, n.claim_id::text, n.task_id, n.episode_id, n.recipient_id,
        n.owed_since, n.sla_due_at, n.due_at,
        reported.id IS NOT NULL AS has_reported, reported.recipient_id AS reported_recipient_id,
-       reported.reason AS reported_reason, false AS reported_is_settled, false AS reported_is_uncertain
+       reported.reason AS reported_reason, false AS reported_is_settled, false AS reported_is_uncertain,
+       coalesce(orchestration.audience_of(reported.audience, reported.kind) = 'ASSIGNEE', true)
+           AS reported_is_to_assignee
 FROM orchestration.notification n
 LEFT JOIN orchestration.notification reported ON reported.id = n.because_of
 WHERE n.id = CAST(:id AS uuid) AND orchestration.log_takes_content();

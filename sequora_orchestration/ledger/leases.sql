@@ -31,7 +31,9 @@ SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_
              AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
              AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND reported.state <> 'SENT'))
        ) OR reported.state = 'DELIVERED' AS reported_is_settled,
-       reported.state IN ('SENT', 'IN_DOUBT') AS reported_is_uncertain
+       reported.state IN ('SENT', 'IN_DOUBT') AS reported_is_uncertain,
+       coalesce(orchestration.audience_of(reported.audience, reported.kind) = 'ASSIGNEE', true)
+           AS reported_is_to_assignee
 FROM orchestration.notification n
 LEFT JOIN orchestration.notification reported ON reported.id = n.because_of
 LEFT JOIN LATERAL (

@@ -137,5 +137,6 @@ def notification(row: RowMapping) -> Notification:
             reason=row["reported_reason"],
             is_settled=row["reported_is_settled"],
             is_uncertain=row["reported_is_uncertain"],
+            is_to_assignee=row["reported_is_to_assignee"],
         )
     return Notification(**fields, reported=reported)

@@ -439,3 +439,25 @@ def test_nothing_that_was_written_stands_anywhere(
         told += str([dict(row) for row in care.rows(f"SELECT * FROM orchestration.{table}")])
     for secret in ("zanzibar", NURSE_PHONE, NURSE_PHONE.removeprefix("+1")):
         assert secret not in told
+
+
+# --- tasks that supervisors hand over ---------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_commands")
+def test_a_task_that_a_supervisor_hands_over_is_told_to_the_others(care: Care, runs: Runs, phones: Phones) -> None:
+    """She was told of it as a supervisor: it need not be hers."""
+    care.a_supervisor()
+    task = a_texted_task(care, runs, phones)
+    write(phones, NURSE_PHONE, "1e")
+    runs.read_replies()
+    phones(NURSE_PHONE).received_text()
+    runs.tick(HANDED_OVER_TASKS)
+    phones(SUPERVISOR_PHONE).received_text(containing="Handed over")
+    care.rows("UPDATE orchestration.notification SET created_at = now() - interval '1 hour'")
+    care.rows("UPDATE orchestration.answer SET at = now() - interval '1 hour'")
+    write(phones, SUPERVISOR_PHONE, "1e")
+    runs.read_replies()
+    phones(SUPERVISOR_PHONE).received_text(containing="supervisors are being told")
+    runs.tick(HANDED_OVER_TASKS)
+    phones(SUPERVISOR_PHONE).received_text(containing=["Handed over by a supervisor", task])
