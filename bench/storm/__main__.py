@@ -178,7 +178,7 @@ def _acting(
 
 
 def _traces(databases: Sequence[str], places: Sequence[Path], broker_url: str, *, is_there: str) -> list[str]:
-    """Return where something stands that people have written. Raises RuntimeError if the search finds nothing at all."""
+    """Return where something stands that people have written. Raises RuntimeError if the search is broken."""
     if not list(tables_with(is_there, databases)):
         raise RuntimeError("the search for what people have written does not find what is there")
     return [*tables_with(PLANTED, databases), *files_with(PLANTED, places), *keys_with(PLANTED, broker_url)]
