@@ -24,7 +24,7 @@ from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.system import PROCFILE
 
 # How many times starting a crashed database is tried; each try takes 10 s at most.
-TRIES = 5
+TRIES, BETWEEN_TRIES = 5, 2.0
 
 _CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -189,9 +189,10 @@ class Faults:
 
     def _start_postgres(self) -> None:
         for _ in range(TRIES - 1):
-            with suppress(subprocess.SubprocessError):
+            with suppress(subprocess.SubprocessError, AssertionError):  # the second while it still recovers
                 self._postgres.start()
                 return
+            time.sleep(BETWEEN_TRIES)
         self._postgres.start()
 
     def _cut_connections(self) -> str | None:
