@@ -51,7 +51,7 @@ class Kind:
 _SOME = (0.3, 0.6, 1.0)
 
 INBOUND = "inbound"
-"""The target of faults of the list of what people write."""
+"""The target of faults of the list of what people write; they are drawn beside the others, one after the other."""
 
 KINDS: Mapping[str, Kind] = {
     "worker killed": Kind(4, "processes"),
@@ -101,6 +101,9 @@ def draw_faults(random: Random, seconds: float, kinds: Mapping[str, Kind]) -> It
     at = CALM
     while at < seconds:
         free = {name: kind for name, kind in kinds.items() if busy_until[kind.target] <= at}
+        if not free:
+            at = min(busy_until.values())
+            continue
         (name,) = random.choices(list(free), [kind.weight for kind in free.values()])
         kind = free[name]
         fault = Fault(

@@ -123,8 +123,10 @@ class Plan:
 
 def draw(seed: int, seconds: float, *, replies: bool = True) -> Plan:
     """Draw a storm, in which people answer texts if `replies`."""
-    kinds = {name: kind for name, kind in KINDS.items() if replies or kind.target != INBOUND}
-    people, faults = _people(_stream(seed, "people")), list(draw_faults(_stream(seed, "faults"), seconds, kinds))
+    of_inbound = {name: kind for name, kind in KINDS.items() if kind.target == INBOUND}
+    others = {name: kind for name, kind in KINDS.items() if kind.target != INBOUND}
+    people, faults = _people(_stream(seed, "people")), list(draw_faults(_stream(seed, "faults"), seconds, others))
+    inbound_faults = draw_faults(_stream(seed, "inbound faults"), seconds, of_inbound) if replies else []
     deeds: dict[float, list[Deed]] = defaultdict(list)
     moments = sorted(
         (
@@ -141,7 +143,7 @@ def draw(seed: int, seconds: float, *, replies: bool = True) -> Plan:
     return Plan(
         people=people,
         deeds=[Deeds(at=at, deeds=some) for at, some in sorted(deeds.items(), key=lambda one: one[0])],
-        faults=faults,
+        faults=sorted([*faults, *inbound_faults], key=lambda fault: fault.at),
         writings=_writings(_stream(seed, "writings"), seconds, people, deeds) if replies else [],
     )
 

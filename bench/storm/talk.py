@@ -12,7 +12,7 @@ PLANTED = "zqzanzibar"
 """Stands in everything that people write freely, and must not be found anywhere afterwards."""
 
 # Seconds between two writings of staff, of patients, of strangers.
-BETWEEN_ANSWERS, BETWEEN_PATIENTS, BETWEEN_STRANGERS = 0.9, 6.0, 8.0
+BETWEEN_ANSWERS, BETWEEN_PATIENTS, BETWEEN_STRANGERS = 0.6, 5.0, 8.0
 
 # Shares of the writings of staff; the rest are commands with one number.
 TWO_COMMANDS, BARE, NO_SUCH_NUMBER, NONSENSE, HEART, HELP = 0.2, 0.12, 0.04, 0.1, 0.05, 0.02
