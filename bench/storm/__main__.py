@@ -7,22 +7,29 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
+from typing import Any
 
 from bench import report as machines
 from bench.__main__ import end
 from bench.storm import report
+from bench.storm.answers import unanswered, unheeded
 from bench.storm.books import Books
 from bench.storm.broker import broker
+from bench.storm.evidence import DOUBT_WINDOW, Evidence
 from bench.storm.faults import Faults
 from bench.storm.hospital import Hospital
 from bench.storm.phone import StormPhone, storm_phone
 from bench.storm.plan import Person, draw
 from bench.storm.supervisor import NotUpError, Supervisor
-from bench.storm.verdict import DOUBT_WINDOW, Evidence, judge, losses
+from bench.storm.talk import PLANTED
+from bench.storm.traces import files_with, keys_with, tables_with
+from bench.storm.verdict import judge, losses
+from bench.storm.writers import Writers
 from bench.system import binaries_in, server_name, settings, workplace
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
@@ -73,16 +80,19 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
     """Carry out a storm; print the verdict and return whether it is good. Raises NotUpError."""
     load = os.getloadavg()[0]
     server = server_name(postgres, options.postgres)
-    plan = draw(options.seed, options.seconds)
+    has_replies = os.environ.get("SEQUORA_REPLIES", "on") == "on"
+    plan = draw(options.seed, options.seconds, replies=has_replies)
     for name in ("care", "dagster"):
         postgres.create_database(name)
     care_url = postgres.url("care")
     make_care_tables(care_url, with_sample_people=False)
-    environment = settings(directory, care_url) | DELAYS | {"DAGSTER_PG_URL": postgres.url("dagster")}
+    environment = settings(directory, care_url) | DELAYS | {"SEQUORA_REPLIES": "on" if has_replies else "off"}
+    environment |= {"DAGSTER_PG_URL": postgres.url("dagster")}
     with broker(directory / "broker") as its_broker, storm_phone(environment) as phone:
         phone.draw_lags(options.seed)
         phone.end_undelivered({one.phone: one.undeliverable for one in plan.people if one.undeliverable})
         environment |= {"TWILIO_API_BASE_URL": phone.url, "SEQUORA_BROKER_URL": its_broker.url}
+        writers = Writers(phone)
         hospital = Hospital(care_url, plan.people, zone_where_it_is_noon(datetime.now(UTC)))
         supervisor = Supervisor(directory / "sequora", environment, log)
         books = Books(care_url)
@@ -96,23 +106,28 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
         try:
             _say("starting the system")
             supervisor.start()
+            books.wait_until_read()
             _say(f"up; {options.seconds:g} s of storm begin, seed {options.seed}")
             books.watch_breaker()
             began, began_at = time.monotonic(), time.time()
-            arrivals = threading.Thread(target=hospital.act, args=(plan.deeds, began), name="application")
-            arrivals.start()
-            try:
+            with (
+                _acting(hospital.act, plan.deeds, began, hospital.end),
+                _acting(writers.act, plan.writings, began, writers.end),
+            ):
                 faults.carry_out(plan.faults, began, until=options.seconds)
-                arrivals.join()
-            finally:
-                hospital.end()
             _say("the storm is over; waiting until everything has settled")
             settled_after = _wait_until_settled(books, hospital, phone, plan.people)
         finally:
             supervisor.stop()
             breaker = books.end_watch()
-        evidence = Evidence(hospital.facts, plan.people, phone.requests(), books.rows())
-    verdict = judge(evidence)
+        evidence = _evidence(books, hospital, phone, plan.people)
+        traces = _traces(
+            [care_url, environment["DAGSTER_PG_URL"]],
+            [supervisor.directory, log],
+            its_broker.url,
+            is_there=plan.people[0].id,
+        )
+    verdict = judge(evidence, traces)
     course = report.Course(
         seed=options.seed,
         seconds=options.seconds,
@@ -135,7 +150,8 @@ def _wait_until_settled(books: Books, hospital: Hospital, phone: StormPhone, peo
     calm_since: float | None = None
     while time.monotonic() < began + TO_SETTLE:
         unsettled = books.unsettled()
-        missing = Counter(one.kind for one in losses(Evidence(hospital.facts, people, phone.requests(), books.rows())))
+        evidence = _evidence(books, hospital, phone, people)
+        missing = Counter(one.kind for one in (*losses(evidence), *unheeded(evidence), *unanswered(evidence)))
         _say(f"{time.monotonic() - began:6.1f} s  on their way: {unsettled}, missing: {dict(missing) or 'nothing'}")
         if unsettled or missing:
             calm_since = None
@@ -147,12 +163,39 @@ def _wait_until_settled(books: Books, hospital: Hospital, phone: StormPhone, peo
     return None
 
 
+@contextmanager
+def _acting(
+    act: Callable[[Sequence[Any], float], None], plan: Sequence[object], began: float, end: Callable[[], None]
+) -> Iterator[None]:
+    """Carry out a plan in a thread beside the block, to its end if the block does not raise."""
+    thread = threading.Thread(target=act, args=(plan, began), name=act.__qualname__)
+    thread.start()
+    try:
+        yield
+        thread.join()
+    finally:
+        end()
+
+
+def _traces(databases: Sequence[str], places: Sequence[Path], broker_url: str, *, is_there: str) -> list[str]:
+    """Return where something stands that people have written. Raises RuntimeError if the search is broken."""
+    if not list(tables_with(is_there, databases)):
+        raise RuntimeError("the search for what people have written does not find what is there")
+    return [*tables_with(PLANTED, databases), *files_with(PLANTED, places), *keys_with(PLANTED, broker_url)]
+
+
+def _evidence(books: Books, hospital: Hospital, phone: StormPhone, people: Sequence[Person]) -> Evidence:
+    requests, written = phone.requests(), phone.written()
+    return Evidence(hospital.facts, people, requests, books.rows(), written, books.inbox())
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.storm",
         description="Brings the whole system up as `sequora dev` runs it, lets tasks, episodes and missed SLAs arrive "
         "at random while processes are killed and the database, the broker and the phone company fail, and then says "
-        "whether a text was lost, doubled, sent after its task was resolved, or left unsettled. Everything it needs is "
+        "whether a text was lost, doubled, sent after its task was resolved, or left unsettled, and whether what "
+        "people answered was obeyed (SEQUORA_REPLIES=off leaves the answers out). Everything it needs is "
         "brought along and taken down again. Tables go to stdout, progress to stderr. Exit code 1 if not all is good.",
     )
     parser.add_argument(

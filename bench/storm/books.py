@@ -1,10 +1,11 @@
 """The system's own records: its ledger with every row's history, and the times when its breaker was open."""
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2
@@ -14,7 +15,8 @@ from psycopg2.extras import RealDictCursor
 PAUSE = 0.3
 
 _ROWS = """
-SELECT id::text, business_key, kind, task_id, episode_id, recipient_id, severity, state, reason, adopted,
+SELECT id::text, business_key, kind, task_id, episode_id, recipient_id, severity, state, reason, cause, adopted,
+       reply_to,
        provider_sid AS sid,
        extract(epoch FROM owed_since)::float AS owed_since,
        state IN ('QUEUED', 'SENDING', 'IN_DOUBT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
@@ -31,6 +33,19 @@ ORDER BY notification_event.id
 _FOUND_LATE = """
 SELECT notification_id::text AS id, found_sid FROM orchestration.lost_attempt WHERE found_sid IS NOT NULL
 """
+_INBOUND = """
+SELECT sid, digest, understood, is_helped, extract(epoch FROM received_at)::float AS received_at,
+       extract(epoch FROM read_at)::float AS read_at
+FROM orchestration.inbound
+"""
+_ANSWERS = """
+SELECT sid, verb, number, task_id, person_id, notification_id::text, outcome FROM orchestration.answer ORDER BY id
+"""
+_ORDERS = """
+SELECT notification_id::text, verb, count(*) AS count FROM orchestration.operator_action GROUP BY 1, 2
+"""
+_OPTED_OUT = "SELECT digest FROM orchestration.opt_out"
+_WAS_READ = "SELECT bool_and(read_at IS NOT NULL) AS was_read FROM orchestration.inbound_reading"
 _UNSETTLED = """
 SELECT count(*) AS unsettled FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING', 'IN_DOUBT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
@@ -76,7 +91,11 @@ class Row:
     severity: str | None
     state: str
     reason: str | None
+    cause: str | None
     sid: str | None
+    reply_to: str | None
+    """The id of the text of a person that it answers."""
+
     adopted: bool
     owed_since: float
     is_unsettled: bool
@@ -85,6 +104,44 @@ class Row:
     """The SIDs of texts of its lost attempts that were found to have gone out all the same."""
 
     history: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A text of a person that was read; times are in seconds since the epoch."""
+
+    sid: str
+    digest: str
+    understood: str
+    is_helped: bool
+    received_at: float
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A command, and what became of it."""
+
+    sid: str
+    verb: str
+    number: int | None
+    task_id: str | None
+    person_id: str | None
+    notification_id: str | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """The system's records of what people have written."""
+
+    inbound: Sequence[Inbound] = ()
+    answers: Sequence[Answer] = ()
+    orders: Mapping[tuple[str | None, str], int] = field(default_factory=dict)
+    """How many orders there are of each verb about a message of the ledger."""
+
+    opted_out: frozenset[str] = frozenset()
+    """Digests of numbers."""
 
 
 class Books:
@@ -107,6 +164,20 @@ class Books:
         for found in self._read(_FOUND_LATE):
             late[found["id"]].append(found["found_sid"])
         return [Row(**row, found_late=late[row["id"]], history=history[row["id"]]) for row in rows]
+
+    def inbox(self) -> Inbox:
+        """Return what is recorded of the texts that people have written."""
+        return Inbox(
+            inbound=[Inbound(**row) for row in self._read(_INBOUND)],
+            answers=[Answer(**row) for row in self._read(_ANSWERS)],
+            orders={(row["notification_id"], row["verb"]): row["count"] for row in self._read(_ORDERS)},
+            opted_out=frozenset(row["digest"] for row in self._read(_OPTED_OUT)),
+        )
+
+    def wait_until_read(self) -> None:
+        """Wait until what people write has been read once: what they wrote before is left alone."""
+        while not self._read(_WAS_READ)[0]["was_read"]:
+            time.sleep(PAUSE)
 
     def unsettled(self) -> int:
         """Return how many messages are on their way, in doubt or overdue."""
@@ -145,7 +216,17 @@ def as_dict(row: Row) -> Mapping[str, object]:
     return {
         **{
             name: getattr(row, name)
-            for name in ("id", "business_key", "severity", "state", "reason", "sid", "adopted", "found_late")
+            for name in (
+                "id",
+                "business_key",
+                "severity",
+                "state",
+                "reason",
+                "sid",
+                "reply_to",
+                "adopted",
+                "found_late",
+            )
         },
         "owed_since": row.owed_since,
         "history": [{name: getattr(event, name) for name in Event.__slots__} for event in row.history],

@@ -17,14 +17,14 @@ from honcho.environ import parse_procfile
 from redis import RedisError
 
 from bench.storm.broker import Broker
+from bench.storm.kinds import INBOUND, Fault
 from bench.storm.phone import StormPhone
-from bench.storm.plan import Fault
 from bench.storm.supervisor import Supervisor, is_pool_process, is_worker, says
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.local.system import PROCFILE
 
 # How many times starting a crashed database is tried; each try takes 10 s at most.
-TRIES = 5
+TRIES, BETWEEN_TRIES = 5, 2.0
 
 _CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -111,6 +111,7 @@ class Faults:
         """End every fault, whether it is under way or not."""
         self._phone.obey(None)
         self._phone.lag(0)
+        self._phone.spoil_inbound(None)
         self._broker.go_on()
         self._broker.start()
         for name in list(self._second):
@@ -128,10 +129,16 @@ class Faults:
         return outcome
 
     def _spoil(self, fault: Fault) -> str | None:
+        if fault.target == INBOUND:
+            self._phone.spoil_inbound(fault.kind, number=fault.number)
+            return None
         self._phone.obey(fault.kind, share=fault.share, number=fault.number)
         return None
 
     def _ended(self, fault: Fault) -> None:
+        if fault.target == INBOUND:
+            self._phone.spoil_inbound(None)
+            return
         self._end.get(fault.kind, lambda: self._phone.obey(None))()
 
     # ── Processes ───────────────────────────────────────────────────────────────────────────────────────
@@ -182,9 +189,10 @@ class Faults:
 
     def _start_postgres(self) -> None:
         for _ in range(TRIES - 1):
-            with suppress(subprocess.SubprocessError):
+            with suppress(subprocess.SubprocessError, AssertionError):  # the second while it still recovers
                 self._postgres.start()
                 return
+            time.sleep(BETWEEN_TRIES)
         self._postgres.start()
 
     def _cut_connections(self) -> str | None:
@@ -208,6 +216,8 @@ def _in_words(fault: Fault) -> str:
         words.append(f"for {fault.seconds:.0f} s")
     if fault.kind in {"hangs", "504 after hanging", "429 with Retry-After", "429 with Retry-After for long"}:
         words.append(f"({fault.number:.0f} s each)")
+    if fault.kind in {"inbound list: hangs", "inbound texts late", "inbound clock off"}:
+        words.append(f"({fault.number:.0f} s)")
     return " ".join(words)
 
 

@@ -41,6 +41,16 @@ _ASSIGN = """UPDATE "EscalationTask" SET assigned_to_user_id = %s, updated_at = 
 A_DAY = 24 * 3600
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A task as it is from a change on. The change was committed between two moments: the answer may have been lost."""
+
+    earliest: float
+    latest: float
+    nurse: str | None
+    is_open: bool
+
+
 @dataclass(slots=True, kw_only=True)
 class Task:
     """The life of a task, by this machine's clock."""
@@ -52,6 +62,13 @@ class Task:
 
     misses_its_sla: bool
     resolved: float | None = None
+    versions: list[Version] = field(default_factory=list)
+    """The task after each change, oldest first."""
+
+    def possible(self, since: float, until: float) -> list[Version]:
+        """Return the task's versions that may have been there at some moment of a span."""
+        ends = [*(later.latest for later in self.versions[1:]), float("inf")]
+        return [one for one, end in zip(self.versions, ends, strict=True) if one.earliest <= until and end >= since]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +103,7 @@ class Hospital:
         self._ended.set()
 
     def _do(self, deeds: Sequence[Deed]) -> None:
+        tried = time.time()
         committed = self._commit(lambda cursor: self._write(cursor, deeds))
         if committed is None:
             return
@@ -104,6 +122,10 @@ class Hospital:
                     self.facts.tasks[deed.task].resolved = committed
                 case Assign():
                     self.facts.tasks[deed.task].nurses.append((committed, deed.nurse))
+            if not isinstance(deed, NewEpisode):
+                task = self.facts.tasks[deed.id if isinstance(deed, NewTask) else deed.task]
+                (_, nurse), is_open = task.nurses[-1], task.resolved is None
+                task.versions.append(Version(earliest=tried, latest=committed, nurse=nurse, is_open=is_open))
 
     def _write(self, cursor: Cursor, deeds: Sequence[Deed]) -> None:
         tasks = [

@@ -5,17 +5,22 @@ stay between the two; when the pipe closes, the process ends.
 """
 
 import json
+import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 from bench.phone import piped
+from bench.storm.talk import Writing
+from sequora_orchestration.local.twilio.inbound import OPT_IN_WORDS, OPT_OUT_WORDS
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.refusals import Refusal
@@ -30,6 +35,12 @@ from sequora_orchestration.local.twilio.scripted_answers import (
 )
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
 
+# The kind of texts that answer a person; those say in words what became of her commands, and are about no one task.
+REPLY = "reply"
+
+OURS = "+15005550006"
+"""The number from which the system texts, and to which people answer."""
+
 _FIRST_WORDS = {
     "🚨 New": "task-created",
     "SLA in": "sla-warning",
@@ -37,7 +48,11 @@ _FIRST_WORDS = {
     "ESCALATION:": "sla-escalation",
     "Nurse not reached": "nurse-unreached",
     "Nobody is assigned": "nurse-unreached",
+    "Handed over": "handed-over",
+    "Sequora: to answer": REPLY,
 }
+_ANSWER = re.compile(r"\d*[ARE]: ")
+_NUMBER = re.compile(r"^Reply (\d+)A accept", re.MULTILINE)
 
 _ANSWERS: Mapping[str, Callable[[float], Answer]] = {
     "429": lambda _: Refuse(429, 20429),
@@ -69,6 +84,20 @@ ABOUT_ALL_TEXTS = frozenset(
 )
 """Answers that say nothing about the text that gets them: no text may be given up for one."""
 
+# Answers to requests for the list of what people write, in place of the list.
+_LIST_ANSWERS: Mapping[str, Callable[[float], Answer]] = {
+    "inbound list: 500": lambda _: Refuse(500, 20500),
+    "inbound list: reset": lambda _: ResetBeforeAccepting(),
+    "inbound list: garbage": lambda _: Garbage(),
+    "inbound list: hangs": Hang,
+}
+
+# Writings that answer a text.
+OF_STAFF = frozenset({"COMMANDS", "HELP", "HEART"})
+
+# No phone has so many tasks.
+NO_SUCH_NUMBER = 888
+
 # Seconds after which a text is in the list: half of the texts within SOON, the others in a long tail (Pareto's), so
 # that one in a hundred takes longer than ten seconds.
 SOON, TAIL, LONGEST = 0.2, 1.15, 60.0
@@ -89,12 +118,38 @@ class Request:
     lag: float
     """The seconds after which the list shows the text; 0 if it was not accepted."""
 
+    number: int | None = None
+    """The small number by which the task is answered, if the text has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A text that a phone has written to us, without its body."""
+
+    sid: str
+    phone: str
+    at: float
+    """When it was written, in seconds since the epoch; `created` is the phone company's time for it, in whole ones."""
+
+    created: float
+    meaning: str
+    """As in `Writing`."""
+
+    commands: Sequence[tuple[str, int | None]]
+    """The verbs, each with the task's small number, None for a verb alone."""
+
+    is_english: bool
+    """Whether it is a word that the phone company obeys by itself."""
+
 
 class _Company(PhoneCompany):
     """Follows one order at a time, for a share of the requests."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.written: list[Written] = []
+        self.clock_off = 0.0
+        self._numbers: dict[str, list[int]] = defaultdict(list)
         self._order: tuple[str, float, float] | None = None
         self._random, self._lags = Random(1), Random(1)
         self._lag_of: dict[str, float] = {}
@@ -111,7 +166,45 @@ class _Company(PhoneCompany):
 
     def lag_of(self, message: Message) -> float:
         """Return the text's own lag; a text that is just being accepted has none yet, and is not listed."""
-        return super().lag_of(message) if message.inbound else self._lag_of.get(message.sid, LONGEST)
+        return self._lag_of.get(message.sid, LONGEST)
+
+    def spoil_inbound(self, *, kind: str | None, number: float = 0.0) -> None:
+        """Misbehave in this way with what people write from now on; with None, behave."""
+        answer = _LIST_ANSWERS.get(kind or "")
+        self.list_answers.always(answer(number) if answer else None, to=OURS)
+        self.pages_shift = kind == "inbound pages shift"
+        self.inbound_visible_after = number if kind == "inbound texts late" else 0.0
+        self.clock_off = number if kind == "inbound clock off" else 0.0
+
+    def write(self, writing: Writing) -> None:
+        """Let a phone write to us, unless it answers a text that it has not had yet."""
+        numbers = self._numbers[writing.phone]
+        if writing.meaning in OF_STAFF and not numbers:
+            return
+        chosen = [numbers[-1 - int(pick * len(numbers))] if pick >= 0 else NO_SUCH_NUMBER for pick in writing.picks]
+        body = writing.body
+        for number in chosen:
+            body = body.replace("#", str(number), 1)
+        now = datetime.now(UTC)
+        created = (now + timedelta(seconds=self.clock_off - writing.delayed_by)).replace(microsecond=0)
+        message = self.receive(phone=writing.phone, body=body, to=OURS, created=created)
+        if not isinstance(message, Message):
+            raise TypeError("the phone company does not take what a phone has written")
+        self._lag_of[message.sid] = self.inbound_visible_after + self._drawn_lag()
+        self.written.append(
+            Written(
+                sid=message.sid,
+                phone=writing.phone,
+                at=now.timestamp(),
+                created=created.timestamp(),
+                meaning=writing.meaning,
+                commands=list(zip(writing.verbs, chosen if writing.is_numbered else [None] * 9, strict=False)),
+                is_english=body.strip().upper() in OPT_OUT_WORDS | OPT_IN_WORDS,
+            )
+        )
+
+    def _drawn_lag(self) -> float:
+        return min(SOON * self._lags.paretovariate(TAIL), LONGEST)
 
     def take(self, *, to: str, body: str, **more: Any) -> tuple[Message | Refusal | None, Answer | None]:
         """Spoil the answer as ordered, and remember the request."""
@@ -123,22 +216,34 @@ class _Company(PhoneCompany):
         sid = outcome.sid if isinstance(outcome, Message) else None
         lag = 0.0
         if sid:
-            lag = self._lag_of[sid] = self.visible_after + min(SOON * self._lags.paretovariate(TAIL), LONGEST)
+            lag = self._lag_of[sid] = self.visible_after + self._drawn_lag()
         said = order[0] if order and spoilt else "accepted" if sid else "refused"
+        kind, number = kind_of(body), number_of(body)
+        task = None if kind == REPLY else task_of(body)
         self.requests.append(
-            Request(kind=kind_of(body), task_id=task_of(body), to=to, at=at, answer=said, sid=sid, lag=lag),
+            Request(kind=kind, task_id=task, to=to, at=at, answer=said, sid=sid, lag=lag, number=number),
         )
+        if sid and number and number not in self._numbers[to]:
+            self._numbers[to].append(number)
         return outcome, answer
 
 
 def kind_of(body: str) -> str:
     """Return the kind of message that a text is, by its first words."""
+    if _ANSWER.match(body):
+        return REPLY
     return next((kind for words, kind in _FIRST_WORDS.items() if body.startswith(words)), "check-in")
 
 
 def task_of(body: str) -> str | None:
     """Return the task that a text's link leads to."""
-    return body.rpartition("/tasks/")[2] if "/tasks/" in body else None
+    return body.rpartition("/tasks/")[2].partition("\n")[0] if "/tasks/" in body else None
+
+
+def number_of(body: str) -> int | None:
+    """Return the small number by which a text says that its task is answered."""
+    found = _NUMBER.search(body)
+    return int(found[1]) if found else None
 
 
 class StormPhone:
@@ -149,6 +254,7 @@ class StormPhone:
         self._process = process
         self._turn = threading.Lock()
         self._requests: list[Request] = []
+        self._written: list[Written] = []
         self.url = str(self._answer())
 
     def obey(self, kind: str | None, *, share: float = 1.0, number: float = 0.0) -> None:
@@ -162,6 +268,19 @@ class StormPhone:
     def lag(self, seconds: float) -> None:
         """Let its list show each text so many seconds later than drawn."""
         self._ask(visible_after=seconds)
+
+    def spoil_inbound(self, kind: str | None, *, number: float = 0.0) -> None:
+        """Let it misbehave with what people write; None ends it."""
+        self._ask(spoil_inbound={"kind": kind, "number": number})
+
+    def write(self, writing: Writing) -> None:
+        """Let a phone write to us."""
+        self._ask(write=asdict(writing))
+
+    def written(self) -> list[Written]:
+        """Return everything that phones have written so far, oldest first."""
+        self._written += [Written(**one) for one in self._ask(written_from=len(self._written))]
+        return list(self._written)
 
     def end_undelivered(self, codes: Mapping[str, int]) -> None:
         """Let texts to these numbers end with an error code, after they were accepted."""
@@ -206,8 +325,12 @@ def main() -> None:
                 company.draw_lags(order["draw_lags"])
             company.visible_after = order.get("visible_after", company.visible_after)
             company.undeliverable = order.get("undeliverable", company.undeliverable)
-            first = order.get("requests_from")
-            _say([] if first is None else [asdict(one) for one in company.requests[first:]])
+            if "spoil_inbound" in order:
+                company.spoil_inbound(**order["spoil_inbound"])
+            if "write" in order:
+                company.write(Writing(**order["write"]))
+            asked: dict[str, list[Any]] = {"requests_from": company.requests, "written_from": company.written}
+            _say([asdict(one) for name, some in asked.items() if name in order for one in some[order[name] :]])
 
 
 def _say(answer: object) -> None:

@@ -11,25 +11,18 @@ from uuid import UUID
 
 from bench.application import PRIORITIES, REASONS
 from bench.measure import SEVERITIES
+from bench.storm.kinds import INBOUND, KINDS, Fault, draw_faults
+from bench.storm.talk import Writing, draw_writings
 
 NURSES = 16
 
-# Seconds between two tasks, two episodes, two faults.
+# Seconds between two tasks, two episodes.
 BETWEEN_TASKS = 0.45
 BETWEEN_EPISODES = 4.0
-BETWEEN_FAULTS = (5.0, 10.0)
 
 # A share of faults hits a burst: so many seconds before the fault, so many tasks come at once, and are being sent when
 # it begins.
 HITS_A_BURST, BEFORE, BURST = 0.3, (0.1, 1.0), (50, 100)
-
-# Seconds from the end of one fault to the next of the same target. After most faults that kill a process the whole
-# system starts again; it shall get to work before it is killed once more.
-REST = 1.0
-REST_OF_PROCESSES = 20.0
-
-# The first seconds are calm, to see that the system works.
-CALM = 5.0
 
 # Shares of all tasks.
 MISSES_ITS_SLA, IS_RESOLVED, IS_REASSIGNED, IS_GIVEN_BACK = 0.15, 0.3, 0.08, 0.4
@@ -118,85 +111,22 @@ class Deeds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A fault: its kind, its moment, and its length in seconds (0 if it is over at once)."""
-
-    at: float
-    kind: str
-    target: str
-    seconds: float = 0.0
-    share: float = 1.0
-    """The share of requests that a misbehaving phone company spoils."""
-
-    number: float = 0.0
-    """A further number for some kinds: seconds of hanging or of Retry-After, or which of several processes."""
-
-    @property
-    def until(self) -> float:
-        """The moment when the fault is over."""
-        return self.at + self.seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A whole storm."""
 
     people: Sequence[Person]
     deeds: Sequence[Deeds]
     faults: Sequence[Fault]
+    writings: Sequence[Writing]
+    """What people write to us."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A kind of fault: its frequency compared with others, its target, and the bounds of its length."""
-
-    weight: int
-    target: str
-    seconds: tuple[float, float] = (0.0, 0.0)
-    number: tuple[float, float] = (0.0, 1.0)
-    shares: Sequence[float] = (1.0,)
-
-
-_SOME = (0.3, 0.6, 1.0)
-
-KINDS: Mapping[str, _Kind] = {
-    "worker killed": _Kind(4, "processes"),
-    "pool process killed": _Kind(6, "pool"),
-    "daemon killed": _Kind(3, "processes"),
-    "code server killed": _Kind(3, "processes"),
-    "web server killed": _Kind(2, "processes"),
-    "everything killed": _Kind(3, "processes"),
-    "Postgres stopped": _Kind(3, "postgres", (2, 8)),
-    "Postgres restarted at once": _Kind(3, "postgres"),
-    "connections cut": _Kind(4, "postgres"),
-    "broker killed": _Kind(2, "broker", (1, 5)),
-    "broker emptied": _Kind(3, "broker"),
-    "broker stands still": _Kind(3, "broker", (2, 8)),
-    "429": _Kind(2, "phone", (2, 7), shares=_SOME),
-    "429 with Retry-After": _Kind(2, "phone", (2, 7), (1, 6), _SOME),
-    "429 for long": _Kind(1, "phone", (20, 20)),
-    "429 with Retry-After for long": _Kind(1, "phone", (20, 20), (1, 6)),
-    "unknown code": _Kind(2, "phone", (5, 12)),
-    "firewall's page": _Kind(2, "phone", (5, 12)),
-    "500": _Kind(3, "phone", (2, 7), shares=_SOME),
-    "503": _Kind(2, "phone", (2, 7), shares=_SOME),
-    "500 after accepting": _Kind(4, "phone", (2, 7), shares=_SOME),
-    "reset before accepting": _Kind(3, "phone", (2, 7), shares=_SOME),
-    "reset after accepting": _Kind(4, "phone", (2, 7), shares=_SOME),
-    "garbage": _Kind(3, "phone", (2, 7), shares=_SOME),
-    "hangs": _Kind(4, "phone", (4, 12), (3, 12), (0.2, 0.5, 1.0)),
-    "504 after hanging": _Kind(2, "phone", (4, 12), (3, 12), (0.2, 0.5)),
-    "401": _Kind(2, "phone", (2, 8)),
-    "list lags": _Kind(6, "list", (10, 30), (5, 5)),
-    "runs deleted": _Kind(3, "runs"),
-    "second daemon": _Kind(3, "second daemon", (10, 25)),
-    "second worker": _Kind(3, "second worker", (10, 25)),
-}
-
-
-def draw(seed: int, seconds: float) -> Plan:
-    """Draw a storm."""
-    people, faults = _people(_stream(seed, "people")), list(_faults(_stream(seed, "faults"), seconds))
+def draw(seed: int, seconds: float, *, replies: bool = True) -> Plan:
+    """Draw a storm, in which people answer texts if `replies`."""
+    of_inbound = {name: kind for name, kind in KINDS.items() if kind.target == INBOUND}
+    others = {name: kind for name, kind in KINDS.items() if kind.target != INBOUND}
+    people, faults = _people(_stream(seed, "people")), list(draw_faults(_stream(seed, "faults"), seconds, others))
+    inbound_faults = draw_faults(_stream(seed, "inbound faults"), seconds, of_inbound) if replies else []
     deeds: dict[float, list[Deed]] = defaultdict(list)
     moments = sorted(
         (
@@ -213,7 +143,22 @@ def draw(seed: int, seconds: float) -> Plan:
     return Plan(
         people=people,
         deeds=[Deeds(at=at, deeds=some) for at, some in sorted(deeds.items(), key=lambda one: one[0])],
-        faults=faults,
+        faults=sorted([*faults, *inbound_faults], key=lambda fault: fault.at),
+        writings=_writings(_stream(seed, "writings"), seconds, people, deeds) if replies else [],
+    )
+
+
+def _writings(
+    random: Random, seconds: float, people: Sequence[Person], deeds: Mapping[float, Sequence[Deed]]
+) -> list[Writing]:
+    able = [one for one in people if one.reachable and not one.undeliverable]
+    patients = [one.patient for some in deeds.values() for one in some if isinstance(one, NewEpisode)]
+    return draw_writings(
+        random,
+        seconds,
+        nurses=[one.phone for one in able if one.role == "NURSE"],
+        supervisors=[one.phone for one in able if one.role == "SUPERVISOR"],
+        patients=sorted({one.phone for one in patients if one.reachable}),
     )
 
 
@@ -304,24 +249,3 @@ def _episodes(random: Random, seconds: float) -> Iterator[tuple[float, Deed]]:
             last = phone
         patient = Patient(id=_id(random), name="Emma", phone=phone, reachable=reachable)
         yield at, NewEpisode(id=_id(random), patient=patient)
-
-
-def _faults(random: Random, seconds: float) -> Iterator[Fault]:
-    """Draw faults one after the other; a fault ends before the next with the same target begins."""
-    busy_until: dict[str, float] = defaultdict(float)
-    at = CALM
-    while at < seconds:
-        free = {name: kind for name, kind in KINDS.items() if busy_until[kind.target] <= at}
-        (name,) = random.choices(list(free), [kind.weight for kind in free.values()])
-        kind = free[name]
-        fault = Fault(
-            at=at,
-            kind=name,
-            target=kind.target,
-            seconds=min(random.uniform(*kind.seconds), seconds - at),
-            share=random.choice(kind.shares),
-            number=random.uniform(*kind.number),
-        )
-        busy_until[kind.target] = fault.until + (REST_OF_PROCESSES if kind.target == "processes" else REST)
-        yield fault
-        at += random.uniform(*BETWEEN_FAULTS)

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 
 from bench.report import Machine, table
 from bench.storm.books import Opening, Row, as_dict
-from bench.storm.phone import Request
-from bench.storm.verdict import Evidence, Offence, Verdict
+from bench.storm.evidence import Evidence, Offence
+from bench.storm.phone import Request, Written
+from bench.storm.verdict import Verdict
 
 # The most rows of the ledger, with their whole history, that are written for each kind of offence.
 MOST = 50
@@ -69,11 +70,23 @@ def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, i
         "too_late": len(verdict.too_late),
         "astray": len(verdict.stray),
         "unsettled": len(verdict.unsettled),
+        "commands_lost_or_wrong": len(verdict.unheeded),
+        "acted_on_twice": len(verdict.acted_twice),
+        "not_answered_once": len(verdict.unanswered),
+        "texted_after_STOP": len(verdict.texted_after_stop),
+        "places_with_what_people_wrote": len(verdict.traces),
         "tasks": len(tasks),
         "of_them_resolved": sum(task.resolved is not None for task in tasks),
         "of_them_missed_their_SLA": sum(task.misses_its_sla for task in tasks),
         "of_them_reassigned": sum(len(task.nurses) > 1 for task in tasks),
         "episodes": len(evidence.facts.episodes),
+        "texts_of_people": len(evidence.written),
+        "of_them_STOP": sum(one.meaning == "STOP" for one in evidence.written),
+        "of_them_START": sum(one.meaning == "START" for one in evidence.written),
+        "commands_of_staff": len(evidence.inbox.answers),
+        "of_them_done": sum(one.outcome == "DONE" for one in evidence.inbox.answers),
+        "answers_to_staff": sum(len(some) for some in evidence.replies_to.values()),
+        "longest_until_read": _longest_until_read(evidence),
         "requests_to_the_phone_company": len(evidence.requests),
         "texts_accepted": len(evidence.texts),
         "were_in_doubt": sum(count for (_, to), count in moves.items() if to == "IN_DOUBT"),
@@ -93,6 +106,12 @@ def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, i
 def longest(evidence: Evidence) -> float | None:
     """Return the longest time from when a text was owed until the phone company accepted it."""
     return max((late for late, _ in _delays(evidence)), default=None)
+
+
+def _longest_until_read(evidence: Evidence) -> float | None:
+    """Return the longest time from when somebody wrote until that was read, in seconds."""
+    at = {one.sid: one.at for one in evidence.written}
+    return max((one.read_at - at[one.sid] for one in evidence.inbox.inbound if one.sid in at), default=None)
 
 
 def _delays(evidence: Evidence) -> list[tuple[float, Row]]:
@@ -118,6 +137,11 @@ def as_json(course: Course, evidence: Evidence, verdict: Verdict, machine: Machi
             "too_late": _records(evidence, verdict.too_late),
             "astray": _records(evidence, verdict.stray),
             "unrecorded": _records(evidence, verdict.unrecorded),
+            "unheeded": _records_of_people(evidence, verdict.unheeded),
+            "acted_twice": _records_of_people(evidence, verdict.acted_twice),
+            "unanswered": _records_of_people(evidence, verdict.unanswered),
+            "texted_after_stop": _records(evidence, verdict.texted_after_stop),
+            "traces": verdict.traces,
             "unsettled": [as_dict(row) for row in verdict.unsettled[:MOST]],
             "slowest": [
                 {"delay": delay, **as_dict(row)}
@@ -140,6 +164,31 @@ def _records(evidence: Evidence, offences: Sequence[Offence]) -> list[Mapping[st
         }
         for one in offences[:MOST]
     ]
+
+
+def _records_of_people(evidence: Evidence, offences: Sequence[Offence]) -> list[Mapping[str, object]]:
+    """Return what people wrote, what was made of it, and the ledger's rows: ids alone."""
+    inbox = evidence.inbox
+    return [
+        {
+            **asdict(one),
+            "application": _application(evidence, one),
+            "written": [_written(each) for each in evidence.written if each.sid in one.sids],
+            "read": [asdict(each) for each in inbox.inbound if each.sid in one.sids],
+            "answers": [asdict(each) for each in inbox.answers if each.sid in one.sids],
+            "ledger": [
+                as_dict(row)
+                for row in evidence.rows
+                if row.reply_to in one.sids or (one.subject and row.task_id == one.subject)
+            ],
+        }
+        for one in offences[:MOST]
+    ]
+
+
+def _written(written: Written) -> Mapping[str, object]:
+    """Return a person's text without the number."""
+    return {name: getattr(written, name) for name in ("sid", "at", "created", "meaning", "commands")}
 
 
 def _application(evidence: Evidence, offence: Offence) -> Mapping[str, object] | None:

@@ -1,40 +1,30 @@
 """Was a text lost, doubled, sent too late, or left unsettled? Pure: from the storm's records to a verdict.
 
-The truth is the texts that the phone company accepted, and the rows that the application committed. The ledger may only
-explain why a text is missing; that it says "sent" is no proof.
+What people write, and what is answered, is judged in `answers`.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from bench.storm.answers import acted_twice, texted_after_stop, unanswered, unheeded
 from bench.storm.books import Row
-from bench.storm.hospital import Facts, Task
-from bench.storm.phone import ABOUT_ALL_TEXTS, Request
-from bench.storm.plan import Person
+from bench.storm.evidence import (
+    DOUBT_WINDOW,
+    OPTED_OUT,
+    STAFF_ON_CALL,
+    TOLERANCE,
+    Evidence,
+    Offence,
+    begun,
+    is_excuse,
+    offence_of,
+)
+from bench.storm.hospital import Task
+from bench.storm.phone import ABOUT_ALL_TEXTS, REPLY, Request
 
-# Seconds between reading that a task is open and the request's arrival, on a machine that has more to do than it can.
-TOLERANCE = 1.0
-
-# SEQUORA_DOUBT_WINDOW of a storm, in seconds. A text that the list shows later is sent again: that is the price.
-DOUBT_WINDOW = 10.0
-
-STAFF_ON_CALL = frozenset({"SUPERVISOR", "ADMIN"})
 TO_NURSES = ("task-created", "sla-warning", "sla-breach")
 SECOND_TRY = ":again"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offence:
-    """A text that should not be, or should be: the offence, and the people concerned; ids only."""
-
-    what: str
-    kind: str
-    subject: str
-    """The task's id, or the episode's."""
-
-    recipient_id: str | None
-    sids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,60 +54,27 @@ class Verdict:
 
     second_tries: int
 
+    unheeded: Sequence[Offence]
+    """Texts of people that were not read, commands that were lost, and outcomes that were not right at that time."""
+
+    acted_twice: Sequence[Offence]
+    unanswered: Sequence[Offence]
+    """Commands that no text has answered, or more than one."""
+
+    texted_after_stop: Sequence[Offence]
+    traces: Sequence[str]
+    """Where something stands that people have written."""
+
     @property
     def is_good(self) -> bool:
-        """Whether nothing was lost, doubled, given up, too late, astray or left over."""
-        return not (self.lost or self.doubled or self.burnt or self.too_late or self.stray or self.unsettled)
+        """Whether nothing was lost, doubled, given up, too late, astray, left over, misunderstood or kept."""
+        sent_wrong = self.lost or self.doubled or self.burnt or self.too_late or self.stray or self.unsettled
+        answered_wrong = self.unheeded or self.acted_twice or self.unanswered or self.texted_after_stop or self.traces
+        return not (sent_wrong or answered_wrong)
 
 
-@dataclass(slots=True)
-class Evidence:
-    """All records of a storm, and indexes on them."""
-
-    facts: Facts
-    people: Sequence[Person]
-    requests: Sequence[Request]
-    rows: Sequence[Row]
-    texts: list[Request] = field(init=False)
-    texts_by: dict[tuple[str, str], list[Request]] = field(init=False)
-    """Texts by kind and task."""
-    texts_to: dict[str, list[Request]] = field(init=False)
-    """Check-ins by number."""
-    rows_by: dict[tuple[str, str], list[Row]] = field(init=False)
-    """Rows of the ledger by kind and task or episode."""
-    row_of: dict[str, Row] = field(init=False)
-    """Rows by SID."""
-    person_of: dict[str, Person] = field(init=False)
-    """People by number."""
-    person: dict[str, Person] = field(init=False)
-    """People by id."""
-
-    def __post_init__(self) -> None:
-        """Make the indexes."""
-        self.texts = [one for one in self.requests if one.sid]
-        self.texts_by, self.texts_to, self.rows_by = defaultdict(list), defaultdict(list), defaultdict(list)
-        for text in self.texts:
-            if text.task_id:
-                self.texts_by[text.kind, text.task_id].append(text)
-            else:
-                self.texts_to[text.to].append(text)
-        for row in self.rows:
-            self.rows_by[row.kind, row.task_id or row.episode_id or ""].append(row)
-        self.row_of = {sid: row for row in self.rows for sid in (row.sid, *row.found_late) if sid}
-        self.person_of = {one.phone: one for one in self.people}
-        self.person = {one.id: one for one in self.people}
-
-    def told(self, kind: str, task: str) -> set[str]:
-        """Return the ids of the people to whom the phone company accepted such a text."""
-        return {self.person_of[text.to].id for text in self.texts_by[kind, task] if text.to in self.person_of}
-
-    def supervisor_told(self, task: str, *kinds: str) -> bool:
-        """Return whether a supervisor (or admin) got such a text about the task."""
-        return any(self.person[one].role in STAFF_ON_CALL for kind in kinds for one in self.told(kind, task))
-
-
-def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict on a storm that is over."""
+def judge(evidence: Evidence, traces: Sequence[str] = ()) -> Verdict:
+    """Return the verdict on a storm that is over; `traces` are the places of what people have written."""
     explained: Counter[str] = Counter()
     lost = list(losses(evidence, explained))
     doubled, doubled_by_lag, second_tries = _doubled(evidence)
@@ -130,8 +87,13 @@ def judge(evidence: Evidence) -> Verdict:
         stray=list(_stray(evidence)),
         unsettled=[row for row in evidence.rows if row.is_unsettled],
         explained=dict(explained),
-        unrecorded=[_offence("accepted, but not in the ledger", one) for one in _unrecorded(evidence)],
+        unrecorded=[offence_of("accepted, but not in the ledger", one) for one in _unrecorded(evidence)],
         second_tries=second_tries,
+        unheeded=list(unheeded(evidence)),
+        acted_twice=list(acted_twice(evidence)),
+        unanswered=list(unanswered(evidence)),
+        texted_after_stop=list(texted_after_stop(evidence)),
+        traces=traces,
     )
 
 
@@ -181,11 +143,6 @@ def _is_explained(evidence: Evidence, task: Task, nurse: str, explained: Counter
     return False
 
 
-def is_excuse(row: Row) -> bool:
-    """Return whether a row says why its text did not go out, in a state of which a person is told."""
-    return row.state in {"FAILED", "HELD"} and bool(row.reason)
-
-
 def _lost_check_ins(evidence: Evidence, explained: Counter[str]) -> Iterator[Offence]:
     episodes_of: dict[str, list[str]] = defaultdict(list)
     for episode, patient in evidence.facts.episodes.items():
@@ -221,7 +178,7 @@ def _doubled(evidence: Evidence) -> tuple[list[Offence], int, int]:
         if 0 < excess <= sum(text.lag > DOUBT_WINDOW for text in texts):
             by_lag += excess
         elif excess > 0:
-            doubled.append(_offence(f"{len(texts)} texts for {wanted} {what}", *texts))
+            doubled.append(offence_of(f"{len(texts)} texts for {wanted} {what}", *texts))
 
     for (kind, task), texts in evidence.texts_by.items():
         for number, some in _by_number(texts).items():
@@ -233,6 +190,17 @@ def _doubled(evidence: Evidence) -> tuple[list[Offence], int, int]:
             }
             second_tries += sum(key.endswith(SECOND_TRY) for key in keys) if len(some) > 1 else 0
             judge_excess(some, len(keys), "messages")
+    for number, some in evidence.replies_to.items():
+        person = evidence.person_of.get(number)
+        answers = [
+            row
+            for row in evidence.rows
+            if row.kind == REPLY
+            and person
+            and row.recipient_id == person.id
+            and row.state not in {"FAILED", "CANCELLED"}
+        ]
+        judge_excess(some, len(answers), "answers")
     episodes_of = Counter(patient.phone for patient in evidence.facts.episodes.values())
     for number, some in evidence.texts_to.items():
         judge_excess(some, episodes_of[number], "check-ins")
@@ -255,7 +223,8 @@ def _burnt(evidence: Evidence) -> Iterator[Offence]:
     for request in evidence.requests:
         requests[request.kind, request.task_id, request.to] = request
     for row in evidence.rows:
-        if row.state != "FAILED":
+        # Whether each answer to a person went out is judged by itself.
+        if row.state != "FAILED" or row.cause == OPTED_OUT or row.kind == REPLY:
             continue
         if row.kind == "check-in":
             patient = evidence.facts.episodes.get(row.episode_id or "")
@@ -275,13 +244,6 @@ def _burnt(evidence: Evidence) -> Iterator[Offence]:
 # ── Too late, astray, unrecorded ────────────────────────────────────────────────────────────────────────────
 
 
-def begun(evidence: Evidence, text: Request) -> float:
-    """Return when the ledger committed to the call that made a text, or if unknown when the request came in."""
-    row = evidence.row_of.get(text.sid or "")
-    moments = [event.at for event in row.history if event.to_state == "SENDING"] if row else []
-    return max((at for at in moments if at <= text.at), default=text.at)
-
-
 def _too_late(evidence: Evidence) -> Iterator[Offence]:
     """Find texts whose call began after their task was resolved, or given to another nurse."""
     for text in evidence.texts:
@@ -290,13 +252,13 @@ def _too_late(evidence: Evidence) -> Iterator[Offence]:
             continue
         at = begun(evidence, text) - TOLERANCE
         if task.resolved is not None and at > task.resolved:
-            yield _offence(f"begun {at + TOLERANCE - task.resolved:.2f} s after it was resolved", text)
+            yield offence_of(f"begun {at + TOLERANCE - task.resolved:.2f} s after it was resolved", text)
         person = evidence.person_of.get(text.to)
         if text.kind in TO_NURSES and person:
             spans = zip(task.nurses, [*(since for since, _ in task.nurses[1:]), None], strict=True)
             ends = [end for (_, nurse), end in spans if nurse == person.id]
             if ends and None not in ends and all(end is not None and at > end for end in ends):
-                yield _offence("begun after it was given to another nurse", text)
+                yield offence_of("begun after it was given to another nurse", text)
 
 
 def _stray(evidence: Evidence) -> Iterator[Offence]:
@@ -305,24 +267,16 @@ def _stray(evidence: Evidence) -> Iterator[Offence]:
         person = evidence.person_of.get(text.to)
         if text.kind == "check-in":
             concerned = text.to in phones
+        elif text.kind == REPLY:
+            concerned = any(one.phone == text.to and one.at <= text.at for one in evidence.written) and bool(person)
         elif text.kind in TO_NURSES:
             task = evidence.facts.tasks.get(text.task_id or "")
             concerned = bool(task and person and person.id in {nurse for _, nurse in task.nurses})
         else:
             concerned = text.task_id in evidence.facts.tasks and bool(person and person.role in STAFF_ON_CALL)
         if not concerned:
-            yield _offence("to somebody whom it does not concern", text)
+            yield offence_of("to somebody whom it does not concern", text)
 
 
 def _unrecorded(evidence: Evidence) -> list[Request]:
     return [text for text in evidence.texts if text.sid not in evidence.row_of]
-
-
-def _offence(what: str, *texts: Request) -> Offence:
-    return Offence(
-        what=what,
-        kind=texts[0].kind,
-        subject=texts[0].task_id or "",
-        recipient_id=None,
-        sids=[text.sid for text in texts if text.sid],
-    )

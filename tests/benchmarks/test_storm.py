@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from bench.storm.books import Row
+from bench.storm.evidence import DOUBT_WINDOW, Evidence
 from bench.storm.hospital import Facts, Task
+from bench.storm.kinds import KINDS
 from bench.storm.phone import ABOUT_ALL_TEXTS, Request
-from bench.storm.plan import KINDS, Person, draw
-from bench.storm.verdict import DOUBT_WINDOW, Evidence, Verdict, judge
+from bench.storm.plan import Person, draw
+from bench.storm.verdict import Verdict, judge
 
 NURSE = Person(id="nurse", role="NURSE", phone="+12015550101")
 
@@ -30,7 +32,9 @@ def a_row(state: str = "SENT", **columns: object) -> Row:
         "severity": "HIGH",
         "state": state,
         "reason": "a reason",
+        "cause": None,
         "sid": "SM1",
+        "reply_to": None,
         "adopted": False,
         "owed_since": 1.0,
         "is_unsettled": False,

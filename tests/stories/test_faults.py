@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from care import Care
 from faults import (
+    OURS,
     UNHURRIED,
     Fault,
     Stage,
@@ -22,6 +23,7 @@ from faults import (
     database_crashed,
     database_read_only,
     disk_full,
+    inbound_list_away,
     killed,
     no_connection_left,
     runs_deleted,
@@ -64,6 +66,7 @@ NIGHTLY_FAULTS: dict[str, Fault] = {
     "a broker that is emptied": broker_emptied,
     "a broker that stands still, and then is away": broker_away,
     "runs that are deleted under way": runs_deleted,
+    "a list of what people write that is away": inbound_list_away,
 }
 
 # What the first of a nurse's texts is answered with.
@@ -101,7 +104,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, postgres_binaries: Path | 
             "SEQUORA_BROKER_URL": f"{broker.connection_url}/0",
             "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
             "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
-            "TWILIO_FROM_NUMBER": "+15005550006",
+            "TWILIO_FROM_NUMBER": OURS,
             "TWILIO_API_BASE_URL": twilio.url,
             "SEQUORA_DOUBT_WINDOW": "5s",
             "SEQUORA_ESCALATION_DELAY": "2d",

@@ -24,6 +24,7 @@ from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
     ErrorAfterAccepting,
@@ -51,6 +52,8 @@ MARKS = Marks(
         "View: http",
         "please act",
         "please take over",
+        "to answer a text about",
+        "A: accepted",
     ],
     national_numbers=["61755571..", "500555000[149]"],
 )
@@ -115,6 +118,7 @@ def system(databases: tuple[str, str], twilio: TwilioServer, tmp_path: Path) -> 
         "SEQUORA_ESCALATION_DELAY": "2s",
         "SEQUORA_UNASSIGNED_GRACE": "1s",
         "SEQUORA_DOUBT_WINDOW": "4s",
+        "SEQUORA_REPLIES": "on",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(hooks), os.environ.get("PYTHONPATH")])),
     }
     system = RunningSystem.sequora_dev(tmp_path, settings(as_role(care_url), dagster_url, twilio) | delays)
@@ -227,6 +231,32 @@ def tasks_while_the_application_changes(rows: MarkedRows, care: Care, dagster: C
     return [unlogged, task]
 
 
+def what_people_answer(rows: MarkedRows, phones: Phones, patient: str) -> list[str]:
+    """Let a nurse send a command and a sentence, and a patient and a stranger a sentence; return the texts' ids."""
+    nurse = rows.number()
+    rows.task(rows.nurse(nurse))
+    phones(nurse).received_text(containing="Reply 1A accept")
+    written = [
+        phones.company.receive(phone=phone, body=body, to="+15005550006")
+        for phone, body in (
+            (nurse, "1a"),
+            (nurse, "Zqmarkellen fell, and I can't come"),
+            (nurse, "Liked “View: http zqmark”"),
+            (patient, "It is Zqmarkellen here, 1a"),
+            (rows.number(), "zqmark"),
+        )
+    ]
+    phones(nurse).received_text(containing="1A: accepted")
+    phones(nurse).received_text(containing="to answer a text about a task")
+    return [one.sid for one in written if isinstance(one, Message)]
+
+
+def are_read(care: Care, sids: Collection[str]) -> bool:
+    """Tell whether these texts of people stand in the ledger."""
+    read = care.one("SELECT count(*) FROM orchestration.inbound WHERE sid = ANY (:sids)", sids=list(sids))
+    return bool(read == len(sids))
+
+
 def test_names_numbers_and_texts_are_left_nowhere(
     system: RunningSystem, databases: tuple[str, str], care: Care, phones: Phones, tmp_path: Path
 ) -> None:
@@ -270,6 +300,8 @@ def test_names_numbers_and_texts_are_left_nowhere(
     dagster = Care(create_engine(postgres_url(databases[1]), poolclass=NullPool))
     sent += tasks_while_the_application_changes(rows, care, dagster)
 
+    answers = what_people_answer(rows, phones, english)
+
     # An old one, which no sensor takes up: a person does.
     sent.append(rows.task(rows.nurse(rows.number()), created_at="2020-01-01Z"))
     (config := tmp_path / "config.yaml").write_text(f'task_ids: ["{sent[-1]}"]')
@@ -285,6 +317,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
     phones(spanish).received_text(containing=["Hola Zqmarkellen", "se siente hoy"])
     eventually(lambda: are(care, {"SENT", "DELIVERED"}, sent), within=30, what="all texts sent")
     eventually(lambda: are(care, {"FAILED", "UNDELIVERED"}, not_sent), within=40, what="the rest set aside")
+    eventually(lambda: are_read(care, answers), within=20, what="all that people have written read")
     eventually(lambda: care.one(UNDER_WAY) == 0, within=20, what="nothing under way")
     eventually(lambda: runs_end(dagster), within=20, what="no run under way")
 
@@ -308,7 +341,7 @@ def test_names_numbers_and_texts_are_left_nowhere(
 
     known = {
         "Dagster's database": ["ZQSEVERITY", missed, "UndefinedColumn", "RaiseException"],
-        "our schema": [missed, "landline", "HELD", "ZQTYPED why"],
+        "our schema": [missed, "landline", "HELD", "ZQTYPED why", "COMMANDS", *answers],
         "the broker": ["celery-task-meta"],
         "the processes": ["dagster-daemon"],
         "what commands print": ["To be looked at", "set_aside", "was told at", "•••• 71"],
