@@ -121,8 +121,9 @@ class Claiming(Room):
         )
 
     def _admission(self, queue: Queue) -> Admission:
-        (row,) = self._rows("admission", kind=queue.kind.name, channel=queue.kind.channel)
-        return Admission(**row)
+        rows = self._rows("admission", kind=queue.kind.name, channel=queue.kind.channel)
+        # A channel that has just been switched on has no row yet: nothing goes out by it until it has.
+        return Admission(**rows[0]) if rows else Admission(must_wait=True)
 
     def _enqueue(
         self, queue: Queue, allowed: Allowance, *, most: int | None = None, created_within: timedelta | None = None

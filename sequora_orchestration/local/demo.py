@@ -35,6 +35,8 @@ OUTSIDE = (
     "SEQUORA_APPLICATION_MAP",
     "SEQUORA_GO_LIVE_AT",
     "SEQUORA_ASSIGN",
+    "SEQUORA_CALL_FOR",
+    "SEQUORA_DIGEST_AFTER",
     "SEQUORA_REPLIES",
     "SEQUORA_WRITE_BACK",
     "SEQUORA_CHECK_IN_DELAY",
@@ -55,6 +57,7 @@ SETTINGS = {
     "SEQUORA_ESCALATION_DELAY": f"{ESCALATION_DELAY}s",
     "SEQUORA_REPLIES": "on",
     "SEQUORA_WRITE_BACK": "on",
+    "SEQUORA_CALL_FOR": "HIGH",
 }
 
 # Seconds for the system to come up, on a slow machine with nothing compiled yet.

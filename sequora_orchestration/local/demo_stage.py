@@ -109,6 +109,17 @@ class Text:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """A call that was made to a phone."""
+
+    to: str
+    sid: str
+    is_ringing: bool
+    said: Sequence[str]
+    """What is heard by whoever answers it."""
+
+
 class Narrator:
     """Prints what happens, and how many seconds after the beginning."""
 
@@ -144,6 +155,7 @@ class Stage:
         self.subjects: list[str] = []
         self.entries: list[Entry] = []
         self.texts: dict[str, Text] = {}
+        self.calls: dict[str, Ringing] = {}
         self._web_url = web_url
         self._phones = environment["TWILIO_API_BASE_URL"]
         self._engine = create_engine(postgres_url(environment["SUPABASE_DB_URL"]))
@@ -183,10 +195,16 @@ class Stage:
             rows = connection.execute(LEDGER, {"subjects": self.subjects}).mappings()
             self.entries = [Entry(**row) for row in rows]
         # Read after the ledger: a message that is SENT in the ledger is on the phone by now.
+        conversations = requests.get(f"{self._phones}/inbox.json", timeout=PATIENCE).json()["conversations"]
         self.texts = {
             message["sid"]: Text(conversation["number"], message["body"])
-            for conversation in requests.get(f"{self._phones}/inbox.json", timeout=PATIENCE).json()["conversations"]
+            for conversation in conversations
             for message in conversation["messages"]
+        }
+        self.calls = {
+            call["sid"]: Ringing(conversation["number"], call["sid"], call["status"] == "ringing", call["said"])
+            for conversation in conversations
+            for call in conversation["calls"]
         }
 
     def until(self, what: str, ask: Callable[[], T | None]) -> Scene[T]:
@@ -217,7 +235,14 @@ class Stage:
 
     def answer(self, phone: str, body: str) -> None:
         """Write an answer on a phone. Raises DemoFailedError."""
-        answered = requests.post(f"{self._phones}/answers", json={"phone": phone, "body": body}, timeout=PATIENCE)
+        self._post("answers", {"phone": phone, "body": body})
+
+    def pick_up(self, call: Ringing) -> None:
+        """Answer a call that rings. Raises DemoFailedError."""
+        self._post(f"calls/{call.sid}", {"action": "answer"})
+
+    def _post(self, path: str, action: dict[str, str]) -> None:
+        answered = requests.post(f"{self._phones}/{path}", json=action, timeout=PATIENCE)
         if not answered.ok:
             raise self.failed(f"the phone inbox does not take an answer: HTTP {answered.status_code}")
 

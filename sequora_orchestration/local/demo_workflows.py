@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from sequora_orchestration.local.demo_stage import Entry, Scene, Stage
+from sequora_orchestration.local.demo_stage import Entry, Ringing, Scene, Stage
 
 # Seconds instead of 24 hours and 30 minutes. An episode's sensor looks every 2 s: its check-in is seen waiting.
 CHECK_IN_DELAY = 8
@@ -18,6 +18,7 @@ NURSE = "a0000000-0000-4000-8000-000000000001"
 # The demo's own episode: every task about it is from this demo or an earlier one.
 EPISODE = "c0000000-0000-4000-8000-0000000000de"
 UNREACHED_NURSE = "a0000000-0000-4000-8000-0000000000de"
+NURSE_ON_LANDLINE = "a0000000-0000-4000-8000-0000000000df"
 PATIENTS = {
     "English": "b0000000-0000-4000-8000-0000000000de",
     "Spanish": "b0000000-0000-4000-8000-0000000000df",
@@ -50,6 +51,7 @@ def other_workflows(stage: Stage) -> None:
     """Show the other workflows, all at the same time."""
     zone = _put_patients(stage)
     stage.execute("put_unreached_nurse", nurse=UNREACHED_NURSE)
+    stage.execute("put_nurse_on_landline", nurse=NURSE_ON_LANDLINE)
     stage.say(
         f"now the others, at once; check-ins wait {CHECK_IN_DELAY} s (24 h by default), "
         f"escalations {ESCALATION_DELAY} s (30 min)"
@@ -62,6 +64,8 @@ def other_workflows(stage: Stage) -> None:
     stage.say(f"inserted another, which will be resolved in time: {resolved}")
     unreached = _insert_task(stage, nurse=UNREACHED_NURSE)
     stage.say(f"inserted a task whose nurse has no usable phone: {unreached}")
+    called = _insert_task(stage, nurse=NURSE_ON_LANDLINE)
+    stage.say(f"inserted a task whose nurse has a landline: {called}")
     accepted, handed_over = _insert_task(stage), _insert_task(stage)
     stage.say(f"inserted two tasks that are answered by text: {accepted} and {handed_over}")
     episodes = {
@@ -73,6 +77,7 @@ def other_workflows(stage: Stage) -> None:
         _missed_sla(stage, missed),
         _resolved_in_time(stage, resolved),
         _unreached_nurse(stage, unreached),
+        _called(stage, called),
         _accepted(stage, accepted),
         _handed_over(stage, handed_over),
         *(_check_in(stage, episode, language) for language, episode in episodes.items()),
@@ -159,6 +164,28 @@ def _wait_for_scheduled(stage: Stage, kind: str, subject: str) -> Scene[Entry]:
 def _unreached_nurse(stage: Stage, task: str) -> Scene[None]:
     failed = yield from stage.until("the failure", lambda: stage.entry("task-created", task, "FAILED"))
     stage.say(f"notify_nurse_task{_run(failed.run_id)}: {task[:8]} has FAILED: {failed.reason}")
+    entry, received = yield from stage.sent("nurse-unreached", task)
+    stage.say(
+        f"report_unreached_nurse{_run(entry.run_id)}: the {entry.role}'s phone {received.to} has:",
+        quotation=received.body,
+    )
+
+
+def _called(stage: Stage, task: str) -> Scene[None]:
+    failed = yield from stage.until("the failure", lambda: stage.entry("task-created", task, "FAILED"))
+    stage.say(f"notify_nurse_task{_run(failed.run_id)}: {task[:8]} has FAILED: {failed.reason}")
+
+    def ringing() -> Ringing | None:
+        entry = stage.entry("nurse-call", task, "SENT")
+        call = stage.calls.get(entry.sid or "") if entry else None
+        return call if call and call.is_ringing else None
+
+    call = yield from stage.until("a call", ringing)
+    stage.pick_up(call)
+    entry = stage.entry("nurse-call", task)
+    stage.say(f"call_nurse{_run(entry.run_id if entry else None)}: the phone {call.to} rings; she answers and hears:")
+    heard = yield from stage.until("what is said", lambda: stage.calls[call.sid].said or None)
+    stage.say("twice:", quotation="\n".join(dict.fromkeys(heard)))
     entry, received = yield from stage.sent("nurse-unreached", task)
     stage.say(
         f"report_unreached_nurse{_run(entry.run_id)}: the {entry.role}'s phone {received.to} has:",

@@ -422,3 +422,10 @@ def test_status_tells_of_calls_that_are_not_taken(care: Care, runs: Runs, phones
     shown = CliRunner().invoke(sequora, ["status"]).output
     assert "TAKES NO CALLS since" in shown
     assert "takes texts" in shown
+
+
+def test_a_channel_that_has_just_been_switched_on_waits_for_its_row(care: Care, runs: Runs) -> None:
+    """The sensor may tick before the settings are recorded: that is no error."""
+    care.rows("DELETE FROM orchestration.provider WHERE channel = 'VOICE'")
+    claims = runs.ledger.claims.claim(NURSES_TO_CALL)
+    assert (list(claims), claims.is_halted) == ([], True)

@@ -44,8 +44,9 @@ TEXTS = [
 BECAME = Counter(
     {
         ("task-created", "nurse", "SENT", "notify_nurse_task"): 6,
-        ("task-created", "nurse", "FAILED", "notify_nurse_task"): 1,
-        ("nurse-unreached", "on call", "SENT", "report_unreached_nurse"): 1,
+        ("task-created", "nurse", "FAILED", "notify_nurse_task"): 2,
+        ("nurse-call", "nurse", "SENT", "call_nurse"): 1,
+        ("nurse-unreached", "on call", "SENT", "report_unreached_nurse"): 2,
         ("sla-warning", "nurse", "SENT", "check_sla_warnings"): 1,
         ("sla-breach", "nurse", "SENT", "handle_sla_breach"): 2,
         ("sla-escalation", "on call", "SENT", "escalate_sla_breach"): 1,

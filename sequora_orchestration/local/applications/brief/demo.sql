@@ -14,6 +14,12 @@ INSERT INTO public."User" (id, first_name, last_name, primary_phone, role, activ
 VALUES (:nurse, 'Nils', 'Ward', '555-CALL-ME', 'NURSE', true)
 ON CONFLICT (id) DO NOTHING;
 
+-- name: put_nurse_on_landline
+-- Run twice, it changes nothing. The phone company takes no texts to that number, and puts calls through.
+INSERT INTO public."User" (id, first_name, last_name, primary_phone, role, active)
+VALUES (:nurse, 'Lena', 'Lund', '+15005550009', 'NURSE', true)
+ON CONFLICT (id) DO NOTHING;
+
 -- name: put_episode
 -- An old episode, so that it gets no check-in. Run twice, it changes nothing.
 INSERT INTO public."Episode" (id, patient_id, condition_code, risk_level, discharge_at, created_at)
