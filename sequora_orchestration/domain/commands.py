@@ -72,6 +72,7 @@ _WORD_OF, _VERB_OF = _by_spelling(_WORDS), _by_spelling(_VERBS)
 
 # The most that one text may ask for; more is no command.
 MOST_COMMANDS = 10
+MOST_PARTS = 3 * MOST_COMMANDS
 
 # Tasks of one phone have small numbers. A longer one is a year, or a part of a phone number.
 LARGEST_NUMBER = 999
@@ -89,6 +90,8 @@ _REACTION = re.compile(
 def understood(body: str) -> Understood:
     """Return what a text means. Case, spaces, punctuation, accents, quotes and emoji do not matter."""
     parts = _PART.findall(_plain(body))
+    if len(parts) > MOST_PARTS:
+        return Understood()
     said = " ".join(parts)
     if word := _WORD_OF.get(said):
         return Understood(word=word)
@@ -114,18 +117,21 @@ def _commands(parts: Sequence[str]) -> Sequence[Command]:
     if len(parts) == 1:
         verb = _VERB_OF.get(parts[0])
         return (Command(verb),) if verb else ()
-    commands: list[Command] = []
-    rest = list(parts)
-    while rest:
-        command = _command(rest[:2])
-        if command is None:
-            return ()
-        del rest[:2]
-        if rest and _VERB_OF.get(rest[0]) is command.verb and not (len(rest) > 1 and rest[1].isdigit()):
-            del rest[0]  # as a phone's suggestion completes it: "1A accept"
-        commands.append(command)
-    commands = list(dict.fromkeys(commands))
-    return tuple(commands) if len(commands) <= MOST_COMMANDS else ()
+    commands = tuple(dict.fromkeys(_pairs(parts) or ()))
+    return commands if len(commands) <= MOST_COMMANDS else ()
+
+
+def _pairs(parts: Sequence[str]) -> list[Command] | None:
+    """Return the commands of numbers and verbs in pairs; None if the parts are no such pairs."""
+    if not parts:
+        return []
+    command = _command(parts[:2])
+    if command is None:
+        return None
+    rest = _pairs(parts[2:])
+    if rest is None and _VERB_OF.get(parts[2]) is command.verb:
+        rest = _pairs(parts[3:])  # as a phone's suggestion completes it: "1A accept"
+    return None if rest is None else [command, *rest]
 
 
 def _command(pair: Sequence[str]) -> Command | None:

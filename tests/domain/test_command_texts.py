@@ -101,6 +101,11 @@ def test_what_says_the_same_twice_is_one_command(body: str) -> None:
     assert understood(body).commands == (Command(Verb.ACCEPT, 1),)
 
 
+def test_a_command_that_a_phone_has_completed_may_be_followed_by_another() -> None:
+    """As each is by itself."""
+    assert understood("1A accept 2E").commands == (Command(Verb.ACCEPT, 1), Command(Verb.HAND_OVER, 2))
+
+
 @pytest.mark.parametrize("body", ["Liked “🚨 New CRITICAL task”", 'Loved "x"', "Le gustó “x”", "Reacted 👍 to “x”"])
 def test_a_heart_on_a_text_is_no_text(body: str) -> None:
     """A phone sends it by itself."""
