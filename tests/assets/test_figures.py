@@ -283,6 +283,7 @@ def test_an_open_breaker_turns_red_with_its_reason(care: Care, runs: Runs, phone
     assert catalog.check("twilio_takes_texts").passed
 
 
+@pytest.mark.usefixtures("row_for_calls")
 def test_an_open_breaker_of_calls_turns_red_as_well(runs: Runs, catalog: Catalog) -> None:
     """And says that it is calls that wait."""
     runs.ledger.halts.note_trouble(VOICE, Refused(Refusal.CONFIGURATION, "it may not call", 21210), at_once=True)
