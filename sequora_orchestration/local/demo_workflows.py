@@ -50,8 +50,7 @@ def main_job(stage: Stage) -> str:
 def other_workflows(stage: Stage) -> None:
     """Show the other workflows, all at the same time."""
     zone = _put_patients(stage)
-    stage.execute("put_unreached_nurse", nurse=UNREACHED_NURSE)
-    stage.execute("put_nurse_on_landline", nurse=NURSE_ON_LANDLINE)
+    stage.execute("put_unreached_nurses", nurse=UNREACHED_NURSE, on_landline=NURSE_ON_LANDLINE)
     stage.say(
         f"now the others, at once; check-ins wait {CHECK_IN_DELAY} s (24 h by default), "
         f"escalations {ESCALATION_DELAY} s (30 min)"

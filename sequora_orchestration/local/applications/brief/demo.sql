@@ -8,16 +8,12 @@ INSERT INTO public."Patient" (id, first_name, last_name, primary_phone, language
     (:spanish, 'Marisol', 'Vega', '+12025550162', 'ES', :zone)
 ON CONFLICT (id) DO UPDATE SET timezone = excluded.timezone;
 
--- name: put_unreached_nurse
+-- name: put_unreached_nurses
+-- One without a usable number, and one with a landline: the phone company takes no texts to it, and puts calls through.
 -- Run twice, it changes nothing.
-INSERT INTO public."User" (id, first_name, last_name, primary_phone, role, active)
-VALUES (:nurse, 'Nils', 'Ward', '555-CALL-ME', 'NURSE', true)
-ON CONFLICT (id) DO NOTHING;
-
--- name: put_nurse_on_landline
--- Run twice, it changes nothing. The phone company takes no texts to that number, and puts calls through.
-INSERT INTO public."User" (id, first_name, last_name, primary_phone, role, active)
-VALUES (:nurse, 'Lena', 'Lund', '+15005550009', 'NURSE', true)
+INSERT INTO public."User" (id, first_name, last_name, primary_phone, role, active) VALUES
+    (:nurse, 'Nils', 'Ward', '555-CALL-ME', 'NURSE', true),
+    (:on_landline, 'Lena', 'Lund', '+15005550009', 'NURSE', true)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: put_episode

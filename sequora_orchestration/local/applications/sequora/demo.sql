@@ -17,16 +17,12 @@ INSERT INTO public."SMSConsent" (phone_number, consent_given, active) VALUES
     ('+12025550162', true, true)
 ON CONFLICT (phone_number) DO NOTHING;
 
--- name: put_unreached_nurse
+-- name: put_unreached_nurses
+-- One without a usable number, and one with a landline: the phone company takes no texts to it, and puts calls through.
 -- Run twice, it changes nothing.
-INSERT INTO public."User" (id, email, name, phone, role, active)
-VALUES (:nurse, 'nils.ward@example.com', 'Nils Ward', '555-CALL-ME', 'NURSE', true)
-ON CONFLICT (id) DO NOTHING;
-
--- name: put_nurse_on_landline
--- Run twice, it changes nothing. The phone company takes no texts to that number, and puts calls through.
-INSERT INTO public."User" (id, email, name, phone, role, active)
-VALUES (:nurse, 'lena.lund@example.com', 'Lena Lund', '+15005550009', 'NURSE', true)
+INSERT INTO public."User" (id, email, name, phone, role, active) VALUES
+    (:nurse, 'nils.ward@example.com', 'Nils Ward', '555-CALL-ME', 'NURSE', true),
+    (:on_landline, 'lena.lund@example.com', 'Lena Lund', '+15005550009', 'NURSE', true)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: put_episode
