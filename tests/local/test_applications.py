@@ -127,10 +127,10 @@ def test_the_demos_statements_make_and_end_what_it_shows(application: Applicatio
     nurse, episode = demo_workflows.UNREACHED_NURSE, demo_workflows.EPISODE
     for zone in ("Etc/GMT+5", "Etc/GMT+6"):
         run("put_patients", english=patient, spanish=spanish, zone=zone)
-        run("put_unreached_nurse", nurse=nurse)
+        run("put_unreached_nurses", nurse=nurse, on_landline=demo_workflows.NURSE_ON_LANDLINE)
         run("put_episode", episode=episode, patient=patient)
     put = ids(tables)
-    assert {patient, spanish, nurse, episode} <= set(put)
+    assert {patient, spanish, nurse, demo_workflows.NURSE_ON_LANDLINE, episode} <= set(put)
     assert len(put) == len(set(put))
 
     task = {"episode": episode, "severity": "CRITICAL", "reasons": ["CHEST_PAIN"], "nurse": nurse, "sla": 60}
