@@ -143,7 +143,10 @@ def server_name(postgres: EmbeddedPostgres, binaries: Path | None) -> str:
 
 
 def settings(directory: Path, care_url: str) -> dict[str, str]:
-    """Return the environment of a system on that database, without the settings of the person who runs this."""
+    """Return the environment of a system on that database, without the settings of the person who runs this.
+
+    But a setting that is given as BENCH_SEQUORA_… is the system's, without its first word.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     environment |= {
         MARK: str(directory),
@@ -153,6 +156,10 @@ def settings(directory: Path, care_url: str) -> dict[str, str]:
         "TWILIO_ACCOUNT_SID": TEST_ACCOUNT_SID,
         "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
         "TWILIO_FROM_NUMBER": "+15005550006",
+    }
+    given = "BENCH_"
+    environment |= {
+        name.removeprefix(given): value for name, value in os.environ.items() if name.startswith(f"{given}SEQUORA_")
     }
     # Without compiled files every process of Dagster would compile thousands of modules first.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
