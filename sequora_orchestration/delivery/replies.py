@@ -100,7 +100,7 @@ def _unread(delivery: Delivery, channel: Receiver, *, whole: bool) -> Unread:
     messages = list(reversed(found.values()))  # the list has the newest first, also of those from the same second
     messages.sort(key=lambda one: one.received_at)
     too_old = [one for one in messages if reading.is_first and one.received_at < reading.live_at]
-    sorted_ = _sorted(delivery, channel, [one for one in messages if one not in too_old])
+    sorted_ = _sorted(delivery, channel, messages[len(too_old) :])  # the too old ones come first
     return Unread(
         channel=channel.name,
         requests=sorted_.requests,
