@@ -1,14 +1,13 @@
 """The calls of the local Twilio, made as the project makes them: through the official SDK, over HTTP."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from test_local_twilio import NOON, NURSE, OURS, PATIENT, Clock, connected
 from twilio.base.exceptions import TwilioException, TwilioRestException  # type: ignore[import-untyped, unused-ignore]
+from twilio_sdk import NOON, NURSE, OURS, PATIENT, Clock
 
 from sequora_orchestration.local.twilio.memory import Memory
 from sequora_orchestration.local.twilio.messaging_services import NUMBER_OF_SERVICES
@@ -18,35 +17,6 @@ from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUT
 
 TWIML = "<Response><Say language='en-US'>Texts &amp; tasks</Say><Pause/><Say>Mensajes</Say></Response>"
 SERVICE = "MG00000000000000000000000000000001"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TwilioServer]:
-    company = PhoneCompany(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, clock=Clock(), seconds_per_status=10)
-    with TwilioServer(company) as server:
-        yield server
-
-
-@pytest.fixture
-def company(server: TwilioServer) -> PhoneCompany:
-    server.company.forget()
-    return server.company
-
-
-@pytest.fixture
-def clock(company: PhoneCompany) -> Iterator[Clock]:
-    clock = company._clock
-    assert isinstance(clock, Clock)
-    yield clock
-    clock.now = NOON
-
-
-@pytest.fixture
-def twilio(server: TwilioServer, company: PhoneCompany) -> Iterator[Any]:
-    client = connected(server.url)
-    yield client
-    client.http_client.session.close()
-    company.forget()
 
 
 def call(twilio: Any, to: str = NURSE, **fields: Any) -> Any:

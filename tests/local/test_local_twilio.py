@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phones import Phones
 from twilio.base.exceptions import TwilioException, TwilioRestException  # type: ignore[import-untyped, unused-ignore]
-from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped, unused-ignore]
 from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
+from twilio_sdk import NOON, NURSE, OURS, PATIENT, Clock, RedirectedHttpClient, connected
 
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.local.twilio import memory
@@ -52,71 +52,7 @@ from sequora_orchestration.local.twilio.server import (
     TwilioServer,
 )
 
-NURSE, PATIENT, OURS = "+12025550101", "+12025550177", "+15005550006"
-NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
 ALERT = "🚨 New HIGH task: chest pain & fever\nPriority: URGENT\nView: https://app.example/tasks/1"
-
-
-class Clock:
-    """Noon, until told otherwise."""
-
-    now = NOON
-
-    def __call__(self) -> float:
-        """Say what time it is, in seconds since the epoch."""
-        return self.now.timestamp()
-
-    def forward(self, seconds: float) -> None:
-        """Move on."""
-        self.now += timedelta(seconds=seconds)
-
-
-class RedirectedHttpClient(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
-    """The SDK's own HTTP client with scheme and host swapped."""
-
-    def __init__(self, base_url: str) -> None:
-        """`base_url` is where the phone company is."""
-        super().__init__(timeout=10)
-        self.base_url = urlsplit(base_url)
-
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        """Send what was meant for the real API there."""
-        swapped = urlsplit(url)._replace(scheme=self.base_url.scheme, netloc=self.base_url.netloc)
-        return super().request(method, swapped.geturl(), *args, **kwargs)
-
-
-def connected(url: str, auth_token: str = TEST_AUTH_TOKEN) -> Any:
-    """Make the official SDK's client for a phone company somewhere else."""
-    return Client(TEST_ACCOUNT_SID, auth_token, http_client=RedirectedHttpClient(url))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TwilioServer]:
-    company = PhoneCompany(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, clock=Clock(), seconds_per_status=10)
-    with TwilioServer(company) as server:
-        yield server
-
-
-@pytest.fixture
-def company(server: TwilioServer) -> PhoneCompany:
-    server.company.forget()
-    return server.company
-
-
-@pytest.fixture
-def clock(company: PhoneCompany) -> Iterator[Clock]:
-    clock = company._clock
-    assert isinstance(clock, Clock)
-    yield clock
-    clock.now = NOON
-
-
-@pytest.fixture
-def twilio(server: TwilioServer, company: PhoneCompany) -> Iterator[Any]:
-    client = connected(server.url)
-    yield client
-    client.http_client.session.close()
-    company.forget()
 
 
 def text(twilio: Any, to: str = NURSE, body: str = ALERT, **also: Any) -> Any:
