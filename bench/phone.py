@@ -117,7 +117,7 @@ def main() -> None:
 
 def _as_text(message: Message) -> Text:
     return Text(
-        task_id=message.body.rpartition("/tasks/")[2],
+        task_id=message.body.rpartition("/tasks/")[2].partition("\n")[0],  # the line after it has the commands
         accepted=message.created.timestamp(),
         segments=message.num_segments,
     )
