@@ -127,7 +127,7 @@ def of_text_latency(latency: TextLatency) -> MaterializeResult[None]:
 def of_deliveries(deliveries: Deliveries, providers: Sequence[Provider], longest: timedelta) -> MaterializeResult[None]:
     """Return the deliveries as they are plotted, and whether all is well: none in doubt for longer than `longest`."""
     doubt = deliveries.longest_doubt
-    closed = next((one for one in providers if one.is_open), None)
+    closed = next((one for one in providers if one.keeps_messages_back), None)
     unreadable = next((one for one in providers if one.unreadable_since), None)
     return _measured(
         DELIVERIES.key,

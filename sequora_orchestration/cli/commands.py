@@ -67,8 +67,10 @@ def dev(port: int, directory: Path, application: str) -> None:
     Web UI, daemon, code server and warm workers, and an embedded Postgres, broker and phone company for whatever of
     SUPABASE_DB_URL, DAGSTER_PG_URL, SEQUORA_BROKER_URL and the TWILIO_… settings is not set.
     """
+    from sequora_orchestration.cli.checks import environment
     from sequora_orchestration.local.system import run
 
+    environment.settings()  # a mistake is told at once, and not by each process in its log
     code = run(directory, port, Application(application))
     # Everything has ended. Python would tear down its thousands of modules, for seconds on a busy machine.
     sys.stdout.flush()

@@ -300,6 +300,9 @@ def _failed(ticks: Ticks) -> Cell:
 
 def _provider(provider: Provider) -> Cell:
     noun = provider.noun
+    if provider.is_open and not provider.keeps_messages_back:
+        since = f"took no {noun} when one was last due, since {_time(provider.opened_at)}: {provider.why_open}"
+        return f"{since}; none has been due since"
     if provider.is_open:
         trial = f"the next trial at {_time(provider.resume_at)}" if provider.resume_at else "a trial is due"
         since = f"TAKES NO {noun.upper()} since {_time(provider.opened_at)}: {provider.why_open}"

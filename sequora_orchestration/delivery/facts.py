@@ -57,6 +57,7 @@ def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tas
             accepted_at=_accepted_at(tasks.get(one.task_id or ""), acceptances),
             named=told.get(one.id, ()),
             unassigned_grace=timedelta(0) if one.has_no_taker else delivery.ledger.unassigned_grace,
+            is_anybody_called=delivery.ledger.is_anybody_called,
             episode=episodes.get(one.episode_id or "") if is_to_a_patient(one.kind) else None,
         )
         for one in notifications

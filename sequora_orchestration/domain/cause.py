@@ -20,6 +20,9 @@ class Cause(StrEnum):
     """The nurse took up the task herself: she need not be told of it."""
 
     PICKED_UP = "PICKED_UP"
+    CALLS_OFF = "CALLS_OFF"
+    """Nobody is called any more: SEQUORA_CALL_FOR was switched off."""
+
     NURSE_REACHED = "NURSE_REACHED"
     """The nurse whom a report is about has been reached since."""
 

@@ -32,6 +32,9 @@ class Provider:
     resume_at: datetime | None
     """Nothing is sent before this time."""
 
+    has_no_trials: bool | None = None
+    """Whether a trial was due long ago, and none was made: no message has needed the channel since."""
+
     unreadable_since: datetime | None = None
     """Since when neither receipts nor texts in doubt can be asked for; None if they can, as far as is known."""
 
@@ -51,6 +54,15 @@ class Provider:
     def is_untouched(self) -> bool:
         """Whether nothing has ever been amiss with it, nor is now."""
         return self.opened_at is None and self.resume_at is None and self.unreadable_since is None
+
+    @property
+    def keeps_messages_back(self) -> bool:
+        """Whether the breaker is open, as far as is known.
+
+        Of texts that stands until one goes out again. Calls are rare: an open breaker that no call has tried for long
+        is an old story.
+        """
+        return self.is_open and (self.channel == SMS or not self.has_no_trials)
 
     @property
     def why_open(self) -> str:

@@ -71,7 +71,7 @@ def about_all(around: Circumstances, times: Sequence[datetime], messages: Sequen
     for order in around.orders:
         if first <= order.at <= last and order.kind in kinds:
             what = {"all": "all messages", "phone company": "the phone company: it is tried at once"}
-            yield Entry(at=order.at, what=f"{_ordered(order)} {what.get(order.kind or '', order.kind)} ({order.why})")
+            yield Entry(at=order.at, what=_ordered(order, what.get(order.kind or "", str(order.kind))))
     for channel in dict.fromkeys(one.channel for one in messages):
         if provider := around.providers.get(channel):
             yield from _outage(provider, first, last)
@@ -92,7 +92,7 @@ def _is_under_way(message: Story) -> bool:
 
 def _of_message(message: Story) -> Iterator[Entry]:
     for order in message.orders:
-        yield entry_about(message, order.at, f"{_ordered(order)} it ({order.why})")
+        yield entry_about(message, order.at, _ordered(order, "it"))
     yield from _found_late(message)
     before: Change | None = None
     changes = _without_short_wait(message.changes)
@@ -245,16 +245,17 @@ def _claimed_again(change: Change) -> str:
 
 
 _PAST = {
-    "pause": "paused",
-    "resume": "resumed",
-    "cancel": "cancelled",
-    "resend": "resent",
-    "release": "released",
-    "accept": "accepted",
-    "resolve": "resolved",
-    "hand over": "handed over",
+    "pause": "paused {}",
+    "resume": "resumed {}",
+    "cancel": "cancelled {}",
+    "resend": "resent {}",
+    "release": "released {}",
+    "accept": "accepted {}",
+    "resolve": "resolved {}",
+    "hand over": "handed {} over",
 }
 
 
-def _ordered(order: Order) -> str:
-    return f"{order.who} {_PAST.get(order.verb, order.verb)}"
+def _ordered(order: Order, what: str) -> str:
+    """Return a sentence that somebody has done what was ordered with `what`, and why."""
+    return f"{order.who} {_PAST.get(order.verb, f'{order.verb} {{}}').format(what)} ({order.why})"

@@ -16,7 +16,7 @@ SELECT count(*) AS sent,
        (percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM sent_at - owed_since))
            FILTER (WHERE kind = 'task-created'))::float AS p95
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour' AND named_by IS NULL;
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = 'SMS' AND named_by IS NULL;
 
 -- name: oldest_due
 -- The message that has been due for longest and is not sent yet; of a digest and what waits for it, the digest. Reading
@@ -32,7 +32,8 @@ LIMIT 1;
 
 -- name: set_aside
 -- Messages that a person should look at, newest first; none about a task that is closed. Of a digest that failed its
--- tasks are shown, but of one that is held only the digest, for it is what a person releases. Reading changes nothing.
+-- tasks are shown, but of one that is held only the digest, for it is what a person releases. A call that nobody has
+-- taken asks nothing of anybody: the supervisors know. Reading changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
        extract(epoch FROM orchestration.clock() - created_at)::float AS age
 FROM orchestration.notification
@@ -40,6 +41,7 @@ WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row
   AND (over_at >= created_at) IS NOT TRUE
   AND (task_id IS NOT NULL OR episode_id IS NOT NULL OR state IN ('IN_DOUBT', 'HELD'))
   AND (named_by IS NULL OR state <> 'HELD')
+  AND NOT (channel = 'VOICE' AND state = 'UNDELIVERED')
 ORDER BY created_at DESC
 LIMIT :most;
 

@@ -61,6 +61,7 @@ RETURNING extract(epoch FROM next_slot - orchestration.clock())::float - :second
 -- Whether the phone company takes each channel's messages, and whether its list can be read. Reading changes nothing.
 SELECT channel, is_open, opened_at, closed_at, reason, code,
        CASE WHEN resume_at > orchestration.clock() THEN resume_at END AS resume_at,
+       coalesce(resume_at, opened_at) < orchestration.clock() - interval '10 minutes' AS has_no_trials,
        unreadable_since, unreadable_reason, unreadable_status, unreadable_code
 FROM orchestration.provider
 ORDER BY channel;

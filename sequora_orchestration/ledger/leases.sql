@@ -25,12 +25,9 @@ SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, n.claim_
        CASE WHEN reported.state IN ('SENT', 'IN_DOUBT') THEN 'no receipt that the text arrived' ELSE reported.reason END
            AS reported_reason,
        EXISTS (
-           SELECT FROM orchestration.notification since
-           WHERE n.kind IN ('nurse-unreached', 'nurse-call') AND since.task_id = n.task_id
-             AND since.created_at > reported.created_at AND since.recipient_id = reported.recipient_id
-             AND since.channel = 'SMS'
-             AND orchestration.audience_of(since.audience, since.kind) = 'ASSIGNEE'
-             AND (since.state = 'DELIVERED' OR (since.state = 'SENT' AND reported.state <> 'SENT'))
+           SELECT FROM orchestration.reached_since(
+               n.task_id, reported.recipient_id, reported.state, reported.created_at, reported.attempted_at
+           )
        ) OR reported.state = 'DELIVERED' AS reported_is_settled,
        reported.state IN ('SENT', 'IN_DOUBT') AS reported_is_uncertain
 FROM orchestration.notification n

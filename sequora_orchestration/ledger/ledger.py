@@ -93,6 +93,11 @@ class Ledger:
         return self._store.terms.workflows.sequora_unassigned_grace
 
     @property
+    def is_anybody_called(self) -> bool:
+        """Whether nurses whom no text reaches are called."""
+        return self._store.terms.call_for is not None
+
+    @property
     def check_in_delay(self) -> timedelta:
         """How long after an episode's creation its patient is texted."""
         return self._store.terms.workflows.sequora_check_in_delay

@@ -34,8 +34,8 @@ SELECT count(*) AS texts,
 FROM told;
 
 -- name: deliveries
--- How the last hour's texts ended (those of the channel), and how many messages of any age are in doubt or held now. `doubled` counts texts that
--- were given up, sent again, and found within the last hour.
+-- How the last hour's messages of the channel ended, and how many messages of any age are in doubt or held now.
+-- `doubled` counts messages that were given up, sent again, and found within the last hour.
 WITH doubt AS MATERIALIZED (
     SELECT count(*) AS texts,
            extract(epoch FROM orchestration.clock() - min(coalesce(doubtful_since, attempted_at)))::float AS longest
@@ -46,7 +46,8 @@ SELECT count(*) AS sent,
        count(*) FILTER (WHERE state = 'DELIVERED') AS delivered,
        (
            SELECT count(*) FROM orchestration.notification
-           WHERE state = 'FAILED' AND created_at > orchestration.clock() - interval '1 hour' AND named_by IS NULL
+           WHERE state = 'FAILED' AND created_at > orchestration.clock() - interval '1 hour' AND channel = :channel
+             AND named_by IS NULL
        ) AS failed,
        (SELECT texts FROM doubt) AS in_doubt,
        (SELECT longest FROM doubt) AS longest_doubt,
@@ -67,7 +68,8 @@ WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel
 -- How many of the last hour's texts did not arrive, by the phone company's code (0 where it gave none).
 SELECT coalesce(provider_code, 0) AS code, count(*) AS count
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED' AND channel = :channel AND named_by IS NULL
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED' AND channel = :channel
+  AND named_by IS NULL
 GROUP BY 1
 ORDER BY 1;
 

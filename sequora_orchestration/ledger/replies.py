@@ -90,7 +90,7 @@ class Replies(Room):
 
     def texted_tasks(self, one: Inbound) -> list[TextedTask]:
         """Return the tasks that a message's phone was texted about in the last day, by their small numbers."""
-        rows = self._rows("texted_tasks", digest=one.digest, received_at=one.received_at)
+        rows = self._rows("texted_tasks", channel=one.channel, digest=one.digest, received_at=one.received_at)
         return [TextedTask(**row) for row in rows]
 
     def senders(self, digests: Sequence[str]) -> dict[str, Sender]:

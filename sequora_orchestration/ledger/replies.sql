@@ -52,6 +52,7 @@ JOIN LATERAL (
     SELECT m.id, orchestration.audience_of(m.audience, m.kind) = 'ASSIGNEE' AS is_to_assignee
     FROM orchestration.notification m
     WHERE m.task_id = n.task_id AND m.recipient_id = n.person_id AND m.attempted_at IS NOT NULL
+      AND m.channel = :channel
       AND orchestration.audience_of(m.audience, m.kind) IN ('ASSIGNEE', 'ON_CALL')
     ORDER BY m.attempted_at DESC
     LIMIT 1

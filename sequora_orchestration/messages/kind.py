@@ -93,6 +93,9 @@ class Facts:
     unassigned_grace: timedelta = timedelta(0)
     """How long a task may be without an assignee before its supervisors are told."""
 
+    is_anybody_called: bool = True
+    """Whether nurses whom no text reaches are called at all."""
+
     number: int | None = None
     """The task's small number on the recipient's phone, by which a text about it is answered; None if it is not."""
 

@@ -3,14 +3,12 @@
 from datetime import timedelta
 
 from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import VOICE
-from sequora_orchestration.messages.about_tasks import unreachable_nurse, unwanted_by_assignee
+from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, unreachable_nurse, unwanted_by_assignee
 from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
-
-# Her supervisors know by then that she was not reached, and may have taken over.
-WORTH = timedelta(minutes=15)
 
 # A call that could not be made for so long, because calls were paused or not taken, is not made any more. Nobody is
 # owed one for longer either (`owed_nurse_call` in `views.sql`).
@@ -26,10 +24,18 @@ SAID = (
 def _unwanted(facts: Facts) -> Suppression | None:
     if withheld := unwanted_by_assignee(facts):
         return withheld
+    if not facts.is_anybody_called:
+        # It is ended for good: a sensor whose setting is still on would owe the call again and again.
+        return Suppression(
+            State.CANCELLED,
+            "nobody is called any more: SEQUORA_CALL_FOR was switched off",
+            Cause.CALLS_OFF,
+            ended_by="SEQUORA_CALL_FOR",
+        )
     if facts.task and facts.task.is_taken:
         return cancelled(Cause.PICKED_UP, "the task has been picked up meanwhile")
     if facts.message.reported and facts.message.reported.is_settled:
-        return cancelled(Cause.NURSE_REACHED, "a text has reached the nurse meanwhile")
+        return cancelled(Cause.NURSE_REACHED, "the nurse has had a later text, or has answered")
     if facts.now - facts.message.owed_since > LATEST:
         return cancelled(Cause.STALE, "more than an hour late; the supervisors have been told")
     return None
@@ -41,14 +47,13 @@ NURSE_CALL = MessageKind(
     channel=VOICE,
     when_owed=WhenOwed(
         comes_now="the nurse is called, within seconds as a rule",
-        comes_later="the nurse is called, if the task is still open and no text has reached her",
         remedy=f"calls do not get through: {SEE_STATUS}",
     ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
     # A line in each of the languages that the channel says its lines in.
     text=lambda _facts, _app_url: "\n".join(SAID),
-    worth=lambda _: WORTH,
+    worth=lambda _: WORTH_TO_STAFF,
 )
 
 NURSES_TO_CALL = Queue(

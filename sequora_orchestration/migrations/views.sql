@@ -338,7 +338,8 @@ COMMENT ON FUNCTION orchestration.suspects(text, text) IS
 
 CREATE OR REPLACE FUNCTION orchestration.texts_without_receipt(task_id text, nurse_id text)
     RETURNS SETOF orchestration.notification LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- As `suspects`, of any severity, and only those that the phone company was asked to take.
+    -- As `suspects`, of any severity, and only those that the phone company was asked to take. A task that a digest
+    -- tells of has the digest's receipt.
     SELECT n.*
     FROM orchestration.notification n
     WHERE n.task_id = texts_without_receipt.task_id AND n.recipient_id = texts_without_receipt.nurse_id
@@ -348,11 +349,43 @@ CREATE OR REPLACE FUNCTION orchestration.texts_without_receipt(task_id text, nur
           n.state IN ('FAILED', 'HELD', 'UNDELIVERED', 'IN_DOUBT')
           OR (n.state = 'QUEUED' AND n.refusals > 0)
           OR (n.state = 'SENT' AND n.receipt_at IS NOT NULL)
+          OR (
+              n.state = 'SENT'
+              AND EXISTS (
+                  SELECT FROM orchestration.notification d WHERE d.id = n.named_by AND d.receipt_at IS NOT NULL
+              )
+          )
       )
       AND (n.over_at >= n.created_at) IS NOT TRUE
 $$;
 COMMENT ON FUNCTION orchestration.texts_without_receipt(text, text) IS
     'The texts about a task that were tried, and that may not have reached the nurse who has it';
+
+CREATE OR REPLACE FUNCTION orchestration.reached_since(
+    task_id text, nurse_id text, state text, created_at timestamptz, attempted_at timestamptz
+) RETURNS TABLE (at timestamptz) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    (
+        SELECT n.sent_at
+        FROM orchestration.notification n
+        WHERE n.task_id = reached_since.task_id AND n.recipient_id = reached_since.nurse_id
+          AND n.created_at > reached_since.created_at
+          AND n.channel = 'SMS'  -- an answering machine may have answered a call
+          AND orchestration.audience_of(n.audience, n.kind) = 'ASSIGNEE'
+          AND (n.state = 'DELIVERED' OR (n.state = 'SENT' AND reached_since.state <> 'SENT'))
+        OFFSET 0
+    )
+    UNION ALL
+    (
+        -- Who answers has been reached, whatever the receipt says.
+        SELECT a.at
+        FROM orchestration.answer a
+        WHERE a.task_id = reached_since.task_id AND a.person_id = reached_since.nurse_id
+          AND a.at >= coalesce(reached_since.attempted_at, reached_since.created_at)
+        OFFSET 0
+    )
+$$;
+COMMENT ON FUNCTION orchestration.reached_since(text, text, text, timestamptz, timestamptz) IS
+    'When a nurse has been reached about a task after a text that did not reach her: by a later text, or as she has answered';
 
 CREATE OR REPLACE FUNCTION orchestration.not_reached(
     id uuid, channel text, task_id text, nurse_id text, state text, urgency smallint, created_at timestamptz,
@@ -389,20 +422,10 @@ CREATE OR REPLACE FUNCTION orchestration.not_reached(
           )
       )
       AND NOT EXISTS (
-          SELECT FROM orchestration.notification n
-          WHERE n.task_id = not_reached.task_id AND n.recipient_id = not_reached.nurse_id
-            AND n.created_at > not_reached.created_at
-            AND n.channel = 'SMS'  -- an answering machine may have answered a call
-            AND orchestration.audience_of(n.audience, n.kind) = 'ASSIGNEE'
-            AND (n.state = 'DELIVERED' OR (n.state = 'SENT' AND not_reached.state <> 'SENT'))
-          OFFSET 0
-      )
-      -- Who answers has been reached, whatever the receipt says.
-      AND NOT EXISTS (
-          SELECT FROM orchestration.answer a
-          WHERE a.task_id = not_reached.task_id AND a.person_id = not_reached.nurse_id
-            AND a.at >= coalesce(not_reached.attempted_at, not_reached.created_at)
-          OFFSET 0
+          SELECT FROM orchestration.reached_since(
+              not_reached.task_id, not_reached.nurse_id, not_reached.state, not_reached.created_at,
+              not_reached.attempted_at
+          )
       )
 $$;
 COMMENT ON FUNCTION orchestration.not_reached(
@@ -519,12 +542,13 @@ COMMENT ON FUNCTION orchestration.call_key(text, text, smallint) IS
 
 CREATE OR REPLACE FUNCTION orchestration.owed_nurse_call(terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Which open tasks that nobody works on, of a severity that nurses are called for (call_for, NULL if for none), have
-    -- a text that has not reached their nurse, with no later text that has, and no call in this spell? A text that was
+    -- Which nurses has a text not reached that is about an open task that nobody works on, of a severity that nurses are
+    -- called for (call_for, NULL if for none), with no later text that has, and no call in this spell? A text that was
     -- never handed to the phone company says that her record is wrong: then nobody can call her either. Whom a text did
     -- not reach longer than an hour ago is not called any more: else many would be called when the setting is changed,
-    -- or after an outage; her supervisors know.
-    SELECT DISTINCT ON (orchestration.urgency(f.severity), orchestration.call_key(f.task_id, f.recipient_id, spell.turn))
+    -- or after an outage; her supervisors know. A call names no task, so one call stands for all that had not reached
+    -- her by then, the most severe of them; and five minutes pass between two calls to her.
+    SELECT DISTINCT ON (f.recipient_id)
            'nurse-call', 'ASSIGNEE', orchestration.call_key(f.task_id, f.recipient_id, spell.turn),
            f.task_id, f.episode_id, f.recipient_id, f.severity, orchestration.urgency(f.severity),
            CASE WHEN (terms).until IS NULL THEN orchestration.clock() ELSE unreached.since END,
@@ -557,8 +581,15 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_call(terms orchestration.ter
             AND (n.state <> 'CANCELLED' OR n.ended_by IS NOT NULL)
           OFFSET 0
       )
-    ORDER BY orchestration.urgency(f.severity), orchestration.call_key(f.task_id, f.recipient_id, spell.turn),
-             f.created_at DESC
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n
+          WHERE n.kind = 'nurse-call' AND n.recipient_id = f.recipient_id AND n.state <> 'CANCELLED'
+            -- The time of the call; a call that waits is still to come.
+            AND coalesce(n.attempted_at, CASE n.state WHEN 'QUEUED' THEN orchestration.clock() ELSE n.created_at END)
+                >= least(unreached.since, orchestration.clock() - interval '5 minutes')
+          OFFSET 0
+      )
+    ORDER BY f.recipient_id, orchestration.urgency(f.severity), f.created_at DESC
 $$;
 COMMENT ON FUNCTION orchestration.owed_nurse_call(orchestration.terms) IS
     'Nurses who are not called about a task although no text about it has reached them';

@@ -20,11 +20,15 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claim, Claims
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.sensors.preview import is_preview, previewed_claims
-from sequora_orchestration.sensors.watch import ENDING, LONG_PAUSE, Pace, length_of_watch, slow_to_fail
+from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace, length_of_watch, slow_to_fail
 
 # How much of a core of the database a queue's question may cost; more for the one about recent tasks: nurses wait.
 SHARE, SHARE_OF_RECENT = 1 / 20, 1 / 10
 
+
+# Seconds between two questions where this process's setting is `off`: a message may wait from before it was, or of a
+# worker with another setting.
+PAUSE_WHERE_OFF = 60.0
 
 # No interval between ticks. With 1 a task that comes right after another would wait for up to a second; 0 means
 # Dagster's default, 30.
@@ -51,10 +55,10 @@ class Watch:
     interval = 1
     """Whole seconds from the beginning of a tick to the beginning of the next, at least."""
 
-    def __init__(self, queue: Queue) -> None:
-        """Nothing has been asked yet."""
+    def __init__(self, queue: Queue, *, pause: float = LONG_PAUSE) -> None:
+        """Nothing has been asked yet; `pause` has the seconds between two questions."""
         self._queue = queue
-        self._everything = Pace(share=SHARE, pause=LONG_PAUSE)
+        self._everything = Pace(share=SHARE, pause=pause)
 
     def watch(self, ledger: Ledger, *, seconds: float) -> Claims | None:
         """Return the claims that were made, which may be none; or None if it was not time to ask."""
@@ -108,10 +112,11 @@ def claiming_sensor(  # noqa: PLR0913
 ) -> SensorDefinition:
     """Return a sensor that launches `job` for each claim from `queue`.
 
-    While `why_off` returns a sentence, a setting has switched the sensor off: it skips with that sentence, and asks
-    nothing.
+    While `why_off` returns a sentence, a setting has switched the sensor off: it skips with that sentence. Now and then
+    it looks all the same, for a message may wait since before it was: it is sent, or ends as its kind says.
     """
     watch = watch or Watch(queue)
+    watch_where_off = Watch(queue, pause=PAUSE_WHERE_OFF)
 
     @sensor(
         name=name,
@@ -124,20 +129,18 @@ def claiming_sensor(  # noqa: PLR0913
         try:
             with slow_to_fail():
                 off = why_off()
-            if off:
-                if not is_preview(context):
-                    ENDING.wait(length_of_watch(context))  # a tick costs more than a look at the setting
-                return SensorResult(skip_reason=SkipReason(off))
             if is_preview(context):
+                if off:
+                    return SensorResult(skip_reason=SkipReason(off))
                 return previewed_claims(queue.name, ledger.rehearsal().claims.claim(queue))
             with slow_to_fail():
-                claims = watch.watch(ledger, seconds=length_of_watch(context, alone=watch.alone))
+                seconds = length_of_watch(context, alone=0.0 if off else watch.alone)
+                claims = (watch_where_off if off else watch).watch(ledger, seconds=seconds)
         except ViewsDroppedError as error:  # somebody dropped them on purpose: a line, and no traceback
             return SensorResult(skip_reason=SkipReason(str(error)))
-        if claims is None:
-            return SensorResult(skip_reason=SkipReason(f"Not asked for {queue.name}: it is not time for that yet."))
         if not claims:
-            return SensorResult(skip_reason=SkipReason(f"No {queue.name}."))
+            too_soon = f"Not asked for {queue.name}: it is not time for that yet."
+            return SensorResult(skip_reason=SkipReason(off or (too_soon if claims is None else f"No {queue.name}.")))
         return SensorResult(run_requests=[run_request(queue, claim) for claim in claims])
 
     return claiming

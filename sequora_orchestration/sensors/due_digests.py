@@ -5,12 +5,8 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claims
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.task_digest import DUE_DIGESTS
-from sequora_orchestration.sensors.claiming import SHARE, Watch, claiming_sensor
+from sequora_orchestration.sensors.claiming import PAUSE_WHERE_OFF, SHARE, Watch, claiming_sensor
 from sequora_orchestration.sensors.watch import LONG_PAUSE, Pace
-
-# Seconds between two questions where this process's setting is `off`: a digest may wait from before it was, or of a
-# worker with another setting.
-PAUSE_WHERE_OFF = 60.0
 
 
 class WatchOfDigests(Watch):

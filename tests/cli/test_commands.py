@@ -89,6 +89,15 @@ def test_dev_with_half_a_twilio_says_what_is_missing(postgres: EmbeddedPostgres,
     assert "Traceback" not in done.stderr
 
 
+def test_dev_with_a_senseless_setting_says_so(tmp_path: Path) -> None:
+    """Before anything is started."""
+    done = sequora("dev", "--dir", str(tmp_path), environment={"SEQUORA_CALL_FOR": "everybody"})
+    assert done.returncode == 1
+    assert done.stderr.startswith("SEQUORA_CALL_FOR is 'everybody'")
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_dev_on_a_port_in_use_says_so(tmp_path: Path) -> None:
     """And what to do about it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -1,5 +1,6 @@
 """A nurse whom no text about a severe task reaches is called, once, and her supervisors are told all the same."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from calls import LANDLINE, call_for, calling  # noqa: F401  # a fixture
 from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from click.testing import CliRunner
 from doubts import looked_for
+from floods import DIGEST_AFTER, WINDOW, alone, burst
 from phones import Phones
 from runs import Runs, metadata
 
@@ -23,7 +25,9 @@ from sequora_orchestration.local.twilio.scripted_answers import (
 from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL, SAID
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.messages.task_digest import DUE_DIGESTS
 from sequora_orchestration.sensors.certainty import texts_without_receipt
+from sequora_orchestration.sensors.nurses_not_reached_by_text import nurses_not_reached_by_text
 
 pytestmark = pytest.mark.usefixtures("stopped_clock", "calling")
 
@@ -239,6 +243,132 @@ def test_a_nurse_whose_receipt_comes_after_all_is_not_called(care: Care, runs: R
     assert runs.tick(NURSES_TO_CALL) == []
 
 
+def test_one_call_stands_for_all_tasks_whose_texts_have_not_reached_a_nurse(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """It names none of them; and five minutes pass before she is called about another."""
+    phones.company.seconds_per_status = 0
+    phones.company.undeliverable[NURSE_PHONE] = LANDLINE
+    nurse = care.a_nurse()
+    tasks = [
+        care.a_task(nurse, severity=severity, created_at=NOW, updated_at=NOW)
+        for severity in ("HIGH", "CRITICAL", "HIGH")
+    ]
+    runs.tick(NEW_TASKS)
+    for _ in tasks:
+        phones(NURSE_PHONE).received_text()
+    receipts(care, runs, at=NOW + 15 * SECOND)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    assert [row["task_id"] for row in care.ledger(kind="nurse-call")] == [tasks[1]]
+    care.it_is(NOW + MINUTE)
+    later = care.a_task(nurse, severity="CRITICAL", created_at=NOW + MINUTE, updated_at=NOW + MINUTE)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text(containing=[later])
+    receipts(care, runs, at=NOW + 2 * MINUTE)
+    assert runs.tick(NURSES_TO_CALL) == []
+    care.it_is(NOW + 5 * MINUTE + 16 * SECOND)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    assert [row["task_id"] for row in care.ledger(kind="nurse-call")] == [tasks[1], later]
+    care.it_is(NOW + 20 * MINUTE)
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_call_that_was_not_made_because_its_task_was_closed_stands_for_no_other(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """The other task still has a nurse who knows nothing of it."""
+    nurse = care.a_nurse()
+    task = undelivered(care, runs, phones, nurse, severity="CRITICAL")
+    other = care.a_task(nurse, severity="HIGH", created_at=NOW, updated_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text(containing=[other])
+    receipts(care, runs, at=NOW + MINUTE)
+    (claim,) = runs.ledger.claims.claim(NURSES_TO_CALL)
+    care.change_task(task, status="RESOLVED")
+    runs.run(NURSES_TO_CALL, claim)
+    assert care.states(task, kind="nurse-call") == ["CANCELLED"]
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    assert care.states(other, kind="nurse-call") == ["SENT"]
+
+
+def test_a_nurse_whose_digest_has_no_receipt_is_called_once(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all the tasks that it told of."""
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", DIGEST_AFTER)
+    burst(care, runs, 8)
+    alone(phones)
+    for row in care.ledger(kind="task-created"):
+        if row["state"] == "SENT":
+            care.rows("UPDATE orchestration.notification SET state = 'DELIVERED' WHERE id = :id", id=row["id"])
+    phones.company.seconds_per_status = 1000
+    care.it_is(NOW + WINDOW)
+    runs.tick(DUE_DIGESTS)
+    phones(NURSE_PHONE).received_text(containing="3 new tasks")
+    care.it_is(NOW + WINDOW + 5 * MINUTE - SECOND)
+    assert runs.tick(NURSES_TO_CALL) == []
+    care.it_is(NOW + WINDOW + 5 * MINUTE)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_a_nurse_who_has_answered_by_text_is_not_called(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receipt may say what it likes: who answers has been reached, also after the call was claimed."""
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+    task = undelivered(care, runs, phones)
+    (claim,) = runs.ledger.claims.claim(NURSES_TO_CALL)
+    phones.company.receive(phone=NURSE_PHONE, body="a")
+    assert runs.launch("follow_replies").success
+    phones(NURSE_PHONE).received_text(containing="accepted")
+    runs.run(NURSES_TO_CALL, claim)
+    (row,) = care.ledger(task, kind="nurse-call")
+    assert (row["state"], row["cause"]) == ("CANCELLED", "NURSE_REACHED")
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
+def test_an_answer_counts_as_the_texts_receipt_and_not_as_the_calls(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """She may have let it ring, and read her texts."""
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+    phones.company.seconds_per_status = 1000
+    task = care.a_task(care.a_nurse(), severity="HIGH", created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones(NURSE_PHONE).received_text()
+    care.it_is(NOW + 5 * MINUTE)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    phones.company.receive(phone=NURSE_PHONE, body="1a")
+    assert runs.launch("follow_replies").success
+    phones(NURSE_PHONE).received_text(containing="1A: accepted")
+    assert care.states(task, kind="task-created") == ["DELIVERED"]
+    assert care.states(task, kind="nurse-call") == ["SENT"]
+
+
+def test_a_call_that_waits_when_calls_are_switched_off_is_cancelled(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sensor looks at the queue all the same; and the call is not owed again, whoever has the setting still on."""
+    phones.company.calls.always(Refuse(400, 21210), to=NURSE_PHONE)
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    assert care.states(task, kind="nurse-call") == ["QUEUED"]
+    care.let_the_trial_come()
+    care.it_is(NOW + 2 * MINUTE)
+    monkeypatch.setenv("SEQUORA_CALL_FOR", "off")
+    for result in runs.sensor(nurses_not_reached_by_text):
+        assert result.success
+    (row,) = care.ledger(task, kind="nurse-call")
+    assert (row["state"], row["cause"], row["ended_by"]) == ("CANCELLED", "CALLS_OFF", "SEQUORA_CALL_FOR")
+    assert runs.tick(NURSES_TO_CALL) == []
+
+
 def test_a_nurse_to_whom_the_task_comes_back_is_called_again(care: Care, runs: Runs, phones: Phones) -> None:
     """Once for each time that it becomes hers."""
     nurse, other = care.a_nurse(), care.a_nurse("+12025550102")
@@ -254,6 +384,7 @@ def test_a_nurse_to_whom_the_task_comes_back_is_called_again(care: Care, runs: R
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text(containing=[task])
     receipts(care, runs, at=NOW + 3 * MINUTE)
+    care.it_is(NOW + 6 * MINUTE)
     runs.tick(NURSES_TO_CALL)
     phones(NURSE_PHONE).rang()
     keys = [row["business_key"] for row in care.ledger(task, kind="nurse-call")]
@@ -415,13 +546,34 @@ def test_the_timeline_tells_of_the_call(care: Care, runs: Runs, phones: Phones) 
 
 
 def test_status_tells_of_calls_that_are_not_taken(care: Care, runs: Runs, phones: Phones) -> None:
-    """Beside the texts, which are."""
+    """Beside the texts, which are; until no call has been due for long."""
     phones.company.calls.always(Refuse(400, 21210), to=NURSE_PHONE)
-    undelivered(care, runs, phones)
+    task = undelivered(care, runs, phones)
     runs.tick(NURSES_TO_CALL)
     shown = CliRunner().invoke(sequora, ["status"]).output
     assert "TAKES NO CALLS since" in shown
     assert "takes texts" in shown
+    assert runs.ledger.halts.provider(VOICE).keeps_messages_back
+    care.change_task(task, status="RESOLVED")
+    care.it_is(NOW + 20 * MINUTE)
+    assert not runs.ledger.halts.provider(VOICE).keeps_messages_back
+    shown = CliRunner().invoke(sequora, ["status"]).output
+    assert "TAKES NO CALLS since" not in shown
+    assert "took no calls when one was last due" in shown
+
+
+def test_a_call_that_nobody_takes_is_nothing_that_a_person_should_look_at(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Its text is; and figures of texts count no call."""
+    task = undelivered(care, runs, phones)
+    runs.tick(NURSES_TO_CALL)
+    phones.company.calls.decline(phones(NURSE_PHONE).rang().sid)
+    receipts(care, runs, at=NOW + 30 * SECOND)
+    assert care.states(task, kind="nurse-call") == ["UNDELIVERED"]
+    status = json.loads(CliRunner().invoke(sequora, ["status", "--json"]).output)
+    assert [one["kind"] for one in status["set_aside"]] == ["task-created"]
+    assert status["sent_last_hour"] == 1
 
 
 def test_a_channel_that_has_just_been_switched_on_waits_for_its_row(care: Care, runs: Runs) -> None:
