@@ -17,13 +17,8 @@ from sequora_orchestration.delivery.look_up import look_up
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import noun_of
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.retries import (
-    RETRIES,
-    retried,
-)
-from sequora_orchestration.jobs.steps import (
-    make_up_log_rows,
-)
+from sequora_orchestration.jobs.retries import RETRIES, retried
+from sequora_orchestration.jobs.steps import make_up_log_rows
 
 
 class Doubtful(Config):
