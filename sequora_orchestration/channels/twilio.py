@@ -58,7 +58,8 @@ DEMO_WEBHOOK = "https://demo.twilio.com/"
 MOST_NUMBERS = 1000
 
 _TWILIO = "api.twilio.com"
-_TWILIO_CODE = re.compile(r"\d{5}")
+# Most codes have five digits, and newer ones six (https://www.twilio.com/docs/api/errors/573005).
+_TWILIO_CODE = re.compile(r"\d{5,6}")
 
 # OpenSSL's words for a handshake that fails for good: the certificate is not trusted, or the server speaks no TLS.
 _NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")

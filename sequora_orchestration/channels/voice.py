@@ -54,23 +54,37 @@ CLOCKS_DIFFER_BY = timedelta(minutes=10)
 # What stands in a call's fingerprint in place of what is said.
 _ANY_WORDS = "a call, whatever was said"
 
-_P, _C = Refusal.PERMANENT, Refusal.CONFIGURATION
+_P, _C, _T = Refusal.PERMANENT, Refusal.CONFIGURATION, Refusal.TRANSIENT
 
-# The codes of refused calls (https://www.twilio.com/docs/api/errors), beside those that mean the same as for a text.
+# The codes of refused calls, beside those that mean the same as for a text. Each has a page with its causes,
+# https://www.twilio.com/docs/api/errors/10004 and so on. Those of SIP trunks (32…), of webhooks (11…) and of calls
+# under way (21220) do not answer a request that makes a call.
 CODES_OF_CALLS = {
     **KNOWN_CODES,
+    10001: (_C, "the account is not active"),
+    10002: (_C, "a trial account may not do this"),
+    10004: (_T, "too many calls at a time for the account"),
+    10005: (_C, "calls are disabled for the account"),
     13223: (_P, "the number is not valid"),
     13224: (_P, "the number is not valid, or cannot be called"),
+    13225: (_P, "the number may not be called"),
     13226: (_P, "the number's country code is not known"),
     13227: (_P, "calls to the number's region are not enabled"),
+    20010: (_C, "the account may not do this"),
     21201: (_P, "no number was given: a mistake of ours"),
+    21202: (_P, "the number is a premium number"),
+    21203: (_P, "calls to the number's region are not enabled"),
     21205: (_P, "what is to be said is not valid: a mistake of ours"),
+    21208: (_P, "the time to ring is not valid: a mistake of ours"),
     21210: (_C, "the sender's number may not call"),
     21213: (_C, "no number to call from is set"),
     21214: (_P, "the number cannot be reached"),
     21215: (_P, "calls to the number's region are not enabled"),
-    21216: (_P, "the number may not be called"),
+    21216: (_P, "the number may not be called, or the account has no customer profile"),
     21217: (_P, "the number is not valid"),
+    21219: (_P, "a trial account calls only numbers that are verified"),
+    573002: (_P, "a trial account calls this number only from another of its own"),
+    573005: (_P, "a trial account calls only numbers that are verified"),
 }
 
 _STATES = {

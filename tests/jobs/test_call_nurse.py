@@ -332,7 +332,7 @@ def test_a_call_in_doubt_that_was_not_made_is_made_after_its_window(care: Care, 
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", [13224, 21211, 21214, 21215, 21216, 21217])
+@pytest.mark.parametrize("code", [13224, 21211, 21214, 21215, 21216, 21217, 21219])
 def test_a_number_that_cannot_be_called_is_not_called_again(care: Care, runs: Runs, phones: Phones, code: int) -> None:
     """The code is about the number."""
     phones.company.calls.always(Refuse(400, code), to=NURSE_PHONE)
