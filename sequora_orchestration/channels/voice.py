@@ -1,14 +1,13 @@
 """Calls, by Twilio: making them, listing them, and learning whether they were answered.
 
 What is said goes along with the request (TwiML), so Twilio asks no webhook for it. A call that is answered proves
-little: an answering machine answers, too.
+little: an answering machine answers, too. Not here: the lines that are said (`messages/nurse_call.py`).
 """
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache, cached_property
-from itertools import cycle
 from typing import Any
 
 from twilio.twiml.voice_response import VoiceResponse
@@ -21,11 +20,8 @@ from sequora_orchestration.domain.doubt import fingerprint
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import VOICE
 from sequora_orchestration.domain.receipts import Receipt
+from sequora_orchestration.domain.spoken import spoken_lines
 from sequora_orchestration.settings.senders import E164
-
-# The languages of what is said, line by line: a person's language is not known to us
-# (https://www.twilio.com/docs/voice/twiml/say/text-speech#available-voices-and-languages).
-LANGUAGES = ("en-US", "es-MX")
 
 # All lines are said so often: whoever picks up has to put the phone to the ear first.
 TIMES_SAID = 2
@@ -201,12 +197,12 @@ class Voice:
 
 
 def twiml(content: str) -> str:
-    """Return the document that has Twilio say the lines of `content`, each in its language (LANGUAGES, in turn)."""
+    """Return the document that has Twilio say the lines of `content`, each in its language (`domain/spoken.py`)."""
     response = VoiceResponse()
     for _ in range(TIMES_SAID):
         response.pause(length=PAUSE)
-        for line, language in zip(content.splitlines(), cycle(LANGUAGES), strict=False):
-            response.say(line, language=language)
+        for line in spoken_lines(content):
+            response.say(line.words, language=line.language)
     return str(response)
 
 
