@@ -229,7 +229,10 @@ class Twilio:
         """
         if self.messaging_service_sid:
             return self._messaging_service(self.messaging_service_sid)
-        number = self.from_number or ""
+        return self.sender_of(self.from_number or "")
+
+    def sender_of(self, number: str) -> Sender | None:
+        """Return how a number, short code or name is set up; None if it is not the account's. Raises AccountError."""
         if SHORT_CODE.fullmatch(number):
             return Sender(form=SenderForm.SHORT_CODE, can_text=True, replies=Replies.UNKNOWN)
         if not E164.fullmatch(number):

@@ -156,6 +156,8 @@ def _called(delivery: Delivery, facts: Facts, looked_at: float) -> Called | Sett
     `looked_at` is the time of the monotonic clock when the facts were read.
     """
     ledger, channel = delivery.ledger, delivery.channels[facts.message.channel]
+    # It may take longer than a lease allows for: before the last look at the facts, and before the attempt begins.
+    channel.prepare()
     facts, message = _by_now(delivery, facts, looked_at)
     if isinstance(message, Message) and KINDS[facts.message.kind].carries_link and (asker := delivery.link_asker()):
         facts, message = _by_now(delivery, with_link(delivery, facts, asker), looked_at)
