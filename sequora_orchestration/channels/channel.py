@@ -81,9 +81,17 @@ class Channel(Protocol):
     def cost(self, content: str) -> float:
         """Return how much of the sender's rate a message takes up, in the unit of that rate."""
 
+    def prepare(self) -> None:
+        """Ask the provider for whatever must be known before messages are submitted; it may take seconds.
+
+        It never raises. Afterwards `submit` makes its one request and no other: an attempt, once begun, has to be made
+        soon, or it is taken for abandoned.
+        """
+
     def submit(self, to: str, content: str, worth: timedelta) -> Answer:
         """Hand a message for the E.164 number `to` to the provider, once, and return its answer. It never raises.
 
+        What `prepare` could not learn is not asked for: the message is refused, and may be tried again.
         After the time for which it is `worth` arriving, the message need not arrive any more.
         """
 

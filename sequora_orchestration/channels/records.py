@@ -11,30 +11,30 @@ from typing import Any
 from twilio.base.exceptions import TwilioRestException
 
 from sequora_orchestration.channels.channel import LookUpError
-from sequora_orchestration.channels.twilio import NOT_FOUND, unreadable
+from sequora_orchestration.channels.twilio import NOT_FOUND, unless_not_found, unreadable
 
 # A list is in the order of sending, but for records that waited for their turn at Twilio. After this many records in a
 # row that are too old, no younger one is expected.
 OLDER_IN_A_ROW = 50
 
 
-def made_by_us_since(since: datetime, newest_first: Iterable[Any], *, most: int) -> list[Any]:
-    """Return the outbound records since then, newest first, of a list of which at most `most` are read.
+def made_since(since: datetime, newest_first: Iterable[Any], *, most: int) -> list[Any]:
+    """Return the records since then, newest first, of a list of which at most `most` are read.
 
     Raises LookUpError if the list is longer than that: only a list read to its end is proof.
     """
-    ours, read, older_in_a_row = list[Any](), 0, 0
+    made, read, older_in_a_row = list[Any](), 0, 0
     for record in newest_first:
         read += 1
         is_older = record.date_created and record.date_created < since
         older_in_a_row = older_in_a_row + 1 if is_older else 0
         if older_in_a_row == OLDER_IN_A_ROW:
-            return ours
-        if not is_older and str(record.direction or "outbound").startswith("outbound") and record.sid:
-            ours.append(record)
+            return made
+        if not is_older and record.sid:
+            made.append(record)
     if read == most:
         raise LookUpError("the phone company's list is too long to be read whole")
-    return ours
+    return made
 
 
 def fetched(
@@ -66,6 +66,16 @@ def read(stream: Callable[[], Iterable[Any]]) -> Iterator[Any]:
     """Yield the records of a list. Raises UnreadableError in place of the SDK's exceptions."""
     try:
         yield from stream()
+    except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
+        raise unreadable(error) from None
+
+
+def try_to_read(records: Any) -> None:
+    """Read the newest record of a list, there and by its SID, as look-ups and receipts do. Raises UnreadableError."""
+    try:
+        for record in records.list(page_size=1, limit=1):
+            with unless_not_found():
+                records(record.sid).fetch()
     except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
         raise unreadable(error) from None
 

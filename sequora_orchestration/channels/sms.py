@@ -1,19 +1,16 @@
 """Texts, by Twilio: sending them, listing them, and reading their receipts."""
 
-import math
 import random
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
-from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage
-from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_by_us_since, read
-from sequora_orchestration.channels.twilio import Twilio, open_twilio, unless_not_found, unreadable
+from sequora_orchestration.channels.channel import ListedMessage, Receipts, ReceivedMessage
+from sequora_orchestration.channels.messaging_service import MessagingService, messaging_service_of
+from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_since, read, try_to_read
+from sequora_orchestration.channels.twilio import AccountError, Twilio, open_twilio
 from sequora_orchestration.domain.answers import Answer
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX
 from sequora_orchestration.domain.doubt import CLOCKS_DIFFER_BY, canonical_fingerprint, fingerprint
@@ -30,9 +27,6 @@ MOST_LISTED = 5000
 # not known, all texts of the account are listed: that is what ANY_NUMBER stands for.
 FEW_NUMBERS = 5
 ANY_NUMBER = ""
-
-# Seconds for which the numbers of our messaging service count as read.
-NUMBERS_HOLD = 600.0
 
 # Few texts come in between two looks: a small page is answered soon.
 RECEIVED_PAGE_SIZE = 50
@@ -60,13 +54,15 @@ class Sms:
         # The SDK imports the modules behind `messages` at its first use: better now than with the first text.
         self._messages = twilio.client.messages
         service_sid, number = twilio.messaging_service_sid, twilio.from_number
-        self._numbers: Sequence[str] = ()
-        self._numbers_read_at = -math.inf
+        self._service = messaging_service_of(twilio)
         self._sender = {"messaging_service_sid": service_sid} if service_sid else {"from_": number}
 
     def cost(self, content: str) -> float:
         """Return how many segments a text has: Twilio limits a sender's rate by segments."""
         return segments(content)
+
+    def prepare(self) -> None:
+        """Do nothing: all that a text needs is set."""
 
     def submit(self, to: str, content: str, worth: timedelta) -> Answer:
         """Send a text to the E.164 number `to`, once, and return Twilio's answer. Safe to call from threads.
@@ -90,8 +86,9 @@ class Sms:
         # The list is not narrowed to a span of time: a text that Twilio has not sent yet has no time of sending.
         # Without a recipient, it is narrowed to the number of our sender, if it is a number.
         ours = {name: value for name, value in self._sender.items() if name == "from_"}
-        messages = made_by_us_since(since, self._read({"to": to} if to else ours), most=MOST_LISTED)
-        return [_listed(message) for message in messages]
+        messages = made_since(since, self._read({"to": to} if to else ours), most=MOST_LISTED)
+        # Sent by request, or in answer to a text that came in.
+        return [_listed(one) for one in messages if str(one.direction or "outbound").startswith("outbound")]
 
     def receipts(self, provider_ids: Iterable[str], *, since: datetime, until: datetime) -> Receipts:
         """Return the fates of these texts, all sent between the two moments, as far as they are known.
@@ -120,6 +117,7 @@ class Sms:
         texts: list[ReceivedMessage] = []
         older_in_a_row = 0
         wanted = {"to": number} if number else {}
+        ours = _known_numbers(self._service) if self._service and number == ANY_NUMBER else None
         messages = read(lambda: self._messages.stream(page_size=RECEIVED_PAGE_SIZE, **wanted))
         for place, message in enumerate(messages):
             if place and place % RECEIVED_PAGE_SIZE == 0:
@@ -129,7 +127,7 @@ class Sms:
             older_in_a_row = older_in_a_row + 1 if moment and moment < since else 0
             if older_in_a_row == OLDER_IN_A_ROW:
                 break
-            is_ours = number != ANY_NUMBER or not self._numbers or message.to in self._numbers
+            is_ours = not ours or message.to in ours
             if message.direction != "inbound" or not message.sid or not moment or moment < since or not is_ours:
                 continue
             texts.append(
@@ -143,46 +141,38 @@ class Sms:
         yield texts
 
     def written_to(self) -> Sequence[str]:
-        """Return the numbers that people write to: ours, or those of our messaging service. Raises LookUpError."""
-        service_sid, number = self._twilio.messaging_service_sid, self._twilio.from_number or ""
-        if service_sid is None:
+        """Return the numbers that people write to: ours, or those of our messaging service; ANY_NUMBER for many.
+
+        It never raises: while the service's numbers are not known, all texts of the account are to be listed.
+        """
+        if self._service is None:
+            number = self._twilio.from_number or ""
             return [] if SENDER_NAME.fullmatch(number) else [number]  # nobody can write to a name
-        if time.monotonic() - self._numbers_read_at > NUMBERS_HOLD:
-            self._numbers_read_at = time.monotonic()
-            service = self._twilio.client.messaging.v1.services(service_sid)
-            # Numbers that are known stay known if the list cannot be read just now.
-            with suppress(LookUpError):
-                self._numbers = [
-                    *_listed_numbers(lambda: [one.phone_number for one in service.phone_numbers.list()]),
-                    *_listed_numbers(lambda: [one.short_code for one in service.short_codes.list()]),
-                ]
-        return self._numbers if 0 < len(self._numbers) <= FEW_NUMBERS else [ANY_NUMBER]
+        try:
+            self._service.phone_numbers.read()
+            self._service.short_codes.read()
+        except AccountError:
+            return [ANY_NUMBER]
+        numbers = _known_numbers(self._service)
+        return numbers if 0 < len(numbers) <= FEW_NUMBERS else [ANY_NUMBER]
 
     def try_to_read(self) -> None:
         """Read the newest text, in Twilio's list and by SID, as look-ups and receipts do.
 
         Raises UnreadableError.
         """
-        try:
-            for message in self._messages.list(page_size=1, limit=1):
-                with unless_not_found():
-                    self._messages(message.sid).fetch()
-        except Exception as error:  # noqa: BLE001  # the SDK raises anything, with the number in it
-            raise unreadable(error) from None
+        try_to_read(self._messages)
 
     def _read(self, wanted: dict[str, Any]) -> Iterator[Any]:
         return read(lambda: self._messages.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted))
 
 
-def _listed_numbers(numbers: Callable[[], list[str]]) -> list[str]:
-    """Return numbers from a list of Twilio's; none if it has no such list. Raises LookUpError."""
+def _known_numbers(service: MessagingService) -> list[str]:
+    """Return all numbers of the service, as they are known; none while some of them are not."""
     try:
-        return numbers()
-    except Exception as error:  # noqa: BLE001  # the SDK raises anything
-        trouble = unreadable(error)
-        if trouble.http_status == HTTPStatus.NOT_FOUND:
-            return []
-        raise trouble from None
+        return [*(one.number for one in service.phone_numbers.known()), *service.short_codes.known()]
+    except AccountError:
+        return []
 
 
 def _listed(message: Any) -> ListedMessage:

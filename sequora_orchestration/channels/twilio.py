@@ -58,7 +58,8 @@ DEMO_WEBHOOK = "https://demo.twilio.com/"
 MOST_NUMBERS = 1000
 
 _TWILIO = "api.twilio.com"
-_TWILIO_CODE = re.compile(r"\d{5}")
+# Most codes have five digits, and newer ones six (https://www.twilio.com/docs/api/errors/573005).
+_TWILIO_CODE = re.compile(r"\d{5,6}")
 
 # OpenSSL's words for a handshake that fails for good: the certificate is not trusted, or the server speaks no TLS.
 _NO_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
@@ -228,7 +229,10 @@ class Twilio:
         """
         if self.messaging_service_sid:
             return self._messaging_service(self.messaging_service_sid)
-        number = self.from_number or ""
+        return self.sender_of(self.from_number or "")
+
+    def sender_of(self, number: str) -> Sender | None:
+        """Return how a number, short code or name is set up; None if it is not the account's. Raises AccountError."""
         if SHORT_CODE.fullmatch(number):
             return Sender(form=SenderForm.SHORT_CODE, can_text=True, replies=Replies.UNKNOWN)
         if not E164.fullmatch(number):

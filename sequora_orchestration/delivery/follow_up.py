@@ -6,9 +6,9 @@ one killed in between, do no harm. The receipt of a message that was not settled
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sequora_orchestration.channels.channel import Channel, UnreadableError
+from sequora_orchestration.channels.channel import Channel, LookUpError, UnreadableError
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.receipts import WORTH_A_SECOND_TRY, Receipt
@@ -21,20 +21,29 @@ from sequora_orchestration.messages.kinds import KINDS
 class Followed:
     """The outcome of asking for receipts."""
 
-    receipts: list[tuple[Message, Receipt]]
-    unknown: list[tuple[Message, bool]]
+    receipts: list[tuple[Message, Receipt]] = field(default_factory=list)
+    unknown: list[tuple[Message, bool]] = field(default_factory=list)
     """The messages that the phone company does not know, and whether nobody asks for them again soon."""
+
+    unreadable: dict[str, LookUpError] = field(default_factory=dict)
+    """Why nothing is known of a channel's messages, by the names of the channels that could not be read."""
 
 
 def follow(delivery: Delivery, texts: Sequence[Message]) -> Followed:
     """Ask for the receipts of these messages, oldest first, and record them; return the outcome.
 
-    Raises LookUpError, and the database's errors.
+    A channel that cannot be read keeps no other from being asked: the next time to ask has been set for all of them.
+    Raises the database's errors.
     """
-    followed = Followed(receipts=[], unknown=[])
+    followed = Followed()
     for name in dict.fromkeys(text.channel for text in texts):
-        some = _follow(delivery.ledger, delivery.channels[name], [text for text in texts if text.channel == name])
-        followed = Followed(receipts=followed.receipts + some.receipts, unknown=followed.unknown + some.unknown)
+        try:
+            some = _follow(delivery.ledger, delivery.channels[name], [text for text in texts if text.channel == name])
+        except LookUpError as error:
+            followed.unreadable[name] = error
+            continue
+        followed.receipts.extend(some.receipts)
+        followed.unknown.extend(some.unknown)
     return followed
 
 

@@ -6,7 +6,7 @@ in `domain/doubt.py`.
 """
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 LOG = logging.getLogger(__name__)
 
-# After so many lists that could not be read a run asks for no other: each may take its whole time-out.
+# After so many lists of a channel that could not be read a run asks for no other: each may take its whole time-out.
 MOST_UNREADABLE = 2
 
 ADOPTED = Suppression(State.SENT, "found at the phone company", Cause.FOUND)
@@ -71,16 +71,16 @@ def look_up(
     own messages stay in doubt. Raises the database's errors.
     """
     outcomes: list[tuple[Sought, Suppression]] = []
-    unreadable = 0
+    unreadable = Counter[str]()
     for (name, to), some in _by_list(delivery, [*doubtful, *lost]).items():
         channel, in_doubt = delivery.channels[name], [one for one in some if isinstance(one, Doubtful)]
         try:
-            listed = _listed(delivery, channel, some, to) if unreadable < MOST_UNREADABLE else None
+            listed = _listed(delivery, channel, some, to) if unreadable[name] < MOST_UNREADABLE else None
         except LookUpError as error:
             LOG.warning("%s; %d %ss stay in doubt", error, len(in_doubt), noun_of(name))
             listed = None
         if listed is None:
-            unreadable += 1
+            unreadable[name] += 1
             outcomes += [(one, _settled(delivery, one, unreadable_verdict(one), UNREADABLE)) for one in in_doubt]
             delivery.ledger.doubts.look_later(in_doubt)
             continue

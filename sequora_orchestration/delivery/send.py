@@ -47,7 +47,12 @@ LOOK_HOLDS = 0.5
 
 
 class SenderUnusableError(Exception):
-    """The phone company takes no texts from us; no attempt was burnt."""
+    """The phone company takes no messages of a channel from us; no attempt was burnt."""
+
+    def __init__(self, channel: str, sentence: str) -> None:
+        """Name the channel, as the ledger does, and say why and what to do."""
+        super().__init__(sentence)
+        self.channel = channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +87,13 @@ def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
     if halt:
         delivery.ledger.leases.give_back(notifications, f"waits: {halt.reason}")
     if halt and halt.is_trouble:
-        noun = noun_of(notifications[0].channel)
+        channel = notifications[0].channel
+        noun = noun_of(channel)
         raise SenderUnusableError(
+            channel,
             f"Twilio takes no {noun}s from us: {halt.reason}. Check the TWILIO_… settings, the account and "
             f"https://status.twilio.com; the {noun}s wait in the ledger, and one is tried again every "
-            f"{TRIAL_PAUSE} to {4 * TRIAL_PAUSE} s."
+            f"{TRIAL_PAUSE} to {4 * TRIAL_PAUSE} s.",
         )
     for outcome in outcomes:
         if isinstance(outcome, Exception):
@@ -149,6 +156,8 @@ def _called(delivery: Delivery, facts: Facts, looked_at: float) -> Called | Sett
     `looked_at` is the time of the monotonic clock when the facts were read.
     """
     ledger, channel = delivery.ledger, delivery.channels[facts.message.channel]
+    # It may take longer than a lease allows for: before the last look at the facts, and before the attempt begins.
+    channel.prepare()
     facts, message = _by_now(delivery, facts, looked_at)
     if isinstance(message, Message) and KINDS[facts.message.kind].carries_link and (asker := delivery.link_asker()):
         facts, message = _by_now(delivery, with_link(delivery, facts, asker), looked_at)

@@ -5,7 +5,8 @@ claims its messages again. So there is an alarm
 - at once for a cause that fails every run: settings or schema are wrong, the phone company takes no texts, there is
   nobody to escalate to;
 - for any other failure, if `AGAIN_AND_AGAIN` runs of a job fail in the same way;
-- and only once an hour for one cause, even if it fails several jobs.
+- and only once an hour for one cause, even if it fails several jobs. That calls are not taken is another cause than
+  that texts are not.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class FailedRun:
     """The class of the error, or Dagster's words for a run whose process is gone."""
 
     cause: str | None = None
-    """A word for a cause that fails every run, as the failed step gave it; None for any other error."""
+    """The name of a cause that fails every run, as the failed step gave it; None for any other error."""
 
     sentence: str | None = None
     """The advice that comes with a cause. None for other errors: their sentences may quote anything."""

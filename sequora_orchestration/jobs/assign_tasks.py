@@ -15,14 +15,8 @@ from dagster import (
 
 from sequora_orchestration.delivery.assigner import Assigned, Assigner
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.retries import (
-    CAUSE,
-    RETRIES,
-    retried,
-)
-from sequora_orchestration.jobs.steps import (
-    TaskIds,
-)
+from sequora_orchestration.jobs.retries import CAUSE, RETRIES, retried
+from sequora_orchestration.jobs.steps import TaskIds
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.workflows import AssignmentSettings
 

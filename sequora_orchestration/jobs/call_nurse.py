@@ -4,10 +4,7 @@ from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.jobs.notify_nurse_task import fetch_nurse, fetch_task
-from sequora_orchestration.jobs.retries import (
-    RETRIES,
-    retried,
-)
+from sequora_orchestration.jobs.retries import RETRIES, retried
 from sequora_orchestration.jobs.steps import (
     Work,
     claim_by_name,

@@ -8,22 +8,16 @@ from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from sequora_orchestration.channels.channel import LookUpError
 from sequora_orchestration.database import ViewsDroppedError
 from sequora_orchestration.delivery.delivery import Delivery
-from sequora_orchestration.delivery.follow_up import Followed, follow
+from sequora_orchestration.delivery.follow_up import follow
 from sequora_orchestration.delivery.log import log_owed_after
 from sequora_orchestration.delivery.look_up import look_up
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import noun_of
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.retries import (
-    RETRIES,
-    retried,
-)
-from sequora_orchestration.jobs.steps import (
-    make_up_log_rows,
-)
+from sequora_orchestration.jobs.retries import RETRIES, retried
+from sequora_orchestration.jobs.steps import make_up_log_rows
 
 
 class Doubtful(Config):
@@ -90,11 +84,9 @@ def fetch_receipts(context: OpExecutionContext, config: ToFollow, delivery: Reso
     """
     with retried(context):
         asked = delivery.ledger.receipts.without_receipt(config.notification_ids)
-        try:
-            followed = follow(delivery, asked)
-        except LookUpError as error:
-            context.log.warning(f"{error}; asked again later")
-            followed = Followed(receipts=[], unknown=[])
+        followed = follow(delivery, asked)
+        for channel, error in followed.unreadable.items():
+            context.log.warning(f"{error}; {noun_of(channel)}s are asked about again later")
         for text, is_given_up in followed.unknown:
             then = "its receipt is given up" if is_given_up else "asked again later"
             noun = noun_of(text.channel)

@@ -8,11 +8,7 @@ from dagster import In, Nothing, OpExecutionContext, Out, ResourceParam, job, op
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.prepare import schedule_check_ins
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.retries import (
-    RETRIES,
-    claim_of,
-    retried,
-)
+from sequora_orchestration.jobs.retries import RETRIES, claim_of, retried
 from sequora_orchestration.jobs.steps import (
     Work,
     claim_by_name,

@@ -22,10 +22,7 @@ from dagster import (
 
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.jobs.check_results import check_results_deleted
-from sequora_orchestration.jobs.retries import (
-    RETRIES,
-    retried,
-)
+from sequora_orchestration.jobs.retries import RETRIES, retried
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.settings.database import DagsterStorageSettings, RetentionSettings
 

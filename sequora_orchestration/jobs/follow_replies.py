@@ -9,15 +9,8 @@ from sequora_orchestration.channels.channel import LookUpError
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.replies import Obeyed, obey, unread
 from sequora_orchestration.jobs.reports import each
-from sequora_orchestration.jobs.retries import (
-    RETRIES,
-    claim_of,
-    retried,
-)
-from sequora_orchestration.jobs.steps import (
-    make_up_log_rows,
-    send_claimed,
-)
+from sequora_orchestration.jobs.retries import RETRIES, claim_of, retried
+from sequora_orchestration.jobs.steps import make_up_log_rows, send_claimed
 
 
 class ToRead(Config):

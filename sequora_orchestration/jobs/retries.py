@@ -16,7 +16,7 @@ from sequora_orchestration.settings.environment import SettingError
 # `retried` asks for those itself.
 RETRIES = RetryPolicy(max_retries=len(WAITS), delay=1, backoff=Backoff.EXPONENTIAL)
 
-# Metadata of a failure that every other run would meet, too: a word for the failure, the same in every job.
+# Metadata of a failure that every other run would meet, too: what it is called, the same in every job.
 CAUSE = "cause"
 
 # Where Dagster keeps the run key of a sensor's request.
@@ -34,13 +34,19 @@ def retried(context: OpExecutionContext, delivery: Delivery | None = None, *, of
         yield
     except (SchemaMissingError, SenderUnusableError, SettingError) as error:
         _note_step_failed(context, delivery, of)
-        raise Failure(str(error), metadata={CAUSE: type(error).__name__}, allow_retries=False) from None
+        raise Failure(str(error), metadata={CAUSE: _cause(error)}, allow_retries=False) from None
     except (Failure, RetryRequested):
         raise
     except Exception as error:
         if context.retry_number == len(WAITS):
             _note_step_failed(context, delivery, of)
         raise try_again(context) from error
+
+
+def _cause(error: SchemaMissingError | SenderUnusableError | SettingError) -> str:
+    """Return what a failure is called: the alarm of one channel's outage must not hide another's."""
+    name = type(error).__name__
+    return f"{name} of {error.channel}" if isinstance(error, SenderUnusableError) else name
 
 
 def _note_step_failed(context: OpExecutionContext, delivery: Delivery | None, of: str | None) -> None:

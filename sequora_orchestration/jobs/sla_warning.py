@@ -29,10 +29,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
-from sequora_orchestration.jobs.retries import (
-    RETRIES,
-    retried,
-)
+from sequora_orchestration.jobs.retries import RETRIES, retried
 from sequora_orchestration.jobs.steps import (
     Work,
     claim_by_name,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import VOICE
+from sequora_orchestration.domain.spoken import SpokenLine, as_text
 from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, unreachable_nurse, unwanted_by_assignee
 from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
@@ -16,8 +17,14 @@ LATEST = timedelta(hours=1)
 
 # Whoever picks up may be anybody, and so may an answering machine: nothing is said of the task, nor of a person.
 SAID = (
-    "This is Sequora. A task of yours needs you now: please look at your text messages, or open the Sequora app.",
-    "Le llama Sequora. Una tarea suya la necesita ahora: mire sus mensajes de texto, o abra la aplicación Sequora.",
+    SpokenLine(
+        "en-US",
+        "This is Sequora. A task of yours needs you now: please look at your text messages, or open the Sequora app.",
+    ),
+    SpokenLine(
+        "es-MX",
+        "Le llama Sequora. Una tarea suya la necesita ahora: mire sus mensajes de texto, o abra la aplicación Sequora.",
+    ),
 )
 
 
@@ -51,8 +58,7 @@ NURSE_CALL = MessageKind(
     ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
-    # A line in each of the languages that the channel says its lines in.
-    text=lambda _facts, _app_url: "\n".join(SAID),
+    text=lambda _facts, _app_url: as_text(SAID),
     worth=lambda _: WORTH_TO_STAFF,
 )
 

@@ -13,6 +13,7 @@ from sequora_orchestration.channels.twilio import Twilio
 from sequora_orchestration.channels.voice import RINGS_FOR, Voice, open_voice, twiml
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.local.twilio.call import Call
 from sequora_orchestration.local.twilio.messaging_services import NUMBER_OF_SERVICES
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 from sequora_orchestration.settings.twilio import TwilioSettings
@@ -32,7 +33,17 @@ def a_voice() -> Voice:
 
 def call(to: str = NUMBER, content: str = SAID) -> Answer:
     """Make one call as the environment says."""
-    return a_voice().submit(to, content, WORTH)
+    voice = a_voice()
+    voice.prepare()
+    return voice.submit(to, content, WORTH)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The messaging service that is the sender, without a number beside it."""
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", SERVICE)
+    monkeypatch.delenv("TWILIO_FROM_NUMBER")
+    return SERVICE
 
 
 def called(phones: Phones, count: int = 1, *, to: str = NUMBER) -> list[str]:
@@ -55,10 +66,10 @@ def test_a_call_that_is_accepted_has_a_sid_and_says_what_it_was_given(phones: Ph
 
 
 def test_each_line_is_said_in_its_language_and_no_sign_breaks_the_document() -> None:
-    """English and Spanish in turn."""
-    document = ET.fromstring(twiml("Texts & <tasks>\n¿Mensajes?\nAgain"))  # noqa: S314  # it is our own
+    """Without a language in that of the phone company's choice."""
+    document = ET.fromstring(twiml("[en-US] Texts & <tasks>\n[es-MX] ¿Mensajes?\nAgain"))  # noqa: S314  # it is our own
     said = [(one.get("language"), one.text) for one in document.iter("Say")]
-    assert said == [("en-US", "Texts & <tasks>"), ("es-MX", "¿Mensajes?"), ("en-US", "Again")] * 2
+    assert said == [("en-US", "Texts & <tasks>"), ("es-MX", "¿Mensajes?"), (None, "Again")] * 2
 
 
 def test_a_call_of_no_worth_rings_all_the_same(phones: Phones) -> None:
@@ -73,6 +84,12 @@ def test_a_call_of_no_worth_rings_all_the_same(phones: Phones) -> None:
         (13224, Refusal.PERMANENT),
         (21214, Refusal.PERMANENT),
         (21216, Refusal.PERMANENT),
+        (21219, Refusal.PERMANENT),
+        (573005, Refusal.PERMANENT),
+        (10004, Refusal.TRANSIENT),
+        (20429, Refusal.TRANSIENT),
+        (10001, Refusal.CONFIGURATION),
+        (10005, Refusal.CONFIGURATION),
         (21210, Refusal.CONFIGURATION),
         (20003, Refusal.CONFIGURATION),
         (99999, Refusal.UNKNOWN),
@@ -97,21 +114,39 @@ def test_no_answer_is_unclear(phones: Phones) -> None:
 # --- the number that calls come from ----------------------------------------------------------------------------------
 
 
-def test_of_a_messaging_service_the_first_number_that_can_call_is_taken(
+@pytest.mark.usefixtures("service")
+def test_of_a_messaging_service_the_first_number_that_can_call_is_taken(phones: Phones) -> None:
+    """It is asked for once, before the first call."""
+    voice = a_voice()
+    for _ in range(2):
+        voice.prepare()
+        assert isinstance(voice.submit(NUMBER, SAID, WORTH), Accepted)
+        assert phones(NUMBER).rang().from_ == NUMBER_OF_SERVICES
+    assert phones.company.services.requests == 1
+
+
+def test_a_number_that_is_set_beside_a_service_is_the_one_that_calls(
     phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is asked for once, with the first call."""
+    """Somebody has chosen it."""
     monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", SERVICE)
-    voice = a_voice()
-    assert isinstance(voice.submit(NUMBER, SAID, WORTH), Accepted)
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "+15005550010")
+    assert isinstance(call(), Accepted)
+    assert phones(NUMBER).rang().from_ == "+15005550010"
+    assert phones.company.services.requests == 0
+
+
+def test_beside_a_name_it_is_the_services_number_that_calls(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name cannot."""
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", SERVICE)
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "SEQUORA")
+    assert isinstance(call(), Accepted)
     assert phones(NUMBER).rang().from_ == NUMBER_OF_SERVICES
-    phones.company.has_test_credentials = True  # which may read nothing
-    assert voice.number() == NUMBER_OF_SERVICES
 
 
-def test_a_service_without_such_a_number_cannot_call(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("service")
+def test_a_service_without_such_a_number_cannot_call(phones: Phones) -> None:
     """An engineer has to mend that."""
-    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", SERVICE)
     phones.company.numbers_can_call = False
     answer = call()
     assert isinstance(answer, Refused)
@@ -121,6 +156,7 @@ def test_a_service_without_such_a_number_cannot_call(phones: Phones, monkeypatch
 def test_a_service_that_does_not_exist_cannot_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one without numbers."""
     monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", "MG1")
+    monkeypatch.delenv("TWILIO_FROM_NUMBER")
     assert a_voice().number() is None
 
 
@@ -134,14 +170,37 @@ def test_a_short_code_or_a_name_cannot_call(monkeypatch: pytest.MonkeyPatch, sen
     assert answer.refusal is Refusal.CONFIGURATION
 
 
+@pytest.mark.usefixtures("service")
 def test_while_its_number_cannot_be_asked_for_no_call_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """None was made: it is tried again."""
-    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", SERVICE)
     with answering(503, b'{"code": 20503}') as url:
         monkeypatch.setenv("TWILIO_API_BASE_URL", url)
         answer = call()
     assert isinstance(answer, Refused)
     assert answer.refusal is Refusal.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [(Refuse(401, 70051), Refusal.CONFIGURATION), (Refuse(500, 20500), Refusal.TRANSIENT)],
+)
+def test_what_twilio_answers_about_the_number_is_the_answer_to_the_call(
+    phones: Phones, service: str, answer: Refuse, refusal: Refusal
+) -> None:
+    """And if nobody was asked, the call is tried again. A call is one request at most."""
+    voice = a_voice()
+    refused = voice.submit(NUMBER, SAID, WORTH)
+    assert isinstance(refused, Refused)
+    assert refused.refusal is Refusal.TRANSIENT
+    assert phones.company.services.requests == 0
+    phones.company.services.answers.queue([answer], to=service)
+    voice.prepare()
+    for _ in range(2):
+        refused = voice.submit(NUMBER, SAID, WORTH)
+        assert isinstance(refused, Refused)
+        assert (refused.refusal, refused.code) == (refusal, answer.code)
+    assert phones.company.services.requests == 1
+    assert phones.company.calls.attempts(NUMBER) == 0
 
 
 # --- the list ---------------------------------------------------------------------------------------------------------
@@ -159,6 +218,38 @@ def test_the_calls_since_a_moment_are_listed_newest_first(phones: Phones, monkey
     assert [one.provider_id for one in voice.listed(now - hour)] == [*other, *sids[::-1]]
     assert voice.listed(now + hour, to=NUMBER) == []
     assert NUMBER not in repr(calls)
+
+
+@pytest.mark.parametrize("sender", ["number", "messaging service"])
+def test_a_call_of_another_system_is_not_ours(phones: Phones, monkeypatch: pytest.MonkeyPatch, sender: str) -> None:
+    """Made by the same account to the same nurse: from another number of it, or by a call that forwards."""
+    if sender == "messaging service":
+        monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", SERVICE)
+        monkeypatch.delenv("TWILIO_FROM_NUMBER")
+    (ours,) = called(phones)
+    now = datetime.now(UTC)
+    for sid, from_, direction in (("CA1", "+15005550010", "outbound-api"), ("CA2", SENDER, "outbound-dial")):
+        phones.company.calls.take_over(
+            Call(sid=sid, to=NUMBER, from_=from_, twiml="", created=now, rings_for=1, direction=direction)
+        )
+        phones(NUMBER).rang()
+    for to in (NUMBER, None):
+        assert [one.provider_id for one in a_voice().listed(now - timedelta(hours=1), to=to)] == [ours]
+
+
+def test_where_our_number_is_not_known_no_call_is_taken_for_ours(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    """The list is not read: it cannot be told whose calls it shows."""
+    voice, now = a_voice(), datetime.now(UTC)
+    phones.company.services.answers.always(Refuse(503, 20503), to=service)
+    with pytest.raises(LookUpError, match="the number that calls come from could not be read"):
+        voice.listed(now, to=NUMBER)
+    phones.company.services.answers.always(None, to=service)
+    monkeypatch.delenv("TWILIO_MESSAGING_SERVICE_SID")
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", "SEQUORA")
+    with pytest.raises(LookUpError, match="no number that can call"):
+        a_voice().listed(now, to=NUMBER)
 
 
 def test_a_list_of_calls_that_is_too_long_proves_nothing(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1188,8 +1188,26 @@ def test_a_sender_that_cannot_call_is_told_where_nurses_are_called(
     monkeypatch.setenv("SEQUORA_CALL_FOR", "CRITICAL")
     if sender == "messaging service":
         monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", f"MG{int(can_call):032}")
+        monkeypatch.delenv("TWILIO_FROM_NUMBER")
     company.numbers_can_call = can_call
     assert look(twilio_area)["Twilio calls"].level is level
+
+
+@pytest.mark.parametrize("may_not", [Permission.LIST_CALLS, Permission.FETCH_CALL])
+@pytest.mark.usefixtures("settings")
+def test_an_api_key_that_may_not_read_calls_is_told(
+    company: PhoneCompany, monkeypatch: pytest.MonkeyPatch, may_not: Permission
+) -> None:
+    """By name neither, if there is a call: that is how it is learned whether a nurse has answered."""
+    monkeypatch.setenv("SEQUORA_CALL_FOR", "CRITICAL")
+    use_api_key(company, monkeypatch, STANDARD_KEY)
+    company.calls.take(to=NURSE_PHONE, from_="+15005550006", twiml="<Say>Hello</Say>", timeout=60)
+    assert levels(look(twilio_area)) == {}
+    company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, STANDARD_KEY - {may_not})
+    findings = look(twilio_area)
+    assert levels(findings) == {"Twilio calls": Level.FAIL}
+    assert "(HTTP 401, code 70051)" in findings["Twilio calls"].said
+    assert "list and read calls" in (findings["Twilio calls"].to_do or "")
 
 
 @pytest.mark.usefixtures("settings")

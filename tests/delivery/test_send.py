@@ -1,24 +1,28 @@
 """How messages are sent: looked at right before the call, and no further one once nothing may go out."""
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Event
 
 import pytest
 from care import NURSE_PHONE, Care
 from phones import Phones
+from running_system import eventually
 
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.channels.sms import Sms, open_sms
 from sequora_orchestration.channels.twilio import Twilio
+from sequora_orchestration.channels.voice import open_voice
 from sequora_orchestration.delivery import send as sending
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.prepare import drop_unreachable, drop_unwanted
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused
-from sequora_orchestration.domain.notification import SMS, Notification
+from sequora_orchestration.domain.notification import SMS, VOICE, Notification
 from sequora_orchestration.ledger.attempts import Attempts
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.local.twilio.scripted_answers import Refuse
+from sequora_orchestration.local.twilio.scripted_answers import Hang, Refuse
 from sequora_orchestration.messages.kind import Facts
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.settings.twilio import TwilioSettings
@@ -203,3 +207,28 @@ def test_each_message_goes_out_by_the_door_of_its_channel(
     assert sending.send(delivery, ledger.leases.take_up(claim["claim_id"], "a-run")).waits is None
     assert {row["provider_sid"][:2] for row in care.ledger()} == {"CA"}
     assert {row["method"] for row in care.rows('SELECT method FROM "NotificationLog"')} == {"VOICE"}
+
+
+@pytest.mark.usefixtures("row_for_calls")
+def test_while_a_channel_learns_what_it_needs_no_attempt_has_begun(
+    care: Care, ledger: Ledger, care_database: CareDatabase, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take longer than an attempt's lease; and a task that is resolved meanwhile is not called about."""
+    service = "MG00000000000000000000000000000001"
+    monkeypatch.setenv("TWILIO_MESSAGING_SERVICE_SID", service)
+    monkeypatch.delenv("TWILIO_FROM_NUMBER", raising=False)
+    task, resolved = (care.a_task(care.a_nurse(number)) for number in (NURSE_PHONE, "+12025550102"))
+    taken_up = [one for claim in ledger.claims.claim(NEW_TASKS) for one in ledger.leases.take_up(claim.id, "a-run")]
+    care.rows("UPDATE orchestration.notification SET channel = 'VOICE'")
+    taken_up = [replace(one, channel=VOICE) for one in taken_up]
+    delivery = replace(a_delivery(ledger, care_database), channels={VOICE: open_voice()})
+    phones.company.services.answers.queue([Hang(2)], to=service)
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(sending.send, delivery, taken_up)
+        eventually(lambda: phones.company.services.requests == 1, within=10, what="a request for the number")
+        assert {(row["state"], row["attempts"]) for row in care.ledger()} == {("QUEUED", 0)}
+        care.change_task(resolved, status="RESOLVED")
+        assert not sent.done()
+    assert sent.result().waits is None
+    phones(NURSE_PHONE).rang()
+    assert (care.states(task), care.states(resolved)) == (["SENT"], ["CANCELLED"])

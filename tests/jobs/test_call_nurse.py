@@ -1,7 +1,9 @@
 """A nurse whom no text about a severe task reaches is called, once, and her supervisors are told all the same."""
 
 import json
+import logging
 from datetime import datetime, timedelta
+from xml.etree import ElementTree as ET
 
 import pytest
 from calls import LANDLINE, call_for, calling  # noqa: F401  # a fixture
@@ -12,8 +14,10 @@ from floods import DIGEST_AFTER, WINDOW, alone, burst
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.channels.voice import TIMES_SAID
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.domain.notification import SMS, VOICE
+from sequora_orchestration.local.twilio.api_keys import STANDARD_KEY, ApiKey, Permission
 from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,
     ErrorAfterAccepting,
@@ -22,6 +26,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
     ResetAfterAccepting,
     ResetBeforeAccepting,
 )
+from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
 from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL, SAID
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.task_created import NEW_TASKS
@@ -66,7 +71,10 @@ def test_a_nurse_whose_text_is_not_delivered_is_called_once(care: Care, runs: Ru
     ]
     assert metadata(result, "make_call")["state"] == "SENT"
     call = phones(NURSE_PHONE).rang()
-    assert call.said == [*SAID, *SAID]
+    document = ET.fromstring(call.twiml)  # noqa: S314  # it is our own
+    said = [(one.get("language"), one.text) for one in document.iter("Say")]
+    assert said == [(line.language, line.words) for line in SAID] * TIMES_SAID
+    assert [line.language for line in SAID] == ["en-US", "es-MX"]
     assert call.from_ == "+15005550006"
     assert runs.tick(NURSES_TO_CALL) == []
     (row,) = care.ledger(task, kind="nurse-call")
@@ -460,10 +468,76 @@ def test_a_call_in_doubt_that_was_not_made_is_made_after_its_window(care: Care, 
     assert care.states(task, kind="nurse-call") == ["SENT"]
 
 
+def two_calls_in_doubt(care: Care, runs: Runs, phones: Phones, *, at: datetime) -> list[str]:
+    """Return two tasks whose nurses have landlines, and whose calls are in doubt."""
+    tasks = []
+    for number in (NURSE_PHONE, "+12025550102"):
+        phones.company.always(Refuse(400, 21614), to=number)
+        phones.company.calls.script(ResetAfterAccepting(), to=number)
+        tasks.append(care.a_task(care.a_nurse(number), created_at=at))
+    runs.tick(NEW_TASKS)
+    runs.tick(NURSES_TO_CALL)
+    for task, number in zip(tasks, (NURSE_PHONE, "+12025550102"), strict=True):
+        assert care.states(task, kind="nurse-call") == ["IN_DOUBT"]
+        phones(number).rang()
+    return tasks
+
+
+def may_do_all_but_read_calls(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let our API key be one of those that were made before there were calls."""
+    may = STANDARD_KEY - {Permission.LIST_CALLS, Permission.FETCH_CALL}
+    phones.company.api_keys[TEST_API_KEY] = ApiKey(TEST_API_SECRET, may)
+    monkeypatch.setenv("TWILIO_API_KEY", TEST_API_KEY)
+    monkeypatch.setenv("TWILIO_API_SECRET", TEST_API_SECRET)
+
+
+def test_calls_that_cannot_be_looked_up_keep_no_text_in_doubt(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists of calls that cannot be read are no reason to leave that of texts alone."""
+    now = datetime.now(NOW.tzinfo)
+    care.it_is(now)
+    calls = two_calls_in_doubt(care, runs, phones, at=now)
+    phones.company.script(ResetAfterAccepting(), to="+12025550103")
+    task = care.a_task(care.a_nurse("+12025550103"), severity="LOW", created_at=now)
+    runs.tick(NEW_TASKS)
+    phones("+12025550103").received_text()
+    may_do_all_but_read_calls(phones, monkeypatch)
+    care.it_is(now + 5 * SECOND)
+    assert runs.launch("settle_doubtful_texts", notification_ids=[]).success
+    assert care.states(task) == ["SENT"]
+    assert {care.states(one, kind="nurse-call")[0] for one in calls} == {"IN_DOUBT"}
+
+
+def test_receipts_of_texts_are_read_though_calls_cannot_be(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run says so, for each channel that could not be read."""
+    called = undelivered(care, runs, phones)
+    may_do_all_but_read_calls(phones, monkeypatch)
+    runs.tick(NURSES_TO_CALL)
+    phones(NURSE_PHONE).rang()
+    care.it_is(NOW + 20 * SECOND)
+    task = care.a_task(care.a_nurse("+12025550102"), created_at=NOW)
+    runs.tick(NEW_TASKS)
+    phones("+12025550102").received_text()
+    care.it_is(NOW + 45 * SECOND)
+    (result,) = runs.sensor(texts_without_receipt)
+    assert result.success
+    assert care.states(task) == ["DELIVERED"]
+    assert care.states(called, kind="nurse-call") == ["SENT"]
+    assert metadata(result, "fetch_receipts")["known"] == 1
+    (warning,) = [one.user_message for one in runs.instance.all_logs(result.run_id) if one.level == logging.WARNING]
+    assert "code 70051" in warning
+    assert warning.endswith("; calls are asked about again later")
+    assert runs.ledger.halts.provider(VOICE).unreadable_since == NOW + 45 * SECOND
+    assert runs.ledger.halts.provider(SMS).unreadable_since is None
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", [13224, 21211, 21214, 21215, 21216, 21217])
+@pytest.mark.parametrize("code", [13224, 21211, 21214, 21215, 21216, 21217, 21219])
 def test_a_number_that_cannot_be_called_is_not_called_again(care: Care, runs: Runs, phones: Phones, code: int) -> None:
     """The code is about the number."""
     phones.company.calls.always(Refuse(400, code), to=NURSE_PHONE)

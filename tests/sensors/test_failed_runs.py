@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from calls import call_for
 from care import NURSE_PHONE, Care
 from dagster import (
     DagsterRun,
@@ -25,6 +26,7 @@ from sequora_orchestration.domain.alarm import BELONGS_TOGETHER
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.messages.check_in import NEW_EPISODES
+from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.claiming import run_request
@@ -121,7 +123,26 @@ def test_provider_trouble_is_told_once_whichever_jobs_it_fails(
     assert "TWILIO_… settings" in told["text"]
     assert "http://127.0.0.1:3000/runs/" in told["text"]
     assert NURSE_PHONE[-4:] not in told["text"]
-    assert runs.tags(last)["sequora/failure"] == "SenderUnusableError"
+    assert runs.tags(last)["sequora/failure"] == "SenderUnusableError of SMS"
+
+
+def test_an_outage_of_calls_hides_no_outage_of_texts(
+    care: Care, runs: Runs, phones: Phones, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is told by itself: texts are what everybody waits for."""
+    monkeypatch.setenv("SEQUORA_CALL_FOR", "HIGH")
+    call_for(care, "HIGH")
+    phones.company.script(Refuse(400, 21614), to=NURSE_PHONE)
+    care.a_task(care.a_nurse())
+    runs.tick(NEW_TASKS)
+    phones.company.calls.always(Refuse(400, 21210))
+    phones.company.always(Refuse(401, 20003))
+    care.a_task(care.a_nurse())
+    for queue in (NURSES_TO_CALL, NEW_TASKS):
+        for result in launched_by_sensor(runs, queue):
+            noticed(runs, result, Alarm(webhook.url, None))
+    assert ["calls" in told["text"] for told in webhook.told] == [True, False]
+    assert "takes no texts from us" in webhook.told[1]["text"]
 
 
 def test_what_another_run_may_do_better_is_told_when_it_fails_the_third_time(

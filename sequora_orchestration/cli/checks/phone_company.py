@@ -159,17 +159,28 @@ class _Twilio:
         call_for = DeliverySettings.load().sequora_call_for
         if call_for == "off":
             return ok("off: nobody is called")
+        voice = open_voice()
         try:
-            sender, number = self._sender, open_voice().number()
+            voice.try_to_read()
+        except UnreadableError as error:
+            return fail(
+                f"calls: {error}; so nobody learns whether a nurse answered, and a call in doubt is held",
+                to_do="let the API key make, list and read calls (its permissions are in the Twilio console), or the "
+                "proxy let GET requests through; or set SEQUORA_CALL_FOR to off",
+            )
+        try:
+            number = voice.number()
+            sender = open_twilio().sender_of(number) if number else None
         except AccountError as error:
             if self._may_be_only_a_permission(error):
                 return ok("the API key may not see the sender: whether it can call is not known")
             return self._trouble(error)
-        if number is None or (sender and sender.form is SenderForm.NUMBER and not sender.can_call):
+        # A number that is not the account's may be one that it has verified, which can call.
+        if number is None or (sender and not sender.can_call):
             return fail(
                 f"SEQUORA_CALL_FOR is {call_for}, but the sender has no number that can call: nobody is called",
-                to_do="give TWILIO_FROM_NUMBER a number of the account that can call (Voice), or the messaging service "
-                "one, and restart the workers; or set SEQUORA_CALL_FOR to off",
+                to_do="give TWILIO_FROM_NUMBER a number of the account that can call (Voice), and restart the workers, "
+                "or give the messaging service one; or set SEQUORA_CALL_FOR to off",
             )
         return ok(f"nurses are called of tasks that are {call_for} or more severe, if no text reaches them")
 

@@ -17,6 +17,9 @@ class Permission(Enum):
     SEND = "send texts"
     LIST = "list texts"
     FETCH = "fetch a text by its SID"
+    CALL = "make calls"
+    LIST_CALLS = "list calls"
+    FETCH_CALL = "fetch a call by its SID"
     SETUP = "see the account's numbers and messaging services"
     ACCOUNT = "see the account itself"
 

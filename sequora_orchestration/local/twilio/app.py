@@ -34,10 +34,10 @@ def create_app(company: PhoneCompany, phone_book: PhoneBook) -> Starlette:
             Route(f"{ACCOUNTS}/{{account_sid}}/Messages.json", api.permitted(api.search, Permission.LIST)),
             Route(f"{ACCOUNTS}/{{account_sid}}/Messages/{{sid}}.json", api.permitted(api.fetch, Permission.FETCH)),
             Route(
-                f"{ACCOUNTS}/{{account_sid}}/Calls.json", api.permitted(calls.create, Permission.SEND), methods=["POST"]
+                f"{ACCOUNTS}/{{account_sid}}/Calls.json", api.permitted(calls.create, Permission.CALL), methods=["POST"]
             ),
-            Route(f"{ACCOUNTS}/{{account_sid}}/Calls.json", api.permitted(calls.search, Permission.LIST)),
-            Route(f"{ACCOUNTS}/{{account_sid}}/Calls/{{sid}}.json", api.permitted(calls.fetch, Permission.FETCH)),
+            Route(f"{ACCOUNTS}/{{account_sid}}/Calls.json", api.permitted(calls.search, Permission.LIST_CALLS)),
+            Route(f"{ACCOUNTS}/{{account_sid}}/Calls/{{sid}}.json", api.permitted(calls.fetch, Permission.FETCH_CALL)),
             Route(f"{ACCOUNTS}/{{account_sid}}.json", api.permitted(api.account, Permission.ACCOUNT)),
             Route(
                 f"{ACCOUNTS}/{{account_sid}}/IncomingPhoneNumbers.json", api.permitted(api.numbers, Permission.SETUP)

@@ -30,6 +30,8 @@ class Call:
 
     answered: datetime | None = None
     declined: datetime | None = None
+    direction: str = "outbound-api"
+    """`outbound-api` if a request made it; else `outbound-dial`, made by a call that forwards."""
 
     @property
     def said(self) -> list[str]:

@@ -6,17 +6,23 @@ Not here: how a service is shown (`twilio_api`).
 from collections.abc import Sequence
 
 from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.scripted_answers import Script
 
 NUMBER_OF_SERVICES = "+15005550006"
 """The one number of every messaging service that a test gives no others; phones reply to it."""
 
 
 class MessagingServices:
-    """The messaging services: every SID in the right form is one. `numbers` has the numbers of those set by a test."""
+    """The messaging services: every SID in the right form is one. `numbers` has the numbers of those set by a test.
+
+    `requests` is how often a service's phone numbers were asked for; `answers` has the scripted answers to that.
+    """
 
     def __init__(self) -> None:
         """Begin with services of one number, all the same."""
         self.numbers: dict[str, Sequence[str]] = {}
+        self.requests = 0
+        self.answers = Script()
         self.last_used: str | None = None
         """The service that was in the newest text with one."""
 

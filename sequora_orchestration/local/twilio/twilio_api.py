@@ -185,6 +185,12 @@ class TwilioApi:
         sid = request.path_params["sid"]
         if not _SERVICE_SID.fullmatch(sid):
             return error_answer(nothing_at(request.url.path))
+        self.company.services.requests += 1
+        match self.company.services.answers.next_answer(sid):
+            case Refuse(http_status, code, message, retry_after):
+                return error_answer(Refusal(http_status, code, message, retry_after))
+            case Hang(seconds):
+                await _pause(request, seconds)
         asked = dict(request.query_params)
         size, page = integer(asked, "PageSize", DEFAULT_PAGE_SIZE), integer(asked, "Page", 0)
         size = min(max(size, PAGE_SIZES[0]), PAGE_SIZES[-1])

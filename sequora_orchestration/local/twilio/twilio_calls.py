@@ -84,7 +84,7 @@ def _call(account_sid: str, call: Call, state: CallState) -> dict[str, Any]:
         "api_version": "2010-04-01",
         "to": call.to,
         "from": call.from_,
-        "direction": "outbound-api",
+        "direction": call.direction,
         "status": state.status,
         "answered_by": None,
         "start_time": state.started and format_datetime(state.started),
