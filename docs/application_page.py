@@ -72,10 +72,10 @@ _MESSAGE: Mapping[str, str] = {
     "user_id": "the member of staff who was texted",
     "patient_id": "the patient who was texted",
     "content": "the text, without a link to a check-in",
-    "provider_id": "Twilio's SID",
+    "provider_id": "Twilio's SID; none of a task that a digest told of",
     "provider_code": "Twilio's error code, of a text that did not arrive",
     "reason": "why it did not arrive, in words",
-    "attempts": "how many times it was tried",
+    "attempts": "how many times it was tried; 0 of a task that a digest told of",
     "sent_at": "when Twilio took it",
     "settled_at": "when its receipt came",
 }

@@ -134,8 +134,8 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (ReplySettings, "SEQUORA_REPLIES", SECRET, "should be 'off' or 'on'", "give on, if staff"),
         (ReplySettings, "SEQUORA_WRITE_BACK", SECRET, "should be 'off' or 'on'", "give on, if answers"),
         (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
-        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"{SECRET}/15m", "is neither off nor a number", "e.g. 5/15m"),
-        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"5/{SECRET}", "is neither off nor a number", "e.g. 5/15m"),
+        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"{SECRET}/15m", "is neither off nor 1 to 999 texts", "e.g. 5/15m"),
+        (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"5/{SECRET}", "is neither off nor 1 to 999 texts", "e.g. 5/15m"),
         (WorkflowSettings, "SEQUORA_ESCALATION_DELAY", f"P{SECRET}", "valid timedelta", "ISO-8601 (PT30M)"),
     ],
 )

@@ -33,6 +33,8 @@ def of_digests(count: int) -> dict[str, Any]:
     """Return them, for so many messages that are gathered, or leave their digest."""
     return {
         "all_alone": False,
+        "out_of_digests": True,
+        "own_ids": [],
         "states": ["CANCELLED"] * count,
         "causes": [Cause.TASK_CLOSED] * count,
         "ended_by_each": [None] * count,

@@ -22,6 +22,7 @@ from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.workflows import WorkflowSettings
 
 _COPY = "orchestration.map_trial"
 
@@ -30,8 +31,26 @@ _NUMBERS = "N"
 # The class of errors of syntax and names (appendix A of Postgres' manual): Postgres raises them before it reads a row.
 ABOUT_NAMES = "42"
 
+
+class _Text(NamedTuple):
+    """What may differ between the rows of two texts of a kind."""
+
+    age: timedelta = timedelta(0)
+    """How long ago it was sent."""
+
+    provider_id: str | None = "SM" + "0" * 32
+    attempts: int = 1
+
+
 # A text that was in doubt is logged only when it is found, with its earlier time of sending.
-_AGES = (timedelta(0), timedelta(hours=1))
+_TEXTS = (_Text(), _Text(age=timedelta(hours=1)))
+
+# A task that a digest tells of has a row, though it has no text of its own.
+_TOLD_BY_DIGEST = _Text(provider_id=None, attempts=0)
+_WHAT_TO_DO_FOR_DIGESTS = (
+    "a task that a digest tells of has no provider_id and 0 attempts, for those are the digest's: let the log take "
+    "that, or write another value for it (coalesce), or leave SEQUORA_DIGEST_AFTER off"
+)
 
 
 def log_problems(connection: Connection, fitted: Fit) -> list[str]:
@@ -54,9 +73,15 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
         ]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:
-            for age in _AGES:
-                for one in _try_row(connection, fitted, log, kind, age):
+            for sent in _TEXTS:
+                for one in _try_row(connection, fitted, log, kind, sent):
                     refused.setdefault(one, {})[kind] = None
+        of_digests = [kind for kind in tried if KINDS[kind].gathered_in and _are_gathered()]
+        for kind in of_digests:
+            of_own_texts = {one.why for one, kinds in refused.items() if kind in kinds}
+            for one in _try_row(connection, fitted, log, kind, _TOLD_BY_DIGEST):
+                if one.why not in of_own_texts:
+                    refused.setdefault(_Refused(one.what, f"{one.why}; {_WHAT_TO_DO_FOR_DIGESTS}"), {})[kind] = None
         trial.rollback()
     of_kinds = {one: "any kind" if [*kinds] == tried else ", ".join(kinds) for one, kinds in refused.items()}
     return [*problems, *(f"{one.why} ({one.what} of {kinds})" for one, kinds in of_kinds.items())]
@@ -76,6 +101,14 @@ def _kinds_in_use() -> list[str]:
     except SettingError:  # a senseless setting is told elsewhere
         are_called = False
     return [name for name, kind in KINDS.items() if kind.channel == SMS or are_called]
+
+
+def _are_gathered() -> bool:
+    """Tell whether digests are on."""
+    try:
+        return WorkflowSettings.load().flood is not None
+    except SettingError:  # as above
+        return False
 
 
 def _problems_of_missing_columns(connection: Connection, log: Log) -> dict[str, None]:
@@ -98,7 +131,7 @@ def _problems_of_missing_columns(connection: Connection, log: Log) -> dict[str, 
     return problems
 
 
-def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: timedelta) -> list[_Refused]:
+def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, sent: _Text) -> list[_Refused]:
     """Write a row for a text of this kind, and then its receipts; return the refusals."""
     is_to_patient = is_to_a_patient(kind)
     types = fitted.log_types
@@ -112,17 +145,17 @@ def _try_row(connection: Connection, fitted: Fit, log: Log, kind: str, age: time
         "user_id": None if is_to_patient else nobodys_id(fitted, "person"),
         "patient_id": nobodys_id(fitted, "patient") if is_to_patient else None,
         "content": "a text",
-        "provider_id": "SM" + "0" * 32,
+        "provider_id": sent.provider_id,
         "provider_code": 30003,
         "reason": "not delivered",
-        "attempts": 1,
+        "attempts": sent.attempts,
     }
     row = ", ".join(
         f"CAST(:{one} AS {type_name}) AS {one}" if one in values else f"{_TIMES[one]} AS {one}"
         for one, type_name in MESSAGE.items()
     )
     refused: list[_Refused] = []
-    parameters = {**values, "age": age}
+    parameters = {**values, "age": sent.age}
 
     values_of_row = values_written(log.row, types)
     names, sql = ", ".join(map(quoted, values_of_row)), ", ".join(values_of_row.values())

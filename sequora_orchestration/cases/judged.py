@@ -107,7 +107,7 @@ def of_waiting(case: Case, message: Story, who: str) -> Verdict:
         texted = "texted" if message.is_text else "called"
         return about(Verdict(sentence=f"{who} is to be {texted} at {at}{reason}"), message)
     told = "told" if message.is_text else "called"
-    if halt := case.circumstances.halt_of(message.kind, message.channel):
+    if halt := case.circumstances.halt_of(message.text_kind, message.channel):
         return about(Verdict(sentence=f"{who} was NOT {told} yet: {halt.reason}", to_do=halt.remedy), message)
     waits = now - message.wanted_at
     reason = f"; {message.reason}" if message.reason else ""
@@ -122,7 +122,7 @@ def _waits_its_turn(case: Case, message: Story) -> bool:
     waits = case.circumstances.now - message.wanted_at
     if message.state is State.QUEUED:
         return case.circumstances.waits_its_turn(waits)
-    return message.state is State.SCHEDULED and case.circumstances.waits_its_turn(waits, kind=message.kind)
+    return message.state is State.SCHEDULED and case.circumstances.waits_its_turn(waits, kind=message.text_kind)
 
 
 def of_doubtful(case: Case, message: Story, who: str) -> Verdict:

@@ -87,7 +87,7 @@ def _next_of_message(message: Story, case: Case) -> Iterator[Entry]:
     if message.state not in {State.SCHEDULED, State.QUEUED, State.SENDING, State.IN_DOUBT, State.SENT}:
         return
     around = case.circumstances
-    halt = around.halt_of(message.kind, message.channel)
+    halt = around.halt_of(message.text_kind, message.channel)
     match message.state:
         case State.SCHEDULED | State.QUEUED if halt:
             what = f"waits: {halt.reason}"

@@ -12,6 +12,7 @@ from sequora_orchestration.domain.phone_number import masked
 from sequora_orchestration.ledger.assignments import Assignments
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.messages.kind import Audience
+from sequora_orchestration.messages.kinds import KINDS
 
 # Characters of an id that are told again: more are no id, but something else that was pasted.
 LONGEST_SHOWN = 80
@@ -70,9 +71,14 @@ class _Reader:
         subject = self.ledger.stories.subject_of(id_)
         if subject is None:
             return None
-        if subject.task_id is None and subject.episode_id is None:
+        if subject.kind in KINDS and KINDS[subject.kind].names_tasks:
             tasks = ", ".join(self.ledger.stories.tasks_of_digest(id_)) or "none any more"
             raise UnknownIdError(f"{shown(id_)} is a digest, one text about several tasks; give one of theirs: {tasks}")
+        if subject.task_id is None and subject.episode_id is None:
+            raise UnknownIdError(
+                f"{shown(id_)} is a message of the kind {subject.kind}, about no task and no episode: give the id of a "
+                "task, an episode or a message about one"
+            )
         return self._tasks([subject.task_id])[0] if subject.task_id else self._episode(subject.episode_id or "")
 
     def _tasks(self, ids: Sequence[str]) -> list[TaskCase]:

@@ -34,6 +34,7 @@ PHONE_COMPANY = "phone company"
 NOT_SAID = "not said"
 
 IN_DOUBT = "being looked for at the phone company; not sent again if it is not there"
+MAY_BE_TOLD = "its digest, {named_by}, may have told of it already; if it has not, it will not tell of it"
 
 VERBS = {
     "cancel": Verb(
@@ -108,15 +109,19 @@ def change(verb: str, id_: str, kind: str | None, by: Operator) -> str:
             f"by a new message, {again.id}"
         )
     if changed:
-        done = [
-            f"{one.kind} {one.id}: {IN_DOUBT if one.state is State.IN_DOUBT else VERBS[verb].done}" for one in changed
-        ]
+        done = [f"{one.kind} {one.id}: {_done(verb, one)}" for one in changed]
         return "\n".join([*done, *([VERBS[verb].others] if there else []), *there])
     if not there:
         raise OrderRefusedError(
             f"no message in the ledger is about {shown(id_)}: give the id of a message, a task or an episode"
         )
     raise OrderRefusedError("\n".join([f"nothing to {verb}: {VERBS[verb].only}", *there]))
+
+
+def _done(verb: str, one: Message) -> str:
+    if one.named_by:
+        return MAY_BE_TOLD.format(named_by=one.named_by)
+    return IN_DOUBT if one.state is State.IN_DOUBT else VERBS[verb].done
 
 
 def _checked_kind(kind: str) -> str:

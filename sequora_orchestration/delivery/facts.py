@@ -18,7 +18,7 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.ledger.digests import Named
-from sequora_orchestration.messages.kind import Audience, Facts, Suppression, Withheld
+from sequora_orchestration.messages.kind import Audience, Facts, Suppression, Withheld, cancelled
 from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
 
 T = TypeVar("T")
@@ -37,9 +37,11 @@ def judged(rule: Callable[[Facts], T], facts: Facts) -> T | Suppression:
 def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tasks: bool = True) -> list[Facts]:
     """Read the tasks of these messages (if `with_tasks`), and the episodes of those to patients, as they are now.
 
-    A digest's messages that nobody needs any more are ended, and those that have become critical leave it.
+    Of a digest that is to be sent the messages that nobody needs any more are ended: what is sent counts the others,
+    and tells of these alone.
     """
-    named = _named(delivery, notifications) if with_tasks else []
+    digests = [one.id for one in notifications if KINDS[one.kind].names_tasks]
+    named = delivery.ledger.digests.named(digests) if digests and with_tasks else []
     of_tasks = [one.task_id for one in [*notifications, *(one.message for one in named)] if one.task_id]
     of_tasks = of_tasks if with_tasks else []
     of_patients = [one.episode_id for one in notifications if is_to_a_patient(one.kind) and one.episode_id]
@@ -82,12 +84,10 @@ def _accepted_at(task: EscalationTask | None, acceptances: Mapping[str, tuple[st
     return at if task and person_id and person_id == task.assigned_to_user_id else None
 
 
-def _named(delivery: Delivery, notifications: Sequence[Notification]) -> list[Named]:
-    """Return what those of these messages that are digests tell of."""
-    digests = [one for one in notifications if KINDS[one.kind].names_tasks]
-    for kind in {one.kind for one in digests}:
+def let_critical_go(delivery: Delivery, notifications: Sequence[Notification]) -> None:
+    """If there are digests among these messages, queue what has become critical while it waited for one."""
+    for kind in {one.kind for one in notifications if KINDS[one.kind].names_tasks}:
         delivery.ledger.digests.let_critical_go(KINDS[kind])
-    return delivery.ledger.digests.named([one.id for one in digests]) if digests else []
 
 
 def _still_told(
@@ -97,15 +97,20 @@ def _still_told(
     told, dropped = defaultdict[str, list[EscalationTask]](list), list[tuple[Notification, Withheld]]()
     for one in named:
         task = tasks.get(one.message.task_id or "")
-        facts = Facts(now=one.message.read_at, message=one.message, task=task)
-        why = judged(KINDS[one.message.kind].unwanted, facts) if one.is_to_be_told else None
-        if why:
+        if why := _unwanted(one, task) if one.is_to_be_told else None:
             dropped.append((one.message, why))
         elif task:
             told[one.digest_id].append(task)
     if dropped:
         delivery.ledger.digests.drop(dropped, delivery.run_id)
     return told
+
+
+def _unwanted(named: Named, task: EscalationTask | None) -> Withheld | None:
+    if named.is_cancelled:
+        return cancelled(Cause.CANCELLED_BY_OPERATOR, "cancelled by an operator")
+    facts = Facts(now=named.message.read_at, message=named.message, task=task, waits_since=named.waits_since)
+    return judged(KINDS[named.message.kind].unwanted, facts)
 
 
 def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
@@ -128,14 +133,18 @@ def recipient_id(facts: Facts) -> str | None:
 
 
 def with_opt_outs(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
-    """Read which patients have opted out, so that their texts end at night, too, and do not wait for the morning.
+    """Read which recipients have opted out, of messages that would else wait before they end.
 
-    For members of staff the statement that begins an attempt asks that.
+    These are texts to patients, which wait for the morning, and texts that may wait for a digest. Of all others the
+    statement that begins an attempt asks that.
     """
+    gathers = delivery.ledger.digests.flood is not None
     numbers = {
         one.message.id: number
         for one in facts
-        if isinstance(one.recipient, Patient) and (number := usable(one.recipient.primary_phone))
+        if one.recipient
+        and (isinstance(one.recipient, Patient) or (gathers and KINDS[one.message.kind].gathered_in))
+        and (number := usable(one.recipient.primary_phone))
     }
     if not numbers:
         return list(facts)

@@ -13,7 +13,14 @@ from sqlalchemy.exc import DBAPIError
 
 from sequora_orchestration.care.check_in_link import LinkAsker, NoLinkError
 from sequora_orchestration.delivery.delivery import Delivery
-from sequora_orchestration.delivery.facts import about, judged, recipient_id, with_opt_outs, with_recipients
+from sequora_orchestration.delivery.facts import (
+    about,
+    judged,
+    let_critical_go,
+    recipient_id,
+    with_opt_outs,
+    with_recipients,
+)
 from sequora_orchestration.delivery.on_call import NOBODY, on_call
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
@@ -47,6 +54,7 @@ class Message:
 
 def drop_unwanted(delivery: Delivery, notifications: Sequence[Notification]) -> list[tuple[Notification, Withheld]]:
     """End messages that nobody wants any more, postpone those nobody wants yet; return both with the reasons."""
+    let_critical_go(delivery, notifications)
     return _drop(delivery, about(delivery, notifications), lambda kind: kind.unwanted)
 
 
@@ -66,15 +74,15 @@ def gather(
     flood, waiting = delivery.ledger.digests.flood, list[tuple[Notification, Withheld]]()
     if flood is None:
         return waiting
-    reason = f"gathered: she has had {counted(flood.texts, 'text')} about new tasks within {spell(flood.within)}"
+    texts, within = counted(flood.texts, "text"), spell(flood.within)
+    reason = f"gathered: after {texts} about new tasks within {within}, or a digest, the next ones come as one"
     some_of = defaultdict[str, list[Notification]](list)
     for one in notifications:
         if digest := KINDS[one.kind].gathered_in:
             some_of[digest.name].append(one)
     for name, some in some_of.items():
-        why = Postponement(some[0].read_at, reason, Cause.GATHERED)
-        until = delivery.ledger.digests.gather(some, KINDS[name], why, run_id=delivery.run_id, alone=alone)
-        waiting += [(one, replace(why, until=until[one.id])) for one in some if one.id in until]
+        until = delivery.ledger.digests.gather(some, KINDS[name], reason=reason, run_id=delivery.run_id, alone=alone)
+        waiting += [(one, Postponement(until[one.id], reason, Cause.GATHERED)) for one in some if one.id in until]
     return waiting
 
 

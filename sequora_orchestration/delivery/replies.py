@@ -224,7 +224,12 @@ def _obey_commands(delivery: Delivery, request: Request, person_id: str, claim_i
     tasks = replies.texted_tasks(one)
     people = _people(delivery, [task.person_id for task in tasks])
     theirs = [task for task in tasks if has_number(people.get(task.person_id), request.number)]
-    decisions = decide(request.meaning.commands, theirs, writes_back=_written_back(delivery))
+    decisions = decide(
+        request.meaning.commands,
+        theirs,
+        writes_back=_written_back(delivery),
+        is_told_of_others=_is_told_of_others(delivery, request, {person_id, *(task.person_id for task in theirs)}),
+    )
     try:
         answered = replies.obey(one, decisions, person_id=person_id, claim_id=claim_id, run_id=delivery.run_id)
     except DBAPIError as error:
@@ -239,6 +244,13 @@ def _obey_commands(delivery: Delivery, request: Request, person_id: str, claim_i
         outcomes=[each.outcome.value for each in answered] or ["acted on by another run"],
         task_ids=[each.task_id for each in answered if each.task_id],
     )
+
+
+def _is_told_of_others(delivery: Delivery, request: Request, person_ids: set[str]) -> bool:
+    """Whether those who have a phone were also told of open tasks that have no number, if a command lacks one."""
+    if all(command.number is not None for command in request.meaning.commands):
+        return False
+    return bool(delivery.ledger.replies.told_by_digest(request.inbound, sorted(person_ids)))
 
 
 def _not_written(decision: Decision) -> Decision:

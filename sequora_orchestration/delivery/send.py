@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DataError, IntegrityError
 
 from sequora_orchestration.delivery.delivery import Delivery
-from sequora_orchestration.delivery.facts import about, read_again, recipient_id, with_recipients
+from sequora_orchestration.delivery.facts import about, let_critical_go, read_again, recipient_id, with_recipients
 from sequora_orchestration.delivery.prepare import (
     Message,
     prepared,
@@ -75,6 +75,7 @@ def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
     """
     if not notifications:
         return Sent(some_again=False, waits=None)
+    let_critical_go(delivery, notifications)
     looked_at = time.monotonic()
     waiting = deque(with_recipients(delivery, about(delivery, notifications)))
     at_a_time = min(delivery.channels[one.channel].at_a_time for one in notifications)

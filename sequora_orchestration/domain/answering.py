@@ -21,7 +21,7 @@ class Outcome(StrEnum):
     REASSIGNED = "REASSIGNED"
     NO_SUCH_NUMBER = "NO_SUCH_NUMBER"
     WHICH = "WHICH"
-    """No number was given, and more than one task is open."""
+    """No number was given, and more than one task may be meant, or one that has no number."""
 
     NONE_OPEN = "NONE_OPEN"
 
@@ -84,17 +84,24 @@ class Decision:
 
 
 def decide(
-    commands: Sequence[Command], tasks: Sequence[TextedTask], *, writes_back: Collection[Verb] = ()
+    commands: Sequence[Command],
+    tasks: Sequence[TextedTask],
+    *,
+    writes_back: Collection[Verb] = (),
+    is_told_of_others: bool = False,
 ) -> list[Decision]:
     """Return what becomes of the commands of one text, in their order; `writes_back` has those the application takes.
 
-    `tasks` are those that the phone was texted about within a day.
+    `tasks` are those that the phone was texted about within a day, each by a text of its own; `is_told_of_others` says
+    that a digest has told the phone of further tasks, which have no numbers and may be meant as well.
     """
-    return [_decide(command, tasks, writes_back) for command in commands]
+    return [_decide(command, tasks, writes_back, is_told_of_others=is_told_of_others) for command in commands]
 
 
-def _decide(command: Command, tasks: Sequence[TextedTask], writes_back: Collection[Verb]) -> Decision:
-    task, outcome = _meant(command, tasks)
+def _decide(
+    command: Command, tasks: Sequence[TextedTask], writes_back: Collection[Verb], *, is_told_of_others: bool
+) -> Decision:
+    task, outcome = _meant(command, tasks, is_told_of_others=is_told_of_others)
     if task is None:
         return Decision(command=command, outcome=outcome)
     if not task.is_open:
@@ -108,12 +115,16 @@ def _decide(command: Command, tasks: Sequence[TextedTask], writes_back: Collecti
     return Decision(command=command, task=task, outcome=outcome, is_written_back=is_written_back)
 
 
-def _meant(command: Command, tasks: Sequence[TextedTask]) -> tuple[TextedTask | None, Outcome]:
+def _meant(
+    command: Command, tasks: Sequence[TextedTask], *, is_told_of_others: bool
+) -> tuple[TextedTask | None, Outcome]:
     """Return the task that a command is about, if there is just one; else why there is none."""
     if command.number is not None:
         task = next((one for one in tasks if one.number == command.number and not one.number_may_be_anothers), None)
         return task, Outcome.DONE if task else Outcome.NO_SUCH_NUMBER
     possible = [one for one in tasks if one.may_be_answered and not one.may_be_anothers]
+    if is_told_of_others:
+        return None, Outcome.WHICH
     if len(possible) == 1:
         return possible[0], Outcome.DONE
     return None, Outcome.WHICH if possible else Outcome.NONE_OPEN

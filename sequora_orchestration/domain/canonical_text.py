@@ -1,8 +1,9 @@
 """The canonical form of a text, which Twilio does not change: the same for the body we sent and the body in its list.
 
 A messaging service may replace characters that GSM-7 does not have (Smart Encoding) and links (Link Shortening), and
-white space may be lost at either end. The text is recognised all the same, as long as no other has the same form. How
-texts are recognised by it stands in `doubt.py`.
+white space may be lost at either end. The text is recognised all the same, as long as no other has the same form. A
+text that may read like others of its kind has a mark of its own in its link; should Twilio replace that link, it is not
+recognised. How texts are recognised by their form stands in `doubt.py`.
 """
 
 import re
@@ -81,8 +82,21 @@ _REPLACED = str.maketrans(SMART_ENCODING)
 _LINK = re.compile(r"(https?://|\b[\w-]+(\.[\w-]+)*\.[a-z]{2,}/)\S+", re.IGNORECASE)
 _IN_PLACE_OF_A_LINK = "https://"
 
+# What `own_mark` makes.
+_MARK = re.compile(r"\?digest=[0-9a-f]{8}$")
+
+
+def own_mark(id_: str) -> str:
+    """Return what makes a link, and so its text, one message's own: a part of the message's id, a UUID."""
+    return f"?digest={id_[:8]}"
+
 
 def canonical(body: str) -> str:
     """Return the canonical form of a body: the same for the body that was sent and for the one in Twilio's list."""
     plain = body.removeprefix(TRIAL_PREFIX).translate(_REPLACED)
-    return " ".join(_LINK.sub(_IN_PLACE_OF_A_LINK, plain).split())
+    return " ".join(_LINK.sub(_without_address, plain).split())
+
+
+def _without_address(link: re.Match[str]) -> str:
+    mark = _MARK.search(link[0])
+    return _IN_PLACE_OF_A_LINK + (mark[0] if mark else "")

@@ -93,6 +93,9 @@ class Story:
     named_by: str | None = None
     """The digest that tells of its task in its place: it has that one's text, SID and receipt."""
 
+    digest_kind: str | None = None
+    """The kind of that digest; None also if there is no such digest any more."""
+
     lease_until: datetime | None = None
     run_id: str | None = None
     """The run that has it, or has had it last: what came of earlier ones is in the changes."""
@@ -141,6 +144,11 @@ class Story:
     def noun(self) -> str:
         """What it is called: a text, or a call."""
         return noun_of(self.channel)
+
+    @property
+    def text_kind(self) -> str:
+        """The kind of the text that tells of its task, by which it is paused: its own, or that of its digest."""
+        return self.digest_kind or self.kind
 
     @property
     def is_critical(self) -> bool:

@@ -67,7 +67,7 @@ def about_all(around: Circumstances, times: Sequence[datetime], messages: Sequen
         return
     is_under_way = any(_is_under_way(one) for one in messages)
     first, last = min(times), around.now if is_under_way else max(times)
-    kinds = {"all", "phone company", *(one.kind for one in messages)}
+    kinds = {"all", "phone company", *(kind for one in messages for kind in (one.kind, one.text_kind))}
     for order in around.orders:
         if first <= order.at <= last and order.kind in kinds:
             what = {"all": "all messages", "phone company": "the phone company: it is tried at once"}

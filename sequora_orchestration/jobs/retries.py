@@ -64,3 +64,8 @@ def claim_of(context: OpExecutionContext) -> str:
     """Return the claim whose rows this run works on: a sensor's, which is the run's key, or one of the run's own."""
     claim_id = context.run.tags.get(RUN_KEY_TAG)
     return claim_id if claim_id and context.run.parent_run_id is None else context.run_id
+
+
+def is_launched_by_hand(context: OpExecutionContext) -> bool:
+    """Return whether a person has launched this run for its ids: no sensor did, and it repeats no other run."""
+    return RUN_KEY_TAG not in context.run.tags and context.run.parent_run_id is None

@@ -36,8 +36,8 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification, noun_of
 from sequora_orchestration.jobs.reports import report_outcomes, report_withheld, story_table, warn_of_failures
-from sequora_orchestration.jobs.retries import CAUSE, RETRIES, claim_of, retried, try_again
-from sequora_orchestration.ledger.rows import MANY, Message, Subject, message_id
+from sequora_orchestration.jobs.retries import CAUSE, RETRIES, claim_of, is_launched_by_hand, retried, try_again
+from sequora_orchestration.ledger.rows import MANY, Message, Subject
 from sequora_orchestration.messages.kinds import QUEUES
 from sequora_orchestration.messages.queue import Queue
 
@@ -128,7 +128,7 @@ def finding_recipients(name: str, description: str) -> OpDefinition:
             dropped = drop_unreachable(delivery, taken_up)
             ended = {one.id for one, _ in dropped}
             waiting = gather(
-                delivery, [one for one in taken_up if one.id not in ended], alone=claim_of(context) == context.run_id
+                delivery, [one for one in taken_up if one.id not in ended], alone=is_launched_by_hand(context)
             )
             report_withheld(context, taken_up, [*dropped, *waiting])
 
@@ -176,20 +176,28 @@ def escalate_to_supervisor(context: OpExecutionContext, config: Work, delivery: 
 
 
 def claim_by_name(context: OpExecutionContext, config: Work, delivery: Delivery) -> None:
-    """Claim messages for a run that no sensor requested: a person launched it, or executed a run again."""
+    """Claim messages for a run that no sensor requested: a person launched it, or executed a run again.
+
+    What waits for a digest is claimed only if a person wants these very ids now.
+    """
     if claim_of(context) != context.run_id:
         return
     queue = QUEUES[config.queue]
-    newly_claimed = delivery.ledger.claims.claim_named(queue, known_ids(config, delivery), claim_id=context.run_id)
+    newly_claimed = delivery.ledger.claims.claim_named(
+        queue,
+        known_ids(config, delivery),
+        claim_id=context.run_id,
+        out_of_digests=is_launched_by_hand(context),
+    )
     if newly_claimed:
         context.instance.add_run_tags(context.run_id, run_tags(newly_claimed))
 
 
 def known_ids(config: Work, delivery: Delivery) -> list[str]:
     """Return the ids that exist, as the database writes them: a person may have typed theirs in capitals."""
-    ids = QUEUES[config.queue].ids
-    if ids == "notification_ids":
-        return [one for one in map(message_id, config.ids) if one]
+    queue = QUEUES[config.queue]
+    if (ids := queue.ids) == "notification_ids":
+        return delivery.ledger.claims.known_messages(queue, config.ids)
     return list(delivery.care.tasks(config.ids) if ids == "task_ids" else delivery.care.episodes(config.ids))
 
 

@@ -27,7 +27,7 @@ from sequora_orchestration.database import NamedStatements, is_text
 from sequora_orchestration.domain.turn import Admission, Allowance, Candidate, Limits, allowance, pack, whose_turn
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS, SCAN_LEASE
 from sequora_orchestration.ledger.room import Room
-from sequora_orchestration.ledger.rows import Claim, Claims, Message, Subject, message, subject
+from sequora_orchestration.ledger.rows import Claim, Claims, Message, Subject, message, message_id, subject
 from sequora_orchestration.messages.queue import Queue
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -88,10 +88,13 @@ class Claiming(Room):
         leased = self._lease({one.id: claim_id for one in chosen}, seconds=SCAN_LEASE)
         return [subject(row) for row in waiting.rows if row["id"] in leased]
 
-    def claim_named(self, queue: Queue, ids: Sequence[str], claim_id: str) -> list[Subject]:
+    def claim_named(
+        self, queue: Queue, ids: Sequence[str], claim_id: str, *, out_of_digests: bool = True
+    ) -> list[Subject]:
         """Claim the messages that are owed about these ids, except those that were sent or are in another claim.
 
-        Return what is newly claimed; called again, the claim has it already and nothing is new.
+        With `out_of_digests` also those that wait for a digest which certainly is not out yet. Return what is newly
+        claimed; called again, the claim has it already and nothing is new.
         """
         named = self._rows(
             "enqueue_named",
@@ -106,6 +109,7 @@ class Claiming(Room):
             business_keys=[row["business_key"] for row in named],
             claim_id=claim_id,
             scheduled=queue.scheduled,
+            out_of_digests=out_of_digests,
             lease=LEASE,
         )
         return [subject(row) for row in rows]
@@ -181,10 +185,24 @@ class Claiming(Room):
         return {row["id"] for row in rows}
 
     def in_hand_elsewhere(self, queue: Queue, ids: Sequence[str], claim_id: str) -> dict[str, Message]:
-        """Return, by id, the newest message about it that another claim has or has settled."""
-        texts = [one for one in ids if is_text(one)]
-        rows = self._rows("in_hand_elsewhere", kind=queue.kind.name, ids=texts, claim_id=claim_id)
-        return {row["task_id"] or row["episode_id"] or "": message(row) for row in rows}
+        """Return, by id, the newest message about it that another claim has or has settled.
+
+        Ids are those that the queue's runs are given: of tasks, episodes, or the messages themselves.
+        """
+        are_own = queue.ids == "notification_ids"
+        rows = self._rows(
+            "in_hand_elsewhere",
+            kind=queue.kind.name,
+            ids=[] if are_own else [one for one in ids if is_text(one)],
+            own_ids=_message_ids(ids) if are_own else [],
+            claim_id=claim_id,
+        )
+        return {one.subject_id: one for one in map(message, rows)}
+
+    def known_messages(self, queue: Queue, ids: Sequence[str]) -> list[str]:
+        """Return those of these ids that messages of the queue's kind have, as the database writes them."""
+        rows = self._rows("known_messages", ids=_message_ids(ids), kind=queue.kind.name)
+        return [row["id"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +220,10 @@ class _Waiting:
 
     is_all: bool
     """Whether there was room for all its answers, and nobody else was faster."""
+
+
+def _message_ids(ids: Sequence[str]) -> list[str]:
+    return [one for one in map(message_id, ids) if one]
 
 
 def _candidate(row: RowMapping) -> Candidate:

@@ -79,18 +79,34 @@ SELECT orchestration.enqueue_named(
 
 -- name: lease_named
 -- Leases to this claim those of these messages that are not sent and not under another claim's lease; also those that
--- wait for their time, once for each claim. Twice, or two at once: as with `lease`; a row that this claim has, or has
--- postponed, is left alone.
-WITH won AS MATERIALIZED (
-    SELECT id, state, attempts, claim_id, run_id
-    FROM orchestration.notification
-    WHERE business_key = ANY (CAST(:business_keys AS text[]))
+-- wait for their time, once for each claim. One that waits for a digest is taken out of it (if :out_of_digests), unless
+-- that may be out already; while it is locked here, nobody claims it. Twice, or two at once: as with `lease`; a row that
+-- this claim has, or has postponed, is left alone.
+WITH digest AS MATERIALIZED (
+    SELECT d.id, orchestration.may_be_out(d) AS may_be_out
+    FROM orchestration.notification d
+    WHERE d.id = ANY (ARRAY(
+        SELECT n.named_by FROM orchestration.notification n
+        WHERE n.business_key = ANY (CAST(:business_keys AS text[])) AND n.state = 'SCHEDULED'
+          AND n.named_by IS NOT NULL
+    ))
+    ORDER BY d.id
+    FOR SHARE OF d
+),
+won AS MATERIALIZED (
+    SELECT n.id, n.state, n.attempts, n.claim_id, n.run_id
+    FROM orchestration.notification n
+    WHERE n.business_key = ANY (CAST(:business_keys AS text[]))
       AND (
-          (state = 'QUEUED' AND lease_until <= orchestration.clock())
-          OR (state = 'SCHEDULED' AND claim_id IS DISTINCT FROM CAST(:claim_id AS uuid))
+          (n.state = 'QUEUED' AND n.lease_until <= orchestration.clock())
+          OR (n.state = 'SCHEDULED' AND n.claim_id IS DISTINCT FROM CAST(:claim_id AS uuid))
       )
-      AND (due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), due_at IS NOT NULL)
-    ORDER BY id
+      AND (n.due_at IS NOT NULL) = coalesce(CAST(:scheduled AS boolean), n.due_at IS NOT NULL)
+      AND (
+          n.named_by IS NULL OR NOT orchestration.waits_for_digest(n)
+          OR (CAST(:out_of_digests AS boolean) AND n.named_by = ANY (ARRAY(SELECT id FROM digest WHERE NOT may_be_out)))
+      )
+    ORDER BY n.id
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 unfinished AS (
@@ -111,14 +127,19 @@ WHERE n.id = won.id
 RETURNING n.id::text, n.task_id, n.episode_id, n.severity;
 
 -- name: in_hand_elsewhere
--- For each of these tasks or episodes, the newest message that another claim has or has settled. Reading changes
--- nothing.
-SELECT DISTINCT ON (coalesce(task_id, episode_id)) id::text, task_id, episode_id, state, due_at
+-- For each of these tasks or episodes, the newest message that another claim has or has settled; and those of these
+-- messages (:own_ids) themselves. Reading changes nothing.
+SELECT DISTINCT ON (coalesce(task_id, episode_id, id::text)) id::text, task_id, episode_id, state, due_at
 FROM orchestration.notification
 WHERE kind = :kind
   AND (
       task_id = ANY (CAST(:ids AS text[]))
       OR (task_id IS NULL AND episode_id = ANY (CAST(:ids AS text[])))
+      OR id = ANY (CAST(:own_ids AS uuid[]))
   )
   AND claim_id IS DISTINCT FROM CAST(:claim_id AS uuid)
-ORDER BY coalesce(task_id, episode_id), created_at DESC;
+ORDER BY coalesce(task_id, episode_id, id::text), created_at DESC;
+
+-- name: known_messages
+-- Those of these messages that there are, of a kind. Reading changes nothing.
+SELECT id::text FROM orchestration.notification WHERE id = ANY (CAST(:ids AS uuid[])) AND kind = :kind;

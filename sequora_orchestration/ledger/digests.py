@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from sequora_orchestration.database import NamedStatements
+from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.room import Room
-from sequora_orchestration.messages.kind import MessageKind, Postponement, Withheld
+from sequora_orchestration.messages.kind import MessageKind, Withheld
 from sequora_orchestration.settings.workflows import Flood
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
@@ -24,7 +25,13 @@ class Named:
     digest_id: str
     message: Notification
     is_to_be_told: bool
-    """Whether it still waits for the digest; if not, the digest has told of it, or could not."""
+    """Whether it still waits for the digest; if not, the digest has told of it."""
+
+    is_cancelled: bool
+    """Whether an operator has cancelled it while its digest might have been out."""
+
+    waits_since: datetime
+    """Since when there has been a message about the task to this nurse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +54,18 @@ class Digests(Room):
         return self._terms.workflows.flood
 
     def gather(
-        self, notifications: Sequence[Notification], digest: MessageKind, why: Postponement, *, run_id: str, alone: bool
+        self,
+        notifications: Sequence[Notification],
+        digest: MessageKind,
+        *,
+        reason: str,
+        run_id: str,
+        alone: bool,
     ) -> Mapping[str, datetime]:
         """Return until when each of these messages, all of one claim, waits for a digest, by the ids of those that do.
 
-        `why` is the reason that is recorded. If they go `alone`, none waits; each still counts as a text that its nurse
-        has had.
+        `reason` is recorded with them. If they go `alone`, none waits; each still counts as a text that
+        its nurse has had.
         """
         if not self.flood or not notifications:
             return {}
@@ -66,8 +79,8 @@ class Digests(Room):
             limit=self.flood.texts,
             seconds=self.flood.within.total_seconds(),
             all_alone=alone,
-            reason=why.reason,
-            cause=why.cause,
+            reason=reason,
+            cause=Cause.GATHERED,
         )
         return {row["id"]: row["due_at"] for row in rows}
 
@@ -75,11 +88,8 @@ class Digests(Room):
         """Return what these digests tell of, or have told of, the most urgent first."""
         return [
             Named(
-                digest_id=row["digest_id"],
-                is_to_be_told=row["is_to_be_told"],
-                message=Notification(
-                    **{name: value for name, value in row.items() if name not in {"digest_id", "is_to_be_told"}}
-                ),
+                **{name: row[name] for name in _OF_NAMED},
+                message=Notification(**{name: value for name, value in row.items() if name not in _OF_NAMED}),
             )
             for row in self._rows("named", ids=list(digest_ids))
         ]
@@ -100,3 +110,6 @@ class Digests(Room):
         """Queue the messages whose task has become critical while they waited; return whether any digest waits."""
         (row,) = self._rows("let_critical_go", kind=digest.name)
         return Waiting(is_any=row["waits"], seconds=row["seconds"])
+
+
+_OF_NAMED = ("digest_id", "is_to_be_told", "is_cancelled", "waits_since")

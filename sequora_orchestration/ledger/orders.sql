@@ -9,24 +9,38 @@ WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND
 
 -- name: cancel
 -- Messages that were not sent are cancelled and not made again; nor are those that would follow from them. A message in
--- doubt is cancelled when its text is not found. Twice: nothing is left to cancel.
+-- doubt is cancelled when its text is not found, and one whose digest may be out (its `named_by` is returned) when that
+-- turns out not to be; while a digest is locked here, nobody claims it. Twice: nothing is left to cancel.
 WITH meant AS MATERIALIZED (
-    SELECT n.id FROM orchestration.notification n
+    SELECT n.id, n.named_by FROM orchestration.notification n
     WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
       AND n.kind = coalesce(CAST(:kind AS text), n.kind) AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT')
 ),
+digest AS MATERIALIZED (
+    SELECT d.id, orchestration.may_be_out(d) AS may_be_out
+    FROM orchestration.notification d
+    WHERE d.id = ANY (ARRAY(SELECT named_by FROM meant WHERE named_by IS NOT NULL))
+    ORDER BY d.id
+    FOR SHARE OF d
+),
+in_doubt AS MATERIALIZED (SELECT ARRAY(SELECT id FROM digest WHERE may_be_out) AS digests),
 changed AS (
     UPDATE orchestration.notification n
-    SET state = CASE WHEN n.state = 'IN_DOUBT' THEN n.state ELSE 'CANCELLED' END, ended_by = :who,
-        reason = CASE WHEN n.state = 'IN_DOUBT' THEN n.reason ELSE 'cancelled by an operator' END,
-        cause = CASE WHEN n.state = 'IN_DOUBT' THEN n.cause ELSE 'CANCELLED_BY_OPERATOR' END
+    SET state = CASE WHEN n.state = 'IN_DOUBT' OR n.named_by = ANY (in_doubt.digests) THEN n.state
+                     ELSE 'CANCELLED' END,
+        ended_by = :who,
+        reason = CASE WHEN n.state = 'IN_DOUBT' OR n.named_by = ANY (in_doubt.digests) THEN n.reason
+                      ELSE 'cancelled by an operator' END,
+        cause = CASE WHEN n.state = 'IN_DOUBT' OR n.named_by = ANY (in_doubt.digests) THEN n.cause
+                     ELSE 'CANCELLED_BY_OPERATOR' END
+    FROM in_doubt
     WHERE (n.id = ANY (ARRAY(SELECT id FROM meant)) OR n.because_of = ANY (ARRAY(SELECT id FROM meant)))
       AND n.state IN ('SCHEDULED', 'QUEUED', 'HELD', 'IN_DOUBT') AND (n.ended_by IS NULL OR n.state = 'HELD')
-    RETURNING n.id, n.kind, n.state
+    RETURNING n.id, n.kind, n.state, n.named_by
 ),
 recorded AS (INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
 SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM changed)
-SELECT id::text, kind, state FROM changed;
+SELECT id::text, kind, state, CASE WHEN state = 'SCHEDULED' THEN named_by::text END AS named_by FROM changed;
 
 -- name: release
 -- Messages that were held for a person are sent, by day. Twice: nothing is held any more.

@@ -93,6 +93,11 @@ class Replies(Room):
         rows = self._rows("texted_tasks", channel=one.channel, digest=one.digest, received_at=one.received_at)
         return [TextedTask(**row) for row in rows]
 
+    def told_by_digest(self, one: Inbound, person_ids: Sequence[str]) -> set[str]:
+        """Return those of these people who may mean an open task that a digest told them of in the last day."""
+        rows = self._rows("told_by_digest", people=list(person_ids), received_at=one.received_at)
+        return {row["person_id"] for row in rows}
+
     def senders(self, digests: Sequence[str]) -> dict[str, Sender]:
         """Return what is known of the senders of messages, by their numbers' digests."""
         rows = self._rows("senders", digests=list(digests))

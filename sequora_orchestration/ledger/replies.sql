@@ -66,6 +66,37 @@ LEFT JOIN orchestration.care_tasks(ARRAY(SELECT task_id FROM of_phone)) AS t ON 
 WHERE n.is_in_use
 ORDER BY n.number;
 
+-- name: told_by_digest
+-- Those of these people who have an open task that a digest has told them of in the last day, or may have,
+-- and no text of its own since. A message that was received clearly before the digest was accepted, both by the phone
+-- company's clock, cannot be meant for it. Reading changes nothing.
+SELECT DISTINCT n.recipient_id AS person_id
+FROM orchestration.notification d
+JOIN orchestration.notification n ON n.named_by = d.id
+JOIN orchestration.care_tasks(ARRAY(
+    SELECT told.task_id
+    FROM orchestration.notification d
+    JOIN orchestration.notification told ON told.named_by = d.id
+    WHERE d.kind = 'task-digest' AND d.recipient_id = ANY (CAST(:people AS text[]))
+      AND d.created_at > orchestration.clock() - interval '3 days' AND told.state <> 'CANCELLED'
+)) AS t ON t.id = n.task_id
+WHERE d.kind = 'task-digest' AND d.recipient_id = ANY (CAST(:people AS text[]))
+  -- A digest waits for a day at most, and is in doubt for some minutes.
+  AND d.created_at > orchestration.clock() - interval '3 days'
+  AND d.attempted_at > orchestration.clock() - interval '1 day'
+  AND (
+      n.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'HELD')
+      OR (n.state = 'SCHEDULED' AND d.attempts > 0 AND orchestration.may_be_out(d))
+  )
+  AND coalesce(d.accepted_at, '-infinity') <= CAST(:received_at AS timestamptz) + interval '30 seconds'
+  AND NOT t.is_closed AND t.assigned_to_user_id = n.recipient_id
+  AND NOT EXISTS (
+      SELECT FROM orchestration.notification alone
+      WHERE alone.task_id = n.task_id AND alone.recipient_id = n.recipient_id AND alone.channel = 'SMS'
+        AND orchestration.audience_of(alone.audience, alone.kind) = 'ASSIGNEE' AND alone.named_by IS NULL
+        AND alone.attempted_at > d.attempted_at
+  );
+
 -- name: written_back
 -- The commands that the map in force writes into the application's tasks. Reading changes nothing.
 SELECT verb FROM unnest(ARRAY['ACCEPT', 'RESOLVE']) AS known (verb) WHERE orchestration.writes_back(verb);

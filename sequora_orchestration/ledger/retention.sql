@@ -73,7 +73,7 @@ DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM dele
 WITH deletable AS MATERIALIZED (
     SELECT d.id
     FROM orchestration.notification d
-    WHERE d.task_id IS NULL AND d.episode_id IS NULL
+    WHERE d.kind = 'task-digest'
       AND d.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
       AND greatest(d.created_at, d.claimed_at, d.attempted_at, d.sent_at, d.due_at)
           < orchestration.clock() - make_interval(secs => :kept)

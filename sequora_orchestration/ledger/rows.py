@@ -25,6 +25,9 @@ class Subject:
     notification_id: str | None = None
     """The message's own id."""
 
+    kind: str = ""
+    """Of the message, where somebody asks for it."""
+
     @property
     def id(self) -> str:
         """The task's id, or the episode's where there is no task; or the message's own where there is neither."""

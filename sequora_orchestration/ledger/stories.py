@@ -1,6 +1,7 @@
 """Messages with everything that has happened to them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Stories(Room):
     def subject_of(self, id_: str) -> Subject | None:
         """Return what the message of that id is about, or None if there is no such message."""
         rows = self._rows("subject_of", own_id=message_id(id_))
-        return subject(rows[0]) if rows else None
+        return replace(subject(rows[0]), kind=rows[0]["kind"]) if rows else None
 
     def tasks_of_digest(self, id_: str) -> list[str]:
         """Return the ids of the tasks that the digest of that id tells of; empty if it is none."""

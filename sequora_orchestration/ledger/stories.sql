@@ -19,7 +19,7 @@ SELECT n.id::text, n.kind, n.channel, orchestration.audience_of(n.audience, n.ki
        CASE WHEN n.state = 'SCHEDULED' AND digest.state IN ('QUEUED', 'SENDING', 'IN_DOUBT')
             THEN coalesce(digest.reason, n.reason) ELSE n.reason END AS reason,
        n.cause, n.due_at, n.sla_due_at,
-       n.because_of::text, n.again_of::text, n.resent_of::text, n.named_by::text,
+       n.because_of::text, n.again_of::text, n.resent_of::text, n.named_by::text, digest.kind AS digest_kind,
        coalesce(n.lease_until, digest.lease_until) AS lease_until, n.run_id,
        coalesce(n.attempted_at, digest.attempted_at) AS attempted_at,
        n.sent_at, coalesce(n.provider_sid, digest.provider_sid) AS provider_id, n.provider_code,
@@ -70,7 +70,7 @@ ORDER BY min(created_at);
 
 -- name: subject_of
 -- What a message is about. Reading changes nothing.
-SELECT id::text, task_id, episode_id, severity FROM orchestration.notification WHERE id = CAST(:own_id AS uuid);
+SELECT id::text, kind, task_id, episode_id, severity FROM orchestration.notification WHERE id = CAST(:own_id AS uuid);
 
 -- name: tasks_of_digest
 -- The tasks that a digest tells of, or has told of. Reading changes nothing.

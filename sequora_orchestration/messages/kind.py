@@ -87,6 +87,9 @@ class Facts:
     named: Sequence[EscalationTask] = ()
     """The tasks that a digest tells of: those that are open and the recipient's."""
 
+    waits_since: datetime | None = None
+    """Since when there has been a message about the task that waits for a digest; None of one that does not."""
+
     opted_out: bool = False
     """Whether the recipient's number has replied STOP."""
 

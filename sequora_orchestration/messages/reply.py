@@ -42,7 +42,8 @@ def _line(one: Answered, app_url: str) -> str:
         Outcome.CLOSED: "that task is closed already.",
         Outcome.REASSIGNED: "that task is not yours any more.",
         Outcome.NO_SUCH_NUMBER: "you were texted about no such task in the last day.",
-        Outcome.WHICH: f"several tasks of yours are open. Please add the number, e.g. 1{_LETTERS[one.verb]}.",
+        Outcome.WHICH: f"several tasks of yours may be meant. Please add the number, e.g. 1{_LETTERS[one.verb]}; "
+        f"a task without a number is in the app: {app_url}/tasks",
         Outcome.NONE_OPEN: "no task that you were texted about in the last day is open.",
     }[one.outcome]
     return f"{one.number or ''}{_LETTERS[one.verb]}: {said}"

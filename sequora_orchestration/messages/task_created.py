@@ -34,11 +34,15 @@ def nurse_text(task: EscalationTask, app_url: str) -> str:
 def _unwanted(facts: Facts) -> Withheld | None:
     if withheld := unwanted_by_assignee(facts):
         return _unassigned(facts, facts.task) if facts.task and withheld is NOBODY_ASSIGNED else withheld
+    if facts.task and _has_taken_it_since(facts.task, facts.waits_since):
+        return _taken("she has taken the task herself meanwhile")
     if facts.task and _has_just_taken_it(facts.task, facts.now):
-        return Suppression(
-            State.CANCELLED, "she has just taken the task herself", Cause.TAKEN_BY_NURSE, ended_by="the nurse"
-        )
+        return _taken("she has just taken the task herself")
     return None
+
+
+def _taken(reason: str) -> Suppression:
+    return Suppression(State.CANCELLED, reason, Cause.TAKEN_BY_NURSE, ended_by="the nurse")
 
 
 def _unassigned(facts: Facts, task: EscalationTask) -> Withheld:
@@ -50,6 +54,13 @@ def _unassigned(facts: Facts, task: EscalationTask) -> Withheld:
     if facts.message.due_at is None and facts.now < until:
         return Postponement(until, "nobody is assigned to the task yet", Cause.NOBODY_ASSIGNED)
     return NOBODY_ASSIGNED
+
+
+def _has_taken_it_since(task: EscalationTask, waits_since: datetime | None) -> bool:
+    """Tell whether a nurse took her task while its message waited for a digest: then it is not new to her any more."""
+    if waits_since is None or task.picked_up_at is None:
+        return False
+    return task.is_taken and task.picked_up_at > waits_since
 
 
 def _has_just_taken_it(task: EscalationTask, now: datetime) -> bool:

@@ -140,6 +140,18 @@ $$;
 COMMENT ON FUNCTION orchestration.waits_for_digest(orchestration.notification) IS
     'Whether a digest is going to tell of the task, so that it gets no text of its own';
 
+CREATE OR REPLACE FUNCTION orchestration.may_be_out(digest orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- A run that has it has counted its tasks already; and of an attempt that was given up the text may still show up.
+    SELECT digest.state IN ('SENDING', 'IN_DOUBT')
+        OR (
+            digest.state = 'QUEUED'
+            AND (digest.attempts > 0 OR (digest.claim_id IS NOT NULL AND digest.lease_until > orchestration.clock()))
+        )
+$$;
+COMMENT ON FUNCTION orchestration.may_be_out(orchestration.notification) IS
+    'Whether a digest that is not over may have been sent already, or is about to be: then nothing can be taken out of it';
+
 -- --- who is owed a message -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)
@@ -1098,7 +1110,7 @@ BEGIN
     -- None of these digests is claimed before this is over.
     PERFORM FROM orchestration.notification d
     WHERE d.recipient_id IN (SELECT n.recipient_id FROM orchestration.notification n WHERE n.id = ANY (gather.ids))
-      AND d.task_id IS NULL AND d.episode_id IS NULL AND d.kind = gather.kind AND d.state = 'SCHEDULED'
+      AND d.kind = gather.kind AND d.state = 'SCHEDULED'
     FOR NO KEY UPDATE;
 
     RETURN QUERY
@@ -1125,17 +1137,18 @@ BEGIN
             FROM ours GROUP BY recipient_id
         ) AS o
         CROSS JOIN LATERAL (
-            -- The texts that she has had alone in this time, the latest first.
+            -- The texts that she has had alone in this time, the latest first; also those of a worker that gathers none.
             SELECT coalesce(array_agg(greatest(n.alone_at, n.sent_at) ORDER BY greatest(n.alone_at, n.sent_at) DESC), '{}')
                    AS at
             FROM orchestration.notification n
-            WHERE n.recipient_id = o.recipient_id AND n.alone_at > orchestration.clock() - gather."within"
+            WHERE n.recipient_id = o.recipient_id AND n.kind = 'task-created' AND n.named_by IS NULL
+              AND coalesce(n.alone_at, n.sent_at) > orchestration.clock() - gather."within"
               AND n.state NOT IN ('FAILED', 'CANCELLED') AND n.id <> ALL (gather.ids)
         ) AS had
         LEFT JOIN LATERAL (
             SELECT d.id, d.due_at FROM orchestration.notification d
-            WHERE d.recipient_id = o.recipient_id AND d.task_id IS NULL AND d.episode_id IS NULL
-              AND d.kind = gather.kind AND d.state = 'SCHEDULED' AND d.again_of IS NULL AND d.resent_of IS NULL
+            WHERE d.recipient_id = o.recipient_id AND d.kind = gather.kind AND d.state = 'SCHEDULED'
+              AND d.again_of IS NULL AND d.resent_of IS NULL
             ORDER BY d.created_at DESC
             LIMIT 1
         ) AS open ON true
@@ -1143,8 +1156,8 @@ BEGIN
             SELECT CASE WHEN d.state IN ('QUEUED', 'SENDING', 'IN_DOUBT') THEN orchestration.clock()
                         ELSE coalesce(d.sent_at, d.attempted_at, d.created_at) END AS at
             FROM orchestration.notification d
-            WHERE d.recipient_id = o.recipient_id AND d.task_id IS NULL AND d.episode_id IS NULL
-              AND d.kind = gather.kind AND d.state NOT IN ('FAILED', 'CANCELLED', 'SCHEDULED')
+            WHERE d.recipient_id = o.recipient_id AND d.kind = gather.kind
+              AND d.state NOT IN ('FAILED', 'CANCELLED', 'SCHEDULED')
             ORDER BY d.created_at DESC
             LIMIT 1
         ) AS last ON true
@@ -1152,12 +1165,16 @@ BEGIN
     waiting AS MATERIALIZED (
         SELECT o.id, o.recipient_id, o.urgency, nurse.open_id,
                -- Until she may have a text alone again: it is as long since the last digest, or since the first of the
-               -- last texts that she had alone.
-               coalesce(
+               -- last texts that she had alone. The digest that waits may be due later than that, from when the window
+               -- was longer, or was made after fewer texts.
+               least(
                    nurse.open_until,
-                   CASE WHEN nurse.last_at > orchestration.clock() - gather."within" THEN nurse.last_at
-                        WHEN nurse.go_alone + nurse.room >= gather.texts THEN orchestration.clock()
-                        ELSE nurse.at[gather.texts - nurse.go_alone - nurse.room] END + gather."within"
+                   coalesce(
+                       CASE WHEN nurse.last_at > orchestration.clock() - gather."within" THEN nurse.last_at
+                            WHEN nurse.go_alone + nurse.room >= gather.texts THEN orchestration.clock()
+                            ELSE nurse.at[gather.texts - nurse.go_alone - nurse.room] END,
+                       orchestration.clock()
+                   ) + gather."within"
                ) AS until
         FROM ours o JOIN nurse USING (recipient_id)
         WHERE NOT o.goes_alone AND o.place > nurse.room
@@ -1177,9 +1194,16 @@ BEGIN
         RETURNING id, recipient_id
     ),
     hurried AS (
-        UPDATE orchestration.notification d SET urgency = w.urgency
-        FROM (SELECT open_id, min(urgency) AS urgency FROM waiting GROUP BY open_id) AS w
-        WHERE d.id = w.open_id AND d.urgency > w.urgency
+        UPDATE orchestration.notification d
+        SET urgency = least(d.urgency, w.urgency), due_at = least(d.due_at, w.until),
+            owed_since = least(d.owed_since, w.until)
+        FROM (SELECT open_id, min(urgency) AS urgency, min(until) AS until FROM waiting GROUP BY open_id) AS w
+        WHERE d.id = w.open_id AND (d.urgency > w.urgency OR d.due_at > w.until)
+    ),
+    hurried_with_it AS (
+        UPDATE orchestration.notification n SET due_at = w.until
+        FROM (SELECT open_id, min(until) AS until FROM waiting GROUP BY open_id) AS w
+        WHERE n.named_by = w.open_id AND n.state = 'SCHEDULED' AND n.due_at > w.until
     ),
     let_go AS (
         UPDATE orchestration.notification n SET alone_at = orchestration.clock()
@@ -1198,8 +1222,9 @@ COMMENT ON FUNCTION orchestration.gather(
 ) IS
     'Decide which of a claim''s messages have a text of their own and which wait for their nurse''s digest: those that '
     'she would get after `texts` texts alone `within` that time, or after a digest within that time, the least urgent '
-    'ones; a critical one never waits. Make the digest if there is none that waits, and return the messages that wait '
-    'for it, and until when. Twice: what was decided stays so. Two at once: the second waits for the first';
+    'ones; a critical one never waits. Make the digest if there is none that waits, or let that one be due sooner, and '
+    'return the messages that wait for it, and until when. Twice: what was decided stays so. Two at once: the second '
+    'waits for the first';
 
 -- --- all questions ---------------------------------------------------------------------------------------------------
 

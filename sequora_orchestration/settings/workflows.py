@@ -37,7 +37,7 @@ def _flood(typed: str) -> Flood | None:
     except ValidationError:
         length = None
     if not re.fullmatch(r"[1-9]\d{0,2}", texts.strip()) or length is None:
-        raise ValueError("is neither off nor a number of texts in a length of time")
+        raise ValueError("is neither off nor 1 to 999 texts in a length of time")
     if not timedelta(0) < length <= LONGEST_WINDOW:
         raise ValueError("must be of a day at most")
     return Flood(texts=int(texts), within=length)

@@ -12,6 +12,7 @@ from phones import Phones
 from runs import Runs
 from sqlalchemy.exc import DBAPIError
 
+from sequora_orchestration.application.trial import log_problems
 from sequora_orchestration.cli.checks.finding import Level
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.domain.ledger_state import State
@@ -133,6 +134,25 @@ def test_a_log_that_takes_no_calls_is_complained_about_once_nurses_are_called(
     monkeypatch.setenv("SEQUORA_CALL_FOR", "CRITICAL")
     (problem,) = tables.make().problems
     assert problem == "log.row.method: the CHECK NotificationLog_method_check refuses it (a row of nurse-call)"
+
+
+@pytest.mark.parametrize(
+    ("altered", "changes", "said"),
+    [
+        ("ADD sid text NOT NULL", {"log.row.sid": "message.provider_id"}, "log.row.sid: sid is NOT NULL"),
+        ("ADD tries integer CHECK (tries > 0)", {"log.row.tries": "message.attempts"}, "log.row.tries: the CHECK "),
+    ],
+)
+def test_a_log_that_takes_no_task_of_a_digest_is_complained_about_once_there_are_digests(
+    tables: Tables, altered: str, changes: Changes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a task has no SID of its own and no attempts; by default there are none (as above)."""
+    tables.alter(f'ALTER TABLE "NotificationLog" {altered}')
+    assert tables.make(changes).problems == []
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", "5/15m")
+    (problem,) = log_problems(tables.connection, tables.fit(changes))
+    assert problem.startswith(said)
+    assert problem.endswith("or leave SEQUORA_DIGEST_AFTER off (a row of task-created)")
 
 
 @pytest.mark.parametrize("type_name", ["bigint", "text", "varchar(36)", "uuid", "numeric(20)"])

@@ -51,3 +51,21 @@ def test_each_command_has_an_outcome(
     """Written back is only what the application takes, about a task that is open and hers."""
     (decision,) = decide([command], tasks, writes_back=writes_back)
     assert (decision.outcome, decision.is_written_back) == (outcome, is_written_back)
+
+
+@pytest.mark.parametrize(
+    ("command", "tasks", "outcome"),
+    [
+        (Command(ACCEPT), [ONE], Outcome.WHICH),
+        (Command(RESOLVE), [], Outcome.WHICH),
+        (Command(ACCEPT), [CLOSED], Outcome.WHICH),
+        (Command(ACCEPT, 1), [ONE], Outcome.DONE),
+        (Command(ACCEPT, 1), [CLOSED], Outcome.CLOSED),
+    ],
+)
+def test_a_bare_letter_may_be_meant_for_a_task_without_a_number(
+    command: Command, tasks: list[TextedTask], outcome: Outcome
+) -> None:
+    """Of which a digest has told the phone."""
+    (decision,) = decide([command], tasks, is_told_of_others=True)
+    assert decision.outcome is outcome

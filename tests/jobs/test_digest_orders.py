@@ -1,24 +1,31 @@
 """Orders about digests and about what waits for them; and the story, the figures and the end of both."""
 
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from care import NOW, NURSE_PHONE, Care
 from click.testing import CliRunner
+from dagster import DagsterInstance, JobDefinition, ReexecutionOptions, execute_job, reconstructable
 from floods import DIGEST_AFTER, MINUTE, WINDOW, alone, digest, fates, gathered, sent
 from phones import Phones
-from runs import Runs, metadata
+from runs import Runs, failure, metadata
 
 from sequora_orchestration.cli import orders
 from sequora_orchestration.cli.commands import sequora
+from sequora_orchestration.definitions import defs
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.ledger.attempts import Attempt, Attempts
 from sequora_orchestration.ledger.measurements import Measurements
 from sequora_orchestration.ledger.rows import Operator
-from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Answer, ResetAfterAccepting, ResetBeforeAccepting
 from sequora_orchestration.messages.kind import Suppression
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.messages.task_digest import DUE_DIGESTS
+from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 
 MAYA = Operator(who="maya", why="an exercise")
 
@@ -156,6 +163,18 @@ def test_a_digest_is_deleted_after_the_last_of_its_tasks(care: Care, runs: Runs,
     assert care.ledger(kind="task-digest") == []
 
 
+def test_an_old_answer_is_not_deleted_as_if_it_were_a_digest(care: Care, runs: Runs) -> None:
+    """It goes with what it answers, which the phone company's list may still show."""
+    care.rows(
+        "INSERT INTO orchestration.notification (kind, audience, business_key, occasion, urgency, owed_since, state)"
+        " VALUES ('reply', 'WRITER', 'reply:SM1', 'reply:SM1', 1, orchestration.clock(), 'SCHEDULED')"
+    )
+    care.rows("UPDATE orchestration.notification SET state = 'CANCELLED', (reason, cause) = ('late', 'STALE')")
+    care.it_is(NOW + timedelta(days=402))
+    assert runs.launch("delete_what_is_over").success
+    assert care.states(kind="reply") == ["CANCELLED"]
+
+
 def test_a_pause_of_digests_holds_them_back(care: Care, runs: Runs, phones: Phones) -> None:
     """Also one that is due."""
     gathered(care, runs, phones, 2)
@@ -166,3 +185,201 @@ def test_a_pause_of_digests_holds_them_back(care: Care, runs: Runs, phones: Phon
     runs.tick(DUE_DIGESTS)
     phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")
     alone(phones, 0)
+
+
+# --- while a digest may be out ----------------------------------------------------------------------------------------
+
+
+def in_doubt(care: Care, runs: Runs, phones: Phones, count: int, answer: Answer) -> list[str]:
+    """Return tasks whose digest is in doubt after that answer."""
+    tasks = gathered(care, runs, phones, count)
+    phones.company.script(answer, to=NURSE_PHONE)
+    sent(care, runs)
+    assert digest(care)["state"] == "IN_DOUBT"
+    return tasks
+
+
+def looked_up(care: Care, runs: Runs) -> None:
+    """Let the doubt end, one way or the other."""
+    for seconds in (10, 70):
+        care.it_is(NOW + WINDOW + timedelta(seconds=seconds))
+        runs.sensor(doubtful_texts)
+    assert digest(care)["state"] != "IN_DOUBT"
+
+
+@pytest.mark.parametrize("state", ["SENDING", "IN_DOUBT", "QUEUED again"])
+def test_nothing_is_taken_by_name_out_of_a_digest_that_may_be_out(
+    care: Care, runs: Runs, phones: Phones, state: str
+) -> None:
+    """It would be told twice."""
+    answer = ResetBeforeAccepting() if state == "QUEUED again" else ResetAfterAccepting()
+    task, _ = in_doubt(care, runs, phones, 2, answer)
+    if state == "SENDING":
+        care.alter("ALTER TABLE orchestration.notification DISABLE TRIGGER USER")
+        care.rows("UPDATE orchestration.notification SET state = 'SENDING' WHERE kind = 'task-digest'")
+        care.alter("ALTER TABLE orchestration.notification ENABLE TRIGGER USER")
+    elif state == "QUEUED again":
+        looked_up(care, runs)
+        assert (digest(care)["state"], digest(care)["attempts"]) == ("QUEUED", 1)
+    assert runs.launch("notify_nurse_task", task_ids=[task]).success
+    assert fates(care, [task]) == [("SCHEDULED", "GATHERED")]
+    if state != "QUEUED again":
+        phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")
+
+
+def test_a_task_that_is_cancelled_while_its_digest_is_in_doubt_stays_told_if_it_was(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """Whoever gives the order is told so; and it comes not again."""
+    task, other = in_doubt(care, runs, phones, 2, ResetAfterAccepting())
+    said = orders.change("cancel", task, None, MAYA)
+    assert f"its digest, {digest(care)['id']}, may have told of it already" in said
+    assert fates(care, [task]) == [("SCHEDULED", "GATHERED")]
+    looked_up(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")
+    assert fates(care, [task, other]) == [("SENT", "TOLD_IN_DIGEST")] * 2
+
+
+def test_a_task_that_is_cancelled_while_its_digest_is_in_doubt_is_not_told_of_if_it_was_not(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """The digest is sent again without it, also if the task has become critical."""
+    task, other = in_doubt(care, runs, phones, 2, ResetBeforeAccepting())
+    orders.change("cancel", task, None, MAYA)
+    care.change_task(task, severity="CRITICAL")
+    looked_up(care, runs)
+    runs.tick(DUE_DIGESTS)
+    phones(NURSE_PHONE).received_text(containing="📋 1 new task for you: 1 HIGH\n")
+    assert fates(care, [task, other]) == [("CANCELLED", "CANCELLED_BY_OPERATOR"), ("SENT", "TOLD_IN_DIGEST")]
+    assert care.ledger(task)[0]["ended_by"] == "maya"
+    assert runs.tick(NEW_TASKS) == []
+
+
+def test_a_task_that_is_cancelled_while_its_digest_is_being_sent_is_not_told_of_a_second_time(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """By the second try, once the first has not arrived."""
+    phones.company.seconds_per_status = 0
+    phones.company.undeliverable[NURSE_PHONE] = 30003
+    task, other = gathered(care, runs, phones, 2)
+    begin = Attempts.begin_attempt
+
+    def cancelled_meanwhile(self: Attempts, *args: Any, **kwargs: Any) -> Attempt:
+        began = begin(self, *args, **kwargs)
+        assert digest(care)["state"] == "SENDING"
+        orders.change("cancel", task, None, MAYA)
+        return began
+
+    with pytest.MonkeyPatch.context() as meanwhile:
+        meanwhile.setattr(Attempts, "begin_attempt", cancelled_meanwhile)
+        sent(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")
+    care.it_is(NOW + WINDOW + MINUTE)
+    runs.sensor(texts_without_receipt)
+    assert care.states(task) == ["UNDELIVERED"]
+    assert care.states(other) == ["UNDELIVERED", "SCHEDULED"]
+    care.it_is(NOW + WINDOW + 6 * MINUTE)
+    runs.tick(DUE_DIGESTS)
+    phones(NURSE_PHONE).received_text(containing="📋 1 new task")
+
+
+def test_a_task_that_was_cancelled_in_doubt_is_not_held_with_its_digest(care: Care, runs: Runs, phones: Phones) -> None:
+    """So that a release of the digest does not tell of it, either."""
+    task, other = in_doubt(care, runs, phones, 2, ResetBeforeAccepting())
+    orders.change("cancel", task, None, MAYA)
+    (doubtful,) = runs.ledger.doubts.in_doubt()
+    assert runs.ledger.doubts.settle_doubt(doubtful, Suppression(State.HELD, "not readable", Cause.LIST_UNREADABLE))
+    assert fates(care, [task, other]) == [("CANCELLED", "CANCELLED_BY_OPERATOR"), ("HELD", "LIST_UNREADABLE")]
+
+
+def test_what_was_cancelled_alone_is_not_sent_again_with_its_digest(care: Care, runs: Runs, phones: Phones) -> None:
+    """But with a digest that was itself cancelled it is."""
+    task, _ = gathered(care, runs, phones, 2)
+    orders.change("cancel", task, None, MAYA)
+    sent(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 1 new task")
+    orders.change("resend", str(digest(care)["id"]), None, MAYA)
+    runs.tick(DUE_DIGESTS)
+    phones(NURSE_PHONE).received_text(containing="📋 1 new task")
+
+
+def test_a_digest_that_was_cancelled_and_is_sent_again_tells_of_all(care: Care, runs: Runs, phones: Phones) -> None:
+    """Which were cancelled with it."""
+    gathered(care, runs, phones, 2)
+    orders.change("cancel", str(digest(care)["id"]), None, MAYA)
+    orders.change("resend", str(digest(care)["id"]), None, MAYA)
+    runs.tick(DUE_DIGESTS)
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")
+
+
+# --- by hand ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_executed_again_takes_nothing_out_of_a_digest(
+    care: Care, runs: Runs, phones: Phones, tmp_path: Path
+) -> None:
+    """Only a person who launches one for a task does."""
+    nurse = care.a_nurse()
+    tasks = [care.a_task(nurse, created_at=NOW) for _ in range(8)]
+    (claim,) = runs.ledger.claims.claim(NEW_TASKS)
+    job, config = reconstructable(notify_nurse_task_of_the_definitions), {"task_ids": tasks}
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        first = execute_job(job, instance=instance, run_config=config, tags={"dagster/run_key": claim.id})
+        alone(phones)
+        again = ReexecutionOptions(first.run_id)
+        assert execute_job(job, instance=instance, run_config=config, reexecution_options=again).success
+    assert phones.unexpected() == []
+    sent(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 3 new tasks")
+
+
+def notify_nurse_task_of_the_definitions() -> JobDefinition:
+    """Return the job with its resources, as a worker loads it."""
+    return defs.get_job_def("notify_nurse_task")
+
+
+def test_whoever_asks_for_a_digest_that_is_over_or_for_none_is_told_so(
+    care: Care, runs: Runs, phones: Phones, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By the state that it is in; another message's id is no digest's."""
+    (task,) = gathered(care, runs, phones, 1)
+    sent(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 1 new task")
+    id_ = str(digest(care)["id"])
+    assert runs.launch("send_digest", notification_ids=[id_.upper(), "no-id"]).success
+    said = capfd.readouterr().err
+    assert f"{id_}: its message is SENT under another claim; this run leaves it alone" in said
+    assert "no message has the id no-id" in said
+    for other in (str(uuid4()), str(care.ledger(task)[0]["id"])):
+        assert f"no message has the id {other}" in failure(runs.launch("send_digest", notification_ids=[other]))
+
+
+def test_the_id_of_an_answer_is_no_digests(care: Care, environment: None) -> None:  # noqa: ARG001
+    """Though it is about no task, either."""
+    id_ = care.one(
+        "INSERT INTO orchestration.notification"
+        " (kind, audience, business_key, occasion, urgency, owed_since, state, lease_until) VALUES"
+        " ('reply', 'WRITER', 'reply:SM1', 'reply:SM1', 1, orchestration.clock(), 'QUEUED', orchestration.clock())"
+        " RETURNING id"
+    )
+    told = CliRunner().invoke(sequora, ["timeline", str(id_)])
+    assert told.exit_code != 0
+    assert "is a message of the kind reply, about no task and no episode" in " ".join(told.output.split())
+
+
+def test_the_timeline_of_a_task_that_waits_names_the_pause_of_its_digest(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """For a pause of its own kind does not hold the digest up."""
+    (task,) = gathered(care, runs, phones, 1)
+    care.it_is(NOW + WINDOW)
+
+    def shown() -> str:
+        return " ".join(CliRunner().invoke(sequora, ["timeline", task]).output.split())
+
+    orders.pause("task-created", MAYA)
+    assert "waits: task-created" not in shown()
+    assert "resume task-created" not in shown()
+    orders.pause("task-digest", MAYA)
+    assert "waits: task-digest is paused by maya" in shown()
+    assert "`sequora resume task-digest`" in shown()

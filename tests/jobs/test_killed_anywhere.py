@@ -173,39 +173,55 @@ def test_that_nobody_can_be_given_a_task_is_told_to_the_supervisor_once(
         assert sorted(care.states(task)) == ["FAILED", "SENT"]
 
 
-def test_a_task_that_is_gathered_is_told_once_by_one_digest(
+# One that is to come alone, long after the test: it counts as one that she has had.
+HAD_A_TEXT = """
+    INSERT INTO orchestration.notification
+        (kind, audience, business_key, occasion, task_id, recipient_id, severity, urgency, owed_since, state, due_at,
+         alone_at)
+    VALUES ('task-created', 'ASSIGNEE', :nurse, :nurse, :nurse, :nurse, 'HIGH', 1, orchestration.clock(), 'SCHEDULED',
+            orchestration.clock() + interval '1 year', orchestration.clock())
+"""
+
+
+def test_tasks_that_are_gathered_are_told_once_by_one_digest(
     care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the process dies while it gathers or while it sends the digest; the log gets a row for each task."""
     monkeypatch.setenv("SEQUORA_DIGEST_AFTER", "1/5m")
-    first = list[str]()
+    before = list[str]()
 
-    def one_too_many() -> str:
-        nurse = care.a_nurse()  # each of her own, on the same phone
-        care.it_is(NOW)
-        first.append(care.a_task(nurse, created_at=NOW))
-        runs.tick(NEW_TASKS)
-        return care.a_task(nurse, created_at=NOW)
-
-    gathered = killed_everywhere(care, runs, [NEW_TASKS], one_too_many, at=NOW)
-    assert len(gathered) > 8
-
-    def waiting() -> str:
-        task = one_too_many()
+    def waiting(nurse: str) -> str:
+        task = care.a_task(nurse, created_at=NOW)
         runs.tick(NEW_TASKS)
         assert care.states(task) == ["SCHEDULED"]
         return task
 
+    def one_more() -> str:
+        nurse = care.a_nurse()  # each of her own, on the same phone
+        care.it_is(NOW)
+        care.rows(HAD_A_TEXT, nurse=nurse)
+        before.append(waiting(nurse))
+        return care.a_task(nurse, created_at=NOW)
+
+    gathered = killed_everywhere(care, runs, [NEW_TASKS], one_more, at=NOW)
+    assert len(gathered) > 8
+
+    def two() -> str:
+        nurse = care.a_nurse()
+        care.it_is(NOW)
+        care.rows(HAD_A_TEXT, nurse=nurse)
+        before.append(waiting(nurse))
+        return waiting(nurse)
+
     later = NOW + timedelta(minutes=5)
-    gathered += killed_everywhere(care, runs, [DUE_DIGESTS], waiting, at=later)
+    gathered += killed_everywhere(care, runs, [DUE_DIGESTS], two, at=later)
     assert len(gathered) > 20
-    assert {state for task in gathered for state in care.states(task)} == {"SENT"}
+    told = [*before, *gathered]
+    assert {state for task in told for state in care.states(task)} == {"SENT"}
     assert runs.launch("check_sla_warnings").success  # it makes up for the log's rows of a run that died before it
-    assert {len(care.logged(task)) for task in gathered} == {1}
-    for task in first:
-        phones(NURSE_PHONE).received_text(containing=[task])
+    assert {len(care.logged(task)) for task in told} == {1}
     for _ in gathered:
-        phones(NURSE_PHONE).received_text(containing="📋 1 new task for you")
+        phones(NURSE_PHONE).received_text(containing="📋 2 new tasks for you: 2 HIGH\n")
 
 
 def test_a_missed_sla_is_alerted_once_and_escalated_once(care: Care, runs: Runs, phones: Phones) -> None:

@@ -1,7 +1,7 @@
 """The flood: a nurse who has had many texts about new tasks gets the next ones as one, and none is lost by that."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -14,9 +14,11 @@ from runs import Runs, metadata
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.delivery.delivery import open_delivery
 from sequora_orchestration.delivery.prepare import gather
-from sequora_orchestration.ledger.digests import Digests
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.ledger.digests import Digests, Waiting
 from sequora_orchestration.ledger.rows import Claim
-from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
+from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting, ResetBeforeAccepting
+from sequora_orchestration.messages.kind import MessageKind, failed
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.task_created import NEW_TASKS
@@ -47,7 +49,7 @@ def test_of_a_hundred_tasks_five_come_alone_and_the_others_in_one_text(care: Car
     assert run.success
     assert runs.tags(run) == {"sequora/notification_id": str(digest(care)["id"])}
     text = phones(NURSE_PHONE).received_text(containing="📋 95 new tasks for you: 95 HIGH\n")
-    assert text.body.endswith("\nView: https://app.example.com/tasks")
+    assert text.body.endswith(f"\nView: https://app.example.com/tasks?digest={str(digest(care)['id'])[:8]}")
     told = [row for row in care.ledger(kind="task-created") if row["named_by"]]
     assert {(row["state"], row["named_by"], row["sent_at"], row["provider_sid"]) for row in told} == {
         ("SENT", digest(care)["id"], digest(care)["sent_at"], None)
@@ -147,6 +149,33 @@ def test_what_is_closed_or_anothers_by_then_is_not_counted(care: Care, runs: Run
     assert [len(care.logged(task)) for task in (closed, given_away, moderate, high)] == [0, 1, 1, 1]
 
 
+def test_a_task_that_its_nurse_took_while_it_waited_is_not_new_to_her(care: Care, runs: Runs, phones: Phones) -> None:
+    """Whenever that was; one that she had taken before she was given it anew is."""
+    taken, taken_before, open_ = gathered(care, runs, phones, 3)
+    care.change_task(taken, status="IN_PROGRESS", picked_up_at=datetime.now(UTC) + MINUTE)
+    care.change_task(taken_before, status="IN_PROGRESS", picked_up_at=NOW - MINUTE)
+    sent(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks for you: 2 HIGH\n")
+    assert fates(care, [taken, taken_before, open_]) == [
+        ("CANCELLED", "TAKEN_BY_NURSE"),
+        ("SENT", "TOLD_IN_DIGEST"),
+        ("SENT", "TOLD_IN_DIGEST"),
+    ]
+    assert care.ledger(taken)[0]["ended_by"] == "the nurse"
+    assert runs.tick(NEW_TASKS) == []
+
+
+def test_what_was_dropped_as_failed_is_not_counted_by_a_later_look(care: Care, runs: Runs, phones: Phones) -> None:
+    """A digest is read more than once before it goes."""
+    dropped, _ = gathered(care, runs, phones, 2)
+    care.rows(
+        "UPDATE orchestration.notification SET state = 'FAILED', cause = 'OUR_MISTAKE' WHERE task_id = :id", id=dropped
+    )
+    sent(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 1 new task for you: 1 HIGH\n")
+    assert fates(care, [dropped]) == [("FAILED", "OUR_MISTAKE")]
+
+
 def test_a_digest_of_which_nothing_is_left_is_not_sent(care: Care, runs: Runs, phones: Phones) -> None:
     """And holds up nothing: the next task waits for a digest of its own."""
     for task in gathered(care, runs, phones, 2):
@@ -178,6 +207,23 @@ def test_the_digest_itself_notices_what_has_become_critical(care: Care, runs: Ru
     phones(NURSE_PHONE).received_text(containing="📋 1 new task for you: 1 HIGH\n")
     runs.tick(NEW_TASKS)
     phones(NURSE_PHONE).received_text(containing=["🚨 New CRITICAL task", raised])
+
+
+def test_what_has_become_critical_is_looked_for_when_the_digest_is_read_and_right_before_it_goes(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not each time that its tasks are read, as for the application's log: that changes nothing."""
+    gathered(care, runs, phones, 2)
+    states, look = list[str](), Digests.let_critical_go
+
+    def noted(self: Digests, kind: MessageKind) -> Waiting:
+        states.append(digest(care)["state"])
+        return look(self, kind)
+
+    monkeypatch.setattr(Digests, "let_critical_go", noted)
+    sent(care, runs)
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")
+    assert states == ["QUEUED", "QUEUED"]
 
 
 def test_a_missed_sla_does_not_wait(care: Care, runs: Runs, phones: Phones) -> None:
@@ -220,6 +266,30 @@ def test_a_nurse_who_cannot_be_texted_any_more_is_told_to_the_supervisors(
     sent(care, runs)
     assert fates(care, tasks) == [("FAILED", "INACTIVE")] * 2
     supervisors_are_told(runs, phones, tasks)
+
+
+def test_a_nurse_who_has_replied_stop_waits_for_no_digest(care: Care, runs: Runs, phones: Phones) -> None:
+    """The supervisors are told at once of each of her tasks, as without digests."""
+    care.a_supervisor()
+    tasks = burst(care, runs, 5)
+    alone(phones)
+    (nurse,) = {row["recipient_id"] for row in care.ledger()}
+    runs.ledger.opt_outs.remember_opt_out(NURSE_PHONE, nurse)
+    tasks = burst(care, runs, 3, nurse)
+    assert fates(care, tasks) == [("FAILED", "OPTED_OUT")] * 3
+    assert care.ledger(kind="task-digest") == []
+    supervisors_are_told(runs, phones, tasks)
+
+
+def test_nor_does_one_without_a_usable_phone_or_inactive(care: Care, runs: Runs, phones: Phones) -> None:
+    """Likewise."""
+    care.a_supervisor()
+    tasks = [*burst(care, runs, 7, care.a_nurse("555-CALL-ME")), *burst(care, runs, 7, care.a_nurse(active=False))]
+    assert {state for state, _ in fates(care, tasks)} == {"FAILED"}
+    assert care.ledger(kind="task-digest") == []
+    runs.tick(UNREACHED_NURSES)
+    for task in tasks:
+        phones(SUPERVISOR_PHONE).received_text(containing=["Nurse not reached", task])
 
 
 def test_a_digest_that_arrived_and_one_that_did_not(care: Care, runs: Runs, phones: Phones) -> None:
@@ -286,6 +356,34 @@ def test_a_digest_in_doubt_that_is_found_has_told_of_its_tasks(care: Care, runs:
     assert [len(care.logged(task)) for task in tasks] == [1] * 3
 
 
+def test_the_text_of_an_earlier_digest_is_not_taken_for_that_of_a_later_one(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """They count alike, and nobody has adopted the earlier text: else tasks would count as told of which nobody was."""
+    gathered(care, runs, phones, 2)
+    nurse = digest(care)["recipient_id"]
+    phones.company.script(ResetAfterAccepting(), to=NURSE_PHONE)
+    sent(care, runs)
+    (doubtful,) = runs.ledger.doubts.in_doubt()
+    assert runs.ledger.doubts.settle_doubt(doubtful, failed(Cause.ATTEMPTS_USED_UP, "given up"))
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks for you: 2 HIGH\n")
+    later = NOW + 2 * WINDOW
+    care.it_is(later)
+    tasks = [task for task in burst(care, runs, 7, nurse) if care.states(task) == ["SCHEDULED"]]
+    alone(phones)
+    phones.company.script(ResetBeforeAccepting(), to=NURSE_PHONE)
+    care.it_is(later + WINDOW)
+    runs.tick(DUE_DIGESTS)
+    assert care.states(kind="task-digest")[-1] == "IN_DOUBT"
+    for seconds in (10, 70):
+        care.it_is(later + WINDOW + seconds * SECOND)
+        runs.sensor(doubtful_texts)
+    assert fates(care, tasks) == [("SCHEDULED", "GATHERED")] * 2
+    runs.tick(DUE_DIGESTS)
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks for you: 2 HIGH\n")
+    assert fates(care, tasks) == [("SENT", "TOLD_IN_DIGEST")] * 2
+
+
 def test_what_waited_for_a_digest_that_is_gone_is_told_alone(care: Care, runs: Runs, phones: Phones) -> None:
     """No row waits for ever for one that somebody has deleted."""
     gathered(care, runs, phones, 2)
@@ -304,6 +402,40 @@ def test_a_log_that_refuses_a_row_gets_the_others(care: Care, runs: Runs, phones
     assert not run.success
     phones(NURSE_PHONE).received_text(containing="📋 3 new tasks")
     assert [len(care.logged(task)) for task in tasks] == [1, 0, 1]
+
+
+# --- the setting changes ----------------------------------------------------------------------------------------------
+
+
+def test_texts_of_before_the_setting_was_on_are_texts_that_she_has_had(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood that has begun by then goes on as a digest."""
+    with monkeypatch.context() as off:
+        off.delenv("SEQUORA_DIGEST_AFTER")
+        burst(care, runs, 5)
+        alone(phones)
+    (nurse,) = {row["recipient_id"] for row in care.ledger()}
+    (task,) = burst(care, runs, 1, nurse)
+    assert fates(care, [task]) == [("SCHEDULED", "GATHERED")]
+    assert digest(care)["due_at"] == NOW + WINDOW
+
+
+def test_a_shorter_window_also_holds_for_what_waits_already(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as another task joins it; nobody waits for longer than the window that is set."""
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", "5/1d")
+    (first,) = gathered(care, runs, phones, 1)
+    assert digest(care)["due_at"] == NOW + timedelta(days=1)
+    monkeypatch.setenv("SEQUORA_DIGEST_AFTER", DIGEST_AFTER)
+    later = NOW + timedelta(hours=1)
+    care.it_is(later)
+    (second,) = burst(care, runs, 1, digest(care)["recipient_id"])
+    assert {row["due_at"] for row in [digest(care), *care.ledger(first), *care.ledger(second)]} == {later + WINDOW}
+    care.it_is(later + WINDOW)
+    runs.tick(DUE_DIGESTS)
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")
 
 
 # --- off --------------------------------------------------------------------------------------------------------------
@@ -341,4 +473,6 @@ def test_the_step_that_finds_nurses_shows_what_waits(care: Care, runs: Runs, pho
     (run,) = runs.tick(NEW_TASKS)
     shown = metadata(run, "fetch_nurse")
     assert (shown["go on"], shown["state"]) == (0, "SCHEDULED")
-    assert shown["reason"] == "gathered: she has had 5 texts about new tasks within 15 min"
+    assert shown["reason"] == (
+        "gathered: after 5 texts about new tasks within 15 min, or a digest, the next ones come as one"
+    )

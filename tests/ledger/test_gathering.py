@@ -1,6 +1,6 @@
 """Which texts about new tasks come alone and which wait for a digest: the rule, whatever comes in whatever order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -11,9 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from machines import try_out
 from sqlalchemy import RowMapping, text
 
-from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.ledger.ledger import Ledger
-from sequora_orchestration.messages.kind import Postponement
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.messages.task_digest import DUE_DIGESTS
 from sequora_orchestration.settings.workflows import WorkflowSettings
@@ -23,6 +22,11 @@ TEXTS, WINDOW = 3, 15 * MINUTE
 SEVERITIES = ["CRITICAL", "HIGH", "MODERATE", "LOW"]
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
+
+
+def found(ledger: Ledger, ours: Sequence[Notification]) -> Mapping[str, datetime]:
+    """Let a run find the nurses of these messages; return until when each waits, of those that do."""
+    return ledger.digests.gather(ours, DUE_DIGESTS.kind, reason="too many", run_id="a-run", alone=False)
 
 
 class Flood(RuleBasedStateMachine):
@@ -81,13 +85,12 @@ class Flood(RuleBasedStateMachine):
     def _found(self) -> tuple[list[str], list[str]]:
         """Let runs find the nurses of all that is new; return the severities of what went alone, and of what waits."""
         went, wait = list[str](), list[str]()
-        why = Postponement(self.now, "too many", Cause.GATHERED)
         rows = []
         for claim in iter(lambda: self.ledger.claims.claim(NEW_TASKS), []):
             for one in claim:
                 ours = self.ledger.leases.take_up(one.id, "a-run")
-                waiting = self.ledger.digests.gather(ours, DUE_DIGESTS.kind, why, run_id="a-run", alone=False)
-                assert self.ledger.digests.gather(ours, DUE_DIGESTS.kind, why, run_id="a-run", alone=False) == {}
+                waiting = found(self.ledger, ours)
+                assert found(self.ledger, ours) == {}
                 rows += [(row["severity"], str(row["id"]) in waiting) for row in self._rows(one.id)]
                 self._are_sent(one.id)
         for severity, waits in rows:
@@ -135,8 +138,7 @@ def test_nothing_joins_a_digest_that_is_just_being_claimed(care: Care) -> None:
         care.a_task(nurse, created_at=NOW)
         (claim,) = ledger.claims.claim(NEW_TASKS)
         ours = ledger.leases.take_up(claim.id, "a-run")
-        why = Postponement(NOW, "too many", Cause.GATHERED)
-        return list(ledger.digests.gather(ours, DUE_DIGESTS.kind, why, run_id="a-run", alone=False))
+        return list(found(ledger, ours))
 
     assert [len(gathered()) for _ in range(2)] == [0, 1]
     (first,) = care.ledger(kind="task-digest")
@@ -151,3 +153,45 @@ def test_nothing_joins_a_digest_that_is_just_being_claimed(care: Care) -> None:
     named_by = care.one("SELECT named_by FROM orchestration.notification WHERE id = CAST(:id AS uuid)", id=joined)
     assert named_by != first["id"]
     assert len(care.ledger(kind="task-digest")) == 2
+
+
+FREE = """
+    SELECT count(*) FROM (
+        SELECT FROM orchestration.notification WHERE named_by = CAST(:digest AS uuid) FOR NO KEY UPDATE SKIP LOCKED
+    ) AS free
+"""
+
+ENDS = "UPDATE orchestration.notification SET state = 'CANCELLED' WHERE kind = 'task-digest'"
+
+ENDING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE :query
+"""
+
+
+def test_what_a_digest_tells_of_is_locked_in_the_order_of_ids(care: Care) -> None:
+    """As by whoever writes the application's log: so no two wait for each other."""
+    ledger = Ledger(care.engine, workflows=WorkflowSettings(sequora_digest_after="1/15m"))
+    nurse = care.a_nurse()
+    for _ in range(4):
+        care.a_task(nurse, created_at=NOW)
+    for claim in ledger.claims.claim(NEW_TASKS):
+        found(ledger, ledger.leases.take_up(claim.id, "a-run"))
+    (digest,) = care.ledger(kind="task-digest")
+    first, *_ = sorted((row for row in care.ledger() if row["named_by"]), key=lambda row: row["id"])
+    care.rows("UPDATE orchestration.notification SET task_id = 'z' WHERE id = :id", id=first["id"])
+    care.rows("UPDATE orchestration.notification SET task_id = 'a' WHERE named_by IS NOT NULL AND task_id <> 'z'")
+    with (
+        care.engine.execution_options(isolation_level="READ COMMITTED").connect() as holding,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        holding.execute(
+            text("SELECT FROM orchestration.notification WHERE id = :id FOR NO KEY UPDATE"), {"id": first["id"]}
+        )
+        ending = pool.submit(care.rows, ENDS)
+        while not care.one(ENDING, query=ENDS):
+            assert not ending.done()
+        assert care.one(FREE, digest=digest["id"]) == 2
+        holding.rollback()
+        ending.result(timeout=10)
+    assert set(care.states("a")) == {"CANCELLED"}

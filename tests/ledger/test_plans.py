@@ -175,6 +175,30 @@ def test_status_reads_nothing_whole_but_the_index_it_counts_by(connection: Conne
     }
 
 
+HAD_ALONE = text("""
+    EXPLAIN (FORMAT JSON)
+    SELECT array_agg(greatest(n.alone_at, n.sent_at)) FROM orchestration.notification n
+    WHERE n.recipient_id = 'a nurse' AND n.kind = 'task-created' AND n.named_by IS NULL
+      AND coalesce(n.alone_at, n.sent_at) > orchestration.clock() - interval '1 day'
+      AND n.state NOT IN ('FAILED', 'CANCELLED')
+""")
+
+
+def test_the_texts_that_a_nurse_has_had_lately_are_found_by_an_index_of_their_own(connection: Connection) -> None:
+    """The function that gathers asks so, and no plan shows what is within a function."""
+    (plan,) = connection.execute(HAD_ALONE).scalar_one()
+    assert {node.get("Index Name") for node in nodes_of(plan["Plan"])} - {None} == {"notification_alone"}
+    source = connection.scalar(text("SELECT prosrc FROM pg_proc WHERE oid = 'orchestration.gather'::regproc"))
+    assert "AND coalesce(n.alone_at, n.sent_at) > " in str(source)
+
+
+def nodes_of(plan: Plan) -> Iterator[Plan]:
+    """Yield a plan's nodes."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes_of(child)
+
+
 def test_without_the_helpful_indexes_a_question_reads_the_applications_table(connection: Connection) -> None:
     """And nothing of ours; so a plan that reads a table whole is noticed here."""
     for name in APP_INDEXES:
