@@ -595,7 +595,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_nurse_call(terms orchestration.ter
       )
       AND NOT EXISTS (
           SELECT FROM orchestration.notification n
-          WHERE n.kind = 'nurse-call' AND n.recipient_id = f.recipient_id AND n.state <> 'CANCELLED'
+          WHERE n.channel = 'VOICE' AND n.recipient_id = f.recipient_id AND n.state <> 'CANCELLED'
             -- The time of the call; a call that waits is still to come.
             AND coalesce(n.attempted_at, CASE n.state WHEN 'QUEUED' THEN orchestration.clock() ELSE n.created_at END)
                 >= least(unreached.since, orchestration.clock() - interval '5 minutes')
