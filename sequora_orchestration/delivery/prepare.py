@@ -29,7 +29,7 @@ from sequora_orchestration.domain.on_call import nobody_pause, whom_to_tell
 from sequora_orchestration.domain.phone_number import e164
 from sequora_orchestration.domain.spell import counted, spell
 from sequora_orchestration.messages.check_in import CheckInTime, check_in_time
-from sequora_orchestration.messages.kind import Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.messages.to_patients import zone_of
 from sequora_orchestration.messages.wording import commands_line
@@ -127,7 +127,8 @@ def _prepared(facts: Facts, app_url: str) -> Message | Withheld:
         return Suppression(State.FAILED, "the recipient could not be read", Cause.RECIPIENT_GONE)
     body = kind.text(facts, app_url)
     if facts.number:
-        body = f"{body}\n{commands_line(facts.number)}"
+        is_to_supervisor = kind.audience is Audience.ON_CALL
+        body = f"{body}\n{commands_line(facts.number, is_to_supervisor=is_to_supervisor)}"
     content = kind.text_to_keep(facts, app_url) if facts.link else body
     return Message(e164(facts.recipient.primary_phone), body, content, kind.worth(facts))
 

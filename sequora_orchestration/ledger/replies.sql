@@ -213,8 +213,10 @@ done AS (
 ),
 ordered AS (
     INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
-    SELECT done.person_id, CASE done.verb WHEN 'ACCEPT' THEN 'accept' WHEN 'RESOLVE' THEN 'resolve'
-                                          ELSE 'hand over' END,
+    SELECT done.person_id,
+           -- Who was sent a link has done nothing yet.
+           CASE done.outcome WHEN 'LINK' THEN 'ask to ' ELSE '' END
+               || CASE done.verb WHEN 'ACCEPT' THEN 'accept' WHEN 'RESOLVE' THEN 'resolve' ELSE 'hand over' END,
            done.notification_id, 'by the text ' || new.sid
     FROM done CROSS JOIN new
     WHERE done.outcome IN ('DONE', 'LINK', 'NOT_WRITTEN') AND done.notification_id IS NOT NULL
