@@ -43,7 +43,8 @@ UNITS = {timedelta(days=1): "d", timedelta(hours=1): "h", timedelta(minutes=1): 
 # Dagster and the Procfile read these, and none of our code does.
 OTHERS = {
     "DAGSTER_HOME": ("the directory with Dagster's configuration; `sequora migrate` furnishes it", "none"),
-    "SEQUORA_WEB_PORT": ("port of the web UI, on 127.0.0.1", "`3000`"),
+    "SEQUORA_WEB_HOST": ("where the web UI listens, with no login; `0.0.0.0` in a container of its own", "`127.0.0.1`"),
+    "SEQUORA_WEB_PORT": ("port of the web UI", "`3000`"),
 }
 
 HEAD = """# Settings

@@ -1,4 +1,7 @@
-"""The processes of the Procfile, each started and ended by itself, as one unit or container for each does."""
+"""The processes of the Procfile, each started and ended by itself, as one unit or container for each does.
+
+As in a container, each has only the settings that it reads.
+"""
 
 import os
 import signal
@@ -6,8 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from honcho.environ import parse_procfile
 from left_behind import MARK
+from process_settings import COMMANDS, read_by
 from running_system import ROOT
 
 PROCFILE = ROOT / "Procfile"
@@ -20,7 +23,6 @@ class Processes:
         """Nothing runs yet."""
         self._directory = directory
         self._settings = {**settings, MARK: os.environ[MARK]}
-        self._commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *names: str) -> None:
@@ -28,8 +30,8 @@ class Processes:
         for name in names:
             with self._log(name).open("wb") as output:
                 self._running[name] = subprocess.Popen(
-                    ["/bin/sh", "-c", self._commands[name]],
-                    env=self._settings,
+                    ["/bin/sh", "-c", COMMANDS[name]],
+                    env=self._environment(name),
                     cwd=self._directory,
                     stdout=output,
                     stderr=output,
@@ -59,6 +61,10 @@ class Processes:
     def output(self, name: str) -> str:
         """Return what a process has printed since its last start."""
         return self._log(name).read_text(encoding="utf-8", errors="replace")
+
+    def _environment(self, name: str) -> dict[str, str]:
+        known = read_by(name) | {"PATH", "PYTHONPATH", MARK}
+        return {variable: value for variable, value in self._settings.items() if variable in known}
 
     def _log(self, name: str) -> Path:
         return self._directory / f"{name}.log"
