@@ -19,9 +19,10 @@ PROCFILE = ROOT / "Procfile"
 class Processes:
     """Those that run, and what they have printed."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
-        """Nothing runs yet."""
+    def __init__(self, directory: Path, settings: Mapping[str, str], commands: Mapping[str, str] | None = None) -> None:
+        """Nothing runs yet; `commands` are those of the Procfile unless they are given."""
         self._directory = directory
+        self._commands = commands or COMMANDS
         self._settings = {**settings, MARK: os.environ[MARK]}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -30,7 +31,7 @@ class Processes:
         for name in names:
             with self._log(name).open("wb") as output:
                 self._running[name] = subprocess.Popen(
-                    ["/bin/sh", "-c", COMMANDS[name]],
+                    ["/bin/sh", "-c", self._commands[name]],
                     env=self._environment(name),
                     cwd=self._directory,
                     stdout=output,
