@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 from bench.scale.replies import of_digests, of_replies
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
+from sequora_orchestration.cli.metrics.catalog import BOUNDS
 from sequora_orchestration.database import NamedStatements, id_array
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import SMS
@@ -19,6 +20,7 @@ from sequora_orchestration.ledger import assignments, claims, measurements, owed
 from sequora_orchestration.ledger.claims import BATCH, FEW, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
 from sequora_orchestration.ledger.rows import MANY
+from sequora_orchestration.ledger.tallies import SEVERITIES, UNDER_WAY
 from sequora_orchestration.ledger.terms import Terms
 from sequora_orchestration.messages.kinds import KINDS, QUEUES
 from sequora_orchestration.messages.queue import Queue
@@ -69,6 +71,7 @@ SENSORS = frozenset(
         "note_what_is_over",
     }
 )
+METRICS = frozenset({"sent_today", "under_way", "amiss"})
 DELETION = frozenset(
     {
         "old_subjects",
@@ -86,6 +89,7 @@ _WHOSE = {
     **dict.fromkeys(TIMELINE | {"task_times", "open_tasks_of_episodes", "of_tasks"}, "a timeline"),
     **dict.fromkeys(OPERATORS, "an operator"),
     **dict.fromkeys(SENSORS, "a sensor"),
+    **dict.fromkeys(METRICS, "the metrics"),
     **dict.fromkeys(DELETION, "the nightly deletion"),
 }
 
@@ -333,6 +337,9 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "seconds": 1.0,
         "kinds": list(KINDS),
         "inside": 10.0,
+        "severities": list(SEVERITIES),
+        "bounds": [-bound for bound in reversed(BOUNDS)],
+        "states": list(UNDER_WAY),
         "kept": 400 * 86_400.0,
         "after": 0,
         "since": row["attempted_at"],
