@@ -10,6 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from bench.scale.replies import of_digests, of_replies
+from bench.scale.whose import OPERATORS, WHOSE
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.cli.metrics.catalog import BOUNDS
@@ -53,45 +54,6 @@ APART = {
 
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
 LIMIT, LIMIT_OF_SCAN = 20, 50
-
-STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "providers", "pauses"})
-TIMELINE = frozenset(
-    {"stories", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
-)
-OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
-SENSORS = frozenset(
-    {
-        "doubt_abandoned_attempts",
-        "set_poison_aside",
-        "claims_not_taken_up",
-        "give_back_claims",
-        "due_look_ups",
-        "due_receipts",
-        "let_critical_go",
-        "note_what_is_over",
-    }
-)
-METRICS = frozenset({"sent_today", "under_way", "amiss"})
-DELETION = frozenset(
-    {
-        "old_subjects",
-        "open_tasks",
-        "recent_episodes",
-        "delete_what_is_over",
-        "delete_old_digests",
-        "delete_old_pauses",
-        "delete_old_assignments",
-        "texts_wait",
-    }
-)
-_WHOSE = {
-    **dict.fromkeys(STATUS, "status"),
-    **dict.fromkeys(TIMELINE | {"task_times", "open_tasks_of_episodes", "of_tasks"}, "a timeline"),
-    **dict.fromkeys(OPERATORS, "an operator"),
-    **dict.fromkeys(SENSORS, "a sensor"),
-    **dict.fromkeys(METRICS, "the metrics"),
-    **dict.fromkeys(DELETION, "the nightly deletion"),
-}
 
 # The application's table whose ids a statement is given.
 _TABLES = {
@@ -180,7 +142,7 @@ def statements(connection: Connection) -> Iterator[Statement]:
         for name, sql in module.SQL.all.items():
             if name not in APART.get(module, ()):
                 values = _values(connection, name)
-                yield Statement(name=name, whose=_WHOSE.get(name, whose), sql=sql, parameters=_given(sql, values))
+                yield Statement(name=name, whose=WHOSE.get(name, whose), sql=sql, parameters=_given(sql, values))
 
 
 def question_of(question: str) -> str:
