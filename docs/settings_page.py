@@ -10,7 +10,13 @@ from sequora_orchestration.settings.application import ApplicationSettings, AppS
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings, RetentionSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.environment import Environment
-from sequora_orchestration.settings.processes import CodeServerSettings, LogSettings, WebSettings, WorkerSettings
+from sequora_orchestration.settings.processes import (
+    CodeServerSettings,
+    LogSettings,
+    MetricsSettings,
+    WebSettings,
+    WorkerSettings,
+)
 from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
@@ -31,6 +37,7 @@ EVERY: tuple[type[Environment], ...] = (
     WorkerSettings,
     HeartbeatSettings,
     AlarmSettings,
+    MetricsSettings,
     LogSettings,
     DagsterStorageSettings,
 )

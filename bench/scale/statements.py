@@ -10,8 +10,10 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from bench.scale.replies import of_digests, of_replies
+from bench.scale.whose import OPERATORS, WHOSE
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
+from sequora_orchestration.cli.metrics.catalog import BOUNDS
 from sequora_orchestration.database import NamedStatements, id_array
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import SMS
@@ -19,6 +21,7 @@ from sequora_orchestration.ledger import assignments, claims, measurements, owed
 from sequora_orchestration.ledger.claims import BATCH, FEW, MOST, RECENT
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
 from sequora_orchestration.ledger.rows import MANY
+from sequora_orchestration.ledger.tallies import SEVERITIES, UNDER_WAY
 from sequora_orchestration.ledger.terms import Terms
 from sequora_orchestration.messages.kinds import KINDS, QUEUES
 from sequora_orchestration.messages.queue import Queue
@@ -51,43 +54,6 @@ APART = {
 
 # Milliseconds within which a sensor's question answers, and the scan for tasks near their SLA.
 LIMIT, LIMIT_OF_SCAN = 20, 50
-
-STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "providers", "pauses"})
-TIMELINE = frozenset(
-    {"stories", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
-)
-OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
-SENSORS = frozenset(
-    {
-        "doubt_abandoned_attempts",
-        "set_poison_aside",
-        "claims_not_taken_up",
-        "give_back_claims",
-        "due_look_ups",
-        "due_receipts",
-        "let_critical_go",
-        "note_what_is_over",
-    }
-)
-DELETION = frozenset(
-    {
-        "old_subjects",
-        "open_tasks",
-        "recent_episodes",
-        "delete_what_is_over",
-        "delete_old_digests",
-        "delete_old_pauses",
-        "delete_old_assignments",
-        "texts_wait",
-    }
-)
-_WHOSE = {
-    **dict.fromkeys(STATUS, "status"),
-    **dict.fromkeys(TIMELINE | {"task_times", "open_tasks_of_episodes", "of_tasks"}, "a timeline"),
-    **dict.fromkeys(OPERATORS, "an operator"),
-    **dict.fromkeys(SENSORS, "a sensor"),
-    **dict.fromkeys(DELETION, "the nightly deletion"),
-}
 
 # The application's table whose ids a statement is given.
 _TABLES = {
@@ -176,7 +142,7 @@ def statements(connection: Connection) -> Iterator[Statement]:
         for name, sql in module.SQL.all.items():
             if name not in APART.get(module, ()):
                 values = _values(connection, name)
-                yield Statement(name=name, whose=_WHOSE.get(name, whose), sql=sql, parameters=_given(sql, values))
+                yield Statement(name=name, whose=WHOSE.get(name, whose), sql=sql, parameters=_given(sql, values))
 
 
 def question_of(question: str) -> str:
@@ -333,6 +299,9 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "seconds": 1.0,
         "kinds": list(KINDS),
         "inside": 10.0,
+        "severities": list(SEVERITIES),
+        "bounds": [-bound for bound in reversed(BOUNDS)],
+        "states": list(UNDER_WAY),
         "kept": 400 * 86_400.0,
         "after": 0,
         "since": row["attempted_at"],

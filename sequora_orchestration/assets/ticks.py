@@ -3,7 +3,6 @@
 All of it is read from Dagster's instance. Ages are in seconds.
 """
 
-import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -59,12 +58,18 @@ def good_tick_ages(instance: DagsterInstance, sensors: Collection[str]) -> dict[
 
     So a stopped sensor grows old, and a sensor whose ticks fail grows old, too.
     """
-    ages: dict[str, float | None] = dict.fromkeys(sensors)
+    times = good_tick_times(instance, sensors)
     now = time.time()
+    return {name: None if at is None else now - at for name, at in times.items()}
+
+
+def good_tick_times(instance: DagsterInstance, sensors: Collection[str]) -> dict[str, float | None]:
+    """Return when each of these sensors' last good tick began, in seconds since 1970; None without any."""
+    times: dict[str, float | None] = dict.fromkeys(sensors)
     for name, ticks in _ticks_by_sensor(instance, most=1, statuses=_GOOD):
-        if name in ages and ticks:
-            ages[name] = min(now - ticks[0].timestamp, ages[name] or math.inf)
-    return ages
+        if name in times and ticks:
+            times[name] = max(ticks[0].timestamp, times[name] or 0.0)
+    return times
 
 
 def last_tick_age(instance: DagsterInstance) -> float | None:
@@ -91,14 +96,26 @@ def are_all_stopped(instance: DagsterInstance, sensors: Collection[str]) -> bool
 
 def daemon_age(instance: DagsterInstance) -> float | None:
     """Return the age of the daemon's last heartbeat in Dagster's database; None if it has none."""
+    at = daemon_time(instance)
+    return None if at is None else time.time() - at
+
+
+def daemon_time(instance: DagsterInstance) -> float | None:
+    """Return the time of the daemon's last heartbeat, in seconds since 1970; None if it has none."""
     heartbeat = instance.get_daemon_heartbeats().get(SENSOR_DAEMON)
-    return time.time() - heartbeat.timestamp if heartbeat else None
+    return heartbeat.timestamp if heartbeat else None
 
 
 def last_scan_age(instance: DagsterInstance) -> float | None:
     """Return the age of the last scan for SLAs that are near; None without any."""
+    at = last_scan_time(instance)
+    return None if at is None else time.time() - at
+
+
+def last_scan_time(instance: DagsterInstance) -> float | None:
+    """Return the time of the last scan for SLAs that are near, in seconds since 1970; None without any."""
     event = instance.get_latest_materialization_event(SLA_SCAN)
-    return time.time() - event.timestamp if event else None
+    return event.timestamp if event else None
 
 
 def _ticks_by_sensor(

@@ -29,6 +29,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="sequora-orchestration", prog_name="sequora", message="%(prog)s %(version)s")
 def sequora() -> None:
     """Run and inspect Sequora's orchestration."""
 
@@ -243,7 +244,9 @@ def heartbeat() -> None:
     A process of the Procfile. Well is: nothing has been due for 5 minutes (but for its turn at SEQUORA_SENDER_RATE,
     while texts are going out), SLAs were scanned within 15, and every sensor ticks. If that ends, or the host does, no
     heartbeat comes, and whoever serves the URL raises the alarm. One line is logged when it changes. Without a URL, or
-    with a setting that is wrong, which it says, it does nothing.
+    with a setting that is wrong, which it says, it sends none.
+
+    With SEQUORA_METRICS_PORT it also serves figures to Prometheus, at /metrics, with or without a URL.
     """
     import logging
 

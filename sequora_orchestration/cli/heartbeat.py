@@ -6,6 +6,9 @@ and a page like `/healthz` would need somebody outside to ask for it, through th
 
 The URL is not asked for while anything is amiss. Failure is never reported as such: not every service can take that.
 
+The same process serves figures to Prometheus if SEQUORA_METRICS_PORT is set (`cli/metrics`): it is the one process that
+only watches.
+
 The processes of the Procfile live and die together, so this one never ends by itself: a setting of its own that is
 wrong must not stop the workers.
 """
@@ -31,6 +34,7 @@ from sequora_orchestration.domain.health import VitalSigns, complaints
 from sequora_orchestration.settings.alarms import HeartbeatSettings
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.environment import SettingError
+from sequora_orchestration.settings.processes import MetricsSettings
 
 LOG = logging.getLogger(__name__)
 
@@ -40,10 +44,11 @@ PATIENCE = 5
 
 
 def heartbeat() -> NoReturn:
-    """Beat until the process is ended; if a setting is wrong, log that and only wait."""
+    """Serve metrics and beat until the process is ended; what a wrong setting keeps it from it logs, and leaves out."""
     # There is nothing to clean up: a signal ends the process at once, even while it waits.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    _serve_metrics()
     try:
         url = _url()
     except SettingError as error:
@@ -56,6 +61,23 @@ def heartbeat() -> NoReturn:
     while True:
         heart.beat()
         time.sleep(PERIOD)
+
+
+def _serve_metrics() -> None:
+    """Serve metrics if a port is set."""
+    try:
+        port = MetricsSettings.load().sequora_metrics_port
+        if port is None:
+            return
+        from sequora_orchestration.cli.metrics.serving import serve
+
+        serve(port)
+    except SettingError as error:
+        LOG.error("no metrics are served: %s", error)  # noqa: TRY400  # as above
+    except OSError as error:
+        LOG.error("no metrics are served: port %d cannot be listened on (%s)", port, error.strerror)  # noqa: TRY400
+    else:
+        LOG.info("metrics are served at port %d, /metrics", port)
 
 
 def _url() -> str | None:

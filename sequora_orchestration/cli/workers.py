@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from celery import Celery
+from dagster_celery.defaults import task_default_queue
 from kombu.exceptions import OperationalError
 
 from sequora_orchestration.settings.processes import WorkerSettings
@@ -35,6 +36,16 @@ def reach(app: Celery) -> None:
     """Connect to the broker. Raises kombu's OperationalError, whose message may repeat the address."""
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
+
+
+def runs_waiting(app: Celery) -> int:
+    """Return how many runs no worker has taken yet. Raises kombu's OperationalError, as `reach` does."""
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
+        try:
+            return int(connection.default_channel.queue_declare(task_default_queue, passive=True).message_count)
+        except connection.channel_errors:  # an empty queue is not there
+            return 0
 
 
 def ask(app: Celery, *, seconds: float | None = None) -> Workers:

@@ -25,6 +25,9 @@ _REASONS = {
     30036: "it could not be sent while it was worth arriving",
 }
 
+CODES = tuple(_REASONS)
+"""The codes that a text usually has which did not arrive."""
+
 _STATES = {
     "delivered": State.DELIVERED,
     "read": State.DELIVERED,

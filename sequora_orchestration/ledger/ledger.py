@@ -27,6 +27,7 @@ from sequora_orchestration.ledger.replies import Replies
 from sequora_orchestration.ledger.retention import Retention
 from sequora_orchestration.ledger.room import Store
 from sequora_orchestration.ledger.stories import Stories
+from sequora_orchestration.ledger.tallies import Tallies
 from sequora_orchestration.ledger.tellings import Tellings
 from sequora_orchestration.ledger.terms import Terms
 from sequora_orchestration.ledger.withheld import Withholding
@@ -69,6 +70,7 @@ class Ledger:
         self.orders = Orders(self._store)
         self.stories = Stories(self._store)
         self.overview = Overview(self._store)
+        self.tallies = Tallies(self._store)
         self.tellings = Tellings(self._store)
         self.replies = Replies(self._store)
         self.retention = Retention(self._store)

@@ -203,7 +203,7 @@ def _bring_up_parts(
     # Without compiled files every process would compile some 3,400 modules first.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     commands = dict(parse_procfile(PROCFILE.read_text(encoding="utf-8")).processes)
-    if not os.environ.get("SEQUORA_HEARTBEAT_URL"):
+    if not (os.environ.get("SEQUORA_HEARTBEAT_URL") or os.environ.get("SEQUORA_METRICS_PORT")):
         del commands["heartbeat"]  # it would do nothing
     python = shlex.quote(sys.executable)
 

@@ -60,6 +60,17 @@ class WorkerSettings(Environment):
     )
 
 
+class MetricsSettings(Environment):
+    """Where Prometheus finds the figures."""
+
+    sequora_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        title="the port at which `sequora heartbeat` serves `/metrics`, on all addresses of its machine or container "
+        "([metrics](metrics.md)); by default it serves none",
+        default=None,
+        description="give a port, 1 to 65535, e.g. 9464, or leave it out.",
+    )
+
+
 class LogSettings(Environment):
     """How processes log."""
 

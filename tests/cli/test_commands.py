@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,9 +37,15 @@ def sequora(*arguments: str, environment: Mapping[str, str] | None = None) -> su
     )
 
 
+def test_the_version_is_the_packages_and_is_said_at_once() -> None:
+    """Without any setting."""
+    said = sequora_here("--version", environment={})
+    assert (said.returncode, said.stdout) == (0, f"sequora {version('sequora-orchestration')}\n")
+
+
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     """The commands import what they need when they run."""
-    heavy = {"dagster", "rich", "sqlalchemy", "structlog"}
+    heavy = {"dagster", "prometheus_client", "rich", "sqlalchemy", "structlog"}
     check = f"import sequora_orchestration.cli.commands, sys; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 

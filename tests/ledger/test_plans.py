@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from bench.scale.database import fill
 from bench.scale.plans import DEAR, reads_whole
-from bench.scale.statements import OPERATORS, STATUS, Statement, statements
+from bench.scale.statements import Statement, statements
+from bench.scale.whose import OPERATORS, STATUS
 from sequora_orchestration.local.applications import Application
 from sequora_orchestration.local.postgres import EmbeddedPostgres, make_care_tables
 from sequora_orchestration.messages.kinds import QUEUES

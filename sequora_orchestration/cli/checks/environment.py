@@ -8,7 +8,7 @@ from sequora_orchestration.settings.application import AppSettings, CheckInLinkS
 from sequora_orchestration.settings.database import RetentionSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.environment import SettingError
-from sequora_orchestration.settings.processes import LogSettings, WebSettings
+from sequora_orchestration.settings.processes import LogSettings, MetricsSettings, WebSettings
 from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.settings.workflows import WorkflowSettings
 
@@ -22,6 +22,7 @@ READ_HERE = (
     WebSettings,
     HeartbeatSettings,
     AlarmSettings,
+    MetricsSettings,
     LogSettings,
 )
 
@@ -42,8 +43,8 @@ def settings() -> Finding:
     if wrong:
         raise SettingError("\n".join(wrong))
     return ok(
-        "the workflows' times, the sender's rate, what is kept, the log's format, and the addresses of the "
-        "application, the web UI, the heartbeat and the alarm make sense"
+        "the workflows' times, the sender's rate, what is kept, the log's format, the metrics' port, and the addresses "
+        "of the application, the web UI, the heartbeat and the alarm make sense"
     )
 
 
