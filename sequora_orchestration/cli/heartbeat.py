@@ -7,7 +7,7 @@ and a page like `/healthz` would need somebody outside to ask for it, through th
 The URL is not asked for while anything is amiss. Failure is never reported as such: not every service can take that.
 
 The processes of the Procfile live and die together, so this one never ends by itself: a setting of its own that is
-wrong must not stop the workers.
+wrong must not stop the workers. It then leaves no sign of life (`sign_of_life`) either.
 """
 
 import logging
@@ -21,6 +21,7 @@ from typing import NoReturn
 
 import requests
 
+from sequora_orchestration.cli.sign_of_life import PERIOD, SignOfLife
 from sequora_orchestration.database import (
     SchemaMissingError,
     ViewsDroppedError,
@@ -34,8 +35,7 @@ from sequora_orchestration.settings.environment import SettingError
 
 LOG = logging.getLogger(__name__)
 
-# Seconds between two beats, and seconds to wait for an answer.
-PERIOD = 30
+# Seconds to wait for an answer.
 PATIENCE = 5
 
 
@@ -44,17 +44,20 @@ def heartbeat() -> NoReturn:
     # There is nothing to clean up: a signal ends the process at once, even while it waits.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    sign = SignOfLife()
     try:
         url = _url()
     except SettingError as error:
         LOG.error("no heartbeat is sent: %s", error)  # noqa: TRY400  # a sentence for the person who set it, not a traceback
-        _wait()
+        while True:
+            signal.pause()
     if url is None:
         LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
-        _wait()
-    heart = Heart(url, _signs)
+    heart = Heart(url, _signs) if url else None
     while True:
-        heart.beat()
+        if heart:
+            heart.beat()
+        sign.leave()
         time.sleep(PERIOD)
 
 
@@ -64,11 +67,6 @@ def _url() -> str | None:
     if url and not os.environ.get("DAGSTER_HOME"):
         raise SettingError("DAGSTER_HOME is not set: give the directory with Dagster's configuration.")
     return url
-
-
-def _wait() -> NoReturn:
-    while True:
-        signal.pause()
 
 
 def _signs() -> VitalSigns:
