@@ -34,6 +34,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/container/Containerfile
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -79,11 +80,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-# After a change of the dependencies in pyproject.toml.
+# After a change of the dependencies in pyproject.toml: all that is needed here, and of these what runs in a container.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 lock: $(READY)
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra local --group dev \
-		--no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+	$(LOCK) --extra local --group dev pyproject.toml -o requirements.lock
+	$(LOCK) --group container --constraint requirements.lock pyproject.toml -o requirements-run.lock
 
 # Known vulnerabilities of what requirements.lock pins, as https://osv.dev knows them; not every network reaches it.
 audit: $(READY)

@@ -47,7 +47,7 @@ PAGE = Path(__file__).with_name("settings.md")
 
 UNITS = {timedelta(days=1): "d", timedelta(hours=1): "h", timedelta(minutes=1): "m", timedelta(seconds=1): "s"}
 
-# Dagster and the Procfile read these, and none of our code does.
+# Dagster and the Procfile read these, and our own code only to find what those two have made of them.
 OTHERS = {
     "DAGSTER_HOME": ("the directory with Dagster's configuration; `sequora migrate` furnishes it", "none"),
     "SEQUORA_WEB_HOST": ("where the web UI listens, with no login; `0.0.0.0` in a container of its own", "`127.0.0.1`"),

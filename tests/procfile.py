@@ -53,9 +53,14 @@ class Processes:
         self.stop(*names)
         return "".join(self.output(name)[before[name] :] for name in names)
 
+    def hang(self, name: str) -> None:
+        """Let one do nothing any more, without an end of it."""
+        os.killpg(self._running[name].pid, signal.SIGSTOP)
+
     def kill_all(self) -> None:
         """Kill what still runs."""
-        for process in self._running.values():
+        while self._running:
+            _, process = self._running.popitem()
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 

@@ -257,6 +257,28 @@ def heartbeat() -> None:
     heartbeat()
 
 
+@sequora.command()
+@click.argument("process", type=click.Choice(["web", "daemon", "code", "worker", "heartbeat"]), metavar="PROCESS")
+def healthy(process: str) -> None:
+    """Say whether one process of the Procfile works on this host, for the probes of containers.
+
+    \b
+    web        answers over HTTP on SEQUORA_WEB_PORT; neither database is asked
+    daemon     has said within 45 s in Dagster's database (DAGSTER_PG_URL) that it is there
+    code       answers gRPC's health check on SEQUORA_CODE_HOST and SEQUORA_CODE_PORT
+    worker     the worker of this host's name answers over the broker (SEQUORA_BROKER_URL), and is warm
+    heartbeat  has gone round within 90 s, by the file `heartbeat` in DAGSTER_HOME
+
+    Takes the settings of the process itself. Writes one sentence and ends with 0 if it works, and with 1 if it does
+    not, is still starting, or gives no answer within 3 s. Whether the whole system works: `sequora doctor`.
+    """  # noqa: D301  # click's sign for lines that it leaves as they are
+    from sequora_orchestration.cli.healthy import healthy
+
+    said, is_well = healthy(process)
+    click.echo(said)
+    sys.exit(0 if is_well else 1)
+
+
 for order in ORDERS:
     sequora.add_command(order)
 

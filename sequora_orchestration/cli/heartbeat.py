@@ -10,7 +10,7 @@ The same process serves figures to Prometheus if SEQUORA_METRICS_PORT is set (`c
 only watches.
 
 The processes of the Procfile live and die together, so this one never ends by itself: a setting of its own that is
-wrong must not stop the workers.
+wrong must not stop the workers. It then leaves no sign of life (`sign_of_life`) either.
 """
 
 import logging
@@ -24,6 +24,7 @@ from typing import NoReturn
 
 import requests
 
+from sequora_orchestration.cli.sign_of_life import PERIOD, SignOfLife
 from sequora_orchestration.database import (
     SchemaMissingError,
     ViewsDroppedError,
@@ -38,8 +39,7 @@ from sequora_orchestration.settings.processes import MetricsSettings
 
 LOG = logging.getLogger(__name__)
 
-# Seconds between two beats, and seconds to wait for an answer.
-PERIOD = 30
+# Seconds to wait for an answer.
 PATIENCE = 5
 
 
@@ -49,17 +49,20 @@ def heartbeat() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     _serve_metrics()
+    sign = SignOfLife()
     try:
         url = _url()
     except SettingError as error:
         LOG.error("no heartbeat is sent: %s", error)  # noqa: TRY400  # a sentence for the person who set it, not a traceback
-        _wait()
+        while True:
+            signal.pause()
     if url is None:
         LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
-        _wait()
-    heart = Heart(url, _signs)
+    heart = Heart(url, _signs) if url else None
     while True:
-        heart.beat()
+        if heart:
+            heart.beat()
+        sign.leave()
         time.sleep(PERIOD)
 
 
@@ -86,11 +89,6 @@ def _url() -> str | None:
     if url and not os.environ.get("DAGSTER_HOME"):
         raise SettingError("DAGSTER_HOME is not set: give the directory with Dagster's configuration.")
     return url
-
-
-def _wait() -> NoReturn:
-    while True:
-        signal.pause()
 
 
 def _signs() -> VitalSigns:

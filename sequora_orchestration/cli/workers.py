@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from celery import Celery
+from celery.utils.nodenames import default_nodename
 from dagster_celery.defaults import task_default_queue
 from kombu.exceptions import OperationalError
 
@@ -52,6 +53,17 @@ def ask(app: Celery, *, seconds: float | None = None) -> Workers:
     """Ask all workers, and count the answers of so many `seconds`, by default PATIENCE_WITH_WORKERS."""
     answers = app.control.broadcast("is_warm", reply=True, timeout=seconds or PATIENCE_WITH_WORKERS)
     return Workers(alive=len(answers), warm=sum(True in answer.values() for answer in answers))
+
+
+def name_here() -> str:
+    """Return the name by which Celery knows the worker of this host, unless it was given another one."""
+    return str(default_nodename(None))
+
+
+def ask_one(app: Celery, name: str, *, seconds: float) -> bool | None:
+    """Ask the worker of that name whether it is warm; None if it does not answer within so many `seconds`."""
+    answers = app.control.broadcast("is_warm", destination=[name], reply=True, timeout=seconds)
+    return answers[0][name] is True if answers else None
 
 
 def workers(url: str | None, *, seconds: float) -> Workers | None:

@@ -8,8 +8,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from sequora_orchestration.settings.environment import without_blanks
 
@@ -21,6 +19,10 @@ PRISMA_PARAMETERS = ("connection_limit", "pgbouncer", "pool_timeout", "schema")
 
 def postgres_url(value: str) -> str:
     """Return a Postgres URL of any usual form with its driver named. Raises ValueError."""
+    # The settings of processes need no database, and SQLAlchemy is most of what they would import.
+    from sqlalchemy import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     value = without_blanks(value)  # Dagster's configuration hands in the environment's value unchanged
     scheme = next((scheme for scheme in POSTGRES_SCHEMES if value.startswith(scheme)), None)
     if scheme is None:

