@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from celery import Celery
 from celery.utils.nodenames import default_nodename
-from dagster_celery.defaults import task_default_queue
 from kombu.exceptions import OperationalError
 
 from sequora_orchestration.settings.processes import WorkerSettings
@@ -41,6 +40,8 @@ def reach(app: Celery) -> None:
 
 def runs_waiting(app: Celery) -> int:
     """Return how many runs no worker has taken yet. Raises kombu's OperationalError, as `reach` does."""
+    from dagster_celery.defaults import task_default_queue  # it imports all of Dagster
+
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=PATIENCE_WITH_THE_BROKER)
         try:

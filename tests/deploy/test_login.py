@@ -16,6 +16,7 @@ import pytest
 import requests
 from browser.shown_system import MEASURE
 from oauth2_proxy import SESSION, OAuth2Proxy, running_oauth2_proxy
+from process_settings import COMMANDS
 from procfile import Processes
 from reverse_proxy import (
     NAME,
@@ -336,8 +337,8 @@ def test_viewers_look_at_everything_and_change_nothing(web: RunningSystem, tmp_p
     (snippet,) = re.findall(r"^```nginx\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     port = free_port()
     (running,) = web.processes("dagster-webserver")
-    read_only = {"DAGSTER_WEBSERVER_READ_ONLY": "1", "SEQUORA_WEB_PORT": str(port)}
-    viewers = Processes(tmp_path, {**running.environ(), **read_only})
+    line = f"DAGSTER_WEBSERVER_READ_ONLY=1; export DAGSTER_WEBSERVER_READ_ONLY; {COMMANDS['web']}"
+    viewers = Processes(tmp_path, {**running.environ(), "SEQUORA_WEB_PORT": str(port)}, {"web": line})
     directory = tmp_path / "nginx"
     proxy = set_up(directory, web.web, "password")
     site = directory / "conf.d" / "sequora.conf"
