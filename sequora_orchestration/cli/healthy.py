@@ -75,6 +75,7 @@ def _code() -> str:
 
 
 def _daemon() -> str:
+    from psycopg2.errors import UndefinedTable
     from sqlalchemy.exc import DBAPIError
 
     from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
@@ -85,6 +86,8 @@ def _daemon() -> str:
     try:
         said_at = last_heartbeat(reading_engine(DagsterStorageSettings.load().dagster_pg_url))
     except DBAPIError as error:
+        if isinstance(error.orig, UndefinedTable):
+            raise UnhealthyError("Dagster's tables are not there: run `sequora migrate`") from None
         finding = trouble(error, variable="DAGSTER_PG_URL")
         raise UnhealthyError(
             f"its signs of life cannot be read from DAGSTER_PG_URL: {finding.said}; {finding.to_do}"

@@ -138,6 +138,12 @@ def test_a_server_that_is_gone_is_told_without_its_password(monkeypatch: pytest.
     assert "hunter2" not in said
 
 
+def test_dagsters_tables_that_are_missing_are_told(care_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what makes them."""
+    monkeypatch.setenv("DAGSTER_PG_URL", care_url)
+    assert healthy("daemon") == ("daemon: Dagster's tables are not there: run `sequora migrate`", False)
+
+
 def test_the_daemon_is_healthy_for_as_long_as_its_last_sign_is_new(
     dagster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
