@@ -18,6 +18,7 @@ def of_replies(row: RowMapping) -> dict[str, Any]:
         "times": [row["attempted_at"]],
         "understood": "NOTHING",
         "person_id": row["recipient_id"],
+        "tasks_to_number": [row["task_id"]],
         "places": [0, 1],
         "verbs": ["ACCEPT", "RESOLVE"],
         "numbers": [1, 2],

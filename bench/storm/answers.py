@@ -182,12 +182,12 @@ def acted_twice(evidence: Evidence) -> Iterator[Offence]:
         elif len(some) > len(one.commands):
             yield _about(one, f"{len(some)} answers for {len(one.commands)} commands")
     given = Counter[tuple[str | None, str]](
-        (one.notification_id, ORDERS[one.verb])
+        (one.notification_id, f"{'ask to ' if one.outcome == 'LINK' else ''}{ORDERS[one.verb]}")
         for one in evidence.inbox.answers
         if one.outcome in ORDERED and one.notification_id
     )
     for (message, verb), count in evidence.inbox.orders.items():
-        if verb in ORDERS.values() and count != given[message, verb]:
+        if verb.removeprefix("ask to ") in ORDERS.values() and count != given[message, verb]:
             what = f"{count} orders to {verb} for {given[message, verb]} commands"
             yield Offence(what=what, kind="order", subject="", recipient_id=None)
     for order, count in given.items():

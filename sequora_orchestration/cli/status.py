@@ -255,6 +255,7 @@ _ANSWERED = {
     Verb.ACCEPT: "accepted",
     Verb.RESOLVE: "resolved",
     Verb.HAND_OVER: "handed over",
+    "LINK": "answered with a link",
     "NONE": "not possible",
 }
 

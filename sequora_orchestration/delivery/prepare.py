@@ -26,10 +26,10 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.on_call import nobody_pause, whom_to_tell
-from sequora_orchestration.domain.phone_number import e164
+from sequora_orchestration.domain.phone_number import e164, usable
 from sequora_orchestration.domain.spell import counted, spell
 from sequora_orchestration.messages.check_in import CheckInTime, check_in_time
-from sequora_orchestration.messages.kind import Facts, MessageKind, Postponement, Suppression, Withheld
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.messages.to_patients import zone_of
 from sequora_orchestration.messages.wording import commands_line
@@ -127,23 +127,41 @@ def _prepared(facts: Facts, app_url: str) -> Message | Withheld:
         return Suppression(State.FAILED, "the recipient could not be read", Cause.RECIPIENT_GONE)
     body = kind.text(facts, app_url)
     if facts.number:
-        body = f"{body}\n{commands_line(facts.number)}"
+        is_to_supervisor = kind.audience is Audience.ON_CALL
+        body = f"{body}\n{commands_line(facts.number, is_to_supervisor=is_to_supervisor)}"
     content = kind.text_to_keep(facts, app_url) if facts.link else body
     return Message(e164(facts.recipient.primary_phone), body, content, kind.worth(facts))
 
 
-def with_number(delivery: Delivery, facts: Facts, to: str) -> Facts:
-    """Give a task its small number on the phone `to` (E.164) that is about to be texted, so that it can be answered."""
-    task_id, person_id = facts.message.task_id, facts.message.recipient_id
-    if not task_id or not person_id:
-        return facts
-    digest = delivery.ledger.opt_outs.digest(to)
+def lacks_number(delivery: Delivery, facts: Facts) -> bool:
+    """Whether a text may be answered with commands, and its task has no number on the recipient's phone yet."""
+    may_be_answered = delivery.reply_settings.reads_commands and KINDS[facts.message.kind].takes_commands
+    return may_be_answered and facts.number is None
+
+
+def with_numbers(delivery: Delivery, all_facts: Sequence[Facts]) -> list[Facts]:
+    """Give each task that lacks one its small number on the phone that is about to be texted.
+
+    Without a number a text goes out all the same.
+    """
+    texts = {
+        one.message.id: (delivery.ledger.opt_outs.digest(to), one.message.task_id, one.message.recipient_id)
+        for one in all_facts
+        if lacks_number(delivery, one)
+        and one.message.task_id
+        and one.message.recipient_id
+        and one.recipient is not None
+        and (to := usable(one.recipient.primary_phone))
+    }
+    if not texts:
+        return list(all_facts)
     try:
-        return replace(facts, number=delivery.ledger.replies.number_of_task(digest, task_id, person_id))
+        numbers = delivery.ledger.replies.numbers_of_tasks(list(texts.values()))
     except DBAPIError as error:
-        subject, why = facts.message.subject, type(error).__name__
-        LOG.warning("%s: texted without a number: %s", subject, why, extra={"notification": facts.message.id})
-        return facts
+        LOG.warning("%d texts get no numbers for now: %s", len(texts), type(error).__name__)
+        return list(all_facts)
+    of_messages = dict(zip(texts, numbers, strict=True))
+    return [replace(one, number=of_messages.get(one.message.id, one.number)) for one in all_facts]
 
 
 def with_link(delivery: Delivery, facts: Facts, asker: LinkAsker) -> Facts:

@@ -19,9 +19,10 @@ from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.facts import about, let_critical_go, read_again, recipient_id, with_recipients
 from sequora_orchestration.delivery.prepare import (
     Message,
+    lacks_number,
     prepared,
     with_link,
-    with_number,
+    with_numbers,
     withhold,
     withhold_opted_out,
 )
@@ -77,7 +78,7 @@ def send(delivery: Delivery, notifications: Sequence[Notification]) -> Sent:
         return Sent(some_again=False, waits=None)
     let_critical_go(delivery, notifications)
     looked_at = time.monotonic()
-    waiting = deque(with_recipients(delivery, about(delivery, notifications)))
+    waiting = deque(with_numbers(delivery, with_recipients(delivery, about(delivery, notifications))))
     at_a_time = min(delivery.channels[one.channel].at_a_time for one in notifications)
     with ThreadPoolExecutor(at_a_time, thread_name_prefix="send") as pool:
         threads = [
@@ -162,12 +163,9 @@ def _called(delivery: Delivery, facts: Facts, looked_at: float) -> Called | Sett
     facts, message = _by_now(delivery, facts, looked_at)
     if isinstance(message, Message) and KINDS[facts.message.kind].carries_link and (asker := delivery.link_asker()):
         facts, message = _by_now(delivery, with_link(delivery, facts, asker), looked_at)
-    if (
-        isinstance(message, Message)
-        and delivery.reply_settings.reads_commands
-        and KINDS[facts.message.kind].takes_commands
-    ):
-        facts, message = _by_now(delivery, with_number(delivery, facts, message.to), looked_at)
+    if isinstance(message, Message) and lacks_number(delivery, facts):  # her phone is another one by now
+        (facts,) = with_numbers(delivery, [facts])
+        facts, message = _by_now(delivery, facts, looked_at)
     if isinstance(message, Message) and (wait := ledger.halts.take_turn(channel.name, cost=channel.cost(message.body))):
         time.sleep(wait)
         facts, message = _by_now(delivery, facts, looked_at)

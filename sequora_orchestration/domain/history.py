@@ -253,6 +253,8 @@ _PAST = {
     "accept": "accepted {}",
     "resolve": "resolved {}",
     "hand over": "handed {} over",
+    "ask to resolve": "wants to resolve {}, and was sent the link for that",
+    "ask to hand over": "wants to hand {} over, and was sent the link for that",
 }
 
 

@@ -61,9 +61,10 @@ FROM orchestration.notification_event
 WHERE from_state = 'IN_DOUBT' AND at > orchestration.clock() - interval '7 days';
 
 -- name: answers
--- How many commands staff have sent by text in the last day, by verb; those that could not be done count as NONE. Reading
--- changes nothing.
-SELECT CASE WHEN outcome IN ('DONE', 'LINK', 'NOT_WRITTEN') THEN verb ELSE 'NONE' END AS verb, count(*) AS count
+-- How many commands staff have sent by text in the last day, by verb; those that were answered with a link count as LINK,
+-- and those that could not be done as NONE. Reading changes nothing.
+SELECT CASE WHEN outcome IN ('DONE', 'NOT_WRITTEN') THEN verb WHEN outcome = 'LINK' THEN 'LINK' ELSE 'NONE' END AS verb,
+       count(*) AS count
 FROM orchestration.answer
 WHERE at > orchestration.clock() - interval '1 day'
 GROUP BY 1

@@ -82,11 +82,16 @@ class Replies(Room):
         (row,) = self._rows("staff_may_answer")
         return bool(row["may"])
 
-    def number_of_task(self, digest: str, task_id: str, person_id: str) -> int | None:
-        """Return a task's small number on the phone that is about to be texted; None if all are taken."""
-        (row,) = self._rows("number_of_task", digest=digest, task_id=task_id, person_id=person_id)
-        number: int | None = row["number"]
-        return number
+    def numbers_of_tasks(self, texts: Sequence[tuple[str, str, str]]) -> list[int | None]:
+        """Return the tasks' small numbers on the phones that are about to be texted; None where all are taken.
+
+        Of each text there is the phone's digest, the task's id, and the recipient's.
+        """
+        digests, tasks, people = zip(*texts, strict=True)
+        rows = self._rows(
+            "numbers_of_tasks", digests=list(digests), tasks_to_number=list(tasks), person_ids=list(people)
+        )
+        return [row["number"] for row in sorted(rows, key=lambda row: row["place"])]
 
     def texted_tasks(self, one: Inbound) -> list[TextedTask]:
         """Return the tasks that a message's phone was texted about in the last day, by their small numbers."""

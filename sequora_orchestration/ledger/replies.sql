@@ -29,10 +29,16 @@ SELECT EXISTS (
     WHERE sent_at > orchestration.clock() - interval '1 day' AND audience IN ('ASSIGNEE', 'ON_CALL')
 ) AS may;
 
--- name: number_of_task
--- The small number of a task on a phone that is about to be texted (`number_of_task` in `views.sql` says why that is
--- safe to do twice).
-SELECT orchestration.number_of_task(:digest, :task_id, :person_id) AS number;
+-- name: numbers_of_tasks
+-- The small numbers of tasks on phones that are about to be texted (`number_of_task` in `views.sql` says why that is safe
+-- to do twice). Phone by phone in one order: two runs at once wait for each other, and for ever at none.
+SELECT wanted.place, orchestration.number_of_task(wanted.digest, wanted.task_id, wanted.person_id) AS number
+FROM (
+    SELECT * FROM unnest(CAST(:digests AS text[]), CAST(:tasks_to_number AS text[]), CAST(:person_ids AS text[]))
+        WITH ORDINALITY AS each (digest, task_id, person_id, place)
+    ORDER BY digest, place
+    OFFSET 0
+) AS wanted;
 
 -- name: texted_tasks
 -- The tasks that a phone was texted about in the last day, each with the last text. A message that was received clearly
@@ -213,8 +219,10 @@ done AS (
 ),
 ordered AS (
     INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
-    SELECT done.person_id, CASE done.verb WHEN 'ACCEPT' THEN 'accept' WHEN 'RESOLVE' THEN 'resolve'
-                                          ELSE 'hand over' END,
+    SELECT done.person_id,
+           -- Who was sent a link has done nothing yet.
+           CASE done.outcome WHEN 'LINK' THEN 'ask to ' ELSE '' END
+               || CASE done.verb WHEN 'ACCEPT' THEN 'accept' WHEN 'RESOLVE' THEN 'resolve' ELSE 'hand over' END,
            done.notification_id, 'by the text ' || new.sid
     FROM done CROSS JOIN new
     WHERE done.outcome IN ('DONE', 'LINK', 'NOT_WRITTEN') AND done.notification_id IS NOT NULL

@@ -1,25 +1,52 @@
 """The settings of a running `sequora dev`, in a file for other terminals: `source .sequora/environment`."""
 
+import os
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+
+from sequora_orchestration.settings.delivery import DeliverySettings
+from sequora_orchestration.settings.replies import ReplySettings
+from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
 
 NAME = "environment"
 
+# The settings that say where everything is.
+PLACES = (
+    "SUPABASE_DB_URL",
+    "DAGSTER_PG_URL",
+    "DAGSTER_HOME",
+    "SEQUORA_WEB_URL",
+    "SEQUORA_BROKER_URL",
+    "SEQUORA_CODE_HOST",
+    "SEQUORA_CODE_PORT",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_FROM_NUMBER",
+    "TWILIO_API_BASE_URL",
+)
 
-def write_environment(directory: Path, settings: Mapping[str, str], *, given: Collection[str]) -> None:
-    """Write the settings that the system chose by itself; only the file's owner may read it.
+# Settings that say how the system works. There is no secret among them.
+WAYS_OF_WORKING = (WorkflowSettings, AssignmentSettings, DeliverySettings, ReplySettings)
 
-    A setting that was `given` from outside is named there without its value: that may be a secret that is in no file.
+
+def write_environment(directory: Path, environment: Mapping[str, str]) -> None:
+    """Write those settings of a system's that commands in other terminals need; only the file's owner may read it.
+
+    A setting that was given from outside may be a secret: it is written only if it says how the system works, and
+    otherwise named without its value.
     """
+    given = {name for name, value in os.environ.items() if value and environment.get(name) == value}
+    chosen = [name for name in PLACES if name in environment and name not in given]
+    ways = [name.upper() for settings in WAYS_OF_WORKING for name in settings.model_fields if name.upper() in given]
+    lines = [f"export {name}={shlex.quote(environment[name])}\n" for name in (*chosen, *ways)]
+    if to_be_set := [name for name in (*PLACES, "SEQUORA_APPLICATION_MAP") if name in given]:
+        lines.insert(
+            0, f"# Given to `sequora dev` from outside, so not written here; set it as well: {', '.join(to_be_set)}\n"
+        )
     target = directory / NAME
     target.touch(mode=0o600)
     target.chmod(0o600)
-    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]
-    if given:
-        lines.insert(
-            0, f"# Given to `sequora dev` from outside, so not written here; set it as well: {', '.join(given)}\n"
-        )
     target.write_text("".join(lines), encoding="utf-8")
 
 

@@ -52,20 +52,6 @@ LAST_LINES = 20
 ENDS_WITHIN = 6
 SERVICES_END_WITHIN = 1
 
-_FOR_OTHER_TERMINALS = (
-    "SUPABASE_DB_URL",
-    "DAGSTER_PG_URL",
-    "DAGSTER_HOME",
-    "SEQUORA_WEB_URL",
-    "SEQUORA_BROKER_URL",
-    "SEQUORA_CODE_HOST",
-    "SEQUORA_CODE_PORT",
-    "TWILIO_ACCOUNT_SID",
-    "TWILIO_AUTH_TOKEN",
-    "TWILIO_FROM_NUMBER",
-    "TWILIO_API_BASE_URL",
-)
-
 
 class SystemBusyError(Exception):
     """The directory or the port is in use."""
@@ -260,18 +246,8 @@ def _bring_up_parts(
         make_app_indexes(engine_for(care_url))
     make_tables(dagster_url)
     furnish(home, overwrite=True)
-    _write_environment(directory, environment)
+    write_environment(directory, environment)
     return environment, commands, postgres
-
-
-def _write_environment(directory: Path, environment: Mapping[str, str]) -> None:
-    """Write the settings that commands in other terminals need, without the values that were given from outside."""
-    given = {name for name, value in os.environ.items() if value and environment.get(name) == value}
-    write_environment(
-        directory,
-        {name: environment[name] for name in _FOR_OTHER_TERMINALS if name in environment and name not in given},
-        given=[name for name in (*_FOR_OTHER_TERMINALS, "SEQUORA_APPLICATION_MAP") if name in given],
-    )
 
 
 def _last_code_port(directory: Path) -> int | None:

@@ -39,9 +39,13 @@ def about(task: EscalationTask, app_url: str, first_line: str) -> str:
     )
 
 
-def commands_line(number: int) -> str:
-    """Return the last line of a text about a task that may be answered; `number` is the task's on that phone."""
-    return f"Reply {number}A accept, {number}R resolved, {number}E hand over"
+def commands_line(number: int, *, is_to_supervisor: bool) -> str:
+    """Return the last line of a text about a task that may be answered; `number` is the task's on that phone.
+
+    Nobody is above a supervisor to hand a task over to.
+    """
+    hand_over = "" if is_to_supervisor else f", {number}E hand over"
+    return f"Reply {number}A accept, {number}R resolved{hand_over}"
 
 
 def headline(task: EscalationTask) -> str:

@@ -51,5 +51,6 @@ class Environment(BaseSettings):
         if not location:  # a rule about several settings names them itself
             return message.removeprefix("Value error, ")
         name = str(location[0])
-        problem = "is not set" if kind == "missing" else message.removeprefix("Value error, ")
+        known = {"missing": "is not set", "literal_error": "is none of the words that it may be"}
+        problem = known.get(kind) or message.removeprefix("Value error, ")
         return f"{name.upper()} {problem}: {cls.model_fields[name].description}"

@@ -100,7 +100,7 @@ def test_dev_with_a_senseless_setting_says_so(tmp_path: Path) -> None:
     """Before anything is started."""
     done = sequora("dev", "--dir", str(tmp_path), environment={"SEQUORA_CALL_FOR": "everybody"})
     assert done.returncode == 1
-    assert done.stderr.startswith("SEQUORA_CALL_FOR is 'everybody'")
+    assert done.stderr.startswith("SEQUORA_CALL_FOR is none of the words that it may be: give off")
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -38,6 +38,17 @@ def flood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQUORA_DIGEST_AFTER", DIGEST_AFTER)
 
 
+def an_answer(care: Care) -> str:
+    """Return the id of an answer to somebody who has texted us, which is about no task, either."""
+    id_ = care.one(
+        "INSERT INTO orchestration.notification"
+        " (kind, audience, business_key, occasion, urgency, owed_since, state, lease_until) VALUES"
+        " ('reply', 'WRITER', 'reply:SM1', 'reply:SM1', 1, orchestration.clock(), 'QUEUED', orchestration.clock())"
+        " RETURNING id"
+    )
+    return str(id_)
+
+
 def test_a_person_who_asks_for_a_task_has_its_nurse_told_alone(care: Care, runs: Runs, phones: Phones) -> None:
     """At once; it waits for no digest any more."""
     asked_for, other = gathered(care, runs, phones, 2)
@@ -165,10 +176,7 @@ def test_a_digest_is_deleted_after_the_last_of_its_tasks(care: Care, runs: Runs,
 
 def test_an_old_answer_is_not_deleted_as_if_it_were_a_digest(care: Care, runs: Runs) -> None:
     """It goes with what it answers, which the phone company's list may still show."""
-    care.rows(
-        "INSERT INTO orchestration.notification (kind, audience, business_key, occasion, urgency, owed_since, state)"
-        " VALUES ('reply', 'WRITER', 'reply:SM1', 'reply:SM1', 1, orchestration.clock(), 'SCHEDULED')"
-    )
+    an_answer(care)
     care.rows("UPDATE orchestration.notification SET state = 'CANCELLED', (reason, cause) = ('late', 'STALE')")
     care.it_is(NOW + timedelta(days=402))
     assert runs.launch("delete_what_is_over").success
@@ -356,13 +364,8 @@ def test_whoever_asks_for_a_digest_that_is_over_or_for_none_is_told_so(
 
 def test_the_id_of_an_answer_is_no_digests(care: Care, environment: None) -> None:  # noqa: ARG001
     """Though it is about no task, either."""
-    id_ = care.one(
-        "INSERT INTO orchestration.notification"
-        " (kind, audience, business_key, occasion, urgency, owed_since, state, lease_until) VALUES"
-        " ('reply', 'WRITER', 'reply:SM1', 'reply:SM1', 1, orchestration.clock(), 'QUEUED', orchestration.clock())"
-        " RETURNING id"
-    )
-    told = CliRunner().invoke(sequora, ["timeline", str(id_)])
+    id_ = an_answer(care)
+    told = CliRunner().invoke(sequora, ["timeline", id_])
     assert told.exit_code != 0
     assert "is a message of the kind reply, about no task and no episode" in " ".join(told.output.split())
 

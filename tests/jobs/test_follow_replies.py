@@ -197,7 +197,7 @@ def test_handing_over_tells_the_supervisors(care: Care, runs: Runs, phones: Phon
     (result,) = runs.tick(HANDED_OVER_TASKS)
     assert result.success
     text = phones(SUPERVISOR_PHONE).received_text(containing="Handed over by the nurse")
-    assert text.body.endswith("Reply 1A accept, 1R resolved, 1E hand over")
+    assert text.body.endswith("Reply 1A accept, 1R resolved")  # nobody is above her
     write(phones, NURSE_PHONE, "1e")
     runs.read_replies()
     phones(NURSE_PHONE).received_text()
@@ -316,7 +316,7 @@ def test_resolving_is_answered_with_the_link_where_nothing_is_written_back(
     write(phones, NURSE_PHONE, "1 resuelto")
     runs.read_replies()
     assert phones(NURSE_PHONE).received_text().body.endswith(f"/tasks/{task}")
-    assert [verb for _, verb in orders(care, task)] == ["resolve"]
+    assert [verb for _, verb in orders(care, task)] == ["ask to resolve"]
     assert care.one('SELECT status FROM "EscalationTask"') == "OPEN"
 
 

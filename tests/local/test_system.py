@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from sequora_orchestration.local import postgres as embedded
 from sequora_orchestration.local import system
-from sequora_orchestration.local.environment import read_environment
+from sequora_orchestration.local.environment import read_environment, write_environment
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.settings.addresses import postgres_url
 
@@ -100,10 +100,11 @@ def test_the_file_for_other_terminals_names_what_was_given_and_has_no_secret_of_
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("DAGSTER_PG_URL", raising=False)
-    system._write_environment(tmp_path, {**given, "DAGSTER_PG_URL": "postgresql://host/it's #1"})
+    monkeypatch.setenv("SEQUORA_REPLIES", "on")
+    write_environment(tmp_path, {**given, "SEQUORA_REPLIES": "on", "DAGSTER_PG_URL": "postgresql://host/it's #1"})
     written = (tmp_path / "environment").read_text()
     assert written.startswith("# Given to `sequora dev` from outside")
     assert "set it as well: SUPABASE_DB_URL, SEQUORA_APPLICATION_MAP\n" in written
     assert "secret" not in written
     assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
-    assert read_environment(tmp_path) == {"DAGSTER_PG_URL": "postgresql://host/it's #1"}
+    assert read_environment(tmp_path) == {"DAGSTER_PG_URL": "postgresql://host/it's #1", "SEQUORA_REPLIES": "on"}

@@ -26,4 +26,4 @@ def test_what_a_digest_has_told_of_can_still_be_changed(
     assert {row["provider_sid"] for task in tasks for row in care.ledger(task)} == {
         f"digest:{row['id']}" for task in tasks for row in care.ledger(task)
     }
-    assert apply.migrate(care.engine).revisions == ["0020", "0021"]
+    assert apply.migrate(care.engine).revisions[:2] == ["0020", "0021"]

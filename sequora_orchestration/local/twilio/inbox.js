@@ -22,7 +22,7 @@ const CALLS = {
   "in-progress": "☎ On the call", completed: "☎ Call answered", busy: "☎ Call declined", "no-answer": "☎ Call not answered",
   failed: "✕ Call failed", canceled: "✕ Call given up",
 };
-const LAST_LINE_WITH_COMMANDS = /(?:^|\n)Reply (\d+)A accept, \1R resolved, \1E hand over\s*$/;
+const LAST_LINE_WITH_COMMANDS = /(?:^|\n)Reply (\d+)A accept, \1R resolved(, \1E hand over)?\s*$/;
 const COMMANDS = {A: "accept", R: "resolved", E: "hand over"};
 const OPTED_OUT = "This phone has replied STOP: the phone company refuses texts to it (error 21610) until it replies START.";
 const narrow = matchMedia("(max-width: 640px)");
@@ -164,7 +164,7 @@ function callUnderWay(call) {
 
 function showCommands({messages}) {
   const asked = messages.findLast(({inbound, body}) => !inbound && LAST_LINE_WITH_COMMANDS.test(body));
-  const task = asked && LAST_LINE_WITH_COMMANDS.exec(asked.body)[1];
+  const [, task, handsOver] = (asked && LAST_LINE_WITH_COMMANDS.exec(asked.body)) || [];
   const group = $("commands");
   if (!task && group.contains(document.activeElement)) $("body").focus();
   group.hidden = !task;
@@ -178,6 +178,7 @@ function showCommands({messages}) {
     }
   }
   Object.keys(COMMANDS).forEach((letter, place) => say(group.children[place].firstChild, task + letter));
+  group.lastChild.hidden = !handsOver;  // the line to a supervisor has no E
 }
 
 function render() {

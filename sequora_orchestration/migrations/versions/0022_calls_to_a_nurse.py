@@ -10,7 +10,7 @@ def upgrade() -> None:
     op.execute("""
         -- At first, and at once, as in 0004.
         LOCK TABLE orchestration.notification IN ACCESS EXCLUSIVE MODE;
-        CREATE INDEX notification_call ON orchestration.notification (recipient_id) WHERE kind = 'nurse-call';
+        CREATE INDEX notification_call ON orchestration.notification (recipient_id) WHERE channel = 'VOICE';
     """)
 
 
