@@ -18,10 +18,11 @@ def lines_of(path: str) -> list[str]:
 @pytest.mark.parametrize("procfile", PROCFILES)
 @pytest.mark.parametrize("server", SERVERS)
 def test_what_listens_listens_on_loopback(procfile: str, server: str) -> None:
-    """Neither of the two has a login; the code server alone can be told otherwise, for a container of its own."""
+    """Neither of the two has a login; each can be told otherwise, for a container of its own."""
     (command,) = [line for line in lines_of(procfile) if server in line]
     (host,) = re.findall(r"(?:-h|--host)[ =](\S+)", command)
-    assert host == ("${SEQUORA_CODE_HOST:-127.0.0.1}" if server == "dagster api grpc" else "127.0.0.1")
+    setting = "SEQUORA_CODE_HOST" if server == "dagster api grpc" else "SEQUORA_WEB_HOST"
+    assert host == f"${{{setting}:-127.0.0.1}}"
 
 
 @pytest.mark.parametrize("procfile", PROCFILES)

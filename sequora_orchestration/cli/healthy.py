@@ -51,7 +51,10 @@ def _found(process: str) -> tuple[str, bool]:
 
 
 def _web() -> str:
-    address = f"127.0.0.1:{os.environ.get('SEQUORA_WEB_PORT') or '3000'}"  # as its line in the Procfile has it
+    # As its line in the Procfile has them. Who listens everywhere also listens on loopback.
+    listens_on, port = os.environ.get("SEQUORA_WEB_HOST") or "127.0.0.1", os.environ.get("SEQUORA_WEB_PORT") or "3000"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens_on, listens_on)  # noqa: S104
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         with closing(HTTPConnection(address, timeout=PATIENCE)) as connection:
             connection.request("GET", WEB_PAGE)

@@ -275,6 +275,8 @@ def test_a_log_that_would_refuse_rows_is_told_before_a_text_is_sent(
         "the map brief is in force in spite of it: correct it, and run `sequora migrate` again\n"
     )
     assert "the map brief is in force, its views are up to date" in done.stdout
+    in_a_container = sequora("migrate", "--despite-log")
+    assert (in_a_container.returncode, in_a_container.stderr) == (0, done.stderr)
     found = doctor()
     assert (found["map"].level, found["log"].level) == (Level.OK, Level.FAIL)
     assert "log.row lacks channel" in found["log"].said

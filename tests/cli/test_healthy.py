@@ -100,6 +100,24 @@ def test_what_is_not_the_web_server_is_not_taken_for_it(
     assert (is_well, "is not Dagster's web server, or has failed" in said) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("listens_on", "asked"),
+    [
+        ("", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104
+        ("::", "[::1]"),
+        ("127.0.0.2", "127.0.0.2"),
+    ],
+)
+def test_the_web_server_is_asked_where_it_listens(monkeypatch: pytest.MonkeyPatch, listens_on: str, asked: str) -> None:
+    """Who listens everywhere is asked on loopback."""
+    port = free_port()
+    monkeypatch.setenv("SEQUORA_WEB_HOST", listens_on)
+    monkeypatch.setenv("SEQUORA_WEB_PORT", str(port))
+    said, is_well = healthy("web")
+    assert (is_well, said.startswith(f"web: no web server answers at {asked}:{port} ")) == (False, True)
+
+
 @pytest.mark.parametrize("port", ["none", "0", "99999"])
 def test_a_port_that_is_none_is_no_healthy_web_server(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     """And no traceback."""

@@ -24,6 +24,7 @@ from sequora_orchestration.local.ports import free_port
 FILE = ROOT / "deploy" / "compose.yaml"
 EXAMPLE = ROOT / "deploy" / "compose.env.example"
 PAGE = ROOT / "docs" / "compose.md"
+PAGES = [PAGE, ROOT / "docs" / "production.md", ROOT / "README.md"]
 
 # Of Compose itself, and of what it brings along: nobody reads them in our containers.
 OF_COMPOSE = {"SEQUORA_IMAGE", "DAGSTER_DATABASE_PASSWORD", "BROKER_PASSWORD"}
@@ -111,7 +112,7 @@ def test_each_line_of_the_procfile_is_a_service_and_nothing_else_stays(ours: dic
     stay = {name: one["command"] for name, one in ours.items() if one["restart"] != "no"}
     once = {name: one["command"] for name, one in ours.items() if one["restart"] == "no"}
     assert stay == {name: [name] for name in COMMANDS}
-    assert once == {"migration": ["sequora", "migrate"]}
+    assert once == {"migration": ["sequora", "migrate", "--despite-log"]}
 
 
 @pytest.mark.parametrize("process", [*COMMANDS, "migration"])
@@ -226,16 +227,19 @@ def test_the_broker_wants_its_password_which_stands_in_no_command_line(
     assert process.returncode == 0
 
 
-def commands_on_the_page() -> list[list[str]]:
-    """Return the arguments of every `docker compose` on the page."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+def commands_on(page: Path) -> list[list[str]]:
+    """Return the arguments of every `docker compose` on a page."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if "docker compose " in line]
     assert lines
     return [shlex.split(line.split("docker compose ", 1)[1], comments=True) for line in lines]
 
 
-@pytest.mark.parametrize("arguments", commands_on_the_page(), ids=" ".join)
-def test_compose_knows_every_command_of_the_page(tmp_path: Path, arguments: list[str]) -> None:
+COMMANDS_ON_PAGES = {" ".join(one): one for page in PAGES for one in commands_on(page)}
+
+
+@pytest.mark.parametrize("arguments", COMMANDS_ON_PAGES.values(), ids=COMMANDS_ON_PAGES.keys())
+def test_compose_knows_every_command_of_the_pages(tmp_path: Path, arguments: list[str]) -> None:
     """Each gets as far as to the Docker that is not there, or needs none."""
     set_up(tmp_path, FILLED_IN)
     result = compose(*arguments, directory=tmp_path)

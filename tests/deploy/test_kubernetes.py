@@ -112,7 +112,7 @@ def test_each_line_of_the_procfile_is_a_container_and_beside_them_the_migration(
     """What runs once shares a pod; workers have pods of their own."""
     assert {name: one["args"] for name, one in OURS.items()} == {
         **{name: [name] for name in COMMANDS},
-        "migration": ["sequora", "migrate"],
+        "migration": ["sequora", "migrate", "--despite-log"],
     }
     assert not any("command" in one for one in OURS.values())
     makers = {container["name"]: maker for maker, container in containers()}
@@ -146,7 +146,7 @@ def test_secrets_stand_in_secrets_and_nothing_else_does() -> None:
 
 def test_the_code_server_is_on_the_pods_loopback_and_the_web_ui_is_not() -> None:
     """So nobody outside the pod reaches the first, whatever the cluster's network does."""
-    assert "SEQUORA_CODE_HOST" not in given_to(OURS["code"])
+    assert given_to(OURS["code"])["SEQUORA_CODE_HOST"] == "127.0.0.1"
     assert given_to(OURS["web"])["SEQUORA_WEB_HOST"] == "0.0.0.0"  # noqa: S104
     assert OURS["web"]["ports"] == [{"name": "web", "containerPort": 3000}]
     assert [maker for maker, one in containers() if "ports" in one] == ["sequora-broker", "sequora-control"]
@@ -204,7 +204,11 @@ def test_every_deployment_has_the_pods_that_it_makes_and_the_budget_is_the_worke
     for name, deployment in of_kind("Deployment").items():
         assert deployment["spec"]["selector"]["matchLabels"] == labels_of(name)
     (budget,) = of_kind("PodDisruptionBudget").values()
-    assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": labels_of("sequora-worker")}}
+    assert budget["spec"] == {
+        "maxUnavailable": 1,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": {"matchLabels": labels_of("sequora-worker")},
+    }
 
 
 def test_there_is_one_daemon_and_the_old_one_ends_before_the_new_one_starts() -> None:

@@ -257,10 +257,18 @@ def test_tls_of_today_is_spoken(by_password: ReverseProxy, version: ssl.TLSVersi
     assert handshake(by_password, version, "ECDHE+AESGCM") == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[version.name]
 
 
+# What a browser says of a link on another site's page, and of an object or a frame in it.
+A_LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status"),
     [
-        ("GET", "/", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200),
+        ("GET", "/", {**A_LINK, "Sec-Fetch-Dest": "document"}, 200),
+        ("GET", "/", {**A_LINK, "Sec-Fetch-Dest": "object"}, 403),
+        ("GET", "/", {**A_LINK, "Sec-Fetch-Dest": "iframe"}, 403),
+        ("GET", "/graphql?query={version}", {**A_LINK, "Sec-Fetch-Dest": "document"}, 403),
+        ("GET", "/graphql?query={version}", {**A_LINK, "Sec-Fetch-Dest": "object"}, 403),
         ("GET", "/graphql?query={version}", {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, 200),
         ("GET", "/graphql?query={version}", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
         ("GET", "/graphql?query={version}", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, 403),
@@ -420,7 +428,7 @@ def test_a_page_of_another_site_does_nothing_by_a_session_either(by_oauth: Rever
     """Coming back from the provider is leading here."""
     foreign = {**WITH_SESSION, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
     assert ask(by_oauth, "/graphql?query={version}", headers=foreign).status_code == 403
-    back = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    back = {**A_LINK, "Sec-Fetch-Dest": "document"}
     answer = ask(by_oauth, "/oauth2/callback?code=a-code&state=/assets", headers=back)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/assets")
 
