@@ -13,15 +13,18 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
 from bench.phone import piped
 from bench.storm.talk import Writing
+from sequora_orchestration.local.twilio.call import Call
+from sequora_orchestration.local.twilio.calls import Calls
 from sequora_orchestration.local.twilio.inbound import OPT_IN_WORDS, OPT_OUT_WORDS
-from sequora_orchestration.local.twilio.message import Message
+from sequora_orchestration.local.twilio.message import Filter, Message
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.refusals import Refusal
 from sequora_orchestration.local.twilio.scripted_answers import (
@@ -38,6 +41,9 @@ from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUT
 # The kind of texts that answer a person; those say in words what became of her commands, and are about no one task.
 REPLY = "reply"
 
+# The kinds of the text that stands for many about new tasks, and of the call to a nurse: neither names a task.
+DIGEST, CALL = "task-digest", "nurse-call"
+
 OURS = "+15005550006"
 """The number from which the system texts, and to which people answer."""
 
@@ -50,9 +56,12 @@ _FIRST_WORDS = {
     "Nobody is assigned": "nurse-unreached",
     "Handed over": "handed-over",
     "Sequora: to answer": REPLY,
+    "📋": DIGEST,
 }
 _ANSWER = re.compile(r"\d*[ARE]: ")
 _NUMBER = re.compile(r"^Reply (\d+)A accept", re.MULTILINE)
+_MARK = re.compile(r"\?digest=(\w+)$")
+_COUNTED = re.compile(r"(\d+) ([A-Z]+)(?=,|$)", re.MULTILINE)
 
 _ANSWERS: Mapping[str, Callable[[float], Answer]] = {
     "429": lambda _: Refuse(429, 20429),
@@ -121,6 +130,12 @@ class Request:
     number: int | None = None
     """The small number by which the task is answered, if the text has one."""
 
+    mark: str | None = None
+    """What tells one digest from another."""
+
+    counted: Mapping[str, int] | None = None
+    """How many tasks of each severity a digest counts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
@@ -142,6 +157,47 @@ class Written:
     """Whether it is a word that the phone company obeys by itself."""
 
 
+# Of calls, these shares are answered, declined, and never put through; nobody picks up the others, for so many seconds.
+ANSWERED, DECLINED, FAILS, RINGS_FOR = 0.5, 0.2, 0.1, 6.0
+
+
+class _Calls(Calls):
+    """Calls that are spoilt as texts are, that lists show as late, and that some people answer."""
+
+    def __init__(self, company: "_Company", changed: threading.Condition, **more: Any) -> None:
+        super().__init__(changed, **more)
+        self._company = company
+        self._lag_of: dict[str, float] = {}
+
+    def take(self, *, to: str, from_: str, twiml: str, timeout: float) -> tuple[Call | Refusal | None, Answer | None]:
+        """Spoil the answer as ordered, and remember the request."""
+        at, spoilt = time.time(), self._company.spoil(self.script, to)
+        outcome, answer = super().take(to=to, from_=from_, twiml=twiml, timeout=min(timeout, RINGS_FOR))
+        sid = outcome.sid if isinstance(outcome, Call) else None
+        lag, said = self._lag_of.get(sid or "", 0.0), answer_to(spoilt, sid)
+        self._company.requests.append(Request(kind=CALL, task_id=None, to=to, at=at, answer=said, sid=sid, lag=lag))
+        return outcome, answer
+
+    def _create(self, to: str, from_: str, twiml: str, timeout: float) -> Call | Refusal:
+        call = super()._create(to, from_, twiml, timeout)
+        if not isinstance(call, Call):
+            return call
+        self._lag_of[call.sid], chance = self._company.new_call()
+        rings = call.created + self._step_length()
+        if chance < ANSWERED:
+            call = replace(call, answered=rings)
+        elif chance < ANSWERED + DECLINED:
+            call = replace(call, declined=rings)
+        elif chance < ANSWERED + DECLINED + FAILS:
+            call = replace(call, fails=True)
+        self._calls[call.sid] = call
+        return call
+
+    def _covers(self, wanted: Filter, call: Call, visible_until: datetime) -> bool:
+        is_shown = self._now() >= call.created + timedelta(seconds=self._lag_of[call.sid])
+        return is_shown and super()._covers(wanted, call, visible_until)
+
+
 class _Company(PhoneCompany):
     """Follows one order at a time, for a share of the requests."""
 
@@ -151,18 +207,24 @@ class _Company(PhoneCompany):
         self.clock_off = 0.0
         self._numbers: dict[str, list[int]] = defaultdict(list)
         self._order: tuple[str, float, float] | None = None
-        self._random, self._lags = Random(1), Random(1)
+        self._random, self._lags, self._of_calls = Random(1), Random(1), Random(1)
         self._lag_of: dict[str, float] = {}
         super().__init__(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN)
+
+    def forget(self) -> None:
+        """Forget everything; calls are of this company's kind from then on."""
+        super().forget()
+        self.calls = self._new_calls(partial(_Calls, self))
 
     def obey(self, *, kind: str | None, share: float = 1.0, number: float = 0.0) -> None:
         """Misbehave in this way from now on; with None, behave."""
         self.auth_token = "another" if kind == "401" else TEST_AUTH_TOKEN  # worth nothing
         self._order = (kind, share, number) if kind and kind in _ANSWERS else None
 
-    def draw_lags(self, seed: int) -> None:
-        """From now on draw from this seed the seconds after which the list shows a text."""
+    def draw_from(self, seed: int) -> None:
+        """From now on draw from this seed the seconds after which a list shows a text or a call, and who answers."""
         self._lags = Random(f"{seed} lags")
+        self._of_calls = Random(f"{seed} calls")
 
     def lag_of(self, message: Message) -> float:
         """Return the text's own lag; a text that is just being accepted has none yet, and is not listed."""
@@ -190,7 +252,7 @@ class _Company(PhoneCompany):
         message = self.receive(phone=writing.phone, body=body, to=OURS, created=created)
         if not isinstance(message, Message):
             raise TypeError("the phone company does not take what a phone has written")
-        self._lag_of[message.sid] = self.inbound_visible_after + self._drawn_lag()
+        self._lag_of[message.sid] = self.inbound_visible_after + _drawn_lag(self._lags)
         self.written.append(
             Written(
                 sid=message.sid,
@@ -203,29 +265,61 @@ class _Company(PhoneCompany):
             )
         )
 
-    def _drawn_lag(self) -> float:
-        return min(SOON * self._lags.paretovariate(TAIL), LONGEST)
+    def new_call(self) -> tuple[float, float]:
+        """Draw the seconds after which the list shows a new call, and a number from 0 to 1 that says who answers."""
+        return self.visible_after + _drawn_lag(self._of_calls), self._of_calls.random()
+
+    def spoil(self, script: Callable[..., None], to: str) -> str | None:
+        """Spoil the answer to a request about a number as ordered, by its script; return how, None if it is not."""
+        order = self._order
+        if order is None or self._random.random() >= order[1]:
+            return None
+        script(_ANSWERS[order[0]](order[2]), to=to)
+        return order[0]
 
     def take(self, *, to: str, body: str, **more: Any) -> tuple[Message | Refusal | None, Answer | None]:
         """Spoil the answer as ordered, and remember the request."""
-        at, order = time.time(), self._order
-        spoilt = order is not None and self._random.random() < order[1]
-        if order and spoilt:
-            self.script(_ANSWERS[order[0]](order[2]), to=to)
+        at, spoilt = time.time(), self.spoil(self.script, to)
         outcome, answer = super().take(to=to, body=body, **more)
         sid = outcome.sid if isinstance(outcome, Message) else None
         lag = 0.0
         if sid:
-            lag = self._lag_of[sid] = self.visible_after + self._drawn_lag()
-        said = order[0] if order and spoilt else "accepted" if sid else "refused"
+            lag = self._lag_of[sid] = self.visible_after + _drawn_lag(self._lags)
         kind, number = kind_of(body), number_of(body)
-        task = None if kind == REPLY else task_of(body)
+        mark, counted = counted_in(body) if kind == DIGEST else (None, None)
         self.requests.append(
-            Request(kind=kind, task_id=task, to=to, at=at, answer=said, sid=sid, lag=lag, number=number),
+            Request(
+                kind=kind,
+                task_id=None if kind == REPLY else task_of(body),
+                to=to,
+                at=at,
+                answer=answer_to(spoilt, sid),
+                sid=sid,
+                lag=lag,
+                number=number,
+                mark=mark,
+                counted=counted,
+            ),
         )
         if sid and number and number not in self._numbers[to]:
             self._numbers[to].append(number)
         return outcome, answer
+
+
+def _drawn_lag(random: Random) -> float:
+    return min(SOON * random.paretovariate(TAIL), LONGEST)
+
+
+def answer_to(spoilt: str | None, sid: str | None) -> str:
+    """Return what a request was answered, in a word: how it was spoilt, or whether it was accepted."""
+    return spoilt or ("accepted" if sid else "refused")
+
+
+def counted_in(body: str) -> tuple[str | None, Mapping[str, int]]:
+    """Return what tells a digest from others, and how many tasks of each severity it counts."""
+    mark = _MARK.search(body)
+    first_line = body.partition("\n")[0].partition(": ")[2]
+    return mark and mark[1], {severity: int(count) for count, severity in _COUNTED.findall(first_line)}
 
 
 def kind_of(body: str) -> str:
@@ -261,9 +355,9 @@ class StormPhone:
         """Let it misbehave; None ends it."""
         self._ask(obey={"kind": kind, "share": share, "number": number})
 
-    def draw_lags(self, seed: int) -> None:
-        """Let its list show each text after a time that is drawn from this seed."""
-        self._ask(draw_lags=seed)
+    def draw_from(self, seed: int) -> None:
+        """Let its lists show each text and each call after a time that is drawn from this seed, as is who answers."""
+        self._ask(draw_from=seed)
 
     def lag(self, seconds: float) -> None:
         """Let its list show each text so many seconds later than drawn."""
@@ -321,8 +415,8 @@ def main() -> None:
             order = json.loads(line)
             if "obey" in order:
                 company.obey(**order["obey"])
-            if "draw_lags" in order:
-                company.draw_lags(order["draw_lags"])
+            if "draw_from" in order:
+                company.draw_from(order["draw_from"])
             company.visible_after = order.get("visible_after", company.visible_after)
             company.undeliverable = order.get("undeliverable", company.undeliverable)
             if "spoil_inbound" in order:

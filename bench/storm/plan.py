@@ -31,6 +31,9 @@ IS_NOBODYS, IS_UNREACHABLE = 0.03, 0.06
 # Shares of all episodes.
 BAD_PHONE, SHARED_PHONE = 0.06, 0.06
 
+OFF_FOR_A_WHILE = 30003
+"""The error code of texts to a phone that is off: such a text is tried once more, minutes later."""
+
 FICTION = "55501"
 """The middle of numbers that are reserved for fiction: area code, 555-01, two digits."""
 
@@ -50,6 +53,9 @@ class Person:
 
     reachable: bool = True
     """Whether the phone company accepts texts to this person."""
+
+    may_be_called: bool = True
+    """Whether the person may be called where no text arrives: she is active, has a number, and has not said STOP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,12 +186,12 @@ def _people(random: Random) -> list[Person]:
         person("SUPERVISOR", f"+1203{FICTION}01"),
         person("SUPERVISOR", f"+1203{FICTION}02"),
         person("ADMIN", f"+1203{FICTION}03"),
-        person("NURSE", "555-CALL-ME", reachable=False),
-        person("NURSE", f"+1204{FICTION}01", active=False, reachable=False),
+        person("NURSE", "555-CALL-ME", reachable=False, may_be_called=False),
+        person("NURSE", f"+1204{FICTION}01", active=False, reachable=False, may_be_called=False),
         person("NURSE", "+15005550009", reachable=False),  # a landline to the phone company
-        person("NURSE", "+15005550004", reachable=False),  # has replied STOP
+        person("NURSE", "+15005550004", reachable=False, may_be_called=False),  # has replied STOP
         person("NURSE", f"+1204{FICTION}02", undeliverable=30005),
-        person("NURSE", f"+1204{FICTION}03", undeliverable=30003),
+        person("NURSE", f"+1204{FICTION}03", undeliverable=OFF_FOR_A_WHILE),
     ]
 
 

@@ -35,6 +35,7 @@ def a_row(state: str = "SENT", **columns: object) -> Row:
         "cause": None,
         "sid": "SM1",
         "reply_to": None,
+        "named_by": None,
         "adopted": False,
         "owed_since": 1.0,
         "is_unsettled": False,
@@ -46,7 +47,7 @@ def a_row(state: str = "SENT", **columns: object) -> Row:
 
 
 def judged(requests: Sequence[Request], row: Row) -> Verdict:
-    task = Task(id="task", inserted=1.0, nurses=[(1.0, NURSE.id)], misses_its_sla=False)
+    task = Task(id="task", inserted=1.0, nurses=[(1.0, NURSE.id)], misses_its_sla=False, severity="HIGH")
     return judge(Evidence(Facts(tasks={"task": task}), [NURSE], requests, [row]))
 
 

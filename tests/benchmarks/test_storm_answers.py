@@ -53,6 +53,7 @@ def a_row(**columns: object) -> Row:
         "cause": None,
         "sid": "SM1",
         "reply_to": None,
+        "named_by": None,
         "adopted": False,
         "owed_since": 1.0,
         "is_unsettled": False,
@@ -75,7 +76,14 @@ def judged(
     **inbox: object,
 ) -> Verdict:
     """Judge a storm with one task of one nurse, who has accepted it by text, but for what is told otherwise."""
-    task = Task(id="task", inserted=1.0, nurses=[(1.0, NURSE.id)], misses_its_sla=False, versions=list(versions))
+    task = Task(
+        id="task",
+        inserted=1.0,
+        nurses=[(1.0, NURSE.id)],
+        misses_its_sla=False,
+        severity="HIGH",
+        versions=list(versions),
+    )
     usual: dict[str, object] = {"inbound": [READ], "answers": [ACCEPTED], "orders": {("row", "accept"): 1}}
     records = Inbox(**{**usual, **inbox})  # type: ignore[arg-type]
     return judge(Evidence(Facts(tasks={"task": task}), [NURSE], requests, list(rows), written, records))

@@ -109,13 +109,7 @@ class PhoneCompany:
             self.webhook = ""
             self.webhook_is_the_numbers = False
             self.numbers_can_call = True
-            self.calls = Calls(
-                self._changed,
-                now=self._now,
-                owns=lambda number: self.numbers_can_call and self.owns(number),
-                keep=self._keep_call,
-                step_length=lambda: timedelta(seconds=self.seconds_per_status),
-            )
+            self.calls = self._new_calls(Calls)
             self._texts = KeptTexts()
             self._opt_outs = OptOuts()
             self._arrivals: dict[str, list[float]] = defaultdict(list)
@@ -123,6 +117,15 @@ class PhoneCompany:
             if self._memory:
                 self._memory.forget()
             self._notify()
+
+    def _new_calls(self, begin: Callable[..., Calls]) -> Calls:
+        return begin(
+            self._changed,
+            now=self._now,
+            owns=lambda number: self.numbers_can_call and self.owns(number),
+            keep=self._keep_call,
+            step_length=lambda: timedelta(seconds=self.seconds_per_status),
+        )
 
     def _keep_call(self, call: Call) -> None:
         if self._memory:
