@@ -42,9 +42,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
 
 
 class PhoneCompany:
-    """Takes texts, or refuses them, and remembers everything until `forget`.
-
-    Public attributes may be changed at any time.
+    """Takes texts, or refuses them, and remembers all until `forget`. Public attributes may be changed at any time.
 
     Of texts: `undeliverable` maps a number to the error code with which texts that are accepted from then on will end;
     `seconds_per_status` is how long a text stays in each status on its way.
@@ -57,8 +55,8 @@ class PhoneCompany:
     Of the account: `account_status` and `is_trial` are its state, and `owner_account_sid` names its owner; `api_keys`
     are its keys by their SIDs; with `has_test_credentials` its SID and token are the real API's credentials for tests,
     which may pretend to send, and read nothing; `services` are its messaging services; `webhook` is the address to
-    which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to its
-    numbers' webhooks; `numbers_can_call` is whether its numbers may call, and `calls` has the calls.
+    which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to theirs;
+    `numbers_can_call` is whether its numbers may call, and `calls` has the calls.
     """
 
     def __init__(
