@@ -88,7 +88,7 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
     make_care_tables(care_url, with_sample_people=False)
     environment = BY_DEFAULT | settings(directory, care_url) | DELAYS | {"DAGSTER_PG_URL": postgres.url("dagster")}
     switches = switches_of(environment, given_settings())
-    plan = draw(options.seed, options.seconds, replies=switches.replies)
+    plan = draw(options.seed, options.seconds, replies=switches.replies, calls=bool(switches.calls_for))
     with broker(directory / "broker") as its_broker, storm_phone(environment) as phone:
         phone.draw_from(options.seed)
         phone.end_undelivered({one.phone: one.undeliverable for one in plan.people if one.undeliverable})

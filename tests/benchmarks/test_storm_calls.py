@@ -15,7 +15,7 @@ from bench.storm.calls import BETWEEN_CALLS, RECEIPT_WINDOW, SOON
 from bench.storm.evidence import DOUBT_WINDOW, Evidence
 from bench.storm.hospital import Facts, Task, Version
 from bench.storm.phone import CALL, Request, StormPhone, Written, storm_phone
-from bench.storm.plan import OFF_FOR_A_WHILE, Person
+from bench.storm.plan import NURSES_TO_CALL, OFF_FOR_A_WHILE, NewTask, Person, Plan, draw
 from bench.storm.switches import Switches, switches_of
 from bench.storm.verdict import Verdict, judge
 from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN
@@ -221,6 +221,21 @@ def test_a_call_that_nobody_has_recorded_or_that_failed_for_what_was_about_all_i
     failed = a_row("FAILED", id="call", kind=CALL, sid=None, reason="a reason")
     refused = replace(a_call(), sid=None, answer="429")
     assert [one.kind for one in judged(refused, rows=[a_row("UNDELIVERED"), failed]).burnt] == [CALL]
+
+
+def test_a_storm_with_calls_has_many_nurses_to_call_and_is_the_same_otherwise() -> None:
+    """The same people besides, and the same faults at the same moments."""
+    without, with_calls = draw(3, 60), draw(3, 60, calls=True)
+    assert len(with_calls.people) == len(without.people) + NURSES_TO_CALL
+    assert with_calls.people[: len(without.people)] == without.people
+    assert with_calls.faults == without.faults
+    bad = {one.id for one in with_calls.people if one.undeliverable}
+
+    def share(plan: Plan) -> float:
+        tasks = [one for deeds in plan.deeds for one in deeds.deeds if isinstance(one, NewTask)]
+        return sum(one.nurse in bad for one in tasks) / len(tasks)
+
+    assert share(with_calls) > 2 * share(without)
 
 
 def test_the_settings_say_which_severities_are_called_for() -> None:
