@@ -89,6 +89,11 @@ class Task:
         ends = [*(later.latest for later in self.versions[1:]), float("inf")]
         return [one for one, end in zip(self.versions, ends, strict=True) if one.earliest <= until and end >= since]
 
+    def was_picked_up_by(self, nurse: str) -> bool:
+        """Return whether it was accepted when this nurse may have had it."""
+        at = self.picked_up
+        return at is not None and any(one.nurse == nurse for one in self.possible(at - COMMITTED_WITHIN, at))
+
     def in_its_row(self, standing: "Standing") -> "Task":
         """Return the task with what staff have changed by text: its row has times that are not the application's."""
         picked_up = standing.picked_up and standing.picked_up + COMMITTED_WITHIN

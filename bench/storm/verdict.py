@@ -134,7 +134,10 @@ def _losses_about(evidence: Evidence, task: Task, explained: Counter[str]) -> It
 
 
 def _is_explained(evidence: Evidence, task: Task, nurse: str, explained: Counter[str]) -> bool:
-    """Return whether the ledger says that a nurse was not told of a task, and a supervisor was told of that."""
+    """Return whether a nurse has taken a task, or the ledger says that she was not told, and a supervisor was."""
+    if task.was_picked_up_by(nurse):
+        explained["task-created: the nurse has taken it before, after another text"] += 1
+        return True
     rows = [row for row in evidence.rows_by["task-created", task.id] if row.recipient_id == nurse]
     if not any(is_excuse(row) for row in rows):
         return False

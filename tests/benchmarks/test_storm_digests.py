@@ -7,7 +7,7 @@ from storms import NURSE, a_digest, a_row, a_task, a_text, begun_at
 
 from bench.storm.books import Answer, Inbound, Inbox, Row
 from bench.storm.evidence import DOUBT_WINDOW, Evidence
-from bench.storm.hospital import Facts, Task
+from bench.storm.hospital import Facts, Task, Version
 from bench.storm.phone import DIGEST, Request, Written, counted_in, kind_of, task_of
 from bench.storm.verdict import Verdict, judge
 from sequora_orchestration.domain.care import EscalationTask
@@ -81,6 +81,27 @@ def test_a_task_is_lost_if_no_digest_that_was_accepted_stands_for_it() -> None:
     assert "two" in [one.subject for one in judged(rows=rows_of("one")).lost]
     left_out = [*rows_of("one"), a_row("CANCELLED", id="two", task_id="two", sid=None, named_by=ID)]
     assert "two" in [one.subject for one in judged(rows=left_out).lost]
+
+
+def test_a_task_that_its_nurse_has_taken_while_it_waited_is_not_lost() -> None:
+    """Another text has told her of it; but whoever has it after her is to be told."""
+    left_out = [*rows_of("one"), a_row("CANCELLED", id="two", task_id="two", sid=None, named_by=ID)]
+    one, digest = TASKS[0], a_digest(counted={"HIGH": 1})
+    taken = a_task("two", severity="LOW", picked_up=15.0)
+    found = judged(digest, rows=left_out, tasks=[one, taken])
+    assert found.lost == []
+    assert sum(found.explained.values()) == 1
+    given_away = a_task(
+        "two",
+        severity="LOW",
+        picked_up=15.0,
+        nurses=[(0.5, "another"), (20.0, NURSE.id)],
+        versions=[
+            Version(earliest=0.5, latest=0.5, nurse="another", is_open=True),
+            Version(earliest=20.0, latest=20.0, nurse=NURSE.id, is_open=True),
+        ],
+    )
+    assert [one.subject for one in judged(digest, rows=left_out, tasks=[one, given_away]).lost] == ["two"]
 
 
 @pytest.mark.parametrize("counted", [{"HIGH": 1}, {"HIGH": 2}, {"HIGH": 1, "LOW": 2}])
