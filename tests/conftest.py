@@ -15,6 +15,8 @@ from servers import a_clone, a_postgres, administrator, programs_of_postgres
 from sqlalchemy import Engine, create_engine
 
 from sequora_orchestration.care.care_database import CareDatabase
+from sequora_orchestration.channels import sms, voice
+from sequora_orchestration.channels.messaging_service import messaging_service_of
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.jobs import retries
@@ -169,6 +171,13 @@ def twilio() -> Iterator[TwilioServer]:
     """A Twilio on loopback."""
     with TwilioServer() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered_of_a_messaging_service() -> None:
+    """Each test begins as a new process does: a service that another test knew has other numbers in this one."""
+    for remembered in (messaging_service_of, sms._sms, voice._voice):
+        remembered.cache_clear()
 
 
 @pytest.fixture

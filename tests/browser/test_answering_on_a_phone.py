@@ -116,6 +116,18 @@ def test_the_buttons_are_those_of_the_conversation_that_is_shown(twilio: TwilioS
     assert [(one.from_, one.body) for one in twilio.company.listed() if one.inbound] == [(OTHER_NURSE, "2A")]
 
 
+def test_what_the_phone_itself_has_written_is_not_new_to_it(twilio: TwilioServer, page: Page) -> None:
+    """Of the conversation in the background the badge counts the texts that have come, and two figures fit in it."""
+    page.set_viewport_size({"width": PHONE_WIDTH, "height": HEIGHT})
+    for _ in range(12):
+        texted(twilio, with_commands(1))
+    twilio.company.receive(phone=NURSE, body="1A")
+    page.goto(twilio.url)
+    badge = page.get_by_role("img", name="12 texts not looked at")
+    expect(badge).to_have_text("12")
+    assert badge.evaluate("badge => badge.scrollWidth <= badge.clientWidth")
+
+
 @pytest.mark.parametrize("width", [WIDE, PHONE_WIDTH], ids=["wide", "phone"])
 def test_commands_can_be_sent_by_keyboard(twilio: TwilioServer, page: Page, width: int) -> None:
     """They stand between the texts and the field; after a press one may go on to the next."""

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from sequora_orchestration.channels import sms as channel_sms
 from sequora_orchestration.delivery.delivery import open_delivery
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.refusals import Refusal
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
@@ -419,6 +420,21 @@ def test_a_number_is_free_again_when_its_task_has_been_closed_for_a_while(
         care.a_task(nurse)
         runs.tick(NEW_TASKS)
         assert f"Reply {number}A" in phones(NURSE_PHONE).received_text().body
+
+
+@pytest.mark.usefixtures("_commands")
+@pytest.mark.parametrize(("taken", "given"), [("NOT IN (7, 12)", 7), ("<> 999", 999), ("> 0", None)])
+def test_a_task_gets_the_smallest_number_that_is_free(
+    care: Care, ledger: Ledger, taken: str, given: int | None
+) -> None:
+    """Numbers have three figures at most: where all are taken, a text has none."""
+    care.rows(
+        f"""INSERT INTO orchestration.task_number (digest, task_id, person_id, number)
+            SELECT 'a phone', 'task ' || number, 'a nurse', number FROM generate_series(1, 999) AS number
+            WHERE number {taken}"""
+    )
+    for _ in range(2):
+        assert ledger.replies.numbers_of_tasks([("a phone", "a task", "a nurse")]) == [given]
 
 
 @pytest.mark.usefixtures("_commands")

@@ -99,7 +99,8 @@ function row(conversation) {
   say(when, clock(last.created));
   say(latest, preview(last));
   latest.classList.toggle("rings", rings(conversation));
-  const unseen = messages.length - 1 - messages.findLastIndex(text => text.sid === read.get(number));
+  const looked = messages.findLastIndex(text => text.sid === read.get(number));
+  const unseen = messages.slice(looked + 1).filter(text => !text.inbound).length;
   say(unread, String(unseen));
   unread.setAttribute("role", "img");
   unread.setAttribute("aria-label", `${plural(unseen, "text")} not looked at`);
