@@ -79,13 +79,22 @@ def _wrong_outcomes(
             is_right = _is_right_without_a_number(evidence, person, one, inbound.read_at, answer)
         else:
             task_id = next(iter(evidence.tasks_by_number[person.phone][number]), None)
+            task = evidence.facts.tasks.get(task_id or "")
             is_right = answer.task_id == task_id and answer.outcome in _right(
-                evidence, evidence.facts.tasks.get(task_id or ""), person, verb, inbound.read_at
+                evidence, task, person, verb, inbound.read_at
             )
+            is_right |= answer.outcome == "NO_SUCH_NUMBER" and not _had(evidence, person, number, inbound.read_at)
         if not is_right:
             yield _about(one, f"{verb} {number}: {answer.outcome}, which was wrong", answer.task_id)
         elif answer.outcome == "DONE" and not _stands_there(evidence, person, verb, inbound.read_at, answer.task_id):
             yield _about(one, f"{verb} {number}: DONE, and the application does not know", answer.task_id)
+
+
+def _had(evidence: Evidence, person: Person, number: int, at: float) -> bool:
+    """Return whether a phone had been texted a number clearly before a moment: a made-up one may be given later."""
+    return any(
+        one.to == person.phone and one.number == number and one.at < at - DECIDED_BEFORE for one in evidence.texts
+    )
 
 
 def _right(evidence: Evidence, task: Task | None, person: Person, verb: str, at: float) -> set[str]:

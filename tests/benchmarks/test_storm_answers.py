@@ -99,6 +99,17 @@ def test_an_outcome_is_judged_by_the_moment_when_it_was_read(changed_at: float, 
     assert (offences(found) == []) == is_right
 
 
+@pytest.mark.parametrize(("texted_at", "is_right"), [(2.0, False), (9.5, True), (30.0, True)])
+def test_a_number_that_was_made_up_may_be_a_tasks_later(texted_at: float, is_right: bool) -> None:  # noqa: FBT001
+    """There was no such number unless the phone had been texted it clearly before its command was read."""
+    unknown = replace(ACCEPTED, outcome="NO_SUCH_NUMBER", number=888, task_id=None, notification_id=None)
+    requests = [TOLD, replace(TOLD, at=texted_at, sid="SM7", number=888), ANSWERED]
+    rows = [a_row(), a_row(id="again", business_key="another", sid="SM7"), A_REPLY]
+    made_up = [replace(COMMAND, commands=[("ACCEPT", 888)])]
+    found = judged(written=made_up, requests=requests, rows=rows, answers=[unknown], orders={})
+    assert (offences(found) == []) == is_right
+
+
 def test_a_verb_alone_is_about_the_only_open_task() -> None:
     """And no answer may say that there are several, or none."""
     alone = [replace(COMMAND, commands=[("ACCEPT", None)])]
