@@ -45,6 +45,7 @@ EMBEDDED = "embedded"
 # Marks every process of a benchmark, with its directory.
 MARK = "BENCH_DIRECTORY"
 
+_GIVEN = "BENCH_"
 _SETTINGS = ("SEQUORA_", "SUPABASE_", "DAGSTER_", "TWILIO_")
 
 
@@ -157,13 +158,17 @@ def settings(directory: Path, care_url: str) -> dict[str, str]:
         "TWILIO_AUTH_TOKEN": TEST_AUTH_TOKEN,
         "TWILIO_FROM_NUMBER": "+15005550006",
     }
-    given = "BENCH_"
-    environment |= {
-        name.removeprefix(given): value for name, value in os.environ.items() if name.startswith(f"{given}SEQUORA_")
-    }
+    environment |= given_settings()
     # Without compiled files every process of Dagster would compile thousands of modules first.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
+
+
+def given_settings() -> dict[str, str]:
+    """Return the settings of the system that this benchmark was given as BENCH_SEQUORA_…, by their own names."""
+    return {
+        name.removeprefix(_GIVEN): value for name, value in os.environ.items() if name.startswith(f"{_GIVEN}SEQUORA_")
+    }
 
 
 @contextmanager

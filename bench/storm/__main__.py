@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
@@ -26,11 +27,12 @@ from bench.storm.hospital import Hospital
 from bench.storm.phone import StormPhone, storm_phone
 from bench.storm.plan import Person, draw
 from bench.storm.supervisor import NotUpError, Supervisor
+from bench.storm.switches import BY_DEFAULT, Switches, switches_of
 from bench.storm.talk import PLANTED
 from bench.storm.traces import files_with, keys_with, tables_with
 from bench.storm.verdict import judge, losses
 from bench.storm.writers import Writers
-from bench.system import binaries_in, server_name, settings, workplace
+from bench.system import binaries_in, given_settings, server_name, settings, workplace
 from sequora_orchestration.local.demo_workflows import zone_where_it_is_noon
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
 
@@ -80,22 +82,22 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
     """Carry out a storm; print the verdict and return whether it is good. Raises NotUpError."""
     load = os.getloadavg()[0]
     server = server_name(postgres, options.postgres)
-    has_replies = os.environ.get("SEQUORA_REPLIES", "on") == "on"
-    plan = draw(options.seed, options.seconds, replies=has_replies)
     for name in ("care", "dagster"):
         postgres.create_database(name)
     care_url = postgres.url("care")
     make_care_tables(care_url, with_sample_people=False)
-    environment = settings(directory, care_url) | DELAYS | {"SEQUORA_REPLIES": "on" if has_replies else "off"}
-    environment |= {"DAGSTER_PG_URL": postgres.url("dagster")}
+    environment = BY_DEFAULT | settings(directory, care_url) | DELAYS | {"DAGSTER_PG_URL": postgres.url("dagster")}
+    switches = switches_of(environment, given_settings())
+    plan = draw(options.seed, options.seconds, replies=switches.replies, calls=bool(switches.calls_for))
     with broker(directory / "broker") as its_broker, storm_phone(environment) as phone:
-        phone.draw_lags(options.seed)
+        phone.draw_from(options.seed)
         phone.end_undelivered({one.phone: one.undeliverable for one in plan.people if one.undeliverable})
         environment |= {"TWILIO_API_BASE_URL": phone.url, "SEQUORA_BROKER_URL": its_broker.url}
         writers = Writers(phone)
         hospital = Hospital(care_url, plan.people, zone_where_it_is_noon(datetime.now(UTC)))
         supervisor = Supervisor(directory / "sequora", environment, log)
         books = Books(care_url)
+        recorded = partial(_evidence, books, hospital, phone, plan.people, switches)
         faults = Faults(
             supervisor=supervisor,
             postgres=postgres,
@@ -116,11 +118,11 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
             ):
                 faults.carry_out(plan.faults, began, until=options.seconds)
             _say("the storm is over; waiting until everything has settled")
-            settled_after = _wait_until_settled(books, hospital, phone, plan.people)
+            settled_after = _wait_until_settled(books, recorded)
         finally:
             supervisor.stop()
             breaker = books.end_watch()
-        evidence = _evidence(books, hospital, phone, plan.people)
+        evidence = recorded()
         traces = _traces(
             [care_url, environment["DAGSTER_PG_URL"]],
             [supervisor.directory, log],
@@ -131,6 +133,7 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
     course = report.Course(
         seed=options.seed,
         seconds=options.seconds,
+        given=switches.given,
         faults=faults.carried_out,
         restarts=supervisor.restarts,
         began=began_at,
@@ -144,13 +147,13 @@ def _storm(options: argparse.Namespace, directory: Path, postgres: EmbeddedPostg
     return verdict.is_good
 
 
-def _wait_until_settled(books: Books, hospital: Hospital, phone: StormPhone, people: Sequence[Person]) -> float | None:
+def _wait_until_settled(books: Books, recorded: Callable[[], Evidence]) -> float | None:
     """Wait until nothing is missing or on its way; return the seconds until then, or None if TO_SETTLE is over."""
     began = time.monotonic()
     calm_since: float | None = None
     while time.monotonic() < began + TO_SETTLE:
         unsettled = books.unsettled()
-        evidence = _evidence(books, hospital, phone, people)
+        evidence = recorded()
         missing = Counter(one.kind for one in (*losses(evidence), *unheeded(evidence), *unanswered(evidence)))
         _say(f"{time.monotonic() - began:6.1f} s  on their way: {unsettled}, missing: {dict(missing) or 'nothing'}")
         if unsettled or missing:
@@ -184,9 +187,11 @@ def _traces(databases: Sequence[str], places: Sequence[Path], broker_url: str, *
     return [*tables_with(PLANTED, databases), *files_with(PLANTED, places), *keys_with(PLANTED, broker_url)]
 
 
-def _evidence(books: Books, hospital: Hospital, phone: StormPhone, people: Sequence[Person]) -> Evidence:
-    requests, written = phone.requests(), phone.written()
-    return Evidence(hospital.facts, people, requests, books.rows(), written, books.inbox())
+def _evidence(
+    books: Books, hospital: Hospital, phone: StormPhone, people: Sequence[Person], switches: Switches
+) -> Evidence:
+    at, facts, requests, written = time.time(), hospital.facts(), phone.requests(), phone.written()
+    return Evidence(facts, people, requests, books.rows(), written, inbox=books.inbox(), switches=switches, at=at)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -195,8 +200,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Brings the whole system up as `sequora dev` runs it, lets tasks, episodes and missed SLAs arrive "
         "at random while processes are killed and the database, the broker and the phone company fail, and then says "
         "whether a text was lost, doubled, sent after its task was resolved, or left unsettled, and whether what "
-        "people answered was obeyed (SEQUORA_REPLIES=off leaves the answers out). Everything it needs is "
-        "brought along and taken down again. Tables go to stdout, progress to stderr. Exit code 1 if not all is good.",
+        "people answered was obeyed; and likewise of calls and digests. The system's settings are given as BENCH_ and "
+        "their names: BENCH_SEQUORA_REPLIES=off leaves the answers out. Everything it needs is brought along and taken "
+        "down again. Tables go to stdout, progress to stderr. Exit code 1 if not all is good.",
     )
     parser.add_argument(
         "--postgres", type=binaries_in, metavar="DIR", help="the server whose programs are there, with its defaults"

@@ -18,7 +18,7 @@ from bench.storm.talk import ACCEPT, HAND_OVER, RESOLVE
 DECIDED_BEFORE = 3.0
 
 # Outcomes with which a command is an order; and what an order of each verb is called.
-ORDERED = frozenset({"DONE", "LINK"})
+ORDERED = frozenset({"DONE", "LINK", "NOT_WRITTEN"})
 ORDERS = {ACCEPT: "accept", RESOLVE: "resolve", HAND_OVER: "hand over"}
 
 # Who sends the same once more within so many seconds has handed it over once.
@@ -76,53 +76,95 @@ def _wrong_outcomes(
             yield _about(one, f"{answer.verb} {answer.number} in place of {verb} {number}")
             continue
         if number is None:
-            is_right = _is_right_without_a_number(evidence, person, inbound.read_at, answer)
+            is_right = _is_right_without_a_number(evidence, person, one, inbound.read_at, answer)
         else:
             task_id = next(iter(evidence.tasks_by_number[person.phone][number]), None)
+            task = evidence.facts.tasks.get(task_id or "")
             is_right = answer.task_id == task_id and answer.outcome in _right(
-                evidence.facts.tasks.get(task_id or ""), person, verb, inbound.read_at
+                evidence, task, person, verb, inbound.read_at
             )
+            is_right |= answer.outcome == "NO_SUCH_NUMBER" and not _had(evidence, person, number, inbound.read_at)
         if not is_right:
             yield _about(one, f"{verb} {number}: {answer.outcome}, which was wrong", answer.task_id)
+        elif answer.outcome == "DONE" and not _stands_there(evidence, person, verb, inbound.read_at, answer.task_id):
+            yield _about(one, f"{verb} {number}: DONE, and the application does not know", answer.task_id)
 
 
-def _right(task: Task | None, person: Person, verb: str, at: float) -> set[str]:
+def _had(evidence: Evidence, person: Person, number: int, at: float) -> bool:
+    """Return whether a phone had been texted a number clearly before a moment: a made-up one may be given later."""
+    return any(
+        one.to == person.phone and one.number == number and one.at < at - DECIDED_BEFORE for one in evidence.texts
+    )
+
+
+def _right(evidence: Evidence, task: Task | None, person: Person, verb: str, at: float) -> set[str]:
     """Return the outcomes that a command about a task may have had at a moment, give or take the tolerance."""
     if task is None:
         return {"NO_SUCH_NUMBER"}
     possible = task.possible(at - DECIDED_BEFORE, at + TOLERANCE)
-    return {
+    is_written = evidence.switches.writes_back and verb != HAND_OVER
+    outcomes = {
         "CLOSED"
         if not one.is_open
         else "REASSIGNED"
         if person.role not in STAFF_ON_CALL and one.nurse != person.id
         else "LINK"
-        if verb == RESOLVE or (verb == HAND_OVER and one.nurse != person.id)
+        if (verb == RESOLVE and not (is_written and one.nurse == person.id))
+        or (verb == HAND_OVER and one.nurse != person.id)
         else "DONE"
         for one in possible
     }
+    # The task was changed between the decision and the record of it.
+    if is_written and "DONE" in outcomes and not all(one.is_open and one.nurse == person.id for one in possible):
+        outcomes.add("NOT_WRITTEN")
+    return outcomes
 
 
-def _is_right_without_a_number(evidence: Evidence, person: Person, at: float, answer: Answer) -> bool:
+def _stands_there(evidence: Evidence, person: Person, verb: str, at: float, task_id: str | None) -> bool:
+    """Return whether the application's row has what a command about a task of her own has done, if that is written."""
+    task = evidence.facts.tasks.get(task_id or "")
+    if not evidence.switches.writes_back or task is None or verb == HAND_OVER:
+        return True
+    if not all(one.nurse == person.id for one in task.possible(at - DECIDED_BEFORE, at + TOLERANCE)):
+        return True
+    return (task.resolved if verb == RESOLVE else task.picked_up) is not None
+
+
+def _is_right_without_a_number(evidence: Evidence, person: Person, written: Written, at: float, answer: Answer) -> bool:
     """Return whether an outcome may be right where only a verb was sent: it depends on how many tasks are open.
 
-    Whether a text that the phone has not had yet counts is not known.
+    Whether a text counts that the phone has not had yet, by our clock or by the phone company's time for what was
+    written, is not known. Tasks of a digest have no number: any of them makes a question of the answer.
     """
+    known_at = min(at, written.created) - TOLERANCE
     certain, possible = set[str](), set[str]()
-    had = {one.task_id for one in evidence.texts if one.to == person.phone and one.number and one.at < at - TOLERANCE}
+    had = {one.task_id for one in evidence.texts if one.to == person.phone and one.number and one.at < known_at}
+    by_digest = _told_by_digest_alone(evidence, person)
     for task_id in {task for tasks in evidence.tasks_by_number[person.phone].values() for task in tasks} | {
         row.task_id for row in evidence.rows if row.recipient_id == person.id and row.task_id and row.kind != REPLY
     }:
-        outcomes = _right(evidence.facts.tasks.get(task_id), person, answer.verb, at)
+        outcomes = _right(evidence, evidence.facts.tasks.get(task_id), person, answer.verb, at)
         if outcomes & ORDERED:
             possible.add(task_id)
-            if outcomes <= ORDERED and task_id in had:
+            if outcomes <= ORDERED and (task_id in had or by_digest.get(task_id, at) < known_at):
                 certain.add(task_id)
     if answer.outcome == "WHICH":
-        return len(possible) > 1
+        return len(possible) > 1 or bool(possible & by_digest.keys())
     if answer.outcome == "NONE_OPEN":
         return not certain
-    return answer.task_id in possible and certain <= {answer.task_id} and answer.outcome in ORDERED
+    right = _right(evidence, evidence.facts.tasks.get(answer.task_id or ""), person, answer.verb, at)
+    return certain <= {answer.task_id} - by_digest.keys() and answer.outcome in right & ORDERED
+
+
+def _told_by_digest_alone(evidence: Evidence, person: Person) -> Mapping[str, float]:
+    """Return the tasks of which digests have told a person, with the last time, and no text of their own since."""
+    told: dict[str, float] = {}
+    for text in evidence.digests_to[person.phone]:
+        told |= {row.task_id: text.at for row in evidence.named(text) if row.task_id}
+    for text in evidence.texts:
+        if text.to == person.phone and text.task_id in told and text.at > told[text.task_id]:
+            del told[text.task_id]
+    return told
 
 
 def _numbers_of_two_tasks(evidence: Evidence) -> Iterator[Offence]:
@@ -193,6 +235,31 @@ def acted_twice(evidence: Evidence) -> Iterator[Offence]:
     for order, count in given.items():
         if order not in evidence.inbox.orders:
             yield Offence(what=f"no order for {count} commands", kind="order", subject="", recipient_id=None)
+
+
+def changed_by_nobody(evidence: Evidence) -> Iterator[Offence]:
+    """Find tasks that were resolved or accepted by text although no nurse of theirs has sent such a command."""
+    for task in evidence.facts.tasks.values():
+        if task.is_resolved_by_text and not _was_ordered(evidence, task, RESOLVE, task.resolved):
+            yield Offence(what="resolved by nobody", kind="order", subject=task.id, recipient_id=None)
+        if task.picked_up is not None and not _was_ordered(evidence, task, ACCEPT, task.picked_up):
+            yield Offence(what="accepted by nobody", kind="order", subject=task.id, recipient_id=None)
+
+
+def _was_ordered(evidence: Evidence, task: Task, verb: str, at: float | None) -> bool:
+    """Return whether a nurse who had a task had sent a command until a moment that may have been about it."""
+    if not evidence.switches.writes_back:
+        return False
+    phones = {evidence.person[nurse].phone for _, nurse in task.nurses if nurse in evidence.person}
+    return any(
+        one.phone in phones
+        and (at is None or one.at <= at)
+        and any(
+            each == verb and (number is None or task.id in evidence.tasks_by_number[one.phone][number])
+            for each, number in one.commands
+        )
+        for one in evidence.written
+    )
 
 
 # ── Answers to people ───────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ PAUSE = 0.3
 
 _ROWS = """
 SELECT id::text, business_key, kind, task_id, episode_id, recipient_id, severity, state, reason, cause, adopted,
-       reply_to,
+       reply_to, named_by::text,
        provider_sid AS sid,
        extract(epoch FROM owed_since)::float AS owed_since,
        state IN ('QUEUED', 'SENDING', 'IN_DOUBT') OR (state = 'SCHEDULED' AND due_at <= clock_timestamp())
@@ -95,6 +95,9 @@ class Row:
     sid: str | None
     reply_to: str | None
     """The id of the text of a person that it answers."""
+
+    named_by: str | None
+    """The id of the digest that tells of its task in its place."""
 
     adopted: bool
     owed_since: float
@@ -224,6 +227,7 @@ def as_dict(row: Row) -> Mapping[str, object]:
                 "reason",
                 "sid",
                 "reply_to",
+                "named_by",
                 "adopted",
                 "found_late",
             )

@@ -1,17 +1,18 @@
 """The application in a storm: it inserts, assigns and resolves as planned, and notes the time of each commit.
 
-While the database is away it tries again, as an application does; a commit's time is when its answer came.
+While the database is away it tries again, as an application does; a commit's time is when its answer came. What staff
+have changed by text stands in its rows.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  # it is a class
-from psycopg2.extras import execute_values
+from psycopg2.extras import RealDictCursor, execute_values
 
 from bench.storm.plan import Assign, Deed, Deeds, NewEpisode, NewTask, Patient, Person, Resolve
 
@@ -34,11 +35,22 @@ INSERT INTO "Episode" (id, patient_id, condition_code, risk_level, discharge_at)
 """
 _AN_EPISODE = "(%s::uuid, %s::uuid, 'CHF', 'HIGH', now())"
 _RESOLVE = """
-UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now(), updated_at = now() WHERE id = %s
+UPDATE "EscalationTask" SET status = 'RESOLVED', resolved_at = now(), updated_at = now()
+WHERE id = %s AND status <> 'RESOLVED'
 """
 _ASSIGN = """UPDATE "EscalationTask" SET assigned_to_user_id = %s, updated_at = now() WHERE id = %s"""
 
+_STANDINGS = """
+SELECT id::text AS task_id, extract(epoch FROM picked_up_at)::float AS picked_up,
+       extract(epoch FROM resolved_at)::float AS resolved
+FROM "EscalationTask" WHERE picked_up_at IS NOT NULL OR resolved_at IS NOT NULL
+"""
+
 A_DAY = 24 * 3600
+
+# Seconds from the time that a row has for a change until the change is committed, on a machine that has more to do than
+# it can.
+COMMITTED_WITHIN = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +73,14 @@ class Task:
     """Its nurses, each with the time from which she had it."""
 
     misses_its_sla: bool
+    severity: str
     resolved: float | None = None
+    """When it was closed, by the application or by a text."""
+
+    is_resolved_by_text: bool = False
+    picked_up: float | None = None
+    """When somebody accepted it by text: the application itself has nobody accept a task."""
+
     versions: list[Version] = field(default_factory=list)
     """The task after each change, oldest first."""
 
@@ -70,10 +89,43 @@ class Task:
         ends = [*(later.latest for later in self.versions[1:]), float("inf")]
         return [one for one, end in zip(self.versions, ends, strict=True) if one.earliest <= until and end >= since]
 
+    def was_picked_up_by(self, nurse: str) -> bool:
+        """Return whether it was accepted when this nurse may have had it."""
+        at = self.picked_up
+        return at is not None and any(one.nurse == nurse for one in self.possible(at - COMMITTED_WITHIN, at))
+
+    def in_its_row(self, standing: "Standing") -> "Task":
+        """Return the task with what staff have changed by text: its row has times that are not the application's."""
+        picked_up = standing.picked_up and standing.picked_up + COMMITTED_WITHIN
+        closed = next((one for one in self.versions if not one.is_open), None)
+        if standing.resolved is None or (closed and closed.earliest <= standing.resolved):
+            return replace(self, picked_up=picked_up)
+        before = [one for one in self.versions if one.earliest <= standing.resolved]
+        after = [replace(one, is_open=False) for one in self.versions[len(before) :]]
+        resolved = standing.resolved + COMMITTED_WITHIN
+        nurse = before[-1].nurse if before else None
+        version = Version(earliest=standing.resolved, latest=resolved, nurse=nurse, is_open=False)
+        return replace(
+            self,
+            resolved=resolved,
+            is_resolved_by_text=True,
+            picked_up=picked_up,
+            versions=[*before, version, *after],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The times in a task's row, in seconds since the epoch: when it was accepted, and when it was resolved."""
+
+    task_id: str
+    picked_up: float | None
+    resolved: float | None
+
 
 @dataclass(slots=True, kw_only=True)
 class Facts:
-    """The application's deeds."""
+    """The life of all tasks, and the episodes."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
     episodes: dict[str, Patient] = field(default_factory=dict)
@@ -84,7 +136,7 @@ class Hospital:
 
     def __init__(self, url: str, people: Sequence[Person], zone: str) -> None:
         """Employ the people; patients live in `zone`."""
-        self.facts = Facts()
+        self._deeds = Facts()
         self._url = url
         self._zone = zone
         self._ended = threading.Event()
@@ -102,6 +154,20 @@ class Hospital:
         """Do nothing more."""
         self._ended.set()
 
+    def facts(self) -> Facts:
+        """Return what was done so far, with what staff have changed by text."""
+        with (
+            closing(psycopg2.connect(self._url)) as connection,
+            connection.cursor(cursor_factory=RealDictCursor) as rows,
+        ):
+            rows.execute(_STANDINGS)
+            standings = {row["task_id"]: Standing(**row) for row in rows.fetchall()}
+        tasks = {
+            task_id: task.in_its_row(standings[task_id]) if task_id in standings else task
+            for task_id, task in self._deeds.tasks.items()
+        }
+        return Facts(tasks=tasks, episodes=self._deeds.episodes)
+
     def _do(self, deeds: Sequence[Deed]) -> None:
         tried = time.time()
         committed = self._commit(lambda cursor: self._write(cursor, deeds))
@@ -110,20 +176,21 @@ class Hospital:
         for deed in deeds:
             match deed:
                 case NewTask():
-                    self.facts.tasks[deed.id] = Task(
+                    self._deeds.tasks[deed.id] = Task(
                         id=deed.id,
                         inserted=committed,
                         nurses=[(committed, deed.nurse)],
                         misses_its_sla=deed.sla is not None,
+                        severity=deed.severity,
                     )
                 case NewEpisode():
-                    self.facts.episodes[deed.id] = deed.patient
+                    self._deeds.episodes[deed.id] = deed.patient
                 case Resolve():
-                    self.facts.tasks[deed.task].resolved = committed
+                    self._deeds.tasks[deed.task].resolved = committed
                 case Assign():
-                    self.facts.tasks[deed.task].nurses.append((committed, deed.nurse))
+                    self._deeds.tasks[deed.task].nurses.append((committed, deed.nurse))
             if not isinstance(deed, NewEpisode):
-                task = self.facts.tasks[deed.id if isinstance(deed, NewTask) else deed.task]
+                task = self._deeds.tasks[deed.id if isinstance(deed, NewTask) else deed.task]
                 (_, nurse), is_open = task.nurses[-1], task.resolved is None
                 task.versions.append(Version(earliest=tried, latest=committed, nurse=nurse, is_open=is_open))
 

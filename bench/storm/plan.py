@@ -28,8 +28,18 @@ HITS_A_BURST, BEFORE, BURST = 0.3, (0.1, 1.0), (50, 100)
 MISSES_ITS_SLA, IS_RESOLVED, IS_REASSIGNED, IS_GIVEN_BACK = 0.15, 0.3, 0.08, 0.4
 IS_NOBODYS, IS_UNREACHABLE = 0.03, 0.06
 
+# Where nurses are called, so many more have phones that take no text, and a greater share of tasks is theirs: one nurse
+# is called every five minutes at most.
+NURSES_TO_CALL, IS_TO_BE_CALLED = 30, 0.2
+
 # Shares of all episodes.
 BAD_PHONE, SHARED_PHONE = 0.06, 0.06
+
+LANDLINE = 30006
+"""The error code of texts that a carrier cannot deliver to a phone, ever."""
+
+OFF_FOR_A_WHILE = 30003
+"""The error code of texts to a phone that is off: such a text is tried once more, minutes later."""
 
 FICTION = "55501"
 """The middle of numbers that are reserved for fiction: area code, 555-01, two digits."""
@@ -50,6 +60,9 @@ class Person:
 
     reachable: bool = True
     """Whether the phone company accepts texts to this person."""
+
+    may_be_called: bool = True
+    """Whether the person may be called where no text arrives: she is active, has a number, and has not said STOP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +134,13 @@ class Plan:
     """What people write to us."""
 
 
-def draw(seed: int, seconds: float, *, replies: bool = True) -> Plan:
-    """Draw a storm, in which people answer texts if `replies`."""
+def draw(seed: int, seconds: float, *, replies: bool = True, calls: bool = False) -> Plan:
+    """Draw a storm, in which people answer texts if `replies`, and many are to be called if `calls`."""
     of_inbound = {name: kind for name, kind in KINDS.items() if kind.target == INBOUND}
     others = {name: kind for name, kind in KINDS.items() if kind.target != INBOUND}
-    people, faults = _people(_stream(seed, "people")), list(draw_faults(_stream(seed, "faults"), seconds, others))
+    faults = list(draw_faults(_stream(seed, "faults"), seconds, others))
+    people = _people(_stream(seed, "people"), to_call=NURSES_TO_CALL if calls else 0)
+    unreachable = IS_TO_BE_CALLED if calls else IS_UNREACHABLE
     inbound_faults = draw_faults(_stream(seed, "inbound faults"), seconds, of_inbound) if replies else []
     deeds: dict[float, list[Deed]] = defaultdict(list)
     moments = sorted(
@@ -135,7 +150,7 @@ def draw(seed: int, seconds: float, *, replies: bool = True) -> Plan:
         )
     )
     for at, deed in (
-        *_tasks(_stream(seed, "tasks"), moments, people),
+        *_tasks(_stream(seed, "tasks"), moments, people, unreachable=unreachable),
         *_episodes(_stream(seed, "episodes"), seconds),
     ):
         if at < seconds:
@@ -171,7 +186,7 @@ def _id(random: Random) -> str:
     return str(UUID(int=random.getrandbits(128), version=4))
 
 
-def _people(random: Random) -> list[Person]:
+def _people(random: Random, *, to_call: int) -> list[Person]:
     def person(role: str, phone: str, **more: bool | int) -> Person:
         return Person(id=_id(random), role=role, phone=phone, **more)  # type: ignore[arg-type]
 
@@ -180,22 +195,25 @@ def _people(random: Random) -> list[Person]:
         person("SUPERVISOR", f"+1203{FICTION}01"),
         person("SUPERVISOR", f"+1203{FICTION}02"),
         person("ADMIN", f"+1203{FICTION}03"),
-        person("NURSE", "555-CALL-ME", reachable=False),
-        person("NURSE", f"+1204{FICTION}01", active=False, reachable=False),
+        person("NURSE", "555-CALL-ME", reachable=False, may_be_called=False),
+        person("NURSE", f"+1204{FICTION}01", active=False, reachable=False, may_be_called=False),
         person("NURSE", "+15005550009", reachable=False),  # a landline to the phone company
-        person("NURSE", "+15005550004", reachable=False),  # has replied STOP
+        person("NURSE", "+15005550004", reachable=False, may_be_called=False),  # has replied STOP
         person("NURSE", f"+1204{FICTION}02", undeliverable=30005),
-        person("NURSE", f"+1204{FICTION}03", undeliverable=30003),
+        person("NURSE", f"+1204{FICTION}03", undeliverable=OFF_FOR_A_WHILE),
+        *(person("NURSE", f"+1205{FICTION}{number:02}", undeliverable=LANDLINE) for number in range(to_call)),
     ]
 
 
-def _tasks(random: Random, moments: Sequence[float], people: Sequence[Person]) -> Iterator[tuple[float, Deed]]:
+def _tasks(
+    random: Random, moments: Sequence[float], people: Sequence[Person], *, unreachable: float
+) -> Iterator[tuple[float, Deed]]:
     good = [one.id for one in people if one.role == "NURSE" and one.reachable and not one.undeliverable]
     bad = [one.id for one in people if one.role == "NURSE" and one.id not in good]
     for at in moments:
         task, nurse = _id(random), random.choice(good)
         chance = random.random()
-        first = None if chance < IS_NOBODYS else random.choice(bad) if chance < IS_NOBODYS + IS_UNREACHABLE else nurse
+        first = None if chance < IS_NOBODYS else random.choice(bad) if chance < IS_NOBODYS + unreachable else nurse
         misses = random.random() < MISSES_ITS_SLA
         yield (
             at,

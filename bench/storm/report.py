@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from bench.report import Machine, table
 from bench.storm.books import Opening, Row, as_dict
 from bench.storm.evidence import Evidence, Offence
-from bench.storm.phone import Request, Written
+from bench.storm.phone import CALL, DIGEST, Request, Written
 from bench.storm.verdict import Verdict
 
 # The most rows of the ledger, with their whole history, that are written for each kind of offence.
@@ -24,6 +24,9 @@ class Course:
 
     seed: int
     seconds: float
+    given: Mapping[str, str]
+    """The settings that it was given, by name."""
+
     faults: Mapping[str, int]
     restarts: int
     began: float
@@ -38,13 +41,18 @@ def markdown(course: Course, evidence: Evidence, verdict: Verdict, machine: Mach
     faults = sorted(course.faults.items(), key=lambda one: (-one[1], one[0]))
     return "\n\n".join(
         [
-            f"**Storm of {course.seconds:g} s, seed {course.seed}: {'good' if verdict.is_good else 'NOT GOOD'}**",
+            f"**{_title(course)}: {'good' if verdict.is_good else 'NOT GOOD'}**",
             table(["", "count"], [[name, value] for name, value in _lines(course, evidence, verdict)]),
             f"**{sum(course.faults.values())} faults**",
             table(["", "count"], [[kind, str(count)] for kind, count in faults]),
             str(machine),
         ]
     )
+
+
+def _title(course: Course) -> str:
+    given = [f"{name}={value}" for name, value in sorted(course.given.items())]
+    return ", ".join([f"Storm of {course.seconds:g} s, seed {course.seed}", *given])
 
 
 def _lines(course: Course, evidence: Evidence, verdict: Verdict) -> Iterable[tuple[str, str]]:
@@ -77,6 +85,8 @@ def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, i
         "places_with_what_people_wrote": len(verdict.traces),
         "tasks": len(tasks),
         "of_them_resolved": sum(task.resolved is not None for task in tasks),
+        "of_these_by_text": sum(task.is_resolved_by_text for task in tasks),
+        "of_them_accepted_in_the_application": sum(task.picked_up is not None for task in tasks),
         "of_them_missed_their_SLA": sum(task.misses_its_sla for task in tasks),
         "of_them_reassigned": sum(len(task.nurses) > 1 for task in tasks),
         "episodes": len(evidence.facts.episodes),
@@ -88,7 +98,10 @@ def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, i
         "answers_to_staff": sum(len(some) for some in evidence.replies_to.values()),
         "longest_until_read": _longest_until_read(evidence),
         "requests_to_the_phone_company": len(evidence.requests),
-        "texts_accepted": len(evidence.texts),
+        "texts_accepted": len(evidence.texts) - sum(len(some) for some in evidence.calls_to.values()),
+        "of_them_digests": sum(len(some) for some in evidence.digests_to.values()),
+        "tasks_told_in_digests": len({row.task_id for row in _told_in_digests(evidence)}),
+        "calls_accepted": sum(len(some) for some in evidence.calls_to.values()),
         "were_in_doubt": sum(count for (_, to), count in moves.items() if to == "IN_DOUBT"),
         "adopted": sum(row.adopted for row in evidence.rows),
         "sent_again_after_a_doubt": moves["IN_DOUBT", "QUEUED"],
@@ -101,6 +114,12 @@ def figures(course: Course, evidence: Evidence, verdict: Verdict) -> dict[str, i
         "longest_from_owed_to_accepted": longest(evidence),
         "settled_after": course.settled_after,
     }
+
+
+def _told_in_digests(evidence: Evidence) -> Iterable[Row]:
+    for digests in evidence.digests_to.values():
+        for digest in digests:
+            yield from evidence.named(digest)
 
 
 def longest(evidence: Evidence) -> float | None:
@@ -125,6 +144,7 @@ def as_json(course: Course, evidence: Evidence, verdict: Verdict, machine: Machi
         {
             "seed": course.seed,
             "seconds": course.seconds,
+            "settings": dict(course.given),
             "good": verdict.is_good,
             "figures": figures(course, evidence, verdict),
             "faults": dict(course.faults),
@@ -199,16 +219,31 @@ def _application(evidence: Evidence, offence: Offence) -> Mapping[str, object] |
 def _rows(evidence: Evidence, offence: Offence) -> list[Row]:
     if offence.subject:
         return [row for row in evidence.rows if offence.subject in {row.task_id, row.episode_id}]
+    if offence.kind in {CALL, DIGEST}:
+        people = {
+            evidence.person_of[one.to].id for one in _of_phones(evidence, offence) if one.to in evidence.person_of
+        }
+        return [row for row in evidence.rows if row.kind == offence.kind and row.recipient_id in people]
     episodes = _episodes(evidence, offence)
     return [row for row in evidence.rows if row.episode_id in episodes]
 
 
 def _requests(evidence: Evidence, offence: Offence) -> list[Request]:
+    if offence.kind in {CALL, DIGEST}:
+        return _of_phones(evidence, offence)
     if offence.subject and offence.kind != "check-in":
         return [request for request in evidence.requests if request.task_id == offence.subject]
     patients = evidence.facts.episodes
     numbers = {patients[episode].phone for episode in _episodes(evidence, offence) if episode in patients}
     return [request for request in evidence.requests if request.to in numbers]
+
+
+def _of_phones(evidence: Evidence, offence: Offence) -> list[Request]:
+    """Return all requests of an offence's kind to the phones that it is about."""
+    numbers = {text.to for text in evidence.texts if text.sid in offence.sids}
+    if offence.recipient_id in evidence.person:
+        numbers.add(evidence.person[offence.recipient_id].phone)
+    return [one for one in evidence.requests if one.kind == offence.kind and one.to in numbers]
 
 
 def _episodes(evidence: Evidence, offence: Offence) -> set[str]:
@@ -221,4 +256,4 @@ def _episodes(evidence: Evidence, offence: Offence) -> set[str]:
 
 def _request(request: Request) -> Mapping[str, object]:
     """Return a request without the number."""
-    return {name: getattr(request, name) for name in ("kind", "at", "answer", "sid")}
+    return {name: getattr(request, name) for name in ("kind", "at", "answer", "sid", "counted")}

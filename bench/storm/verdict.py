@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.storm.answers import acted_twice, texted_after_stop, unanswered, unheeded
+from bench.storm.answers import acted_twice, changed_by_nobody, texted_after_stop, unanswered, unheeded
 from bench.storm.books import Row
+from bench.storm.calls import doubled_calls, late_calls, lost_calls, stray_calls
 from bench.storm.evidence import (
     DOUBT_WINDOW,
     OPTED_OUT,
@@ -21,7 +22,8 @@ from bench.storm.evidence import (
     offence_of,
 )
 from bench.storm.hospital import Task
-from bench.storm.phone import ABOUT_ALL_TEXTS, REPLY, Request
+from bench.storm.phone import ABOUT_ALL_TEXTS, CALL, DIGEST, REPLY, Request
+from bench.storm.plan import Person
 
 TO_NURSES = ("task-created", "sla-warning", "sla-breach")
 SECOND_TRY = ":again"
@@ -83,14 +85,14 @@ def judge(evidence: Evidence, traces: Sequence[str] = ()) -> Verdict:
         doubled=doubled,
         doubled_by_lag=doubled_by_lag,
         burnt=list(_burnt(evidence)),
-        too_late=list(_too_late(evidence)),
-        stray=list(_stray(evidence)),
+        too_late=[*_too_late(evidence), *late_calls(evidence)],
+        stray=[*_stray(evidence), *stray_calls(evidence)],
         unsettled=[row for row in evidence.rows if row.is_unsettled],
         explained=dict(explained),
         unrecorded=[offence_of("accepted, but not in the ledger", one) for one in _unrecorded(evidence)],
         second_tries=second_tries,
         unheeded=list(unheeded(evidence)),
-        acted_twice=list(acted_twice(evidence)),
+        acted_twice=[*acted_twice(evidence), *changed_by_nobody(evidence)],
         unanswered=list(unanswered(evidence)),
         texted_after_stop=list(texted_after_stop(evidence)),
         traces=traces,
@@ -107,6 +109,8 @@ def losses(evidence: Evidence, explained: Counter[str] | None = None) -> Iterato
         if task.resolved is None:
             yield from _losses_about(evidence, task, reasons)
     yield from _lost_check_ins(evidence, reasons)
+    yield from lost_calls(evidence, reasons)
+    yield from _miscounted(evidence)
 
 
 def _losses_about(evidence: Evidence, task: Task, explained: Counter[str]) -> Iterator[Offence]:
@@ -130,7 +134,10 @@ def _losses_about(evidence: Evidence, task: Task, explained: Counter[str]) -> It
 
 
 def _is_explained(evidence: Evidence, task: Task, nurse: str, explained: Counter[str]) -> bool:
-    """Return whether the ledger says that a nurse was not told of a task, and a supervisor was told of that."""
+    """Return whether a nurse has taken a task, or the ledger says that she was not told, and a supervisor was."""
+    if task.was_picked_up_by(nurse):
+        explained["task-created: the nurse has taken it before, after another text"] += 1
+        return True
     rows = [row for row in evidence.rows_by["task-created", task.id] if row.recipient_id == nurse]
     if not any(is_excuse(row) for row in rows):
         return False
@@ -159,6 +166,22 @@ def _lost_check_ins(evidence: Evidence, explained: Counter[str]) -> Iterator[Off
             yield Offence(
                 what=f"{missing} not accepted", kind="check-in", subject=(unsent or episodes)[0], recipient_id=None
             )
+
+
+def _miscounted(evidence: Evidence) -> Iterator[Offence]:
+    """Find digests that count other tasks than the ledger says they have told of: a person was not told of some."""
+    for digests in evidence.digests_to.values():
+        for text in digests:
+            row = evidence.digest(text)
+            if row is None or row.sid != text.sid:  # not recorded (yet), or sent again
+                continue
+            counted = Counter(
+                evidence.facts.tasks[one.task_id].severity
+                for one in evidence.named(text)
+                if one.task_id in evidence.facts.tasks
+            )
+            if counted != Counter(text.counted):
+                yield offence_of(f"counts {dict(text.counted or {})}, and stands for {dict(counted)}", text)
 
 
 # ── Doubled ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,10 +224,14 @@ def _doubled(evidence: Evidence) -> tuple[list[Offence], int, int]:
             and row.state not in {"FAILED", "CANCELLED"}
         ]
         judge_excess(some, len(answers), "answers")
+    for some in evidence.digests_to.values():
+        for mark in {one.mark for one in some}:
+            judge_excess([one for one in some if one.mark == mark], 1, "digests")
     episodes_of = Counter(patient.phone for patient in evidence.facts.episodes.values())
     for number, some in evidence.texts_to.items():
         judge_excess(some, episodes_of[number], "check-ins")
-    return doubled, by_lag, second_tries
+    calls, calls_by_lag = doubled_calls(evidence)
+    return doubled + calls, by_lag + calls_by_lag, second_tries
 
 
 def _by_number(texts: Sequence[Request]) -> Mapping[str, list[Request]]:
@@ -231,7 +258,8 @@ def _burnt(evidence: Evidence) -> Iterator[Offence]:
             last = requests.get((row.kind, None, patient.phone)) if patient else None
         else:
             person = evidence.person.get(row.recipient_id or "")
-            last = requests.get((row.kind, row.task_id, person.phone)) if person else None
+            task_id = None if row.kind in {DIGEST, CALL} or row.named_by else row.task_id
+            last = requests.get((DIGEST if row.named_by else row.kind, task_id, person.phone)) if person else None
         if last and last.answer in ABOUT_ALL_TEXTS:
             yield Offence(
                 what=f"failed for {last.answer}: {row.reason}",
@@ -247,28 +275,36 @@ def _burnt(evidence: Evidence) -> Iterator[Offence]:
 def _too_late(evidence: Evidence) -> Iterator[Offence]:
     """Find texts whose call began after their task was resolved, or given to another nurse."""
     for text in evidence.texts:
-        task = evidence.facts.tasks.get(text.task_id or "")
-        if task is None:
-            continue
-        at = begun(evidence, text) - TOLERANCE
-        if task.resolved is not None and at > task.resolved:
-            yield offence_of(f"begun {at + TOLERANCE - task.resolved:.2f} s after it was resolved", text)
-        person = evidence.person_of.get(text.to)
-        if text.kind in TO_NURSES and person:
-            spans = zip(task.nurses, [*(since for since, _ in task.nurses[1:]), None], strict=True)
-            ends = [end for (_, nurse), end in spans if nurse == person.id]
-            if ends and None not in ends and all(end is not None and at > end for end in ends):
-                yield offence_of("begun after it was given to another nurse", text)
+        named = [row.task_id for row in evidence.named(text)] if text.kind == DIGEST else [text.task_id]
+        for task_id in named:
+            if task := evidence.facts.tasks.get(task_id or ""):
+                yield from _too_late_about(evidence, text, task)
+
+
+def _too_late_about(evidence: Evidence, text: Request, task: Task) -> Iterator[Offence]:
+    at = begun(evidence, text) - TOLERANCE
+    if task.resolved is not None and at > task.resolved:
+        yield offence_of(f"begun {at + TOLERANCE - task.resolved:.2f} s after it was resolved", text)
+    person = evidence.person_of.get(text.to)
+    if text.kind in {*TO_NURSES, DIGEST} and person:
+        spans = zip(task.nurses, [*(since for since, _ in task.nurses[1:]), None], strict=True)
+        ends = [end for (_, nurse), end in spans if nurse == person.id]
+        if ends and None not in ends and all(end is not None and at > end for end in ends):
+            yield offence_of("begun after it was given to another nurse", text)
 
 
 def _stray(evidence: Evidence) -> Iterator[Offence]:
     phones = {patient.phone for patient in evidence.facts.episodes.values()}
     for text in evidence.texts:
         person = evidence.person_of.get(text.to)
+        if text.kind == CALL:
+            continue
         if text.kind == "check-in":
             concerned = text.to in phones
         elif text.kind == REPLY:
             concerned = any(one.phone == text.to and one.at <= text.at for one in evidence.written) and bool(person)
+        elif text.kind == DIGEST:
+            concerned = person is not None and _are_all_hers(evidence, text, person)
         elif text.kind in TO_NURSES:
             task = evidence.facts.tasks.get(text.task_id or "")
             concerned = bool(task and person and person.id in {nurse for _, nurse in task.nurses})
@@ -276,6 +312,12 @@ def _stray(evidence: Evidence) -> Iterator[Offence]:
             concerned = text.task_id in evidence.facts.tasks and bool(person and person.role in STAFF_ON_CALL)
         if not concerned:
             yield offence_of("to somebody whom it does not concern", text)
+
+
+def _are_all_hers(evidence: Evidence, text: Request, person: Person) -> bool:
+    """Return whether a digest counts tasks, and all that it stands for were once this nurse's."""
+    tasks = [evidence.facts.tasks.get(row.task_id or "") for row in evidence.named(text)]
+    return bool(text.counted) and all(task and person.id in {nurse for _, nurse in task.nurses} for task in tasks)
 
 
 def _unrecorded(evidence: Evidence) -> list[Request]:

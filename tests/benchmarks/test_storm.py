@@ -3,51 +3,19 @@
 from collections.abc import Sequence
 
 import pytest
+from storms import NURSE, a_row, a_task, a_text
 
 from bench.storm.books import Row
 from bench.storm.evidence import DOUBT_WINDOW, Evidence
-from bench.storm.hospital import Facts, Task
+from bench.storm.hospital import Facts
 from bench.storm.kinds import KINDS
 from bench.storm.phone import ABOUT_ALL_TEXTS, Request
-from bench.storm.plan import Person, draw
+from bench.storm.plan import draw
 from bench.storm.verdict import Verdict, judge
-
-NURSE = Person(id="nurse", role="NURSE", phone="+12015550101")
-
-
-def a_text(sid: str | None, *, lag: float = 0.1, answer: str = "accepted") -> Request:
-    """Return a request about the one task."""
-    return Request(kind="task-created", task_id="task", to=NURSE.phone, at=2.0, answer=answer, sid=sid, lag=lag)
-
-
-def a_row(state: str = "SENT", **columns: object) -> Row:
-    """Return the message about it."""
-    usual: dict[str, object] = {
-        "id": "row",
-        "business_key": "task-created:task:nurse",
-        "kind": "task-created",
-        "task_id": "task",
-        "episode_id": None,
-        "recipient_id": NURSE.id,
-        "severity": "HIGH",
-        "state": state,
-        "reason": "a reason",
-        "cause": None,
-        "sid": "SM1",
-        "reply_to": None,
-        "adopted": False,
-        "owed_since": 1.0,
-        "is_unsettled": False,
-        "is_unlogged": False,
-        "found_late": [],
-        "history": [],
-    }
-    return Row(**{**usual, **columns})  # type: ignore[arg-type]
 
 
 def judged(requests: Sequence[Request], row: Row) -> Verdict:
-    task = Task(id="task", inserted=1.0, nurses=[(1.0, NURSE.id)], misses_its_sla=False)
-    return judge(Evidence(Facts(tasks={"task": task}), [NURSE], requests, [row]))
+    return judge(Evidence(Facts(tasks={"task": a_task()}), [NURSE], requests, [row]))
 
 
 def test_a_second_text_is_the_lists_fault_only_if_it_showed_one_after_the_window() -> None:
@@ -71,7 +39,7 @@ def test_a_text_that_was_found_late_is_recorded() -> None:
 def test_a_message_that_failed_for_an_answer_about_all_texts_is_not_good(answer: str) -> None:
     """Though its supervisor may have been told; of one that failed for itself nothing is said."""
     assert answer in KINDS
-    row = a_row("FAILED", sid=None)
+    row = a_row("FAILED", sid=None, reason="a reason")
     assert [one.subject for one in judged([a_text(None, answer=answer)], row).burnt] == ["task"]
     assert judged([a_text(None, answer=answer), a_text(None, answer="refused")], row).burnt == []
 

@@ -6,21 +6,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from storms import NURSE, a_row, a_task, a_text, begun_at
 
-from bench.storm.books import Answer, Event, Inbound, Inbox, Row
+from bench.storm.books import Answer, Inbound, Inbox, Row
 from bench.storm.evidence import Evidence
-from bench.storm.hospital import Facts, Task, Version
+from bench.storm.hospital import Facts, Version
 from bench.storm.phone import Request, Written, kind_of, number_of, task_of
-from bench.storm.plan import Person, draw
+from bench.storm.plan import draw
 from bench.storm.talk import PLANTED, draw_writings
 from bench.storm.traces import files_with
 from bench.storm.verdict import Verdict, judge
 from sequora_orchestration.domain.commands import understood
 
-NURSE = Person(id="nurse", role="NURSE", phone="+12015550101")
-TOLD = Request(
-    kind="task-created", task_id="task", to=NURSE.phone, at=2.0, answer="accepted", sid="SM1", lag=0.1, number=1
-)
+TOLD = a_text(number=1)
 COMMAND = Written(
     sid="SM2", phone=NURSE.phone, at=5.0, created=5.0, meaning="COMMANDS", commands=[("ACCEPT", 1)], is_english=False
 )
@@ -38,31 +36,6 @@ ACCEPTED = Answer(
 ANSWERED = Request(kind="reply", task_id=None, to=NURSE.phone, at=11.0, answer="accepted", sid="SM3", lag=0.1)
 
 
-def a_row(**columns: object) -> Row:
-    """Return a message of the ledger; as a rule the text about the task."""
-    usual: dict[str, object] = {
-        "id": "row",
-        "business_key": "task-created:task:nurse",
-        "kind": "task-created",
-        "task_id": "task",
-        "episode_id": None,
-        "recipient_id": NURSE.id,
-        "severity": "HIGH",
-        "state": "SENT",
-        "reason": None,
-        "cause": None,
-        "sid": "SM1",
-        "reply_to": None,
-        "adopted": False,
-        "owed_since": 1.0,
-        "is_unsettled": False,
-        "is_unlogged": False,
-        "found_late": [],
-        "history": [],
-    }
-    return Row(**{**usual, **columns})  # type: ignore[arg-type]
-
-
 A_REPLY = a_row(id="reply", business_key="reply:SM2", kind="reply", sid="SM3", reply_to="SM2")
 
 
@@ -75,7 +48,7 @@ def judged(
     **inbox: object,
 ) -> Verdict:
     """Judge a storm with one task of one nurse, who has accepted it by text, but for what is told otherwise."""
-    task = Task(id="task", inserted=1.0, nurses=[(1.0, NURSE.id)], misses_its_sla=False, versions=list(versions))
+    task = a_task(versions=list(versions))
     usual: dict[str, object] = {"inbound": [READ], "answers": [ACCEPTED], "orders": {("row", "accept"): 1}}
     records = Inbox(**{**usual, **inbox})  # type: ignore[arg-type]
     return judge(Evidence(Facts(tasks={"task": task}), [NURSE], requests, list(rows), written, records))
@@ -126,6 +99,17 @@ def test_an_outcome_is_judged_by_the_moment_when_it_was_read(changed_at: float, 
     assert (offences(found) == []) == is_right
 
 
+@pytest.mark.parametrize(("texted_at", "is_right"), [(2.0, False), (9.5, True), (30.0, True)])
+def test_a_number_that_was_made_up_may_be_a_tasks_later(texted_at: float, is_right: bool) -> None:  # noqa: FBT001
+    """There was no such number unless the phone had been texted it clearly before its command was read."""
+    unknown = replace(ACCEPTED, outcome="NO_SUCH_NUMBER", number=888, task_id=None, notification_id=None)
+    requests = [TOLD, replace(TOLD, at=texted_at, sid="SM7", number=888), ANSWERED]
+    rows = [a_row(), a_row(id="again", business_key="another", sid="SM7"), A_REPLY]
+    made_up = [replace(COMMAND, commands=[("ACCEPT", 888)])]
+    found = judged(written=made_up, requests=requests, rows=rows, answers=[unknown], orders={})
+    assert (offences(found) == []) == is_right
+
+
 def test_a_verb_alone_is_about_the_only_open_task() -> None:
     """And no answer may say that there are several, or none."""
     alone = [replace(COMMAND, commands=[("ACCEPT", None)])]
@@ -152,14 +136,11 @@ def test_an_answer_goes_out_once_unless_its_reader_has_said_stop() -> None:
     assert [one.what for one in twice.doubled] == ["2 texts for 1 answers"]
 
 
-@pytest.mark.parametrize(("begun_at", "is_too_late"), [(9.0, False), (10.5, False), (12.0, True)])
-def test_who_has_said_stop_gets_no_text_after_that_was_read(begun_at: float, is_too_late: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("moment", "is_too_late"), [(9.0, False), (10.5, False), (12.0, True)])
+def test_who_has_said_stop_gets_no_text_after_that_was_read(moment: float, is_too_late: bool) -> None:  # noqa: FBT001
     """By our own record; what was under way is no offence, nor what begins after a START."""
-    sending = Event(
-        at=begun_at, from_state="QUEUED", to_state="SENDING", attempt=1, claim_id=None, run_id=None, reason=None
-    )
-    later = replace(TOLD, at=begun_at + 0.1, sid="SM5", number=None)
-    rows = [a_row(), a_row(id="later", sid="SM5", history=[sending])]
+    later = replace(TOLD, at=moment + 0.1, sid="SM5", number=None)
+    rows = [a_row(), a_row(id="later", sid="SM5", history=[begun_at(moment)])]
     read = [replace(READ, understood="STOP")]
     found = judged(
         written=[STOP], requests=[TOLD, later], rows=rows, inbound=read, answers=[], orders={}, opted_out=frozenset("d")

@@ -42,9 +42,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
 
 
 class PhoneCompany:
-    """Takes texts, or refuses them, and remembers everything until `forget`.
-
-    Public attributes may be changed at any time.
+    """Takes texts, or refuses them, and remembers all until `forget`. Public attributes may be changed at any time.
 
     Of texts: `undeliverable` maps a number to the error code with which texts that are accepted from then on will end;
     `seconds_per_status` is how long a text stays in each status on its way.
@@ -57,8 +55,8 @@ class PhoneCompany:
     Of the account: `account_status` and `is_trial` are its state, and `owner_account_sid` names its owner; `api_keys`
     are its keys by their SIDs; with `has_test_credentials` its SID and token are the real API's credentials for tests,
     which may pretend to send, and read nothing; `services` are its messaging services; `webhook` is the address to
-    which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to its
-    numbers' webhooks; `numbers_can_call` is whether its numbers may call, and `calls` has the calls.
+    which every reply is posted, and `webhook_is_the_numbers` whether a messaging service leaves replies to theirs;
+    `numbers_can_call` is whether its numbers may call, and `calls` has the calls.
     """
 
     def __init__(
@@ -109,13 +107,7 @@ class PhoneCompany:
             self.webhook = ""
             self.webhook_is_the_numbers = False
             self.numbers_can_call = True
-            self.calls = Calls(
-                self._changed,
-                now=self._now,
-                owns=lambda number: self.numbers_can_call and self.owns(number),
-                keep=self._keep_call,
-                step_length=lambda: timedelta(seconds=self.seconds_per_status),
-            )
+            self.calls = self._new_calls(Calls)
             self._texts = KeptTexts()
             self._opt_outs = OptOuts()
             self._arrivals: dict[str, list[float]] = defaultdict(list)
@@ -123,6 +115,15 @@ class PhoneCompany:
             if self._memory:
                 self._memory.forget()
             self._notify()
+
+    def _new_calls(self, begin: Callable[..., Calls]) -> Calls:
+        return begin(
+            self._changed,
+            now=self._now,
+            owns=lambda number: self.numbers_can_call and self.owns(number),
+            keep=self._keep_call,
+            step_length=lambda: timedelta(seconds=self.seconds_per_status),
+        )
 
     def _keep_call(self, call: Call) -> None:
         if self._memory:
