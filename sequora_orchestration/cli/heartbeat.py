@@ -31,8 +31,9 @@ from sequora_orchestration.database import (
     engine_for,
     views_dropped_at,
 )
+from sequora_orchestration.domain.canary import overdue
 from sequora_orchestration.domain.health import VitalSigns, complaints
-from sequora_orchestration.settings.alarms import HeartbeatSettings
+from sequora_orchestration.settings.alarms import CanarySettings, HeartbeatSettings
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import MetricsSettings
@@ -58,7 +59,8 @@ def heartbeat() -> NoReturn:
             signal.pause()
     if url is None:
         LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
-    heart = Heart(url, _signs) if url else None
+    began = time.monotonic()
+    heart = Heart(url, lambda: _signs(on_for=time.monotonic() - began)) if url else None
     while True:
         if heart:
             heart.beat()
@@ -91,14 +93,17 @@ def _url() -> str | None:
     return url
 
 
-def _signs() -> VitalSigns:
+def _signs(*, on_for: float) -> VitalSigns:
     from sequora_orchestration.definitions import SENSORS
 
-    return vital_signs([sensor.name for sensor in SENSORS])
+    return vital_signs([sensor.name for sensor in SENSORS], on_for=on_for)
 
 
-def vital_signs(sensors: Collection[str]) -> VitalSigns:
-    """Return the signs that the system is at work. Raises the error of a database that cannot be read."""
+def vital_signs(sensors: Collection[str], *, on_for: float = 0.0) -> VitalSigns:
+    """Return the signs that the system is at work; `on_for` is how many seconds this process has looked at them.
+
+    Raises the error of a database that cannot be read.
+    """
     from dagster import DagsterInstance
 
     from sequora_orchestration.assets.ticks import good_tick_ages, last_scan_age
@@ -109,7 +114,9 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
     with engine.connect() as connection:
         if dropped_at := views_dropped_at(connection):  # sensors tick even without the views
             raise ViewsDroppedError(dropped_at)
-    backlog = open_measurements().backlog()
+    measurements = open_measurements()
+    backlog = measurements.backlog()
+    canary = overdue(measurements.canaries(), on_for=on_for) if CanarySettings.load().is_on else None
     with DagsterInstance.get() as instance:
         ticks = good_tick_ages(instance, sensors)
         return VitalSigns(
@@ -118,6 +125,7 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
             last_scan=last_scan_age(instance),
             ticks=ticks,
             standstill=standstill_of(instance, ticks),
+            canary=canary,
         )
 
 
