@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sequora_orchestration.domain.ledger_state import State
 
 ARRIVES_WITHIN = timedelta(minutes=10)
-"""Receipts are asked for after 15 s, and again when as long again has passed: seven times in this time."""
+"""Receipts are asked for after 15 s, and then each minute at least: that it has arrived is known in time."""
 
 EVERY = timedelta(hours=1)
 

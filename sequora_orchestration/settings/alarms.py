@@ -52,8 +52,8 @@ class CanarySettings(Environment):
     """Where the test text of each hour goes."""
 
     sequora_canary_number: Annotated[str, AfterValidator(_own_number)] | None = Field(
-        title="a number of your own, in E.164: each hour a test text goes there by the whole way of a nurse's text, and "
-        "the heartbeat is silent if it has not arrived within ten minutes (docs/canary.md); by default none is sent",
+        title="a number of your own, in E.164: each hour a test text goes there by the way of a nurse's text, and the "
+        "heartbeat is silent if it has not arrived within ten minutes (docs/canary.md); by default none is sent",
         default=None,
         repr=False,
         description="give a phone number of your own that takes texts, e.g. +12025550100, or leave it out.",

@@ -47,6 +47,7 @@ class PhoneCompany:
     Public attributes may be changed at any time.
 
     Of texts: `undeliverable` maps a number to the error code with which texts that are accepted from then on will end;
+    `without_receipts` has the numbers whose texts stay `sent`, as with a phone that is off;
     `seconds_per_status` is how long a text stays in each status on its way.
 
     Of lists: `visible_after` and `inbound_visible_after` are how many seconds old a text that we sent, or that came
@@ -101,6 +102,7 @@ class PhoneCompany:
             self.list_answers = Script()
             self.services = MessagingServices()
             self.undeliverable: dict[str, int] = {}
+            self.without_receipts: set[str] = set()
             self.account_status = "active"
             self.is_trial = False
             self.owner_account_sid = self.account_sid
@@ -254,7 +256,8 @@ class PhoneCompany:
     def state(self, message: Message) -> State:
         """Return the present state of a text, by its age."""
         age = self._now() - message.created
-        return state_at(message, age, step_length=timedelta(seconds=self.seconds_per_status))
+        has_receipt = message.to not in self.without_receipts
+        return state_at(message, age, step_length=timedelta(seconds=self.seconds_per_status), has_receipt=has_receipt)
 
     def find(self, sid: str) -> Message | None:
         """Return the text with this SID."""
