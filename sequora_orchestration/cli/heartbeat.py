@@ -24,6 +24,7 @@ from typing import NoReturn
 
 import requests
 
+from sequora_orchestration.channels.alarm import Raised, open_alarm
 from sequora_orchestration.cli.sign_of_life import PERIOD, SignOfLife
 from sequora_orchestration.database import (
     SchemaMissingError,
@@ -31,7 +32,7 @@ from sequora_orchestration.database import (
     engine_for,
     views_dropped_at,
 )
-from sequora_orchestration.domain.canary import overdue
+from sequora_orchestration.domain.canary import alarm_text, overdue
 from sequora_orchestration.domain.health import VitalSigns, complaints
 from sequora_orchestration.settings.alarms import CanarySettings, HeartbeatSettings
 from sequora_orchestration.settings.database import DatabaseSettings
@@ -60,7 +61,7 @@ def heartbeat() -> NoReturn:
     if url is None:
         LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
     began = time.monotonic()
-    heart = Heart(url, lambda: _signs(on_for=time.monotonic() - began)) if url else None
+    heart = Heart(url, lambda: _signs(on_for=time.monotonic() - began), alarm=_raise_alarm) if url else None
     while True:
         if heart:
             heart.beat()
@@ -99,6 +100,12 @@ def _signs(*, on_for: float) -> VitalSigns:
     return vital_signs([sensor.name for sensor in SENSORS], on_for=on_for)
 
 
+def _raise_alarm(text: str) -> Raised:
+    """Tell the engineer, if any way is set. Raises SettingError."""
+    alarm = open_alarm()
+    return alarm.raise_(text) if alarm.is_set else Raised(is_told=True, troubles=[])
+
+
 def vital_signs(sensors: Collection[str], *, on_for: float = 0.0) -> VitalSigns:
     """Return the signs that the system is at work; `on_for` is how many seconds this process has looked at them.
 
@@ -131,19 +138,31 @@ def vital_signs(sensors: Collection[str], *, on_for: float = 0.0) -> VitalSigns:
 
 @dataclass(kw_only=False)
 class Heart:
-    """Beats while all is well, and logs when that changes, or when the reason why it is not changes."""
+    """Beats while all is well, and logs when that changes, or when the reason why it is not changes.
+
+    The service behind the URL cannot say why it hears nothing. That a canary has not arrived says that nurses' texts
+    may not either: of that an engineer is told, once, until one has arrived.
+    """
 
     url: str = field(repr=False)
     """It is not logged, for anybody who knows it can beat in our place."""
 
     signs: Callable[[], VitalSigns]
+    alarm: Callable[[str], Raised] = field(default=lambda _: Raised(is_told=True, troubles=[]), kw_only=True)
+    """Tells an engineer."""
+
+    _is_told: bool = field(default=False, init=False)
+    """Whether the engineer knows of the canary."""
+
     _last: str = field(default="", init=False)
     """The last sentence that was logged, without its numbers."""
 
     def beat(self) -> None:
         """Look at the signs, and ask for the URL if all is well. It never raises."""
         try:
-            amiss = complaints(self.signs())
+            signs = self.signs()
+            amiss = complaints(signs)
+            self._tell_of_canary(signs.canary)
         except SchemaMissingError as error:
             amiss = [str(error)]
         except Exception as error:  # noqa: BLE001  # signs that cannot be read are no signs of life
@@ -154,6 +173,18 @@ class Heart:
             self._log_change(logging.WARNING, f"the heartbeat does not arrive: {trouble}")
         else:
             self._log_change(logging.INFO, "all is well: the heartbeat is sent")
+
+    def _tell_of_canary(self, complaint: str | None) -> None:
+        if complaint is None or self._is_told:
+            self._is_told = complaint is not None
+            return
+        try:
+            raised = self.alarm(alarm_text(complaint))
+        except SettingError as error:
+            raised = Raised(is_told=False, troubles=[str(error)])
+        self._is_told = raised.is_told
+        for trouble in raised.troubles:
+            LOG.warning("the alarm about the canary: %s", trouble)
 
     def _ask_url(self) -> str | None:
         """Ask for the URL; return the trouble with that, if there was any, without the URL."""

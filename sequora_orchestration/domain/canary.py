@@ -65,7 +65,7 @@ class Canaries:
         return next((one for one in self.newest_first if one.has_arrived), None)
 
 
-def overdue(seen: Canaries, *, on_for: float) -> str | None:
+def overdue(seen: Canaries, *, on_for: float = 0.0) -> str | None:
     """Return what is amiss, since when, and what to do; None if all is well, or an operator keeps canaries back.
 
     `on_for` is how many seconds the asking process has known that they are on. Asked only where they are.
@@ -82,6 +82,42 @@ def overdue(seen: Canaries, *, on_for: float) -> str | None:
     judged = _judged(seen.newest_first)
     return f"{_amiss(judged)}{_last(seen)}; {_to_do(judged)}" if judged and judged.is_overdue else None
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InALine:
+    """How it stands with canaries, for a person."""
+
+    sentence: str
+    is_overdue: bool
+
+
+def in_a_line(seen: Canaries) -> InALine:
+    """Return how it stands: what is amiss, or which was the last that arrived, and what is under way."""
+    if complaint := overdue(seen):
+        return InALine(sentence=complaint, is_overdue=True)
+    last, newest = seen.last_arrived, next(iter(seen.newest_first), None)
+    said = [f"that of {told(last.hour)} {_arrived(last)}" if last else "none has arrived in the last day"]
+    if newest and newest is not last:
+        said.append(f"that of {told(newest.hour)} is {newest.state}")
+    if seen.is_paused:
+        said.append("an operator keeps further ones back")
+    elif seen.owed_since is None:
+        said.append("the sensors' process does not send any (yet)")
+    return InALine(sentence="; ".join(said), is_overdue=False)
+
+
+def _arrived(canary: Canary) -> str:
+    at = canary.delivered_at
+    return f"is known to have arrived since {at.astimezone(UTC):%H:%M:%S} UTC" if at else "has arrived"
+
+
+def alarm_text(complaint: str) -> str:
+    """Return what an engineer is told of it: two segments at most, if it is a text."""
+    return f"Sequora: {complaint}"[:LONGEST]
+
+
+# A text of two segments at most.
+LONGEST = 300
 
 RESTART = "set it there, too, and restart all processes"
 SEE_SENSOR = "see whether the sensor `canaries` is on and ticks: `sequora status`"

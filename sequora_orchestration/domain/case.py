@@ -336,4 +336,24 @@ class EpisodeCase:
         return (self.episode.created_at or self.episode.discharge_at) if self.episode else None
 
 
-Case = TaskCase | EpisodeCase
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageCase:
+    """A message that is about no task and no episode."""
+
+    id: str
+    circumstances: Circumstances
+    messages: Sequence[Story] = ()
+    """It alone."""
+
+    owed: Sequence[OwedMessage] = ()
+    """None ever: what is owed is about a task or an episode, or is the next message of its kind."""
+
+    phones: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def appeared_at(self) -> datetime | None:
+        """Nothing has appeared that it is about."""
+        return None
+
+
+Case = TaskCase | EpisodeCase | MessageCase
