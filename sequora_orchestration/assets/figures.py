@@ -39,7 +39,7 @@ from sequora_orchestration.assets.ticks import good_tick_ages
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.delivery.on_call import NOBODY, on_call
-from sequora_orchestration.domain.canary import overdue
+from sequora_orchestration.domain.canary import Overdue, overdue
 from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.health import INSIDE, silent_sensors
 from sequora_orchestration.jobs.retries import (
@@ -135,7 +135,7 @@ def of_text_latency(latency: TextLatency) -> MaterializeResult[None]:
 
 
 def of_deliveries(
-    deliveries: Deliveries, providers: Sequence[Provider], longest: timedelta, *, canary: str | None = None
+    deliveries: Deliveries, providers: Sequence[Provider], longest: timedelta, *, canary: Overdue | None = None
 ) -> MaterializeResult[None]:
     """Return the deliveries as they are plotted, and whether all is well: none in doubt for longer than `longest`.
 
@@ -182,7 +182,7 @@ def of_deliveries(
             if unreadable
             else None,
         ),
-        _checked(CANARY_ARRIVES, canary),
+        _checked(CANARY_ARRIVES, canary.sentence if canary else None),
     )
 
 

@@ -123,7 +123,7 @@ def vital_signs(sensors: Collection[str], *, on_for: float = 0.0) -> VitalSigns:
             raise ViewsDroppedError(dropped_at)
     measurements = open_measurements()
     backlog = measurements.backlog()
-    canary = overdue(measurements.canaries(), on_for=on_for) if CanarySettings.load().is_on else None
+    amiss = overdue(measurements.canaries(), on_for=on_for) if CanarySettings.load().is_on else None
     with DagsterInstance.get() as instance:
         ticks = good_tick_ages(instance, sensors)
         return VitalSigns(
@@ -132,7 +132,7 @@ def vital_signs(sensors: Collection[str], *, on_for: float = 0.0) -> VitalSigns:
             last_scan=last_scan_age(instance),
             ticks=ticks,
             standstill=standstill_of(instance, ticks),
-            canary=canary,
+            canary=amiss.sentence if amiss else None,
         )
 
 

@@ -3,8 +3,9 @@
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, messages
 set aside, doubts, the phone company by channel, pauses), `provider` (the phone company, of texts), and `tick_ages`,
 `ticks`, `sla_scan`, `standstill` (why no sensor ticks; null if any does), `views_dropped` (a sentence, if
-`sequora migrate --drop-views` did it), `canary` (the hourly test text; null if none is sent), `workers` (null if unknown), `unknown_words` (words of open tasks and active
-people without a meaning in the map) and `sizes`; ages and latencies are in seconds.
+`sequora migrate --drop-views` did it), `canary` (the hourly test text; null if none is sent), `workers` (null if
+unknown), `unknown_words` (words of open tasks and active people without a meaning in the map) and `sizes`; ages and
+latencies are in seconds.
 """
 
 import json

@@ -65,8 +65,23 @@ class Canaries:
         return next((one for one in self.newest_first if one.has_arrived), None)
 
 
-def overdue(seen: Canaries, *, on_for: float = 0.0) -> str | None:
-    """Return what is amiss, since when, and what to do; None if all is well, or an operator keeps canaries back.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """A canary that should have arrived and has not."""
+
+    amiss: str
+    """Which, and in what state it is."""
+
+    to_do: str
+
+    @property
+    def sentence(self) -> str:
+        """Both, for a person."""
+        return f"{self.amiss}; {self.to_do}"
+
+
+def overdue(seen: Canaries, *, on_for: float = 0.0) -> Overdue | None:
+    """Return what is amiss and what to do; None if all is well, or an operator keeps canaries back.
 
     `on_for` is how many seconds the asking process has known that they are on. Asked only where they are.
     """
@@ -74,13 +89,16 @@ def overdue(seen: Canaries, *, on_for: float = 0.0) -> str | None:
         return None
     if seen.owed_since is None:
         is_early = on_for <= ARRIVES_WITHIN.total_seconds()
-        return None if is_early else f"no canary is sent: the sensors' process has no SEQUORA_CANARY_NUMBER; {RESTART}"
+        amiss = "no canary is sent: the sensors' process has no SEQUORA_CANARY_NUMBER"
+        return None if is_early else Overdue(amiss=amiss, to_do=RESTART)
     newest = seen.newest_first[0] if seen.newest_first else None
     owed_at = max(seen.owed_since, newest.hour + EVERY) if newest else seen.owed_since
     if seen.now - owed_at > ARRIVES_WITHIN:
-        return f"no canary was made, though one has been owed since {told(owed_at)}; {SEE_SENSOR}"
+        return Overdue(amiss=f"no canary was made, though one has been owed since {told(owed_at)}", to_do=SEE_SENSOR)
     judged = _judged(seen.newest_first)
-    return f"{_amiss(judged)}{_last(seen)}; {_to_do(judged)}" if judged and judged.is_overdue else None
+    if judged is None or judged.has_arrived:
+        return None
+    return Overdue(amiss=f"{_amiss(judged)}{_last(seen)}", to_do=_to_do(judged))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +111,8 @@ class InALine:
 
 def in_a_line(seen: Canaries) -> InALine:
     """Return how it stands: what is amiss, or which was the last that arrived, and what is under way."""
-    if complaint := overdue(seen):
-        return InALine(sentence=complaint, is_overdue=True)
+    if amiss := overdue(seen):
+        return InALine(sentence=amiss.sentence, is_overdue=True)
     last, newest = seen.last_arrived, next(iter(seen.newest_first), None)
     said = [f"that of {told(last.hour)} {_arrived(last)}" if last else "none has arrived in the last day"]
     if newest and newest is not last:
@@ -150,6 +168,7 @@ def _last(seen: Canaries) -> str:
 
 
 def _to_do(canary: Canary) -> str:
-    is_out = canary.state in {State.SENT, State.UNDELIVERED}
-    also = "is its phone on, does `sequora doctor` say that receipts can be read? " if is_out else ""
-    return f"{also}`sequora timeline {canary.id}` has its whole way; nurses' texts go the same"
+    phone = "see whether its phone is on; " if canary.state in {State.SENT, State.UNDELIVERED} else ""
+    return (
+        f"{phone}nurses' texts go the same way: `sequora timeline {canary.id}` and `sequora doctor` show where it ends"
+    )

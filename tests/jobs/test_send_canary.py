@@ -33,7 +33,8 @@ def quick_receipts(phones: Phones) -> None:
 
 def said(care: Care) -> str | None:
     """Return what the heartbeat would say of the canary, long after its own start."""
-    return overdue(Measurements(care.engine).canaries(), on_for=3600)
+    amiss = overdue(Measurements(care.engine).canaries(), on_for=3600)
+    return amiss.sentence if amiss else None
 
 
 def sent(care: Care, runs: Runs, phones: Phones, at: datetime = NOW) -> str:
@@ -111,8 +112,8 @@ def test_with_its_receipt_withheld_it_is_named_after_ten_minutes(care: Care, run
     id_ = care.ledger()[0]["id"]
     assert said(care) == (
         "the canary of 2026-03-02 15:00 UTC has not arrived: it is SENT, without a receipt; none has arrived in the "
-        "last day; is its phone on, does `sequora doctor` say that receipts can be read? "
-        f"`sequora timeline {id_}` has its whole way; nurses' texts go the same"
+        "last day; see whether its phone is on; nurses' texts go the same way: "
+        f"`sequora timeline {id_}` and `sequora doctor` show where it ends"
     )
     phones.company.without_receipts.clear()
     sent(care, runs, phones, NOW + HOUR)

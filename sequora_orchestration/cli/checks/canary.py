@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.cli.checks.finding import Finding, fail, ok, warn
-from sequora_orchestration.domain.canary import in_a_line
+from sequora_orchestration.domain.canary import in_a_line, overdue
 from sequora_orchestration.domain.phone_number import masked, usable
 from sequora_orchestration.ledger.measurements import Measurements
 from sequora_orchestration.settings.alarms import CanarySettings, HeartbeatSettings
@@ -31,10 +31,14 @@ def canary(engine: Engine) -> Finding:
             "SEQUORA_CANARY_NUMBER is the sender's own number, which Twilio does not text",
             to_do="give another number of your own, on a phone that is always on",
         )
-    how = in_a_line(Measurements(engine).canaries())
-    if how.is_overdue:
-        said, _, to_do = how.sentence.rpartition("; ")
-        return fail(said, to_do=to_do)
+    return _of_last(engine, number)
+
+
+def _of_last(engine: Engine, number: str) -> Finding:
+    seen = Measurements(engine).canaries()
+    if amiss := overdue(seen):
+        return fail(amiss.amiss, to_do=amiss.to_do)
+    how = in_a_line(seen)
     staff = CareDatabase(engine).users_of_roles(ROLES_OF_STAFF)
     if any(usable(one.primary_phone) == number for one in staff):
         return warn(
