@@ -164,6 +164,11 @@ class MessageKind:
     when_owed: WhenOwed = IN_GENERAL
     """How it is spoken of while there is none."""
 
+    @property
+    def is_logged(self) -> bool:
+        """Whether the application's log may have rows of it: of a digest it has one for each task, under that's kind."""
+        return not self.names_tasks and self.audience is not Audience.OPERATOR
+
     def text_to_keep(self, facts: Facts, app_url: str) -> str:
         """Return the text as a log may keep it: without its link."""
         return self.text(replace(facts, link=None), app_url)

@@ -1,14 +1,18 @@
 """The canary: each hour a test text to a number of our own, on the way of a nurse's text."""
 
+import json
+import re
 from datetime import datetime, timedelta
 
 import pytest
 from canaries import OWN_PHONE, canaries, switch_canaries  # noqa: F401  # a fixture
 from care import NOW, Care
+from click.testing import CliRunner
 from doubts import looked_for
 from phones import Phones
 from runs import Runs, metadata
 
+from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.domain.canary import overdue
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.halts import ALL_KINDS
@@ -247,6 +251,72 @@ def test_one_that_waits_when_canaries_are_switched_off_ends(
     care.it_is(NOW + HOUR)
     assert runs.tick(CANARIES) == []
     assert care.one("SELECT count(*) FROM orchestration.owed") == 0
+
+
+def test_it_is_deleted_when_its_time_is_over(care: Care, runs: Runs, phones: Phones) -> None:
+    """As messages about tasks are."""
+    sent(care, runs, phones)
+    receipts_asked_for(care, runs, since=NOW, until=MINUTE)
+    care.it_is(NOW + 401 * timedelta(days=1))
+    assert runs.launch("delete_what_is_over").success
+    assert care.ledger() == []
+
+
+@pytest.mark.usefixtures("environment")
+def test_its_timeline_and_the_status_tell_of_it(care: Care, runs: Runs, phones: Phones) -> None:
+    """Whose way it went, and whether somebody must act."""
+    phones.company.without_receipts.add(OWN_PHONE)
+    assert shown("status", "Canary") == "none has arrived in the last day"
+    sent(care, runs, phones)
+    id_ = str(care.ledger()[0]["id"])
+    assert shown("status", "Canary") == "none has arrived in the last day; that of 2026-03-02 15:00 UTC is SENT"
+    told = CliRunner().invoke(sequora, ["timeline", id_])
+    assert told.exit_code == 0, told.output
+    assert told.output.startswith("OK    the operator was texted at 2026-03-02")
+    assert f"Message {id_}: canary, about no task and no episode" in told.output
+    assert "the phone company is asked whether it has arrived" in told.output
+    care.it_is(NOW + 11 * MINUTE)
+    told = CliRunner().invoke(sequora, ["timeline", id_])
+    assert told.exit_code == 1
+    assert told.output.startswith("ACT   the operator was texted at 2026-03-02")
+    assert shown("status", "Canary").startswith("the canary of 2026-03-02 15:00 UTC has not arrived: it is SENT")
+    as_json = json.loads(CliRunner().invoke(sequora, ["timeline", id_, "--json"]).output)
+    assert (as_json["subject"], as_json["facts"], as_json["tasks"]) == ("message", None, [])
+    phones.company.without_receipts.clear()
+    sent(care, runs, phones, NOW + HOUR)
+    receipts_asked_for(care, runs, since=NOW + HOUR, until=MINUTE)
+    assert shown("status", "Canary").startswith("that of 2026-03-02 16:00 UTC is known to have arrived since 16:00:")
+    assert OWN_PHONE[-7:] not in told.output
+
+
+def shown(command: str, label: str) -> str:
+    """Return the line of a page with that label."""
+    done = CliRunner().invoke(sequora, [command])
+    (line,) = re.findall(rf"^{label} +(.*)$", done.output, flags=re.MULTILINE)
+    return str(line)
+
+
+def test_it_is_no_text_to_anybody_in_the_figures(care: Care, runs: Runs, phones: Phones) -> None:
+    """Neither where it is sent nor where it does not arrive."""
+    phones.company.undeliverable[OWN_PHONE] = 30005
+    sent(care, runs, phones)
+    receipts_asked_for(care, runs, since=NOW, until=MINUTE)
+    measurements = Measurements(care.engine)
+    deliveries = measurements.deliveries()
+    assert (deliveries.sent, deliveries.delivered, deliveries.failed, deliveries.undelivered) == (0, 0, 0, {})
+    assert measurements.text_latency().texts == 0
+    assert runs.ledger.overview.figures().sent_last_hour == 0
+    assert runs.ledger.overview.figures().set_aside == []
+
+
+def test_it_counts_for_the_senders_rate(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a segment."""
+    monkeypatch.setenv("SEQUORA_SENDER_RATE", "2")
+    sent(care, runs, phones)
+    slot = care.one("SELECT extract(epoch FROM next_slot - orchestration.clock()) FROM orchestration.provider")
+    assert float(slot) == 0.5
 
 
 def test_it_is_sent_again_by_command_and_by_hand(care: Care, runs: Runs, phones: Phones) -> None:
