@@ -136,7 +136,7 @@ ORDER BY urgency, owed_since;
 SELECT orchestration.clock() AS now, t.canary_since AS owed_since,
        EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', 'canary')) AS is_paused,
        of_hour.*
-FROM orchestration.terms_in_force t
+FROM (SELECT canary_since FROM orchestration.terms_in_force LIMIT 1) AS t  -- it has one row; the planner guesses many
 LEFT JOIN LATERAL (
     SELECT n.id::text, hour.at AS hour, n.state, n.reason,
            extract(epoch FROM orchestration.clock() - greatest(n.owed_since, n.created_at))::float AS age,
@@ -145,10 +145,10 @@ LEFT JOIN LATERAL (
                SELECT max(e.at) FROM orchestration.notification_event e
                WHERE e.notification_id = n.id AND e.to_state = 'DELIVERED'
            ) END AS delivered_at
-    FROM generate_series(
-        date_trunc('hour', orchestration.clock(), 'UTC') - interval '1 day',
-        date_trunc('hour', orchestration.clock(), 'UTC'), interval '1 hour'
-    ) AS hour (at)
+    FROM generate_series(0, 24) AS ago
+    CROSS JOIN LATERAL (
+        SELECT date_trunc('hour', orchestration.clock(), 'UTC') - ago * interval '1 hour' AS at
+    ) AS hour
     CROSS JOIN LATERAL (
         SELECT * FROM orchestration.notification n
         WHERE n.business_key = orchestration.canary_key(hour.at)

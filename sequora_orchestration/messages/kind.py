@@ -166,7 +166,7 @@ class MessageKind:
 
     @property
     def is_logged(self) -> bool:
-        """Whether the application's log may have rows of it: of a digest it has one for each task, under that's kind."""
+        """Whether the application's log may have rows of it; of a digest it has one for each task it tells of."""
         return not self.names_tasks and self.audience is not Audience.OPERATOR
 
     def text_to_keep(self, facts: Facts, app_url: str) -> str:

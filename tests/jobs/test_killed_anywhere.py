@@ -25,6 +25,7 @@ from sequora_orchestration.channels.sms import Sms
 from sequora_orchestration.channels.voice import Voice
 from sequora_orchestration.ledger import assignments, room
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.messages.canary import CANARIES
@@ -313,6 +314,7 @@ def test_a_check_in_is_scheduled_and_sent_at_most_once(care: Care, runs: Runs, p
 @pytest.mark.usefixtures("canaries")
 def test_a_canary_is_sent_once(care: Care, runs: Runs, phones: Phones) -> None:
     """Each in an hour of its own, for an hour has one: a process dies, and those after it make up for it."""
+    runs = Runs(runs.instance, Ledger(care.engine, has_canary=True))  # the sensors say so, again and again
     for hours in range(100):
         at = NOW + hours * timedelta(hours=1)
         care.it_is(at)
@@ -321,7 +323,7 @@ def test_a_canary_is_sent_once(care: Care, runs: Runs, phones: Phones) -> None:
         recover(care, runs, [CANARIES], since=at)
         phones(OWN_PHONE).received_text(containing=[f"{at:%Y-%m-%d %H:%M} UTC"])
         assert care.states() == ["SENT"] * (hours + 1)
-    assert hours > 12
+    assert hours > 10
     phones(OWN_PHONE).received_text()
 
 
