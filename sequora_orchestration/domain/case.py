@@ -338,22 +338,14 @@ class EpisodeCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageCase:
-    """A message that is about no task and no episode."""
+    """A message that is about no task and no episode: alone, and nothing of it is owed or has appeared."""
 
     id: str
     circumstances: Circumstances
-    messages: Sequence[Story] = ()
-    """It alone."""
-
+    messages: Sequence[Story]
+    phones: Mapping[str, str | None]
     owed: Sequence[OwedMessage] = ()
-    """None ever: what is owed is about a task or an episode, or is the next message of its kind."""
-
-    phones: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def appeared_at(self) -> datetime | None:
-        """Nothing has appeared that it is about."""
-        return None
+    appeared_at: None = None
 
 
 Case = TaskCase | EpisodeCase | MessageCase
