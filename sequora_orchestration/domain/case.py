@@ -63,8 +63,6 @@ class Story:
     id: str
     kind: str
     audience: str
-    """To whom it goes: the ASSIGNEE, who is ON_CALL, or the PATIENT."""
-
     task_id: str | None
     episode_id: str | None
     recipient_id: str | None
