@@ -169,6 +169,4 @@ def _last(seen: Canaries) -> str:
 
 def _to_do(canary: Canary) -> str:
     phone = "see whether its phone is on; " if canary.state in {State.SENT, State.UNDELIVERED} else ""
-    return (
-        f"{phone}nurses' texts go the same way: `sequora timeline {canary.id}` and `sequora doctor` show where it ends"
-    )
+    return f"{phone}nurses' texts go the same way: see `sequora timeline {canary.id}` and `sequora doctor`"

@@ -117,7 +117,7 @@ def test_with_its_receipt_withheld_it_is_named_after_ten_minutes(care: Care, run
     assert said(care) == (
         "the canary of 2026-03-02 15:00 UTC has not arrived: it is SENT, without a receipt; none has arrived in the "
         "last day; see whether its phone is on; nurses' texts go the same way: "
-        f"`sequora timeline {id_}` and `sequora doctor` show where it ends"
+        f"see `sequora timeline {id_}` and `sequora doctor`"
     )
     phones.company.without_receipts.clear()
     sent(care, runs, phones, NOW + HOUR)
