@@ -64,7 +64,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 _MESSAGE: Mapping[str, str] = {
     "id": "the message's own id, the same for its row and for its receipt",
-    "kind": ", ".join(f"`{name}`" for name, kind in KINDS.items() if not kind.names_tasks),
+    "kind": ", ".join(f"`{name}`" for name, kind in KINDS.items() if kind.is_logged),
     "channel": "by what it went out: `SMS`",
     "state": "`SENT`; of a receipt `DELIVERED` or `UNDELIVERED`",
     "task_id": "none for a check-in",

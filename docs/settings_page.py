@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from sequora_orchestration.settings.alarms import AlarmSettings, HeartbeatSettings
+from sequora_orchestration.settings.alarms import AlarmSettings, CanarySettings, HeartbeatSettings
 from sequora_orchestration.settings.application import ApplicationSettings, AppSettings, CheckInLinkSettings
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings, RetentionSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
@@ -36,6 +36,7 @@ EVERY: tuple[type[Environment], ...] = (
     CodeServerSettings,
     WorkerSettings,
     HeartbeatSettings,
+    CanarySettings,
     AlarmSettings,
     MetricsSettings,
     LogSettings,

@@ -13,6 +13,7 @@ from sequora_orchestration.jobs.follow_replies import follow_replies
 from sequora_orchestration.jobs.hand_over import hand_over
 from sequora_orchestration.jobs.notify_nurse_task import notify_nurse_task
 from sequora_orchestration.jobs.report_unreached_nurse import report_unreached_nurse
+from sequora_orchestration.jobs.send_canary import send_canary
 from sequora_orchestration.jobs.send_digest import send_digest
 from sequora_orchestration.jobs.sla_breach import escalate_sla_breach, handle_sla_breach
 from sequora_orchestration.jobs.sla_warning import check_sla_warnings
@@ -26,6 +27,7 @@ from sequora_orchestration.resources import (
 from sequora_orchestration.schedules.deletion import every_quarter_of_the_night
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
+from sequora_orchestration.sensors.canaries import canaries
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
 from sequora_orchestration.sensors.check_ins import due_check_ins, new_episodes
 from sequora_orchestration.sensors.due_digests import due_digests
@@ -52,7 +54,7 @@ NOTICING = [
     replies,
     handed_over_tasks,
 ]
-SENSORS = [*NOTICING, failed_runs]
+SENSORS = [*NOTICING, failed_runs, canaries]
 
 defs = Definitions(
     jobs=[
@@ -65,6 +67,7 @@ defs = Definitions(
         report_unreached_nurse,
         call_nurse,
         send_digest,
+        send_canary,
         assign_tasks,
         settle_doubtful_texts,
         follow_receipts,

@@ -15,6 +15,7 @@ from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.ledger.measurements import open_measurements
 from sequora_orchestration.sensors.watch import slow_to_fail
+from sequora_orchestration.settings.alarms import CanarySettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 
 
@@ -70,4 +71,5 @@ class InstrumentsResource(ConfigurableResource[Instruments]):
             care=open_care_database(),
             sensors=self.sensors,
             longest_doubt=longest_doubt(DeliverySettings.load().sequora_doubt_window),
+            has_canary=CanarySettings.load().is_on,
         )

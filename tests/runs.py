@@ -13,6 +13,7 @@ from dagster import (
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.ledger.rows import Claim
+from sequora_orchestration.messages.canary import CANARIES
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
 from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL
@@ -39,6 +40,7 @@ JOB_OF = {
     HANDED_OVER_TASKS.name: "hand_over",
     NURSES_TO_CALL.name: "call_nurse",
     DUE_DIGESTS.name: "send_digest",
+    CANARIES.name: "send_canary",
 }
 
 

@@ -38,6 +38,7 @@ FOUND = NamedStatements(Path(__file__).with_name("found.sql"))
 ASKED_WITH = {
     **Terms().of_questions,
     "call_for": 3,
+    "has_canary": True,
     "created_within": None,
     "room": MOST,
     "few": FEW,
@@ -294,6 +295,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "held_kinds": ["check-in"],
         "delay": 1_800.0,
         "escalation_delay": 1_800.0,
+        "late": 600.0,
         "retry_after": 0.0,
         "again_after": 300.0,
         "seconds": 1.0,

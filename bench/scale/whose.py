@@ -24,7 +24,7 @@ DELETION = frozenset(
         "open_tasks",
         "recent_episodes",
         "delete_what_is_over",
-        "delete_old_digests",
+        "delete_old_digests_and_canaries",
         "delete_old_pauses",
         "delete_old_assignments",
         "texts_wait",

@@ -69,7 +69,7 @@ def log_problems(connection: Connection, fitted: Fit) -> list[str]:
         tried = [
             kind
             for kind in _kinds_in_use()
-            if not KINDS[kind].names_tasks and ("patients" if is_to_a_patient(kind) else "staff") in log.audiences
+            if KINDS[kind].is_logged and ("patients" if is_to_a_patient(kind) else "staff") in log.audiences
         ]
         refused: dict[_Refused, dict[str, None]] = {}
         for kind in tried:

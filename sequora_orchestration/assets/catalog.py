@@ -2,6 +2,7 @@
 
 from dagster import AssetCheckSpec, AssetSpec, FreshnessPolicy
 
+from sequora_orchestration.domain.canary import ARRIVES_WITHIN
 from sequora_orchestration.domain.health import (
     INSIDE,
     OLDEST_FIGURES,
@@ -92,6 +93,12 @@ TWILIO_CAN_BE_READ = AssetCheckSpec(
     "twilio_can_be_read",
     asset=DELIVERIES.key,
     description="Receipts and Twilio's message list could be read when they were last asked for.",
+)
+CANARY_ARRIVES = AssetCheckSpec(
+    "canary_arrives",
+    asset=DELIVERIES.key,
+    description=f"The last test text to SEQUORA_CANARY_NUMBER has arrived within {ARRIVES_WITHIN.seconds // 60} "
+    "minutes, by its receipt. Always green where none is sent, or while an operator keeps them back.",
 )
 SOMEBODY_TO_ESCALATE_TO = AssetCheckSpec(
     "somebody_to_escalate_to",

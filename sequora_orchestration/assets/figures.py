@@ -24,6 +24,7 @@ from dagster import (
 
 from sequora_orchestration.assets.catalog import (
     BACKLOG,
+    CANARY_ARRIVES,
     DELIVERIES,
     EVERY_NEW_TASK_IS_ANSWERED,
     EVERY_SENSOR_TICKS,
@@ -38,6 +39,7 @@ from sequora_orchestration.assets.ticks import good_tick_ages
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.delivery.on_call import NOBODY, on_call
+from sequora_orchestration.domain.canary import Overdue, overdue
 from sequora_orchestration.domain.halts import Provider
 from sequora_orchestration.domain.health import INSIDE, silent_sensors
 from sequora_orchestration.jobs.retries import (
@@ -68,6 +70,8 @@ class Instruments:
     care: CareDatabase
     sensors: list[str]
     longest_doubt: timedelta
+    has_canary: bool = False
+    """Whether test texts are sent."""
 
 
 @multi_asset(
@@ -78,6 +82,7 @@ class Instruments:
         NOTHING_IN_DOUBT_FOR_LONG,
         TWILIO_TAKES_TEXTS,
         TWILIO_CAN_BE_READ,
+        CANARY_ARRIVES,
         SOMEBODY_TO_ESCALATE_TO,
     ],
 )
@@ -95,7 +100,12 @@ def _measurements(instruments: Instruments, instance: DagsterInstance) -> Iterat
     measurements = instruments.measurements
     yield of_text_latency(measurements.text_latency())
     providers = instruments.ledger.halts.providers()
-    yield of_deliveries(measurements.deliveries(), list(providers.values()), instruments.longest_doubt)
+    yield of_deliveries(
+        measurements.deliveries(),
+        list(providers.values()),
+        instruments.longest_doubt,
+        canary=overdue(measurements.canaries()) if instruments.has_canary else None,
+    )
     ticks = good_tick_ages(instance, instruments.sensors)
     yield of_backlog(measurements.backlog(), measurements.unanswered_tasks(), ticks)
     yield of_on_call([user.role for user in on_call(instruments.care, instruments.ledger)])
@@ -124,8 +134,13 @@ def of_text_latency(latency: TextLatency) -> MaterializeResult[None]:
     )
 
 
-def of_deliveries(deliveries: Deliveries, providers: Sequence[Provider], longest: timedelta) -> MaterializeResult[None]:
-    """Return the deliveries as they are plotted, and whether all is well: none in doubt for longer than `longest`."""
+def of_deliveries(
+    deliveries: Deliveries, providers: Sequence[Provider], longest: timedelta, *, canary: Overdue | None = None
+) -> MaterializeResult[None]:
+    """Return the deliveries as they are plotted, and whether all is well: none in doubt for longer than `longest`.
+
+    `canary` is what is amiss with the test text that should have arrived.
+    """
     doubt = deliveries.longest_doubt
     closed = next((one for one in providers if one.keeps_messages_back), None)
     unreadable = next((one for one in providers if one.unreadable_since), None)
@@ -167,6 +182,7 @@ def of_deliveries(deliveries: Deliveries, providers: Sequence[Provider], longest
             if unreadable
             else None,
         ),
+        _checked(CANARY_ARRIVES, canary.sentence if canary else None),
     )
 
 

@@ -19,7 +19,12 @@ NOT_REACHED = frozenset({State.FAILED, State.HELD, State.UNDELIVERED})
 WAITS_ITS_TURN = "waits its turn, texts are going out"
 DECIDE = "look for it in the Twilio console, then `sequora release {id}` or `sequora cancel {id}`"
 
-_ROLES = {Audience.ASSIGNEE: "nurse", Audience.ON_CALL: "supervisor", Audience.PATIENT: "patient"}
+_ROLES = {
+    Audience.ASSIGNEE: "nurse",
+    Audience.ON_CALL: "supervisor",
+    Audience.PATIENT: "patient",
+    Audience.OPERATOR: "operator",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

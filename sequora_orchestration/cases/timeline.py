@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sequora_orchestration.cases.assigned import is_before_go_live, is_open, nurse_of
 from sequora_orchestration.cases.known_kinds import channel_of, when_owed
-from sequora_orchestration.domain.case import Case, EpisodeCase, OwedMessage, Story, TaskCase
+from sequora_orchestration.domain.case import Case, EpisodeCase, MessageCase, OwedMessage, Story, TaskCase
 from sequora_orchestration.domain.history import about_all, history, in_order, of_episode, of_task
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.timeline_entry import Entry, entry_about
@@ -40,12 +40,22 @@ class Timeline:
 def timeline(case: Case) -> Timeline:
     """Return the timeline of a case."""
     happened = [
-        *(of_task(case) if isinstance(case, TaskCase) else of_episode(case)),
+        *_of_subject(case),
         *history(case.messages),
     ]
     happened += about_all(case.circumstances, [entry.at for entry in happened if entry.at], case.messages)
     comes = sorted(_next(case), key=lambda entry: (entry.at is None, entry.at or case.circumstances.now))
     return Timeline(entries=in_order(happened), next=comes, nothing_because=None if comes else _why_nothing_comes(case))
+
+
+def _of_subject(case: Case) -> Iterator[Entry]:
+    match case:
+        case TaskCase():
+            return of_task(case)
+        case EpisodeCase():
+            return of_episode(case)
+        case MessageCase():
+            return iter(())
 
 
 def _next(case: Case) -> Iterator[Entry]:
@@ -117,7 +127,7 @@ def _next_of_message(message: Story, case: Case) -> Iterator[Entry]:
 
 def _when_due(message: Story, case: Case) -> str:
     """Return what becomes of a message that waits, by what is so now."""
-    if isinstance(case, EpisodeCase):
+    if not isinstance(case, TaskCase):
         return WANTED
     if not is_open(case):
         return f"is called off: {_why_nothing_comes(case)}"
@@ -132,6 +142,8 @@ def _when_due(message: Story, case: Case) -> str:
 
 
 def _why_nothing_comes(case: Case) -> str:
+    if isinstance(case, MessageCase):
+        return "nothing is under way"
     if isinstance(case, EpisodeCase):
         return "nothing is under way" if case.messages else "no text to the patient is owed, and none will be"
     if case.task is None:

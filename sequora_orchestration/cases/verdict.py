@@ -8,6 +8,7 @@ supervisor has been told, and so no longer anybody's who asks here.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from sequora_orchestration.cases.alone import of_message
 from sequora_orchestration.cases.assigned import is_of_this_sla, is_open, is_silent, nurse_of
 from sequora_orchestration.cases.assignee import of_assignee, of_silent
 from sequora_orchestration.cases.judged import (
@@ -30,7 +31,7 @@ from sequora_orchestration.cases.judged import (
 from sequora_orchestration.cases.known_kinds import alerts_to
 from sequora_orchestration.cases.patient import of_patient
 from sequora_orchestration.cases.supervisors import of_unanswered, of_unreached
-from sequora_orchestration.domain.case import Case, EpisodeCase, Story, TaskCase
+from sequora_orchestration.domain.case import Case, EpisodeCase, MessageCase, Story, TaskCase
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.messages.awaited import PATIENCE
 from sequora_orchestration.messages.kind import Audience
@@ -38,6 +39,8 @@ from sequora_orchestration.messages.kind import Audience
 
 def verdicts(case: Case) -> list[Verdict]:
     """Return what holds for a case: first whether its recipient was told, then all else that matters."""
+    if isinstance(case, MessageCase):
+        return list(of_message(case))
     if isinstance(case, EpisodeCase):
         return [*of_patient(case), *(_in_short(task) for task in case.tasks)]
     told = of_assignee(case)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.database import as_text
-from sequora_orchestration.domain.case import Case, Circumstances, EpisodeCase, Story, TaskCase
+from sequora_orchestration.domain.case import Case, Circumstances, EpisodeCase, MessageCase, Story, TaskCase
 from sequora_orchestration.domain.phone_number import masked
 from sequora_orchestration.ledger.assignments import Assignments
 from sequora_orchestration.ledger.ledger import Ledger
@@ -75,10 +75,7 @@ class _Reader:
             tasks = ", ".join(self.ledger.stories.tasks_of_digest(id_)) or "none any more"
             raise UnknownIdError(f"{shown(id_)} is a digest, one text about several tasks; give one of theirs: {tasks}")
         if subject.task_id is None and subject.episode_id is None:
-            raise UnknownIdError(
-                f"{shown(id_)} is a message of the kind {subject.kind}, about no task and no episode: give the id of a "
-                "task, an episode or a message about one"
-            )
+            return self._message(id_)
         return self._tasks([subject.task_id])[0] if subject.task_id else self._episode(subject.episode_id or "")
 
     def _tasks(self, ids: Sequence[str]) -> list[TaskCase]:
@@ -123,6 +120,15 @@ class _Reader:
             tasks=self._tasks(list(task_ids)) if task_ids else [],
             phones=self._phones(messages),
             circumstances=self._circumstances(times),
+        )
+
+    def _message(self, id_: str) -> MessageCase:
+        messages = self.ledger.stories.story(id_)
+        return MessageCase(
+            id=id_,
+            messages=messages,
+            phones=self._phones(messages),
+            circumstances=self._circumstances([one.created_at for one in messages]),
         )
 
     def _circumstances(self, times: Iterable[datetime | None]) -> Circumstances:

@@ -24,6 +24,7 @@ from typing import NoReturn
 
 import requests
 
+from sequora_orchestration.channels.alarm import Raised, open_alarm
 from sequora_orchestration.cli.sign_of_life import PERIOD, SignOfLife
 from sequora_orchestration.database import (
     SchemaMissingError,
@@ -31,8 +32,9 @@ from sequora_orchestration.database import (
     engine_for,
     views_dropped_at,
 )
+from sequora_orchestration.domain.canary import alarm_text, overdue
 from sequora_orchestration.domain.health import VitalSigns, complaints
-from sequora_orchestration.settings.alarms import HeartbeatSettings
+from sequora_orchestration.settings.alarms import CanarySettings, HeartbeatSettings
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import MetricsSettings
@@ -58,7 +60,8 @@ def heartbeat() -> NoReturn:
             signal.pause()
     if url is None:
         LOG.info("SEQUORA_HEARTBEAT_URL is not set: no heartbeat is sent")
-    heart = Heart(url, _signs) if url else None
+    began = time.monotonic()
+    heart = Heart(url, lambda: _signs(on_for=time.monotonic() - began), alarm=_raise_alarm) if url else None
     while True:
         if heart:
             heart.beat()
@@ -91,14 +94,23 @@ def _url() -> str | None:
     return url
 
 
-def _signs() -> VitalSigns:
+def _signs(*, on_for: float) -> VitalSigns:
     from sequora_orchestration.definitions import SENSORS
 
-    return vital_signs([sensor.name for sensor in SENSORS])
+    return vital_signs([sensor.name for sensor in SENSORS], on_for=on_for)
 
 
-def vital_signs(sensors: Collection[str]) -> VitalSigns:
-    """Return the signs that the system is at work. Raises the error of a database that cannot be read."""
+def _raise_alarm(text: str) -> Raised:
+    """Tell the engineer, if any way is set. Raises SettingError."""
+    alarm = open_alarm()
+    return alarm.raise_(text) if alarm.is_set else Raised(is_told=True, troubles=[])
+
+
+def vital_signs(sensors: Collection[str], *, on_for: float = 0.0) -> VitalSigns:
+    """Return the signs that the system is at work; `on_for` is how many seconds this process has looked at them.
+
+    Raises the error of a database that cannot be read.
+    """
     from dagster import DagsterInstance
 
     from sequora_orchestration.assets.ticks import good_tick_ages, last_scan_age
@@ -109,7 +121,9 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
     with engine.connect() as connection:
         if dropped_at := views_dropped_at(connection):  # sensors tick even without the views
             raise ViewsDroppedError(dropped_at)
-    backlog = open_measurements().backlog()
+    measurements = open_measurements()
+    backlog = measurements.backlog()
+    amiss = overdue(measurements.canaries(), on_for=on_for) if CanarySettings.load().is_on else None
     with DagsterInstance.get() as instance:
         ticks = good_tick_ages(instance, sensors)
         return VitalSigns(
@@ -118,24 +132,37 @@ def vital_signs(sensors: Collection[str]) -> VitalSigns:
             last_scan=last_scan_age(instance),
             ticks=ticks,
             standstill=standstill_of(instance, ticks),
+            canary=amiss.sentence if amiss else None,
         )
 
 
 @dataclass(kw_only=False)
 class Heart:
-    """Beats while all is well, and logs when that changes, or when the reason why it is not changes."""
+    """Beats while all is well, and logs when that changes, or when the reason why it is not changes.
+
+    The service behind the URL cannot say why it hears nothing. That a canary has not arrived says that nurses' texts
+    may not either: of that an engineer is told, once, until one has arrived.
+    """
 
     url: str = field(repr=False)
     """It is not logged, for anybody who knows it can beat in our place."""
 
     signs: Callable[[], VitalSigns]
+    alarm: Callable[[str], Raised] = field(default=lambda _: Raised(is_told=True, troubles=[]), kw_only=True)
+    """Tells an engineer."""
+
+    _is_told: bool = field(default=False, init=False)
+    """Whether the engineer knows of the canary."""
+
     _last: str = field(default="", init=False)
     """The last sentence that was logged, without its numbers."""
 
     def beat(self) -> None:
         """Look at the signs, and ask for the URL if all is well. It never raises."""
         try:
-            amiss = complaints(self.signs())
+            signs = self.signs()
+            amiss = complaints(signs)
+            self._tell_of_canary(signs.canary)
         except SchemaMissingError as error:
             amiss = [str(error)]
         except Exception as error:  # noqa: BLE001  # signs that cannot be read are no signs of life
@@ -146,6 +173,18 @@ class Heart:
             self._log_change(logging.WARNING, f"the heartbeat does not arrive: {trouble}")
         else:
             self._log_change(logging.INFO, "all is well: the heartbeat is sent")
+
+    def _tell_of_canary(self, complaint: str | None) -> None:
+        if complaint is None or self._is_told:
+            self._is_told = complaint is not None
+            return
+        try:
+            raised = self.alarm(alarm_text(complaint))
+        except SettingError as error:
+            raised = Raised(is_told=False, troubles=[str(error)])
+        self._is_told = raised.is_told
+        for trouble in raised.troubles:
+            LOG.warning("the alarm about the canary: %s", trouble)
 
     def _ask_url(self) -> str | None:
         """Ask for the URL; return the trouble with that, if there was any, without the URL."""

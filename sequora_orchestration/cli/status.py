@@ -3,8 +3,9 @@
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, messages
 set aside, doubts, the phone company by channel, pauses), `provider` (the phone company, of texts), and `tick_ages`,
 `ticks`, `sla_scan`, `standstill` (why no sensor ticks; null if any does), `views_dropped` (a sentence, if
-`sequora migrate --drop-views` did it), `workers` (null if unknown), `unknown_words` (words of open tasks and active
-people without a meaning in the map) and `sizes`; ages and latencies are in seconds.
+`sequora migrate --drop-views` did it), `canary` (the hourly test text; null if none is sent), `workers` (null if
+unknown), `unknown_words` (words of open tasks and active people without a meaning in the map) and `sizes`; ages and
+latencies are in seconds.
 """
 
 import json
@@ -25,6 +26,7 @@ from sequora_orchestration.cli.standstill import standstill_of
 from sequora_orchestration.cli.table_sizes import TableSize, table_sizes
 from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.database import ViewsDroppedError, engine_for
+from sequora_orchestration.domain.canary import InALine, in_a_line
 from sequora_orchestration.domain.commands import Verb
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.health import Standstill
@@ -33,7 +35,9 @@ from sequora_orchestration.domain.notification import SMS, in_words
 from sequora_orchestration.domain.spell import spell_seconds
 from sequora_orchestration.ledger.figures import Figures
 from sequora_orchestration.ledger.ledger import open_ledger
+from sequora_orchestration.ledger.measurements import open_measurements
 from sequora_orchestration.ledger.rows import Message
+from sequora_orchestration.settings.alarms import CanarySettings
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
 from sequora_orchestration.terminal.page import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain
 
@@ -77,6 +81,9 @@ class Status:
     why_not_known: str
     """Why nothing is known of ticks and scan; empty if they are known."""
 
+    canary: InALine | None
+    """How it stands with the hourly test text; None if none is sent."""
+
     workers: Workers | None
     unknown_words: list[UnknownWord]
     views_dropped: str | None
@@ -105,6 +112,7 @@ def read_status() -> Status:
         sla_scan=scan,
         standstill=why_none,
         why_not_known=why_not,
+        canary=in_a_line(open_measurements().canaries()) if CanarySettings.load().is_on else None,
         workers=workers(url, seconds=PATIENCE),
         unknown_words=words,
         views_dropped=dropped,
@@ -139,6 +147,7 @@ def as_page(status: Status) -> Page:
             shape=LABELLED,
             rows=[
                 *_words(status.unknown_words),
+                *([("Canary", _canary(status.canary))] if status.canary else []),
                 ("Workers", _workers(status.workers)),
                 ("SLA scan", _scan(status)),
             ],
@@ -263,6 +272,10 @@ _ANSWERED = {
 def _words(unknown: Sequence[UnknownWord]) -> Iterator[Row]:
     for one in unknown:
         yield Toned("Not in the map", Tone.CARE), one.sentence
+
+
+def _canary(canary: InALine) -> Cell:
+    return Toned(canary.sentence, Tone.BAD) if canary.is_overdue else canary.sentence
 
 
 def _workers(found: Workers | None) -> Cell:

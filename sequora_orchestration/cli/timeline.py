@@ -3,7 +3,7 @@
 As text its times are those of the machine it runs on, with the zone said (`TZ=UTC sequora timeline …` for another); as
 JSON they are ISO-8601 in UTC, and lengths of time are in seconds. The keys of the JSON:
 
-- `id`, `subject` ("task" or "episode"), `is_healthy` (false where somebody must act)
+- `id`, `subject` ("task", "episode" or "message"), `is_healthy` (false where somebody must act)
 - `verdicts`: `sentence`, `to_do` (null where nobody needs to act), `message_ids` (whose fate it tells); first whether
   the nurse or the patient was told
 - `facts`: what the application says now; null where it does not know the case (any more)
@@ -13,7 +13,7 @@ JSON they are ISO-8601 in UTC, and lengths of time are in seconds. The keys of t
   `nothing_because`: why it is empty, if it is
 - `messages`: `id`, `kind`, `recipient_id`, `phone` (masked), `state`, `reason`, `sid`, `provider_code`, `due_at`,
   `sent_at`, `logged_at`
-- `tasks`: of an episode, each with `id`, `is_healthy`, `verdicts` and `messages`; empty for a task
+- `tasks`: of an episode, each with `id`, `is_healthy`, `verdicts` and `messages`; else empty
 """
 
 import json
@@ -32,7 +32,7 @@ from sequora_orchestration.cases.judged import Verdict
 from sequora_orchestration.cases.timeline import Timeline, timeline
 from sequora_orchestration.cases.verdict import is_healthy, verdicts
 from sequora_orchestration.cli.cases import read_case
-from sequora_orchestration.domain.case import Case, Story, TaskCase
+from sequora_orchestration.domain.case import Case, EpisodeCase, MessageCase, Story, TaskCase
 from sequora_orchestration.domain.spell import spell
 from sequora_orchestration.domain.timeline_entry import Entry, short
 from sequora_orchestration.ledger.assignments import open_assignments
@@ -86,11 +86,11 @@ def _zone_of_machine() -> tzinfo | None:
 
 
 def _json(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings) -> str:
-    tasks = [] if isinstance(case, TaskCase) else case.tasks
+    tasks = case.tasks if isinstance(case, EpisodeCase) else []
     return json.dumps(
         {
             "id": case.id,
-            "subject": "task" if isinstance(case, TaskCase) else "episode",
+            "subject": _subject(case),
             "is_healthy": is_healthy(found),
             "verdicts": [_verdict(one) for one in found],
             "facts": _facts(case),
@@ -112,6 +112,10 @@ def _json(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings
         ensure_ascii=False,
         default=_plain,
     )
+
+
+def _subject(case: Case) -> str:
+    return {TaskCase: "task", EpisodeCase: "episode", MessageCase: "message"}[type(case)]
 
 
 def _plain(value: object) -> str | float:
@@ -163,6 +167,8 @@ def _facts(case: Case) -> dict[str, Any] | None:
             if case.task
             else None
         )
+    if isinstance(case, MessageCase):
+        return None
     return {"created_at": case.appeared_at, "patient_id": case.episode.patient_id} if case.episode else None
 
 
@@ -186,7 +192,7 @@ def _page(case: Case, found: Sequence[Verdict], line: Timeline, web: WebSettings
             wraps=COLUMNS,
             section="next",
         ),
-        *([] if isinstance(case, TaskCase) else [_tasks(case.tasks)]),
+        *([_tasks(case.tasks)] if isinstance(case, EpisodeCase) else []),
         Block(shape="  {}  {}", rows=list(_runs([*line.entries, *line.next], web))),
     ]
 
@@ -215,8 +221,10 @@ def _head(case: Case) -> str:
         for name, value in facts.items()
         if value is not None
     ]
-    subject = "Task" if isinstance(case, TaskCase) else "Episode"
-    return f"{subject} {case.id}: {', '.join(said) or 'not in the application (any more)'}"
+    if isinstance(case, MessageCase):
+        kinds = ", ".join(one.kind for one in case.messages)
+        return f"Message {case.id}: {kinds}, about no task and no episode"
+    return f"{_subject(case).capitalize()} {case.id}: {', '.join(said) or 'not in the application (any more)'}"
 
 
 def _brief(id_: str) -> str:

@@ -7,7 +7,9 @@ from sequora_orchestration.care.care_database import CareDatabase, open_care_dat
 from sequora_orchestration.care.check_in_link import LinkAsker, open_link_asker
 from sequora_orchestration.channels.channel import Channel
 from sequora_orchestration.channels.doors import open_channels
+from sequora_orchestration.domain.care import Operator
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
+from sequora_orchestration.settings.alarms import CanarySettings
 from sequora_orchestration.settings.application import AppSettings
 from sequora_orchestration.settings.replies import ReplySettings
 
@@ -32,6 +34,9 @@ class Delivery:
     reply_settings: ReplySettings = field(default_factory=ReplySettings)
     """Whether staff may answer texts with commands."""
 
+    operator: Operator | None = field(default=None, repr=False)
+    """To whom test texts go; None if none are sent. The number is in no table."""
+
     link_asker: Callable[[], LinkAsker | None] = lambda: None
     """Returns the asker for links, or None if texts carry no links. It is called only for kinds whose texts carry one:
     a mistake in the link's settings stops no other texts."""
@@ -46,5 +51,6 @@ def open_delivery(run_id: str) -> Delivery:
         app_url=AppSettings.load().sequora_app_url,
         run_id=run_id,
         reply_settings=ReplySettings.load(),
+        operator=Operator(primary_phone=number) if (number := CanarySettings.load().sequora_canary_number) else None,
         link_asker=lambda: open_link_asker(WAITS),
     )

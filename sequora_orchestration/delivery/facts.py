@@ -12,14 +12,14 @@ from typing import TypeVar
 
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.domain.answering import Answered
-from sequora_orchestration.domain.care import EscalationTask, Patient, User
+from sequora_orchestration.domain.care import EscalationTask, Operator, Patient, User
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import Notification
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.ledger.digests import Named
 from sequora_orchestration.messages.kind import Audience, Facts, Suppression, Withheld, cancelled
-from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient
+from sequora_orchestration.messages.kinds import KINDS, is_to_a_patient, is_to_the_operator
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ def _unwanted(named: Named, task: EscalationTask | None) -> Withheld | None:
 
 
 def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
-    """Read the recipients: members of staff, or patients."""
+    """Read the recipients: members of staff, or patients. The operator is in no table."""
     patients, staff = list[str](), list[str]()
     for one in facts:
         if id_ := recipient_id(one):
@@ -122,7 +122,11 @@ def with_recipients(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
     people: dict[str, User | Patient] = {}
     people |= delivery.care.users(staff) if staff else {}
     people |= delivery.care.patients(patients) if patients else {}
-    return [replace(one, recipient=people.get(recipient_id(one) or "")) for one in facts]
+
+    def recipient(one: Facts) -> User | Patient | Operator | None:
+        return delivery.operator if is_to_the_operator(one.message.kind) else people.get(recipient_id(one) or "")
+
+    return [replace(one, recipient=recipient(one)) for one in facts]
 
 
 def recipient_id(facts: Facts) -> str | None:

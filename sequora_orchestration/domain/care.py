@@ -67,3 +67,10 @@ class Patient:
     timezone: str | None
     may_be_texted: bool | None = True
     """Whether the patient has consented."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Whoever runs this system: no row of the application, but the number that a setting gives."""
+
+    primary_phone: str = field(repr=False)

@@ -63,8 +63,6 @@ class Story:
     id: str
     kind: str
     audience: str
-    """To whom it goes: the ASSIGNEE, who is ON_CALL, or the PATIENT."""
-
     task_id: str | None
     episode_id: str | None
     recipient_id: str | None
@@ -336,4 +334,16 @@ class EpisodeCase:
         return (self.episode.created_at or self.episode.discharge_at) if self.episode else None
 
 
-Case = TaskCase | EpisodeCase
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageCase:
+    """A message that is about no task and no episode: alone, and nothing of it is owed or has appeared."""
+
+    id: str
+    circumstances: Circumstances
+    messages: Sequence[Story]
+    phones: Mapping[str, str | None]
+    owed: Sequence[OwedMessage] = ()
+    appeared_at: None = None
+
+
+Case = TaskCase | EpisodeCase | MessageCase

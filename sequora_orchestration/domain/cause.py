@@ -23,6 +23,9 @@ class Cause(StrEnum):
     CALLS_OFF = "CALLS_OFF"
     """Nobody is called any more: SEQUORA_CALL_FOR was switched off."""
 
+    CANARY_OFF = "CANARY_OFF"
+    """No number is set to which test texts go: SEQUORA_CANARY_NUMBER was switched off."""
+
     NURSE_REACHED = "NURSE_REACHED"
     """The nurse whom a report is about has been reached since."""
 

@@ -149,6 +149,9 @@ class VitalSigns:
     standstill: Standstill | None
     """Why no sensor ticks at all; None if a sensor does."""
 
+    canary: str | None = None
+    """What is amiss with the test text that should have arrived, and what to do; None if it has, or none is sent."""
+
 
 def complaints(signs: VitalSigns) -> list[str]:
     """Return a sentence for each sign that is out of its bounds."""
@@ -164,6 +167,8 @@ def complaints(signs: VitalSigns) -> list[str]:
         found.append(signs.standstill.sentence)
     elif silent := silent_sensors(signs.ticks):
         found.append(f"no good tick within {OLDEST_TICK.total_seconds():.0f} s of {', '.join(silent)}")
+    if signs.canary:
+        found.append(signs.canary)
     return found
 
 

@@ -31,6 +31,7 @@ from sequora_orchestration.ledger.tallies import Tallies
 from sequora_orchestration.ledger.tellings import Tellings
 from sequora_orchestration.ledger.terms import Terms
 from sequora_orchestration.ledger.withheld import Withholding
+from sequora_orchestration.settings.alarms import CanarySettings
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.workflows import WorkflowSettings
@@ -39,18 +40,20 @@ from sequora_orchestration.settings.workflows import WorkflowSettings
 class Ledger:
     """All rooms of the ledger, over one database. Every move is one statement, safe to repeat."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         engine: Engine,
         *,
         go_live_at: datetime | None = None,
         workflows: WorkflowSettings | None = None,
         delivery: DeliverySettings | None = None,
+        has_canary: bool = False,
         is_rehearsal: bool = False,
     ) -> None:
         """Use `engine`; `go_live_at` overrides the moment that the migration recorded."""
         terms = Terms(
             go_live_at=go_live_at,
+            has_canary=has_canary,
             workflows=workflows or WorkflowSettings(),
             delivery=delivery or DeliverySettings(),
         )
@@ -86,6 +89,7 @@ class Ledger:
             go_live_at=terms.go_live_at,
             workflows=terms.workflows,
             delivery=terms.delivery,
+            has_canary=terms.has_canary,
             is_rehearsal=True,
         )
 
@@ -113,4 +117,5 @@ def open_ledger() -> Ledger:
         go_live_at=settings.sequora_go_live_at,
         workflows=WorkflowSettings.load(),
         delivery=DeliverySettings.load(),
+        has_canary=CanarySettings.load().is_on,
     )

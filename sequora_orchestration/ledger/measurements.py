@@ -4,14 +4,16 @@ Their limits, and the advice for a figure past its limit, stand in `domain/healt
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, RowMapping
 
 from sequora_orchestration.database import NamedStatements, engine_for, execute
+from sequora_orchestration.domain.canary import ARRIVES_WITHIN, Canaries, Canary
 from sequora_orchestration.domain.health import INSIDE, UNANSWERED_AFTER, Pace
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.settings.database import DatabaseSettings
@@ -21,6 +23,8 @@ SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
 # Unclaimed tasks are counted up to this number.
 MOST_UNCLAIMED = 10_000
+
+OF_A_CANARY = [one.name for one in fields(Canary)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,17 @@ class Measurements:
             most=MOST_UNCLAIMED,
         )
         return [row["task_id"] for row in rows]
+
+    def canaries(self) -> Canaries:
+        """Return the test texts of the last day, newest first."""
+        rows = self._rows("canaries", late=ARRIVES_WITHIN.total_seconds())
+        of_hours = [{name: row[name] for name in OF_A_CANARY} for row in rows if row["id"]]
+        return Canaries(
+            now=rows[0]["now"],
+            owed_since=rows[0]["owed_since"],
+            is_paused=rows[0]["is_paused"],
+            newest_first=[Canary(**{**one, "state": State(one["state"])}) for one in of_hours],
+        )
 
 
 def open_measurements() -> Measurements:

@@ -34,7 +34,8 @@ SELECT count(*) AS texts,
 FROM told;
 
 -- name: deliveries
--- How the last hour's messages of the channel ended, and how many messages of any age are in doubt or held now.
+-- How the last hour's messages of the channel ended, and how many messages of any age are in doubt or held now. Test
+-- texts to the operator's own number are nobody's, and count only while they are in doubt or held.
 -- `doubled` counts messages that were given up, sent again, and found within the last hour.
 WITH doubt AS MATERIALIZED (
     SELECT count(*) AS texts,
@@ -47,7 +48,7 @@ SELECT count(*) AS sent,
        (
            SELECT count(*) FROM orchestration.notification
            WHERE state = 'FAILED' AND created_at > orchestration.clock() - interval '1 hour' AND channel = :channel
-             AND named_by IS NULL
+             AND named_by IS NULL AND audience IS DISTINCT FROM 'OPERATOR'
        ) AS failed,
        (SELECT texts FROM doubt) AS in_doubt,
        (SELECT longest FROM doubt) AS longest_doubt,
@@ -62,14 +63,15 @@ SELECT count(*) AS sent,
            WHERE l.found_at > orchestration.clock() - interval '1 hour' AND n.provider_sid IS NOT NULL
        ) AS doubled
 FROM orchestration.notification
-WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel AND named_by IS NULL;
+WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel AND named_by IS NULL
+  AND audience IS DISTINCT FROM 'OPERATOR';
 
 -- name: undelivered
 -- How many of the last hour's texts did not arrive, by the phone company's code (0 where it gave none).
 SELECT coalesce(provider_code, 0) AS code, count(*) AS count
 FROM orchestration.notification
 WHERE sent_at > orchestration.clock() - interval '1 hour' AND state = 'UNDELIVERED' AND channel = :channel
-  AND named_by IS NULL
+  AND named_by IS NULL AND audience IS DISTINCT FROM 'OPERATOR'
 GROUP BY 1
 ORDER BY 1;
 
@@ -126,3 +128,32 @@ FROM (
 WHERE owed_since <= orchestration.clock() - make_interval(secs => :grace)
   AND NOT EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', 'task-created'))
 ORDER BY urgency, owed_since;
+
+-- name: canaries
+-- Since when canaries are on, whether an operator keeps them back, and the canary of each hour of the last day that has
+-- one, newest first: each hour is looked up by its key. One that was made more than :late seconds after it was owed was
+-- made by a system that had stood still.
+SELECT orchestration.clock() AS now, t.canary_since AS owed_since,
+       EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', 'canary')) AS is_paused,
+       of_hour.*
+FROM (SELECT canary_since FROM orchestration.terms_in_force LIMIT 1) AS t  -- it has one row; the planner guesses many
+LEFT JOIN LATERAL (
+    SELECT n.id::text, hour.at AS hour, n.state, n.reason,
+           extract(epoch FROM orchestration.clock() - greatest(n.owed_since, n.created_at))::float AS age,
+           n.created_at > n.owed_since + make_interval(secs => :late) AS is_made_late,
+           CASE WHEN n.state = 'DELIVERED' THEN (
+               SELECT max(e.at) FROM orchestration.notification_event e
+               WHERE e.notification_id = n.id AND e.to_state = 'DELIVERED'
+           ) END AS delivered_at
+    FROM generate_series(0, 24) AS ago
+    CROSS JOIN LATERAL (
+        SELECT date_trunc('hour', orchestration.clock(), 'UTC') - ago * interval '1 hour' AS at
+    ) AS hour
+    CROSS JOIN LATERAL (
+        SELECT * FROM orchestration.notification n
+        WHERE n.business_key = orchestration.canary_key(hour.at)
+        ORDER BY n.created_at DESC
+        LIMIT 1
+    ) AS n
+) AS of_hour ON true
+ORDER BY of_hour.hour DESC;

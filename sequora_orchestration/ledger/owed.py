@@ -17,7 +17,12 @@ class Owed(Room):
 
     def note_terms(self) -> None:
         """Record the settings by which this process's sensors ask: the view `orchestration.owed` goes by them."""
-        self._changed("note_terms", **self._terms.of_questions, call_for=self._terms.call_for)
+        self._changed(
+            "note_terms",
+            **self._terms.of_questions,
+            call_for=self._terms.call_for,
+            has_canary=self._terms.has_canary,
+        )
 
     def to_come(self, *, task_ids: Sequence[str] = (), episode_ids: Sequence[str] = ()) -> list[OwedMessage]:
         """Return messages about these that have no row and are owed, or will be if nothing happens; soonest first."""

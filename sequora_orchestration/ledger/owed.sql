@@ -14,12 +14,14 @@ WITH for_calls AS (
 UPDATE orchestration.terms_in_force
 SET go_live_at = :go_live_at, check_in_delay = :check_in_delay, sla_warning_window = :sla_warning_window,
     escalation_delay = :escalation_delay, unassigned_grace = :unassigned_grace, receipt_window = :receipt_window,
-    call_for = :call_for
-WHERE (go_live_at, check_in_delay, sla_warning_window, escalation_delay, unassigned_grace, receipt_window, call_for)
+    call_for = :call_for,
+    canary_since = CASE WHEN CAST(:has_canary AS boolean) THEN coalesce(canary_since, orchestration.clock()) END
+WHERE (go_live_at, check_in_delay, sla_warning_window, escalation_delay, unassigned_grace, receipt_window, call_for,
+       canary_since IS NOT NULL)
       IS DISTINCT FROM (CAST(:go_live_at AS timestamptz), CAST(:check_in_delay AS interval),
                         CAST(:sla_warning_window AS interval), CAST(:escalation_delay AS interval),
                         CAST(:unassigned_grace AS interval), CAST(:receipt_window AS interval),
-                        CAST(:call_for AS smallint));
+                        CAST(:call_for AS smallint), CAST(:has_canary AS boolean));
 
 -- name: to_come
 -- The messages about these tasks and episodes that are owed and have no row yet, or will be owed if nothing happens:

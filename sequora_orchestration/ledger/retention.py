@@ -48,7 +48,7 @@ class Retention(Room):
                 },
             )
             yield deleted
-        deleted, _ = self._execute("delete_old_digests", {"kept": seconds})
+        deleted, _ = self._execute("delete_old_digests_and_canaries", {"kept": seconds})
         yield deleted
         self._changed("delete_old_pauses", kept=seconds)
         self._changed("delete_old_assignments", kept=seconds)

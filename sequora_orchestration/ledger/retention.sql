@@ -67,13 +67,13 @@ orders AS (
 )
 DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM deletable));
 
--- name: delete_old_digests
--- Digests that are over, none of whose tasks has a message left, and the operators' orders about them. Twice, or two at
+-- name: delete_old_digests_and_canaries
+-- Digests that are over, none of whose tasks has a message left, and test texts; and the operators' orders about them. Twice, or two at
 -- once: the second finds nothing, or skips rows that the first has locked.
 WITH deletable AS MATERIALIZED (
     SELECT d.id
     FROM orchestration.notification d
-    WHERE d.kind = 'task-digest'
+    WHERE d.kind IN ('task-digest', 'canary')
       AND d.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
       AND greatest(d.created_at, d.claimed_at, d.attempted_at, d.sent_at, d.due_at)
           < orchestration.clock() - make_interval(secs => :kept)

@@ -1,12 +1,13 @@
 -- Messages with everything that has happened to them.
 
 -- name: stories
--- The messages about these tasks, and the check-ins of these episodes; or the messages of a claim (:claim_id), or the one
--- of them that an id names (:of). A message that a digest tells of is where that digest is. Reading changes nothing.
+-- The messages about these tasks, and the check-ins of these episodes; or the message with that id (:own_id); or the
+-- messages of a claim (:claim_id), or the one of them that an id names (:of). A message that a digest tells of is where that digest is. Reading changes nothing.
 WITH message AS MATERIALIZED (
     SELECT * FROM orchestration.notification
     WHERE task_id = ANY (CAST(:task_ids AS text[]))
        OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
+       OR id = CAST(:own_id AS uuid)
        OR (
            claim_id = CAST(:claim_id AS uuid)
            AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)

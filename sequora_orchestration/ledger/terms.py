@@ -20,6 +20,9 @@ class Terms:
     go_live_at: datetime | None = None
     """Overrides the moment that the migration recorded."""
 
+    has_canary: bool = False
+    """Whether a test text to a number of our own is owed each hour."""
+
     workflows: WorkflowSettings = field(default_factory=WorkflowSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sequora_orchestration.domain.answering import Answered
-from sequora_orchestration.domain.care import Episode, EscalationTask, Patient, User
+from sequora_orchestration.domain.care import Episode, EscalationTask, Operator, Patient, User
 from sequora_orchestration.domain.case import Circumstances, Story
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
@@ -28,6 +28,9 @@ class Audience(StrEnum):
 
     WRITER = "WRITER"
     """The member of staff who has texted us."""
+
+    OPERATOR = "OPERATOR"
+    """Whoever runs this system, at a number that a setting gives. It is no row of the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Facts:
     message: Notification
     task: EscalationTask | None = None
     episode: Episode | None = None
-    recipient: User | Patient | None = None
+    recipient: User | Patient | Operator | None = None
     named: Sequence[EscalationTask] = ()
     """The tasks that a digest tells of: those that are open and the recipient's."""
 
@@ -160,6 +163,11 @@ class MessageKind:
 
     when_owed: WhenOwed = IN_GENERAL
     """How it is spoken of while there is none."""
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether the application's log may have rows of it; of a digest it has one for each task it tells of."""
+        return not self.names_tasks and self.audience is not Audience.OPERATOR
 
     def text_to_keep(self, facts: Facts, app_url: str) -> str:
         """Return the text as a log may keep it: without its link."""

@@ -1,5 +1,6 @@
 """The tables of all kinds of messages, and of all queues."""
 
+from sequora_orchestration.messages.canary import CANARIES, CANARY
 from sequora_orchestration.messages.check_in import CHECK_IN, DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.handed_over import HANDED_OVER, HANDED_OVER_TASKS
 from sequora_orchestration.messages.kind import Audience
@@ -25,6 +26,7 @@ KINDS = {
         TASK_DIGEST,
         CHECK_IN,
         REPLY,
+        CANARY,
     )
 }
 
@@ -42,6 +44,7 @@ QUEUES = {
         REPLIES,
         NURSES_TO_CALL,
         DUE_DIGESTS,
+        CANARIES,
     )
 }
 
@@ -52,3 +55,8 @@ def is_to_a_patient(kind: str) -> bool:
     Of a kind that only a newer version knows nobody asks but to show it: that may be wrong until the upgrade is over.
     """
     return kind in KINDS and KINDS[kind].audience is Audience.PATIENT
+
+
+def is_to_the_operator(kind: str) -> bool:
+    """Tell whether messages of that kind go to whoever runs this system: nobody reads them, and nobody is told less."""
+    return kind in KINDS and KINDS[kind].audience is Audience.OPERATOR

@@ -36,7 +36,7 @@ class Queue:
     @property
     def ids(self) -> Literal["task_ids", "episode_ids", "notification_ids"]:
         """What the runs are given ids of."""
-        if self.kind.names_tasks:
+        if self.kind.names_tasks or self.kind.audience is Audience.OPERATOR:
             return "notification_ids"
         return "episode_ids" if self.kind.audience is Audience.PATIENT else "task_ids"
 

@@ -26,7 +26,7 @@ CREATE OR REPLACE FUNCTION orchestration.audience_of(audience text, kind text) R
     )
 $$;
 COMMENT ON FUNCTION orchestration.audience_of(text, text) IS
-    'To whom a message goes, by its row''s two columns: ASSIGNEE, ON_CALL or PATIENT';
+    'To whom a message goes, by its row''s two columns: ASSIGNEE, ON_CALL, PATIENT, WRITER or OPERATOR';
 
 CREATE OR REPLACE FUNCTION orchestration.is_logged(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -692,6 +692,32 @@ $$;
 COMMENT ON FUNCTION orchestration.owed_handed_over(orchestration.terms) IS
     'Supervisors who are not told of a task that its nurse has handed over';
 
+CREATE OR REPLACE FUNCTION orchestration.canary_key(hour timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 'canary:' || to_char(canary_key.hour AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24')
+$$;
+COMMENT ON FUNCTION orchestration.canary_key(timestamptz) IS
+    'The business key of the test text that is owed from this full hour (UTC) on';
+
+CREATE OR REPLACE FUNCTION orchestration.owed_canary(terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- While canaries are on: has the hour that it is no canary yet? One that has failed or was cancelled is not made
+    -- anew, and the canaries of hours that are over are not made up for. It is owed from the full hour on, or since
+    -- canaries were switched on.
+    SELECT 'canary', 'OPERATOR', orchestration.canary_key(hour.at), NULL::text, NULL::text, NULL::text, NULL::text,
+           orchestration.urgency('LOW'), greatest(hour.at, t.canary_since), NULL::timestamptz, NULL::timestamptz,
+           NULL::uuid, NULL::smallint
+    FROM orchestration.terms_in_force t
+    CROSS JOIN LATERAL (SELECT date_trunc('hour', orchestration.clock(), 'UTC') AS at) AS hour
+    WHERE t.canary_since IS NOT NULL AND (terms).subject_ids IS NULL
+      AND NOT EXISTS (
+          SELECT FROM orchestration.notification n WHERE n.business_key = orchestration.canary_key(hour.at)
+          OFFSET 0
+      )
+$$;
+COMMENT ON FUNCTION orchestration.owed_canary(orchestration.terms) IS
+    'The test text of this hour to a number of our own, if there is none yet';
+
 CREATE OR REPLACE FUNCTION orchestration.named_task_created(ids text[], terms orchestration.terms)
     RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
     -- The nurses of these tasks, in any state of the tasks: whether a text is wanted is asked before it is sent. If a
@@ -850,6 +876,19 @@ CREATE OR REPLACE FUNCTION orchestration.named_task_digest_now(ids text[], terms
               FROM unnest(ids) AS one
           ))
       AND n.kind = 'task-digest' AND n.state IN ('SCHEDULED', 'QUEUED')
+$$;
+
+CREATE OR REPLACE FUNCTION orchestration.named_canary(ids text[], terms orchestration.terms)
+    RETURNS SETOF orchestration.owed_message LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The canaries with these ids that wait. There are no others: each hour has one.
+    SELECT n.kind, n.audience, n.business_key, NULL::text, NULL::text, NULL::text, NULL::text, n.urgency,
+           n.owed_since, NULL::timestamptz, NULL::timestamptz, NULL::uuid, NULL::smallint
+    FROM orchestration.notification n
+    WHERE n.id = ANY (ARRAY(
+              SELECT CASE WHEN one ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN CAST(one AS uuid) END
+              FROM unnest(ids) AS one
+          ))
+      AND n.kind = 'canary' AND n.state = 'QUEUED'
 $$;
 
 CREATE OR REPLACE FUNCTION orchestration.named_unassigned(ids text[], go_live_at timestamptz)
@@ -1239,6 +1278,7 @@ CREATE OR REPLACE FUNCTION orchestration.owed_by(terms orchestration.terms)
     UNION ALL SELECT * FROM orchestration.owed_nurse_unreached(terms)
     UNION ALL SELECT * FROM orchestration.owed_handed_over(terms)
     UNION ALL SELECT * FROM orchestration.owed_nurse_call(terms)
+    UNION ALL SELECT * FROM orchestration.owed_canary(terms)
 $$;
 COMMENT ON FUNCTION orchestration.owed_by(orchestration.terms) IS
     'The messages that are owed by these terms and have no row in the ledger yet; with `until`, those that will be '

@@ -1,12 +1,21 @@
-"""The heartbeat and the alarms: who outside is told that all is well, or that a run has failed.
+"""The heartbeat, the canary and the alarms: who outside is told that all is well, or that a run has failed.
 
 Not here: deciding whether all is well (`cli/heartbeat.py`), and when an alarm is raised.
 """
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from sequora_orchestration.settings.addresses import AnyHttpUrl
 from sequora_orchestration.settings.environment import Environment
+from sequora_orchestration.settings.senders import E164
+
+
+def _own_number(value: str) -> str:
+    if not E164.fullmatch(value):
+        raise ValueError("is not in E.164")
+    return value
 
 
 class HeartbeatSettings(Environment):
@@ -37,3 +46,20 @@ class AlarmSettings(Environment):
         repr=False,
         description="give an engineer's phone number, e.g. +12025550100, or leave it out.",
     )
+
+
+class CanarySettings(Environment):
+    """Where the test text of each hour goes."""
+
+    sequora_canary_number: Annotated[str, AfterValidator(_own_number)] | None = Field(
+        title="a number of your own, in E.164: each hour a test text goes there by the way of a nurse's text, and the "
+        "heartbeat is silent if it has not arrived within ten minutes (docs/canary.md); by default none is sent",
+        default=None,
+        repr=False,
+        description="give a phone number of your own that takes texts, e.g. +12025550100, or leave it out.",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether canaries are sent."""
+        return self.sequora_canary_number is not None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from canaries import OWN_PHONE, canaries  # noqa: F401  # a fixture
 from care import NOW, NURSE_PHONE, SUPERVISOR_PHONE, Care
 from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance
 from dagster._core.scheduler.instigation import TickStatus
@@ -24,6 +25,7 @@ from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
+from sequora_orchestration.messages.canary import CANARIES
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import drop_views
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
@@ -418,3 +420,24 @@ def test_while_the_views_are_dropped_by_command_what_can_be_is_measured(
     assert failed
     assert failed.description
     assert "were dropped by `sequora migrate --drop-views` at " in failed.description
+
+
+@pytest.mark.usefixtures("canaries")
+def test_a_canary_that_has_not_arrived_turns_its_check_red_and_is_named(
+    care: Care, runs: Runs, phones: Phones, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to do. It is green within ten minutes, and where none is sent."""
+    phones.company.without_receipts.add(OWN_PHONE)
+    runs.tick(CANARIES)
+    phones(OWN_PHONE).received_text()
+    measure(runs)
+    assert catalog.check("canary_arrives").passed
+    care.it_is(NOW + 601 * SECOND)
+    measure(runs)
+    check = catalog.check("canary_arrives")
+    assert not check.passed
+    assert (check.description or "").startswith("the canary of 2026-03-02 15:00 UTC has not arrived: it is SENT")
+    assert catalog.figures("deliveries")["sent"] == 0
+    monkeypatch.delenv("SEQUORA_CANARY_NUMBER")
+    measure(runs)
+    assert catalog.check("canary_arrives").passed

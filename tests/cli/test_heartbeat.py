@@ -10,12 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from canaries import canaries, switch_canaries  # noqa: F401  # a fixture
 from care import NOW, Care
 from dagster import AssetMaterialization, DagsterInstance
 from running_system import BIN, eventually
 from ticks import a_tick
 from webhook import Webhook, running_webhook
 
+from sequora_orchestration.channels.alarm import Alarm, Raised
 from sequora_orchestration.cli.heartbeat import Heart, vital_signs
 from sequora_orchestration.cli.sign_of_life import NAME, SignOfLife
 from sequora_orchestration.domain.halts import ALL_KINDS
@@ -27,6 +29,7 @@ from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import drop_views
+from sequora_orchestration.settings.environment import SettingError
 
 AT_ONCE = Pace(has_rate=False, last_sent=None, next_slot=None)
 WELL = VitalSigns(oldest_due=None, pace=AT_ONCE, last_scan=1.0, ticks={}, standstill=None)
@@ -134,6 +137,64 @@ def test_the_signs_are_those_of_the_ledger_and_of_dagsters_instance(
     assert signs.standstill is None
     ledger.halts.pause(ALL_KINDS, Operator(who="somebody", why="a test"))
     assert vital_signs([SENSOR]).oldest_due is None
+
+
+CANARY = "the canary of 2026-03-02 15:00 UTC has not arrived: it is SENT, without a receipt"
+
+
+def test_a_canary_that_has_not_arrived_is_named_and_the_engineer_is_told_once(
+    service: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By her webhook, until one has arrived; then anew of the next. The heartbeat's own service cannot say why."""
+    with running_webhook() as engineer:
+        signs = iter([WELL, *[replace(WELL, canary=CANARY)] * 3, WELL, replace(WELL, canary=CANARY)])
+        heart = Heart(service.url, lambda: next(signs), alarm=Alarm(engineer.url, None).raise_)
+        for _ in range(6):
+            heart.beat()
+        assert engineer.told == [{"text": f"Sequora: {CANARY}"}] * 2
+    assert len(service.asked) == 2
+    assert caplog.messages[1] == f"no heartbeat: {CANARY}"
+
+
+def test_an_alarm_that_does_not_arrive_is_said_and_raised_again(
+    service: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where a setting of its own is wrong; the log has the canary all the same."""
+    told = iter([Raised(is_told=False, troubles=["SEQUORA_ALARM_URL answers 500"]), Raised(is_told=True, troubles=[])])
+
+    def raise_(_text: str) -> Raised:
+        return next(told)
+
+    heart = Heart(service.url, lambda: replace(WELL, canary=CANARY), alarm=raise_)
+    for _ in range(3):
+        heart.beat()
+    assert caplog.messages == ["the alarm about the canary: SEQUORA_ALARM_URL answers 500", f"no heartbeat: {CANARY}"]
+
+    def senseless(_text: str) -> Raised:
+        raise SettingError("SEQUORA_ALARM_URL must begin with http:// or https://: give another")
+
+    caplog.clear()
+    Heart(service.url, lambda: replace(WELL, canary=CANARY), alarm=senseless).beat()
+    assert caplog.messages[0].startswith("the alarm about the canary: SEQUORA_ALARM_URL must begin with")
+
+
+@pytest.mark.usefixtures("environment", "canaries")
+def test_the_canary_is_a_sign_only_where_it_is_on(
+    care: Care, dagster_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is on and the sensors' process does not have the setting, that is said after ten minutes."""
+    furnish(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_PG_URL", dagster_url)
+    monkeypatch.setenv("SEQUORA_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("SEQUORA_CODE_PORT", str(free_port()))
+    care.it_is(NOW + timedelta(minutes=11))
+    assert (vital_signs([SENSOR]).canary or "").startswith("no canary was made, though one has been owed since")
+    switch_canaries(care, on=False)
+    assert vital_signs([SENSOR], on_for=600).canary is None
+    assert (vital_signs([SENSOR], on_for=601).canary or "").startswith("no canary is sent: the sensors' process has no")
+    monkeypatch.delenv("SEQUORA_CANARY_NUMBER")
+    assert vital_signs([SENSOR], on_for=601).canary is None
 
 
 def heartbeat(**environment: str) -> subprocess.Popen[str]:

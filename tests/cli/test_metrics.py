@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from canaries import OWN_PHONE, canaries, switch_canaries  # noqa: F401  # a fixture
 from care import NOW, NURSE_PHONE, Care
 from doubts import looked_for, looked_up
 from phones import Phones
@@ -32,6 +33,7 @@ from sequora_orchestration.ledger.rows import MANY, Operator
 from sequora_orchestration.ledger.tallies import SEVERITIES, UNDER_WAY
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.scripted_answers import ErrorAfterAccepting
+from sequora_orchestration.messages.canary import CANARIES
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.apply import drop_views
@@ -173,6 +175,27 @@ def test_what_waits_is_counted_by_kind_and_state_with_the_age_of_the_oldest(
     assert scrape.of("sequora_kind_paused") == dict.fromkeys(KINDS, 1)
     assert (scrape("sequora_messages_due"), scrape("sequora_messages_due_paused")) == (0, 1)
     assert scrape("sequora_oldest_due_seconds") == 0
+
+
+@pytest.mark.usefixtures("canaries")
+def test_the_canary_is_measured_where_it_is_on(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How old the last is that has arrived, and whether one is overdue: the same as for the heartbeat."""
+    phones.company.seconds_per_status = 0
+    assert "sequora_canary_age_seconds" not in ledger_scrape().names
+    runs.tick(CANARIES)
+    phones(OWN_PHONE).received_text()
+    care.it_is(NOW + 15 * SECOND)
+    runs.sensor(texts_without_receipt)
+    switch_canaries(care)
+    scrape = ledger_scrape()
+    assert (scrape("sequora_canary_age_seconds"), scrape("sequora_canary_overdue")) == (15, 0)
+    care.it_is(NOW + timedelta(minutes=71))
+    scrape = ledger_scrape()
+    assert (scrape("sequora_canary_age_seconds"), scrape("sequora_canary_overdue")) == (4260, 1)
+    monkeypatch.delenv("SEQUORA_CANARY_NUMBER")
+    assert not {"sequora_canary_age_seconds", "sequora_canary_overdue"} & set(ledger_scrape().names)
 
 
 @pytest.mark.usefixtures("stopped_clock")

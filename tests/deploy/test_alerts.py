@@ -75,6 +75,7 @@ WELL: Series = {
     of(UNDER_WAY, kind="check-in", state="SCHEDULED"): always(50),
     of("sequora_messages_set_aside"): always(0),
     of("sequora_kind_paused", kind="check-in"): always(0),
+    of("sequora_canary_overdue"): always(0),
 }
 
 # Ten minutes of health come before each trouble.
@@ -143,6 +144,11 @@ TROUBLES = {
         changed={of("sequora_breaker_open", channel="SMS"): from_then_on(1, before=0)},
         fires_at=after(1),
         labels={"channel": "SMS"},
+    ),
+    "a canary has not arrived": Trouble(
+        alert="SequoraCanaryOverdue",
+        changed={of("sequora_canary_overdue"): from_then_on(1, before=0)},
+        fires_at=after(1),
     ),
     "receipts cannot be read": Trouble(
         alert="SequoraReceiptsUnreadable",

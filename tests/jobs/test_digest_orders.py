@@ -363,11 +363,10 @@ def test_whoever_asks_for_a_digest_that_is_over_or_for_none_is_told_so(
 
 
 def test_the_id_of_an_answer_is_no_digests(care: Care, environment: None) -> None:  # noqa: ARG001
-    """Though it is about no task, either."""
+    """Though it is about no task, either: its own timeline is shown."""
     id_ = an_answer(care)
     told = CliRunner().invoke(sequora, ["timeline", id_])
-    assert told.exit_code != 0
-    assert "is a message of the kind reply, about no task and no episode" in " ".join(told.output.split())
+    assert f"Message {id_}: reply, about no task and no episode" in " ".join(told.output.split())
 
 
 def test_the_timeline_of_a_task_that_waits_names_the_pause_of_its_digest(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from calls import calling  # noqa: F401  # a fixture
+from canaries import OWN_PHONE, canaries  # noqa: F401  # a fixture
 from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, UNDER_WAY, Care
 from dagster import ExecuteInProcessResult, SensorDefinition
 from phones import Phones
@@ -24,8 +25,10 @@ from sequora_orchestration.channels.sms import Sms
 from sequora_orchestration.channels.voice import Voice
 from sequora_orchestration.ledger import assignments, room
 from sequora_orchestration.ledger.leases import HANDED_IN_WITHIN
+from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.twilio.message import Message
 from sequora_orchestration.local.twilio.scripted_answers import Refuse
+from sequora_orchestration.messages.canary import CANARIES
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.handed_over import HANDED_OVER_TASKS
 from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL
@@ -306,6 +309,22 @@ def test_a_check_in_is_scheduled_and_sent_at_most_once(care: Care, runs: Runs, p
     assert states.count("HELD") == 1  # killed right before the call
     for _ in range(states.count("SENT")):
         phones(PATIENT_PHONE).received_text()
+
+
+@pytest.mark.usefixtures("canaries")
+def test_a_canary_is_sent_once(care: Care, runs: Runs, phones: Phones) -> None:
+    """Each in an hour of its own, for an hour has one: a process dies, and those after it make up for it."""
+    runs = Runs(runs.instance, Ledger(care.engine, has_canary=True))  # the sensors say so, again and again
+    for hours in range(100):
+        at = NOW + hours * timedelta(hours=1)
+        care.it_is(at)
+        if survives(runs, [CANARIES], after=hours):
+            break
+        recover(care, runs, [CANARIES], since=at)
+        phones(OWN_PHONE).received_text(containing=[f"{at:%Y-%m-%d %H:%M} UTC"])
+        assert care.states() == ["SENT"] * (hours + 1)
+    assert hours > 10
+    phones(OWN_PHONE).received_text()
 
 
 @pytest.mark.parametrize(("letter", "verb"), [("a", "ACCEPT"), ("e", "HAND_OVER")])

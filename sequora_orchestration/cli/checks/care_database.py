@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.cli.checks.application import ApplicationChecks
 from sequora_orchestration.cli.checks.assignment import assignment
+from sequora_orchestration.cli.checks.canary import canary
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.cli.checks.write_back import write_back
@@ -58,6 +59,7 @@ def checks() -> list[Check]:
         Check(name="assignment", find=lambda: assignment(care.engine, application.map_that_counts), needs=readable),
         Check(name="write-back", find=lambda: write_back(care.engine, application.fit_that_counts), needs=readable),
         Check(name="breaker", find=care.breaker, needs=readable),
+        Check(name="canary", find=lambda: canary(care.engine), needs=readable),
         # This check comes last: it needs a second connection, and waits if there is none.
         Check(name="pooler", find=care.pooler, needs=(reached,)),
     ]

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, ok, warn
-from sequora_orchestration.settings.alarms import AlarmSettings, HeartbeatSettings
+from sequora_orchestration.settings.alarms import AlarmSettings, CanarySettings, HeartbeatSettings
 from sequora_orchestration.settings.application import AppSettings, CheckInLinkSettings
 from sequora_orchestration.settings.database import RetentionSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
@@ -22,6 +22,7 @@ READ_HERE = (
     WebSettings,
     HeartbeatSettings,
     AlarmSettings,
+    CanarySettings,
     MetricsSettings,
     LogSettings,
 )

@@ -235,6 +235,18 @@ PAUSED = Described(
     labels=("kind",),
     meaning="Whether an operator keeps the messages of the kind back (1).",
 )
+CANARY_AGE = Described(
+    name="sequora_canary_age_seconds",
+    source=Source.LEDGER,
+    meaning="How long ago the last test text was owed that has arrived (SEQUORA_CANARY_NUMBER). Missing where none is "
+    "sent, or none has arrived in the last day.",
+)
+CANARY_OVERDUE = Described(
+    name="sequora_canary_overdue",
+    source=Source.LEDGER,
+    meaning="Whether the test text that should have arrived has not (1), so that the heartbeat is silent. Missing "
+    "where none is sent; 0 while an operator keeps them back.",
+)
 
 UNANSWERED = Described(
     name="sequora_tasks_unanswered",
@@ -306,6 +318,8 @@ EVERY: tuple[Described, ...] = (
     BREAKER_OPEN,
     LIST_READABLE,
     PAUSED,
+    CANARY_AGE,
+    CANARY_OVERDUE,
     UNANSWERED,
     ON_CALL,
     TICKED_AT,

@@ -7,6 +7,7 @@ from prometheus_client.core import Metric
 
 from sequora_orchestration.cli.metrics import catalog
 from sequora_orchestration.cli.metrics.catalog import BOUNDS, OTHER, among
+from sequora_orchestration.domain.canary import Canaries, overdue
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.domain.notification import SMS, VOICE
@@ -15,6 +16,7 @@ from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.measurements import Backlog, Deliveries, TextLatency, open_measurements
 from sequora_orchestration.ledger.tallies import UNDER_WAY, Tallies
 from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.settings.alarms import CanarySettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 
 CHANNELS = (SMS, VOICE)
@@ -32,6 +34,8 @@ def of_ledger() -> Iterator[Metric]:
     yield from _of_backlog(measurements.backlog())
     yield from _of_providers(ledger.halts.providers().values())
     yield from _of_pauses(ledger.halts.pauses())
+    if CanarySettings.load().is_on:
+        yield from _of_canaries(measurements.canaries())
 
 
 def _of_tallies(tallies: Tallies) -> Iterator[Metric]:
@@ -95,3 +99,9 @@ def _of_providers(providers: Iterable[Provider]) -> Iterator[Metric]:
 
 def _of_pauses(pauses: list[Pause]) -> Iterator[Metric]:
     yield catalog.PAUSED.of({(kind,): any(one.is_about(kind) for one in pauses) for kind in KINDS})
+
+
+def _of_canaries(seen: Canaries) -> Iterator[Metric]:
+    last = seen.last_arrived
+    yield catalog.CANARY_AGE.at((seen.now - last.hour).total_seconds() if last else None)
+    yield catalog.CANARY_OVERDUE.at(overdue(seen) is not None)

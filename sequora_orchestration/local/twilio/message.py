@@ -107,15 +107,19 @@ class Filter:
 EVERYTHING = Filter()
 
 
-def state_at(message: Message, age: timedelta, *, step_length: timedelta) -> State:
-    """Return the state of a text at an age, if it stays in each status for `step_length` on its way."""
+def state_at(message: Message, age: timedelta, *, step_length: timedelta, has_receipt: bool = True) -> State:
+    """Return the state of a text at an age, if it stays in each status for `step_length` on its way.
+
+    Without a receipt it stays `sent`.
+    """
     if message.inbound:
         return State("received", None, message.created, message.created)
     patience = timedelta(seconds=message.validity_period or LONGEST_VALIDITY)
     if patience <= age and patience < step_length * _STEP_SENT:
         return State("failed", VALIDITY_EXPIRED, None, message.created + patience)
     last = len(_STATUS_BY_STEP) - 1
-    step = min(last, age // step_length) if step_length else last
+    furthest = last if has_receipt else _STEP_SENT
+    step = min(furthest, age // step_length) if step_length else furthest
     status, error = _STATUS_BY_STEP[step], None
     if step == 0:
         status = message.first_status

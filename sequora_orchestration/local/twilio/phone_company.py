@@ -45,7 +45,7 @@ class PhoneCompany:
     """Takes texts, or refuses them, and remembers all until `forget`. Public attributes may be changed at any time.
 
     Of texts: `undeliverable` maps a number to the error code with which texts that are accepted from then on will end;
-    `seconds_per_status` is how long a text stays in each status on its way.
+    texts to `without_receipts` stay `sent`; `seconds_per_status` is how long a text stays in each status on its way.
 
     Of lists: `visible_after` and `inbound_visible_after` are how many seconds old a text that we sent, or that came
     in, must be before lists show it (the real API makes no promise); `list_answers` has the scripted answers to
@@ -99,6 +99,7 @@ class PhoneCompany:
             self.list_answers = Script()
             self.services = MessagingServices()
             self.undeliverable: dict[str, int] = {}
+            self.without_receipts: set[str] = set()
             self.account_status = "active"
             self.is_trial = False
             self.owner_account_sid = self.account_sid
@@ -255,7 +256,8 @@ class PhoneCompany:
     def state(self, message: Message) -> State:
         """Return the present state of a text, by its age."""
         age = self._now() - message.created
-        return state_at(message, age, step_length=timedelta(seconds=self.seconds_per_status))
+        step = timedelta(seconds=self.seconds_per_status)
+        return state_at(message, age, step_length=step, has_receipt=message.to not in self.without_receipts)
 
     def find(self, sid: str) -> Message | None:
         """Return the text with this SID."""

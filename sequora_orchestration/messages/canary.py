@@ -1,0 +1,54 @@
+"""The canary: each hour a test text to a number of our own, which goes the whole way that a nurse's text goes."""
+
+from datetime import UTC, datetime, timedelta
+
+from sequora_orchestration.domain.care import Operator
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
+from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled, failed
+from sequora_orchestration.messages.queue import Queue
+
+# By then the next one is owed, and says more.
+WORTH_TO_OPERATORS = timedelta(hours=1)
+
+
+def canary_text(owed_since: datetime) -> str:
+    """Return the one line of a canary, in GSM-7 and one segment.
+
+    It says when it was owed, so that each is another: a text in doubt is recognised by what it says.
+    """
+    return f"Sequora test text of {owed_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC. No need to do anything."
+
+
+def _unwanted(facts: Facts) -> Suppression | None:
+    if facts.now - facts.message.owed_since >= WORTH_TO_OPERATORS:
+        return cancelled(Cause.STALE, "it could not be sent within its hour; the next one is owed")
+    return None
+
+
+def _unreachable(facts: Facts) -> Suppression | None:
+    operator = facts.recipient
+    if not isinstance(operator, Operator):
+        return cancelled(Cause.CANARY_OFF, "the worker has no SEQUORA_CANARY_NUMBER")
+    try:
+        e164(operator.primary_phone)
+    except UnusablePhoneError as error:
+        return failed(Cause.UNUSABLE_PHONE, f"{error}; correct SEQUORA_CANARY_NUMBER")
+    if facts.opted_out:
+        return failed(Cause.OPTED_OUT, "its number has replied STOP; text START from it")
+    return None
+
+
+CANARY = MessageKind(
+    name="canary",
+    audience=Audience.OPERATOR,
+    unwanted=_unwanted,
+    unreachable=_unreachable,
+    text=lambda facts, _: canary_text(facts.message.owed_since),
+    worth=lambda _: WORTH_TO_OPERATORS,
+    # One that was sent again and arrives twice harms nobody; one that was not would be a false alarm. But one that did
+    # not arrive has done its work: it is not tried once more.
+    second_try_after=timedelta(0),
+)
+
+CANARIES = Queue(name="canaries", kind=CANARY, nothing_owed="it does not wait any more")
