@@ -155,16 +155,17 @@ class Sms:
         A text that was not sent (yet) goes by the time of its creation. Raises LookUpError.
         """
         # Both bounds count as inside, to the second: what lies on the last belongs to the span after this one.
-        wanted = {"date_sent_after": since, "date_sent_before": until}
-        if "from_" in self._sender:
-            wanted |= self._sender
+        ours = {name: value for name, value in self._sender.items() if name == "from_"}
+        wanted = {"date_sent_after": since, "date_sent_before": until, **ours}
         texts: list[SentText] = []
         messages = read(lambda: self._messages.stream(page_size=PAGE_SIZE, limit=MOST_OF_A_DAY, **wanted))
         for place, message in enumerate(messages, start=1):
             if (text := _sent(message)) and self._is_from_us(message) and since <= text.at < until:
                 texts.append(text)
             if place == MOST_OF_A_DAY:
-                raise LookUpError(f"the phone company's list has more than {MOST_OF_A_DAY - 1} texts: too long to be read")
+                raise LookUpError(
+                    f"the phone company's list has more than {MOST_OF_A_DAY - 1} texts: too long to be read"
+                )
             if place % PAGE_SIZE == 0:
                 yield texts
                 texts = []

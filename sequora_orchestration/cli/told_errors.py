@@ -16,6 +16,9 @@ _TOLD_BY_NAME = {
     "ViewsInUseError",
     "MigrationRefusedError",
     "IndexRefusedError",
+    "UnfitDayError",
+    "LookUpError",
+    "UnreadableError",
 }
 
 
