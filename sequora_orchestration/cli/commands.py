@@ -1,21 +1,19 @@
 """The commands of `sequora`. A command imports its modules when it runs: `--help` must be quick.
 
 Here: each command's arguments, help and exit code. Not here: its work, which stands in a module of its own; and the
-orders (`order_commands`), which are only added here.
+orders (`order_commands`) and `reconcile_command`, which are only added here.
 """
 
 import io
 import os
 import sys
-import traceback
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import click
 
 from sequora_orchestration.cli.order_commands import ORDERS
-from sequora_orchestration.cli.told_errors import sentence_for
+from sequora_orchestration.cli.reconcile_command import reconcile
+from sequora_orchestration.cli.told_errors import answer, sentence_for
 from sequora_orchestration.local.applications import DEFAULT, Application
 
 
@@ -235,31 +233,7 @@ def timeline(id_: str, *, as_json: bool) -> None:
     """
     from sequora_orchestration.cli.timeline import show
 
-    _end_with_2_where_there_is_no_answer(lambda: show(id_, as_json=as_json))
-
-
-@sequora.command()
-@click.option(
-    "--day",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="A day that is over, by UTC; yesterday, if left out.",
-)
-@click.option("--json", "as_json", is_flag=True, help="For programs, with all of it; times in UTC, prices as strings.")
-def reconcile(day: datetime | None, *, as_json: bool) -> None:
-    """Compare the texts of a day with the phone company's list.
-
-    Shows texts from our sender that the ledger does not know (doubled ones first), texts that the ledger says were
-    sent and the phone company does not have, other fates, what the application's log lacks, and texts, segments and
-    prices by kind. Calls are not compared. Ids and masked phones only. It changes nothing: the job `reconcile_texts`
-    reports the same each night, each unknown text once, and what it has reported already is marked so.
-
-    Reading a thousand texts takes the phone company a second or two. Ends with 0 where nothing new is to be looked at, with 1 where something
-    is, and with 2 where there is no answer: the day is not over or too old, the list cannot be read to its end, the
-    database cannot be asked.
-    """
-    from sequora_orchestration.cli.reconcile import show
-
-    _end_with_2_where_there_is_no_answer(lambda: show(day.date() if day else None, as_json=as_json))
+    answer(lambda: show(id_, as_json=as_json))
 
 
 @sequora.command()
@@ -304,19 +278,8 @@ def healthy(process: str) -> None:
     sys.exit(0 if is_well else 1)
 
 
-def _end_with_2_where_there_is_no_answer(show: Callable[[], tuple[str, bool]]) -> None:
-    """Write what is shown, and end with 0 if all is well and with 1 if not."""
-    try:
-        shown, is_well = show()
-    except Exception as error:  # noqa: BLE001  # Python would end with 1, which means here that somebody must act
-        click.echo(sentence_for(error) or "".join(traceback.format_exception(error)), err=True)
-        sys.exit(2)
-    click.echo(shown)
-    sys.exit(0 if is_well else 1)
-
-
-for order in ORDERS:
-    sequora.add_command(order)
+for one in (*ORDERS, reconcile):
+    sequora.add_command(one)
 
 
 def main() -> None:
