@@ -14,6 +14,7 @@ from sequora_orchestration.cli.told_errors import answer
 @click.option(
     "--day",
     type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
     help="A day that is over, by UTC; yesterday, if left out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs, with all of it; times in UTC, prices as strings.")

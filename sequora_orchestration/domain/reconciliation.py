@@ -65,6 +65,8 @@ class KnownText:
     """None if the text is of an attempt that was given up: another one of the message's may have arrived."""
 
     sent_at: datetime | None
+    awaits_receipt: bool
+    """Whether the phone company is still going to be asked whether it has arrived."""
 
 
 class Likeness(StrEnum):
@@ -243,7 +245,7 @@ class Comparison:
 
     def _compare_fates(self, text: SentText, message: KnownText) -> None:
         theirs = receipt(text.provider_id, text.status, text.code)
-        if theirs and message.state in SETTLED and theirs.state is not message.state:
+        if theirs and message.state in SETTLED and theirs.state is not message.state and not message.awaits_receipt:
             self.differing.append(
                 Differing(
                     provider_id=text.provider_id,

@@ -7,11 +7,12 @@ SELECT go_live_at FROM orchestration.go_live;
 -- name: known_texts
 -- The messages with these ids of the phone company's; of a text that was given up and then found, the message of its
 -- attempt. Reading changes nothing.
-SELECT n.provider_sid AS provider_id, n.id::text AS message_id, n.kind, n.state, n.sent_at
+SELECT n.provider_sid AS provider_id, n.id::text AS message_id, n.kind, n.state, n.sent_at,
+       n.receipt_at IS NOT NULL AS awaits_receipt
 FROM orchestration.notification n
 WHERE n.provider_sid = ANY (CAST(:provider_ids AS text[]))
 UNION ALL
-SELECT l.found_sid, n.id::text, n.kind, 'GIVEN_UP', l.began_at
+SELECT l.found_sid, n.id::text, n.kind, 'GIVEN_UP', l.began_at, false
 FROM orchestration.lost_attempt l
 JOIN orchestration.notification n ON n.id = l.notification_id
 WHERE l.found_sid = ANY (CAST(:provider_ids AS text[]));
@@ -36,7 +37,8 @@ GROUP BY made.fingerprint;
 -- name: sent_between
 -- The texts that the phone company has accepted from :since on and before :until, :most of them after the message
 -- (:after_at, :after_id). Reading changes nothing.
-SELECT n.provider_sid AS provider_id, n.id::text AS message_id, n.kind, n.state, n.sent_at
+SELECT n.provider_sid AS provider_id, n.id::text AS message_id, n.kind, n.state, n.sent_at,
+       n.receipt_at IS NOT NULL AS awaits_receipt
 FROM orchestration.notification n
 WHERE n.sent_at >= CAST(:since AS timestamptz) AND n.sent_at < CAST(:until AS timestamptz)
   AND (n.sent_at, n.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
