@@ -141,6 +141,6 @@ class Reconciliations(Room):
 
 
 def _known(row: RowMapping) -> KnownText:
+    fields = {name: value for name, value in row.items() if name != "is_given_up"}
     # The text of an attempt that was given up says nothing about its message, whose state is that of a later one.
-    state = None if row["state"] == "GIVEN_UP" else State(row["state"])
-    return KnownText(**{**row, "state": state})
+    return KnownText(**{**fields, "state": None if row["is_given_up"] else State(row["state"])})

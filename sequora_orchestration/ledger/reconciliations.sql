@@ -8,11 +8,11 @@ SELECT go_live_at FROM orchestration.go_live;
 -- The messages with these ids of the phone company's; of a text that was given up and then found, the message of its
 -- attempt. Reading changes nothing.
 SELECT n.provider_sid AS provider_id, n.id::text AS message_id, n.kind, n.state, n.sent_at,
-       n.receipt_at IS NOT NULL AS awaits_receipt
+       n.receipt_at IS NOT NULL AS awaits_receipt, false AS is_given_up
 FROM orchestration.notification n
 WHERE n.provider_sid = ANY (CAST(:provider_ids AS text[]))
 UNION ALL
-SELECT l.found_sid, n.id::text, n.kind, 'GIVEN_UP', l.began_at, false
+SELECT l.found_sid, n.id::text, n.kind, n.state, l.began_at, false, true
 FROM orchestration.lost_attempt l
 JOIN orchestration.notification n ON n.id = l.notification_id
 WHERE l.found_sid = ANY (CAST(:provider_ids AS text[]));
@@ -38,7 +38,7 @@ GROUP BY made.fingerprint;
 -- The texts that the phone company has accepted from :since on and before :until, :most of them after the message
 -- (:after_at, :after_id). Reading changes nothing.
 SELECT n.provider_sid AS provider_id, n.id::text AS message_id, n.kind, n.state, n.sent_at,
-       n.receipt_at IS NOT NULL AS awaits_receipt
+       n.receipt_at IS NOT NULL AS awaits_receipt, false AS is_given_up
 FROM orchestration.notification n
 WHERE n.sent_at >= CAST(:since AS timestamptz) AND n.sent_at < CAST(:until AS timestamptz)
   AND (n.sent_at, n.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))

@@ -236,6 +236,20 @@ PAUSED = Described(
     meaning="Whether an operator keeps the messages of the kind back (1).",
 )
 
+RECONCILED_AT = Described(
+    name="sequora_reconciled_day_timestamp_seconds",
+    source=Source.LEDGER,
+    meaning="When the newest day (UTC) began whose texts were compared with the phone company's list; 0 if none was.",
+)
+RECONCILIATION = Described(
+    name="sequora_reconciliation_texts",
+    source=Source.LEDGER,
+    labels=("found",),
+    meaning="Texts of that day with which something is amiss: unknown to the ledger (`doubled`, `like_ours`, "
+    "`of_others`), `missing` at the phone company, of `another_fate` there, or something that the application's "
+    "`log_owes`. Missing before the first time.",
+)
+
 UNANSWERED = Described(
     name="sequora_tasks_unanswered",
     source=Source.APPLICATION,
@@ -306,6 +320,8 @@ EVERY: tuple[Described, ...] = (
     BREAKER_OPEN,
     LIST_READABLE,
     PAUSED,
+    RECONCILED_AT,
+    RECONCILIATION,
     UNANSWERED,
     ON_CALL,
     TICKED_AT,

@@ -11,8 +11,10 @@ from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.domain.receipts import CODES
+from sequora_orchestration.domain.reconciliation import span_of
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.measurements import Backlog, Deliveries, TextLatency, open_measurements
+from sequora_orchestration.ledger.reconciliations import LastReconciled
 from sequora_orchestration.ledger.tallies import UNDER_WAY, Tallies
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.settings.delivery import DeliverySettings
@@ -32,6 +34,7 @@ def of_ledger() -> Iterator[Metric]:
     yield from _of_backlog(measurements.backlog())
     yield from _of_providers(ledger.halts.providers().values())
     yield from _of_pauses(ledger.halts.pauses())
+    yield from _of_reconciliation(ledger.reconciliations.last())
 
 
 def _of_tallies(tallies: Tallies) -> Iterator[Metric]:
@@ -95,3 +98,21 @@ def _of_providers(providers: Iterable[Provider]) -> Iterator[Metric]:
 
 def _of_pauses(pauses: list[Pause]) -> Iterator[Metric]:
     yield catalog.PAUSED.of({(kind,): any(one.is_about(kind) for one in pauses) for kind in KINDS})
+
+
+def _of_reconciliation(last: LastReconciled | None) -> Iterator[Metric]:
+    if last is None:
+        yield catalog.RECONCILED_AT.at(0)
+        yield catalog.RECONCILIATION.empty
+        return
+    began, _ = span_of(last.day)
+    yield catalog.RECONCILED_AT.at(began.timestamp())
+    found = {
+        "doubled": last.doubled,
+        "like_ours": last.like_ours,
+        "of_others": last.of_others,
+        "missing": last.missing,
+        "another_fate": last.differing,
+        "log_owes": last.log_owes,
+    }
+    yield catalog.RECONCILIATION.of({(what,): count for what, count in found.items()})

@@ -43,8 +43,13 @@ def upgrade() -> None:
         COMMENT ON COLUMN orchestration.orphan.day IS 'when the text was sent (UTC)';
         COMMENT ON COLUMN orchestration.orphan.likeness IS 'what it was like: doubled, ours, other';
         CREATE INDEX orphan_age ON orchestration.orphan (day);
+        -- Attempts whose texts may still show up.
+        CREATE INDEX lost_attempt_not_found ON orchestration.lost_attempt (began_at) WHERE found_sid IS NULL;
     """)
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE orchestration.orphan, orchestration.reconciliation")
+    op.execute("""
+        DROP TABLE orchestration.orphan, orchestration.reconciliation;
+        DROP INDEX orchestration.lost_attempt_not_found;
+    """)
