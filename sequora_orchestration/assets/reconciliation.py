@@ -36,6 +36,7 @@ from sequora_orchestration.domain.reconciliation import (
     count_by_likeness,
 )
 from sequora_orchestration.domain.reconciliation_words import NAMED, complaints
+from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.jobs.retries import CAUSE, RETRIES, retried
 
 # The phone company does not let us read: another try does not help.
@@ -133,7 +134,7 @@ def _checked(found: Reconciliation) -> AssetCheckResult:
         severity=AssetCheckSeverity.ERROR if is_serious else AssetCheckSeverity.WARN,
         description=f"{found.day}: "
         + ("\n\n".join(one.sentence for one in told) or "the phone company and the ledger agree")
-        + (f"\n\n{before} unknown texts were reported before" if before else ""),
+        + (f"\n\nReported before, and not again: {counted(before, 'unknown text')}" if before else ""),
     )
 
 

@@ -54,7 +54,9 @@ def _to_look_at(found: Reconciliation) -> Block:
     ]
     before = len(found.orphans) - len(found.new)
     if before:
-        rows.append((Toned("-", Tone.QUIET), f"{counted(before, 'unknown text')} below had been reported already"))
+        rows.append(
+            (Toned("-", Tone.QUIET), f"reported before, and below all the same: {counted(before, 'unknown text')}")
+        )
     if not rows:
         rows.append((Toned("ok", Tone.WELL), "the phone company and the ledger agree"))
     if found.answers:

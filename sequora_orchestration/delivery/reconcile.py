@@ -10,7 +10,6 @@ from datetime import date, timedelta
 
 from sequora_orchestration.channels.channel import Channel, DayReader
 from sequora_orchestration.channels.doors import open_channels
-from sequora_orchestration.delivery.follow_up import noted_whether_readable
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.reconciliation import (
@@ -56,9 +55,8 @@ class Reconciler:
         channel = self.channel
         if not isinstance(channel, DayReader):
             raise TypeError(f"the list of {channel.name} cannot be read day by day")
-        with noted_whether_readable(self.ledger, channel):
-            comparison = self._compared(channel, day)
-            missing, unasked = self._missing(channel, comparison, day)
+        comparison = self._compared(channel, day)
+        missing, unasked = self._missing(channel, comparison, day)
         orphans = comparison.orphans()
         reported = self.ledger.reconciliations.reported([one.provider_id for one in orphans])
         owes_rows, owes_receipts = self.ledger.reconciliations.log_owes(day, channel=channel.name)

@@ -4,7 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from care import NOW, NURSE_PHONE, Care
-from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey, ExecuteInProcessResult, TableMetadataValue
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckSeverity,
+    AssetKey,
+    ExecuteInProcessResult,
+    TableMetadataValue,
+    build_schedule_context,
+)
 from orphans import SENDER, STRANGER, an_orphan, it_is_at, with_clock_of
 from phones import Phones
 from runs import Runs, failure
@@ -126,7 +133,7 @@ def test_an_orphan_is_reported_once_by_its_sid(night: Night, care: Care) -> None
     assert (night.metadata["unknown, other"], night.metadata["unknown, not reported before"]) == (1, 1)
     night.reconciled(night.today)
     assert night.check.passed
-    assert "1 unknown texts were reported before" in night.said
+    assert "Reported before, and not again: 1 unknown text" in night.said
     assert (night.metadata["unknown, other"], night.metadata["unknown, not reported before"]) == (1, 0)
     (shown,) = night.table("unknown texts")
     assert (shown["SID"], bool(shown["reported before"])) == (sid, True)
@@ -392,10 +399,15 @@ def test_a_run_that_dies_before_it_has_reported_reports_again(night: Night, monk
 
 
 def test_the_schedule_reconciles_yesterday(night: Night) -> None:
-    """By UTC: its runs need no configuration."""
-    assert reconciliation_every_night.job_name == "reconcile_texts"
-    night.reconciled()
+    """By UTC; in the night that follows, what it reported is not reported again."""
+    sid = an_orphan(night.phones)
+    night.comes()
+    with build_schedule_context(instance=night.runs.instance) as context:
+        (request,) = reconciliation_every_night.evaluate_tick(context).run_requests or ()
+    result = night.runs.launch(reconciliation_every_night.job_name, **request.run_config)
+    assert result.success, failure(result)
     assert night.metadata["day"] == night.today.isoformat()
+    assert sid in night.said
 
 
 def test_what_was_reported_is_deleted_with_the_days_messages(night: Night, care: Care) -> None:
