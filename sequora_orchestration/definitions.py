@@ -4,6 +4,7 @@ from dagster import Definitions, in_process_executor
 
 from sequora_orchestration.assets.catalog import SLA_SCANS
 from sequora_orchestration.assets.figures import figures, measure_figures
+from sequora_orchestration.assets.reconciliation import reconcile_texts, reconciliation
 from sequora_orchestration.jobs.assign_tasks import assign_tasks
 from sequora_orchestration.jobs.call_nurse import call_nurse
 from sequora_orchestration.jobs.certainty import follow_receipts, settle_doubtful_texts
@@ -23,9 +24,11 @@ from sequora_orchestration.resources import (
     DeliveryResource,
     InstrumentsResource,
     LedgerResource,
+    ReconcilerResource,
 )
 from sequora_orchestration.schedules.deletion import every_quarter_of_the_night
 from sequora_orchestration.schedules.figures import figures_every_five_minutes
+from sequora_orchestration.schedules.reconciliation import reconciliation_every_night
 from sequora_orchestration.schedules.sla_warnings import every_five_minutes
 from sequora_orchestration.sensors.canaries import canaries
 from sequora_orchestration.sensors.certainty import doubtful_texts, texts_without_receipt
@@ -75,15 +78,22 @@ defs = Definitions(
         hand_over,
         delete_what_is_over,
         measure_figures,
+        reconcile_texts,
     ],
     sensors=SENSORS,
-    assets=[figures, SLA_SCANS],
-    schedules=[every_five_minutes, figures_every_five_minutes, every_quarter_of_the_night],
+    assets=[figures, reconciliation, SLA_SCANS],
+    schedules=[
+        every_five_minutes,
+        figures_every_five_minutes,
+        every_quarter_of_the_night,
+        reconciliation_every_night,
+    ],
     resources={
         "ledger": LedgerResource(),
         "delivery": DeliveryResource(),
         "assigner": AssignerResource(),
         "alarm": AlarmResource(),
+        "reconciler": ReconcilerResource(),
         "instruments": InstrumentsResource(sensors=[sensor.name for sensor in SENSORS]),
     },
     # A step is a few statements: a process for each would cost seconds.

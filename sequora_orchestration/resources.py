@@ -10,6 +10,7 @@ from sequora_orchestration.care.care_database import open_care_database
 from sequora_orchestration.channels.alarm import Alarm, open_alarm
 from sequora_orchestration.delivery.assigner import Assigner
 from sequora_orchestration.delivery.delivery import Delivery, open_delivery
+from sequora_orchestration.delivery.reconcile import Reconciler, open_reconciler
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
@@ -56,6 +57,14 @@ class AlarmResource(ConfigurableResource[Alarm]):
     def create_resource(self, context: InitResourceContext) -> Alarm:  # noqa: ARG002
         """Read the settings; raises SettingError."""
         return open_alarm()
+
+
+class ReconcilerResource(ConfigurableResource[Reconciler]):
+    """What a day is compared with: the ledger, and the phone company's list of texts."""
+
+    def create_resource(self, context: InitResourceContext) -> Reconciler:  # noqa: ARG002
+        """Read the settings; raises SettingError."""
+        return open_reconciler()
 
 
 class InstrumentsResource(ConfigurableResource[Instruments]):

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
+from bench.scale.days import of_a_day
 from bench.scale.replies import of_digests, of_replies
 from bench.scale.whose import OPERATORS, WHOSE
 from sequora_orchestration import ledger
@@ -307,6 +308,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "kept": 400 * 86_400.0,
         "after": 0,
         "since": row["attempted_at"],
+        **of_a_day(row),
         "episode_ids": _newest(connection, "Episode"),
         **of_replies(row),
         "check_in_delay": 86_400.0,

@@ -17,7 +17,7 @@ SENSORS = frozenset(
         "note_what_is_over",
     }
 )
-METRICS = frozenset({"sent_today", "under_way", "amiss"})
+METRICS = frozenset({"sent_today", "under_way", "amiss", "last_reconciled"})
 DELETION = frozenset(
     {
         "old_subjects",

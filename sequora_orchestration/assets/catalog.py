@@ -1,5 +1,7 @@
 """The assets and their checks, as Dagster's catalog describes them. Nothing is measured here."""
 
+from datetime import timedelta
+
 from dagster import AssetCheckSpec, AssetSpec, FreshnessPolicy
 
 from sequora_orchestration.domain.canary import ARRIVES_WITHIN
@@ -66,6 +68,21 @@ ON_CALL = AssetSpec(
     "can be texted, and the admins who are told if there is no supervisor.",
 )
 
+RECONCILIATION = AssetSpec(
+    "reconciliation",
+    group_name="texts",
+    kinds={"postgres", "twilio"},
+    freshness_policy=FreshnessPolicy.time_window(fail_window=timedelta(hours=54), warn_window=timedelta(hours=30)),
+    description="What Twilio's list of a day (UTC) has against the ledger: `reconcile_texts` compares them each night, "
+    "the texts from our sender alone, and no calls.\n\n"
+    "*unknown* texts went out from our sender and are no message's: *doubled* is word for word a text of ours, so that "
+    "somebody had it twice; *like ours* has a link to a task; *other* is anything else, such as the application's own "
+    "texts from the same sender. Each is reported once. *missing* was sent, says the ledger, and Twilio does not have "
+    "it. *another fate*: arrived for the one and not for the other. *the log owes*: what the application's log lacks, "
+    "as far as the ledger knows; that log itself is not read. A price may be missing for a day; in *price* is what has "
+    "one. `sequora reconcile --day` shows all of it.",
+)
+
 EVERY_NEW_TASK_IS_ANSWERED = AssetCheckSpec(
     "every_new_task_is_answered",
     asset=BACKLOG.key,
@@ -104,4 +121,12 @@ SOMEBODY_TO_ESCALATE_TO = AssetCheckSpec(
     "somebody_to_escalate_to",
     asset=ON_CALL.key,
     description="There is an active supervisor or admin with a phone that can be texted.",
+)
+TEXTS_ARE_RECONCILED = AssetCheckSpec(
+    "texts_are_reconciled",
+    asset=RECONCILIATION.key,
+    description="Twilio's list of the day and the ledger agree. **Error**: a text went out twice, or with a link to a "
+    "task and without a row in the ledger, or Twilio does not have what the ledger says was sent. **Warning**: other "
+    "texts from our sender that are not ours, another fate, or a log that lacks rows. What was reported once is not "
+    "reported again.",
 )

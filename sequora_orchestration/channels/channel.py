@@ -4,7 +4,8 @@ Each channel is a module beside this one. It alone knows its provider, the meani
 message is found in the provider's list. Not here: retries, the breaker and doubt, which `delivery/` handles in the
 same way for all channels; and the record of sent messages, which is the ledger's.
 
-Replies come in by some channels only: those follow the protocol `Receiver` as well.
+Replies come in by some channels only: those follow the protocol `Receiver` as well. One whose list can be read day by
+day is a `DayReader`, too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Protocol, runtime_checkable
 from sequora_orchestration.domain.answers import KNOWN_CODES, Answer, Refused, Unclear
 from sequora_orchestration.domain.halts import in_brackets
 from sequora_orchestration.domain.receipts import Receipt
+from sequora_orchestration.domain.reconciliation import SentText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,3 +131,22 @@ class Receiver(Protocol):
 
         Raises LookUpError.
         """
+
+
+@runtime_checkable
+class DayReader(Protocol):
+    """A channel whose list shows everything that went out from our sender in a span of time, whoever sent it."""
+
+    name: str
+
+    def recognise(self, salt: bytes, to: str, content: str) -> Sequence[str]:
+        """Return the fingerprints of a message, as `Channel` does."""
+
+    def sent_between(self, since: datetime, until: datetime) -> Iterator[Sequence[SentText]]:
+        """Yield what went out from our sender from `since` on and before `until`, page by page.
+
+        A message may be on two pages. Raises LookUpError, also if the list is too long to be read to its end.
+        """
+
+    def unknown(self, provider_ids: Iterable[str]) -> frozenset[str]:
+        """Return those of these messages that the provider does not know, asking for each. Raises LookUpError."""

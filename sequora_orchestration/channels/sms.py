@@ -3,11 +3,12 @@
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
-from sequora_orchestration.channels.channel import ListedMessage, Receipts, ReceivedMessage
+from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage
 from sequora_orchestration.channels.messaging_service import MessagingService, messaging_service_of
 from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_since, read, try_to_read
 from sequora_orchestration.channels.twilio import AccountError, Twilio, open_twilio
@@ -17,11 +18,15 @@ from sequora_orchestration.domain.doubt import CLOCKS_DIFFER_BY, canonical_finge
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.receipts import receipt
+from sequora_orchestration.domain.reconciliation import SentText
 from sequora_orchestration.settings.senders import SENDER_NAME
 
 # The most that Twilio lists in one answer, and the most that is read of a list: only a list read to its end is proof.
 PAGE_SIZE = 1000
 MOST_LISTED = 5000
+
+# The most that is read of a day's list, which may have all texts of the account in it: 200 pages, some minutes.
+MOST_OF_A_DAY = 200_000
 
 # Up to so many numbers of a messaging service have their texts listed one number after another. If they are more, or
 # not known, all texts of the account are listed: that is what ANY_NUMBER stands for.
@@ -36,6 +41,10 @@ FEW_RECEIPTS = 10
 
 # Bounds of Twilio's own (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
 SHORTEST_VALIDITY, LONGEST_VALIDITY = timedelta(seconds=60), timedelta(hours=10)
+
+# The directions of texts that a request made; others begin with `outbound`, too: a webhook's answers, and calls'
+# (https://www.twilio.com/docs/messaging/api/message-resource#message-properties).
+BY_REQUEST = "outbound-api"
 
 # A number or a body that Twilio shows redacted, because the account is set so.
 REDACTED = re.compile(r"(\+\d*X{4}|\W*redacted\W*|)", re.IGNORECASE)
@@ -140,6 +149,36 @@ class Sms:
             )
         yield texts
 
+    def sent_between(self, since: datetime, until: datetime) -> Iterator[Sequence[SentText]]:
+        """Yield the texts that went out from our sender from `since` on and before `until`, page by page.
+
+        A text that was not sent (yet) goes by the time of its creation. Raises LookUpError.
+        """
+        # Both bounds count as inside, to the second: what lies on the last belongs to the span after this one.
+        ours = {name: value for name, value in self._sender.items() if name == "from_"}
+        wanted = {"date_sent_after": since, "date_sent_before": until, **ours}
+        texts: list[SentText] = []
+        messages = read(lambda: self._messages.stream(page_size=PAGE_SIZE, limit=MOST_OF_A_DAY, **wanted))
+        for place, message in enumerate(messages, start=1):
+            if (text := _sent(message)) and self._is_from_us(message) and since <= text.at < until:
+                texts.append(text)
+            if place == MOST_OF_A_DAY:
+                raise LookUpError(
+                    f"the phone company's list has more than {MOST_OF_A_DAY - 1} texts: too long to be read"
+                )
+            if place % PAGE_SIZE == 0:
+                yield texts
+                texts = []
+        yield texts
+
+    def unknown(self, provider_ids: Iterable[str]) -> frozenset[str]:
+        """Return those of these texts that Twilio does not know, asking for each by its SID. Raises LookUpError."""
+        return fetched(lambda sid: self._messages(sid).fetch(), list(provider_ids))[1]
+
+    def _is_from_us(self, message: Any) -> bool:
+        service = self._twilio.messaging_service_sid
+        return not service or message.messaging_service_sid == service
+
     def written_to(self) -> Sequence[str]:
         """Return the numbers that people write to: ours, or those of our messaging service; ANY_NUMBER for many.
 
@@ -184,6 +223,37 @@ def _listed(message: Any) -> ListedMessage:
         content=body.removeprefix(TRIAL_PREFIX) if is_shown else None,
         created_at=message.date_created,
     )
+
+
+def _sent(message: Any) -> SentText | None:
+    """Return a text that went out, or is to; None for one that came in."""
+    at = message.date_sent or message.date_created
+    direction = str(message.direction or BY_REQUEST)
+    if not message.sid or not at or not direction.startswith("outbound"):
+        return None
+    to, body = message.to or "", message.body or ""
+    is_shown = not (REDACTED.fullmatch(to) or REDACTED.fullmatch(body))
+    return SentText(
+        provider_id=message.sid,
+        to=to,
+        body=body.removeprefix(TRIAL_PREFIX) if is_shown else None,
+        at=at.replace(tzinfo=at.tzinfo or UTC),
+        status=str(message.status),
+        code=message.error_code,
+        segments=int(message.num_segments) if str(message.num_segments).isdecimal() else 0,
+        price=_price(message.price),
+        currency=str(message.price_unit or "").upper(),
+        is_by_request=direction == BY_REQUEST,
+    )
+
+
+def _price(given: Any) -> Decimal | None:
+    """Return a price as a positive amount: Twilio books it as a negative one, when it is known."""
+    try:
+        amount = abs(Decimal(str(given)))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
 
 
 @cache

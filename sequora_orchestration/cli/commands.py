@@ -1,19 +1,19 @@
 """The commands of `sequora`. A command imports its modules when it runs: `--help` must be quick.
 
 Here: each command's arguments, help and exit code. Not here: its work, which stands in a module of its own; and the
-orders (`order_commands`), which are only added here.
+orders (`order_commands`) and `reconcile_command`, which are only added here.
 """
 
 import io
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import click
 
 from sequora_orchestration.cli.order_commands import ORDERS
-from sequora_orchestration.cli.told_errors import sentence_for
+from sequora_orchestration.cli.reconcile_command import reconcile
+from sequora_orchestration.cli.told_errors import answer, sentence_for
 from sequora_orchestration.local.applications import DEFAULT, Application
 
 
@@ -233,13 +233,7 @@ def timeline(id_: str, *, as_json: bool) -> None:
     """
     from sequora_orchestration.cli.timeline import show
 
-    try:
-        shown, is_healthy = show(id_, as_json=as_json)
-    except Exception as error:  # noqa: BLE001  # Python would end with 1, which means here that somebody must act
-        click.echo(sentence_for(error) or "".join(traceback.format_exception(error)), err=True)
-        sys.exit(2)
-    click.echo(shown)
-    sys.exit(0 if is_healthy else 1)
+    answer(lambda: show(id_, as_json=as_json))
 
 
 @sequora.command()
@@ -284,8 +278,8 @@ def healthy(process: str) -> None:
     sys.exit(0 if is_well else 1)
 
 
-for order in ORDERS:
-    sequora.add_command(order)
+for one in (*ORDERS, reconcile):
+    sequora.add_command(one)
 
 
 def main() -> None:

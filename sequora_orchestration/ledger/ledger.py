@@ -23,6 +23,7 @@ from sequora_orchestration.ledger.opt_outs import OptOuts
 from sequora_orchestration.ledger.orders import Orders
 from sequora_orchestration.ledger.owed import Owed
 from sequora_orchestration.ledger.receipts import Receipts
+from sequora_orchestration.ledger.reconciliations import Reconciliations
 from sequora_orchestration.ledger.replies import Replies
 from sequora_orchestration.ledger.retention import Retention
 from sequora_orchestration.ledger.room import Store
@@ -76,6 +77,7 @@ class Ledger:
         self.tallies = Tallies(self._store)
         self.tellings = Tellings(self._store)
         self.replies = Replies(self._store)
+        self.reconciliations = Reconciliations(self._store)
         self.retention = Retention(self._store)
 
     def rehearsal(self) -> "Ledger":

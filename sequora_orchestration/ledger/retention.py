@@ -55,3 +55,4 @@ class Retention(Room):
         while self._execute("delete_old_inbound", {"kept": seconds, "most": EVENTS_A_BATCH})[0] == EVENTS_A_BATCH:
             pass
         self._changed("delete_old_task_numbers", kept=seconds)
+        self._changed("delete_old_reconciliations", kept=seconds)

@@ -120,3 +120,10 @@ DELETE FROM orchestration.inbound WHERE sid = ANY (ARRAY(SELECT sid FROM old));
 -- name: delete_old_task_numbers
 -- The small numbers of tasks on phones that were texted about them long ago. Twice: nothing is left to delete.
 DELETE FROM orchestration.task_number WHERE texted_at < orchestration.clock() - make_interval(secs => :kept);
+
+-- name: delete_old_reconciliations
+-- What was found of days that are compared no more, for their messages are gone. Twice: nothing is left to delete.
+WITH orphans AS (
+    DELETE FROM orchestration.orphan WHERE day < orchestration.clock() - make_interval(secs => :kept)
+)
+DELETE FROM orchestration.reconciliation WHERE day < orchestration.clock() - make_interval(secs => :kept);

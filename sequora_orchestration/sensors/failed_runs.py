@@ -32,8 +32,8 @@ FAILURE_TAG, ALARM_TAG = "sequora/failure", "sequora/alarm"
 # executes again may have the tags too, but has a parent.
 LAUNCHED_BY_ITSELF = {"dagster/sensor_name", "dagster/schedule_name"}
 
-# Nobody waits for deleting and measuring: such a failure may wait for the day.
-SEEN_BY_DAY = {delete_what_is_over.name, "measure_figures"}
+# Nobody waits for deleting, measuring and comparing: such a failure may wait for the day.
+SEEN_BY_DAY = {delete_what_is_over.name, "measure_figures", "reconcile_texts"}
 
 
 @run_failure_sensor(

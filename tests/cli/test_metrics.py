@@ -9,6 +9,7 @@ import pytest
 from canaries import OWN_PHONE, canaries, switch_canaries  # noqa: F401  # a fixture
 from care import NOW, NURSE_PHONE, Care
 from doubts import looked_for, looked_up
+from orphans import an_orphan, with_clock_of
 from phones import Phones
 from prometheus_client.core import Metric
 from runs import Runs
@@ -249,6 +250,25 @@ def test_the_breaker_and_the_readable_list_are_told_by_channel(runs: Runs) -> No
     scrape = ledger_scrape()
     assert scrape.of("sequora_breaker_open") == {VOICE: 1}
     assert scrape.of("sequora_phone_company_readable") == {VOICE: 1}
+
+
+@pytest.mark.usefixtures("environment", "stopped_clock")
+def test_what_the_last_reconciled_day_found_is_told_until_the_next(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first there is no figure: none must look good that is not known."""
+    scrape = ledger_scrape()
+    assert scrape("sequora_reconciled_day_timestamp_seconds") == 0
+    assert "sequora_reconciliation_texts" not in scrape.names
+    with_clock_of(care, phones, monkeypatch)
+    an_orphan(phones)
+    care.it_is(NOW + timedelta(days=1))
+    assert runs.launch("reconcile_texts").success
+    scrape = ledger_scrape()
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert scrape("sequora_reconciled_day_timestamp_seconds") == midnight.timestamp()
+    assert scrape.of("sequora_reconciliation_texts") == {"of_others": 1}
+    assert scrape("sequora_reconciliation_texts", found="doubled") == 0
 
 
 @pytest.mark.usefixtures("environment", "stopped_clock")

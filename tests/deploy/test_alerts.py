@@ -76,6 +76,8 @@ WELL: Series = {
     of("sequora_messages_set_aside"): always(0),
     of("sequora_kind_paused", kind="check-in"): always(0),
     of("sequora_canary_overdue"): always(0),
+    of("sequora_reconciliation_texts", found="doubled"): always(0),
+    of("sequora_reconciliation_texts", found="of_others"): always(500),
 }
 
 # Ten minutes of health come before each trouble.
@@ -199,6 +201,12 @@ TROUBLES = {
         alert="SequoraTextsDoubled",
         changed={of("sequora_texts_doubled_total"): from_then_on(1, before=0)},
         fires_at=after(0),
+    ),
+    "a day's texts do not agree with the phone company's": Trouble(
+        alert="SequoraTextsNotReconciled",
+        changed={of("sequora_reconciliation_texts", found="doubled"): from_then_on(1, before=0)},
+        fires_at=after(0),
+        labels={"found": "doubled"},
     ),
     "a pause was forgotten": Trouble(
         alert="SequoraPaused",

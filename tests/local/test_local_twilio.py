@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,43 @@ def test_a_messaging_service_accepts_a_text_before_it_queues_it(twilio: Any) -> 
     """A text to a messaging service has no sender yet, and says so."""
     sent = text(twilio, from_=None, messaging_service_sid="MG" + "0" * 32)
     assert (sent.status, sent.from_, sent.messaging_service_sid) == ("accepted", None, "MG" + "0" * 32)
+    assert sent.num_segments == "0"
+
+
+def test_a_text_has_its_price_some_time_after_it_was_sent(twilio: Any, company: PhoneCompany, clock: Clock) -> None:
+    """None at first; then a negative amount, by its segments, as the SDK reads it: a string."""
+    company.seconds_per_status = 0
+    sid, long = text(twilio, body="Short").sid, text(twilio, body="x" * 161).sid
+    assert [one.price for one in twilio.messages.list()] == [None, None]
+    clock.forward(59)
+    assert twilio.messages(sid).fetch().price is None
+    clock.forward(1)
+    assert [(one.price, one.price_unit) for one in twilio.messages.list()] == [
+        ("-0.01580", "USD"),
+        ("-0.00790", "USD"),
+    ]
+    assert twilio.messages(long).fetch().price == "-0.01580"
+
+
+def test_a_text_that_was_never_sent_has_no_price(twilio: Any, company: PhoneCompany, clock: Clock) -> None:
+    """It ran out of its time in the queue."""
+    company.seconds_per_status = 3600
+    sid = text(twilio, validity_period=60).sid
+    clock.forward(7200)
+    assert (twilio.messages(sid).fetch().status, twilio.messages(sid).fetch().price) == ("failed", None)
+
+
+def test_a_text_that_nobody_asked_for_here_can_stand_in_the_list(twilio: Any, company: PhoneCompany) -> None:
+    """Of any time: a webhook's answer, or what another system has sent."""
+    mine = text(twilio).sid
+    (kept,) = company.accepted()
+    company.keep(replace(kept, sid="SM" + "a" * 32, created=NOON - timedelta(days=1), in_reply=True))
+    company.keep(replace(kept, sid="SM" + "b" * 32, created=NOON - timedelta(days=2)))
+    assert [(one.sid, one.direction) for one in twilio.messages.list()] == [
+        (mine, "outbound-api"),
+        ("SM" + "a" * 32, "outbound-reply"),
+        ("SM" + "b" * 32, "outbound-api"),
+    ]
 
 
 @pytest.mark.parametrize(

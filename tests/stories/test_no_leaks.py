@@ -5,7 +5,7 @@ import os
 import subprocess
 import zlib
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from care import UNDER_WAY, Care
 from click.testing import CliRunner
 from leaks import Marks, in_broker, in_files, in_tables
 from least_rights import as_role
+from orphans import an_orphan
 from own_servers import own_databases, settings
 from phones import Phones
 from running_system import BIN, ROOT, RunningSystem, eventually
@@ -196,8 +197,8 @@ def printed(system: RunningSystem, *command: str) -> str:
     """Return what `sequora` prints: in this process, for each other one has to start first."""
     environment = {**system._environment, **read_environment(system.directory / "dev")}
     done = CliRunner().invoke(sequora, command, env=environment)
-    # That somebody was not reached is an exit code of `timeline`.
-    assert done.exit_code == 0 or (done.exit_code == 1 and command[0] == "timeline"), done.output
+    # That somebody was not reached is an exit code of `timeline`; that a text is not ours, one of `reconcile`.
+    assert done.exit_code == 0 or (done.exit_code == 1 and command[0] in {"timeline", "reconcile"}), done.output
     return done.output
 
 
@@ -255,6 +256,14 @@ def are_read(care: Care, sids: Collection[str]) -> bool:
     """Tell whether these texts of people stand in the ledger."""
     read = care.one("SELECT count(*) FROM orchestration.inbound WHERE sid = ANY (:sids)", sids=list(sids))
     return bool(read == len(sids))
+
+
+def texts_of_others_yesterday(rows: MarkedRows, care: Care, phones: Phones) -> list[str]:
+    """Let the system be live since the day before yesterday; return texts of others that went out yesterday."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    care.rows("UPDATE orchestration.go_live SET go_live_at = :at", at=yesterday - timedelta(days=1))
+    bodies = ("Zqmarkellen, did you sleep well?", "View: https://app.sequora.com/tasks/zqmark")
+    return [an_orphan(phones, body, to=rows.number(), created=yesterday) for body in bodies]
 
 
 def test_names_numbers_and_texts_are_left_nowhere(
@@ -321,6 +330,10 @@ def test_names_numbers_and_texts_are_left_nowhere(
     eventually(lambda: care.one(UNDER_WAY) == 0, within=20, what="nothing under way")
     eventually(lambda: runs_end(dagster), within=20, what="no run under way")
 
+    orphans = texts_of_others_yesterday(rows, care, phones)
+    reconciling = printed(system, "reconcile"), printed(system, "reconcile", "--json")
+    reconciled = printed_elsewhere(system, *execute[:-1], "reconcile_texts")
+
     left = {
         "Dagster's database": in_tables(dagster.engine),
         "our schema": in_tables(care.engine, but=APPLICATIONS_TABLES),
@@ -329,6 +342,8 @@ def test_names_numbers_and_texts_are_left_nowhere(
         "what commands print": {
             "dagster job execute": execution,
             "sequora resend": resending,
+            "sequora reconcile": "".join(reconciling),
+            "the job reconcile_texts": reconciled,
             "sequora status": printed_elsewhere(system, "sequora", "status"),
             "sequora status --json": printed(system, "status", "--json"),
             "sequora timeline": timelines(system, care, [missed, sent[0], not_sent[0], not_sent[-1]]),
@@ -340,11 +355,11 @@ def test_names_numbers_and_texts_are_left_nowhere(
         phones.expect(message)
 
     known = {
-        "Dagster's database": ["ZQSEVERITY", missed, "UndefinedColumn", "RaiseException"],
-        "our schema": [missed, "landline", "HELD", "ZQTYPED why", "COMMANDS", *answers],
+        "Dagster's database": ["ZQSEVERITY", missed, "UndefinedColumn", "RaiseException", *orphans],
+        "our schema": [missed, "landline", "HELD", "ZQTYPED why", "COMMANDS", *answers, *orphans],
         "the broker": ["celery-task-meta"],
         "the processes": ["dagster-daemon"],
-        "what commands print": ["To be looked at", "set_aside", "was told at", "•••• 71"],
+        "what commands print": ["To be looked at", "set_aside", "was told at", "•••• 71", *orphans],
         "the files": ["run_launcher", "POST /2010-04-01/Accounts", "SQL parameters hidden"],
     }
     for place, words in known.items():

@@ -248,6 +248,20 @@ CANARY_OVERDUE = Described(
     "where none is sent; 0 while an operator keeps them back.",
 )
 
+RECONCILED_AT = Described(
+    name="sequora_reconciled_day_timestamp_seconds",
+    source=Source.LEDGER,
+    meaning="When the newest day (UTC) began whose texts were compared with the phone company's list; 0 if none was.",
+)
+RECONCILIATION = Described(
+    name="sequora_reconciliation_texts",
+    source=Source.LEDGER,
+    labels=("found",),
+    meaning="Texts of that day with which something is amiss: unknown to the ledger (`doubled`, `like_ours`, "
+    "`of_others`), `missing` at the phone company, of `another_fate` there, or something that the application's "
+    "`log_owes`. Missing before the first time.",
+)
+
 UNANSWERED = Described(
     name="sequora_tasks_unanswered",
     source=Source.APPLICATION,
@@ -320,6 +334,8 @@ EVERY: tuple[Described, ...] = (
     PAUSED,
     CANARY_AGE,
     CANARY_OVERDUE,
+    RECONCILED_AT,
+    RECONCILIATION,
     UNANSWERED,
     ON_CALL,
     TICKED_AT,

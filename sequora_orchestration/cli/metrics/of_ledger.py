@@ -12,8 +12,10 @@ from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.domain.receipts import CODES
+from sequora_orchestration.domain.reconciliation import span_of
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.measurements import Backlog, Deliveries, TextLatency, open_measurements
+from sequora_orchestration.ledger.reconciliations import LastReconciled
 from sequora_orchestration.ledger.tallies import UNDER_WAY, Tallies
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.settings.alarms import CanarySettings
@@ -36,6 +38,7 @@ def of_ledger() -> Iterator[Metric]:
     yield from _of_pauses(ledger.halts.pauses())
     if CanarySettings.load().is_on:
         yield from _of_canaries(measurements.canaries())
+    yield from _of_reconciliation(ledger.reconciliations.last())
 
 
 def _of_tallies(tallies: Tallies) -> Iterator[Metric]:
@@ -105,3 +108,21 @@ def _of_canaries(seen: Canaries) -> Iterator[Metric]:
     last = seen.last_arrived
     yield catalog.CANARY_AGE.at((seen.now - last.hour).total_seconds() if last else None)
     yield catalog.CANARY_OVERDUE.at(overdue(seen) is not None)
+
+
+def _of_reconciliation(last: LastReconciled | None) -> Iterator[Metric]:
+    if last is None:
+        yield catalog.RECONCILED_AT.at(0)
+        yield catalog.RECONCILIATION.empty
+        return
+    began, _ = span_of(last.day)
+    yield catalog.RECONCILED_AT.at(began.timestamp())
+    found = {
+        "doubled": last.doubled,
+        "like_ours": last.like_ours,
+        "of_others": last.of_others,
+        "missing": last.missing,
+        "another_fate": last.differing,
+        "log_owes": last.log_owes,
+    }
+    yield catalog.RECONCILIATION.of({(what,): count for what, count in found.items()})

@@ -6,6 +6,7 @@ Not here: which texts are taken (`refusals`), and the clock (`phone_company`).
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Self
 
 from sequora_orchestration.local.twilio.refusals import LONGEST_VALIDITY
@@ -17,6 +18,12 @@ _STATUS_BY_STEP = ("queued", "sending", "sent", "delivered")
 _STEP_SENT = _STATUS_BY_STEP.index("sent")
 
 FINAL_STATUSES = frozenset({"delivered", "undelivered", "failed", "received"})
+
+PRICED_AFTER = timedelta(seconds=60)
+"""A text has no price until so long after it was sent; the real API takes minutes, or hours."""
+
+PRICE_OF_A_SEGMENT = Decimal("0.00790")
+PRICE_UNIT = "USD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,8 @@ class Message:
     """Whether a phone sent it to us."""
     arrived: datetime | None = None
     """When it came in, where that is another time than `created` says."""
+    in_reply: bool = False
+    """Whether it answers a text that came in, by a webhook's TwiML: nobody asked the API to send it."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a time without a zone."""
@@ -47,6 +56,13 @@ class Message:
     def phone(self) -> str:
         """The number of the person at the other end."""
         return self.from_ or "" if self.inbound else self.to
+
+    @property
+    def direction(self) -> str:
+        """The direction, as the API has it."""
+        if self.inbound:
+            return "inbound"
+        return "outbound-reply" if self.in_reply else "outbound-api"
 
     @property
     def first_status(self) -> str:
@@ -77,6 +93,8 @@ class State:
     error_code: int | None
     sent: datetime | None
     updated: datetime
+    price: str | None = None
+    """As the API has it: negative, in PRICE_UNIT; None while the text has none."""
 
     @property
     def final(self) -> bool:
@@ -113,7 +131,7 @@ def state_at(message: Message, age: timedelta, *, step_length: timedelta, has_re
     Without a receipt it stays `sent`.
     """
     if message.inbound:
-        return State("received", None, message.created, message.created)
+        return State("received", None, message.created, message.created, _price(message, message.created, age))
     patience = timedelta(seconds=message.validity_period or LONGEST_VALIDITY)
     if patience <= age and patience < step_length * _STEP_SENT:
         return State("failed", VALIDITY_EXPIRED, None, message.created + patience)
@@ -126,4 +144,15 @@ def state_at(message: Message, age: timedelta, *, step_length: timedelta, has_re
     if step == last and message.fails_with is not None:
         status, error = "undelivered", message.fails_with
     sent = message.created + step_length * _STEP_SENT if step >= _STEP_SENT else None
-    return State(status, error, sent, message.created + step_length * step)
+    return State(status, error, sent, message.created + step_length * step, _price(message, sent, age))
+
+
+def segments_shown(message: Message, state: State) -> str:
+    """Return the number of segments as the API has it: 0 while a messaging service has yet to choose a sender."""
+    return "0" if state.status == "accepted" else str(message.num_segments)
+
+
+def _price(message: Message, sent: datetime | None, age: timedelta) -> str | None:
+    if sent is None or age < sent - message.created + PRICED_AFTER:
+        return None
+    return str(-PRICE_OF_A_SEGMENT * message.num_segments)

@@ -204,7 +204,7 @@ class PhoneCompany:
                 validity_period=validity_period,
                 fails_with=self.undeliverable.get(to),
             )
-            self._keep(message)
+            self.keep(message)
         return message
 
     def receive(self, *, phone: str, body: str, to: str = "", created: datetime | None = None) -> Message | Refusal:
@@ -232,7 +232,7 @@ class PhoneCompany:
                 num_segments=segments(body),
                 inbound=True,
             )
-            self._keep(message, changes_opt_outs=self._opt_outs.follow(message))
+            self.keep(message, changes_opt_outs=self._opt_outs.follow(message))
         return message
 
     def has_opted_out(self, phone: str) -> bool:
@@ -241,11 +241,13 @@ class PhoneCompany:
             newest = self._texts.newest_of(phone)
             return newest is not None and (sender_in(newest), phone) in self._opt_outs.pairs
 
-    def _keep(self, message: Message, *, changes_opt_outs: bool = False) -> None:
-        if self._memory:
-            self._memory.keep(message.as_kept(), self._opt_outs.pairs if changes_opt_outs else None)
-        self._add(message)
-        self._notify()
+    def keep(self, message: Message, *, changes_opt_outs: bool = False) -> None:
+        """Keep a text, whoever has sent it and whenever that was."""
+        with self._changed:
+            if self._memory:
+                self._memory.keep(message.as_kept(), self._opt_outs.pairs if changes_opt_outs else None)
+            self._add(message)
+            self._notify()
 
     def _add(self, message: Message) -> None:
         self._texts.add(message)

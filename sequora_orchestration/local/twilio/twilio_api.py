@@ -24,7 +24,7 @@ from sequora_orchestration.local.twilio.http_answers import (
     json_answer,
     nothing_at,
 )
-from sequora_orchestration.local.twilio.message import Filter, Message, State
+from sequora_orchestration.local.twilio.message import PRICE_UNIT, Filter, Message, State, segments_shown
 from sequora_orchestration.local.twilio.pages import DEFAULT_PAGE_SIZE, PAGE_SIZES, Page, integer
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.refusals import AUTHENTICATE, GATEWAY_TIMEOUT, Refusal
@@ -266,17 +266,17 @@ def _message(account_sid: str, message: Message, state: State) -> dict[str, Any]
         "from": message.from_,
         "messaging_service_sid": message.messaging_service_sid,
         "body": message.body,
-        "num_segments": str(message.num_segments),
+        "num_segments": segments_shown(message, state),
         "num_media": "0",
-        "direction": "inbound" if message.inbound else "outbound-api",
+        "direction": message.direction,
         "status": state.status,
         "error_code": state.error_code,
         "error_message": None,
         "date_created": format_datetime(message.created),
         "date_updated": format_datetime(state.updated),
         "date_sent": state.sent and format_datetime(state.sent),
-        "price": None,
-        "price_unit": "USD",
+        "price": state.price,
+        "price_unit": PRICE_UNIT,
         "uri": f"{uri}.json",
         "subresource_uris": {"media": f"{uri}/Media.json", "feedback": f"{uri}/Feedback.json"},
     }

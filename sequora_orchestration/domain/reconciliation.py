@@ -1,0 +1,317 @@
+"""What the phone company's list of a day has against what the ledger says of that day.
+
+Pure: the list comes page by page, each with what the ledger knows of its texts, and is counted. A text is kept in
+memory only if something is amiss with it; of all others only their ids and fingerprints. No body and no number is kept.
+Not here: reading either side (`delivery/reconcile.py`), and the words in which it is told (`reconciliation_words`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.phone_number import masked
+from sequora_orchestration.domain.receipts import receipt
+
+UNKNOWN = "unknown"
+"""Stands in place of a kind for texts that no message of the ledger has sent."""
+
+ALARM = "alarm"
+"""Stands in place of a kind for texts to SEQUORA_ALARM_NUMBER, which are about runs: the ledger has no row of them."""
+
+SETTLED = (State.SENT, State.DELIVERED, State.UNDELIVERED)
+"""The states of a message that the phone company has taken."""
+
+
+class UnfitDayError(ValueError):
+    """A day that cannot be reconciled; the sentence says why, and which can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentText:
+    """A text that went out from our sender, as the phone company's list shows it."""
+
+    provider_id: str
+    to: str = field(repr=False)
+    body: str | None = field(repr=False)
+    """None if the list hides it, or the recipient."""
+
+    at: datetime
+    """When it was sent; when it was made, while it has not been."""
+
+    status: str
+    code: int | None
+    segments: int
+    """0 while the phone company has yet to choose a number to send it from."""
+
+    price: Decimal | None
+    """What it costs, positive, in `currency`; None while it has no price: that may take a day."""
+
+    currency: str
+    is_by_request: bool
+    """Whether somebody asked the API to send it, as we do. Others are a webhook's answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownText:
+    """A text of a message in the ledger."""
+
+    provider_id: str
+    message_id: str
+    kind: str
+    state: State | None
+    """None if the text is of an attempt that was given up: another one of the message's may have arrived."""
+
+    sent_at: datetime | None
+    awaits_receipt: bool
+    """Whether the phone company is still going to be asked whether it has arrived."""
+
+
+class Likeness(StrEnum):
+    """What a text that the ledger does not know is like. The first is the worst."""
+
+    DOUBLED = "doubled"
+    """Somebody had the same text twice: it is word for word a text of ours to the same number, or that of an attempt
+    that was given up or is held."""
+
+    OURS = "ours"
+    """It has a link to a task in it, as only texts of this system have: another one sends from the same number, or the
+    ledger has lost rows."""
+
+    OTHER = "other"
+    """It is nothing like ours. Most probably the application texts from the same number itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A text that the phone company has and the ledger does not know."""
+
+    provider_id: str
+    recipient: str
+    """Masked."""
+
+    at: datetime
+    status: str
+    likeness: Likeness
+    fingerprint: str = field(repr=False)
+    message_id: str | None = None
+    """Of a doubled text: the message that it doubles."""
+
+    reported_at: datetime | None = None
+    """When it was reported before; None if it is new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """A text whose fate the two sides tell differently."""
+
+    provider_id: str
+    message_id: str
+    kind: str
+    ours: State
+    theirs: State
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """How many texts of a kind there were, and what they cost."""
+
+    texts: int = 0
+    segments: int = 0
+    prices: dict[str, Decimal] = field(default_factory=dict)
+    """By currency, of the texts that have a price."""
+
+    unpriced: int = 0
+
+    def add(self, text: SentText) -> None:
+        """Count a text."""
+        self.texts += 1
+        self.segments += text.segments
+        if text.price is None:
+            self.unpriced += 1
+        else:
+            self.prices[text.currency] = self.prices.get(text.currency, Decimal(0)) + text.price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """What was found of a day (UTC)."""
+
+    day: date
+    tallies: Mapping[str, Tally]
+    """By kind; UNKNOWN for texts that the ledger does not know, ALARM for those to an engineer."""
+
+    answers: int
+    """Texts that a webhook's answer has sent from our sender: certainly not ours, and not counted in any tally."""
+
+    orphans: Sequence[Orphan]
+    """The worst first, and of the same likeness the newest."""
+
+    missing: Sequence[KnownText]
+    """Texts that the ledger says were sent that day, and that the phone company does not have."""
+
+    unasked: int
+    """How many more its list does not show, where it was not asked for each: some of those asked for were there."""
+
+    differing: Sequence[Differing]
+    log_owes_rows: int
+    """How many texts of the day the application's log has no row of yet, as far as the ledger knows."""
+
+    log_owes_receipts: int
+    """How many have a row there that does not say yet whether they arrived."""
+
+    @property
+    def new(self) -> Sequence[Orphan]:
+        """The orphans that were not reported before."""
+        return [one for one in self.orphans if one.reported_at is None]
+
+    @property
+    def texts(self) -> int:
+        """How many texts went out from our sender by request."""
+        return sum(one.texts for one in self.tallies.values())
+
+
+def count_by_likeness(orphans: Iterable[Orphan]) -> dict[Likeness, int]:
+    """Return how many orphans there are of each likeness, the worst first; 0 where there is none."""
+    counts = dict.fromkeys(Likeness, 0)
+    for one in orphans:
+        counts[one.likeness] += 1
+    return counts
+
+
+class Comparison:
+    """Compares the pages of a day's list, one after another, with what the ledger knows of them."""
+
+    def __init__(self, *, app_url: str, alarm_number: str | None) -> None:
+        """`app_url` is what the links of our texts begin with; `alarm_number`, in E.164, is an engineer's."""
+        self._link = f"{app_url.rstrip('/')}/tasks"
+        self._alarm_number = alarm_number
+        self._seen = set[str]()
+        self._ours: dict[str, str] = {}
+        """The messages whose texts were seen, by their fingerprints."""
+
+        self._orphans: list[Orphan] = []
+        self.tallies: dict[str, Tally] = {}
+        self.answers = 0
+        self.differing: list[Differing] = []
+
+    def add(
+        self,
+        texts: Sequence[SentText],
+        *,
+        known: Mapping[str, KnownText],
+        fingerprints: Mapping[str, str],
+        given_up: Mapping[str, str],
+    ) -> None:
+        """Count a page. A text that was on a page before counts once.
+
+        `known` has what the ledger knows, by the phone company's ids; `fingerprints` are those of the texts, by the
+        same ids; `given_up` are messages by the ids of texts that attempts of theirs may have made.
+        """
+        for text in texts:
+            if text.provider_id in self._seen:
+                continue
+            self._seen.add(text.provider_id)
+            message = known.get(text.provider_id)
+            if message:
+                self._tally(message.kind, text)
+                if print_ := fingerprints.get(text.provider_id):
+                    self._ours[print_] = message.message_id
+                self._compare_fates(text, message)
+            elif not text.is_by_request:
+                self.answers += 1
+            elif self._alarm_number and text.to == self._alarm_number:
+                self._tally(ALARM, text)
+            else:
+                self._tally(UNKNOWN, text)
+                self._orphans.append(self._orphan(text, fingerprints.get(text.provider_id, ""), given_up))
+
+    def orphans(self) -> list[Orphan]:
+        """Return the orphans of all pages so far, the worst first, and of the same likeness the newest."""
+        order = list(Likeness)
+        return sorted(
+            (self._judged(one) for one in self._orphans),
+            key=lambda one: (order.index(one.likeness), -one.at.timestamp(), one.provider_id),
+        )
+
+    def not_seen(self, sent: Iterable[KnownText]) -> list[KnownText]:
+        """Return those of the ledger's texts that no page has shown."""
+        return [one for one in sent if one.provider_id not in self._seen]
+
+    def _tally(self, kind: str, text: SentText) -> None:
+        self.tallies.setdefault(kind, Tally()).add(text)
+
+    def _compare_fates(self, text: SentText, message: KnownText) -> None:
+        theirs = receipt(text.provider_id, text.status, text.code)
+        if theirs and message.state in SETTLED and theirs.state is not message.state and not message.awaits_receipt:
+            self.differing.append(
+                Differing(
+                    provider_id=text.provider_id,
+                    message_id=message.message_id,
+                    kind=message.kind,
+                    ours=message.state,
+                    theirs=theirs.state,
+                )
+            )
+
+    def _orphan(self, text: SentText, fingerprint: str, given_up: Mapping[str, str]) -> Orphan:
+        doubles = given_up.get(text.provider_id)
+        is_like_ours = text.body is not None and self._link in text.body
+        return Orphan(
+            provider_id=text.provider_id,
+            recipient=masked(text.to) or "hidden",
+            at=text.at,
+            status=text.status,
+            likeness=Likeness.DOUBLED if doubles else Likeness.OURS if is_like_ours else Likeness.OTHER,
+            fingerprint=fingerprint,
+            message_id=doubles,
+        )
+
+    def _judged(self, one: Orphan) -> Orphan:
+        """Return an orphan as it looks now that all of our texts are known: it may be the second of one."""
+        doubles = self._ours.get(one.fingerprint)
+        if one.likeness is Likeness.DOUBLED or doubles is None:
+            return one
+        return Orphan(
+            provider_id=one.provider_id,
+            recipient=one.recipient,
+            at=one.at,
+            status=one.status,
+            likeness=Likeness.DOUBLED,
+            fingerprint=one.fingerprint,
+            message_id=doubles,
+        )
+
+
+def span_of(day: date) -> tuple[datetime, datetime]:
+    """Return the moments between which a day lies, in UTC."""
+    began = datetime.combine(day, time(), UTC)
+    return began, began + timedelta(days=1)
+
+
+def fit_day(day: date | None, *, now: datetime, live_since: datetime, kept: timedelta) -> date:
+    """Return the day if it can be reconciled, or yesterday for None; days are those of UTC. Raises UnfitDayError.
+
+    `live_since` is when this system went live, and `kept` how long the ledger keeps messages.
+    """
+    today = now.astimezone(UTC).date()
+    yesterday = today - timedelta(days=1)
+    day = day or yesterday
+    began, ended = span_of(day)
+    if day >= today:
+        raise UnfitDayError(
+            f"{day} is not over in UTC, by which days are counted here: it is {now.astimezone(UTC):%Y-%m-%d %H:%M} "
+            f"there; the last whole day is {yesterday}"
+        )
+    if ended <= live_since:
+        raise UnfitDayError(
+            f"there is nothing to compare {day} with: this system has been live since "
+            f"{live_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        )
+    if began < now - kept:
+        raise UnfitDayError(
+            f"there is nothing to compare {day} with: messages are kept for {kept.days} days (SEQUORA_KEEP_MESSAGES)"
+        )
+    return day

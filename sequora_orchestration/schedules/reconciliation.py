@@ -1,0 +1,14 @@
+"""Once a night: compare the day before with the phone company's list."""
+
+from dagster import DefaultScheduleStatus, ScheduleDefinition
+
+reconciliation_every_night = ScheduleDefinition(
+    name="reconciliation_every_night",
+    # In UTC, by which the day goes: by then its last texts have arrived and most have a price, and deletion has not
+    # begun. Not in the minutes of the scan for SLAs that are near, and of the figures.
+    cron_schedule="44 5 * * *",
+    job_name="reconcile_texts",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Launches `reconcile_texts` for the day before, by UTC. A night that was missed is not made up: "
+    "`sequora reconcile --day` shows it, and `reconcile_texts` with that `day` reports it.",
+)
