@@ -32,13 +32,7 @@ from sequora_orchestration.local.twilio.refusals import (
     refusal_of_text,
     unsubscribed,
 )
-from sequora_orchestration.local.twilio.scripted_answers import (
-    Answer,
-    Hang,
-    Refuse,
-    ResetBeforeAccepting,
-    Script,
-)
+from sequora_orchestration.local.twilio.scripted_answers import Answer, Hang, Refuse, ResetBeforeAccepting, Script
 
 
 class PhoneCompany:
