@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from canaries import switch_canaries
 from care import Care
 from dagster import AssetMaterialization, DagsterInstance
 from leaks import Marks, in_tables
@@ -28,11 +29,13 @@ from sequora_orchestration.definitions import SENSORS
 from sequora_orchestration.instance.home import furnish
 from sequora_orchestration.jobs.sla_warning import SLA_SCAN
 from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.messages.canary import CANARIES
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.sensors.certainty import texts_without_receipt
 
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
 
-PHONE = "+16175557101"
+PHONE, CANARY_PHONE = "+16175557101", "+16175557103"
 
 # Everything of a row that somebody typed is marked, and so are its ids.
 MARKS = Marks(words=["ZQMARK", "decafbad"], national_numbers=["61755571.."])
@@ -91,8 +94,8 @@ def home(dagster_url: str, broker: str, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def marked(care: Care, runs: Runs, phones: Phones) -> None:
-    """A nurse was texted about a task, and somebody is on call."""
+def marked(care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nurse was texted, somebody is on call, a test text has arrived on the operator's phone, a day is reconciled."""
     names = {"first_name": "Zqmarknora", "last_name": "Zqmarkreyes"}
     care.a_supervisor("+16175557102", id=an_id(1), **names)
     nurse = care.a_nurse(PHONE, id=an_id(2), **names)
@@ -100,6 +103,18 @@ def marked(care: Care, runs: Runs, phones: Phones) -> None:
     care.a_task(nurse, id=an_id(3), episode_id=an_id(4), **typed)
     runs.tick(NEW_TASKS)
     phones(PHONE).received_text()
+    monkeypatch.setenv("SEQUORA_CANARY_NUMBER", CANARY_PHONE)
+    switch_canaries(care)
+    phones.company.seconds_per_status = 0
+    runs.tick(CANARIES)
+    phones(CANARY_PHONE).received_text()
+    care.rows("UPDATE orchestration.notification SET receipt_at = now()")
+    runs.sensor(texts_without_receipt)
+    care.rows(
+        """INSERT INTO orchestration.reconciliation
+               (day, texts, doubled, like_ours, of_others, missing, differing, log_owes)
+           VALUES ('2026-11-29', 7, 1, 1, 1, 1, 1, 1)"""
+    )
 
 
 def names_of(one: Described) -> set[str]:
