@@ -152,6 +152,121 @@ $$;
 COMMENT ON FUNCTION orchestration.may_be_out(orchestration.notification) IS
     'Whether a digest that is not over may have been sent already, or is about to be: then nothing can be taken out of it';
 
+CREATE OR REPLACE FUNCTION orchestration.may_have_arrived(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- A text that was given up may be found at the phone company all the same. One that was cancelled after it had been
+    -- in doubt was perhaps sent; and of one that failed its last attempt was refused, or not found.
+    SELECT n.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+        OR (n.state = 'CANCELLED' AND n.doubtful_since IS NOT NULL)
+        OR EXISTS (
+            SELECT FROM orchestration.lost_attempt l
+            WHERE l.notification_id = n.id AND (l.found_sid IS NOT NULL OR l.look_at IS NOT NULL)
+        )
+$$;
+COMMENT ON FUNCTION orchestration.may_have_arrived(orchestration.notification) IS
+    'Whether the recipient may have got a message: it is not known that it did not arrive';
+
+CREATE OR REPLACE FUNCTION orchestration.first_of(n orchestration.notification) RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(
+        n.resent_of,
+        (SELECT tried.resent_of FROM orchestration.notification tried WHERE tried.id = n.again_of),
+        n.again_of,
+        n.id
+    )
+$$;
+COMMENT ON FUNCTION orchestration.first_of(orchestration.notification) IS
+    'The first of the messages of which this one is a second try, or was sent again by order; itself, if it is neither';
+
+CREATE OR REPLACE FUNCTION orchestration.resent_key(first_id uuid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT first.business_key || ':resent:' || (
+        SELECT count(*)
+        FROM orchestration.notification same
+        JOIN orchestration.notification o ON o.resent_of = same.id
+        WHERE same.business_key = first.business_key
+    )
+    FROM orchestration.notification first WHERE first.id = resent_key.first_id
+$$;
+COMMENT ON FUNCTION orchestration.resent_key(uuid) IS
+    'The business key under which a message is sent again next by order, given the first of its kind: so of two orders '
+    'at once only one makes a message';
+
+CREATE OR REPLACE FUNCTION orchestration.stands_in_for(
+    o orchestration.notification, n orchestration.notification
+) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- Of the messages about the same to one person the newest decides. Where supervisors are told, or by now another
+    -- nurse, one of them who was told, or is being told, is enough, unless it is a message that went out that is asked
+    -- about: then each of them has had one.
+    SELECT o.id <> n.id
+       AND (
+           coalesce(o.occasion, o.business_key) = coalesce(n.occasion, n.business_key)
+           OR (o.turn IS NOT NULL AND n.turn IS NOT NULL AND o.recipient_id IS NOT DISTINCT FROM n.recipient_id)
+       )
+       AND (
+           (
+               o.recipient_id IS NOT DISTINCT FROM n.recipient_id
+               AND (o.created_at, o.id) > (n.created_at, n.id)
+           )
+           OR (
+               n.state NOT IN ('SENT', 'DELIVERED') AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+               AND (o.created_at > n.created_at OR o.audience = 'ON_CALL')
+           )
+       )
+$$;
+COMMENT ON FUNCTION orchestration.stands_in_for(orchestration.notification, orchestration.notification) IS
+    'Whether another message of that kind and task (or episode) makes it needless to send this one again';
+
+CREATE OR REPLACE FUNCTION orchestration.has_stand_in(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- Each of these finds its rows by an index.
+    SELECT CASE
+        WHEN n.task_id IS NOT NULL THEN EXISTS (
+            SELECT FROM orchestration.notification o
+            WHERE o.task_id = n.task_id AND o.kind = n.kind AND orchestration.stands_in_for(o, n)
+            OFFSET 0
+        )
+        WHEN n.episode_id IS NOT NULL THEN EXISTS (
+            SELECT FROM orchestration.notification o
+            WHERE o.episode_id = n.episode_id AND o.task_id IS NULL AND o.kind = n.kind
+              AND orchestration.stands_in_for(o, n)
+            OFFSET 0
+        )
+        ELSE EXISTS (
+            SELECT FROM orchestration.notification o
+            WHERE o.again_of = n.id AND orchestration.stands_in_for(o, n)
+            OFFSET 0
+        ) OR EXISTS (
+            SELECT FROM orchestration.notification o
+            WHERE o.resent_of = orchestration.first_of(n) AND orchestration.stands_in_for(o, n)
+            OFFSET 0
+        )
+    END
+$$;
+COMMENT ON FUNCTION orchestration.has_stand_in(orchestration.notification) IS
+    'Whether a message need not be sent again: a later one about the same decides, or somebody else was told';
+
+CREATE OR REPLACE FUNCTION orchestration.hindrance(n orchestration.notification, also_sent boolean) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN n.named_by IS NOT NULL THEN 'IN_DIGEST'
+        WHEN n.ended_by IS NOT NULL THEN 'ENDED_BY_SOMEBODY'
+        WHEN orchestration.has_stand_in(n) THEN 'HAS_STAND_IN'
+        WHEN NOT hindrance.also_sent AND orchestration.may_have_arrived(n) THEN 'MAY_HAVE_ARRIVED'
+    END
+$$;
+COMMENT ON FUNCTION orchestration.hindrance(orchestration.notification, boolean) IS
+    'Why a message that is over is not sent again together with others, as far as the ledger knows; NULL if it may be';
+
+CREATE OR REPLACE FUNCTION orchestration.is_replayed(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT n.resent_of IS NOT NULL AND EXISTS (
+        SELECT FROM orchestration.operator_action a WHERE a.notification_id = n.id AND a.verb = 'replay'
+    )
+$$;
+COMMENT ON FUNCTION orchestration.is_replayed(orchestration.notification) IS
+    'Whether a message is sent again together with others, and not because a person has asked for this one';
+
 -- --- who is owed a message -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)
@@ -1122,7 +1237,7 @@ BEGIN
         FROM (
             SELECT n.id, n.recipient_id, n.urgency, n.owed_since, n.business_key,
                    gather.all_alone OR n.urgency = 0 OR n.alone_at IS NOT NULL OR n.again_of IS NOT NULL
-                       OR n.resent_of IS NOT NULL AS goes_alone
+                       OR (n.resent_of IS NOT NULL AND NOT orchestration.is_replayed(n)) AS goes_alone
             FROM orchestration.notification n
             WHERE n.id = ANY (gather.ids) AND n.claim_id = gather.claim_id AND n.state = 'QUEUED'
               AND n.recipient_id IS NOT NULL
