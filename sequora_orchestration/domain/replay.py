@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,9 +24,9 @@ class Hindrance(StrEnum):
 
 _IN_WORDS = {
     Hindrance.IN_DIGEST: "a digest tells of it: it is sent again with the digest (the kind task-digest), not alone",
-    Hindrance.ENDED_BY_SOMEBODY: "ended for good, by a person or as it was needless: `sequora resend` sends a single one",
-    Hindrance.HAS_STAND_IN: "a later message about the same is on its way, was sent or decides; or another supervisor was "
-    "told",
+    Hindrance.ENDED_BY_SOMEBODY: "ended for good, by a person or as needless: `sequora resend ID` sends it all the same",
+    Hindrance.HAS_STAND_IN: "a later message about the same is on its way, was sent, or decides; or another supervisor "
+    "was told",
     Hindrance.MAY_HAVE_ARRIVED: "it may have arrived: --also-sent sends it again",
 }
 
@@ -41,7 +40,7 @@ _NOT_OVER = {
     State.QUEUED: "is on its way",
     State.SENDING: "is on its way",
     State.IN_DOUBT: "is being looked for at the phone company, and is sent again by itself if it is not there",
-    State.HELD: "waits for a person: look for it at the phone company, then `sequora release ID` or `sequora cancel ID`",
+    State.HELD: "waits for a person: look for it at the phone company, then `sequora release ID` or `cancel ID`",
 }
 
 
@@ -119,8 +118,3 @@ class Tally:
     def rows(self) -> list[tuple[Group, Count]]:
         """Return the groups, by kind and state, and the largest first."""
         return sorted(self.groups.items(), key=lambda one: (one[0].kind, one[0].state, -one[1].found, one[0].reason))
-
-
-def in_chunks[T](items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
-    """Return the items in their order, so many at a time."""
-    return (items[start : start + size] for start in range(0, len(items), size))

@@ -42,9 +42,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """A message that is sent again by a replay."""
+    """A message by which another one is sent again."""
 
     id: str
+    replayed_id: str
+    """The message that is sent again."""
+
     kind: str
     severity: str | None
     task_id: str | None
@@ -52,9 +55,14 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended(Replayed):
+class Ended:
     """A message that ended in the state and the time that were asked for."""
 
+    id: str
+    kind: str
+    severity: str | None
+    task_id: str | None
+    episode_id: str | None
     state: State
     reason: str | None
     hindrance: Hindrance | None
@@ -94,6 +102,10 @@ class Replays(Room):
     def named_as_new(self, digest_ids: Sequence[str]) -> list[Named]:
         """Return what these digests would tell of if they were sent again now."""
         return [named_in(row) for row in self._rows("named_as_new", ids=list(digest_ids))]
+
+    def note_order(self, operator: Operator) -> None:
+        """Record that somebody has ordered a replay."""
+        self._changed("note_order", who=operator.who, verb=VERB, why=operator.why)
 
     def replay(self, ids: Sequence[str], wanted: Wanted, operator: Operator) -> list[Replayed]:
         """Send those of these messages again that still may be; return the new messages, the most urgent first."""

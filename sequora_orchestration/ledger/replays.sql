@@ -71,11 +71,14 @@ WITH chosen AS (
     WHERE n.id = ANY (CAST(:ids AS uuid[])) AND n.state = ANY (CAST(:states AS text[]))
       AND orchestration.hindrance(n, :also_sent) IS NULL
 ),
+new AS (
+    SELECT chosen.*, gen_random_uuid() AS new_id FROM chosen
+),
 changed AS (
     INSERT INTO orchestration.notification
-        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
+        (id, business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
          owed_since, sla_due_at, due_at, because_of, turn, resent_of, reply_to, state, lease_until, reason, cause)
-    SELECT orchestration.resent_key(n.first_id), n.occasion, n.kind, n.channel,
+    SELECT n.new_id, orchestration.resent_key(n.first_id), n.occasion, n.kind, n.channel,
            orchestration.audience_of(n.audience, n.kind), n.task_id, n.episode_id, n.recipient_id, n.severity,
            n.urgency,
            CASE WHEN n.kind = ANY (CAST(:keeping AS text[])) THEN n.owed_since ELSE orchestration.clock() END,
@@ -84,13 +87,20 @@ changed AS (
                 WHEN n.due_at IS NOT NULL THEN orchestration.clock() END,
            n.because_of, n.turn, n.first_id, n.reply_to, 'QUEUED', orchestration.clock(),
            'sent again by an operator''s order, with others that ended as ' || n.state, 'RESENT_BY_OPERATOR'
-    FROM chosen n
-    ORDER BY 1
+    FROM new n
+    ORDER BY 2
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
-    RETURNING id, kind, severity, urgency, task_id, episode_id
+    RETURNING id
 ),
 recorded AS (
     INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
     SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM changed
 )
-SELECT id::text, kind, severity, task_id, episode_id FROM changed ORDER BY urgency, id;
+SELECT n.new_id::text AS id, n.id::text AS replayed_id, n.kind, n.severity, n.task_id, n.episode_id
+FROM new n JOIN changed ON changed.id = n.new_id
+ORDER BY n.urgency, n.owed_since, n.id;
+
+-- name: note_order
+-- Records that somebody has ordered a replay, before its first message: what each message was sent again by stands with
+-- the message. Twice: recorded twice.
+INSERT INTO orchestration.operator_action (who, verb, why) VALUES (:who, :verb, :why);
