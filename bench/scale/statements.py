@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from bench.scale.replies import of_digests, of_replies
-from bench.scale.whose import OPERATORS, WHOSE
+from bench.scale.whose import OPERATORS, REPLAYS, WHOSE
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.cli.metrics.catalog import BOUNDS
@@ -88,6 +89,7 @@ FOUND_IN = {
     ),
     "release": "HELD",
     "resend": "DELIVERED",
+    **dict.fromkeys(("as_new", "named_as_new", "replay"), "FAILED"),
 }
 
 _SAMPLE = text("""
@@ -301,10 +303,13 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "inside": 10.0,
         "severities": list(SEVERITIES),
         "bounds": [-bound for bound in reversed(BOUNDS)],
-        "states": list(UNDER_WAY),
+        "states": ["FAILED"] if name in REPLAYS else list(UNDER_WAY),
+        "keeping": ["check-in"],
+        "also_sent": False,
         "kept": 400 * 86_400.0,
         "after": 0,
         "since": row["attempted_at"],
+        "until": row["attempted_at"] + timedelta(hours=1) if name in REPLAYS else None,
         "episode_ids": _newest(connection, "Episode"),
         **of_replies(row),
         "check_in_delay": 86_400.0,

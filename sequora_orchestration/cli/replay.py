@@ -42,7 +42,7 @@ COLUMNS = 118
 
 GROUP = "  {:<16} {:<12} {:>7} {:>7}   {}"
 COUNTED = "  {:>7}  {}"
-FIRST = "  {:<16} {:<9} {:<37} {}"
+FIRST = "  {:<16} {:<9} {:<36}  {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

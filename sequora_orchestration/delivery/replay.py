@@ -42,7 +42,7 @@ def replay(
     *,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Replay:
-    """Find the messages that are asked for, leave out what is not wanted, and send the rest again if an operator orders it.
+    """Find the messages that are asked for, leave out what is not wanted, and send the rest again if that is ordered.
 
     Each chunk is one statement: if the process dies in between, the same order once more does the rest. `progress` is
     told how many of how many messages are done. Database errors are raised.

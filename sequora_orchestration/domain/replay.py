@@ -24,7 +24,7 @@ class Hindrance(StrEnum):
 
 _IN_WORDS = {
     Hindrance.IN_DIGEST: "a digest tells of it: it is sent again with the digest (the kind task-digest), not alone",
-    Hindrance.ENDED_BY_SOMEBODY: "ended for good, by a person or as needless: `sequora resend ID` sends it all the same",
+    Hindrance.ENDED_BY_SOMEBODY: "ended for good, by a person or as needless: `sequora resend ID` sends it anyhow",
     Hindrance.HAS_STAND_IN: "a later message about the same is on its way, was sent, or decides; or another supervisor "
     "was told",
     Hindrance.MAY_HAVE_ARRIVED: "it may have arrived: --also-sent sends it again",

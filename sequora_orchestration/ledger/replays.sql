@@ -51,14 +51,15 @@ LEFT JOIN orchestration.notification reported ON reported.id = n.because_of
 WHERE n.id = ANY (CAST(:ids AS uuid[]));
 
 -- name: named_as_new
--- The messages of which these digests would tell if they were sent again: those that `repeat_digest` makes anew, in
--- `migrations/versions`. Reading changes nothing.
+-- The messages of which these digests would tell if they were sent again: those that `repeat_digest` in `views.sql`
+-- makes anew. Reading changes nothing.
 SELECT d.id::text AS digest_id, true AS is_to_be_told, false AS is_cancelled, n.created_at AS waits_since,
        orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, coalesce(n.claim_id::text, '') AS claim_id,
        n.task_id, n.episode_id, n.recipient_id, n.owed_since, n.sla_due_at, n.due_at
 FROM orchestration.notification d
 JOIN orchestration.notification n ON n.named_by = orchestration.first_of(d)
 WHERE d.id = ANY (CAST(:ids AS uuid[])) AND n.state <> 'CANCELLED' AND n.ended_by IS NULL
+  AND NOT orchestration.is_told_alone_since(n)
 ORDER BY n.urgency, n.owed_since, n.id;
 
 -- name: replay

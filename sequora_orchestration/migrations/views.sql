@@ -246,6 +246,19 @@ $$;
 COMMENT ON FUNCTION orchestration.has_stand_in(orchestration.notification) IS
     'Whether a message need not be sent again: a later one about the same decides, or somebody else was told';
 
+CREATE OR REPLACE FUNCTION orchestration.is_told_alone_since(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (
+        SELECT FROM orchestration.notification o
+        WHERE o.task_id = n.task_id AND o.kind = n.kind AND o.recipient_id = n.recipient_id
+          AND o.named_by IS NULL AND o.created_at > n.created_at
+          AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+        OFFSET 0
+    )
+$$;
+COMMENT ON FUNCTION orchestration.is_told_alone_since(orchestration.notification) IS
+    'Whether the nurse whom a digest was to tell of a task has had a text of its own about it since, or is about to';
+
 CREATE OR REPLACE FUNCTION orchestration.hindrance(n orchestration.notification, also_sent boolean) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE
@@ -1341,6 +1354,38 @@ COMMENT ON FUNCTION orchestration.gather(
     'ones; a critical one never waits. Make the digest if there is none that waits, or let that one be due sooner, and '
     'return the messages that wait for it, and until when. Twice: what was decided stays so. Two at once: the second '
     'waits for the first';
+
+-- The trigger's function of 0021, which see.
+CREATE OR REPLACE FUNCTION orchestration.repeat_digest() RETURNS trigger
+    LANGUAGE plpgsql SET enable_seqscan TO off AS $$
+DECLARE
+    was_cancelled boolean := NEW.resent_of IS NOT NULL AND EXISTS (
+        SELECT FROM orchestration.notification d WHERE d.id = NEW.resent_of AND d.ended_by IS NOT NULL
+    );
+BEGIN
+    INSERT INTO orchestration.notification
+        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
+         owed_since, due_at, turn, again_of, resent_of, named_by, state, reason, cause)
+    SELECT n.business_key || CASE WHEN NEW.again_of IS NULL THEN ':resent:' || NEW.id ELSE ':again' END, n.occasion,
+           n.kind, n.channel, n.audience, n.task_id, n.episode_id, n.recipient_id, n.severity, n.urgency,
+           NEW.owed_since, coalesce(NEW.due_at, orchestration.clock()), n.turn,
+           CASE WHEN NEW.again_of IS NOT NULL THEN n.id END,
+           CASE WHEN NEW.resent_of IS NOT NULL THEN coalesce(n.resent_of, n.id) END,
+           NEW.id, 'SCHEDULED', NEW.reason, NEW.cause
+    FROM orchestration.notification n
+    WHERE n.named_by = coalesce(NEW.again_of, NEW.resent_of)
+      AND (
+          (n.state || '' <> 'CANCELLED' AND n.ended_by IS NULL)
+          OR (was_cancelled AND n.cause = 'CANCELLED_BY_OPERATOR')
+      )
+      -- What she has been told of since, or is about to be, is not new to her any more.
+      AND NOT orchestration.is_told_alone_since(n)
+    ORDER BY 1
+    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION orchestration.repeat_digest IS
+    'A digest that is tried once more, or that an operator sends again, tells of the same tasks as the one before';
 
 -- --- all questions ---------------------------------------------------------------------------------------------------
 
