@@ -152,20 +152,6 @@ $$;
 COMMENT ON FUNCTION orchestration.may_be_out(orchestration.notification) IS
     'Whether a digest that is not over may have been sent already, or is about to be: then nothing can be taken out of it';
 
-CREATE OR REPLACE FUNCTION orchestration.may_have_arrived(n orchestration.notification) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- A text that was given up may be found at the phone company all the same. One that was cancelled after it had been
-    -- in doubt was perhaps sent; and of one that failed its last attempt was refused, or not found.
-    SELECT n.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
-        OR (n.state = 'CANCELLED' AND n.doubtful_since IS NOT NULL)
-        OR EXISTS (
-            SELECT FROM orchestration.lost_attempt l
-            WHERE l.notification_id = n.id AND (l.found_sid IS NOT NULL OR l.look_at IS NOT NULL)
-        )
-$$;
-COMMENT ON FUNCTION orchestration.may_have_arrived(orchestration.notification) IS
-    'Whether the recipient may have got a message: it is not known that it did not arrive';
-
 CREATE OR REPLACE FUNCTION orchestration.first_of(n orchestration.notification) RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(
@@ -217,35 +203,6 @@ $$;
 COMMENT ON FUNCTION orchestration.stands_in_for(orchestration.notification, orchestration.notification) IS
     'Whether another message of that kind and task (or episode) makes it needless to send this one again';
 
-CREATE OR REPLACE FUNCTION orchestration.has_stand_in(n orchestration.notification) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Each of these finds its rows by an index.
-    SELECT CASE
-        WHEN n.task_id IS NOT NULL THEN EXISTS (
-            SELECT FROM orchestration.notification o
-            WHERE o.task_id = n.task_id AND o.kind = n.kind AND orchestration.stands_in_for(o, n)
-            OFFSET 0
-        )
-        WHEN n.episode_id IS NOT NULL THEN EXISTS (
-            SELECT FROM orchestration.notification o
-            WHERE o.episode_id = n.episode_id AND o.task_id IS NULL AND o.kind = n.kind
-              AND orchestration.stands_in_for(o, n)
-            OFFSET 0
-        )
-        ELSE EXISTS (
-            SELECT FROM orchestration.notification o
-            WHERE o.again_of = n.id AND orchestration.stands_in_for(o, n)
-            OFFSET 0
-        ) OR EXISTS (
-            SELECT FROM orchestration.notification o
-            WHERE o.resent_of = orchestration.first_of(n) AND orchestration.stands_in_for(o, n)
-            OFFSET 0
-        )
-    END
-$$;
-COMMENT ON FUNCTION orchestration.has_stand_in(orchestration.notification) IS
-    'Whether a message need not be sent again: a later one about the same decides, or somebody else was told';
-
 CREATE OR REPLACE FUNCTION orchestration.is_told_alone_since(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT EXISTS (
@@ -261,11 +218,49 @@ COMMENT ON FUNCTION orchestration.is_told_alone_since(orchestration.notification
 
 CREATE OR REPLACE FUNCTION orchestration.hindrance(n orchestration.notification, also_sent boolean) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- In one piece: a function that this one called, with a SELECT of its own, would be planned anew for each message.
+    -- Each EXISTS finds its rows by an index.
     SELECT CASE
         WHEN n.named_by IS NOT NULL THEN 'IN_DIGEST'
         WHEN n.ended_by IS NOT NULL THEN 'ENDED_BY_SOMEBODY'
-        WHEN orchestration.has_stand_in(n) THEN 'HAS_STAND_IN'
-        WHEN NOT hindrance.also_sent AND orchestration.may_have_arrived(n) THEN 'MAY_HAVE_ARRIVED'
+        WHEN CASE
+            WHEN n.task_id IS NOT NULL THEN EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.task_id = n.task_id AND o.kind = n.kind AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            )
+            WHEN n.episode_id IS NOT NULL THEN EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.episode_id = n.episode_id AND o.task_id IS NULL AND o.kind = n.kind
+                  AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            )
+            ELSE EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.again_of = n.id AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            ) OR EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.resent_of = coalesce(
+                          n.resent_of,
+                          (SELECT tried.resent_of FROM orchestration.notification tried WHERE tried.id = n.again_of),
+                          n.again_of,
+                          n.id
+                      )
+                  AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            )
+        END THEN 'HAS_STAND_IN'
+        WHEN hindrance.also_sent THEN NULL
+        -- One that was cancelled after it had been in doubt was perhaps sent; of one that failed the last attempt was
+        -- refused, or not found. A text that was given up may be found at the phone company all the same.
+        WHEN n.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+             OR (n.state = 'CANCELLED' AND n.doubtful_since IS NOT NULL)
+             OR EXISTS (
+                 SELECT FROM orchestration.lost_attempt l
+                 WHERE l.notification_id = n.id AND (l.found_sid IS NOT NULL OR l.look_at IS NOT NULL)
+             )
+        THEN 'MAY_HAVE_ARRIVED'
     END
 $$;
 COMMENT ON FUNCTION orchestration.hindrance(orchestration.notification, boolean) IS

@@ -1,16 +1,19 @@
 """Many messages that failed alike are sent again by one order: once, and only what is wanted still."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
 import pytest
 from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
+from click.testing import CliRunner
 from phones import Phones
 from replays import MAYA, REGION_OFF, asked, found_and_again, page, ticked
 from runs import Runs
 
 from sequora_orchestration.cli import orders
+from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.orders import OrderRefusedError
 from sequora_orchestration.delivery import replay as engine
 from sequora_orchestration.ledger.replays import Replays
@@ -421,3 +424,35 @@ def test_texts_in_doubt_are_no_part_of_it(care: Care, runs: Runs, phones: Phones
     orders.change("cancel", str(row["id"]), None, MAYA)
     care.it_is(due + 10 * MINUTE)
     assert found_and_again(asked("1d", states=["CANCELLED"], done=True)) == (1, 0)
+
+
+def test_timeline_and_status_say_that_it_was_replayed_by_whom_and_why(care: Care, runs: Runs, phones: Phones) -> None:
+    """As of a text that was resent."""
+    task = failed(care, runs, phones)
+    asked(done=True)
+    ticked(runs, [NEW_TASKS])
+    phones(NURSE_PHONE).received_text()
+    told = CliRunner().invoke(sequora, ["timeline", task]).output
+    assert "maya replayed it (texting was off at Twilio)" in " ".join(told.split())
+    shown = CliRunner().invoke(sequora, ["status"]).output
+    assert "what had ended, by a replay of maya at 2026-03-02 15:10:00 UTC: texting was off at Twilio" in shown
+
+
+def test_the_command_tells_as_text_and_as_json_and_what_is_wrong_in_a_sentence(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Repeatable options, and who is logged in."""
+    failed(care, runs, phones)
+    monkeypatch.setenv("LOGNAME", "ben")
+    run = CliRunner().invoke
+    options = ["--since", "1h", "--state", "failed", "--state", "UNDELIVERED", "--kind", "task-created"]
+    assert "1 message would be sent again" in run(sequora, ["replay", *options]).output
+    done = json.loads(run(sequora, ["replay", *options, "--json", "--yes"]).output)
+    assert (done["states"], done["kinds"], done["is_done"]) == (["FAILED", "UNDELIVERED"], ["task-created"], True)
+    assert "0 sent again" not in run(sequora, ["replay", *options]).output
+    assert "nothing is sent again" in run(sequora, ["replay", *options]).output
+    assert "nothing to send again" in run(sequora, ["replay", "--since", "1m"]).output
+    assert isinstance(run(sequora, ["replay", "--since", "soon"]).exception, OrderRefusedError)
+    assert {row["who"] for row in care.rows("SELECT who FROM orchestration.operator_action")} == {"ben"}
+    ticked(runs, [NEW_TASKS])
+    phones(NURSE_PHONE).received_text()
