@@ -1,5 +1,5 @@
 -- Sending many messages again that ended alike, in a time. Why one of them is left out, as far as the ledger knows, says
--- `hindrance` in `views.sql`; whether it is still wanted, its kind's rules.
+-- `hindrances` in `views.sql`; whether it is still wanted, its kind's rules.
 
 -- name: ended
 -- The messages of these kinds that ended in these states in a time, and are in them, the most urgent first, with what
@@ -24,17 +24,18 @@ WITH ended AS MATERIALIZED (
       AND n.kind = ANY (CAST(:kinds AS text[])) AND n.state = ANY (CAST(:states AS text[]))
 )
 SELECT n.id::text, n.kind, n.state, n.severity, n.task_id, n.episode_id, n.reason,
-       orchestration.hindrance(n, :also_sent) AS hindrance
-FROM ended
-JOIN orchestration.notification n ON n.id = ended.id
+       h.hindrance
+FROM orchestration.hindrances(ARRAY(SELECT id FROM ended), :also_sent) h
+JOIN orchestration.notification n ON n.id = h.id
 ORDER BY n.urgency, n.owed_since, n.id;
 
 -- name: as_new
 -- These messages as they would be if they were sent again now: of :keeping kinds a message stays owed, and due, since
--- then. Reading changes nothing.
+-- then; and one that has no recipient yet has waited for one since then. Reading changes nothing.
 SELECT orchestration.clock() AS read_at, n.id::text, n.kind, n.channel, coalesce(n.claim_id::text, '') AS claim_id,
        n.task_id, n.episode_id, n.recipient_id, n.sla_due_at,
-       CASE WHEN n.kind = ANY (CAST(:keeping AS text[])) THEN n.owed_since ELSE orchestration.clock() END AS owed_since,
+       CASE WHEN n.kind = ANY (CAST(:keeping AS text[])) OR n.recipient_id IS NULL THEN n.owed_since
+            ELSE orchestration.clock() END AS owed_since,
        CASE WHEN n.kind = ANY (CAST(:keeping AS text[])) THEN n.due_at
             WHEN n.due_at IS NOT NULL THEN orchestration.clock() END AS due_at,
        n.kind = 'task-created' AND n.recipient_id IS NULL AND orchestration.has_no_taker(n.task_id) AS has_no_taker,
@@ -68,9 +69,9 @@ ORDER BY n.urgency, n.owed_since, n.id;
 -- once, or a `resend` at the same time, collide on the unique key, and one does nothing.
 WITH chosen AS (
     SELECT n.*, orchestration.first_of(n) AS first_id
-    FROM orchestration.notification n
-    WHERE n.id = ANY (CAST(:ids AS uuid[])) AND n.state = ANY (CAST(:states AS text[]))
-      AND orchestration.hindrance(n, :also_sent) IS NULL
+    FROM orchestration.hindrances(CAST(:ids AS uuid[]), :also_sent) h
+    JOIN orchestration.notification n ON n.id = h.id
+    WHERE n.state = ANY (CAST(:states AS text[])) AND h.hindrance IS NULL
 ),
 new AS (
     SELECT chosen.*, gen_random_uuid() AS new_id FROM chosen
@@ -82,7 +83,8 @@ changed AS (
     SELECT n.new_id, orchestration.resent_key(n.first_id), n.occasion, n.kind, n.channel,
            orchestration.audience_of(n.audience, n.kind), n.task_id, n.episode_id, n.recipient_id, n.severity,
            n.urgency,
-           CASE WHEN n.kind = ANY (CAST(:keeping AS text[])) THEN n.owed_since ELSE orchestration.clock() END,
+           CASE WHEN n.kind = ANY (CAST(:keeping AS text[])) OR n.recipient_id IS NULL THEN n.owed_since
+                ELSE orchestration.clock() END,
            n.sla_due_at,
            CASE WHEN n.kind = ANY (CAST(:keeping AS text[])) THEN n.due_at
                 WHEN n.due_at IS NOT NULL THEN orchestration.clock() END,

@@ -456,3 +456,19 @@ def test_the_command_tells_as_text_and_as_json_and_what_is_wrong_in_a_sentence(
     assert {row["who"] for row in care.rows("SELECT who FROM orchestration.operator_action")} == {"ben"}
     ticked(runs, [NEW_TASKS])
     phones(NURSE_PHONE).received_text()
+
+
+def test_a_task_that_is_still_nobodys_is_left_out_and_has_no_second_grace(
+    care: Care, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisors have been told."""
+    monkeypatch.setenv("SEQUORA_UNASSIGNED_GRACE", "0s")
+    care.a_task(None, severity="CRITICAL", created_at=NOW)
+    ticked(runs, [NEW_TASKS])
+    care.it_is(NOW + MINUTE)
+    ticked(runs, [NEW_TASKS])
+    assert care.states(kind="task-created") == ["FAILED"]
+    monkeypatch.setenv("SEQUORA_UNASSIGNED_GRACE", "5m")
+    care.it_is(NOW + 20 * MINUTE)
+    told = asked()
+    assert told["left_out"] == {"nobody is assigned to the task; assign a nurse": 1}
