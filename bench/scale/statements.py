@@ -306,6 +306,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "states": ["FAILED"] if name in REPLAYS else list(UNDER_WAY),
         "keeping": ["check-in"],
         "also_sent": False,
+        "is_first": True,
         "kept": 400 * 86_400.0,
         "after": 0,
         "since": row["attempted_at"],

@@ -7,7 +7,7 @@ TIMELINE = frozenset(
     {"stories", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
 )
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
-REPLAYS = frozenset({"ended", "as_new", "named_as_new", "replay", "note_order"})
+REPLAYS = frozenset({"ended", "as_new", "named_as_new", "replay"})
 SENSORS = frozenset(
     {
         "doubt_abandoned_attempts",

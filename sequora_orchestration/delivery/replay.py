@@ -62,9 +62,7 @@ def _replay_chunk(
     taken_meanwhile = frozenset[str]()
     first: Sequence[Replayed | Ended] = [one for one in chunk if one.id in set(ids)]
     if operator and ids:
-        if not done.first:
-            delivery.ledger.replays.note_order(operator)
-        first = replayed = delivery.ledger.replays.replay(ids, wanted, operator)
+        first = replayed = delivery.ledger.replays.replay(ids, wanted, operator, is_first=not done.first)
         taken_meanwhile = frozenset(ids) - {one.replayed_id for one in replayed}
     done.first += islice(first, FIRST - len(done.first))
     for one in chunk:

@@ -103,12 +103,11 @@ class Replays(Room):
         """Return what these digests would tell of if they were sent again now."""
         return [named_in(row) for row in self._rows("named_as_new", ids=list(digest_ids))]
 
-    def note_order(self, operator: Operator) -> None:
-        """Record that somebody has ordered a replay."""
-        self._changed("note_order", who=operator.who, verb=VERB, why=operator.why)
+    def replay(self, ids: Sequence[str], wanted: Wanted, operator: Operator, *, is_first: bool) -> list[Replayed]:
+        """Send those of these messages again that still may be; return the new messages, the most urgent first.
 
-    def replay(self, ids: Sequence[str], wanted: Wanted, operator: Operator) -> list[Replayed]:
-        """Send those of these messages again that still may be; return the new messages, the most urgent first."""
+        Of an order's messages the first ones also record the order itself.
+        """
         rows = self._rows(
             "replay",
             ids=list(ids),
@@ -118,5 +117,6 @@ class Replays(Room):
             who=operator.who,
             verb=VERB,
             why=operator.why,
+            is_first=is_first,
         )
         return [Replayed(**row) for row in rows]

@@ -65,7 +65,7 @@ ORDER BY n.urgency, n.owed_since, n.id;
 
 -- name: replay
 -- Sends those of these messages again that are still in one of these states, and that nothing stands in the way of, each
--- as a message of its own, and records who has ordered it. Twice: the new message stands in for the first one. Two at
+-- as a message of its own, and records who has ordered it: with each, and once for all if they are the :is_first. Twice: the new message stands in for the first one. Two at
 -- once, or a `resend` at the same time, collide on the unique key, and one does nothing.
 WITH chosen AS (
     SELECT n.*, orchestration.first_of(n) AS first_id
@@ -97,13 +97,13 @@ changed AS (
 ),
 recorded AS (
     INSERT INTO orchestration.operator_action (who, verb, notification_id, why)
-    SELECT CAST(:who AS text), CAST(:verb AS text), id, CAST(:why AS text) FROM changed
+    SELECT CAST(:who AS text), CAST(:verb AS text), recorded.id, CAST(:why AS text)
+    FROM (
+        SELECT NULL::uuid AS id WHERE CAST(:is_first AS boolean) AND EXISTS (SELECT FROM changed)
+        UNION ALL
+        SELECT id FROM changed
+    ) AS recorded
 )
 SELECT n.new_id::text AS id, n.id::text AS replayed_id, n.kind, n.severity, n.task_id, n.episode_id
 FROM new n JOIN changed ON changed.id = n.new_id
 ORDER BY n.urgency, n.owed_since, n.id;
-
--- name: note_order
--- Records that somebody has ordered a replay, before its first message: what each message was sent again by stands with
--- the message. Twice: recorded twice.
-INSERT INTO orchestration.operator_action (who, verb, why) VALUES (:who, :verb, :why);

@@ -68,7 +68,9 @@ def test_with_yes_it_is_sent_once_and_recorded(care: Care, runs: Runs, phones: P
     assert why.startswith("a later message about the same")
     first, new = care.ledger(task)
     assert (new["resent_of"], new["business_key"]) == (first["id"], f"{first['business_key']}:resent:0")
-    recorded = care.rows("SELECT who, verb, why, notification_id FROM orchestration.operator_action ORDER BY id")
+    recorded = care.rows(
+        "SELECT who, verb, why, notification_id FROM orchestration.operator_action ORDER BY notification_id NULLS FIRST"
+    )
     assert [tuple(row.values()) for row in recorded] == [
         ("maya", "replay", MAYA.why, None),
         ("maya", "replay", MAYA.why, new["id"]),
@@ -87,9 +89,9 @@ def test_two_orders_at_once_send_each_message_once(
     phones.company.always(None)
     together, replay = Barrier(2), Replays.replay
 
-    def at_once(*arguments: object) -> object:
+    def at_once(*arguments: object, **options: object) -> object:
         together.wait(timeout=20)
-        return replay(*arguments)  # type: ignore[arg-type]
+        return replay(*arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Replays, "replay", at_once)
     care.it_is(NOW + MINUTE)
@@ -97,6 +99,8 @@ def test_two_orders_at_once_send_each_message_once(
         told = list(pool.map(lambda _: asked(done=True), range(2)))
     assert sum(one["again"] for one in told) == 40
     assert care.states().count("QUEUED") == 40
+    orders_given = "SELECT count(*) FROM orchestration.operator_action WHERE notification_id IS NULL"
+    assert care.one(orders_given) == sum(one["again"] > 0 for one in told), "who has sent nothing again is not told of"
     ticked(runs, [NEW_TASKS])
     for _ in range(40):
         phones(NURSE_PHONE).received_text()
@@ -116,9 +120,9 @@ def test_an_order_that_died_halfway_is_finished_by_the_same_order(
     monkeypatch.setattr(engine, "CHUNK", 2)
     replay, chunks = Replays.replay, iter((True, False))
 
-    def dying(*arguments: object) -> object:
+    def dying(*arguments: object, **options: object) -> object:
         if next(chunks):
-            return replay(*arguments)  # type: ignore[arg-type]
+            return replay(*arguments, **options)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
