@@ -25,7 +25,8 @@ WITH ended AS MATERIALIZED (
 )
 SELECT n.id::text, n.kind, n.state, n.severity, n.task_id, n.episode_id, n.reason,
        h.hindrance
-FROM orchestration.hindrances(ARRAY(SELECT id FROM ended), :also_sent) h
+FROM (SELECT array_agg(id) AS ids FROM ended) AS found
+CROSS JOIN LATERAL orchestration.hindrances(found.ids, :also_sent) h
 JOIN orchestration.notification n ON n.id = h.id
 ORDER BY n.urgency, n.owed_since, n.id;
 

@@ -259,6 +259,7 @@ CREATE OR REPLACE FUNCTION orchestration.hindrances(ids uuid[], also_sent boolea
              OR EXISTS (
                  SELECT FROM orchestration.lost_attempt l
                  WHERE l.notification_id = n.id AND (l.found_sid IS NOT NULL OR l.look_at IS NOT NULL)
+                 OFFSET 0
              )
         THEN 'MAY_HAVE_ARRIVED'
     END
