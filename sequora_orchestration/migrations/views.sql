@@ -196,7 +196,7 @@ CREATE OR REPLACE FUNCTION orchestration.stands_in_for(
            )
            OR (
                n.state NOT IN ('SENT', 'DELIVERED') AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
-               AND (o.created_at > n.created_at OR o.audience = 'ON_CALL')
+               AND (o.created_at > n.created_at OR orchestration.audience_of(o.audience, o.kind) = 'ON_CALL')
            )
        )
 $$;
