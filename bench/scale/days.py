@@ -1,6 +1,5 @@
 """What statements are given that compare a day with the phone company's list."""
 
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -11,7 +10,6 @@ def of_a_day(row: RowMapping) -> dict[str, Any]:
     counts = ("texts", "doubled", "like_ours", "of_others", "missing", "differing", "log_owes")
     return {
         "day": row["attempted_at"].date(),
-        "until": row["attempted_at"] + timedelta(days=1),
         "after_at": row["attempted_at"],
         "after_id": row["id"],
         "likenesses": ["other"],

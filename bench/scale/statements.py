@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from bench.scale.days import of_a_day
 from bench.scale.replies import of_digests, of_replies
-from bench.scale.whose import OPERATORS, WHOSE
+from bench.scale.whose import OPERATORS, REPLAYS, WHOSE
 from sequora_orchestration import ledger
 from sequora_orchestration.care import care_database
 from sequora_orchestration.cli.metrics.catalog import BOUNDS
@@ -90,6 +91,7 @@ FOUND_IN = {
     ),
     "release": "HELD",
     "resend": "DELIVERED",
+    **dict.fromkeys(("as_new", "named_as_new", "replay"), "FAILED"),
 }
 
 _SAMPLE = text("""
@@ -304,11 +306,16 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "inside": 10.0,
         "severities": list(SEVERITIES),
         "bounds": [-bound for bound in reversed(BOUNDS)],
-        "states": list(UNDER_WAY),
+        "states": ["FAILED"] if name in REPLAYS else list(UNDER_WAY),
+        "keeping": ["check-in"],
+        "also_sent": False,
+        "is_first": True,
         "kept": 400 * 86_400.0,
         "after": 0,
         "since": row["attempted_at"],
         **of_a_day(row),
+        # An hour of failures is sent again; a day is compared.
+        "until": row["attempted_at"] + (timedelta(hours=1) if name in REPLAYS else timedelta(days=1)),
         "episode_ids": _newest(connection, "Episode"),
         **of_replies(row),
         "check_in_delay": 86_400.0,

@@ -1,10 +1,13 @@
 """Who asks each named statement: a person, a sensor, Prometheus. Any other is a run's."""
 
-STATUS = frozenset({"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "providers", "pauses"})
+STATUS = frozenset(
+    {"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "providers", "pauses", "replays"}
+)
 TIMELINE = frozenset(
     {"stories", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
 )
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
+REPLAYS = frozenset({"ended", "as_new", "named_as_new", "replay"})
 SENSORS = frozenset(
     {
         "doubt_abandoned_attempts",
@@ -33,7 +36,7 @@ DELETION = frozenset(
 WHOSE = {
     **dict.fromkeys(STATUS, "status"),
     **dict.fromkeys(TIMELINE | {"task_times", "open_tasks_of_episodes", "of_tasks"}, "a timeline"),
-    **dict.fromkeys(OPERATORS, "an operator"),
+    **dict.fromkeys(OPERATORS | REPLAYS, "an operator"),
     **dict.fromkeys(SENSORS, "a sensor"),
     **dict.fromkeys(METRICS, "the metrics"),
     **dict.fromkeys(DELETION, "the nightly deletion"),

@@ -1,8 +1,10 @@
-"""The commands by which an operator intervenes: pause and resume, cancel, resend and release.
+"""The commands by which an operator intervenes: pause and resume, cancel, resend, replay and release.
 
 Here: their arguments and their help. Not here: carrying them out (`orders`). A command imports its modules when it
 runs: `--help` must be quick.
 """
+
+from typing import Any
 
 import click
 
@@ -86,4 +88,48 @@ def _order(verb: str, id_: str, kind: str | None, why: str | None, who: str | No
     click.echo(orders.change(verb, id_, kind, orders.operator(who, why)))
 
 
-ORDERS = (pause, resume, cancel, resend, release)
+@click.command()
+@click.option(
+    "--since", required=True, metavar="TIME", help="From when on they ended: 14:00 (today), 2h, 1d, ISO 8601."
+)
+@click.option("--until", metavar="TIME", help="Until when, likewise; until now, if left out.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    default=["FAILED"],
+    show_default=True,
+    help="How they ended: FAILED, UNDELIVERED, CANCELLED; with --also-sent also SENT, DELIVERED. May be repeated.",
+)
+@click.option("--kind", "kinds", multiple=True, help="Only messages of this kind, e.g. task-created. May be repeated.")
+@click.option("--also-sent", is_flag=True, help="Also what has arrived, or may have: its recipients get it twice.")
+@click.option("--yes", "is_ordered", is_flag=True, help="Do it; without this it only says what it would do.")
+@click.option("--json", "as_json", is_flag=True, help="For programs; times in UTC.")
+@_WHY
+@_WHO
+def replay(*, is_ordered: bool, as_json: bool, why: str | None, who: str | None, **asked: Any) -> None:
+    """Send again all messages that ended alike in a time, after an hour of failures, say.
+
+    Without --yes it changes nothing: it shows how many ended so, by kind and reason, how many are left out and why, and
+    the first ten that would be sent. Left out is whatever is not wanted any more, by the same rules as ever, and what a
+    later message about the same stands in for. Each of the others is sent by a new message, most severe first, as the
+    sender's rate, pauses and digests allow. Interrupted, the same order once more does the rest; a second one finds
+    nothing to do.
+
+    \b
+    sequora replay --since 2h                                  what failed in the last two hours?
+    sequora replay --since 14:00 --until 15:00 --yes --why "texting to +1 was off at Twilio"
+    sequora replay --since 1d --state UNDELIVERED --kind task-created
+    sequora replay --since 2026-11-30T14:00Z --json
+
+    A time is when a message ended so, and not when it was made; of what went out, when it was sent. Without a zone it
+    is this machine's. Ends with 0, also if there is nothing to send.
+    """  # noqa: D301  # click's sign for lines that it leaves as they are
+    from sequora_orchestration.cli import orders
+    from sequora_orchestration.cli import replay as replays
+
+    operator = orders.operator(who, why) if is_ordered else None
+    click.echo(replays.run(replays.Asked(**asked), operator, as_json=as_json))
+
+
+ORDERS = (pause, resume, cancel, resend, replay, release)

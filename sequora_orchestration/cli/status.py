@@ -241,6 +241,8 @@ def _figures(figures: Figures) -> Iterator[Row]:
         kind = "all messages" if pause.kind == ALL_KINDS else pause.kind
         said = f"{kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
         yield Toned("PAUSED", Tone.CARE), said
+    for replay in figures.replays:
+        yield "Sent again", f"what had ended, by a replay of {replay.who} at {_time(replay.at)}: {replay.why}"
     for provider in figures.providers.values():
         if provider.channel == SMS or not provider.is_untouched:
             yield "Phone company", _provider(provider)

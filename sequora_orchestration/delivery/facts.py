@@ -42,15 +42,33 @@ def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tas
     """
     digests = [one.id for one in notifications if KINDS[one.kind].names_tasks]
     named = delivery.ledger.digests.named(digests) if digests and with_tasks else []
+    facts, dropped = _about(delivery, notifications, named, with_tasks=with_tasks)
+    if dropped:
+        delivery.ledger.digests.drop(dropped, delivery.run_id)
+    return facts
+
+
+def about_if_sent_again(delivery: Delivery, notifications: Sequence[Notification]) -> list[Facts]:
+    """Read the same of messages that are over, as if they were sent again, with the recipients. It changes nothing."""
+    digests = [one.id for one in notifications if KINDS[one.kind].names_tasks]
+    named = delivery.ledger.replays.named_as_new(digests) if digests else []
+    facts, _ = _about(delivery, notifications, named, with_tasks=True)
+    return with_opt_outs(delivery, with_recipients(delivery, facts), of_all=True)
+
+
+def _about(
+    delivery: Delivery, notifications: Sequence[Notification], named: Sequence[Named], *, with_tasks: bool
+) -> tuple[list[Facts], list[tuple[Notification, Withheld]]]:
+    """Return the facts, and which of the messages that digests name nobody needs any more."""
     of_tasks = [one.task_id for one in [*notifications, *(one.message for one in named)] if one.task_id]
     of_tasks = of_tasks if with_tasks else []
     of_patients = [one.episode_id for one in notifications if is_to_a_patient(one.kind) and one.episode_id]
     tasks = delivery.care.tasks(of_tasks) if of_tasks else {}
-    told = _still_told(delivery, named, tasks)
+    told, dropped = _still_told(named, tasks)
     episodes = delivery.care.episodes(of_patients) if of_patients else {}
     answers = _answers(delivery, notifications)
     acceptances = _acceptances(delivery, notifications)
-    return [
+    facts = [
         Facts(
             now=one.read_at,
             message=one,
@@ -64,6 +82,7 @@ def about(delivery: Delivery, notifications: Sequence[Notification], *, with_tas
         )
         for one in notifications
     ]
+    return facts, dropped
 
 
 def _answers(delivery: Delivery, notifications: Sequence[Notification]) -> Mapping[str, Sequence[Answered]]:
@@ -91,9 +110,9 @@ def let_critical_go(delivery: Delivery, notifications: Sequence[Notification]) -
 
 
 def _still_told(
-    delivery: Delivery, named: Sequence[Named], tasks: Mapping[str, EscalationTask]
-) -> Mapping[str, Sequence[EscalationTask]]:
-    """Return the tasks that each digest tells of, by the digest's id; end the messages about all others."""
+    named: Sequence[Named], tasks: Mapping[str, EscalationTask]
+) -> tuple[Mapping[str, Sequence[EscalationTask]], list[tuple[Notification, Withheld]]]:
+    """Return the tasks that each digest tells of, by the digest's id, and the messages about all others."""
     told, dropped = defaultdict[str, list[EscalationTask]](list), list[tuple[Notification, Withheld]]()
     for one in named:
         task = tasks.get(one.message.task_id or "")
@@ -101,9 +120,7 @@ def _still_told(
             dropped.append((one.message, why))
         elif task:
             told[one.digest_id].append(task)
-    if dropped:
-        delivery.ledger.digests.drop(dropped, delivery.run_id)
-    return told
+    return told, dropped
 
 
 def _unwanted(named: Named, task: EscalationTask | None) -> Withheld | None:
@@ -136,18 +153,18 @@ def recipient_id(facts: Facts) -> str | None:
     return facts.message.recipient_id
 
 
-def with_opt_outs(delivery: Delivery, facts: Sequence[Facts]) -> list[Facts]:
+def with_opt_outs(delivery: Delivery, facts: Sequence[Facts], *, of_all: bool = False) -> list[Facts]:
     """Read which recipients have opted out, of messages that would else wait before they end.
 
     These are texts to patients, which wait for the morning, and texts that may wait for a digest. Of all others the
-    statement that begins an attempt asks that.
+    statement that begins an attempt asks that, unless it is asked `of_all` here.
     """
     gathers = delivery.ledger.digests.flood is not None
     numbers = {
         one.message.id: number
         for one in facts
         if one.recipient
-        and (isinstance(one.recipient, Patient) or (gathers and KINDS[one.message.kind].gathered_in))
+        and (of_all or isinstance(one.recipient, Patient) or (gathers and KINDS[one.message.kind].gathered_in))
         and (number := usable(one.recipient.primary_phone))
     }
     if not numbers:

@@ -249,6 +249,7 @@ _PAST = {
     "resume": "resumed {}",
     "cancel": "cancelled {}",
     "resend": "resent {}",
+    "replay": "replayed {}",
     "release": "released {}",
     "accept": "accepted {}",
     "resolve": "resolved {}",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import RowMapping
+
 from sequora_orchestration.database import NamedStatements
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import Notification
@@ -86,13 +88,7 @@ class Digests(Room):
 
     def named(self, digest_ids: Sequence[str]) -> list[Named]:
         """Return what these digests tell of, or have told of, the most urgent first."""
-        return [
-            Named(
-                **{name: row[name] for name in _OF_NAMED},
-                message=Notification(**{name: value for name, value in row.items() if name not in _OF_NAMED}),
-            )
-            for row in self._rows("named", ids=list(digest_ids))
-        ]
+        return [named_in(row) for row in self._rows("named", ids=list(digest_ids))]
 
     def drop(self, dropped: Sequence[tuple[Notification, Withheld]], run_id: str) -> None:
         """End these messages, which wait for a digest and are not wanted any more."""
@@ -110,6 +106,14 @@ class Digests(Room):
         """Queue the messages whose task has become critical while they waited; return whether any digest waits."""
         (row,) = self._rows("let_critical_go", kind=digest.name)
         return Waiting(is_any=row["waits"], seconds=row["seconds"])
+
+
+def named_in(row: RowMapping) -> Named:
+    """Return a row as a message that a digest tells of."""
+    return Named(
+        **{name: row[name] for name in _OF_NAMED},
+        message=Notification(**{name: value for name, value in row.items() if name not in _OF_NAMED}),
+    )
 
 
 _OF_NAMED = ("digest_id", "is_to_be_told", "is_cancelled", "waits_since")

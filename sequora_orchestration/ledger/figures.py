@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sequora_orchestration.database import (
@@ -15,6 +16,9 @@ from sequora_orchestration.ledger.rows import Message, message
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
+# So many replays are shown; a person orders one or two in a day.
+MOST_REPLAYS = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtCounts:
@@ -27,6 +31,15 @@ class DoubtCounts:
     held: int
     doubled: int
     """Found after their message had been sent again: two texts went out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """An order to send many messages again."""
+
+    at: datetime
+    who: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,8 @@ class Figures:
     """How it stands with the phone company, by channel."""
 
     pauses: list[Pause]
+    replays: list[Replay]
+    """The replays of the last day, newest first."""
 
 
 class Overview(Room):
@@ -77,4 +92,5 @@ class Overview(Room):
             answers={row["verb"]: row["count"] for row in self._rows("answers")},
             providers=halts.providers(),
             pauses=halts.pauses(),
+            replays=[Replay(**row) for row in self._rows("replays", most=MOST_REPLAYS)],
         )

@@ -47,6 +47,13 @@ WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row
 ORDER BY created_at DESC
 LIMIT :most;
 
+-- name: replays
+-- The replays that operators have ordered in the last day, newest first. Reading changes nothing.
+SELECT at, who, why FROM orchestration.operator_action
+WHERE notification_id IS NULL AND verb = 'replay' AND at > orchestration.clock() - interval '1 day'
+ORDER BY id DESC
+LIMIT :most;
+
 -- name: doubts
 -- How the doubts of the last seven days ended; and how many texts were found after their message had been sent again.
 -- Reading changes nothing.

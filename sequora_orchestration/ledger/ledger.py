@@ -24,6 +24,7 @@ from sequora_orchestration.ledger.orders import Orders
 from sequora_orchestration.ledger.owed import Owed
 from sequora_orchestration.ledger.receipts import Receipts
 from sequora_orchestration.ledger.reconciliations import Reconciliations
+from sequora_orchestration.ledger.replays import Replays
 from sequora_orchestration.ledger.replies import Replies
 from sequora_orchestration.ledger.retention import Retention
 from sequora_orchestration.ledger.room import Store
@@ -72,6 +73,7 @@ class Ledger:
         self.halts = Halts(self._store)
         self.opt_outs = OptOuts(self._store)
         self.orders = Orders(self._store)
+        self.replays = Replays(self._store)
         self.stories = Stories(self._store)
         self.overview = Overview(self._store)
         self.tallies = Tallies(self._store)

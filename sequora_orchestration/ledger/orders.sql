@@ -63,10 +63,8 @@ SELECT id::text, kind, state FROM changed;
 -- The newest message of each kind, if it is over, is sent anew, as a row of its own. Twice: while the new row is under
 -- way there is no further one; two at once collide on the unique key, and one does nothing.
 WITH newest AS (
-    SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*,
-           coalesce(n.resent_of, tried.resent_of, n.again_of, n.id) AS first_id
+    SELECT DISTINCT ON (n.kind, n.recipient_id, n.sla_due_at) n.*, orchestration.first_of(n) AS first_id
     FROM orchestration.notification n
-    LEFT JOIN orchestration.notification tried ON tried.id = n.again_of
     WHERE (n.id = CAST(:own_id AS uuid) OR n.task_id = :id OR (n.task_id IS NULL AND n.episode_id = :id))
       AND n.kind = coalesce(CAST(:kind AS text), n.kind)
     ORDER BY n.kind, n.recipient_id, n.sla_due_at,
@@ -75,23 +73,15 @@ WITH newest AS (
 changed AS (
     INSERT INTO orchestration.notification
         (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
-         owed_since, sla_due_at, due_at, because_of, turn, resent_of, state, lease_until, reason, cause)
-    SELECT first.business_key || ':resent:'
-               || (
-                   SELECT count(*)
-                   FROM orchestration.notification same
-                   JOIN orchestration.notification o ON o.resent_of = same.id
-                   WHERE same.business_key = first.business_key
-               ),
-           newest.occasion, newest.kind, newest.channel, orchestration.audience_of(newest.audience, newest.kind),
-           newest.task_id, newest.episode_id, newest.recipient_id, newest.severity, newest.urgency,
-           orchestration.clock(), newest.sla_due_at,
+         owed_since, sla_due_at, due_at, because_of, turn, resent_of, reply_to, state, lease_until, reason, cause)
+    SELECT orchestration.resent_key(newest.first_id), newest.occasion, newest.kind, newest.channel,
+           orchestration.audience_of(newest.audience, newest.kind), newest.task_id, newest.episode_id,
+           newest.recipient_id, newest.severity, newest.urgency, orchestration.clock(), newest.sla_due_at,
            CASE WHEN newest.due_at IS NOT NULL OR orchestration.audience_of(newest.audience, newest.kind) = 'PATIENT'
                 THEN orchestration.clock() END,
-           newest.because_of, newest.turn, newest.first_id, 'QUEUED', orchestration.clock(),
+           newest.because_of, newest.turn, newest.first_id, newest.reply_to, 'QUEUED', orchestration.clock(),
            'sent again by an operator''s order', 'RESENT_BY_OPERATOR'
     FROM newest
-    JOIN orchestration.notification first ON first.id = newest.first_id
     WHERE newest.state IN ('SENT', 'DELIVERED', 'UNDELIVERED', 'FAILED', 'CANCELLED')
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
     RETURNING id, kind, state

@@ -53,11 +53,11 @@ WITH undelivered AS (
 again AS (
     INSERT INTO orchestration.notification
         (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
-         owed_since, sla_due_at, due_at, because_of, turn, again_of, state, reason, cause)
+         owed_since, sla_due_at, due_at, because_of, turn, again_of, reply_to, state, reason, cause)
     SELECT business_key || ':again', occasion, kind, channel, orchestration.audience_of(audience, kind), task_id,
            episode_id, recipient_id, severity, urgency, orchestration.clock() + make_interval(secs => :again_after),
-           sla_due_at, orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, 'SCHEDULED',
-           'tried once more: it was ' || reason, 'SECOND_TRY'
+           sla_due_at, orchestration.clock() + make_interval(secs => :again_after), because_of, turn, id, reply_to,
+           'SCHEDULED', 'tried once more: it was ' || reason, 'SECOND_TRY'
     FROM undelivered
     WHERE CAST(:again_after AS float) > 0 AND again_of IS NULL
       AND (over_at >= created_at) IS NOT TRUE

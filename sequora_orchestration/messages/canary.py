@@ -49,6 +49,7 @@ CANARY = MessageKind(
     # One that was sent again and arrives twice harms nobody; one that was not would be a false alarm. But one that did
     # not arrive has done its work: it is not tried once more.
     second_try_after=timedelta(0),
+    lateness_counts=True,
 )
 
 CANARIES = Queue(name="canaries", kind=CANARY, nothing_owed="it does not wait any more")

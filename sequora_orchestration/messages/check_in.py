@@ -155,6 +155,7 @@ CHECK_IN = MessageKind(
     if_not_found=State.HELD,
     second_try_after=timedelta(minutes=30),
     carries_link=True,
+    lateness_counts=True,
 )
 
 NEW_EPISODES = Queue(name="new episodes", kind=CHECK_IN, scheduled=False)

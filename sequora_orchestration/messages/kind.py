@@ -149,6 +149,10 @@ class MessageKind:
     takes_commands: bool = False
     """Whether its recipients may answer it with commands: it is about a task, and to staff."""
 
+    lateness_counts: bool = False
+    """Whether its own rules ask how long it has been owed: when it is sent again with others it stays owed since then,
+    so that nothing goes out that would have been too late."""
+
     gives_task: bool = False
     """Whether a task counts as a nurse's from this message on: what was told before does not count any more."""
 

@@ -60,6 +60,7 @@ NURSE_CALL = MessageKind(
     unreachable=unreachable_nurse,
     text=lambda _facts, _app_url: as_text(SAID),
     worth=lambda _: WORTH_TO_STAFF,
+    lateness_counts=True,
 )
 
 NURSES_TO_CALL = Queue(

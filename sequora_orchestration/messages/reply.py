@@ -67,6 +67,7 @@ REPLY = MessageKind(
     unreachable=unreachable_writer,
     text=_text,
     worth=lambda _: WORTH_TO_WRITERS,
+    lateness_counts=True,
 )
 
 REPLIES = Queue(name="replies", kind=REPLY, is_asked_for=False)

@@ -152,6 +152,133 @@ $$;
 COMMENT ON FUNCTION orchestration.may_be_out(orchestration.notification) IS
     'Whether a digest that is not over may have been sent already, or is about to be: then nothing can be taken out of it';
 
+CREATE OR REPLACE FUNCTION orchestration.first_of(n orchestration.notification) RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(
+        n.resent_of,
+        (SELECT tried.resent_of FROM orchestration.notification tried WHERE tried.id = n.again_of),
+        n.again_of,
+        n.id
+    )
+$$;
+COMMENT ON FUNCTION orchestration.first_of(orchestration.notification) IS
+    'The first of the messages of which this one is a second try, or was sent again by order; itself, if it is neither';
+
+CREATE OR REPLACE FUNCTION orchestration.resent_key(first_id uuid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT first.business_key || ':resent:' || (
+        SELECT count(*)
+        FROM orchestration.notification same
+        JOIN orchestration.notification o ON o.resent_of = same.id
+        WHERE same.business_key = first.business_key
+    )
+    FROM orchestration.notification first WHERE first.id = resent_key.first_id
+$$;
+COMMENT ON FUNCTION orchestration.resent_key(uuid) IS
+    'The business key under which a message is sent again next by order, given the first of its kind: so of two orders '
+    'at once only one makes a message';
+
+CREATE OR REPLACE FUNCTION orchestration.stands_in_for(
+    o orchestration.notification, n orchestration.notification
+) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- Of the messages about the same to one person the newest decides. Where supervisors are told, or by now another
+    -- nurse, one of them who was told, or is being told, is enough, unless it is a message that went out that is asked
+    -- about: then each of them has had one.
+    SELECT o.id <> n.id
+       AND (
+           coalesce(o.occasion, o.business_key) = coalesce(n.occasion, n.business_key)
+           OR (o.turn IS NOT NULL AND n.turn IS NOT NULL AND o.recipient_id IS NOT DISTINCT FROM n.recipient_id)
+       )
+       AND (
+           (
+               o.recipient_id IS NOT DISTINCT FROM n.recipient_id
+               AND (o.created_at, o.id) > (n.created_at, n.id)
+           )
+           OR (
+               n.state NOT IN ('SENT', 'DELIVERED') AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+               AND (o.created_at > n.created_at OR orchestration.audience_of(o.audience, o.kind) = 'ON_CALL')
+           )
+       )
+$$;
+COMMENT ON FUNCTION orchestration.stands_in_for(orchestration.notification, orchestration.notification) IS
+    'Whether another message of that kind and task (or episode) makes it needless to send this one again';
+
+CREATE OR REPLACE FUNCTION orchestration.is_told_alone_since(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (
+        SELECT FROM orchestration.notification o
+        WHERE o.task_id = n.task_id AND o.kind = n.kind AND o.recipient_id = n.recipient_id
+          AND o.named_by IS NULL AND o.created_at > n.created_at
+          AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+        OFFSET 0
+    )
+$$;
+COMMENT ON FUNCTION orchestration.is_told_alone_since(orchestration.notification) IS
+    'Whether the nurse whom a digest was to tell of a task has had a text of its own about it since, or is about to';
+
+CREATE OR REPLACE FUNCTION orchestration.hindrances(ids uuid[], also_sent boolean)
+    RETURNS TABLE (id uuid, hindrance text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- In one piece, and of many messages: a function that has a SELECT of its own and is called for each of them takes a
+    -- millisecond each. Each EXISTS finds its rows by an index.
+    SELECT n.id, CASE
+        WHEN n.named_by IS NOT NULL THEN 'IN_DIGEST'
+        WHEN n.ended_by IS NOT NULL THEN 'ENDED_BY_SOMEBODY'
+        WHEN CASE
+            WHEN n.task_id IS NOT NULL THEN EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.task_id = n.task_id AND o.kind = n.kind AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            )
+            WHEN n.episode_id IS NOT NULL THEN EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.episode_id = n.episode_id AND o.task_id IS NULL AND o.kind = n.kind
+                  AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            )
+            ELSE EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.again_of = n.id AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            ) OR EXISTS (
+                SELECT FROM orchestration.notification o
+                WHERE o.resent_of = coalesce(
+                          n.resent_of,
+                          (SELECT tried.resent_of FROM orchestration.notification tried WHERE tried.id = n.again_of),
+                          n.again_of,
+                          n.id
+                      )
+                  AND orchestration.stands_in_for(o, n)
+                OFFSET 0
+            )
+        END THEN 'HAS_STAND_IN'
+        WHEN hindrances.also_sent THEN NULL
+        -- One that was cancelled after it had been in doubt was perhaps sent; of one that failed the last attempt was
+        -- refused, or not found. A text that was given up may be found at the phone company all the same.
+        WHEN n.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+             OR (n.state = 'CANCELLED' AND n.doubtful_since IS NOT NULL)
+             OR EXISTS (
+                 SELECT FROM orchestration.lost_attempt l
+                 WHERE l.notification_id = n.id AND (l.found_sid IS NOT NULL OR l.look_at IS NOT NULL)
+                 OFFSET 0
+             )
+        THEN 'MAY_HAVE_ARRIVED'
+    END
+    FROM orchestration.notification n
+    WHERE n.id = ANY (hindrances.ids)
+$$;
+COMMENT ON FUNCTION orchestration.hindrances(uuid[], boolean) IS
+    'Why each of these messages, which are over, is not sent again together with others, as far as the ledger knows; '
+    'NULL if it may be';
+
+CREATE OR REPLACE FUNCTION orchestration.is_replayed(n orchestration.notification) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT n.resent_of IS NOT NULL AND EXISTS (
+        SELECT FROM orchestration.operator_action a WHERE a.notification_id = n.id AND a.verb = 'replay'
+    )
+$$;
+COMMENT ON FUNCTION orchestration.is_replayed(orchestration.notification) IS
+    'Whether a message is sent again together with others, and not because a person has asked for this one';
+
 -- --- who is owed a message -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)
@@ -1161,7 +1288,7 @@ BEGIN
         FROM (
             SELECT n.id, n.recipient_id, n.urgency, n.owed_since, n.business_key,
                    gather.all_alone OR n.urgency = 0 OR n.alone_at IS NOT NULL OR n.again_of IS NOT NULL
-                       OR n.resent_of IS NOT NULL AS goes_alone
+                       OR (n.resent_of IS NOT NULL AND NOT orchestration.is_replayed(n)) AS goes_alone
             FROM orchestration.notification n
             WHERE n.id = ANY (gather.ids) AND n.claim_id = gather.claim_id AND n.state = 'QUEUED'
               AND n.recipient_id IS NOT NULL
@@ -1265,6 +1392,38 @@ COMMENT ON FUNCTION orchestration.gather(
     'ones; a critical one never waits. Make the digest if there is none that waits, or let that one be due sooner, and '
     'return the messages that wait for it, and until when. Twice: what was decided stays so. Two at once: the second '
     'waits for the first';
+
+-- The trigger's function of 0021, which see.
+CREATE OR REPLACE FUNCTION orchestration.repeat_digest() RETURNS trigger
+    LANGUAGE plpgsql SET enable_seqscan TO off AS $$
+DECLARE
+    was_cancelled boolean := NEW.resent_of IS NOT NULL AND EXISTS (
+        SELECT FROM orchestration.notification d WHERE d.id = NEW.resent_of AND d.ended_by IS NOT NULL
+    );
+BEGIN
+    INSERT INTO orchestration.notification
+        (business_key, occasion, kind, channel, audience, task_id, episode_id, recipient_id, severity, urgency,
+         owed_since, due_at, turn, again_of, resent_of, named_by, state, reason, cause)
+    SELECT n.business_key || CASE WHEN NEW.again_of IS NULL THEN ':resent:' || NEW.id ELSE ':again' END, n.occasion,
+           n.kind, n.channel, n.audience, n.task_id, n.episode_id, n.recipient_id, n.severity, n.urgency,
+           NEW.owed_since, coalesce(NEW.due_at, orchestration.clock()), n.turn,
+           CASE WHEN NEW.again_of IS NOT NULL THEN n.id END,
+           CASE WHEN NEW.resent_of IS NOT NULL THEN coalesce(n.resent_of, n.id) END,
+           NEW.id, 'SCHEDULED', NEW.reason, NEW.cause
+    FROM orchestration.notification n
+    WHERE n.named_by = coalesce(NEW.again_of, NEW.resent_of)
+      AND (
+          (n.state || '' <> 'CANCELLED' AND n.ended_by IS NULL)
+          OR (was_cancelled AND n.cause = 'CANCELLED_BY_OPERATOR')
+      )
+      -- What she has been told of since, or is about to be, is not new to her any more.
+      AND NOT orchestration.is_told_alone_since(n)
+    ORDER BY 1
+    ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION orchestration.repeat_digest IS
+    'A digest that is tried once more, or that an operator sends again, tells of the same tasks as the one before';
 
 -- --- all questions ---------------------------------------------------------------------------------------------------
 

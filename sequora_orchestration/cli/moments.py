@@ -1,0 +1,62 @@
+"""Times as a person types them for a command: a time of today, an age, or a whole date and time.
+
+Not here: lengths of time in settings (`settings/durations.py`), whose syntax an age has.
+"""
+
+import re
+from datetime import datetime, time, timedelta, tzinfo
+
+from pydantic import TypeAdapter, ValidationError
+
+from sequora_orchestration.settings.durations import Duration, read_duration
+
+A_TIME = (
+    "give a time of today (14:00), an age (2h, 90m, 1d), or a date and time (2026-11-30T14:00, with a zone: "
+    "2026-11-30T14:00Z)"
+)
+
+_TIME_OF_TODAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?")
+_AGE = TypeAdapter[timedelta](Duration)
+
+
+class MomentError(Exception):
+    """A time that cannot be read, or cannot be meant; the message says why."""
+
+
+def moment(typed: str, option: str, *, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """Return the time that was typed for an option; `zone` is the zone of a time without one, None for this machine's.
+
+    Raises MomentError.
+    """
+    text = typed.strip()
+    if _TIME_OF_TODAY.fullmatch(text):
+        return _of_today(text, option, now=now, zone=zone)
+    try:
+        return now - _AGE.validate_python(read_duration(text))
+    except (ValueError, ValidationError):
+        pass
+    try:
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else _local(at, zone)
+    except (ValueError, OverflowError):
+        raise MomentError(f"{option} {typed} is no time: {A_TIME}") from None
+
+
+def _of_today(text: str, option: str, *, now: datetime, zone: tzinfo | None) -> datetime:
+    hour, minute, second = [*map(int, text.split(":")), 0][:3]
+    try:
+        at = _local(datetime.combine(now.astimezone(zone), time(hour, minute, second)), zone)
+    except ValueError:
+        raise MomentError(f"{option} {text} is no time of a day: {A_TIME}") from None
+    if at > now:
+        raise MomentError(f"{option} {text} is still to come, at {in_zone(at, zone)}: for an earlier day give its date")
+    return at
+
+
+def _local(at: datetime, zone: tzinfo | None) -> datetime:
+    return at.replace(tzinfo=zone) if zone else at.astimezone()
+
+
+def in_zone(at: datetime, zone: tzinfo | None) -> str:
+    """Return a time as a person reads it, in a zone that is said; None for this machine's."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,225 @@
+"""`sequora replay`: what would be sent again, or was, as a page or as JSON. Ids, states and reasons only.
+
+The keys of the JSON: `since` and `until` (ISO-8601, UTC), `states`, `kinds`, `also_sent`, `is_done` (whether it was
+done), `found`, `again` (how many would be, or were, sent again), `groups` (`kind`, `state`, `reason`, `found`,
+`again`), `left_out` and `waiting` (numbers by reason), and `first` (up to ten: `id`, `kind`, `severity`, `task_id`,
+`episode_id`; of those that would be sent, or of the new messages).
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+import click
+
+from sequora_orchestration.care.care_database import open_care_database
+from sequora_orchestration.cli.moments import MomentError, in_zone, moment
+from sequora_orchestration.cli.orders import OrderRefusedError
+from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.replay import Replay, replay
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.domain.notification import in_words
+from sequora_orchestration.domain.replay import NAMEABLE, refusal_of
+from sequora_orchestration.domain.spell import counted
+from sequora_orchestration.ledger.ledger import open_ledger
+from sequora_orchestration.ledger.replays import Wanted
+from sequora_orchestration.ledger.rows import Operator
+from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.settings.application import AppSettings
+from sequora_orchestration.settings.replies import ReplySettings
+from sequora_orchestration.terminal.page import OF_STATE, Block, Page, Row, Tone, Toned
+from sequora_orchestration.terminal.screen import shown
+
+# So many groups are shown; the reasons of the rest are summed up.
+MOST_GROUPS = 25
+
+# After so many columns plain text is wrapped; a terminal has its own width.
+COLUMNS = 118
+
+GROUP = "  {:<16} {:<12} {:>7} {:>7}   {}"
+COUNTED = "  {:>7}  {}"
+FIRST = "  {:<16} {:<9} {:<36}  {}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an operator has typed."""
+
+    since: str
+    until: str | None = None
+    states: Sequence[str] = (State.FAILED,)
+    kinds: Sequence[str] = ()
+    """None stands for all."""
+
+    also_sent: bool = False
+
+
+def run(asked: Asked, operator: Operator | None, *, as_json: bool = False, zone: tzinfo | None = None) -> str:
+    """Send again what is asked for, or only look if there is no `operator`; return what to tell.
+
+    `zone` is that of times without one, and of times that are told; None for this machine's. Raises OrderRefusedError,
+    SettingError and the database's errors.
+    """
+    delivery = _open_delivery()
+    wanted = _wanted(asked, now=delivery.ledger.opt_outs.moment().now, zone=zone)
+    with _progress() as progress:
+        done = replay(delivery, wanted, operator, progress=progress)
+    if as_json:
+        return _as_json(wanted, done, is_done=operator is not None)
+    return shown(as_page(wanted, done, is_done=operator is not None, zone=zone))
+
+
+def _open_delivery() -> Delivery:
+    """Return all that the rules ask. A replay sends nothing itself, so it opens no channel to the phone company."""
+    return Delivery(
+        ledger=open_ledger(),
+        care=open_care_database(),
+        channels={},
+        app_url=AppSettings.load().sequora_app_url,
+        run_id="",
+        reply_settings=ReplySettings.load(),
+    )
+
+
+def _wanted(asked: Asked, *, now: datetime, zone: tzinfo | None) -> Wanted:
+    try:
+        since = moment(asked.since, "--since", now=now, zone=zone)
+        until = moment(asked.until, "--until", now=now, zone=zone) if asked.until else now
+    except MomentError as error:
+        raise OrderRefusedError(str(error)) from None
+    if since >= until:
+        raise OrderRefusedError(f"--since, {in_zone(since, zone)}, is not before the end, {in_zone(until, zone)}")
+    if unknown := [one for one in asked.kinds if one not in KINDS]:
+        raise OrderRefusedError(f"there are no messages of the kind {unknown[0]}; there are {', '.join(KINDS)}")
+    return Wanted(
+        since=since,
+        until=until,
+        states=[_checked_state(one, also_sent=asked.also_sent) for one in dict.fromkeys(asked.states)],
+        kinds=list(dict.fromkeys(asked.kinds)) or list(KINDS),
+        also_sent=asked.also_sent,
+    )
+
+
+def _checked_state(typed: str, *, also_sent: bool) -> State:
+    try:
+        state = State(typed.strip().upper().replace("-", "_"))
+    except ValueError:
+        raise OrderRefusedError(f"there is no state {typed}; messages end as {', '.join(NAMEABLE)}") from None
+    if refusal := refusal_of(state, also_sent=also_sent):
+        raise OrderRefusedError(refusal)
+    return state
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how far it is, on stderr; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+
+    def show(done: int, of: int) -> None:
+        click.echo(f"\r{done:,} of {of:,} messages looked at", nl=done == of, err=True)
+
+    yield show
+
+
+def as_page(wanted: Wanted, done: Replay, *, is_done: bool, zone: tzinfo | None) -> Page:
+    """Return what was found and done, or would be, as a page."""
+    tally = done.tally
+    states = ", ".join(wanted.states)
+    time = f"from {in_zone(wanted.since, zone)} to {in_zone(wanted.until, zone)}"
+    said = f"{counted(tally.found, 'message')} ended as {states} {time}"
+    if not tally.found:
+        return [Block(shape="{}", rows=[f"{said}: nothing to send again"])]
+    blocks = [
+        Block(
+            shape=GROUP,
+            rows=[
+                Toned(said, Tone.HEADING),
+                ("kind", "state", "found", "again" if is_done else "to send", "reason"),
+                *_groups(done),
+            ],
+            wraps=COLUMNS,
+        )
+    ]
+    if tally.left_out:
+        heading = f"{tally.left_out.total()} {'were' if is_done else 'would be'} left out"
+        blocks.append(_counted(heading, tally.left_out))
+    if tally.waiting:
+        heading = f"of those that {'are' if is_done else 'would be'} sent again, these still wait"
+        blocks.append(_counted(heading, tally.waiting))
+    if done.first:
+        rows = [
+            (one.kind, one.severity or "-", one.id, in_words(one.task_id, one.episode_id, one.id)) for one in done.first
+        ]
+        heading = f"the first {len(rows)}, most severe first" if len(rows) > 1 else "the message"
+        blocks.append(Block(shape=FIRST, rows=[Toned(heading, Tone.HEADING), *rows]))
+    return [*blocks, Block(shape="{}", rows=[_summary(done, is_done=is_done)])]
+
+
+def _summary(done: Replay, *, is_done: bool) -> str | Toned:
+    again = counted(done.tally.again, "message")
+    if not done.tally.again:
+        return "nothing is sent again"
+    if not is_done:
+        return Toned(f"{again} would be sent again: the same with --yes does it; nothing was changed", Tone.CARE)
+    return f"{again} sent again, each by a new message, most severe first and at the sender's rate: `sequora status`"
+
+
+def _groups(done: Replay) -> Iterator[Row]:
+    rows = done.tally.rows()
+    rows = rows if len(rows) <= MOST_GROUPS else rows[: MOST_GROUPS - 1]
+    for group, count in rows:
+        state = Toned(group.state, OF_STATE.get(group.state))
+        yield group.kind, state, str(count.found), str(count.again), group.reason
+    if rest := done.tally.rows()[len(rows) :]:
+        found, again = sum(count.found for _, count in rest), sum(count.again for _, count in rest)
+        yield "…", "", str(found), str(again), f"{len(rest)} other reasons; --json has all of them"
+
+
+def _counted(heading: str, counts: Counter[str]) -> Block:
+    rows = [(str(count), reason) for reason, count in counts.most_common(MOST_GROUPS)]
+    return Block(shape=COUNTED, rows=[Toned(heading, Tone.HEADING), *rows], wraps=COLUMNS, section=heading)
+
+
+def _as_json(wanted: Wanted, done: Replay, *, is_done: bool) -> str:
+    return json.dumps(
+        {
+            "since": wanted.since.astimezone(UTC).isoformat(),
+            "until": wanted.until.astimezone(UTC).isoformat(),
+            "states": list(wanted.states),
+            "kinds": list(wanted.kinds),
+            "also_sent": wanted.also_sent,
+            "is_done": is_done,
+            "found": done.tally.found,
+            "again": done.tally.again,
+            "groups": [
+                {
+                    "kind": group.kind,
+                    "state": group.state,
+                    "reason": group.reason,
+                    "found": count.found,
+                    "again": count.again,
+                }
+                for group, count in done.tally.rows()
+            ],
+            "left_out": done.tally.left_out,
+            "waiting": done.tally.waiting,
+            "first": [
+                {
+                    "id": one.id,
+                    "kind": one.kind,
+                    "severity": one.severity,
+                    "task_id": one.task_id,
+                    "episode_id": one.episode_id,
+                }
+                for one in done.first
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
