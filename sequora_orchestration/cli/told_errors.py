@@ -10,6 +10,7 @@ _TOLD_BY_NAME = {
     "DemoFailedError",
     "OrderRefusedError",
     "UnknownIdError",
+    "UnknownTextsError",
     "MapError",
     "FileIsThereError",
     "NotWritableError",
