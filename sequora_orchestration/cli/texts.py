@@ -1,4 +1,4 @@
-"""`sequora texts`: every text as it would be sent, with its alphabet and its segments. It asks no database and nobody else.
+"""`sequora texts`: every text as it would be sent, with its alphabet and its segments. It asks nobody.
 
 Here: the list, as a page and as JSON. Not here: the words (`messages/`), and whether they may be said (`text_checks`).
 """
@@ -140,7 +140,8 @@ def _page(listed: Sequence[Shown], language: str | None) -> Page:
 def _blocks(one: Shown) -> Iterator[Block]:
     of_language = "" if one.language == FOR_ALL else f", {one.language}"
     tone = Tone.QUIET if one.state is State.OFF else Tone.HEADING
-    yield Block(shape="{}", rows=[Toned(f"{one.kind} {one.phrase.name}{of_language}", tone), f"  {_facts(one)}"])
+    yield Block(shape="{}", rows=[Toned(f"{one.kind} {one.phrase.name}{of_language}", tone)])
+    yield Block(shape="  {}", rows=[(_facts(one),)])
     rows: list[str | Toned | Row] = [(line,) for line in one.text.split("\n")]
     yield Block(shape="    {}", rows=[*rows, ""])
 
@@ -149,7 +150,9 @@ def _facts(one: Shown) -> str:
     state = f"{one.state}; to be confirmed by a speaker before use" if one.is_to_be_confirmed else str(one.state)
     if one.segments is None:
         return f"{state}; spoken"
-    longest = f" ({one.most_segments} with the longest values)" if one.most_segments != one.segments else ""
+    # A row of the application's may hold a word that is absurdly long; whatever patients' texts hold is short.
+    is_longer = one.phrase.is_to_patients and one.most_segments != one.segments
+    longest = f" ({one.most_segments} with the longest values)" if is_longer else ""
     size = f"{alphabet_of(one.text)}, {counted(one.segments, 'segment')}{longest}"
     dear = dear_characters(one.template.words) if one.language in (FOR_ALL, "en", "es") else ""
     because = f", for {dear} is not in GSM-7" if dear else ""
@@ -163,7 +166,8 @@ def _summary(listed: Sequence[Shown], language: str | None) -> Iterator[str | To
     whose = f"{own} of {file}" if file else "SEQUORA_TEXTS names no file"
     yield Toned(f"{counted(len(listed), 'text')}; {whose}", Tone.HEADING)
     if off:
-        yield f'Off: {", ".join(off)}. A file switches a language on by [check-in.{next(iter(off))}] with use = "built-in".'
+        head = f"[check-in.{next(iter(off))}]"
+        yield f'Off: {", ".join(off)}. A file switches a language on by {head} with use = "built-in".'
     if language:
         order = ", ".join(languages_for(language))
         yield f"A patient with the language {language} is texted in the first of these that is on: {order}."

@@ -11,8 +11,8 @@ class TextsSettings(Environment):
     """The wording of texts."""
 
     sequora_texts: Path | None = Field(
-        title="a TOML file with your own wording of texts, by kind and language (docs/texts.md), read at the start of each "
-        "process. By default texts say what comes along",
+        title="a TOML file with your own wording of texts, by kind and language (docs/texts.md), read at the start of "
+        "each process. By default texts say what comes along",
         default=None,
         description="give the path of a file of texts, or leave it out; `sequora texts` shows them all.",
     )

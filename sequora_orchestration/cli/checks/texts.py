@@ -15,11 +15,10 @@ def texts() -> Finding:
     try:
         wording = open_wording()
     except WrongTextsError as error:
-        told = [f"{one.sentence}" for one in error.mistakes]
+        count = counted(len(error.mistakes), "mistake")
+        head = f"{error.file} has {count}, and nothing is sent until that is mended:"
         return fail(
-            "\n".join(
-                [f"{error.file} has {counted(len(told), 'mistake')}, and until they are mended nothing is sent:", *told]
-            ),
+            "\n".join([head, *(one.sentence for one in error.mistakes)]),
             to_do="docs/texts.md has an example, and all that may be written",
         )
     file = TextsSettings.load().sequora_texts
