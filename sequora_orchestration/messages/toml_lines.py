@@ -4,6 +4,7 @@ It is asked only of a file that the reader has read: whatever is no TOML has bee
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 
 Path = tuple[str, ...]
@@ -73,7 +74,7 @@ class _Scanner:
         while True:
             self._skip(_BLANKS)
             if quoted := self._skip(_BASIC):
-                part = re.sub(r'\\(["\\])', r"\1", quoted[1:-1])
+                part = next(iter(tomllib.loads(f"{quoted} = 0")))  # with what its escapes mean
             elif quoted := self._skip(_LITERAL):
                 part = quoted[1:-1]
             else:
