@@ -1,4 +1,4 @@
-"""The words that come along: to the letter, each within what it may take, and none of those that nobody has confirmed."""
+"""The words that come along: to the letter, each within its segments, none unconfirmed."""
 
 import re
 from dataclasses import replace
@@ -16,83 +16,59 @@ from sequora_orchestration.messages.text_checks import LONGEST_TEXT, faults
 from sequora_orchestration.messages.to_patients import LONGEST_NAME
 from sequora_orchestration.messages.wording import Wording
 
+# The last lines of each text about a task.
+LINES = "\nPriority: {priority}\nEp ID: {episode}\nView: {link}"
+
 BUILT_IN = {
-    (
-        "task-created",
-        "text",
-        "*",
-    ): "🚨 New {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "sla-warning",
-        "text",
-        "*",
-    ): "SLA in {time_left}, please act. {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "sla-breach",
-        "text",
-        "*",
-    ): "SLA missed {overdue} ago, please act now. {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "sla-escalation",
-        "text",
-        "*",
-    ): "ESCALATION: SLA missed {overdue} ago, please take over. {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "sla-escalation",
-        "accepted",
-        "*",
-    ): "ESCALATION: SLA missed {overdue} ago, accepted by the nurse {accepted} ago, please take over. {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "nurse-unreached",
-        "text",
-        "*",
-    ): "Nurse not reached: {why}. Please take over or reassign. {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "nurse-unreached",
-        "unassigned",
-        "*",
-    ): "Nobody is assigned, please assign a nurse. {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "handed-over",
-        "text",
-        "*",
-    ): "Handed over by the nurse. Please take over or reassign. {severity} task: {reasons}\nPriority: {priority}\nEp ID: {episode}\nView: {link}",
-    (
-        "nurse-call",
-        "text",
-        "en-US",
-    ): "This is Sequora. A task of yours needs you now: please look at your text messages, or open the Sequora app.",
-    (
-        "nurse-call",
-        "text",
-        "es-MX",
-    ): "Le llama Sequora. Una tarea suya la necesita ahora: mire sus mensajes de texto, o abra la aplicación Sequora.",
+    ("task-created", "text", "*"): "🚨 New {severity} task: {reasons}" + LINES,
+    ("sla-warning", "text", "*"): "SLA in {time_left}, please act. {severity} task: {reasons}" + LINES,
+    ("sla-breach", "text", "*"): "SLA missed {overdue} ago, please act now. {severity} task: {reasons}" + LINES,
+    ("sla-escalation", "text", "*"): (
+        "ESCALATION: SLA missed {overdue} ago, please take over. {severity} task: {reasons}" + LINES
+    ),
+    ("sla-escalation", "accepted", "*"): (
+        "ESCALATION: SLA missed {overdue} ago, accepted by the nurse {accepted} ago, please take over. "
+        "{severity} task: {reasons}" + LINES
+    ),
+    ("nurse-unreached", "text", "*"): (
+        "Nurse not reached: {why}. Please take over or reassign. {severity} task: {reasons}" + LINES
+    ),
+    ("nurse-unreached", "unassigned", "*"): (
+        "Nobody is assigned, please assign a nurse. {severity} task: {reasons}" + LINES
+    ),
+    ("handed-over", "text", "*"): (
+        "Handed over by the nurse. Please take over or reassign. {severity} task: {reasons}" + LINES
+    ),
+    ("nurse-call", "text", "en-US"): (
+        "This is Sequora. A task of yours needs you now: please look at your text messages, or open the Sequora app."
+    ),
+    ("nurse-call", "text", "es-MX"): (
+        "Le llama Sequora. Una tarea suya la necesita ahora: mire sus mensajes de texto, o abra la aplicación Sequora."
+    ),
     ("task-digest", "text", "*"): "📋 {count} for you: {severities}\nView: {link}",
-    (
-        "check-in",
-        "text",
-        "en",
-    ): "Hi{name}, this is your care team at Sequora. How are you feeling today? You can answer this text and we will read it. In an emergency call 911. Reply STOP to end these texts.",
-    (
-        "check-in",
-        "text",
-        "es",
-    ): "Hola{name}, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este mensaje y lo leeremos. En una emergencia llame al 911. Responda STOP para dejar de recibir mensajes.",
-    (
-        "check-in",
-        "with-link",
-        "en",
-    ): "Hi{name}, this is your care team at Sequora. How are you feeling today? You can answer this text and we will read it. You can also use this link:\n{link}\nIn an emergency call 911. Reply STOP to end these texts.",
-    (
-        "check-in",
-        "with-link",
-        "es",
-    ): "Hola{name}, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este mensaje y lo leeremos. También puede usar este enlace:\n{link}\nEn una emergencia llame al 911. Responda STOP para dejar de recibir mensajes.",
-    (
-        "reply",
-        "help",
-        "*",
-    ): "Sequora: to answer a text about a task, send its number and a letter, e.g. 1A. A accept, R resolved, E hand over to the supervisors.",
+    ("check-in", "text", "en"): (
+        "Hi{name}, this is your care team at Sequora. How are you feeling today? You can answer this text "
+        "and we will read it. In an emergency call 911. Reply STOP to end these texts."
+    ),
+    ("check-in", "text", "es"): (
+        "Hola{name}, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder "
+        "a este mensaje y lo leeremos. En una emergencia llame al 911. Responda STOP para dejar de recibir "
+        "mensajes."
+    ),
+    ("check-in", "with-link", "en"): (
+        "Hi{name}, this is your care team at Sequora. How are you feeling today? You can answer this text "
+        "and we will read it. You can also use this link:\n{link}\nIn an emergency call 911. Reply STOP to "
+        "end these texts."
+    ),
+    ("check-in", "with-link", "es"): (
+        "Hola{name}, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder "
+        "a este mensaje y lo leeremos. También puede usar este enlace:\n{link}\nEn una emergencia llame al "
+        "911. Responda STOP para dejar de recibir mensajes."
+    ),
+    ("reply", "help", "*"): (
+        "Sequora: to answer a text about a task, send its number and a letter, e.g. 1A. A accept, R "
+        "resolved, E hand over to the supervisors."
+    ),
     ("reply", "accepted", "*"): "{command}: accepted.",
     ("reply", "resolved", "*"): "{command}: resolved.",
     ("reply", "handed-over", "*"): "{command}: handed over, the supervisors are being told.",
@@ -100,24 +76,19 @@ BUILT_IN = {
     ("reply", "resolve-in-app", "*"): "{command}: please resolve it here: {link}",
     ("reply", "reassign-in-app", "*"): "{command}: please reassign it here: {link}",
     ("reply", "accept-not-taken", "*"): "{command}: noted, but the app did not take it. Please accept it there: {link}",
-    (
-        "reply",
-        "resolve-not-taken",
-        "*",
-    ): "{command}: noted, but the app did not take it. Please resolve it there: {link}",
-    (
-        "reply",
-        "reassign-not-taken",
-        "*",
-    ): "{command}: noted, but the app did not take it. Please reassign it there: {link}",
+    ("reply", "resolve-not-taken", "*"): (
+        "{command}: noted, but the app did not take it. Please resolve it there: {link}"
+    ),
+    ("reply", "reassign-not-taken", "*"): (
+        "{command}: noted, but the app did not take it. Please reassign it there: {link}"
+    ),
     ("reply", "closed", "*"): "{command}: that task is closed already.",
     ("reply", "reassigned", "*"): "{command}: that task is not yours any more.",
     ("reply", "no-such-number", "*"): "{command}: you were texted about no such task in the last day.",
-    (
-        "reply",
-        "which",
-        "*",
-    ): "{command}: several tasks of yours may be meant. Please add the number, e.g. 1{letter}; a task without a number is in the app: {link}",
+    ("reply", "which", "*"): (
+        "{command}: several tasks of yours may be meant. Please add the number, e.g. 1{letter}; a task "
+        "without a number is in the app: {link}"
+    ),
     ("reply", "none-open", "*"): "{command}: no task that you were texted about in the last day is open.",
     ("commands", "to-nurse", "*"): "Reply {number}A accept, {number}R resolved, {number}E hand over",
     ("commands", "to-supervisor", "*"): "Reply {number}A accept, {number}R resolved",
