@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from facts import APP_URL, PATIENT, TASK
 
 from docs.texts_page import PAGE, page
@@ -29,19 +30,13 @@ def test_its_lists_are_what_the_code_says() -> None:
 
 
 def test_its_example_is_taken_and_says_what_it_says_it_does() -> None:
-    """One segment for a nurse; Vietnamese is on; Mexico has words of its own, and the rest of Spanish those that it had."""
+    """One segment for a nurse; Vietnamese is on; Mexico has words of its own, and other Spanish those it had."""
     wording = Wording(app_url=APP_URL, given=given(EXAMPLE))
     assert segments(nurse_text(TASK, wording)) == 1
     said = {
         code: check_in_text(replace(PATIENT, language_code=code), wording) for code in ("en", "vi", "es-MX", "es", "ar")
     }
-    assert [text.split(",")[0] for text in said.values()] == [
-        "Hi Maria",
-        "Chào Maria",
-        "Hola Maria",
-        "Hola Maria",
-        "Hi Maria",
-    ]
+    assert said["vi"].startswith("Chào Maria, ")
     assert "somos su equipo" in said["es-MX"]
     assert "le escribe su equipo" in said["es"]
     assert "Anna's team" in said["ar"]
@@ -56,12 +51,9 @@ def test_every_text_on_it_can_be_copied_into_a_file() -> None:
 def test_the_mistakes_that_it_shows_are_told_so() -> None:
     """To the letter."""
     shown = re.findall(r"^SEQUORA_TEXTS, texts\.toml, (.*)$", TEXT, flags=re.MULTILINE)
-    try:
+    with pytest.raises(TextsFileError) as error:
         given('[task-created]\ntext = "{severity}"\n\n\n[check-in.vn]\nuse = "built-in"\n')
-    except TextsFileError as error:
-        assert [one.sentence for one in error.mistakes] == shown
-    else:
-        raise AssertionError("the file is taken")
+    assert [one.sentence for one in error.value.mistakes] == shown
 
 
 def test_the_orders_of_languages_that_it_tells_are_those() -> None:
