@@ -67,14 +67,10 @@ def tune_code_server() -> None:
     Dagster would end it after the ticks under way, which may watch for 13 s: at each restart of the code server, nobody
     would be texted meanwhile.
     """
-    from sequora_orchestration.delivery.wording_in_force import open_wording  # noqa: PLC0415  # the daemon needs none
+    from sequora_orchestration.instance.wrong_texts import end_if_texts_are_wrong  # noqa: PLC0415  # not for the daemon
     from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415
-    from sequora_orchestration.settings.environment import SettingError  # noqa: PLC0415
 
-    try:
-        open_wording()
-    except SettingError as error:
-        sys.exit(str(error))
+    end_if_texts_are_wrong()
 
     def end(*_: object) -> NoReturn:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -20,8 +20,8 @@ from sqlalchemy import text
 from sequora_orchestration.channels.doors import open_channels
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
-from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.instance.logs import write_lines
+from sequora_orchestration.instance.wrong_texts import end_if_texts_are_wrong
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.processes import WorkerSettings
 
@@ -79,8 +79,7 @@ def is_warm(state: Any) -> bool:
     return bool(warm_processes.value >= state.consumer.pool.num_processes)
 
 
-# A process that could say nothing, or the wrong thing, does not start: the error has the lines of the mistakes.
-open_wording()
+end_if_texts_are_wrong()
 
 # The jobs are built once, before the fork.
 defs.get_repository_def().get_all_jobs()

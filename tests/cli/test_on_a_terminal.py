@@ -1,4 +1,4 @@
-"""What a person sees of `sequora doctor`, `status`, `timeline` and `texts`: in terminals of this and that width and kind."""
+"""What a person sees of `sequora doctor`, `status`, `timeline`, `texts`: in terminals of any width and kind."""
 
 import fcntl
 import os
