@@ -115,7 +115,7 @@ _LINK = Placeholder(
 CHECK_IN_WITH_LINK = replace(
     to_patients(
         name="with-link",
-        said="the same with the link that the application has made for it",
+        said="the check-in, where the application has made a link for it",
         built_in=_texts(_CONFIRMED, with_link=True),
         to_be_confirmed=_texts(_TO_BE_CONFIRMED, with_link=True),
     ),

@@ -44,9 +44,9 @@ def _line(name: str, words: str, *, said: str, more: Mapping[str, Placeholder] |
 
 _DONE = {
     Verb.ACCEPT: _line("accepted", "accepted.", said="a command is carried out: accept"),
-    Verb.RESOLVE: _line("resolved", "resolved.", said="the same: resolved"),
+    Verb.RESOLVE: _line("resolved", "resolved.", said="a command is carried out: resolve"),
     Verb.HAND_OVER: _line(
-        "handed-over", "handed over, the supervisors are being told.", said="the same: hand over to the supervisors"
+        "handed-over", "handed over, the supervisors are being told.", said="a command is carried out: hand over"
     ),
 }
 _TO_DO = {Verb.ACCEPT: "accept", Verb.RESOLVE: "resolve", Verb.HAND_OVER: "reassign"}

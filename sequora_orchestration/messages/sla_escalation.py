@@ -26,7 +26,7 @@ ACCEPTED = about_task(
     "ESCALATION: SLA missed {overdue} ago, accepted by the nurse {accepted} ago, please take over. "
     "{severity} task: {reasons}",
     name="accepted",
-    said="the same, and its nurse has accepted it by text",
+    said="a task has missed its SLA, and its nurse has accepted it by text and not closed it",
     more={"overdue": SPAN, "accepted": SPAN},
 )
 

@@ -113,7 +113,7 @@ TO_NURSE = _commands(
 TO_SUPERVISOR = _commands(
     "to-supervisor",
     "Reply {number}A accept, {number}R resolved",
-    said="the same of a text to a supervisor",
+    said="the last line of a text to a supervisor about a task, with SEQUORA_REPLIES=on",
     letters="AR",
 )
 

@@ -146,8 +146,9 @@ def greeted(patient: Patient, *, any_letters: bool = False) -> str:
     Only letters and what joins them: so it is never a link. They are of GSM-7, unless the text is not of it anyway:
     no text has more segments for a name than for the longest one.
     """
-    straight = seen((patient.first_name or "").replace("\u2019", "'"))
-    words = " ".join("".join(c if _is_of_a_name(c) else " " for c in straight).split())
+    straight = (patient.first_name or "").replace("\u2019", "'")
+    shown = seen(straight) if any_letters else straight  # GSM-7 has no letters that nobody sees
+    words = " ".join("".join(c if _is_of_a_name(c) else " " for c in shown).split())
     name = unicodedata.normalize("NFC", words) if any_letters else to_gsm_7(words) or ""
     is_name = units_of_ucs_2(name) <= LONGEST_NAME and any(character.isalpha() for character in name)
     return f" {name}" if is_name else ""

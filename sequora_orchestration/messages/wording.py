@@ -6,7 +6,7 @@ It is a value that is handed on, and read from nowhere. Not here: reading the fi
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sequora_orchestration.domain.language import LAST_RESORT, languages_for
+from sequora_orchestration.domain.language import languages_for
 from sequora_orchestration.messages.phrase import FOR_ALL, Phrase, Template
 
 Given = Mapping[Phrase, Mapping[str, Template]]
@@ -28,11 +28,9 @@ class Wording:
 
     def chosen(self, phrase: Phrase, code: str | None) -> tuple[str, Template]:
         """Return the words for somebody with this language code, and their language: at worst it is English."""
-        given = self.given.get(phrase, {})
-        for language in languages_for(code):
-            if template := given.get(language) or phrase.built_in.get(language):
-                return language, template
-        return LAST_RESORT, self.template(phrase, LAST_RESORT)
+        known = self.in_each_language(phrase)
+        language = next(language for language in languages_for(code) if language in known)
+        return language, known[language]
 
     def template(self, phrase: Phrase, language: str) -> Template:
         """Return the words in just this language. Raises KeyError."""

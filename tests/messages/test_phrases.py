@@ -172,6 +172,7 @@ def test_a_check_in_is_of_three_segments_at_most_whatever_the_patient_is_called(
         ("ht", "李", "Bonjou, "),
         ("pt", "João", "Oi Joao, "),
         ("vi", "\u3164", "Chào, "),
+        ("en", "Ma\u3164ria", "Hi, "),
         ("vi", "𝔸" * 10, f"Chào {'𝔸' * 10}, "),
         ("vi", "𝔸" * 11, "Chào, "),
         ("vi", "A" * 21, "Chào, "),
