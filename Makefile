@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Compiled at install: a process that has to compile what it imports starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo dev test test-sql test-nightly lint format bench bench-scale storm units settings-page application-page metrics-page lock audit pictures clean
+.PHONY: demo dev test test-sql test-nightly lint format bench bench-scale storm units settings-page application-page metrics-page texts-page lock audit pictures clean
 
 # Whose tables the embedded database has: APPLICATION=sequora for those of Sequora's own application.
 ON_TABLES = $(if $(APPLICATION),--application $(APPLICATION))
@@ -66,6 +66,10 @@ application-page: $(READY)
 # The tables of the page on metrics, after a change of a metric or an alert.
 metrics-page: $(READY)
 	$(BIN)/python -m docs.metrics_page
+
+# The lists of the page on wording, after a change of a text or of what may stand in it.
+texts-page: $(READY)
+	$(BIN)/python -m docs.texts_page
 
 # The systemd units, after a change of the Procfile or of their templates.
 UNITS := deploy/systemd

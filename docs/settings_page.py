@@ -18,6 +18,7 @@ from sequora_orchestration.settings.processes import (
     WorkerSettings,
 )
 from sequora_orchestration.settings.replies import ReplySettings
+from sequora_orchestration.settings.texts import TextsSettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 from sequora_orchestration.settings.workflows import AssignmentSettings, WorkflowSettings
 
@@ -31,6 +32,7 @@ EVERY: tuple[type[Environment], ...] = (
     RetentionSettings,
     TwilioSettings,
     AppSettings,
+    TextsSettings,
     CheckInLinkSettings,
     WebSettings,
     CodeServerSettings,

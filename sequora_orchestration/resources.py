@@ -11,6 +11,7 @@ from sequora_orchestration.channels.alarm import Alarm, open_alarm
 from sequora_orchestration.delivery.assigner import Assigner
 from sequora_orchestration.delivery.delivery import Delivery, open_delivery
 from sequora_orchestration.delivery.reconcile import Reconciler, open_reconciler
+from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.domain.health import longest_doubt
 from sequora_orchestration.ledger.assignments import open_assignments
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
@@ -24,8 +25,9 @@ class LedgerResource(ConfigurableResource[Ledger]):
     """The ledger in the schema `orchestration` on SUPABASE_DB_URL."""
 
     def create_resource(self, context: InitResourceContext) -> Ledger:  # noqa: ARG002
-        """Read the settings; raises SettingError."""
+        """Read the settings; raises SettingError, also for texts that nobody could send."""
         with slow_to_fail():
+            open_wording()
             return open_ledger()
 
 

@@ -12,12 +12,15 @@ from sequora_orchestration.messages.nurse_unreached import NURSE_UNREACHED
 from sequora_orchestration.messages.sla_breach import SLA_BREACH
 from sequora_orchestration.messages.sla_escalation import SLA_ESCALATION
 from sequora_orchestration.messages.sla_warning import SLA_WARNING
+from sequora_orchestration.messages.wording import Wording
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 NURSE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 OTHER_NURSE = "0e37df36-f698-11e6-8dd4-cb9ced3df976"
 SUPERVISOR = "3b241101-e2bb-4255-8caf-4136c566a962"
 APP_URL = "https://app.sequora.com"
+WORDING = Wording(app_url=APP_URL)
+"""What comes along."""
 
 A_SECOND = timedelta(seconds=1)
 A_MOMENT = timedelta(microseconds=1)

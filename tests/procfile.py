@@ -46,6 +46,10 @@ class Processes:
         for name in names:
             self._running.pop(name).wait(timeout=within)
 
+    def ended(self, name: str, within: float = 30) -> int:
+        """Return the exit code of one that ends by itself. Raises subprocess.TimeoutExpired if it does not."""
+        return self._running.pop(name).wait(timeout=within)
+
     def stop_all(self) -> str:
         """Tell all that run to end, and wait until they have; return what they have printed meanwhile."""
         names = list(self._running)

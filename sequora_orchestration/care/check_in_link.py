@@ -19,7 +19,7 @@ import urllib3
 from pydantic import SecretStr
 
 from sequora_orchestration.domain.gsm_7 import is_gsm_7, septets
-from sequora_orchestration.messages.check_in import LONGEST_LINK
+from sequora_orchestration.messages.check_in_words import LONGEST_LINK
 from sequora_orchestration.settings.addresses import secure_url
 from sequora_orchestration.settings.application import CheckInLinkSettings
 

@@ -69,9 +69,11 @@ def dev(port: int, directory: Path, application: str) -> None:
     SUPABASE_DB_URL, DAGSTER_PG_URL, SEQUORA_BROKER_URL and the TWILIO_… settings is not set.
     """
     from sequora_orchestration.cli.checks import environment
+    from sequora_orchestration.delivery.wording_in_force import open_wording
     from sequora_orchestration.local.system import run
 
     environment.settings()  # a mistake is told at once, and not by each process in its log
+    open_wording()
     code = run(directory, port, Application(application))
     # Everything has ended. Python would tear down its thousands of modules, for seconds on a busy machine.
     sys.stdout.flush()
@@ -168,6 +170,24 @@ def doctor(*, as_json: bool) -> None:
     report, is_well = doctor(as_json=as_json)
     click.echo(report)
     sys.exit(0 if is_well else 1)
+
+
+@sequora.command()
+@click.option("--language", metavar="L", help="As patients with this language code get them: es-MX, zh, vi, …")
+@click.option("--kind", metavar="K", help="Those of one kind alone: task-created, check-in, reply, …")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def texts(*, language: str | None, kind: str | None, as_json: bool) -> None:
+    """Show every text as it would be sent, with its alphabet and what it costs in segments.
+
+    With usual values in place of what rows say. Each text is built in, or of the file of SEQUORA_TEXTS (docs/texts.md),
+    or off: words that come along, and that a speaker of the language is to confirm before the file switches them on.
+
+    Asks no database and no phone company. To see what a file would say before it is in force:
+    SEQUORA_TEXTS=texts.toml sequora texts. Ends with 1 where the file has mistakes, and names each with its line.
+    """
+    from sequora_orchestration.cli.texts import texts
+
+    click.echo(texts(language=language, kind=kind, as_json=as_json))
 
 
 @sequora.command()

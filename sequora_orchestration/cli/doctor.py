@@ -23,7 +23,7 @@ from sequora_orchestration.cli.checks import (
 from sequora_orchestration.cli.checks.finding import Check, Finding, Level, fail, skipped
 from sequora_orchestration.database import SchemaMissingError
 from sequora_orchestration.settings.environment import SettingError
-from sequora_orchestration.terminal.page import Block, Page, Tone, Toned
+from sequora_orchestration.terminal.page import Block, Page, Row, Tone, Toned
 from sequora_orchestration.terminal.screen import shown
 
 # Seconds for all checks together; it is rarely reached, for the checks' own time-outs are shorter.
@@ -112,18 +112,19 @@ def _finding_of_settings(error: SettingError) -> Finding:
 
 
 def _page(findings: Mapping[str, Finding]) -> Page:
-    rows = [
-        (
-            Toned(finding.level, _TONES[finding.level]),
-            name,
-            f"{finding.said}; {finding.to_do}" if finding.to_do else finding.said,
-        )
-        for name, finding in findings.items()
-    ]
+    rows = [row for name, finding in findings.items() for row in _rows(name, finding)]
     counts = Counter(finding.level for finding in findings.values())
     counted = ", ".join(f"{counts[level]} {word}" for level, word in _WORDS.items() if counts[level])
     worst = next(level for level in (Level.FAIL, Level.WARN, Level.OK, Level.SKIPPED) if counts[level])
     return [Block(shape=f"{{:<4}}  {{:<{max(map(len, findings))}}}  {{}}", rows=[*rows, Toned(counted, _TONES[worst])])]
+
+
+def _rows(name: str, finding: Finding) -> Iterator[Row]:
+    """Yield the row of a finding, and one for each further line that it says."""
+    between = "\n" if "\n" in finding.said else "; "
+    first, *others = (f"{finding.said}{between}{finding.to_do}" if finding.to_do else finding.said).split("\n")
+    yield Toned(finding.level, _TONES[finding.level]), name, first
+    yield from (("", "", line) for line in others)
 
 
 _WORDS = {Level.OK: "ok", Level.WARN: "to be improved", Level.FAIL: "failed", Level.SKIPPED: "not looked at"}

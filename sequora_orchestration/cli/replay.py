@@ -21,6 +21,7 @@ from sequora_orchestration.cli.moments import MomentError, in_zone, moment
 from sequora_orchestration.cli.orders import OrderRefusedError
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.replay import Replay, replay
+from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.replay import NAMEABLE, refusal_of
@@ -29,7 +30,6 @@ from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.replays import Wanted
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.messages.kinds import KINDS
-from sequora_orchestration.settings.application import AppSettings
 from sequora_orchestration.settings.replies import ReplySettings
 from sequora_orchestration.terminal.page import OF_STATE, Block, Page, Row, Tone, Toned
 from sequora_orchestration.terminal.screen import shown
@@ -79,7 +79,7 @@ def _open_delivery() -> Delivery:
         ledger=open_ledger(),
         care=open_care_database(),
         channels={},
-        app_url=AppSettings.load().sequora_app_url,
+        wording=open_wording(),
         run_id="",
         reply_settings=ReplySettings.load(),
     )

@@ -18,6 +18,7 @@ _TOLD_BY_NAME = {
     "DemoFailedError",
     "OrderRefusedError",
     "UnknownIdError",
+    "UnknownTextsError",
     "MapError",
     "FileIsThereError",
     "NotWritableError",

@@ -7,10 +7,11 @@ from sequora_orchestration.care.care_database import CareDatabase, open_care_dat
 from sequora_orchestration.care.check_in_link import LinkAsker, open_link_asker
 from sequora_orchestration.channels.channel import Channel
 from sequora_orchestration.channels.doors import open_channels
+from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.domain.care import Operator
 from sequora_orchestration.ledger.ledger import Ledger, open_ledger
+from sequora_orchestration.messages.wording import Wording
 from sequora_orchestration.settings.alarms import CanarySettings
-from sequora_orchestration.settings.application import AppSettings
 from sequora_orchestration.settings.replies import ReplySettings
 
 # Seconds from each try that did not go out until the next.
@@ -29,7 +30,7 @@ class Delivery:
     channels: Mapping[str, Channel]
     """The channels, by name."""
 
-    app_url: str
+    wording: Wording
     run_id: str
     reply_settings: ReplySettings = field(default_factory=ReplySettings)
     """Whether staff may answer texts with commands."""
@@ -48,7 +49,7 @@ def open_delivery(run_id: str) -> Delivery:
         ledger=open_ledger(),
         care=open_care_database(),
         channels=open_channels(),
-        app_url=AppSettings.load().sequora_app_url,
+        wording=open_wording(),
         run_id=run_id,
         reply_settings=ReplySettings.load(),
         operator=Operator(primary_phone=number) if (number := CanarySettings.load().sequora_canary_number) else None,

@@ -49,7 +49,7 @@ def log_owed_to_digests(delivery: Delivery, owed: Sequence[Message]) -> list[Mes
 
 def _content(delivery: Delivery, notification: Notification) -> str | None:
     (facts,) = with_recipients(delivery, about(delivery, [notification]))
-    said = judged(lambda known: KINDS[notification.kind].text_to_keep(known, delivery.app_url), facts)
+    said = judged(lambda known: KINDS[notification.kind].text_to_keep(known, delivery.wording), facts)
     return said if isinstance(said, str) else None
 
 

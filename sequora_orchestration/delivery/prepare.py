@@ -31,8 +31,9 @@ from sequora_orchestration.domain.spell import counted, spell
 from sequora_orchestration.messages.check_in import CheckInTime, check_in_time
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.kinds import KINDS
+from sequora_orchestration.messages.task_phrases import commands_line
 from sequora_orchestration.messages.to_patients import zone_of
-from sequora_orchestration.messages.wording import commands_line
+from sequora_orchestration.messages.wording import Wording
 
 LOG = logging.getLogger(__name__)
 
@@ -116,20 +117,20 @@ def withhold_opted_out(delivery: Delivery, facts: Facts) -> None:
 
 def prepared(delivery: Delivery, facts: Facts) -> Message | Withheld:
     """Return the message as it is to be sent, or why it is not."""
-    return judged(lambda known: _prepared(known, delivery.app_url), facts)
+    return judged(lambda known: _prepared(known, delivery.wording), facts)
 
 
-def _prepared(facts: Facts, app_url: str) -> Message | Withheld:
+def _prepared(facts: Facts, wording: Wording) -> Message | Withheld:
     kind = KINDS[facts.message.kind]
     if withheld := kind.unwanted(facts) or kind.unreachable(facts):
         return withheld
     if facts.recipient is None:
         return Suppression(State.FAILED, "the recipient could not be read", Cause.RECIPIENT_GONE)
-    body = kind.text(facts, app_url)
+    body = kind.text(facts, wording)
     if facts.number:
         is_to_supervisor = kind.audience is Audience.ON_CALL
-        body = f"{body}\n{commands_line(facts.number, is_to_supervisor=is_to_supervisor)}"
-    content = kind.text_to_keep(facts, app_url) if facts.link else body
+        body = f"{body}\n{commands_line(facts.number, wording, is_to_supervisor=is_to_supervisor)}"
+    content = kind.text_to_keep(facts, wording) if facts.link else body
     return Message(e164(facts.recipient.primary_phone), body, content, kind.worth(facts))
 
 

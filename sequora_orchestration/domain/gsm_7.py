@@ -34,6 +34,11 @@ def segments(body: str) -> int:
     return count
 
 
+def units_of_ucs_2(body: str) -> int:
+    """Return how much room a body takes in the other alphabet: one for each character, two for most emoji."""
+    return sum(2 if character > _LAST_OF_THE_BASIC_PLANE else 1 for character in body)
+
+
 def is_gsm_7(body: str) -> bool:
     """Return whether the alphabet has every character of the body."""
     return _BOTH.issuperset(body)

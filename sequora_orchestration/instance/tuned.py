@@ -60,12 +60,17 @@ def tune_daemon() -> None:
 
 
 def tune_code_server() -> None:
-    """When the code server is told to end, let watching sensors return at once, and end it SERVES_ON later.
+    """Start no code server with texts that cannot be sent; when it is told to end, end it SERVES_ON later.
+
+    Watching sensors then return at once.
 
     Dagster would end it after the ticks under way, which may watch for 13 s: at each restart of the code server, nobody
     would be texted meanwhile.
     """
-    from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415  # the daemon needs none of this
+    from sequora_orchestration.instance.wrong_texts import end_if_texts_are_wrong  # noqa: PLC0415  # not for the daemon
+    from sequora_orchestration.sensors.watch import ENDING  # noqa: PLC0415
+
+    end_if_texts_are_wrong()
 
     def end(*_: object) -> NoReturn:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -21,6 +21,7 @@ from sequora_orchestration.channels.doors import open_channels
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.instance.logs import write_lines
+from sequora_orchestration.instance.wrong_texts import end_if_texts_are_wrong
 from sequora_orchestration.settings.database import DatabaseSettings
 from sequora_orchestration.settings.processes import WorkerSettings
 
@@ -77,6 +78,8 @@ def is_warm(state: Any) -> bool:
     """Answer over the broker whether every process of this worker is warm."""
     return bool(warm_processes.value >= state.consumer.pool.num_processes)
 
+
+end_if_texts_are_wrong()
 
 # The jobs are built once, before the fork.
 defs.get_repository_def().get_all_jobs()

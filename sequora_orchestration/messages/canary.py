@@ -6,18 +6,30 @@ from sequora_orchestration.domain.care import Operator
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled, failed
+from sequora_orchestration.messages.phrase import ONE_LINE, Phrase, Placeholder, for_all
 from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.wording import Wording
 
 # By then the next one is owed, and says more.
 WORTH_TO_OPERATORS = timedelta(hours=1)
 
+HOUR = "2026-11-30 14:00 UTC"
 
-def canary_text(owed_since: datetime) -> str:
-    """Return the one line of a canary, in GSM-7 and one segment.
 
-    It says when it was owed, so that each is another: a text in doubt is recognised by what it says.
-    """
-    return f"Sequora test text of {owed_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC. No need to do anything."
+# It says when it was owed, so that each is another: a text in doubt is recognised by what it says.
+TEST_TEXT = Phrase(
+    said="each hour, to SEQUORA_CANARY_NUMBER",
+    built_in=for_all("Sequora test text of {time}. No need to do anything."),
+    placeholders={"time": Placeholder(meaning="the full hour from which on it was owed", example=HOUR, longest=HOUR)},
+    required=frozenset({"time"}),
+    most_lines=ONE_LINE,
+    most_segments=1,
+)
+
+
+def canary_text(owed_since: datetime, wording: Wording) -> str:
+    """Return the line of a canary."""
+    return wording.say(TEST_TEXT, time=f"{owed_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
 
 
 def _unwanted(facts: Facts) -> Suppression | None:
@@ -44,7 +56,8 @@ CANARY = MessageKind(
     audience=Audience.OPERATOR,
     unwanted=_unwanted,
     unreachable=_unreachable,
-    text=lambda facts, _: canary_text(facts.message.owed_since),
+    text=lambda facts, wording: canary_text(facts.message.owed_since, wording),
+    phrases=(TEST_TEXT,),
     worth=lambda _: WORTH_TO_OPERATORS,
     # One that was sent again and arrives twice harms nobody; one that was not would be a false alarm. But one that did
     # not arrive has done its work: it is not tried once more.

@@ -15,41 +15,22 @@ from sequora_orchestration.domain.care import Patient
 from sequora_orchestration.domain.daytime import known_zone, next_daytime
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
+from sequora_orchestration.messages.check_in_words import CHECK_IN_TEXT, CHECK_IN_WITH_LINK
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Withheld
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.to_patients import (
-    greeted,
-    language_of,
     patient_of,
+    said_to,
     unreachable_patient,
     unwanted_by_patient,
     worth_by_day,
 )
+from sequora_orchestration.messages.wording import Wording
 
 BUSINESS_DAYS_OF_THE_WINDOW = 2
 
 # Where nobody knows where the patient is, the window is counted in the zone where most of them are.
 ZONE_OF_MOST = "America/New_York"
-
-# The longest link of a check-in, in septets: with it the text has three segments, whatever the patient is called.
-LONGEST_LINK = 200
-
-# Written without the accents that GSM-7 does not have (á, í, ó, ú): one of them would more than double the segments.
-QUESTION = {
-    "en": (
-        "Hi{name}, this is your care team at Sequora. How are you feeling today? You can answer this text and we will "
-        "read it.{link}In an emergency call 911. Reply STOP to end these texts."
-    ),
-    "es": (
-        "Hola{name}, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este "
-        "mensaje y lo leeremos.{link}En una emergencia llame al 911. Responda STOP para dejar de recibir mensajes."
-    ),
-}
-# The link is a line of its own: a full stop behind it would become part of it on some phones.
-LINE_WITH_LINK = {
-    "en": " You can also use this link:\n{link}\n",
-    "es": " También puede usar este enlace:\n{link}\n",
-}
 
 
 # --- when it is due ---------------------------------------------------------------------------------------------------
@@ -122,15 +103,14 @@ def _in_words(delay: timedelta) -> str:
 # --- what it says -----------------------------------------------------------------------------------------------------
 
 
-def check_in_text(patient: Patient, link: str | None = None) -> str:
-    """Return the friendly question to a patient, in Spanish or English; of GSM-7 and two segments at most.
+def check_in_text(patient: Patient, wording: Wording, link: str | None = None) -> str:
+    """Return the friendly question to a patient, in the patient's language.
 
-    A link must be of GSM-7 and no longer than LONGEST_LINK: with it the text has three segments at most.
+    A link must be of GSM-7 and no longer than LONGEST_LINK.
     """
-    language = language_of(patient)
-    return QUESTION[language].format(
-        name=greeted(patient), link=LINE_WITH_LINK[language].format(link=link) if link else " "
-    )
+    if link:
+        return said_to(patient, CHECK_IN_WITH_LINK, wording, link=link)
+    return said_to(patient, CHECK_IN_TEXT, wording)
 
 
 def _unreachable(facts: Facts) -> Withheld | None:
@@ -150,7 +130,8 @@ CHECK_IN = MessageKind(
     ),
     unwanted=unwanted_by_patient,
     unreachable=_unreachable,
-    text=lambda facts, _: check_in_text(patient_of(facts), facts.link),
+    text=lambda facts, wording: check_in_text(patient_of(facts), wording, facts.link),
+    phrases=(CHECK_IN_TEXT, CHECK_IN_WITH_LINK),
     worth=worth_by_day,
     if_not_found=State.HELD,
     second_try_after=timedelta(minutes=30),

@@ -6,12 +6,18 @@ from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, closed, t
 from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
-from sequora_orchestration.messages.wording import about, headline
+from sequora_orchestration.messages.task_phrases import about_task, of_task
+from sequora_orchestration.messages.wording import Wording
+
+TAKE_OVER = about_task(
+    "Handed over by the nurse. Please take over or reassign. {severity} task: {reasons}",
+    said="a nurse has handed her task over by text",
+)
 
 
-def handed_over_text(task: EscalationTask, app_url: str) -> str:
-    """Return the four lines that tell a supervisor of a task that was handed over."""
-    return about(task, app_url, f"Handed over by the nurse. Please take over or reassign. {headline(task)}")
+def handed_over_text(task: EscalationTask, wording: Wording) -> str:
+    """Return the text that tells a supervisor of a task that was handed over."""
+    return wording.say(TAKE_OVER, **of_task(task, wording))
 
 
 def _unwanted(facts: Facts) -> Suppression | None:
@@ -30,7 +36,8 @@ HANDED_OVER = MessageKind(
     when_owed=WhenOwed(comes_now="the supervisors are told, within seconds as a rule"),
     unwanted=_unwanted,
     unreachable=unreachable_supervisor,
-    text=lambda facts, app_url: handed_over_text(task_of(facts), app_url),
+    text=lambda facts, wording: handed_over_text(task_of(facts), wording),
+    phrases=(TAKE_OVER,),
     worth=lambda _: WORTH_TO_STAFF,
 )
 

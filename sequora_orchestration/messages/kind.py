@@ -12,6 +12,8 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS, Notification
 from sequora_orchestration.messages.awaited import IN_GENERAL, WhenOwed
+from sequora_orchestration.messages.phrase import Phrase
+from sequora_orchestration.messages.wording import Wording
 
 
 class Audience(StrEnum):
@@ -130,8 +132,11 @@ class MessageKind:
     unreachable: Callable[[Facts], Withheld | None]
     """Why the recipient cannot be texted, or not now, if so."""
 
-    text: Callable[[Facts, str], str]
-    """What the message says, given the application's URL; asked only of a message that is wanted and can be sent."""
+    text: Callable[[Facts, Wording], str]
+    """What the message says, in the wording in force; asked only of a message that is wanted and can be sent."""
+
+    phrases: Sequence[Phrase] = ()
+    """The words that it may say, each in one situation; a clinic's file may say others in their place."""
 
     worth: Callable[[Facts], timedelta]
     """How long the message is worth arriving: the phone company drops a text that it could not send by then."""
@@ -173,6 +178,6 @@ class MessageKind:
         """Whether the application's log may have rows of it; of a digest it has one for each task it tells of."""
         return not self.names_tasks and self.audience is not Audience.OPERATOR
 
-    def text_to_keep(self, facts: Facts, app_url: str) -> str:
+    def text_to_keep(self, facts: Facts, wording: Wording) -> str:
         """Return the text as a log may keep it: without its link."""
-        return self.text(replace(facts, link=None), app_url)
+        return self.text(replace(facts, link=None), wording)

@@ -9,23 +9,37 @@ from sequora_orchestration.domain.spoken import SpokenLine, as_text
 from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, unreachable_nurse, unwanted_by_assignee
 from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.phrase import ONE_LINE, Languages, Phrase, by_language
 from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.wording import Wording
 
 # A call that could not be made for so long, because calls were paused or not taken, is not made any more. Nobody is
 # owed one for longer either (`owed_nurse_call` in `views.sql`).
 LATEST = timedelta(hours=1)
 
-# Whoever picks up may be anybody, and so may an answering machine: nothing is said of the task, nor of a person.
-SAID = (
-    SpokenLine(
-        "en-US",
-        "This is Sequora. A task of yours needs you now: please look at your text messages, or open the Sequora app.",
+# Whoever picks up may be anybody, and so may an answering machine: nothing is said of the task, nor of a person. Twilio
+# has voices for languages with a region (https://www.twilio.com/docs/voice/twiml/say/text-speech).
+CALL = Phrase(
+    said="a nurse is called, for no text about her task has reached her",
+    built_in=by_language(
+        {
+            "en-US": "This is Sequora. A task of yours needs you now: please look at your text messages, or open the "
+            "Sequora app.",
+            "es-MX": "Le llama Sequora. Una tarea suya la necesita ahora: mire sus mensajes de texto, o abra la "
+            "aplicación Sequora.",
+        }
     ),
-    SpokenLine(
-        "es-MX",
-        "Le llama Sequora. Una tarea suya la necesita ahora: mire sus mensajes de texto, o abra la aplicación Sequora.",
-    ),
+    languages=Languages.EACH,
+    most_lines=ONE_LINE,
+    most_segments=None,
 )
+
+
+def call_text(wording: Wording) -> str:
+    """Return what is said in a call, in one language after the other: nobody knows which one a nurse speaks best."""
+    return as_text(
+        SpokenLine(language, template.filled({})) for language, template in wording.in_each_language(CALL).items()
+    )
 
 
 def _unwanted(facts: Facts) -> Suppression | None:
@@ -58,7 +72,8 @@ NURSE_CALL = MessageKind(
     ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
-    text=lambda _facts, _app_url: as_text(SAID),
+    text=lambda _, wording: call_text(wording),
+    phrases=(CALL,),
     worth=lambda _: WORTH_TO_STAFF,
     lateness_counts=True,
 )

@@ -5,19 +5,39 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, closed, task_of, unreachable_supervisor
 from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
+from sequora_orchestration.messages.phrase import Placeholder
 from sequora_orchestration.messages.queue import Queue
-from sequora_orchestration.messages.wording import LONGEST_WORD, about, headline, value
+from sequora_orchestration.messages.task_phrases import about_task, of_task
+from sequora_orchestration.messages.values import LONGEST_WORD, value
+from sequora_orchestration.messages.wording import Wording
+
+UNREACHED = about_task(
+    "Nurse not reached: {why}. Please take over or reassign. {severity} task: {reasons}",
+    said="a nurse was not reached about her task",
+    more={
+        "why": Placeholder(
+            meaning="the gist of why, in English: `landline`, `opted out`",
+            example="no receipt within 5 min",
+            longest="A" * LONGEST_WORD,
+        )
+    },
+)
+UNASSIGNED = about_task(
+    "Nobody is assigned, please assign a nurse. {severity} task: {reasons}",
+    name="unassigned",
+    said="nobody is assigned to a task",
+)
 
 
-def unreached_text(task: EscalationTask, app_url: str, *, reason: str | None) -> str:
-    """Return the four lines that tell a supervisor that a nurse was not reached; of `reason` the gist is said."""
+def unreached_text(task: EscalationTask, wording: Wording, *, reason: str | None) -> str:
+    """Return the text that tells a supervisor that a nurse was not reached; of `reason` the gist is said."""
     gist = value((reason or "").split(";")[0].split(":")[0], LONGEST_WORD)
-    return about(task, app_url, f"Nurse not reached: {gist}. Please take over or reassign. {headline(task)}")
+    return wording.say(UNREACHED, why=gist, **of_task(task, wording))
 
 
-def unassigned_text(task: EscalationTask, app_url: str) -> str:
-    """Return the four lines that tell a supervisor that nobody is assigned to a task."""
-    return about(task, app_url, f"Nobody is assigned, please assign a nurse. {headline(task)}")
+def unassigned_text(task: EscalationTask, wording: Wording) -> str:
+    """Return the text that tells a supervisor that nobody is assigned to a task."""
+    return wording.say(UNASSIGNED, **of_task(task, wording))
 
 
 def _unwanted(facts: Facts) -> Suppression | None:
@@ -33,11 +53,11 @@ def _unwanted(facts: Facts) -> Suppression | None:
     return None
 
 
-def _text(facts: Facts, app_url: str) -> str:
+def _text(facts: Facts, wording: Wording) -> str:
     reported = facts.message.reported
     if reported and reported.recipient_id is None:
-        return unassigned_text(task_of(facts), app_url)
-    return unreached_text(task_of(facts), app_url, reason=reported.reason if reported else None)
+        return unassigned_text(task_of(facts), wording)
+    return unreached_text(task_of(facts), wording, reason=reported.reason if reported else None)
 
 
 NURSE_UNREACHED = MessageKind(
@@ -49,6 +69,7 @@ NURSE_UNREACHED = MessageKind(
     unwanted=_unwanted,
     unreachable=unreachable_supervisor,
     text=_text,
+    phrases=(UNREACHED, UNASSIGNED),
     worth=lambda _: WORTH_TO_STAFF,
 )
 

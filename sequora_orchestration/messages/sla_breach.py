@@ -17,12 +17,20 @@ from sequora_orchestration.messages.about_tasks import (
 from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
-from sequora_orchestration.messages.wording import about, headline, in_words
+from sequora_orchestration.messages.task_phrases import SPAN, about_task, of_task
+from sequora_orchestration.messages.values import in_words
+from sequora_orchestration.messages.wording import Wording
+
+MISSED = about_task(
+    "SLA missed {overdue} ago, please act now. {severity} task: {reasons}",
+    said="a nurse's task has missed its SLA",
+    more={"overdue": SPAN},
+)
 
 
-def breach_text(task: EscalationTask, app_url: str, *, overdue: timedelta) -> str:
-    """Return the four lines that alert a nurse whose task has missed its SLA."""
-    return about(task, app_url, f"SLA missed {in_words(overdue)} ago, please act now. {headline(task)}")
+def breach_text(task: EscalationTask, wording: Wording, *, overdue: timedelta) -> str:
+    """Return the text that alerts a nurse whose task has missed its SLA."""
+    return wording.say(MISSED, overdue=in_words(overdue), **of_task(task, wording))
 
 
 def _unwanted(facts: Facts) -> Suppression | None:
@@ -49,7 +57,8 @@ SLA_BREACH = MessageKind(
     ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
-    text=lambda facts, app_url: breach_text(task_of(facts), app_url, overdue=overdue_by(facts)),
+    text=lambda facts, wording: breach_text(task_of(facts), wording, overdue=overdue_by(facts)),
+    phrases=(MISSED,),
     worth=lambda _: WORTH_TO_STAFF,
 )
 

@@ -13,19 +13,35 @@ from sequora_orchestration.messages.about_tasks import (
 )
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Withheld, cancelled
 from sequora_orchestration.messages.queue import Queue
-from sequora_orchestration.messages.wording import about, headline, in_words
+from sequora_orchestration.messages.task_phrases import SPAN, about_task, of_task
+from sequora_orchestration.messages.values import in_words
+from sequora_orchestration.messages.wording import Wording
+
+ESCALATION = about_task(
+    "ESCALATION: SLA missed {overdue} ago, please take over. {severity} task: {reasons}",
+    said="a task has missed its SLA, and its nurse has not closed it",
+    more={"overdue": SPAN},
+)
+ACCEPTED = about_task(
+    "ESCALATION: SLA missed {overdue} ago, accepted by the nurse {accepted} ago, please take over. "
+    "{severity} task: {reasons}",
+    name="accepted",
+    said="a task has missed its SLA, and its nurse has accepted it by text and not closed it",
+    more={"overdue": SPAN, "accepted": SPAN},
+)
 
 
 def escalation_text(
-    task: EscalationTask, app_url: str, *, overdue: timedelta, accepted: timedelta | None = None
+    task: EscalationTask, wording: Wording, *, overdue: timedelta, accepted: timedelta | None = None
 ) -> str:
-    """Return the four lines that tell a supervisor of a task whose SLA was missed and that is still open.
+    """Return the text that tells a supervisor of a task whose SLA was missed and that is still open.
 
     `accepted` is how long ago its nurse accepted it by text, if she did.
     """
-    by_nurse = f", accepted by the nurse {in_words(accepted)} ago" if accepted is not None else ""
-    missed = f"ESCALATION: SLA missed {in_words(overdue)} ago{by_nurse}, please take over."
-    return about(task, app_url, f"{missed} {headline(task)}")
+    values = {"overdue": in_words(overdue), **of_task(task, wording)}
+    if accepted is None:
+        return wording.say(ESCALATION, **values)
+    return wording.say(ACCEPTED, accepted=in_words(accepted), **values)
 
 
 def _unwanted(facts: Facts) -> Withheld | None:
@@ -50,12 +66,13 @@ SLA_ESCALATION = MessageKind(
     takes_commands=True,
     unwanted=_unwanted,
     unreachable=unreachable_supervisor,
-    text=lambda facts, app_url: escalation_text(
+    text=lambda facts, wording: escalation_text(
         task_of(facts),
-        app_url,
+        wording,
         overdue=overdue_by(facts),
         accepted=facts.now - facts.accepted_at if facts.accepted_at else None,
     ),
+    phrases=(ESCALATION, ACCEPTED),
     worth=lambda _: WORTH_TO_STAFF,
 )
 

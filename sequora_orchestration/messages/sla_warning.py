@@ -18,12 +18,20 @@ from sequora_orchestration.messages.about_tasks import (
 from sequora_orchestration.messages.awaited import PATIENCE_WITH_SCAN, SEE_SCAN, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
 from sequora_orchestration.messages.queue import Queue
-from sequora_orchestration.messages.wording import about, headline, in_words
+from sequora_orchestration.messages.task_phrases import SPAN, about_task, of_task
+from sequora_orchestration.messages.values import in_words
+from sequora_orchestration.messages.wording import Wording
+
+NEAR_SLA = about_task(
+    "SLA in {time_left}, please act. {severity} task: {reasons}",
+    said="the SLA of a nurse's task is near",
+    more={"time_left": SPAN},
+)
 
 
-def warning_text(task: EscalationTask, app_url: str, *, time_left: timedelta) -> str:
-    """Return the four lines that warn a nurse of an SLA."""
-    return about(task, app_url, f"SLA in {in_words(time_left)}, please act. {headline(task)}")
+def warning_text(task: EscalationTask, wording: Wording, *, time_left: timedelta) -> str:
+    """Return the text that warns a nurse of an SLA."""
+    return wording.say(NEAR_SLA, time_left=in_words(time_left), **of_task(task, wording))
 
 
 def _unwanted(facts: Facts) -> Suppression | None:
@@ -51,7 +59,8 @@ SLA_WARNING = MessageKind(
     ),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
-    text=lambda facts, app_url: warning_text(task_of(facts), app_url, time_left=-overdue_by(facts)),
+    text=lambda facts, wording: warning_text(task_of(facts), wording, time_left=-overdue_by(facts)),
+    phrases=(NEAR_SLA,),
     worth=lambda facts: min(WORTH_TO_STAFF, -overdue_by(facts)),
 )
 

@@ -16,7 +16,8 @@ from sequora_orchestration.messages.awaited import WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Postponement, Suppression, Withheld
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.task_digest import TASK_DIGEST
-from sequora_orchestration.messages.wording import about, headline
+from sequora_orchestration.messages.task_phrases import about_task, of_task
+from sequora_orchestration.messages.wording import Wording
 
 # An application assigns tasks seconds after it has inserted them; nobody is alarmed by then.
 GRACE_OF_CRITICAL = timedelta(seconds=10)
@@ -25,10 +26,12 @@ GRACE_OF_CRITICAL = timedelta(seconds=10)
 ONE_UPDATE = timedelta(seconds=1)
 JUST_NOW = timedelta(minutes=1)
 
+NEW_TASK = about_task("🚨 New {severity} task: {reasons}", said="a nurse has a new task")
 
-def nurse_text(task: EscalationTask, app_url: str) -> str:
-    """Return the four lines that tell a nurse of a new task."""
-    return about(task, app_url, f"🚨 New {headline(task)}")
+
+def nurse_text(task: EscalationTask, wording: Wording) -> str:
+    """Return the text that tells a nurse of a new task."""
+    return wording.say(NEW_TASK, **of_task(task, wording))
 
 
 def _unwanted(facts: Facts) -> Withheld | None:
@@ -84,7 +87,8 @@ TASK_CREATED = MessageKind(
     when_owed=WhenOwed(comes_now="a sensor notices the task, within seconds as a rule"),
     unwanted=_unwanted,
     unreachable=unreachable_nurse,
-    text=lambda facts, app_url: nurse_text(task_of(facts), app_url),
+    text=lambda facts, wording: nurse_text(task_of(facts), wording),
+    phrases=(NEW_TASK,),
     worth=lambda _: WORTH_TO_STAFF,
 )
 

@@ -3,29 +3,37 @@
 A text that could not be sent by day goes out the next morning, or, if that is too late, not at all.
 """
 
+import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sequora_orchestration.domain.care import Patient
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.daytime import daytime_left, known_zone, next_daytime
-from sequora_orchestration.domain.gsm_7 import to_gsm_7
+from sequora_orchestration.domain.gsm_7 import to_gsm_7, units_of_ucs_2
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 from sequora_orchestration.messages.kind import Facts, Postponement, Suppression, Withheld, cancelled, failed
+from sequora_orchestration.messages.phrase import (
+    MOST_TO_PATIENTS,
+    TEXT,
+    Languages,
+    Need,
+    Phrase,
+    Placeholder,
+    by_language,
+)
+from sequora_orchestration.messages.values import seen
+from sequora_orchestration.messages.wording import Wording
 
 # A text that could not be sent for longer than this is no longer worth sending; one that was moved to the morning has
 # an hour of that morning all the same.
 STALE_AFTER = timedelta(days=1)
 STALE_AFTER_MOVED = timedelta(hours=1)
 
-# A name that is longer is left out: it is no first name.
+# A name that is longer is left out: it is no first name. In characters, and in units of UCS-2.
 LONGEST_NAME = 20
-
-Language = Literal["en", "es"]
-
-_LANGUAGES: dict[str, Language] = {"en": "en", "eng": "en", "es": "es", "spa": "es"}
 
 
 # --- whether it is wanted, and can be sent ----------------------------------------------------------------------------
@@ -88,21 +96,62 @@ def patient_of(facts: Facts) -> Patient:
     return facts.recipient
 
 
-def language_of(patient: Patient) -> Language:
-    """Return the language in which a patient is texted: Spanish, or else English."""
-    code = (patient.language_code or "").strip().lower().replace("_", "-").split("-")[0]
-    return _LANGUAGES.get(code, "en")
+# To a patient every text says where to turn in an emergency, and ends with the way to stop such texts, by the word that
+# phone companies act on (https://www.twilio.com/docs/messaging/features/advanced-opt-out). Both in these very signs.
+_NEEDS = (
+    Need(
+        pattern=re.compile(r"(?<!\d)911(?!\d)"),
+        lacking="does not say 911",
+        to_do="write where to turn in an emergency, with the number 911 in these digits",
+    ),
+    Need(
+        pattern=re.compile(r"(?<![A-Za-z])STOP(?![A-Za-z])"),
+        lacking="does not say STOP",
+        to_do="write how to end these texts, with the word STOP in these capital letters",
+    ),
+)
+
+FIRST_NAME = Placeholder(
+    meaning="a space and the patient's first name; nothing where it cannot be written",
+    example=" Maria",
+    longest=" ".ljust(1 + LONGEST_NAME, "a"),
+)
 
 
-def greeted(patient: Patient) -> str:
+def to_patients(
+    *, said: str, built_in: Mapping[str, str], to_be_confirmed: Mapping[str, str] | None = None, name: str = TEXT
+) -> Phrase:
+    """Return a phrase to patients, with its words by language."""
+    return Phrase(
+        name=name,
+        said=said,
+        built_in=by_language(built_in),
+        to_be_confirmed=by_language(to_be_confirmed or {}),
+        languages=Languages.THE_PATIENTS,
+        placeholders={"name": FIRST_NAME},
+        needs=_NEEDS,
+        most_segments=MOST_TO_PATIENTS,
+    )
+
+
+def said_to(patient: Patient, phrase: Phrase, wording: Wording, **values: str) -> str:
+    """Return a phrase in the patient's language; `values` are for its placeholders beside the name."""
+    _, template = wording.chosen(phrase, patient.language_code)
+    return template.filled({"name": greeted(patient, any_letters=not template.is_gsm_7), **values})
+
+
+def greeted(patient: Patient, *, any_letters: bool = False) -> str:
     """Return a blank and the first name, as they may stand behind a greeting; empty if the name may not.
 
-    Only letters and what joins them, in GSM-7: so it is never a link, and no text has more segments for it.
+    Only letters and what joins them: so it is never a link. They are of GSM-7, unless the text is not of it anyway:
+    no text has more segments for a name than for the longest one.
     """
     straight = (patient.first_name or "").replace("\u2019", "'")
-    words = "".join(c if _is_of_a_name(c) else " " for c in straight).split()
-    name = to_gsm_7(" ".join(words)) or ""
-    return f" {name}" if len(name) <= LONGEST_NAME and any(character.isalpha() for character in name) else ""
+    shown = seen(straight) if any_letters else straight  # GSM-7 has no letters that nobody sees
+    words = " ".join("".join(c if _is_of_a_name(c) else " " for c in shown).split())
+    name = unicodedata.normalize("NFC", words) if any_letters else to_gsm_7(words) or ""
+    is_name = units_of_ucs_2(name) <= LONGEST_NAME and any(character.isalpha() for character in name)
+    return f" {name}" if is_name else ""
 
 
 def _is_of_a_name(character: str) -> bool:

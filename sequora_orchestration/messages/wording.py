@@ -1,93 +1,41 @@
-"""What the texts about tasks have in common: their four lines, and what of a row may stand in a line."""
+"""The wording in force: the phrases that are built in, and those of a clinic's own file in their place.
 
-import re
-from datetime import timedelta
-from urllib.parse import quote
+It is a value that is handed on, and read from nowhere. Not here: reading the file (`texts_file`).
+"""
 
-from sequora_orchestration.domain.care import EscalationTask
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-UNSPECIFIED = "UNSPECIFIED"
+from sequora_orchestration.domain.language import languages_for
+from sequora_orchestration.messages.phrase import FOR_ALL, Phrase, Template
 
-# A line of a text is decoration around the link: past this it is cut, so that no row, however odd, makes
-# a text longer than the phone company takes (1,600 characters, Twilio error 21617).
-LONGEST_LINE_VALUE = 300
-LONGEST_WORD = 60
-
-# Printable to Python, yet nothing to see: fillers, a blank, joiners and variation selectors.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
-)
-
-# Phones make a link of what looks like one: a dot (or what domain names take for one, RFC 3490) before what may be a
-# top-level domain, the dots of an IP address, a colon that joins a scheme to an address.
-_JOINT = re.compile(r"[.\u3002\uff0e\uff61\u2024\ufe52]+(?=[^\W\d_]{2,}(?!\w)|[^\x00-\x7f])|\.(?=\d+\.\d)")
-_SCHEME = re.compile(r":(?=[^\s\d])")
-
-# What may be sent of a task's reasons.
-_CODE = re.compile(r"[\w./-]{1,60}")
+Given = Mapping[Phrase, Mapping[str, Template]]
+"""The words of a file, by phrase and language."""
 
 
-def about(task: EscalationTask, app_url: str, first_line: str) -> str:
-    """Return the four lines of a text about a task; `app_url` has no slash at its end."""
-    return "\n".join(
-        [
-            first_line,
-            f"Priority: {value(task.priority, LONGEST_WORD)}",
-            f"Ep ID: {_short(task.episode_id)}",
-            f"View: {app_url}/tasks/{quote(task.id, safe='')}",
-        ]
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What texts say: their words, and the application's address that their links lead to."""
 
+    app_url: str
+    """Without a slash at its end."""
 
-def commands_line(number: int, *, is_to_supervisor: bool) -> str:
-    """Return the last line of a text about a task that may be answered; `number` is the task's on that phone.
+    given: Given = field(default_factory=dict)
 
-    Nobody is above a supervisor to hand a task over to.
-    """
-    hand_over = "" if is_to_supervisor else f", {number}E hand over"
-    return f"Reply {number}A accept, {number}R resolved{hand_over}"
+    def say(self, phrase: Phrase, **values: str) -> str:
+        """Return a phrase that exists in one language for all."""
+        return self.template(phrase, FOR_ALL).filled(values)
 
+    def chosen(self, phrase: Phrase, code: str | None) -> tuple[str, Template]:
+        """Return the words for somebody with this language code, and their language: at worst it is English."""
+        known = self.in_each_language(phrase)
+        language = next(language for language in languages_for(code) if language in known)
+        return language, known[language]
 
-def headline(task: EscalationTask) -> str:
-    """Return how severe a task is, and why it was made."""
-    return f"{value(task.severity, LONGEST_WORD)} task: {_reasons(task)}"
+    def template(self, phrase: Phrase, language: str) -> Template:
+        """Return the words in just this language. Raises KeyError."""
+        return self.given.get(phrase, {}).get(language) or phrase.built_in[language]
 
-
-def _reasons(task: EscalationTask) -> str:
-    """Return the codes among a task's reasons, and how many more it has: a sentence may be what the patient said."""
-    codes, others = list[str](), 0
-    for reason in task.reason_codes:
-        parts = [part.strip() for part in reason.split(",")]
-        if all(_CODE.fullmatch(part) for part in parts):
-            codes += parts
-        else:
-            others += 1
-    if not others:
-        return value(", ".join(codes))
-    more = f", {others} more"
-    return value(", ".join(codes), LONGEST_LINE_VALUE - len(more)) + more
-
-
-def in_words(span: timedelta) -> str:
-    """Return a span of time as a person says it: `42 min`, `3 h`, `2 days`."""
-    minutes = round(span / timedelta(minutes=1))
-    if minutes < 1:
-        return "less than 1 min"
-    if minutes < 120:  # noqa: PLR2004  # two hours
-        return f"{minutes} min"
-    hours = round(span / timedelta(hours=1))
-    return f"{hours} h" if hours < 48 else f"{round(span / timedelta(days=1))} days"  # noqa: PLR2004  # two days
-
-
-def value(raw: str | None, longest: int = LONGEST_LINE_VALUE) -> str:
-    """Return `raw` as a part of one line: it never breaks the line or becomes a link, and is named if it is missing."""
-    seen = _UNSEEN.sub(" ", "".join(c if c.isprintable() else " " for c in raw or ""))
-    line = " ".join(_SCHEME.sub(": ", _JOINT.sub(" ", seen)).split())
-    if len(line) > longest:
-        return line[: longest - 3] + "..."
-    return line or UNSPECIFIED
-
-
-def _short(episode_id: str | None) -> str:
-    shown = value(episode_id)
-    return shown if shown == UNSPECIFIED else f"{shown[:8]}..."
+    def in_each_language(self, phrase: Phrase) -> Mapping[str, Template]:
+        """Return the words in every language that is on, those that are built in first."""
+        return {**phrase.built_in, **self.given.get(phrase, {})}

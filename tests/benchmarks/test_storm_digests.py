@@ -12,6 +12,7 @@ from bench.storm.phone import DIGEST, Request, Written, counted_in, kind_of, tas
 from bench.storm.verdict import Verdict, judge
 from sequora_orchestration.domain.care import EscalationTask
 from sequora_orchestration.messages.task_digest import digest_text
+from sequora_orchestration.messages.wording import Wording
 
 ID = "dddddddd-0000-0000-0000-000000000000"
 TASKS = (a_task("one"), a_task("two", severity="LOW"))
@@ -63,7 +64,7 @@ def test_a_digest_is_known_by_its_words() -> None:
         )
         for number, severity in enumerate(["HIGH", "LOW", "HIGH"])
     ]
-    body = digest_text(tasks, "https://app", ID)
+    body = digest_text(tasks, Wording(app_url="https://app"), ID)
     assert (kind_of(body), task_of(body)) == (DIGEST, None)
     assert counted_in(body) == ("d" * 8, {"HIGH": 2, "LOW": 1})
 

@@ -2,8 +2,10 @@
 
 import pytest
 from playwright.sync_api import Page, expect
+from requests import post
 
 from browser.shown_system import ShownSystem
+from sequora_orchestration.local.twilio.server import TEST_ACCOUNT_SID, TEST_AUTH_TOKEN
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(240), pytest.mark.xdist_group("shared system")]
 
@@ -98,3 +100,34 @@ def test_everything_can_be_done_by_keyboard(
     expect(page.get_by_role("status").filter(has_text="21610")).to_be_visible()
     press("Escape")
     expect(older).to_be_focused()
+
+
+def test_a_right_to_left_text_begins_at_the_right_and_its_link_reads_left_to_right(
+    system: ShownSystem, page: Page
+) -> None:
+    """In the conversation, in the list, and in the answer that somebody types; a text in English stays at the left."""
+    phone, link = "+12025550189", "https://care.example/c/0123456789"
+    text = f"مرحبًا فاطمة، كيف تشعرون اليوم؟\n{link}\nأرسلوا STOP لإيقاف هذه الرسائل."
+    system.care.a_patient(phone, first_name="فاطمة", last_name="Haddad", language_code="ar")
+    answer = post(
+        f"{system.inbox}/2010-04-01/Accounts/{TEST_ACCOUNT_SID}/Messages.json",
+        data={"To": phone, "From": "+15005550006", "Body": text},
+        auth=(TEST_ACCOUNT_SID, TEST_AUTH_TOKEN),
+        timeout=10,
+    )
+    assert answer.ok, answer.text
+    texted(system, "+12025550190", "Left")
+    page.goto(system.inbox)
+    row = page.get_by_role("navigation").get_by_role("button", name="Haddad")
+    direction = "node => getComputedStyle(node).direction"
+    assert row.locator(".preview").evaluate(direction) == "rtl"
+    row.click()
+    bubble = page.locator("li .bubble", has_text="مرحبًا")
+    expect(bubble).to_have_css("direction", "rtl")
+    expect(bubble).to_have_css("text-align", "start")
+    expect(bubble.get_by_role("link", name=link)).to_have_css("direction", "ltr")
+    field = page.get_by_role("textbox")
+    field.fill("شكرًا")
+    expect(field).to_have_css("direction", "rtl")
+    page.get_by_role("navigation").get_by_role("button", name="Left Quill").click()
+    expect(page.locator("li .bubble", has_text="New HIGH task")).to_have_css("direction", "ltr")

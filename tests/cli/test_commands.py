@@ -51,7 +51,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["dev", "demo", "migrate", "map", "status", "timeline", "doctor", "heartbeat", "healthy"]
+    "command", ["dev", "demo", "migrate", "map", "status", "timeline", "texts", "doctor", "heartbeat", "healthy"]
 )
 def test_every_command_explains_itself(command: str) -> None:
     """`--help` says what it does."""
@@ -204,6 +204,17 @@ def test_what_the_terminal_has_no_sign_for_ends_no_command(encoding: str) -> Non
         [sys.executable, "-c", shows_a_text], env={"PYTHONIOENCODING": encoding}, capture_output=True, check=False
     )
     assert (done.stdout, done.stderr) == (b"? HIGH, ? 12\n", b"")
+
+
+def test_dev_starts_nothing_with_a_file_of_texts_that_has_a_mistake(tmp_path: Path) -> None:
+    """The mistake is told at once, with its line and what to write."""
+    file, directory = tmp_path / "texts.toml", tmp_path / "dev"
+    file.write_text('[task-created]\ntext = "{severity}"\n', encoding="utf-8")
+    done = sequora_here("dev", "--dir", str(directory), environment={"SEQUORA_TEXTS": str(file)})
+    assert (done.returncode, done.stdout) == (1, "")
+    sentence = f"SEQUORA_TEXTS, {file}, line 2: task-created text has no {{link}}; write {{link}}, for the task's page"
+    assert done.stderr.startswith(sentence)
+    assert not directory.exists()
 
 
 def test_status_without_our_schema_says_what_to_do(postgres: EmbeddedPostgres) -> None:

@@ -287,6 +287,38 @@ def test_retention_that_would_delete_too_early_is_told(monkeypatch: pytest.Monke
     assert "SEQUORA_KEEP_MESSAGES" in finding.said
 
 
+def test_each_mistake_in_the_file_of_texts_is_a_line_that_says_what_to_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And the command ends with 1, whatever else is well."""
+    file = tmp_path / "texts.toml"
+    file.write_text('[task-created]\ntext = "{severity}"\n[check-in.vn]\nuse = "built-in"\n', encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_TEXTS", str(file))
+    finding = look(environment_area)["texts"]
+    assert finding.level is Level.FAIL
+    head, *mistakes = finding.said.split("\n")
+    assert head == f"{file} has 2 mistakes, and nothing is sent until that is mended:"
+    assert mistakes == [
+        "line 2: task-created text has no {link}; write {link}, for the task's page in the application",
+        "line 3: [check-in.vn]: vn is no language; did you mean vi?",
+    ]
+    done = doctor({"SEQUORA_TEXTS": str(file)})
+    assert done.returncode == 1
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert [*mistakes, "docs/texts.md has an example, and all that may be written"] == [
+        line for line in lines if line in {*mistakes, finding.to_do}
+    ]
+
+
+def test_the_languages_in_which_patients_are_texted_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those that come along, and those that the file has."""
+    assert look(environment_area)["texts"].said == "what comes along; patients are texted in en, es"
+    file = tmp_path / "texts.toml"
+    file.write_text('[check-in.vi]\nuse = "built-in"\n', encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_TEXTS", str(file))
+    assert look(environment_area)["texts"].said == f"2 texts of {file}; patients are texted in en, es, vi"
+
+
 def test_a_setting_that_makes_no_sense_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several, each."""
     monkeypatch.setenv("SEQUORA_CHECK_IN_DELAY", SECRET)

@@ -1,4 +1,4 @@
-"""What a person sees of `sequora doctor`, `status` and `timeline`: in a terminal of this and that width and kind."""
+"""What a person sees of `sequora doctor`, `status`, `timeline`, `texts`: in terminals of any width and kind."""
 
 import fcntl
 import os
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import pytest
 from care import Care
+from rich.cells import cell_len
 from running_system import ROOT
 from shared_system import ASCII
 
@@ -76,6 +77,26 @@ def test_doctor_is_laid_out_to_the_width(columns: int, no_colour: str) -> None:
     assert columns // 2 < max(map(len, lines)) < columns
     assert ("\x1b[1;31mFAIL\x1b[0m" in said, "\x1b[32mok" in said) == (not no_colour, not no_colour)
     assert ("\x1b" in said) == (not no_colour)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_texts_are_laid_out_to_the_width(columns: int) -> None:
+    """In letters of every script, which a terminal shows in one column or two; their facts above them."""
+    said = on_a_terminal("texts", environment=XTERM, columns=columns)
+    lines = COLOUR.sub("", said).splitlines()
+    assert max(map(cell_len, lines)) < columns
+    words = " ".join(" ".join(lines).split()).replace(" ", "")
+    assert words == "".join(in_a_pipe("texts", environment={}).split())
+    assert COLOUR.search(said)
+
+
+@pytest.mark.parametrize("terminal", [XTERM, {"TERM": "dumb"}])
+def test_texts_are_shown_where_there_is_nothing_but_ascii(terminal: dict[str, str]) -> None:
+    """A question mark for each letter of another script."""
+    said = on_a_terminal("texts", "--kind", "check-in", environment={**terminal, **ASCII})
+    assert said.isascii()
+    assert "Hi Maria, this is your care team at Sequora." in said
+    assert "????? ?????" in said
 
 
 @pytest.mark.parametrize("terminal", [XTERM, {"TERM": "dumb"}])

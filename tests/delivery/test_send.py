@@ -25,6 +25,7 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.twilio.scripted_answers import Hang, Refuse
 from sequora_orchestration.messages.kind import Facts
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.messages.wording import Wording
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -39,7 +40,7 @@ def a_delivery(ledger: Ledger, care_database: CareDatabase, sms: Sms | None = No
         ledger=ledger,
         care=care_database,
         channels={SMS: sms or open_sms()},
-        app_url="https://app.example.com",
+        wording=Wording(app_url="https://app.example.com"),
         run_id="a-run",
     )
 
@@ -201,7 +202,7 @@ def test_each_message_goes_out_by_the_door_of_its_channel(
         ledger=ledger,
         care=care_database,
         channels={SMS: open_sms(), calls.name: calls},
-        app_url="https://app.example.com",
+        wording=Wording(app_url="https://app.example.com"),
         run_id="a-run",
     )
     assert sending.send(delivery, ledger.leases.take_up(claim["claim_id"], "a-run")).waits is None

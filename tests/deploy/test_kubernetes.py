@@ -293,7 +293,8 @@ def test_kubectl_knows_every_command_of_the_page(arguments: list[str], tmp_path:
         assert not os.environ.get("CI"), "kubectl is missing"
         pytest.skip("kubectl is not installed")
     (tmp_path / "secrets.yaml").write_text((DIRECTORY / EXAMPLE).read_text(encoding="utf-8"), encoding="utf-8")
-    (tmp_path / "map.toml").touch()
+    for file in ("map.toml", "texts.toml"):
+        (tmp_path / file).touch()
     (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "none")}
     command = [kubectl, "--server=http://127.0.0.1:9", *arguments]

@@ -27,7 +27,7 @@ from sequora_orchestration.local.twilio.scripted_answers import (
     ResetBeforeAccepting,
 )
 from sequora_orchestration.local.twilio.server import TEST_API_KEY, TEST_API_SECRET
-from sequora_orchestration.messages.nurse_call import NURSES_TO_CALL, SAID
+from sequora_orchestration.messages.nurse_call import CALL, NURSES_TO_CALL
 from sequora_orchestration.messages.nurse_unreached import UNREACHED_NURSES
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.messages.task_digest import DUE_DIGESTS
@@ -73,8 +73,8 @@ def test_a_nurse_whose_text_is_not_delivered_is_called_once(care: Care, runs: Ru
     call = phones(NURSE_PHONE).rang()
     document = ET.fromstring(call.twiml)  # noqa: S314  # it is our own
     said = [(one.get("language"), one.text) for one in document.iter("Say")]
-    assert said == [(line.language, line.words) for line in SAID] * TIMES_SAID
-    assert [line.language for line in SAID] == ["en-US", "es-MX"]
+    assert said == [(language, template.text) for language, template in CALL.built_in.items()] * TIMES_SAID
+    assert list(CALL.built_in) == ["en-US", "es-MX"]
     assert call.from_ == "+15005550006"
     assert runs.tick(NURSES_TO_CALL) == []
     (row,) = care.ledger(task, kind="nurse-call")

@@ -24,6 +24,7 @@ from sequora_orchestration.ledger.leases import MOST_RUNS
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.messages.wording import Wording
 from sequora_orchestration.sensors.certainty import doubtful_texts
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -322,7 +323,7 @@ def a_delivery(runs: Runs, care_database: CareDatabase, service: LinkService) ->
         ledger=runs.ledger,
         care=care_database,
         channels=open_channels(),
-        app_url="https://app.example.com",
+        wording=Wording(app_url="https://app.example.com"),
         run_id="a-run",
         link_asker=lambda: LinkAsker(url=service.url, waits=(0, 0, 0), patience=5),
     )

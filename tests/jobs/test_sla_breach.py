@@ -19,6 +19,7 @@ from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
+from sequora_orchestration.messages.wording import Wording
 
 pytestmark = pytest.mark.usefixtures("stopped_clock")
 
@@ -365,7 +366,13 @@ def test_a_second_run_of_a_claim_does_not_undo_what_the_first_has_addressed(
     care.it_is(NOW + DELAY)
     (claim,) = runs.ledger.claims.claim(UNANSWERED_BREACHES)
     first, second = (
-        Delivery(ledger=runs.ledger, care=care_database, channels=open_channels(), app_url="https://a", run_id=run)
+        Delivery(
+            ledger=runs.ledger,
+            care=care_database,
+            channels=open_channels(),
+            wording=Wording(app_url="https://a"),
+            run_id=run,
+        )
         for run in ("one", "other")
     )
     seen = runs.ledger.leases.take_up(claim.id, "one")

@@ -35,6 +35,7 @@ from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.sla_breach import SLA_BREACHES
 from sequora_orchestration.messages.sla_escalation import UNANSWERED_BREACHES
 from sequora_orchestration.messages.sla_warning import TASKS_NEAR_SLA
+from sequora_orchestration.messages.wording import Wording
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 
@@ -164,7 +165,7 @@ class World:
             ledger=self.ledger,
             care=self.care_database,
             channels={SMS: self.sms},
-            app_url="https://app.example.com",
+            wording=Wording(app_url="https://app.example.com"),
             run_id=run_id,
         )
 

@@ -23,6 +23,7 @@ from sequora_orchestration.ledger.rows import Claim
 from sequora_orchestration.local.twilio.phone_company import PhoneCompany
 from sequora_orchestration.local.twilio.server import TwilioServer
 from sequora_orchestration.messages.task_created import NEW_TASKS
+from sequora_orchestration.messages.wording import Wording
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -53,7 +54,7 @@ class World:
             ledger=self.ledger,
             care=self.care_database,
             channels={SMS: self.channel},
-            app_url="https://a.example",
+            wording=Wording(app_url="https://a.example"),
             run_id=run_id,
         )
         drop_unwanted(delivery, self.ledger.leases.take_up(claim.id, run_id))

@@ -8,10 +8,10 @@ from facts import (
     A_DAY,
     A_MOMENT,
     A_SECOND,
-    APP_URL,
     NOW,
     PATIENT,
     USER,
+    WORDING,
     check_in,
 )
 from hypothesis import given
@@ -28,7 +28,7 @@ def test_a_patient_is_checked_in_on_by_day() -> None:
     """At ten in the morning where she is, with an episode, a phone and no STOP."""
     assert CHECK_IN.unwanted(check_in()) is None
     assert CHECK_IN.unreachable(check_in()) is None
-    assert CHECK_IN.text(check_in(), APP_URL).startswith("Hi Maria, ")
+    assert CHECK_IN.text(check_in(), WORDING).startswith("Hi Maria, ")
 
 
 @pytest.mark.parametrize("due_at", [None, NOW])
@@ -47,7 +47,7 @@ def test_without_a_patient_there_is_no_check_in(recipient: User | None) -> None:
         State.CANCELLED, "the episode's patient does not exist (any more)", Cause.RECIPIENT_GONE
     )
     with pytest.raises(TypeError, match="needs the patient"):
-        CHECK_IN.text(check_in(recipient), APP_URL)
+        CHECK_IN.text(check_in(recipient), WORDING)
 
 
 @pytest.mark.parametrize("late", [-A_DAY, timedelta(0), timedelta(hours=23), A_DAY - A_SECOND, A_DAY])

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from facts import WORDING
 from hostile import HOSTILE, LINK
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.care import Patient
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets
-from sequora_orchestration.messages.check_in import LONGEST_LINK, check_in_text
+from sequora_orchestration.messages.check_in import check_in_text
+from sequora_orchestration.messages.check_in_words import LONGEST_LINK
 
 PATIENT = Patient(
     id="5a7f0c2e-5f0b-4d7c-9f0e-2f6f0e6f3a11",
@@ -30,7 +32,7 @@ LANGUAGES = st.none() | st.text() | st.sampled_from(["en", "es", "es-MX", "ES_us
 
 
 def to_patient(first_name: str | None, language_code: str | None = "en") -> str:
-    return check_in_text(replace(PATIENT, first_name=first_name, language_code=language_code))
+    return check_in_text(replace(PATIENT, first_name=first_name, language_code=language_code), WORDING)
 
 
 @given(NAMES, LANGUAGES)
@@ -144,11 +146,11 @@ A_LINK = "https://care.example/c/0123456789"
 
 def test_a_check_in_with_a_link_is_the_question_to_the_letter() -> None:
     """The link is a line of its own; whom to call in an emergency and how to stop it are still there."""
-    assert check_in_text(PATIENT, A_LINK) == (
+    assert check_in_text(PATIENT, WORDING, A_LINK) == (
         "Hi Maria, this is your care team at Sequora. How are you feeling today? You can answer this text and we will "
         f"read it. You can also use this link:\n{A_LINK}\nIn an emergency call 911. Reply STOP to end these texts."
     )
-    assert check_in_text(replace(PATIENT, first_name=None, language_code="es"), A_LINK) == (
+    assert check_in_text(replace(PATIENT, first_name=None, language_code="es"), WORDING, A_LINK) == (
         "Hola, le escribe su equipo de cuidados de Sequora. ¿Qué tal se siente hoy? Puede responder a este mensaje y "
         f"lo leeremos. También puede usar este enlace:\n{A_LINK}\nEn una emergencia llame al 911. Responda STOP para "
         "dejar de recibir mensajes."
@@ -171,7 +173,7 @@ def test_a_check_in_with_a_link_is_of_the_cheap_alphabet_and_three_segments_at_m
     name: str, language: str | None, link: str
 ) -> None:
     """Whatever the patient is called, and however long the link is; and the link is what a phone finds in it."""
-    text = check_in_text(replace(PATIENT, first_name=name, language_code=language), link)
+    text = check_in_text(replace(PATIENT, first_name=name, language_code=language), WORDING, link)
     assert is_gsm_7(text)
     assert segments(text) <= 3
     assert link in text.split("\n")
@@ -215,7 +217,7 @@ def test_a_check_in_says_nothing_of_an_illness(language: str) -> None:
 )
 def test_nothing_else_of_a_patient_is_in_a_check_in(patient: Patient) -> None:
     """The text is the same for every Maria."""
-    assert check_in_text(patient) == to_patient("Maria", patient.language_code)
+    assert check_in_text(patient, WORDING) == to_patient("Maria", patient.language_code)
 
 
 def test_the_repr_of_a_patient_hides_name_and_phone() -> None:

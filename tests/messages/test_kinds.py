@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import pytest
 from facts import (
-    APP_URL,
     BREACHED,
     EPISODE,
     NOW,
@@ -18,6 +17,7 @@ from facts import (
     PATIENT,
     TASK,
     USER,
+    WORDING,
     check_in,
     escalation,
     facts,
@@ -76,29 +76,29 @@ def test_every_kind_has_a_queue_and_every_stage_of_its_life_one_alone() -> None:
 )
 def test_each_kind_says_what_has_happened_and_how_long_ago(kind: MessageKind, known: Facts, beginning: str) -> None:
     """At the moment at which it is sent, not at which it was made."""
-    assert kind.text(known, APP_URL).startswith(beginning)
+    assert kind.text(known, WORDING).startswith(beginning)
 
 
 @pytest.mark.parametrize("kind", [TASK_CREATED, SLA_WARNING, SLA_BREACH, SLA_ESCALATION, NURSE_UNREACHED])
 def test_a_text_about_no_task_is_a_mistake_of_ours(kind: MessageKind) -> None:
     """It is asked only of what is wanted."""
     with pytest.raises(ValueError, match="needs the task"):
-        kind.text(facts(task=None), APP_URL)
+        kind.text(facts(task=None), WORDING)
 
 
 def test_a_check_in_has_the_link_that_is_known_and_no_other_kind_has_one() -> None:
     """The text that a log may keep has none, and the facts do not show it."""
     known = check_in(due_at=NOW, now=NOW)
     linked = replace(known, link="https://care.example/Zqlink")
-    assert "\nhttps://care.example/Zqlink\n" in CHECK_IN.text(linked, APP_URL)
-    assert CHECK_IN.text_to_keep(linked, APP_URL) == CHECK_IN.text(known, APP_URL)
+    assert "\nhttps://care.example/Zqlink\n" in CHECK_IN.text(linked, WORDING)
+    assert CHECK_IN.text_to_keep(linked, WORDING) == CHECK_IN.text(known, WORDING)
     assert "Zqlink" not in repr(linked)
     assert [kind.name for kind in KINDS.values() if kind.carries_link] == ["check-in"]
 
 
 def test_a_text_without_a_link_is_kept_as_it_is() -> None:
     """A nurse's, whose link leads to the application's own login."""
-    assert TASK_CREATED.text_to_keep(facts(), APP_URL) == TASK_CREATED.text(facts(), APP_URL)
+    assert TASK_CREATED.text_to_keep(facts(), WORDING) == TASK_CREATED.text(facts(), WORDING)
 
 
 # --- why they are withheld --------------------------------------------------------------------------------------------

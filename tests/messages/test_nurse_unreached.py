@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 from facts import (
-    APP_URL,
     NURSE,
     OTHER_NURSE,
     SUPERVISOR,
     SUPERVISOR_USER,
     TASK,
+    WORDING,
     facts,
     report,
 )
@@ -53,4 +53,4 @@ def test_a_report_whose_cause_is_not_known_is_sent_all_the_same() -> None:
     """Silence is worse."""
     known = facts(TASK, SUPERVISOR, SUPERVISOR_USER)
     assert NURSE_UNREACHED.unwanted(known) is None
-    assert NURSE_UNREACHED.text(known, APP_URL).startswith("Nurse not reached: UNSPECIFIED. ")
+    assert NURSE_UNREACHED.text(known, WORDING).startswith("Nurse not reached: UNSPECIFIED. ")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from facts import APP_URL, TASK, facts
+from facts import TASK, WORDING, facts
 
 from sequora_orchestration.domain.canonical_text import TRIAL_PREFIX, canonical
 from sequora_orchestration.domain.cause import Cause
@@ -17,7 +17,7 @@ ID, ANOTHER_ID = "0f8fad5b-d9cb-469f-a165-70867728950e", "7c9e6679-7425-40de-944
 def of(*severities: str | None) -> str:
     """Return the first line about tasks of these severities."""
     tasks = [replace(TASK, severity=severity) for severity in severities]
-    return digest_text(tasks, APP_URL, str(uuid4())).splitlines()[0]
+    return digest_text(tasks, WORDING, str(uuid4())).splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def test_it_counts_the_tasks_by_severity_the_most_severe_first(severities: list[
 def test_it_names_no_task_and_no_reason() -> None:
     """The application's list does; the link is this digest's own."""
     of_two = facts(None, named=[TASK, TASK])
-    text = TASK_DIGEST.text(replace(of_two, message=replace(of_two.message, id=ID)), APP_URL)
+    text = TASK_DIGEST.text(replace(of_two, message=replace(of_two.message, id=ID)), WORDING)
     assert text == "📋 2 new tasks for you: 2 HIGH\nView: https://app.sequora.com/tasks?digest=0f8fad5b"
 
 
 def test_however_many_it_counts_it_takes_two_segments() -> None:
     """A thousand of every severity."""
     tasks = [replace(TASK, severity=severity) for severity in ("CRITICAL", "HIGH", "MODERATE", "LOW")] * 999
-    assert segments(digest_text(tasks, APP_URL, ID)) == 2
+    assert segments(digest_text(tasks, WORDING, ID)) == 2
 
 
 def test_no_two_digests_read_alike_also_where_a_link_does_not_count() -> None:
     """A text that Twilio has changed is recognised by its form; and still is, if that is all that was changed."""
-    one, another = (digest_text([TASK, TASK], APP_URL, id_) for id_ in (ID, ANOTHER_ID))
+    one, another = (digest_text([TASK, TASK], WORDING, id_) for id_ in (ID, ANOTHER_ID))
     assert canonical(one) != canonical(another)
     assert canonical(TRIAL_PREFIX + one.replace("\n", "\r\n")) == canonical(one)
 

@@ -16,8 +16,10 @@ from sequora_orchestration.messages.sla_breach import breach_text
 from sequora_orchestration.messages.sla_escalation import escalation_text
 from sequora_orchestration.messages.sla_warning import warning_text
 from sequora_orchestration.messages.task_created import nurse_text
+from sequora_orchestration.messages.wording import Wording
 
 APP_URL = "https://app.sequora.com"
+WORDING = Wording(app_url=APP_URL)
 LONGEST_TEXT = 1600  # Twilio error 21617
 
 TASK = EscalationTask(
@@ -52,7 +54,7 @@ TASKS = st.builds(
 
 def test_the_text_is_the_contracts_four_lines_to_the_letter() -> None:
     """Severity, reason codes, priority, a short episode id and a link."""
-    assert nurse_text(TASK, APP_URL) == (
+    assert nurse_text(TASK, WORDING) == (
         "🚨 New HIGH task: CHEST_PAIN, DYSPNEA\n"
         "Priority: URGENT\n"
         "Ep ID: 12345678...\n"
@@ -75,13 +77,13 @@ def test_the_text_is_the_contracts_four_lines_to_the_letter() -> None:
 )
 def test_what_a_row_does_not_say_is_said_to_be_missing(columns: dict[str, object], line: str) -> None:
     """The nurse is texted all the same, and sees that it is the row that is silent."""
-    assert line in nurse_text(replace(TASK, **columns), APP_URL).split("\n")  # type: ignore[arg-type]
+    assert line in nurse_text(replace(TASK, **columns), WORDING).split("\n")  # type: ignore[arg-type]
 
 
 def test_a_line_break_in_a_value_is_a_space() -> None:
     """Nothing that a row holds can add a line, or a link, of its own."""
     task = replace(TASK, severity="HIGH\nView: https://elsewhere.example \u202eX")
-    assert nurse_text(task, APP_URL).split("\n")[0] == (
+    assert nurse_text(task, WORDING).split("\n")[0] == (
         "🚨 New HIGH View: https: //elsewhere example X task: CHEST_PAIN, DYSPNEA"
     )
 
@@ -89,10 +91,10 @@ def test_a_line_break_in_a_value_is_a_space() -> None:
 def test_a_value_that_is_too_long_is_cut_and_the_link_is_not() -> None:
     """The values are decoration round the link."""
     codes = ("A" * 60,) * 10
-    first, _, _, last = nurse_text(replace(TASK, reason_codes=codes), APP_URL).split("\n")
+    first, _, _, last = nurse_text(replace(TASK, reason_codes=codes), WORDING).split("\n")
     assert first.endswith("AAA...")
     assert last == f"View: {APP_URL}/tasks/{TASK.id}"
-    first, _, _, last = nurse_text(replace(TASK, reason_codes=(*codes, "It hurts.")), APP_URL).split("\n")
+    first, _, _, last = nurse_text(replace(TASK, reason_codes=(*codes, "It hurts.")), WORDING).split("\n")
     assert first.endswith("AAA..., 1 more")
     assert last == f"View: {APP_URL}/tasks/{TASK.id}"
 
@@ -101,7 +103,7 @@ def test_a_value_that_is_too_long_is_cut_and_the_link_is_not() -> None:
 @example(replace(TASK, severity="\n" * 10_000, priority="\u202e" * 10_000, reason_codes=("A" * 10_000,)), APP_URL)
 def test_a_text_is_four_lines_whatever_the_row_holds(task: EscalationTask, app_url: str) -> None:
     """Each begins with its word, the link is the last of them, and the phone company takes it as one text."""
-    text = nurse_text(task, app_url)
+    text = nurse_text(task, Wording(app_url=app_url))
     assert text.splitlines() == text.split("\n")
     first, second, third, last = text.split("\n")
     assert first.startswith("🚨 New ")
@@ -114,13 +116,13 @@ def test_a_text_is_four_lines_whatever_the_row_holds(task: EscalationTask, app_u
 @given(TASKS)
 def test_nothing_in_a_text_turns_its_direction_or_is_invisible(task: EscalationTask) -> None:
     """A mark that reverses what follows it would make a nurse read another task."""
-    assert all(line.isprintable() for line in nurse_text(task, APP_URL).split("\n"))
+    assert all(line.isprintable() for line in nurse_text(task, WORDING).split("\n"))
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=40))
 def test_an_id_is_one_step_of_the_links_path(task_id: str) -> None:
     """Slashes, question marks and spaces of a text id neither end the link nor lead elsewhere."""
-    path = nurse_text(replace(TASK, id=task_id), APP_URL).split("\n")[-1].removeprefix(f"View: {APP_URL}/tasks/")
+    path = nurse_text(replace(TASK, id=task_id), WORDING).split("\n")[-1].removeprefix(f"View: {APP_URL}/tasks/")
     assert path.isascii()
     assert not set(path) & set("/?# ")
 
@@ -134,11 +136,11 @@ SPANS = st.timedeltas(timedelta(0), timedelta(days=400))
 
 TaskText = Callable[[EscalationTask, timedelta], str]
 OF_A_TASK: dict[str, TaskText] = {
-    "SLA in ": lambda task, span: warning_text(task, APP_URL, time_left=span),
-    "SLA missed ": lambda task, span: breach_text(task, APP_URL, overdue=span),
-    "ESCALATION: SLA missed ": lambda task, span: escalation_text(task, APP_URL, overdue=span),
-    "Nobody is assigned, ": lambda task, _: unassigned_text(task, APP_URL),
-    "Nurse not reached: ": lambda task, _: unreached_text(task, APP_URL, reason="landline: cannot receive texts"),
+    "SLA in ": lambda task, span: warning_text(task, WORDING, time_left=span),
+    "SLA missed ": lambda task, span: breach_text(task, WORDING, overdue=span),
+    "ESCALATION: SLA missed ": lambda task, span: escalation_text(task, WORDING, overdue=span),
+    "Nobody is assigned, ": lambda task, _: unassigned_text(task, WORDING),
+    "Nurse not reached: ": lambda task, _: unreached_text(task, WORDING, reason="landline: cannot receive texts"),
 }
 
 
@@ -146,23 +148,23 @@ OF_A_TASK: dict[str, TaskText] = {
     ("text", "first_line"),
     [
         (
-            warning_text(TASK, APP_URL, time_left=timedelta(minutes=42)),
+            warning_text(TASK, WORDING, time_left=timedelta(minutes=42)),
             "SLA in 42 min, please act. HIGH task: CHEST_PAIN, DYSPNEA",
         ),
         (
-            breach_text(TASK, APP_URL, overdue=timedelta(seconds=20)),
+            breach_text(TASK, WORDING, overdue=timedelta(seconds=20)),
             "SLA missed less than 1 min ago, please act now. HIGH task: CHEST_PAIN, DYSPNEA",
         ),
         (
-            escalation_text(TASK, APP_URL, overdue=timedelta(minutes=31)),
+            escalation_text(TASK, WORDING, overdue=timedelta(minutes=31)),
             "ESCALATION: SLA missed 31 min ago, please take over. HIGH task: CHEST_PAIN, DYSPNEA",
         ),
         (
-            unreached_text(TASK, APP_URL, reason="landline: the number cannot receive texts"),
+            unreached_text(TASK, WORDING, reason="landline: the number cannot receive texts"),
             "Nurse not reached: landline. Please take over or reassign. HIGH task: CHEST_PAIN, DYSPNEA",
         ),
         (
-            unassigned_text(TASK, APP_URL),
+            unassigned_text(TASK, WORDING),
             "Nobody is assigned, please assign a nurse. HIGH task: CHEST_PAIN, DYSPNEA",
         ),
     ],
@@ -205,14 +207,14 @@ def test_every_text_about_a_task_is_four_lines_whatever_the_row_holds(
 @given(TASKS, st.none() | ODD_TEXT)
 def test_a_reason_adds_no_line_to_what_a_supervisor_reads(task: EscalationTask, reason: str | None) -> None:
     """Whatever the phone company has said, and however much of it."""
-    body = unreached_text(replace(task, id=TASK.id), APP_URL, reason=reason)
+    body = unreached_text(replace(task, id=TASK.id), WORDING, reason=reason)
     assert len(body.splitlines()) == len(body.split("\n")) == 4
     assert len(body) <= LONGEST_TEXT
 
 
 # --- of hostile rows --------------------------------------------------------------------------------------------------
 
-EVERY_TEXT: dict[str, TaskText] = {"🚨 New ": lambda task, _: nurse_text(task, APP_URL), **OF_A_TASK}
+EVERY_TEXT: dict[str, TaskText] = {"🚨 New ": lambda task, _: nurse_text(task, WORDING), **OF_A_TASK}
 
 HOSTILE_TEXT = st.one_of(
     st.sampled_from(HOSTILE),
@@ -259,7 +261,7 @@ def test_no_row_forges_a_line_or_a_link(
 def test_no_reason_forges_a_line_or_a_link() -> None:
     """Of why a nurse was not reached, some words are the phone company's."""
     for reason in HOSTILE:
-        assert_is_ours(unreached_text(TASK, APP_URL, reason=reason), "Nurse not reached: ")
+        assert_is_ours(unreached_text(TASK, WORDING, reason=reason), "Nurse not reached: ")
 
 
 @pytest.mark.parametrize(
@@ -276,13 +278,13 @@ def test_no_reason_forges_a_line_or_a_link() -> None:
 )
 def test_a_code_that_is_no_link_stays_as_it_is(code: str) -> None:
     """Numbers and full stops among it."""
-    assert nurse_text(replace(TASK, reason_codes=(code,)), APP_URL).split("\n")[0] == f"🚨 New HIGH task: {code}"
+    assert nurse_text(replace(TASK, reason_codes=(code,)), WORDING).split("\n")[0] == f"🚨 New HIGH task: {code}"
 
 
 @pytest.mark.parametrize("words", ["Weight +2.5 kg", "SpO2 < 90 %", "since 12:30", "e. g. pain."])
 def test_what_is_no_link_stays_as_it_is(words: str) -> None:
     """Numbers, times and full stops among it."""
-    assert nurse_text(replace(TASK, severity=words), APP_URL).split("\n")[0] == (
+    assert nurse_text(replace(TASK, severity=words), WORDING).split("\n")[0] == (
         f"🚨 New {words} task: CHEST_PAIN, DYSPNEA"
     )
 
@@ -335,9 +337,9 @@ def test_of_reasons_only_codes_are_sent(reasons: tuple[str, ...], told: str) -> 
 )
 def test_a_span_is_said_as_a_person_says_it(span: timedelta, words: str) -> None:
     """In minutes up to two hours, in hours up to two days, rounded; the same in every text."""
-    assert warning_text(TASK, APP_URL, time_left=span).startswith(f"SLA in {words}, please act. ")
-    assert breach_text(TASK, APP_URL, overdue=span).startswith(f"SLA missed {words} ago, please act now. ")
-    assert escalation_text(TASK, APP_URL, overdue=span).startswith(f"ESCALATION: SLA missed {words} ago, ")
+    assert warning_text(TASK, WORDING, time_left=span).startswith(f"SLA in {words}, please act. ")
+    assert breach_text(TASK, WORDING, overdue=span).startswith(f"SLA missed {words} ago, please act now. ")
+    assert escalation_text(TASK, WORDING, overdue=span).startswith(f"ESCALATION: SLA missed {words} ago, ")
 
 
 @given(SPANS, SPANS)
@@ -346,7 +348,7 @@ def test_no_span_is_said_to_be_longer_than_one_that_is(one: timedelta, other: ti
     in_minutes = {"min": 1, "h": 60, "days": 24 * 60}
 
     def said(span: timedelta) -> int:
-        line = warning_text(TASK, APP_URL, time_left=span).removeprefix("SLA in ")
+        line = warning_text(TASK, WORDING, time_left=span).removeprefix("SLA in ")
         words = line.split(",")[0].removeprefix("less than ").split(" ")
         return int(words[0]) * in_minutes[words[1]]
 
@@ -370,5 +372,5 @@ def test_no_span_is_said_to_be_longer_than_one_that_is(one: timedelta, other: ti
 )
 def test_of_a_reason_its_gist_is_said(reason: str | None, gist: str) -> None:
     """What goes before the explanation and the advice, which are for a person who looks into the ledger."""
-    first = unreached_text(TASK, APP_URL, reason=reason).split("\n")[0]
+    first = unreached_text(TASK, WORDING, reason=reason).split("\n")[0]
     assert first == f"Nurse not reached: {gist}. Please take over or reassign. HIGH task: CHEST_PAIN, DYSPNEA"

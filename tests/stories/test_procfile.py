@@ -91,6 +91,33 @@ def test_honcho_starts_the_processes_and_ends_them_without_a_trace(
     assert len({text.body for text in texts}) == len(texts)
 
 
+def test_a_file_of_texts_with_a_mistake_is_refused_by_whoever_would_say_it(
+    settings: dict[str, str], tmp_path: Path, care: Care, phones: Phones, request: pytest.FixtureRequest
+) -> None:
+    """Code server and workers say the line and what to write, and nothing is sent; mended, all that waited is."""
+    file = tmp_path / "texts.toml"
+    good = '[task-created]\ntext = "Look: {severity} {link}"\n'
+    file.write_text(f'{good}[check-in.vn]\nuse = "built-in"\n', encoding="utf-8")
+    processes = Processes(tmp_path, {**settings, "SEQUORA_TEXTS": str(file)})
+    request.addfinalizer(processes.kill_all)
+    task = care.a_task(care.a_nurse())
+    processes.start("daemon", "code", "worker")
+    for name in ("code", "worker"):
+        assert processes.ended(name) == 1
+        said = processes.output(name)
+        assert (
+            said.splitlines()[-1]
+            == f"SEQUORA_TEXTS, {file}, line 3: [check-in.vn]: vn is no language; did you mean vi?"
+        )
+        assert traces_in(said) == []
+    assert care.states(task) == []
+    file.write_text(good, encoding="utf-8")
+    processes.start("code", "worker")
+    phones.patience = 30
+    text = phones(NURSE_PHONE).received_text(containing=[task])
+    assert text.body == f"Look: HIGH https://app.sequora.com/tasks/{task}"
+
+
 def test_whichever_process_starts_last_the_nurse_is_texted_soon(
     processes: Processes, settings: dict[str, str], care: Care, phones: Phones, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from sequora_orchestration.cli.checks.finding import Check, Finding, ok, warn
+from sequora_orchestration.cli.checks.texts import texts
 from sequora_orchestration.settings.alarms import AlarmSettings, CanarySettings, HeartbeatSettings
 from sequora_orchestration.settings.application import AppSettings, CheckInLinkSettings
 from sequora_orchestration.settings.database import RetentionSettings
@@ -30,7 +31,11 @@ READ_HERE = (
 
 def checks() -> list[Check]:
     """Return the checks of this area."""
-    return [Check(name="settings", find=settings), Check(name="check-in link", find=check_in_link)]
+    return [
+        Check(name="settings", find=settings),
+        Check(name="check-in link", find=check_in_link),
+        Check(name="texts", find=texts),
+    ]
 
 
 def settings() -> Finding:

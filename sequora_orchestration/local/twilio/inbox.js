@@ -22,7 +22,8 @@ const CALLS = {
   "in-progress": "☎ On the call", completed: "☎ Call answered", busy: "☎ Call declined", "no-answer": "☎ Call not answered",
   failed: "✕ Call failed", canceled: "✕ Call given up",
 };
-const LAST_LINE_WITH_COMMANDS = /(?:^|\n)Reply (\d+)A accept, \1R resolved(, \1E hand over)?\s*$/;
+// However a clinic words that line, it has the commands (docs/texts.md).
+const LAST_LINE_WITH_COMMANDS = /(?:^|\n)(?=[^\n]*$)\D*?(\d+)A\b[^\n]*?\b\1R\b(?:[^\n]*?(\b\1E)\b)?[^\n]*$/;
 const COMMANDS = {A: "accept", R: "resolved", E: "hand over"};
 const OPTED_OUT = "This phone has replied STOP: the phone company refuses texts to it (error 21610) until it replies START.";
 const narrow = matchMedia("(max-width: 640px)");
@@ -50,11 +51,18 @@ function clock(iso) {
   return today ? time : `${at.toLocaleDateString([], {day: "numeric", month: "short"})}, ${time}`;
 }
 
+// A text in Arabic, say, begins at the right; a browser sees it by the text's first letter. Its link stays left to right.
+function inItsDirection(node) {
+  node.dir = "auto";
+  return node;
+}
+
 function withLinks(body) {
   return body.split(/(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)\]}'])/).map((part, index) => {
     if (index % 2 === 0) return part;
     const link = make("a", "", part);
     link.href = part;
+    link.dir = "ltr";
     link.target = "_blank";
     link.rel = "noopener noreferrer";
     return link;
@@ -86,7 +94,7 @@ function row(conversation) {
   if (!rows.has(number)) {
     const button = make("button", "",
       make("span", "", make("span", "who", make("span"), " ", make("span", "role")), make("span", "when")),
-      make("span", "", make("span", "preview"), make("span", "unread")));
+      make("span", "", inItsDirection(make("span", "preview")), make("span", "unread")));
     button.type = "button";
     button.tabIndex = -1;
     button.onclick = () => choose(number);
@@ -115,7 +123,7 @@ function bubble(text) {
     time.dateTime = text.created;
     time.title = new Date(text.created).toLocaleString();
     const under = make("p", "under", time, ` · ${plural(text.segments, "segment")} · `, make("span", "state"));
-    bubbles.set(text.sid, make("li", "", make("p", "bubble", ...withLinks(text.body)), under));
+    bubbles.set(text.sid, make("li", "", inItsDirection(make("p", "bubble", ...withLinks(text.body))), under));
   }
   const item = bubbles.get(text.sid), under = item.lastChild;
   say(under.firstChild, clock(text.created));
@@ -130,7 +138,7 @@ function pastCall(call) {
     const time = make("time");
     time.dateTime = call.created;
     time.title = new Date(call.created).toLocaleString();
-    bubbles.set(call.sid, make("li", "past", make("p", "bubble"), make("p", "under", time, " · ", make("span", "state"))));
+    bubbles.set(call.sid, make("li", "past", inItsDirection(make("p", "bubble")), make("p", "under", time, " · ", make("span", "state"))));
   }
   const item = bubbles.get(call.sid), [said, under] = item.children;
   say(said, sayings(call));
@@ -142,7 +150,7 @@ function pastCall(call) {
 
 function callUnderWay(call) {
   if (!bubbles.get(call.sid)?.matches(".call")) {
-    const said = make("p", "bubble"), choices = make("p", "choices");
+    const said = inItsDirection(make("p", "bubble")), choices = make("p", "choices");
     said.setAttribute("aria-live", "polite");
     for (const [action, word] of [["answer", "Answer"], ["decline", "Decline"]]) {
       const button = make("button", action, word);

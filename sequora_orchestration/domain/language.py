@@ -1,0 +1,81 @@
+"""Tags of languages (BCP 47): reading them as applications spell them, and the languages that come next (RFC 4647).
+
+Not here: the languages in which a text exists (`messages/phrase.py`).
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from langcodes import Language, standardize_tag, tag_is_valid
+
+LAST_RESORT = "en"
+
+# Records name the language that somebody speaks; it is written as another one, which has the texts.
+_WRITTEN_AS = {"cmn": "zh", "yue": "zh", "arb": "ar"}
+
+# Each patient's spelling is read once; there are hundreds of languages, and a few spellings of each.
+_SPELLINGS = 4096
+
+
+def tag_of(spelt: str) -> str | None:
+    """Return the canonical tag of a language: `es-MX` of `spa_mx`, `zh-Hant` of `ZH-hant`; None if it names none."""
+    try:
+        tag = standardize_tag(spelt.strip().replace("_", "-"))
+        return tag if tag_is_valid(tag) else None
+    except ValueError:
+        return None
+
+
+def language_of_region(region: str) -> str | None:
+    """Return the language that most people of a region write, `vi` of `VN`; None if that is not known."""
+    try:
+        language = Language.make(territory=region.strip().upper()).maximize()
+        return language.language if language.language != LAST_RESORT and tag_is_valid(f"und-{region}") else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=_SPELLINGS)
+def languages_for(code: str | None) -> tuple[str, ...]:
+    """Return the tags of the languages in which to text somebody, the best first: `es-MX`, `es`, and last English.
+
+    `code` is whatever a database has. What cannot be read is left out from its end on: a wrong region costs nobody the
+    own language.
+    """
+    tag = _readable(code or "")
+    return tuple(dict.fromkeys([*(_looked_up(tag) if tag else ()), LAST_RESORT]))
+
+
+def _readable(code: str) -> str | None:
+    spelt = code.strip().replace("_", "-")
+    for one in (spelt, spelt.split("-")[0]):
+        try:
+            tag = standardize_tag(one)
+        except ValueError:
+            continue
+        return None if tag.startswith("x-") else tag  # a private tag names no language
+    return None
+
+
+def _looked_up(tag: str) -> Iterator[str]:
+    """Yield a tag, and what is left of it when its ends are taken away (RFC 4647, section 3.4)."""
+    language, _, rest = tag.partition("-")
+    written = _WRITTEN_AS.get(language, language)
+    yield from _longer_than_a_language(tag)
+    if written != language:
+        yield language
+        yield from _longer_than_a_language(f"{written}-{rest}")
+    # Who writes `zh-TW` reads the other script than who writes `zh`.
+    script = Language.get(tag).maximize().script
+    if script and script != Language.get(written).maximize().script:
+        yield f"{written}-{script}"
+    yield written
+
+
+def _longer_than_a_language(tag: str) -> Iterator[str]:
+    parts = tag.rstrip("-").split("-")
+    while len(parts) > 1:
+        yield "-".join(parts)
+        parts.pop()
+        if len(parts[-1]) == 1:  # what introduces an extension says nothing by itself
+            parts.pop()
