@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from canaries import OWN_PHONE, canaries, switch_canaries  # noqa: F401  # a fixture
-from care import NOW, Care
+from care import NOW, NURSE_PHONE, Care
 from click.testing import CliRunner
 from doubts import looked_for
 from phones import Phones
@@ -16,11 +16,12 @@ from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.domain.canary import overdue
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.halts import ALL_KINDS
-from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.ledger.measurements import Measurements
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting, ResetBeforeAccepting
 from sequora_orchestration.messages.canary import CANARIES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import texts_without_receipt
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -160,6 +161,22 @@ def test_a_number_that_has_replied_stop_is_said(care: Care, runs: Runs, phones: 
     phones(OWN_PHONE).received_no_text()
     care.it_is(NOW + 11 * MINUTE)
     assert "it is FAILED (its number has replied STOP; text START from it)" in (said(care) or "")
+
+
+@pytest.mark.parametrize("number", ["nobody's", "+1202555"])
+def test_a_number_that_can_be_no_phones_stops_no_nurses_text_and_is_named(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    """Every sensor and every run reads the setting. What was set is not repeated."""
+    monkeypatch.setenv("SEQUORA_CANARY_NUMBER", number)
+    assert open_ledger().is_anybody_called is False
+    care.a_task(nurse=care.a_nurse())
+    assert [result.success for result in runs.tick(NEW_TASKS)] == [True]
+    phones(NURSE_PHONE).received_text()
+    assert [result.success for result in runs.tick(CANARIES)] == [True]
+    care.it_is(NOW + 11 * MINUTE)
+    assert "; correct SEQUORA_CANARY_NUMBER)" in (said(care) or "")
+    assert number not in (said(care) or "")
 
 
 def test_one_that_is_refused_is_named_and_not_made_anew_within_its_hour(care: Care, runs: Runs, phones: Phones) -> None:
