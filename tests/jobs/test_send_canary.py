@@ -222,6 +222,24 @@ def test_while_an_operator_keeps_texts_back_nothing_is_said_and_none_is_made(
     assert care.states() == ["SENT"]
 
 
+@pytest.mark.parametrize("kind", [ALL_KINDS, "canary"])
+def test_a_pause_that_has_just_ended_is_no_false_alarm(care: Care, runs: Runs, kind: str) -> None:
+    """Neither for the canary that waited, nor for the hours that have none: the ten minutes begin anew."""
+    runs.ledger.claims.claim(CANARIES)
+    runs.ledger.halts.pause(kind, SOMEBODY)
+    care.it_is(NOW + 40 * MINUTE)
+    runs.ledger.halts.resume(kind, SOMEBODY)
+    assert said(care) is None
+    care.it_is(NOW + 50 * MINUTE + SECOND)
+    assert "the canary of 2026-03-02 15:00 UTC has not arrived: it is QUEUED" in (said(care) or "")
+    runs.ledger.halts.pause(kind, SOMEBODY)
+    care.it_is(NOW + 30 * HOUR + 20 * MINUTE)
+    runs.ledger.halts.resume(kind, SOMEBODY)
+    assert said(care) is None
+    care.it_is(NOW + 30 * HOUR + 30 * MINUTE + SECOND)
+    assert (said(care) or "").startswith("no canary was made, though one has been owed since 2026-03-03 21:20 UTC")
+
+
 def test_a_dead_sensor_is_noticed_ten_minutes_after_the_hour(care: Care, runs: Runs, phones: Phones) -> None:
     """Though nothing is under way."""
     sent(care, runs, phones)
