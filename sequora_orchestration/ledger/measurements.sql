@@ -95,11 +95,13 @@ SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
 FROM due;
 
 -- name: pace
--- How long ago the last text of the last hour was sent; and when the sender's rate allows the next message.
+-- How long ago the last text of the last hour was sent (a test text says nothing of those that wait: its queue is
+-- another); and when the sender's rate allows the next message.
 SELECT (
            SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
            FROM orchestration.notification
            WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel
+             AND audience IS DISTINCT FROM 'OPERATOR'
        ) AS last_sent,
        (SELECT extract(epoch FROM next_slot - orchestration.clock())::float
         FROM orchestration.provider WHERE channel = :channel) AS next_slot;

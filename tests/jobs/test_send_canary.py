@@ -332,7 +332,7 @@ def shown(command: str, label: str) -> str:
 
 
 def test_it_is_no_text_to_anybody_in_the_figures(care: Care, runs: Runs, phones: Phones) -> None:
-    """Neither where it is sent nor where it does not arrive."""
+    """Neither where it is sent nor where it does not arrive; nor is it a sign that the texts that wait go out."""
     phones.company.undeliverable[OWN_PHONE] = 30005
     sent(care, runs, phones)
     receipts_asked_for(care, runs, since=NOW, until=MINUTE)
@@ -340,6 +340,7 @@ def test_it_is_no_text_to_anybody_in_the_figures(care: Care, runs: Runs, phones:
     deliveries = measurements.deliveries()
     assert (deliveries.sent, deliveries.delivered, deliveries.failed, deliveries.undelivered) == (0, 0, 0, {})
     assert measurements.text_latency().texts == 0
+    assert measurements.backlog().pace.last_sent is None
     assert runs.ledger.overview.figures().sent_last_hour == 0
     assert runs.ledger.overview.figures().set_aside == []
 
