@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from sequora_orchestration.settings.addresses import postgres_url
-from sequora_orchestration.settings.alarms import CanarySettings
 from sequora_orchestration.settings.application import AppSettings, CheckInLinkSettings
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings, RetentionSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
@@ -134,8 +133,6 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
         (AssignmentSettings, "SEQUORA_ASSIGN", SECRET, "is none of the words", "give on, if tasks"),
         (ReplySettings, "SEQUORA_REPLIES", SECRET, "is none of the words", "give on, if staff"),
         (ReplySettings, "SEQUORA_WRITE_BACK", SECRET, "is none of the words", "give on, if answers"),
-        (CanarySettings, "SEQUORA_CANARY_NUMBER", SECRET, "is not in E.164", "give a phone number of your own"),
-        (CanarySettings, "SEQUORA_CANARY_NUMBER", "202-555-0199", "is not in E.164", "e.g. +12025550100"),
         (WorkflowSettings, "SEQUORA_CHECK_IN_DELAY", SECRET, "is not a length of time", "e.g. 90s, 30m, 24h, 2d"),
         (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"{SECRET}/15m", "is neither off nor 1 to 999 texts", "e.g. 5/15m"),
         (WorkflowSettings, "SEQUORA_DIGEST_AFTER", f"5/{SECRET}", "is neither off nor 1 to 999 texts", "e.g. 5/15m"),

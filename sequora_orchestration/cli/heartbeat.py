@@ -44,6 +44,10 @@ LOG = logging.getLogger(__name__)
 # Seconds to wait for an answer.
 PATIENCE = 5
 
+# An engineer is told of a canary when so many looks in a row, two minutes, have found it amiss: after a long stop the
+# first look finds that none was made, and the sensor makes one half a minute later.
+LOOKS_UNTIL_ALARM = 4
+
 
 def heartbeat() -> NoReturn:
     """Serve metrics and beat until the process is ended; what a wrong setting keeps it from it logs, and leaves out."""
@@ -141,7 +145,7 @@ class Heart:
     """Beats while all is well, and logs when that changes, or when the reason why it is not changes.
 
     The service behind the URL cannot say why it hears nothing. That a canary has not arrived says that nurses' texts
-    may not either: of that an engineer is told, once, until one has arrived.
+    may not either: of that an engineer is told, once, until one has arrived; but not of what is over in two minutes.
     """
 
     url: str = field(repr=False)
@@ -150,6 +154,9 @@ class Heart:
     signs: Callable[[], VitalSigns]
     alarm: Callable[[str], Raised] = field(default=lambda _: Raised(is_told=True, troubles=[]), kw_only=True)
     """Tells an engineer."""
+
+    _looks: int = field(default=0, init=False)
+    """How many looks in a row have found the canary amiss."""
 
     _is_told: bool = field(default=False, init=False)
     """Whether the engineer knows of the canary."""
@@ -175,8 +182,11 @@ class Heart:
             self._log_change(logging.INFO, "all is well: the heartbeat is sent")
 
     def _tell_of_canary(self, complaint: str | None) -> None:
-        if complaint is None or self._is_told:
-            self._is_told = complaint is not None
+        if complaint is None:
+            self._looks, self._is_told = 0, False
+            return
+        self._looks += 1
+        if self._is_told or self._looks < LOOKS_UNTIL_ALARM:
             return
         try:
             raised = self.alarm(alarm_text(complaint))

@@ -28,7 +28,7 @@ class Canary:
     """For people."""
 
     age: float
-    """Seconds since it was owed and had a row: while the whole system stands still nobody is owed one."""
+    """Seconds since it was owed, had a row, and was not kept back: while the whole system stands still none is owed."""
 
     is_made_late: bool = False
     """Whether its row was made so late that the system must have stood still: the one before tells nothing."""
@@ -52,7 +52,7 @@ class Canaries:
 
     now: datetime
     owed_since: datetime | None
-    """Since when the sensors' processes know that they are on; None if they do not."""
+    """Since when the sensors' processes know that they are on, and no operator keeps them back; None if they do not."""
 
     is_paused: bool
     """Whether an operator keeps them back."""

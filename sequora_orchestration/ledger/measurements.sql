@@ -95,11 +95,13 @@ SELECT count(*) FILTER (WHERE NOT is_paused) AS due,
 FROM due;
 
 -- name: pace
--- How long ago the last text of the last hour was sent; and when the sender's rate allows the next message.
+-- How long ago the last text of the last hour was sent (a test text says nothing of those that wait: its queue is
+-- another); and when the sender's rate allows the next message.
 SELECT (
            SELECT extract(epoch FROM orchestration.clock() - max(sent_at))::float
            FROM orchestration.notification
            WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = :channel
+             AND audience IS DISTINCT FROM 'OPERATOR'
        ) AS last_sent,
        (SELECT extract(epoch FROM next_slot - orchestration.clock())::float
         FROM orchestration.provider WHERE channel = :channel) AS next_slot;
@@ -132,14 +134,20 @@ ORDER BY urgency, owed_since;
 -- name: canaries
 -- Since when canaries are on, whether an operator keeps them back, and the canary of each hour of the last day that has
 -- one, newest first: each hour is looked up by its key. One that was made more than :late seconds after it was owed was
--- made by a system that had stood still.
-SELECT orchestration.clock() AS now, t.canary_since AS owed_since,
+-- made by a system that had stood still. While an operator keeps them back their time does not run: it counts from the
+-- last resumption.
+SELECT orchestration.clock() AS now,
+       CASE WHEN t.canary_since IS NOT NULL THEN greatest(t.canary_since, resumed.at) END AS owed_since,
        EXISTS (SELECT FROM orchestration.pause WHERE kind IN ('all', 'canary')) AS is_paused,
        of_hour.*
 FROM (SELECT canary_since FROM orchestration.terms_in_force LIMIT 1) AS t  -- it has one row; the planner guesses many
+CROSS JOIN (
+    SELECT max(at) AS at FROM orchestration.operator_action
+    WHERE notification_id IS NULL AND verb = 'resume' AND kind IN ('all', 'canary')
+) AS resumed
 LEFT JOIN LATERAL (
     SELECT n.id::text, hour.at AS hour, n.state, n.reason,
-           extract(epoch FROM orchestration.clock() - greatest(n.owed_since, n.created_at))::float AS age,
+           extract(epoch FROM orchestration.clock() - greatest(n.owed_since, n.created_at, resumed.at))::float AS age,
            n.created_at > n.owed_since + make_interval(secs => :late) AS is_made_late,
            CASE WHEN n.state = 'DELIVERED' THEN (
                SELECT max(e.at) FROM orchestration.notification_event e

@@ -3,8 +3,8 @@
 
 -- name: due_receipts
 -- Texts whose receipt is to be asked for now. The next time comes when as long again has passed as since the text was
--- sent, an hour at most (of a test text a minute, within its hour); after a day there is none. Twice, or two at once: the second finds nothing due, or skips rows
--- that the first has locked.
+-- sent, an hour at most (of a test text a minute, within its hour); after a day there is none. Twice, or two at once:
+-- the second finds nothing due, or skips rows that the first has locked.
 UPDATE orchestration.notification
 SET receipt_at = CASE WHEN sent_at > orchestration.clock() - interval '1 day'
                       THEN orchestration.clock()

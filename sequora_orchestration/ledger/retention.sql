@@ -68,8 +68,8 @@ orders AS (
 DELETE FROM orchestration.notification WHERE id = ANY (ARRAY(SELECT id FROM deletable));
 
 -- name: delete_old_digests_and_canaries
--- Digests that are over, none of whose tasks has a message left, and test texts; and the operators' orders about them. Twice, or two at
--- once: the second finds nothing, or skips rows that the first has locked.
+-- Digests that are over, none of whose tasks has a message left, and test texts; and the operators' orders about them.
+-- Twice, or two at once: the second finds nothing, or skips rows that the first has locked.
 WITH deletable AS MATERIALIZED (
     SELECT d.id
     FROM orchestration.notification d

@@ -2,7 +2,8 @@
 
 -- name: stories
 -- The messages about these tasks, and the check-ins of these episodes; or the message with that id (:own_id); or the
--- messages of a claim (:claim_id), or the one of them that an id names (:of). A message that a digest tells of is where that digest is. Reading changes nothing.
+-- messages of a claim (:claim_id), or the one of them that an id names (:of). A message that a digest tells of is where
+-- that digest is. Reading changes nothing.
 WITH message AS MATERIALIZED (
     SELECT * FROM orchestration.notification
     WHERE task_id = ANY (CAST(:task_ids AS text[]))

@@ -57,6 +57,7 @@ def test_one_that_has_not_arrived_is_a_failure(care: Care, runs: Runs, phones: P
         ("", Level.OK, "off: no test text is sent"),
         ("+15005550006", Level.FAIL, "is the sender's own number"),
         ("+1202555", Level.FAIL, "can be no phone's"),
+        ("nobody's", Level.FAIL, "can be no phone's"),
     ],
 )
 def test_a_number_that_is_none_is_told(

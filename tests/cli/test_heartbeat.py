@@ -18,8 +18,8 @@ from ticks import a_tick
 from webhook import Webhook, running_webhook
 
 from sequora_orchestration.channels.alarm import Alarm, Raised
-from sequora_orchestration.cli.heartbeat import Heart, vital_signs
-from sequora_orchestration.cli.sign_of_life import NAME, SignOfLife
+from sequora_orchestration.cli.heartbeat import LOOKS_UNTIL_ALARM, Heart, vital_signs
+from sequora_orchestration.cli.sign_of_life import NAME, PERIOD, SignOfLife
 from sequora_orchestration.domain.halts import ALL_KINDS
 from sequora_orchestration.domain.health import OLDEST_DUE, Pace, VitalSigns
 from sequora_orchestration.instance.home import furnish
@@ -147,13 +147,27 @@ def test_a_canary_that_has_not_arrived_is_named_and_the_engineer_is_told_once(
 ) -> None:
     """By her webhook, until one has arrived; then anew of the next. The heartbeat's own service cannot say why."""
     with running_webhook() as engineer:
-        signs = iter([WELL, *[replace(WELL, canary=CANARY)] * 3, WELL, replace(WELL, canary=CANARY)])
+        overdue = [replace(WELL, canary=CANARY)] * (LOOKS_UNTIL_ALARM + 1)
+        signs = iter([WELL, *overdue, WELL, *overdue])
         heart = Heart(service.url, lambda: next(signs), alarm=Alarm(engineer.url, None).raise_)
-        for _ in range(6):
+        for _ in range(2 * len(overdue) + 2):
             heart.beat()
         assert engineer.told == [{"text": f"Sequora: {CANARY}"}] * 2
     assert len(service.asked) == 2
     assert caplog.messages[1] == f"no heartbeat: {CANARY}"
+
+
+def test_of_a_canary_that_is_late_for_less_than_two_minutes_no_engineer_is_told(service: Webhook) -> None:
+    """As after a long stop: the first looks find that none was made. The heartbeat is silent all the same."""
+    with running_webhook() as engineer:
+        late = [replace(WELL, canary=CANARY)] * (LOOKS_UNTIL_ALARM - 1)
+        signs = iter([*late, WELL, *late])
+        heart = Heart(service.url, lambda: next(signs), alarm=Alarm(engineer.url, None).raise_)
+        for _ in range(2 * len(late) + 1):
+            heart.beat()
+        assert engineer.told == []
+    assert len(service.asked) == 1
+    assert timedelta(seconds=LOOKS_UNTIL_ALARM * PERIOD) == timedelta(minutes=2)
 
 
 def test_an_alarm_that_does_not_arrive_is_said_and_raised_again(
@@ -166,16 +180,18 @@ def test_an_alarm_that_does_not_arrive_is_said_and_raised_again(
         return next(told)
 
     heart = Heart(service.url, lambda: replace(WELL, canary=CANARY), alarm=raise_)
-    for _ in range(3):
+    for _ in range(LOOKS_UNTIL_ALARM + 2):
         heart.beat()
-    assert caplog.messages == ["the alarm about the canary: SEQUORA_ALARM_URL answers 500", f"no heartbeat: {CANARY}"]
+    assert caplog.messages == [f"no heartbeat: {CANARY}", "the alarm about the canary: SEQUORA_ALARM_URL answers 500"]
 
     def senseless(_text: str) -> Raised:
         raise SettingError("SEQUORA_ALARM_URL must begin with http:// or https://: give another")
 
     caplog.clear()
-    Heart(service.url, lambda: replace(WELL, canary=CANARY), alarm=senseless).beat()
-    assert caplog.messages[0].startswith("the alarm about the canary: SEQUORA_ALARM_URL must begin with")
+    heart = Heart(service.url, lambda: replace(WELL, canary=CANARY), alarm=senseless)
+    for _ in range(LOOKS_UNTIL_ALARM):
+        heart.beat()
+    assert caplog.messages[1].startswith("the alarm about the canary: SEQUORA_ALARM_URL must begin with")
 
 
 @pytest.mark.usefixtures("environment", "canaries")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from canaries import OWN_PHONE, canaries, switch_canaries  # noqa: F401  # a fixture
-from care import NOW, Care
+from care import NOW, NURSE_PHONE, Care
 from click.testing import CliRunner
 from doubts import looked_for
 from phones import Phones
@@ -16,11 +16,12 @@ from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.domain.canary import overdue
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.domain.halts import ALL_KINDS
-from sequora_orchestration.ledger.ledger import Ledger
+from sequora_orchestration.ledger.ledger import Ledger, open_ledger
 from sequora_orchestration.ledger.measurements import Measurements
 from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetAfterAccepting, ResetBeforeAccepting
 from sequora_orchestration.messages.canary import CANARIES
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.sensors.certainty import texts_without_receipt
 
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -162,6 +163,22 @@ def test_a_number_that_has_replied_stop_is_said(care: Care, runs: Runs, phones: 
     assert "it is FAILED (its number has replied STOP; text START from it)" in (said(care) or "")
 
 
+@pytest.mark.parametrize("number", ["nobody's", "+1202555"])
+def test_a_number_that_can_be_no_phones_stops_no_nurses_text_and_is_named(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    """Every sensor and every run reads the setting. What was set is not repeated."""
+    monkeypatch.setenv("SEQUORA_CANARY_NUMBER", number)
+    assert open_ledger().is_anybody_called is False
+    care.a_task(nurse=care.a_nurse())
+    assert [result.success for result in runs.tick(NEW_TASKS)] == [True]
+    phones(NURSE_PHONE).received_text()
+    assert [result.success for result in runs.tick(CANARIES)] == [True]
+    care.it_is(NOW + 11 * MINUTE)
+    assert "; correct SEQUORA_CANARY_NUMBER)" in (said(care) or "")
+    assert number not in (said(care) or "")
+
+
 def test_one_that_is_refused_is_named_and_not_made_anew_within_its_hour(care: Care, runs: Runs, phones: Phones) -> None:
     """Twilio does not text it."""
     phones.company.script(Refuse(400, 21211), to=OWN_PHONE)
@@ -203,6 +220,24 @@ def test_while_an_operator_keeps_texts_back_nothing_is_said_and_none_is_made(
     phones(OWN_PHONE).received_text()
     assert said(care) is None
     assert care.states() == ["SENT"]
+
+
+@pytest.mark.parametrize("kind", [ALL_KINDS, "canary"])
+def test_a_pause_that_has_just_ended_is_no_false_alarm(care: Care, runs: Runs, kind: str) -> None:
+    """Neither for the canary that waited, nor for the hours that have none: the ten minutes begin anew."""
+    runs.ledger.claims.claim(CANARIES)
+    runs.ledger.halts.pause(kind, SOMEBODY)
+    care.it_is(NOW + 40 * MINUTE)
+    runs.ledger.halts.resume(kind, SOMEBODY)
+    assert said(care) is None
+    care.it_is(NOW + 50 * MINUTE + SECOND)
+    assert "the canary of 2026-03-02 15:00 UTC has not arrived: it is QUEUED" in (said(care) or "")
+    runs.ledger.halts.pause(kind, SOMEBODY)
+    care.it_is(NOW + 30 * HOUR + 20 * MINUTE)
+    runs.ledger.halts.resume(kind, SOMEBODY)
+    assert said(care) is None
+    care.it_is(NOW + 30 * HOUR + 30 * MINUTE + SECOND)
+    assert (said(care) or "").startswith("no canary was made, though one has been owed since 2026-03-03 21:20 UTC")
 
 
 def test_a_dead_sensor_is_noticed_ten_minutes_after_the_hour(care: Care, runs: Runs, phones: Phones) -> None:
@@ -297,7 +332,7 @@ def shown(command: str, label: str) -> str:
 
 
 def test_it_is_no_text_to_anybody_in_the_figures(care: Care, runs: Runs, phones: Phones) -> None:
-    """Neither where it is sent nor where it does not arrive."""
+    """Neither where it is sent nor where it does not arrive; nor is it a sign that the texts that wait go out."""
     phones.company.undeliverable[OWN_PHONE] = 30005
     sent(care, runs, phones)
     receipts_asked_for(care, runs, since=NOW, until=MINUTE)
@@ -305,6 +340,7 @@ def test_it_is_no_text_to_anybody_in_the_figures(care: Care, runs: Runs, phones:
     deliveries = measurements.deliveries()
     assert (deliveries.sent, deliveries.delivered, deliveries.failed, deliveries.undelivered) == (0, 0, 0, {})
     assert measurements.text_latency().texts == 0
+    assert measurements.backlog().pace.last_sent is None
     assert runs.ledger.overview.figures().sent_last_hour == 0
     assert runs.ledger.overview.figures().set_aside == []
 

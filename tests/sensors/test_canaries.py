@@ -42,12 +42,3 @@ def test_with_a_number_it_asks_for_a_run_of_the_canary(care: Care, runs: Runs) -
     (row,) = care.ledger()
     assert dict(request.run_config) == {"notification_ids": [str(row["id"])]}
     assert OWN_PHONE[-7:] not in repr(request)
-
-
-@pytest.mark.usefixtures("canaries")
-def test_a_setting_that_is_wrong_fails_the_tick(runs: Runs, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rather than to send none in silence."""
-    monkeypatch.setenv("SEQUORA_CANARY_NUMBER", "202-555-0199")
-    monkeypatch.setattr("sequora_orchestration.sensors.watch.PAUSE_AFTER_AN_ERROR", 0)
-    with pytest.raises(Exception, match="SEQUORA_CANARY_NUMBER is not in E"):
-        skipped(runs, ledger)
