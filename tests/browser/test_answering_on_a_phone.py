@@ -91,7 +91,7 @@ def test_a_press_answers_the_newest_text_that_has_commands(twilio: TwilioServer,
     [
         "Reply 1A accept, 1R resolved, 1E hand over\nbefore you go on",
         "Reply 1A accept, 2R resolved, 1E hand over",
-        "Please Reply 1A accept, 1R resolved, 1E hand over",
+        "Please answer 1A accept, 1E hand over",
         "Hello",
     ],
 )
@@ -102,6 +102,13 @@ def test_without_such_a_last_line_there_are_no_buttons(twilio: TwilioServer, pag
     page.goto(twilio.url)
     expect(page.get_by_role("list", name=NAME).get_by_role("listitem")).to_have_count(2)
     expect(commands(page)).to_have_count(0)
+
+
+def test_a_clinics_own_words_around_the_commands_leave_the_buttons(twilio: TwilioServer, page: Page) -> None:
+    """A file of texts may word that line anew."""
+    texted(twilio, "Tarea HIGH\nResponda 7A (acepto), 7R (resuelta) o 7E (que la tome otra persona)")
+    page.goto(twilio.url)
+    expect(commands(page)).to_have_text(["7A accept", "7R resolved", "7E hand over"])
 
 
 def test_the_buttons_are_those_of_the_conversation_that_is_shown(twilio: TwilioServer, page: Page) -> None:
