@@ -33,6 +33,9 @@ class Canary:
     is_made_late: bool = False
     """Whether its row was made so late that the system must have stood still: the one before tells nothing."""
 
+    is_called_off: bool = False
+    """Whether an operator has cancelled it: that tells nothing, and leaves the answer to the one before."""
+
     delivered_at: datetime | None = None
 
     @property
@@ -43,7 +46,7 @@ class Canary:
     @property
     def is_overdue(self) -> bool:
         """Whether it should have arrived by now."""
-        return not self.has_arrived and self.age > ARRIVES_WITHIN.total_seconds()
+        return not self.has_arrived and not self.is_called_off and self.age > ARRIVES_WITHIN.total_seconds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,6 +149,7 @@ LEFT JOIN LATERAL (
     SELECT n.id::text, hour.at AS hour, n.state, n.reason,
            extract(epoch FROM orchestration.clock() - greatest(n.owed_since, n.created_at, resumed.at))::float AS age,
            n.created_at > n.owed_since + make_interval(secs => :late) AS is_made_late,
+           n.state = 'CANCELLED' AND n.ended_by IS NOT NULL AS is_called_off,
            CASE WHEN n.state = 'DELIVERED' THEN (
                SELECT max(e.at) FROM orchestration.notification_event e
                WHERE e.notification_id = n.id AND e.to_state = 'DELIVERED'

@@ -66,8 +66,9 @@ ORDER BY n.urgency, n.owed_since, n.id;
 
 -- name: replay
 -- Sends those of these messages again that are still in one of these states, and that nothing stands in the way of, each
--- as a message of its own, and records who has ordered it: with each, and once for all if they are the :is_first. Twice: the new message stands in for the first one. Two at
--- once, or a `resend` at the same time, collide on the unique key, and one does nothing.
+-- as a message of its own, and records who has ordered it: with each, and once for all if they are the :is_first. Twice:
+-- the new message stands in for the first one. Two at once, or a `resend` at the same time, collide on the unique key, and
+-- one does nothing.
 WITH chosen AS (
     SELECT n.*, orchestration.first_of(n) AS first_id
     FROM orchestration.hindrances(CAST(:ids AS uuid[]), :also_sent) h

@@ -11,7 +11,14 @@ from sequora_orchestration.domain.ledger_state import State
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
-def of(hours_ago: int, state: State, *, minutes_old: float | None = None, is_made_late: bool = False) -> Canary:
+def of(
+    hours_ago: int,
+    state: State,
+    *,
+    minutes_old: float | None = None,
+    is_made_late: bool = False,
+    is_called_off: bool = False,
+) -> Canary:
     """Return the canary of an hour, counted from NOW; made at the full hour, unless its age is given."""
     return Canary(
         id=f"canary-{hours_ago}",
@@ -20,6 +27,7 @@ def of(hours_ago: int, state: State, *, minutes_old: float | None = None, is_mad
         reason=None,
         age=(hours_ago * 60 + 5 if minutes_old is None else minutes_old) * 60,
         is_made_late=is_made_late,
+        is_called_off=is_called_off,
     )
 
 
@@ -39,6 +47,8 @@ def at_five_past(*newest_first: Canary, is_paused: bool = False) -> Canaries:
         (at_five_past(of(0, State.SENT, minutes_old=10)), False),
         (at_five_past(of(0, State.SENT, minutes_old=10.1)), True),
         (at_five_past(of(1, State.DELIVERED)), False),
+        (at_five_past(of(1, State.CANCELLED, is_called_off=True), of(2, State.DELIVERED)), False),
+        (at_five_past(of(1, State.CANCELLED, is_called_off=True), of(2, State.SENT)), True),
         (at_five_past(of(2, State.DELIVERED)), True),
         (at_five_past(), True),
         (at_five_past(of(1, State.FAILED), is_paused=True), False),

@@ -222,6 +222,19 @@ def test_while_an_operator_keeps_texts_back_nothing_is_said_and_none_is_made(
     assert care.states() == ["SENT"]
 
 
+def test_one_that_an_operator_has_cancelled_is_no_alarm(care: Care, runs: Runs, phones: Phones) -> None:
+    """It tells nothing of the way; the one before does."""
+    sent(care, runs, phones)
+    receipts_asked_for(care, runs, since=NOW, until=MINUTE)
+    care.it_is(NOW + HOUR)
+    runs.ledger.claims.claim(CANARIES)
+    (waiting,) = [row["id"] for row in care.ledger() if row["state"] == "QUEUED"]
+    runs.ledger.orders.cancel(str(waiting), None, SOMEBODY)
+    care.it_is(NOW + HOUR + 20 * MINUTE)
+    assert care.states() == ["DELIVERED", "CANCELLED"]
+    assert said(care) is None
+
+
 @pytest.mark.parametrize("kind", [ALL_KINDS, "canary"])
 def test_a_pause_that_has_just_ended_is_no_false_alarm(care: Care, runs: Runs, kind: str) -> None:
     """Neither for the canary that waited, nor for the hours that have none: the ten minutes begin anew."""
