@@ -1,7 +1,7 @@
 """The words of the check-in, in each language: who asks, what, that one can answer, where to turn, how to stop it.
 
-Those in Spanish are written without the accents that GSM-7 does not have (á, í, ó, ú), and those in Portuguese without
-any of theirs: one of them would more than double the segments. Not here: when a check-in is due (`check_in`).
+Those in Spanish, Portuguese and Haitian Creole have no letter that GSM-7 does not have (á, í, ó, ú, ã, ç): one of them
+would more than double the segments. Not here: when a check-in is due (`check_in`).
 """
 
 from collections.abc import Mapping
