@@ -62,9 +62,7 @@ class Story:
 
     id: str
     kind: str
-    audience: str
-    """To whom it goes: one of `Audience`."""
-
+    audience: str  # one of `Audience`
     task_id: str | None
     episode_id: str | None
     recipient_id: str | None
