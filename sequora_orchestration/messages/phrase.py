@@ -72,7 +72,9 @@ class Template:
             words += literal
             if name is None:
                 continue
-            if not _PLACEHOLDER.fullmatch(name) or form or conversion:
+            if form or conversion:
+                raise TemplateError(f"has {{{name}}} with a format behind its name: write the name alone, {{{name}}}")
+            if not _PLACEHOLDER.fullmatch(name):
                 raise TemplateError(
                     f"has {{{name}}}, which is no placeholder: write a plain name, as {{severity}}, or {{{{ for a brace"
                 )

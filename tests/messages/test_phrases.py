@@ -199,8 +199,8 @@ def test_the_longest_text_is_one_that_the_phone_company_takes() -> None:
     [
         ("{a.b}", "has {a.b}, which is no placeholder"),
         ("{a[0]}", "has {a[0]}, which is no placeholder"),
-        ("{a!r}", "has {a}, which is no placeholder"),
-        ("{a:>9}", "has {a}, which is no placeholder"),
+        ("{a!r}", "has {a} with a format behind its name"),
+        ("{a:>9}", "has {a} with a format behind its name"),
         ("{}", "has {}, which is no placeholder"),
         ("{0}", "has {0}, which is no placeholder"),
         ("{A}", "has {A}, which is no placeholder"),
