@@ -149,4 +149,7 @@ class DayReader(Protocol):
         """
 
     def unknown(self, provider_ids: Iterable[str]) -> frozenset[str]:
-        """Return those of these messages that the provider does not know, asking for each. Raises LookUpError."""
+        """Return those of these messages that the provider does not know, asking for each.
+
+        Raises LookUpError, also if it does not answer about some of them.
+        """

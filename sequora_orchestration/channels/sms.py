@@ -172,8 +172,18 @@ class Sms:
         yield texts
 
     def unknown(self, provider_ids: Iterable[str]) -> frozenset[str]:
-        """Return those of these texts that Twilio does not know, asking for each by its SID. Raises LookUpError."""
-        return fetched(lambda sid: self._messages(sid).fetch(), list(provider_ids))[1]
+        """Return those of these texts that Twilio does not know, asking for each by its SID.
+
+        Raises LookUpError, also if it does not answer about some: neither known nor unknown, they would go unnoticed.
+        """
+        wanted = frozenset(provider_ids)
+        known, unknown = fetched(lambda sid: self._messages(sid).fetch(), sorted(wanted))
+        if silent := wanted - known.keys() - unknown:
+            raise LookUpError(
+                f"the phone company does not answer about {len(silent)} of {len(wanted)} texts that its list of the "
+                "day does not show"
+            )
+        return unknown
 
     def _is_from_us(self, message: Any) -> bool:
         service = self._twilio.messaging_service_sid
