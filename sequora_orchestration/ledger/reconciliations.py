@@ -15,7 +15,6 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.reconciliation import (
     KnownText,
     Likeness,
-    Orphan,
     Reconciliation,
     count_by_likeness,
     span_of,
@@ -24,7 +23,7 @@ from sequora_orchestration.ledger.room import Room
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# How many rows are read or written at a time.
+# How many rows are read at a time.
 A_BATCH = 1000
 
 # An attempt that was given up may have begun so long before its text went out, by another clock.
@@ -112,19 +111,12 @@ class Reconciliations(Room):
 
     def note(self, found: Reconciliation) -> None:
         """Record what was found of a day, and that its orphans have been reported."""
-        new: Sequence[Orphan] = found.new
-        for start in range(0, len(new), A_BATCH):
-            some = new[start : start + A_BATCH]
-            self._changed(
-                "note_reported",
-                day=found.day,
-                provider_ids=[one.provider_id for one in some],
-                likenesses=[one.likeness.value for one in some],
-            )
-        counts = count_by_likeness(found.orphans)
+        new, counts = found.new, count_by_likeness(found.orphans)
         self._changed(
-            "note_reconciled",
+            "note",
             day=found.day,
+            provider_ids=[one.provider_id for one in new],
+            likenesses=[one.likeness.value for one in new],
             texts=found.texts,
             doubled=counts[Likeness.DOUBLED],
             like_ours=counts[Likeness.OURS],

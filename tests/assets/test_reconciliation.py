@@ -398,6 +398,18 @@ def test_a_run_that_dies_before_it_has_reported_reports_again(night: Night, monk
     assert sid in night.said
 
 
+def test_what_is_found_is_recorded_whole_or_not_at_all(night: Night, care: Care) -> None:
+    """Else a step that is tried again would find its texts reported, and turn the check green at once."""
+    sid = an_orphan(night.phones)
+    care.rows("ALTER TABLE orchestration.reconciliation ADD CONSTRAINT refused CHECK (texts < 0)")
+    assert not night.run().success
+    assert care.one("SELECT count(*) FROM orchestration.orphan") == 0
+    assert sid in night.said
+    care.rows("ALTER TABLE orchestration.reconciliation DROP CONSTRAINT refused")
+    night.reconciled()
+    assert sid in night.said
+
+
 def test_the_schedule_reconciles_yesterday(night: Night) -> None:
     """By UTC; in the night that follows, what it reported is not reported again."""
     sid = an_orphan(night.phones)
