@@ -411,11 +411,13 @@ def test_what_is_found_is_recorded_whole_or_not_at_all(night: Night, care: Care)
 
 
 def test_the_schedule_reconciles_yesterday(night: Night) -> None:
-    """By UTC; in the night that follows, what it reported is not reported again."""
+    """By UTC; also if its run comes to its turn a day late, or is executed again then."""
     sid = an_orphan(night.phones)
     night.comes()
-    with build_schedule_context(instance=night.runs.instance) as context:
+    at = night.care.one("SELECT orchestration.clock()")
+    with build_schedule_context(instance=night.runs.instance, scheduled_execution_time=at) as context:
         (request,) = reconciliation_every_night.evaluate_tick(context).run_requests or ()
+    night.care.it_is(at + DAY)
     result = night.runs.launch(reconciliation_every_night.job_name, **request.run_config)
     assert result.success, failure(result)
     assert night.metadata["day"] == night.today.isoformat()
