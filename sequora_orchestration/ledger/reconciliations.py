@@ -5,7 +5,7 @@ The comparison stands in `domain/reconciliation.py`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import RowMapping
@@ -101,13 +101,13 @@ class Reconciliations(Room):
         return row["rows"], row["receipts"]
 
     def reported(self, provider_ids: Sequence[str]) -> dict[str, datetime]:
-        """Return those of these texts that were reported before, each with the time."""
+        """Return those of these texts that were reported before, each with the time (UTC)."""
         rows = [
             row
             for start in range(0, len(provider_ids), A_BATCH)
             for row in self._rows("reported", provider_ids=list(provider_ids[start : start + A_BATCH]))
         ]
-        return {row["provider_id"]: row["reported_at"] for row in rows}
+        return {row["provider_id"]: row["reported_at"].astimezone(UTC) for row in rows}
 
     def note(self, found: Reconciliation) -> None:
         """Record what was found of a day, and that its orphans have been reported."""
@@ -133,6 +133,8 @@ class Reconciliations(Room):
 
 
 def _known(row: RowMapping) -> KnownText:
-    fields = {name: value for name, value in row.items() if name != "is_given_up"}
+    # The database's own zone may be any, and days are those of UTC.
+    sent_at = row["sent_at"] and row["sent_at"].astimezone(UTC)
+    fields = {**{name: value for name, value in row.items() if name != "is_given_up"}, "sent_at": sent_at}
     # The text of an attempt that was given up says nothing about its message, whose state is that of a later one.
     return KnownText(**{**fields, "state": None if row["is_given_up"] else State(row["state"])})

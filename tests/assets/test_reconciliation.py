@@ -424,6 +424,28 @@ def test_the_schedule_reconciles_yesterday(night: Night) -> None:
     assert sid in night.said
 
 
+def test_days_and_times_are_those_of_utc_wherever_the_database_thinks_it_is(night: Night, care: Care) -> None:
+    """East of UTC what was reported would be forgotten while its day can still be compared."""
+    gone = "SM" + "9" * 32
+    night.a_text()
+    care.rows("UPDATE orchestration.notification SET provider_sid = :gone", gone=gone)
+    an_orphan(night.phones)
+    name = care.one("SELECT current_database()")
+    care.rows(f"""ALTER DATABASE "{name}" SET timezone = 'Pacific/Auckland'""")
+    care.engine.dispose()
+    night.reconciled().reconciled()
+    shown = {row["SID"]: row["reported before"] for row in night.table("unknown texts")}
+    assert set(shown.values()) == {f"{night.today + DAY} 05:44"}
+    (missing,) = reconcile.open_reconciler().reconcile(night.today).missing
+    assert missing.sent_at
+    assert (missing.sent_at, missing.sent_at.utcoffset()) == (NOW, timedelta())
+    care.it_is(datetime.combine(night.today, datetime.min.time(), UTC) + 400 * DAY - timedelta(hours=12))
+    for _ in night.runs.ledger.retention.delete_what_is_over(400 * DAY):
+        pass
+    assert care.one("SELECT count(*) FROM orchestration.orphan") == len(shown)
+    assert care.one("SELECT count(*) FROM orchestration.reconciliation") == 1
+
+
 def test_what_was_reported_is_deleted_with_the_days_messages(night: Night, care: Care) -> None:
     """Later such a day is not compared any more."""
     an_orphan(night.phones)
