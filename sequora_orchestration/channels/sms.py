@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
-from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage
+from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage, TooLongError
 from sequora_orchestration.channels.messaging_service import MessagingService, messaging_service_of
 from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_since, read, try_to_read
 from sequora_orchestration.channels.twilio import AccountError, Twilio, open_twilio
@@ -152,7 +152,7 @@ class Sms:
     def sent_between(self, since: datetime, until: datetime) -> Iterator[Sequence[SentText]]:
         """Yield the texts that went out from our sender from `since` on and before `until`, page by page.
 
-        A text that was not sent (yet) goes by the time of its creation. Raises LookUpError.
+        A text that was not sent (yet) goes by the time of its creation. Raises LookUpError, or TooLongError.
         """
         # Both bounds count as inside, to the second: what lies on the last belongs to the span after this one.
         ours = {name: value for name, value in self._sender.items() if name == "from_"}
@@ -163,7 +163,7 @@ class Sms:
             if (text := _sent(message)) and self._is_from_us(message) and since <= text.at < until:
                 texts.append(text)
             if place == MOST_OF_A_DAY:
-                raise LookUpError(
+                raise TooLongError(
                     f"the phone company's list has more than {MOST_OF_A_DAY - 1} texts: too long to be read"
                 )
             if place % PAGE_SIZE == 0:

@@ -354,13 +354,14 @@ def test_a_list_that_breaks_off_in_the_middle_is_read_again_from_its_beginning(
 
 
 def test_a_list_that_is_too_long_reports_nothing(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody must look at it elsewhere."""
+    """Somebody must look at it elsewhere; it is not read again, for it would be as long."""
     monkeypatch.setattr(channel_sms, "MOST_OF_A_DAY", 2)
     for _ in range(3):
         an_orphan(night.phones)
     result = night.run()
     assert not result.success
     assert "more than 1 texts: too long to be read" in str(failure(result))
+    assert "STEP_UP_FOR_RETRY" not in {event.event_type_value for event in result.all_events}
 
 
 @pytest.mark.parametrize(
