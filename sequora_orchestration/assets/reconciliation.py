@@ -26,7 +26,7 @@ from pydantic import Field
 
 from sequora_orchestration.assets.catalog import RECONCILIATION, TEXTS_ARE_RECONCILED
 from sequora_orchestration.assets.figures import LAST_IN_THE_BROKER
-from sequora_orchestration.channels.channel import UnreadableError
+from sequora_orchestration.channels.channel import TooLongError, UnreadableError
 from sequora_orchestration.delivery.reconcile import Reconciler
 from sequora_orchestration.domain.reconciliation import (
     Likeness,
@@ -75,7 +75,7 @@ def reconciliation(
     with retried(context.op_execution_context):
         try:
             found = reconciler.reconcile(_day(config.day))
-        except UnfitDayError as error:
+        except (UnfitDayError, TooLongError) as error:
             raise Failure(str(error), allow_retries=False) from None
         except UnreadableError as error:
             if error.http_status not in _NOT_ALLOWED:

@@ -56,6 +56,10 @@ class LookUpError(Exception):
     """The provider's list could not be read, or not to its end; the sentence names no number."""
 
 
+class TooLongError(LookUpError):
+    """The provider's list is longer than what is read of one: another try would not get to its end, either."""
+
+
 class UnreadableError(LookUpError):
     """The provider lets us read nothing, or does not answer: neither receipts nor look-ups are possible."""
 
@@ -145,8 +149,11 @@ class DayReader(Protocol):
     def sent_between(self, since: datetime, until: datetime) -> Iterator[Sequence[SentText]]:
         """Yield what went out from our sender from `since` on and before `until`, page by page.
 
-        A message may be on two pages. Raises LookUpError, also if the list is too long to be read to its end.
+        A message may be on two pages. Raises LookUpError; TooLongError if the list is too long to be read to its end.
         """
 
     def unknown(self, provider_ids: Iterable[str]) -> frozenset[str]:
-        """Return those of these messages that the provider does not know, asking for each. Raises LookUpError."""
+        """Return those of these messages that the provider does not know, asking for each.
+
+        Raises LookUpError, also if it does not answer about some of them.
+        """

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
-from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage
+from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts, ReceivedMessage, TooLongError
 from sequora_orchestration.channels.messaging_service import MessagingService, messaging_service_of
 from sequora_orchestration.channels.records import OLDER_IN_A_ROW, fetched, made_since, read, try_to_read
 from sequora_orchestration.channels.twilio import AccountError, Twilio, open_twilio
@@ -152,7 +152,7 @@ class Sms:
     def sent_between(self, since: datetime, until: datetime) -> Iterator[Sequence[SentText]]:
         """Yield the texts that went out from our sender from `since` on and before `until`, page by page.
 
-        A text that was not sent (yet) goes by the time of its creation. Raises LookUpError.
+        A text that was not sent (yet) goes by the time of its creation. Raises LookUpError, or TooLongError.
         """
         # Both bounds count as inside, to the second: what lies on the last belongs to the span after this one.
         ours = {name: value for name, value in self._sender.items() if name == "from_"}
@@ -163,7 +163,7 @@ class Sms:
             if (text := _sent(message)) and self._is_from_us(message) and since <= text.at < until:
                 texts.append(text)
             if place == MOST_OF_A_DAY:
-                raise LookUpError(
+                raise TooLongError(
                     f"the phone company's list has more than {MOST_OF_A_DAY - 1} texts: too long to be read"
                 )
             if place % PAGE_SIZE == 0:
@@ -172,8 +172,18 @@ class Sms:
         yield texts
 
     def unknown(self, provider_ids: Iterable[str]) -> frozenset[str]:
-        """Return those of these texts that Twilio does not know, asking for each by its SID. Raises LookUpError."""
-        return fetched(lambda sid: self._messages(sid).fetch(), list(provider_ids))[1]
+        """Return those of these texts that Twilio does not know, asking for each by its SID.
+
+        Raises LookUpError, also if it does not answer about some: neither known nor unknown, they would go unnoticed.
+        """
+        wanted = frozenset(provider_ids)
+        known, unknown = fetched(lambda sid: self._messages(sid).fetch(), sorted(wanted))
+        if silent := wanted - known.keys() - unknown:
+            raise LookUpError(
+                f"the phone company does not answer about {len(silent)} of {len(wanted)} texts that its list of the "
+                "day does not show"
+            )
+        return unknown
 
     def _is_from_us(self, message: Any) -> bool:
         service = self._twilio.messaging_service_sid

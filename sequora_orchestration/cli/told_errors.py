@@ -27,6 +27,7 @@ _TOLD_BY_NAME = {
     "IndexRefusedError",
     "UnfitDayError",
     "LookUpError",
+    "TooLongError",
     "UnreadableError",
 }
 

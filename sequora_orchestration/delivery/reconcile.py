@@ -24,9 +24,12 @@ from sequora_orchestration.settings.alarms import AlarmSettings
 from sequora_orchestration.settings.application import AppSettings
 from sequora_orchestration.settings.database import RetentionSettings
 
-# Of the texts that the list does not show so many are asked for by their ids, some tenths of a second each. A text that
-# was accepted just before midnight and sent after it is in the next day's list.
+# Of the texts that the list does not show so many are asked for by their ids, some tenths of a second each.
 MOST_ASKED_FOR = 50
+
+# A text that was accepted before midnight and sent after it is in the next day's list. No text waits longer for its
+# turn (https://www.twilio.com/docs/messaging/api/message-resource#message-properties, ValidityPeriod).
+SENT_WITHIN = timedelta(hours=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,10 @@ class Reconciler:
             for some in self.ledger.reconciliations.sent_on(day, channel=channel.name)
             for one in comparison.not_seen(some)
         ]
+        if len(not_seen) > MOST_ASKED_FOR:  # a rush towards midnight, most probably: a sender's rate is limited
+            _, ended = span_of(day)
+            later = {text.provider_id for page in channel.sent_between(ended, ended + SENT_WITHIN) for text in page}
+            not_seen = [one for one in not_seen if one.provider_id not in later]
         asked = not_seen[:MOST_ASKED_FOR]
         unknown = channel.unknown([one.provider_id for one in asked])
         missing = [one for one in asked if one.provider_id in unknown]

@@ -222,7 +222,7 @@ class Comparison:
                 self._compare_fates(text, message)
             elif not text.is_by_request:
                 self.answers += 1
-            elif self._alarm_number and text.to == self._alarm_number:
+            elif text.to == self._alarm_number and not self._is_like_ours(text) and text.provider_id not in given_up:
                 self._tally(ALARM, text)
             else:
                 self._tally(UNKNOWN, text)
@@ -243,6 +243,9 @@ class Comparison:
     def _tally(self, kind: str, text: SentText) -> None:
         self.tallies.setdefault(kind, Tally()).add(text)
 
+    def _is_like_ours(self, text: SentText) -> bool:
+        return text.body is not None and self._link in text.body
+
     def _compare_fates(self, text: SentText, message: KnownText) -> None:
         theirs = receipt(text.provider_id, text.status, text.code)
         if theirs and message.state in SETTLED and theirs.state is not message.state and not message.awaits_receipt:
@@ -258,13 +261,12 @@ class Comparison:
 
     def _orphan(self, text: SentText, fingerprint: str, given_up: Mapping[str, str]) -> Orphan:
         doubles = given_up.get(text.provider_id)
-        is_like_ours = text.body is not None and self._link in text.body
         return Orphan(
             provider_id=text.provider_id,
             recipient=masked(text.to) or "hidden",
             at=text.at,
             status=text.status,
-            likeness=Likeness.DOUBLED if doubles else Likeness.OURS if is_like_ours else Likeness.OTHER,
+            likeness=Likeness.DOUBLED if doubles else Likeness.OURS if self._is_like_ours(text) else Likeness.OTHER,
             fingerprint=fingerprint,
             message_id=doubles,
         )

@@ -5,7 +5,7 @@ The comparison stands in `domain/reconciliation.py`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import RowMapping
@@ -15,7 +15,6 @@ from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.reconciliation import (
     KnownText,
     Likeness,
-    Orphan,
     Reconciliation,
     count_by_likeness,
     span_of,
@@ -24,7 +23,7 @@ from sequora_orchestration.ledger.room import Room
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
-# How many rows are read or written at a time.
+# How many rows are read at a time.
 A_BATCH = 1000
 
 # An attempt that was given up may have begun so long before its text went out, by another clock.
@@ -102,29 +101,22 @@ class Reconciliations(Room):
         return row["rows"], row["receipts"]
 
     def reported(self, provider_ids: Sequence[str]) -> dict[str, datetime]:
-        """Return those of these texts that were reported before, each with the time."""
+        """Return those of these texts that were reported before, each with the time (UTC)."""
         rows = [
             row
             for start in range(0, len(provider_ids), A_BATCH)
             for row in self._rows("reported", provider_ids=list(provider_ids[start : start + A_BATCH]))
         ]
-        return {row["provider_id"]: row["reported_at"] for row in rows}
+        return {row["provider_id"]: row["reported_at"].astimezone(UTC) for row in rows}
 
     def note(self, found: Reconciliation) -> None:
         """Record what was found of a day, and that its orphans have been reported."""
-        new: Sequence[Orphan] = found.new
-        for start in range(0, len(new), A_BATCH):
-            some = new[start : start + A_BATCH]
-            self._changed(
-                "note_reported",
-                day=found.day,
-                provider_ids=[one.provider_id for one in some],
-                likenesses=[one.likeness.value for one in some],
-            )
-        counts = count_by_likeness(found.orphans)
+        new, counts = found.new, count_by_likeness(found.orphans)
         self._changed(
-            "note_reconciled",
+            "note",
             day=found.day,
+            provider_ids=[one.provider_id for one in new],
+            likenesses=[one.likeness.value for one in new],
             texts=found.texts,
             doubled=counts[Likeness.DOUBLED],
             like_ours=counts[Likeness.OURS],
@@ -141,6 +133,8 @@ class Reconciliations(Room):
 
 
 def _known(row: RowMapping) -> KnownText:
-    fields = {name: value for name, value in row.items() if name != "is_given_up"}
+    # The database's own zone may be any, and days are those of UTC.
+    sent_at = row["sent_at"] and row["sent_at"].astimezone(UTC)
+    fields = {**{name: value for name, value in row.items() if name != "is_given_up"}, "sent_at": sent_at}
     # The text of an attempt that was given up says nothing about its message, whose state is that of a later one.
     return KnownText(**{**fields, "state": None if row["is_given_up"] else State(row["state"])})

@@ -58,15 +58,16 @@ WHERE sent_at >= CAST(:since AS timestamptz) AND sent_at < CAST(:until AS timest
 -- Those of these texts that were reported, with the time. Reading changes nothing.
 SELECT sid AS provider_id, reported_at FROM orchestration.orphan WHERE sid = ANY (CAST(:provider_ids AS text[]));
 
--- name: note_reported
--- These texts were reported, and a message was not found for any of them. Twice: the first time stays.
-INSERT INTO orchestration.orphan (sid, day, likeness)
-SELECT one.sid, CAST(:day AS date), one.likeness
-FROM unnest(CAST(:provider_ids AS text[]), CAST(:likenesses AS text[])) AS one (sid, likeness)
-ON CONFLICT (sid) DO NOTHING;
-
--- name: note_reconciled
--- A day was reconciled, with these counts. Twice: the last counts stay.
+-- name: note
+-- A day was reconciled, with these counts, and these texts were reported, for which no message was found. All of it or
+-- nothing: a step that is tried again reports all of them anew. Twice: the last counts stay, and of each text the first
+-- time.
+WITH reported AS (
+    INSERT INTO orchestration.orphan (sid, day, likeness)
+    SELECT one.sid, CAST(:day AS date), one.likeness
+    FROM unnest(CAST(:provider_ids AS text[]), CAST(:likenesses AS text[])) AS one (sid, likeness)
+    ON CONFLICT (sid) DO NOTHING
+)
 INSERT INTO orchestration.reconciliation AS r
     (day, texts, doubled, like_ours, of_others, missing, differing, log_owes)
 VALUES (CAST(:day AS date), :texts, :doubled, :like_ours, :of_others, :missing, :differing, :log_owes)

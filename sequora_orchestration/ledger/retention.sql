@@ -124,6 +124,8 @@ DELETE FROM orchestration.task_number WHERE texted_at < orchestration.clock() - 
 -- name: delete_old_reconciliations
 -- What was found of days that are compared no more, for their messages are gone. Twice: nothing is left to delete.
 WITH orphans AS (
-    DELETE FROM orchestration.orphan WHERE day < orchestration.clock() - make_interval(secs => :kept)
+    DELETE FROM orchestration.orphan
+    WHERE day < CAST((orchestration.clock() - make_interval(secs => :kept)) AT TIME ZONE 'UTC' AS date)
 )
-DELETE FROM orchestration.reconciliation WHERE day < orchestration.clock() - make_interval(secs => :kept);
+DELETE FROM orchestration.reconciliation
+WHERE day < CAST((orchestration.clock() - make_interval(secs => :kept)) AT TIME ZONE 'UTC' AS date);

@@ -7,6 +7,7 @@ import pytest
 from care import NOW
 from orphans import SENDER, STRANGER, an_orphan, it_is_at
 from phones import Phones
+from twilio.base.exceptions import TwilioRestException
 
 from sequora_orchestration.channels import sms as channel_sms
 from sequora_orchestration.channels.channel import DayReader, LookUpError, UnreadableError
@@ -104,6 +105,23 @@ def test_texts_that_twilio_does_not_know_are_told_by_their_sids(phones: Phones) 
     known, gone = an_orphan(phones), "SM" + "9" * 32
     assert open_sms().unknown([known, gone]) == {gone}
     assert open_sms().unknown([]) == frozenset()
+
+
+def test_texts_about_which_twilio_does_not_answer_are_not_taken_for_known(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside one that it does not know: those would be missing, too, and nobody would learn of it."""
+    known, gone, busy = an_orphan(phones), "SM" + "9" * 32, "SM" + "8" * 32
+    messages = open_sms()._messages
+
+    class Busy:
+        def fetch(self) -> None:
+            raise TwilioRestException(429, f"/Messages/{busy}.json", f"not to {STRANGER}", code=20429)
+
+    monkeypatch.setattr(open_sms(), "_messages", lambda sid: Busy() if sid == busy else messages(sid))
+    with pytest.raises(LookUpError, match="does not answer about 1 of 3 texts") as raised:
+        open_sms().unknown([known, gone, busy])
+    assert STRANGER not in str(raised.value)
 
 
 def test_only_texts_are_read_day_by_day() -> None:

@@ -10,6 +10,7 @@ from orphans import STRANGER, an_orphan, it_is_at, with_clock_of
 from phones import Phones
 from runs import Runs, failure
 
+from sequora_orchestration.channels import sms as channel_sms
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.local.twilio.scripted_answers import Refuse
 from sequora_orchestration.messages.task_created import NEW_TASKS
@@ -130,6 +131,18 @@ def test_a_list_that_cannot_be_read_ends_with_2_and_a_sentence(
     assert done.output.startswith(f"the phone company's list could not be read (HTTP {status}, code {code})")
     assert STRANGER not in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_list_that_is_too_long_ends_with_2_and_a_sentence(
+    care: Care, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no mistake of ours."""
+    monkeypatch.setattr(channel_sms, "MOST_OF_A_DAY", 1)
+    an_orphan(phones)
+    care.it_is(NOW + DAY)
+    done = run()
+    assert done.exit_code == 2
+    assert done.output == "the phone company's list has more than 0 texts: too long to be read\n"
 
 
 def test_on_a_day_without_texts_it_says_so(care: Care) -> None:

@@ -133,6 +133,17 @@ def test_sums_keep_currencies_apart_and_leave_out_what_has_no_price() -> None:
     assert tally.prices == {"USD": Decimal("0.3"), "EUR": Decimal("0.3")}
 
 
+def test_an_engineer_who_is_a_nurse_or_a_supervisor_too_may_have_a_text_twice() -> None:
+    """A text with a link to a task, or of an attempt that was given up, is no alarm."""
+    comparison = a_comparison()
+    texts = [a_text("SM1", f"View: {APP}/tasks/1", to="+12025550191"), a_text("SM2", to="+12025550191")]
+    comparison.add(texts, known={}, fingerprints=prints(*texts), given_up={"SM2": "a message"})
+    assert [(one.provider_id, one.likeness) for one in comparison.orphans()] == [
+        ("SM2", Likeness.DOUBLED),
+        ("SM1", Likeness.OURS),
+    ]
+
+
 def test_alarms_and_webhooks_answers_are_no_orphans() -> None:
     """An alarm has no row; an answer by TwiML is never ours."""
     comparison = a_comparison()
