@@ -67,9 +67,10 @@ class Template:
             raise TemplateError(
                 "has a brace that opens or closes no placeholder: write {{ or }} for a brace itself"
             ) from None
-        words, names = "", set[str]()
+        words, names, as_read = "", set[str](), ""
         for literal, name, form, conversion in parts:
             words += literal
+            as_read += literal.replace("{", "{{").replace("}", "}}")
             if name is None:
                 continue
             if form or conversion:
@@ -78,10 +79,23 @@ class Template:
                 raise TemplateError(
                     f"has {{{name}}}, which is no placeholder: write a plain name, as {{severity}}, or {{{{ for a brace"
                 )
+            if not self.text.startswith(
+                f"{{{name}}}", len(as_read)
+            ):  # a colon with no format behind it is not reported
+                raise TemplateError(f"has a colon behind the name in {{{name}:}}: write the name alone, {{{name}}}")
+            as_read += f"{{{name}}}"
             names.add(name)
         object.__setattr__(self, "placeholders", frozenset(names))
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "is_gsm_7", is_gsm_7(words))
+
+    @property
+    def with_plain_braces(self) -> str:
+        """The words in which only placeholders have braces, and a brace itself has become a parenthesis."""
+        return "".join(
+            literal.replace("{", "(").replace("}", ")") + ("" if name is None else f"{{{name}}}")
+            for literal, name, _, _ in string.Formatter().parse(self.text)
+        )
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the words with these values; braces in a value are only braces."""

@@ -51,8 +51,9 @@ def faults(phrase: Phrase, text: str, app_url: str) -> list[Fault]:
     except TemplateError as error:
         wrong, _, to_do = str(error).partition(": ")
         return [(wrong, to_do)]
-    of_placeholders = [*_unknown(phrase, template), *_missing(phrase, template), *_joined(text)]
-    found = [*of_placeholders, *_needed(phrase, text), *_lines(phrase, text)]
+    plain = template.with_plain_braces
+    of_placeholders = [*_unknown(phrase, template), *_missing(phrase, template), *_joined(plain)]
+    found = [*of_placeholders, *_needed(phrase, plain), *_lines(phrase, text)]
     # Without its own placeholders a text cannot be filled, and so not be measured.
     is_fillable = template.placeholders <= phrase.placeholders.keys()
     return [*found, *(_length(phrase, template, app_url) if is_fillable else ())]
@@ -82,7 +83,6 @@ def _missing(phrase: Phrase, template: Template) -> Iterator[Fault]:
 
 
 def _joined(text: str) -> Iterator[Fault]:
-    text = text.replace("{{", "(").replace("}}", ")")
     so_that = "so that nothing that a row holds makes a link"
     for joint, name in _JOINED_BEFORE.findall(text):
         yield f"has {{{name}}} right behind \u201c{joint}\u201d", f"leave a space between them, {so_that}"

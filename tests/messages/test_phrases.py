@@ -201,6 +201,7 @@ def test_the_longest_text_is_one_that_the_phone_company_takes() -> None:
         ("{a[0]}", "has {a[0]}, which is no placeholder"),
         ("{a!r}", "has {a} with a format behind its name"),
         ("{a:>9}", "has {a} with a format behind its name"),
+        ("{{{a:}", "has a colon behind the name in {a:}"),
         ("{}", "has {}, which is no placeholder"),
         ("{0}", "has {0}, which is no placeholder"),
         ("{A}", "has {A}, which is no placeholder"),
