@@ -28,7 +28,12 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _JOINS = "[.:/@\u3002\uff0e\uff61\u2024\ufe52]"
 _JOINED_BEFORE = re.compile(rf"({_JOINS})\{{(?!link\}})(\w+)\}}")
 _JOINED_BEHIND = re.compile(rf"\{{(?!link\}})(\w+)\}}({_JOINS})(?=\S)")
+_PLACEHOLDERS = re.compile(r"\{\w+\}")
 _JOINED_TO_EACH_OTHER = re.compile(r"\{(\w+)\}\{(\w+)\}")
+
+# Signs without a blank or a Chinese stop between them, of which a value is a part; and what phones make a link of.
+_RUN = re.compile(r"[^\s\u3000-\u303f\uff00-\uff65]*\{(?!link\})(\w+)\}[^\s\u3000-\u303f\uff00-\uff65]*")
+_LIKE_A_LINK = re.compile(r"://|[^\W_][.@][^\W\d_]{2}")
 _LINK_IN_WORDS = re.compile(r"\S\{link\}|\{link\}\S")
 
 # So many of the characters that make a text dear are named.
@@ -90,6 +95,9 @@ def _joined(text: str) -> Iterator[Fault]:
         yield f"has \u201c{joint}\u201d between {{{name}}} and other words", f"leave a space behind it, {so_that}"
     for one, other in _JOINED_TO_EACH_OTHER.findall(text):
         yield f"has {{{one}}} and {{{other}}} side by side", f"leave a space between them, {so_that}"
+    for run in _RUN.finditer(text):
+        if _LIKE_A_LINK.search(_PLACEHOLDERS.sub("x", run[0])):
+            yield f"has {{{run[1]}}} within a link, {run[0]}", f"leave a space between them, {so_that}"
     if _LINK_IN_WORDS.search(text):
         yield "has {link} joined to other signs", "leave a space or a new line on both sides, or phones take them along"
 

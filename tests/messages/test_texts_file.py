@@ -142,6 +142,9 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
         ('[commands]\nto-supervisor = "{number}A {{number}}R"', 2, "commands to-supervisor does not say {number}R"),
         ('[task-created]\ntext = "{severity}.{reasons} {link}"', 2, "has {reasons} right behind “.”; leave a space"),
         ('[task-created]\ntext = "{severity}:x {link}"', 2, "has “:” between {severity} and other words; leave a"),
+        ('[task-created]\ntext = "https://a.example/?x={severity} {link}"', 2, "has {severity} within a link, https://"),
+        ('[task-created]\ntext = "a.example-{severity} {link}"', 2, "has {severity} within a link, a.example-{sev"),
+        ('[task-created]\ntext = "{severity}a.example {link}"', 2, "has {severity} within a link, {severity}a.exam"),
         ('[task-created]\ntext = "{severity}{reasons} {link}"', 2, "has {severity} and {reasons} side by side"),
         ('[task-created]\ntext = "{severity}\\n\\n\\n\\n\\n\\n{link}"', 2, "has 7 lines, and may have 6; write it in"),
         ('[task-created]\ntext = "{severity} \\u0007 {link}"', 2, "has U+0007 (a control character), which is no sign"),
@@ -271,6 +274,7 @@ def said_or_told(source: str) -> tuple[Given, set[int]]:
 
 
 PIECES = ["{severity}", "{reasons}", "{priority}", "{episode}", "{link}", " ", "\n", ". ", ":", ".", "/", "Task", "ặ"]
+PIECES += ["https://a.example/?x=", "-", "{{", "}}"]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.sampled_from(HOSTILE), st.sampled_from(HOSTILE))
