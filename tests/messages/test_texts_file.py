@@ -168,6 +168,11 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write(source: str, line: in
         ("911 stop STOPPED", ["does not say STOP; write how to end these texts, with the word STOP"]),
         ("回复STOP，拨打911。", []),
         ("٩١١ STOP", ["does not say 911"]),
+        ("اتصلوا ب911. أرسلوا STOP، و911", []),
+        ("Emergencia:911 (STOP)", []),
+        *((f"{one} STOP", ["does not say 911"]) for one in ("911-555-0100", "1-911", "$911", "911,000", "A911")),
+        *((f"911 {one}", ["does not say STOP"]) for one in ("STOPÉ", "STOP\u0301", "STOP1", "STOP_", "ЁSTOP")),
+        ("{name}STOP 911", ["does not say STOP"]),
         ("a" * 480 + " 911 STOP", ["takes 4 segments of GSM-7 with the longest values, and may take 3; shorten it by"]),
         (
             "á" * 215 + " 911 STOP",
