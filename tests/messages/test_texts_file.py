@@ -214,6 +214,8 @@ def test_a_text_to_staff_is_measured_with_usual_values_and_may_be_of_any_letters
         ('[reply]\nhelp = """a', 0, "is no TOML"),
         ('[reply]\nhelp = "a\xe9"'.encode("latin-1"), 2, "has a byte that is not UTF-8; save the file in UTF-8"),
         ("[reply]".encode("utf-16"), 1, "has a byte that is not UTF-8"),
+        ("x = " + "1" * 5000, 0, "has a number or brackets that cannot be read; write texts alone, in quotes"),
+        ("x = " + "[" * 5000, 0, "has a number or brackets that cannot be read; write texts alone, in quotes"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_toml_is_told_where(source: str | bytes, line: int, said: str) -> None:
