@@ -18,6 +18,9 @@ FOR_ALL = "*"
 # The name of a kind's first phrase, by which a file of texts calls it.
 TEXT = "text"
 
+LONGEST_TEXT = 1600
+"""The most that the phone company takes as one text, in units of UCS-2 (Twilio error 21617)."""
+
 # What one segment more costs a clinic with 10,000 texts a month is more than a text is worth that nobody reads to its
 # end. Ours to staff have three at most, and the line of commands may make it four; ours to patients have two in GSM-7.
 MOST_TO_STAFF = 4
@@ -144,6 +147,9 @@ class Phrase:
     most_lines: int = SOME_LINES
     most_segments: int | None = MOST_TO_STAFF
     """None of what is spoken."""
+
+    longest_possible: int = LONGEST_TEXT
+    """The most with the longest values, in units of UCS-2: less where another line may come below."""
 
     @property
     def is_to_patients(self) -> bool:

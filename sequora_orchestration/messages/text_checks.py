@@ -10,10 +10,7 @@ from difflib import get_close_matches
 
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, units_of_ucs_2
 from sequora_orchestration.domain.spell import counted
-from sequora_orchestration.messages.phrase import ONE_LINE, Phrase, Template, TemplateError
-
-LONGEST_TEXT = 1600
-"""The most that the phone company takes as one text, in units of UCS-2 (Twilio error 21617)."""
+from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Phrase, Template, TemplateError
 
 # What each of several segments holds, in septets and in units of UCS-2 (3GPP TS 23.040).
 _PER_SEGMENT = {True: 153, False: 67}
@@ -121,10 +118,12 @@ def _lines(phrase: Phrase, text: str) -> Iterator[Fault]:
 def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]:
     """Measure the words with the values that decide: patients' texts with the longest, for all of theirs are short."""
     longest = phrase.longest(template, app_url)
-    if units_of_ucs_2(longest) > LONGEST_TEXT:
+    most = phrase.longest_possible
+    if units_of_ucs_2(longest) > most:
+        below = " with the line of commands" if most < LONGEST_TEXT else ""
         yield (
-            f"may become {units_of_ucs_2(longest):,} characters long, with the longest values",
-            f"shorten it: the phone company takes {LONGEST_TEXT:,}",
+            f"may become {units_of_ucs_2(longest):,} characters long, with the longest values, and may be {most:,}",
+            f"shorten it: the phone company takes {LONGEST_TEXT:,}{below}",
         )
         return
     if phrase.most_segments is None:

@@ -11,8 +11,8 @@ from sequora_orchestration.domain.gsm_7 import GSM_7_EXTENSION, segments, units_
 from sequora_orchestration.messages.check_in import check_in_text
 from sequora_orchestration.messages.check_in_words import CHECK_IN_TEXT, CHECK_IN_WITH_LINK, LONGEST_LINK
 from sequora_orchestration.messages.kinds import KINDS, PHRASES
-from sequora_orchestration.messages.phrase import Phrase, Template, TemplateError
-from sequora_orchestration.messages.text_checks import LONGEST_TEXT, faults
+from sequora_orchestration.messages.phrase import LONGEST_TEXT, Phrase, Template, TemplateError
+from sequora_orchestration.messages.text_checks import faults
 from sequora_orchestration.messages.to_patients import LONGEST_NAME
 from sequora_orchestration.messages.wording import Wording
 

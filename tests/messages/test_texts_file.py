@@ -11,11 +11,13 @@ from hostile import HOSTILE, LINK
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sequora_orchestration.domain.gsm_7 import units_of_ucs_2
 from sequora_orchestration.messages.check_in_words import CHECK_IN_TEXT, CHECK_IN_WITH_LINK
 from sequora_orchestration.messages.kinds import PHRASES
 from sequora_orchestration.messages.nurse_call import CALL, call_text
 from sequora_orchestration.messages.phrase import FOR_ALL, Phrase
 from sequora_orchestration.messages.task_created import NEW_TASK, nurse_text
+from sequora_orchestration.messages.task_phrases import TO_NURSE
 from sequora_orchestration.messages.texts_file import TextsFileError, given_by
 from sequora_orchestration.messages.wording import Given, Wording
 
@@ -203,6 +205,23 @@ def test_a_text_to_staff_is_measured_with_usual_values_and_may_be_of_any_letters
     assert read('[task-created]\ntext = "Nhiệm vụ {severity}: {reasons}\\nƯu tiên: {priority}\\n{episode}\\n{link}"')
     ((_, said),) = mistakes('[task-created]\ntext = "' + "ặ" * 200 + ' {severity} {reasons} {link}"')
     assert "takes 5 segments of UCS-2 with usual values, and may take 4" in said
+
+
+def test_the_longest_text_with_the_longest_line_of_commands_is_one_that_the_phone_company_takes() -> None:
+    """The text is written in the file, and the line comes below it."""
+    commands = "{number}A {number}R {number}E".ljust(160 - len("1") * 3 + len("{number}") * 3, ".")
+    words = "{severity} {link} {reasons} {reasons}"
+    source = f'[commands]\nto-nurse = "{commands}"\n[task-created]\ntext = "{words}'
+    given = None
+    for length in range(1, 300):
+        try:
+            given = read(f'{source} {"a" * length}"')
+        except TextsFileError:
+            break
+    assert given
+    (text,) = given[NEW_TASK].values()
+    body = f"{NEW_TASK.longest(text, APP_URL)}\n{TO_NURSE.longest(given[TO_NURSE][FOR_ALL], APP_URL)}"
+    assert 1500 < units_of_ucs_2(body) <= 1600
 
 
 @pytest.mark.parametrize(
