@@ -95,8 +95,8 @@ def _commands(name: str, line: str, *, said: str, letters: str) -> Phrase:
         required=frozenset({"number"}),
         needs=[
             Need(
-                pattern=re.compile(rf"\{{number\}}{letter}(?![^\W_])"),
-                lacking=f"does not say {{number}}{letter}",
+                pattern=re.compile(rf"(?<![0-9A-Za-z}}])\{{number\}}{letter}(?![^\W_])"),
+                lacking=f"does not say {{number}}{letter} as a word by itself",
                 to_do=f"write it: staff answer with the number and {letter} to {means}",
             )
             for letter, means in (("A", "accept"), ("R", "say that it is resolved"), ("E", "hand it over"))
