@@ -13,6 +13,9 @@ LAST_RESORT = "en"
 # Records name the language that somebody speaks; it is written as another one, which has the texts.
 _WRITTEN_AS = {"cmn": "zh", "yue": "zh", "arb": "ar"}
 
+# Private tags, and those of what is not determined, many, not coded, or no language (ISO 639-2).
+_NO_LANGUAGE = {"x", "und", "mul", "mis", "zxx"}
+
 # Each patient's spelling is read once; there are hundreds of languages, and a few spellings of each.
 _SPELLINGS = 4096
 
@@ -21,7 +24,7 @@ def tag_of(spelt: str) -> str | None:
     """Return the canonical tag of a language: `es-MX` of `spa_mx`, `zh-Hant` of `ZH-hant`; None if it names none."""
     try:
         tag = standardize_tag(spelt.strip().replace("_", "-"))
-        return tag if tag_is_valid(tag) else None
+        return tag if tag_is_valid(tag) and tag.split("-")[0] not in _NO_LANGUAGE else None
     except ValueError:
         return None
 

@@ -18,6 +18,9 @@ FOR_ALL = "*"
 # The name of a kind's first phrase, by which a file of texts calls it.
 TEXT = "text"
 
+LONGEST_TEXT = 1600
+"""The most that the phone company takes as one text, in units of UCS-2 (Twilio error 21617)."""
+
 # What one segment more costs a clinic with 10,000 texts a month is more than a text is worth that nobody reads to its
 # end. Ours to staff have three at most, and the line of commands may make it four; ours to patients have two in GSM-7.
 MOST_TO_STAFF = 4
@@ -67,9 +70,10 @@ class Template:
             raise TemplateError(
                 "has a brace that opens or closes no placeholder: write {{ or }} for a brace itself"
             ) from None
-        words, names = "", set[str]()
+        words, names, as_read = "", set[str](), ""
         for literal, name, form, conversion in parts:
             words += literal
+            as_read += literal.replace("{", "{{").replace("}", "}}")
             if name is None:
                 continue
             if form or conversion:
@@ -78,10 +82,23 @@ class Template:
                 raise TemplateError(
                     f"has {{{name}}}, which is no placeholder: write a plain name, as {{severity}}, or {{{{ for a brace"
                 )
+            if not self.text.startswith(
+                f"{{{name}}}", len(as_read)
+            ):  # a colon with no format behind it is not reported
+                raise TemplateError(f"has a colon behind the name in {{{name}:}}: write the name alone, {{{name}}}")
+            as_read += f"{{{name}}}"
             names.add(name)
         object.__setattr__(self, "placeholders", frozenset(names))
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "is_gsm_7", is_gsm_7(words))
+
+    @property
+    def with_plain_braces(self) -> str:
+        """The words in which only placeholders have braces, and a brace itself has become a parenthesis."""
+        return "".join(
+            literal.replace("{", "(").replace("}", ")") + ("" if name is None else f"{{{name}}}")
+            for literal, name, _, _ in string.Formatter().parse(self.text)
+        )
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the words with these values; braces in a value are only braces."""
@@ -130,6 +147,9 @@ class Phrase:
     most_lines: int = SOME_LINES
     most_segments: int | None = MOST_TO_STAFF
     """None of what is spoken."""
+
+    longest_possible: int = LONGEST_TEXT
+    """The most with the longest values, in units of UCS-2: less where another line may come below."""
 
     @property
     def is_to_patients(self) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from sequora_orchestration.domain.care import EscalationTask
-from sequora_orchestration.messages.phrase import ONE_LINE, Need, Phrase, Placeholder, for_all
+from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Need, Phrase, Placeholder, for_all
 from sequora_orchestration.messages.values import (
     LONGEST_LINE_VALUE,
     LONGEST_WORD,
@@ -16,6 +16,9 @@ from sequora_orchestration.messages.values import (
 from sequora_orchestration.messages.wording import Wording
 
 LAST_LINES = "Priority: {priority}\nEp ID: {episode}\nView: {link}"
+
+# A line of one segment, and room for longer numbers in it than the usual ones.
+LONGEST_COMMANDS = 200
 
 # A letter of which each takes two units of UCS-2.
 _WIDE = "\U0001d538"
@@ -63,6 +66,7 @@ def about_task(
         built_in=for_all(f"{first_line}\n{LAST_LINES}"),
         placeholders={**(more or {}), **_OF_A_TASK},
         required=frozenset({"severity", "link"}),
+        longest_possible=LONGEST_TEXT - len("\n") - LONGEST_COMMANDS,
     )
 
 
@@ -91,8 +95,8 @@ def _commands(name: str, line: str, *, said: str, letters: str) -> Phrase:
         required=frozenset({"number"}),
         needs=[
             Need(
-                pattern=re.compile(rf"\{{number\}}{letter}(?![^\W_])"),
-                lacking=f"does not say {{number}}{letter}",
+                pattern=re.compile(rf"(?<![0-9A-Za-z}}])\{{number\}}{letter}(?![^\W_])"),
+                lacking=f"does not say {{number}}{letter} as a word by itself",
                 to_do=f"write it: staff answer with the number and {letter} to {means}",
             )
             for letter, means in (("A", "accept"), ("R", "say that it is resolved"), ("E", "hand it over"))
@@ -100,6 +104,7 @@ def _commands(name: str, line: str, *, said: str, letters: str) -> Phrase:
         ],
         most_lines=ONE_LINE,
         most_segments=1,
+        longest_possible=LONGEST_COMMANDS,
     )
 
 

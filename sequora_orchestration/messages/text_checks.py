@@ -10,10 +10,7 @@ from difflib import get_close_matches
 
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, units_of_ucs_2
 from sequora_orchestration.domain.spell import counted
-from sequora_orchestration.messages.phrase import ONE_LINE, Phrase, Template, TemplateError
-
-LONGEST_TEXT = 1600
-"""The most that the phone company takes as one text, in units of UCS-2 (Twilio error 21617)."""
+from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Phrase, Template, TemplateError
 
 # What each of several segments holds, in septets and in units of UCS-2 (3GPP TS 23.040).
 _PER_SEGMENT = {True: 153, False: 67}
@@ -28,7 +25,12 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _JOINS = "[.:/@\u3002\uff0e\uff61\u2024\ufe52]"
 _JOINED_BEFORE = re.compile(rf"({_JOINS})\{{(?!link\}})(\w+)\}}")
 _JOINED_BEHIND = re.compile(rf"\{{(?!link\}})(\w+)\}}({_JOINS})(?=\S)")
+_PLACEHOLDERS = re.compile(r"\{\w+\}")
 _JOINED_TO_EACH_OTHER = re.compile(r"\{(\w+)\}\{(\w+)\}")
+
+# Signs without a blank or a Chinese stop between them, of which a value is a part; and what phones make a link of.
+_RUN = re.compile(r"[^\s\u3000-\u303f\uff00-\uff65]*\{(?!link\})(\w+)\}[^\s\u3000-\u303f\uff00-\uff65]*")
+_LIKE_A_LINK = re.compile(r"://|[^\W_][.@][^\W\d_]{2}")
 _LINK_IN_WORDS = re.compile(r"\S\{link\}|\{link\}\S")
 
 # So many of the characters that make a text dear are named.
@@ -51,8 +53,9 @@ def faults(phrase: Phrase, text: str, app_url: str) -> list[Fault]:
     except TemplateError as error:
         wrong, _, to_do = str(error).partition(": ")
         return [(wrong, to_do)]
-    of_placeholders = [*_unknown(phrase, template), *_missing(phrase, template), *_joined(text)]
-    found = [*of_placeholders, *_needed(phrase, text), *_lines(phrase, text)]
+    plain = template.with_plain_braces
+    of_placeholders = [*_unknown(phrase, template), *_missing(phrase, template), *_joined(plain)]
+    found = [*of_placeholders, *_needed(phrase, plain), *_lines(phrase, text)]
     # Without its own placeholders a text cannot be filled, and so not be measured.
     is_fillable = template.placeholders <= phrase.placeholders.keys()
     return [*found, *(_length(phrase, template, app_url) if is_fillable else ())]
@@ -82,7 +85,6 @@ def _missing(phrase: Phrase, template: Template) -> Iterator[Fault]:
 
 
 def _joined(text: str) -> Iterator[Fault]:
-    text = text.replace("{{", "(").replace("}}", ")")
     so_that = "so that nothing that a row holds makes a link"
     for joint, name in _JOINED_BEFORE.findall(text):
         yield f"has {{{name}}} right behind \u201c{joint}\u201d", f"leave a space between them, {so_that}"
@@ -90,6 +92,9 @@ def _joined(text: str) -> Iterator[Fault]:
         yield f"has \u201c{joint}\u201d between {{{name}}} and other words", f"leave a space behind it, {so_that}"
     for one, other in _JOINED_TO_EACH_OTHER.findall(text):
         yield f"has {{{one}}} and {{{other}}} side by side", f"leave a space between them, {so_that}"
+    for run in _RUN.finditer(text):
+        if _LIKE_A_LINK.search(_PLACEHOLDERS.sub("x", run[0])):
+            yield f"has {{{run[1]}}} within a link, {run[0]}", f"leave a space between them, {so_that}"
     if _LINK_IN_WORDS.search(text):
         yield "has {link} joined to other signs", "leave a space or a new line on both sides, or phones take them along"
 
@@ -113,10 +118,12 @@ def _lines(phrase: Phrase, text: str) -> Iterator[Fault]:
 def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]:
     """Measure the words with the values that decide: patients' texts with the longest, for all of theirs are short."""
     longest = phrase.longest(template, app_url)
-    if units_of_ucs_2(longest) > LONGEST_TEXT:
+    most = phrase.longest_possible
+    if units_of_ucs_2(longest) > most:
+        below = " with the line of commands" if most < LONGEST_TEXT else ""
         yield (
-            f"may become {units_of_ucs_2(longest):,} characters long, with the longest values",
-            f"shorten it: the phone company takes {LONGEST_TEXT:,}",
+            f"may become {units_of_ucs_2(longest):,} characters long, with the longest values, and may be {most:,}",
+            f"shorten it: the phone company takes {LONGEST_TEXT:,}{below}",
         )
         return
     if phrase.most_segments is None:

@@ -70,6 +70,9 @@ class TextsFileError(Exception):
         super().__init__("\n".join(one.sentence for one in self.mistakes))
 
 
+_TOO_MUCH = Mistake(0, "has a number or brackets that cannot be read", 'write texts alone, in quotes: text = "…"')
+
+
 def given_by(content: bytes, phrases: Mapping[str, Sequence[Phrase]], app_url: str) -> Given:
     """Return the words that a file gives, by phrase and language. Raises TextsFileError.
 
@@ -80,6 +83,9 @@ def given_by(content: bytes, phrases: Mapping[str, Sequence[Phrase]], app_url: s
         tables = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise TextsFileError([_no_toml(error)]) from None
+    except (ValueError, RecursionError):
+        # The reader's limits: numbers of more than 4,300 digits, and some hundred brackets within each other.
+        raise TextsFileError([_TOO_MUCH]) from None
     reader = _Reader(lines_of(source.replace("\r\n", "\n")), app_url)
     for kind, table in tables.items():
         reader.read_kind(kind, table, phrases)

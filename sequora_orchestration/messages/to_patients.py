@@ -96,16 +96,20 @@ def patient_of(facts: Facts) -> Patient:
     return facts.recipient
 
 
+# What, joined to a word of capitals or digits, makes another word of it: digits, the alphabets of Europe with their
+# accents, and a placeholder's end. Chinese writes no blank beside such a word, and Arabic joins its own words to it.
+_WORD = r"0-9A-Za-z_\u00c0-\u052f\u1e00-\u1fff}"
+
 # To a patient every text says where to turn in an emergency, and ends with the way to stop such texts, by the word that
 # phone companies act on (https://www.twilio.com/docs/messaging/features/advanced-opt-out). Both in these very signs.
 _NEEDS = (
     Need(
-        pattern=re.compile(r"(?<!\d)911(?!\d)"),
+        pattern=re.compile(rf"(?<![{_WORD}$#/])(?<!\d[-.,])911(?![{_WORD}])(?![-.,]\d)"),
         lacking="does not say 911",
         to_do="write where to turn in an emergency, with the number 911 in these digits",
     ),
     Need(
-        pattern=re.compile(r"(?<![A-Za-z])STOP(?![A-Za-z])"),
+        pattern=re.compile(rf"(?<![{_WORD}])STOP(?![{_WORD}])"),
         lacking="does not say STOP",
         to_do="write how to end these texts, with the word STOP in these capital letters",
     ),

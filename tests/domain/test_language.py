@@ -71,6 +71,10 @@ def test_whatever_a_database_has_somebody_is_texted_and_spanish_is_spanish(code:
         ("spanish", None),
         ("", None),
         ("text", None),
+        ("x-clinic", None),
+        ("und", None),
+        ("mul-US", None),
+        ("zxx", None),
     ],
 )
 def test_a_tag_is_read_in_any_spelling_and_must_name_a_language(spelt: str, tag: str | None) -> None:

@@ -11,8 +11,8 @@ from sequora_orchestration.domain.gsm_7 import GSM_7_EXTENSION, segments, units_
 from sequora_orchestration.messages.check_in import check_in_text
 from sequora_orchestration.messages.check_in_words import CHECK_IN_TEXT, CHECK_IN_WITH_LINK, LONGEST_LINK
 from sequora_orchestration.messages.kinds import KINDS, PHRASES
-from sequora_orchestration.messages.phrase import Phrase, Template, TemplateError
-from sequora_orchestration.messages.text_checks import LONGEST_TEXT, faults
+from sequora_orchestration.messages.phrase import LONGEST_TEXT, Phrase, Template, TemplateError
+from sequora_orchestration.messages.text_checks import faults
 from sequora_orchestration.messages.to_patients import LONGEST_NAME
 from sequora_orchestration.messages.wording import Wording
 
@@ -201,6 +201,7 @@ def test_the_longest_text_is_one_that_the_phone_company_takes() -> None:
         ("{a[0]}", "has {a[0]}, which is no placeholder"),
         ("{a!r}", "has {a} with a format behind its name"),
         ("{a:>9}", "has {a} with a format behind its name"),
+        ("{{{a:}", "has a colon behind the name in {a:}"),
         ("{}", "has {}, which is no placeholder"),
         ("{0}", "has {0}, which is no placeholder"),
         ("{A}", "has {A}, which is no placeholder"),

@@ -11,11 +11,13 @@ from hostile import HOSTILE, LINK
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sequora_orchestration.domain.gsm_7 import units_of_ucs_2
 from sequora_orchestration.messages.check_in_words import CHECK_IN_TEXT, CHECK_IN_WITH_LINK
 from sequora_orchestration.messages.kinds import PHRASES
 from sequora_orchestration.messages.nurse_call import CALL, call_text
 from sequora_orchestration.messages.phrase import FOR_ALL, Phrase
 from sequora_orchestration.messages.task_created import NEW_TASK, nurse_text
+from sequora_orchestration.messages.task_phrases import TO_NURSE
 from sequora_orchestration.messages.texts_file import TextsFileError, given_by
 from sequora_orchestration.messages.wording import Given, Wording
 
@@ -136,13 +138,21 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
         ('[task-created]\ntext = "{severity}"', 2, "text has no {link}; write {link}, for the task's page"),
         ('[task-created]\ntext = "{link}"', 2, "task-created text has no {severity}; write {severity}, for how severe"),
         ('[task-created]\ntext = "{severity}: {link}."', 2, "has {link} joined to other signs; leave a space"),
+        ('[task-created]\ntext = "{severity} {link:}."', 2, "has a colon behind the name in {link:}; write the name"),
+        ('[task-created]\ntext = "{severity} {link}}}"', 2, "has {link} joined to other signs; leave a space"),
+        ('[task-created]\ntext = "{severity} {{{link}}}"', 2, "has {link} joined to other signs; leave a space"),
         ('[task-created]\ntext = "{severity}.{reasons} {link}"', 2, "has {reasons} right behind “.”; leave a space"),
         ('[task-created]\ntext = "{severity}:x {link}"', 2, "has “:” between {severity} and other words; leave a"),
+        ('[task-created]\ntext = "https://a.example/?x={severity} {link}"', 2, "has {severity} within a link, https://"),
+        ('[task-created]\ntext = "a.example-{severity} {link}"', 2, "has {severity} within a link, a.example-{sev"),
+        ('[task-created]\ntext = "{severity}a.example {link}"', 2, "has {severity} within a link, {severity}a.exam"),
         ('[task-created]\ntext = "{severity}{reasons} {link}"', 2, "has {severity} and {reasons} side by side"),
         ('[task-created]\ntext = "{severity}\\n\\n\\n\\n\\n\\n{link}"', 2, "has 7 lines, and may have 6; write it in"),
         ('[task-created]\ntext = "{severity} \\u0007 {link}"', 2, "has U+0007 (a control character), which is no sign"),
         ('[task-created]\ntext = "{severity} \\u202e {link}"', 2, "has U+202E (right-to-left override), which is no"),
-        ('[commands]\nto-nurse = "{number}A {number}R"', 2, "commands to-nurse does not say {number}E; write it"),
+        ('[commands]\nto-nurse = "{number}A {number}R"', 2, "to-nurse does not say {number}E as a word by itself"),
+        ('[commands]\nto-supervisor = "1{number}A {number}R"', 2, "does not say {number}A as a word by itself; write"),
+        ('[commands]\nto-supervisor = "{number}A R{number}R"', 2, "does not say {number}R as a word by itself; write"),
         ('[commands]\nto-supervisor = "{number}AR"', 2, "does not say {number}A"),
         ('[reply]\nclosed = "{command}: a\\nb"', 2, "reply closed has 2 lines; write it as one line"),
     ],
@@ -161,6 +171,11 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write(source: str, line: in
         ("911 stop STOPPED", ["does not say STOP; write how to end these texts, with the word STOP"]),
         ("回复STOP，拨打911。", []),
         ("٩١١ STOP", ["does not say 911"]),
+        ("اتصلوا ب911. أرسلوا STOP، و911", []),
+        ("Emergencia:911 (STOP)", []),
+        *((f"{one} STOP", ["does not say 911"]) for one in ("911-555-0100", "1-911", "$911", "911,000", "A911")),
+        *((f"911 {one}", ["does not say STOP"]) for one in ("STOPÉ", "STOP\u0301", "STOP1", "STOP_", "ЁSTOP")),
+        ("{name}STOP 911", ["does not say STOP"]),
         ("a" * 480 + " 911 STOP", ["takes 4 segments of GSM-7 with the longest values, and may take 3; shorten it by"]),
         (
             "á" * 215 + " 911 STOP",
@@ -193,6 +208,23 @@ def test_a_text_to_staff_is_measured_with_usual_values_and_may_be_of_any_letters
     assert "takes 5 segments of UCS-2 with usual values, and may take 4" in said
 
 
+def test_the_longest_text_with_the_longest_line_of_commands_is_one_that_the_phone_company_takes() -> None:
+    """The text is written in the file, and the line comes below it."""
+    commands = "{number}A {number}R {number}E".ljust(160 - len("1") * 3 + len("{number}") * 3, ".")
+    words = "{severity} {link} {reasons} {reasons}"
+    source = f'[commands]\nto-nurse = "{commands}"\n[task-created]\ntext = "{words}'
+    given = None
+    for length in range(1, 300):
+        try:
+            given = read(f'{source} {"a" * length}"')
+        except TextsFileError:
+            break
+    assert given
+    (text,) = given[NEW_TASK].values()
+    body = f"{NEW_TASK.longest(text, APP_URL)}\n{TO_NURSE.longest(given[TO_NURSE][FOR_ALL], APP_URL)}"
+    assert 1500 < units_of_ucs_2(body) <= 1600
+
+
 @pytest.mark.parametrize(
     ("source", "line", "said"),
     [
@@ -202,6 +234,8 @@ def test_a_text_to_staff_is_measured_with_usual_values_and_may_be_of_any_letters
         ('[reply]\nhelp = """a', 0, "is no TOML"),
         ('[reply]\nhelp = "a\xe9"'.encode("latin-1"), 2, "has a byte that is not UTF-8; save the file in UTF-8"),
         ("[reply]".encode("utf-16"), 1, "has a byte that is not UTF-8"),
+        ("x = " + "1" * 5000, 0, "has a number or brackets that cannot be read; write texts alone, in quotes"),
+        ("x = " + "[" * 5000, 0, "has a number or brackets that cannot be read; write texts alone, in quotes"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_toml_is_told_where(source: str | bytes, line: int, said: str) -> None:
@@ -267,9 +301,14 @@ def said_or_told(source: str) -> tuple[Given, set[int]]:
 
 
 PIECES = ["{severity}", "{reasons}", "{priority}", "{episode}", "{link}", " ", "\n", ". ", ":", ".", "/", "Task", "ặ"]
+SIGNS = ["-", "=", "{{", "}}", "https://a.example/"]
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), st.sampled_from(HOSTILE), st.sampled_from(HOSTILE))
+@given(
+    st.lists(st.sampled_from([*PIECES, *SIGNS]), max_size=14).map("".join),
+    st.sampled_from(HOSTILE),
+    st.sampled_from(HOSTILE),
+)
 def test_in_words_that_are_taken_no_row_forges_a_line_or_a_link(text: str, one: str, other: str) -> None:
     """Whatever a clinic writes: what was there without the values is all that there is."""
     try:
@@ -280,8 +319,8 @@ def test_in_words_that_are_taken_no_row_forges_a_line_or_a_link(text: str, one: 
     body = nurse_text(replace(TASK, severity=one, priority=other, episode_id=other, reason_codes=(one, other)), wording)
     assert body.split("\n") == body.splitlines()
     assert body.count("\n") == text.strip().count("\n")
-    own = re.sub(r"\{\w+\}", " X ", text)
-    assert LINK.search(own) or not LINK.search(body.replace(f"{APP_URL}/tasks/{TASK.id}", " "))
+    own = {one[0] for one in LINK.finditer(re.sub(r"\{\w+\}", " X ", text))}
+    assert own >= {one[0] for one in LINK.finditer(body.replace(f"{APP_URL}/tasks/{TASK.id}", " "))}
 
 
 def test_without_a_file_nothing_is_given() -> None:
