@@ -1176,7 +1176,17 @@ CREATE OR REPLACE FUNCTION orchestration.enqueue_named(
 BEGIN
     RETURN QUERY EXECUTE format($sql$
         WITH named AS MATERIALIZED (
-            SELECT q.* FROM orchestration.%I($1, $2) AS q
+            SELECT q.*, again.business_key AS again_key
+            FROM orchestration.%I($1, $2) AS q
+            -- What an operator has sent again goes under another key, and is the same message to its recipient.
+            LEFT JOIN LATERAL (
+                SELECT o.business_key
+                FROM orchestration.notification same
+                JOIN orchestration.notification o ON o.resent_of = same.id
+                WHERE same.business_key = q.business_key AND o.state NOT IN ('FAILED', 'CANCELLED')
+                ORDER BY o.created_at DESC
+                LIMIT 1
+            ) AS again ON true
         ),
         enqueued AS (
             INSERT INTO orchestration.notification
@@ -1193,15 +1203,16 @@ BEGIN
                 ORDER BY n.created_at DESC
                 LIMIT 1
             ) AS before ON true
-            WHERE NOT EXISTS (
-                SELECT FROM orchestration.notification n
-                WHERE n.business_key = o.business_key
-                  AND (n.state NOT IN ('FAILED', 'CANCELLED') OR n.claim_id = $3)
-            )
+            WHERE o.again_key IS NULL
+              AND NOT EXISTS (
+                  SELECT FROM orchestration.notification n
+                  WHERE n.business_key = o.business_key
+                    AND (n.state NOT IN ('FAILED', 'CANCELLED') OR n.claim_id = $3)
+              )
             ORDER BY o.business_key
             ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
         )
-        SELECT business_key FROM named
+        SELECT coalesce(again_key, business_key) FROM named
     $sql$, question) USING ids, terms, claim_id, channel;
 END $$;
 COMMENT ON FUNCTION orchestration.enqueue_named(text, text, orchestration.terms, text[], uuid) IS

@@ -476,3 +476,22 @@ def test_a_task_that_is_still_nobodys_is_left_out_and_has_no_second_grace(
     care.it_is(NOW + 20 * MINUTE)
     told = asked()
     assert told["left_out"] == {"nobody is assigned to the task; assign a nurse": 1}
+
+
+def test_what_was_sent_again_is_not_sent_once_more_by_a_launch_by_hand(care: Care, runs: Runs, phones: Phones) -> None:
+    """Of a check-in and an alert, whose jobs ask by the key of the message that failed."""
+    episode = care.an_episode(care.a_patient(), created_at=NOW - 24 * HOUR)
+    runs.tick(NEW_EPISODES)
+    task = care.a_task(care.a_nurse(), created_at=NOW - HOUR, sla_due_at=NOW)
+    phones.company.always(REGION_OFF)
+    ticked(runs, [SLA_BREACHES, DUE_CHECK_INS])
+    phones.company.always(None)
+    care.it_is(NOW + 5 * MINUTE)
+    assert found_and_again(asked(kinds=["sla-breach", "check-in"], done=True)) == (2, 2)
+    runs.launch("handle_sla_breach", task_ids=[task])
+    phones(NURSE_PHONE).received_text()
+    ticked(runs, [SLA_BREACHES, DUE_CHECK_INS])
+    phones(PATIENT_PHONE).received_text()
+    runs.launch("send_check_in", episode_ids=[episode])
+    runs.launch("handle_sla_breach", task_ids=[task])
+    assert care.states(kind="sla-breach") == care.states(kind="check-in") == ["FAILED", "SENT"]
