@@ -270,6 +270,19 @@ COMMENT ON FUNCTION orchestration.hindrances(uuid[], boolean) IS
     'Why each of these messages, which are over, is not sent again together with others, as far as the ledger knows; '
     'NULL if it may be';
 
+CREATE OR REPLACE FUNCTION orchestration.hindrances_by_now(ids uuid[], also_sent boolean)
+    RETURNS TABLE (id uuid, hindrance text) LANGUAGE plpgsql ROWS 500 AS $$
+BEGIN
+    -- A sensor that makes the same message anew at this moment gives it another key. So the questions under way are
+    -- waited for, and the next ones wait for this; and the statement below, in a function that is volatile, sees what was
+    -- committed before it began.
+    PERFORM pg_advisory_xact_lock(hashtextextended('orchestration.replay', 0));
+    RETURN QUERY SELECT h.id, h.hindrance FROM orchestration.hindrances(ids, also_sent) h;
+END $$;
+COMMENT ON FUNCTION orchestration.hindrances_by_now(uuid[], boolean) IS
+    'The same, once nobody else is about to make messages that would stand in the way; until the transaction is over '
+    'nobody does';
+
 CREATE OR REPLACE FUNCTION orchestration.is_replayed(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT n.resent_of IS NOT NULL AND EXISTS (
@@ -1117,6 +1130,8 @@ DECLARE
 BEGIN
     -- EXECUTE, because the question's name is a parameter; so each call is also planned for its own terms.
     IF question IS NOT NULL THEN
+        -- A replay that is under way is waited for (`hindrances_by_now`), and the question sees what it has sent again.
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('orchestration.replay', 0));
         EXECUTE format($sql$
             WITH owed AS MATERIALIZED (
                 SELECT q.*
@@ -1174,6 +1189,7 @@ CREATE OR REPLACE FUNCTION orchestration.enqueue_named(
     question text, channel text, terms orchestration.terms, ids text[], claim_id uuid
 ) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('orchestration.replay', 0));  -- as in `enqueue`
     RETURN QUERY EXECUTE format($sql$
         WITH named AS MATERIALIZED (
             SELECT q.*, again.business_key AS again_key
