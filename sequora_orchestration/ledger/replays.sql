@@ -61,7 +61,7 @@ SELECT d.id::text AS digest_id, true AS is_to_be_told, false AS is_cancelled, n.
 FROM orchestration.notification d
 JOIN orchestration.notification n ON n.named_by = orchestration.first_of(d)
 WHERE d.id = ANY (CAST(:ids AS uuid[])) AND n.state <> 'CANCELLED' AND n.ended_by IS NULL
-  AND NOT orchestration.is_told_alone_since(n)
+  AND NOT orchestration.is_told_otherwise_since(n)
 ORDER BY n.urgency, n.owed_since, n.id;
 
 -- name: replay

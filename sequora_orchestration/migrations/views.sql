@@ -203,18 +203,24 @@ $$;
 COMMENT ON FUNCTION orchestration.stands_in_for(orchestration.notification, orchestration.notification) IS
     'Whether another message of that kind and task (or episode) makes it needless to send this one again';
 
-CREATE OR REPLACE FUNCTION orchestration.is_told_alone_since(n orchestration.notification) RETURNS boolean
+CREATE OR REPLACE FUNCTION orchestration.is_told_otherwise_since(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The same digest, when it was sent again or tried once more, does not count: it tells of the task once more.
     SELECT EXISTS (
         SELECT FROM orchestration.notification o
         WHERE o.task_id = n.task_id AND o.kind = n.kind AND o.recipient_id = n.recipient_id
-          AND o.named_by IS NULL AND o.created_at > n.created_at
-          AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+          AND o.created_at > n.created_at AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+          AND (
+              SELECT orchestration.first_of(d) FROM orchestration.notification d WHERE d.id = o.named_by
+          ) IS DISTINCT FROM (
+              SELECT orchestration.first_of(d) FROM orchestration.notification d WHERE d.id = n.named_by
+          )
         OFFSET 0
     )
 $$;
-COMMENT ON FUNCTION orchestration.is_told_alone_since(orchestration.notification) IS
-    'Whether the nurse whom a digest was to tell of a task has had a text of its own about it since, or is about to';
+COMMENT ON FUNCTION orchestration.is_told_otherwise_since(orchestration.notification) IS
+    'Whether the nurse whom a digest was to tell of a task has had a text of its own about it since, or another digest '
+    'that tells of it, or is about to';
 
 CREATE OR REPLACE FUNCTION orchestration.hindrances(ids uuid[], also_sent boolean)
     RETURNS TABLE (id uuid, hindrance text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -1444,7 +1450,7 @@ BEGIN
           OR (was_cancelled AND n.cause = 'CANCELLED_BY_OPERATOR')
       )
       -- What she has been told of since, or is about to be, is not new to her any more.
-      AND NOT orchestration.is_told_alone_since(n)
+      AND NOT orchestration.is_told_otherwise_since(n)
     ORDER BY 1
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING;
     RETURN NULL;
