@@ -19,7 +19,7 @@ import click
 from sequora_orchestration.care.care_database import open_care_database
 from sequora_orchestration.cli.moments import MomentError, in_zone, moment
 from sequora_orchestration.cli.orders import OrderRefusedError
-from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.delivery import Delivery, open_operator
 from sequora_orchestration.delivery.replay import Replay, replay
 from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.domain.ledger_state import State
@@ -82,6 +82,7 @@ def _open_delivery() -> Delivery:
         wording=open_wording(),
         run_id="",
         reply_settings=ReplySettings.load(),
+        operator=open_operator(),
     )
 
 
