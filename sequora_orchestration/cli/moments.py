@@ -4,7 +4,7 @@ Not here: lengths of time in settings (`settings/durations.py`), whose syntax an
 """
 
 import re
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +14,10 @@ A_TIME = (
     "give a time of today (14:00), an age (2h, 90m, 1d), or a date and time (2026-11-30T14:00, with a zone: "
     "2026-11-30T14:00Z)"
 )
+
+# On the first and the last day of the calendar there are zones in which a time cannot be said.
+EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 _TIME_OF_TODAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?")
 _AGE = TypeAdapter[timedelta](Duration)
@@ -36,10 +40,13 @@ def moment(typed: str, option: str, *, now: datetime, zone: tzinfo | None = None
     except (ValueError, ValidationError):
         pass
     try:
-        at = datetime.fromisoformat(text)
-        return at if at.tzinfo else _local(at, zone)
+        whole = datetime.fromisoformat(text)
+        at = whole if whole.tzinfo else _local(whole, zone)
     except (ValueError, OverflowError):
-        raise MomentError(f"{option} {typed} is no time: {A_TIME}") from None
+        at = None
+    if at is None or not EARLIEST <= at <= LATEST:
+        raise MomentError(f"{option} {typed} is no time: {A_TIME}")
+    return at
 
 
 def _of_today(text: str, option: str, *, now: datetime, zone: tzinfo | None) -> datetime:

@@ -19,7 +19,7 @@ import click
 from sequora_orchestration.care.care_database import open_care_database
 from sequora_orchestration.cli.moments import MomentError, in_zone, moment
 from sequora_orchestration.cli.orders import OrderRefusedError
-from sequora_orchestration.delivery.delivery import Delivery
+from sequora_orchestration.delivery.delivery import Delivery, open_operator
 from sequora_orchestration.delivery.replay import Replay, replay
 from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.domain.ledger_state import State
@@ -82,6 +82,7 @@ def _open_delivery() -> Delivery:
         wording=open_wording(),
         run_id="",
         reply_settings=ReplySettings.load(),
+        operator=open_operator(),
     )
 
 
@@ -91,6 +92,8 @@ def _wanted(asked: Asked, *, now: datetime, zone: tzinfo | None) -> Wanted:
         until = moment(asked.until, "--until", now=now, zone=zone) if asked.until else now
     except MomentError as error:
         raise OrderRefusedError(str(error)) from None
+    if since > now:
+        raise OrderRefusedError(f"--since, {in_zone(since, zone)}, is still to come: nothing has ended since then")
     if since >= until:
         raise OrderRefusedError(f"--since, {in_zone(since, zone)}, is not before the end, {in_zone(until, zone)}")
     if unknown := [one for one in asked.kinds if one not in KINDS]:
@@ -147,7 +150,7 @@ def as_page(wanted: Wanted, done: Replay, *, is_done: bool, zone: tzinfo | None)
         )
     ]
     if tally.left_out:
-        heading = f"{tally.left_out.total()} {'were' if is_done else 'would be'} left out"
+        heading = f"{'left out' if is_done else 'would be left out'}: {tally.left_out.total()}"
         blocks.append(_counted(heading, tally.left_out))
     if tally.waiting:
         heading = f"of those that {'are' if is_done else 'would be'} sent again, these still wait"
@@ -182,7 +185,11 @@ def _groups(done: Replay) -> Iterator[Row]:
 
 
 def _counted(heading: str, counts: Counter[str]) -> Block:
-    rows = [(str(count), reason) for reason, count in counts.most_common(MOST_GROUPS)]
+    ranked = counts.most_common()
+    most = len(ranked) if len(ranked) <= MOST_GROUPS else MOST_GROUPS - 1
+    rows = [(str(count), reason) for reason, count in ranked[:most]]
+    if rest := ranked[most:]:
+        rows.append((str(sum(count for _, count in rest)), f"for {len(rest)} other reasons; --json has all of them"))
     return Block(shape=COUNTED, rows=[Toned(heading, Tone.HEADING), *rows], wraps=COLUMNS, section=heading)
 
 

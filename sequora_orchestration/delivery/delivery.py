@@ -43,6 +43,12 @@ class Delivery:
     a mistake in the link's settings stops no other texts."""
 
 
+def open_operator() -> Operator | None:
+    """Return to whom test texts go, by the settings; None if none are sent. Raises SettingError."""
+    number = CanarySettings.load().sequora_canary_number
+    return Operator(primary_phone=number) if number else None
+
+
 def open_delivery(run_id: str) -> Delivery:
     """Return the delivery of a run. Raises SettingError."""
     return Delivery(
@@ -52,6 +58,6 @@ def open_delivery(run_id: str) -> Delivery:
         wording=open_wording(),
         run_id=run_id,
         reply_settings=ReplySettings.load(),
-        operator=Operator(primary_phone=number) if (number := CanarySettings.load().sequora_canary_number) else None,
+        operator=open_operator(),
         link_asker=lambda: open_link_asker(WAITS),
     )

@@ -61,17 +61,17 @@ SELECT d.id::text AS digest_id, true AS is_to_be_told, false AS is_cancelled, n.
 FROM orchestration.notification d
 JOIN orchestration.notification n ON n.named_by = orchestration.first_of(d)
 WHERE d.id = ANY (CAST(:ids AS uuid[])) AND n.state <> 'CANCELLED' AND n.ended_by IS NULL
-  AND NOT orchestration.is_told_alone_since(n)
+  AND NOT orchestration.is_told_otherwise_since(n)
 ORDER BY n.urgency, n.owed_since, n.id;
 
 -- name: replay
 -- Sends those of these messages again that are still in one of these states, and that nothing stands in the way of, each
 -- as a message of its own, and records who has ordered it: with each, and once for all if they are the :is_first. Twice:
--- the new message stands in for the first one. Two at once, or a `resend` at the same time, collide on the unique key, and
--- one does nothing.
+-- the new message stands in for the first one. Two at once: the second waits for the first, as does a sensor, and each
+-- sees what the other has made. A `resend` at the same time collides on the unique key, and one does nothing.
 WITH chosen AS (
     SELECT n.*, orchestration.first_of(n) AS first_id
-    FROM orchestration.hindrances(CAST(:ids AS uuid[]), :also_sent) h
+    FROM orchestration.hindrances_by_now(CAST(:ids AS uuid[]), :also_sent) h
     JOIN orchestration.notification n ON n.id = h.id
     WHERE n.state = ANY (CAST(:states AS text[])) AND h.hindrance IS NULL
 ),

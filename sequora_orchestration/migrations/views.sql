@@ -203,18 +203,24 @@ $$;
 COMMENT ON FUNCTION orchestration.stands_in_for(orchestration.notification, orchestration.notification) IS
     'Whether another message of that kind and task (or episode) makes it needless to send this one again';
 
-CREATE OR REPLACE FUNCTION orchestration.is_told_alone_since(n orchestration.notification) RETURNS boolean
+CREATE OR REPLACE FUNCTION orchestration.is_told_otherwise_since(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- The same digest, when it was sent again or tried once more, does not count: it tells of the task once more.
     SELECT EXISTS (
         SELECT FROM orchestration.notification o
         WHERE o.task_id = n.task_id AND o.kind = n.kind AND o.recipient_id = n.recipient_id
-          AND o.named_by IS NULL AND o.created_at > n.created_at
-          AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+          AND o.created_at > n.created_at AND o.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+          AND (
+              SELECT orchestration.first_of(d) FROM orchestration.notification d WHERE d.id = o.named_by
+          ) IS DISTINCT FROM (
+              SELECT orchestration.first_of(d) FROM orchestration.notification d WHERE d.id = n.named_by
+          )
         OFFSET 0
     )
 $$;
-COMMENT ON FUNCTION orchestration.is_told_alone_since(orchestration.notification) IS
-    'Whether the nurse whom a digest was to tell of a task has had a text of its own about it since, or is about to';
+COMMENT ON FUNCTION orchestration.is_told_otherwise_since(orchestration.notification) IS
+    'Whether the nurse whom a digest was to tell of a task has had a text of its own about it since, or another digest '
+    'that tells of it, or is about to';
 
 CREATE OR REPLACE FUNCTION orchestration.hindrances(ids uuid[], also_sent boolean)
     RETURNS TABLE (id uuid, hindrance text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -269,6 +275,19 @@ $$;
 COMMENT ON FUNCTION orchestration.hindrances(uuid[], boolean) IS
     'Why each of these messages, which are over, is not sent again together with others, as far as the ledger knows; '
     'NULL if it may be';
+
+CREATE OR REPLACE FUNCTION orchestration.hindrances_by_now(ids uuid[], also_sent boolean)
+    RETURNS TABLE (id uuid, hindrance text) LANGUAGE plpgsql ROWS 500 AS $$
+BEGIN
+    -- A sensor that makes the same message anew at this moment gives it another key. So the questions under way are
+    -- waited for, and the next ones wait for this; and the statement below, in a function that is volatile, sees what was
+    -- committed before it began.
+    PERFORM pg_advisory_xact_lock(hashtextextended('orchestration.replay', 0));
+    RETURN QUERY SELECT h.id, h.hindrance FROM orchestration.hindrances(ids, also_sent) h;
+END $$;
+COMMENT ON FUNCTION orchestration.hindrances_by_now(uuid[], boolean) IS
+    'The same, once nobody else is about to make messages that would stand in the way; until the transaction is over '
+    'nobody does';
 
 CREATE OR REPLACE FUNCTION orchestration.is_replayed(n orchestration.notification) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -1117,6 +1136,8 @@ DECLARE
 BEGIN
     -- EXECUTE, because the question's name is a parameter; so each call is also planned for its own terms.
     IF question IS NOT NULL THEN
+        -- A replay that is under way is waited for (`hindrances_by_now`), and the question sees what it has sent again.
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended('orchestration.replay', 0));
         EXECUTE format($sql$
             WITH owed AS MATERIALIZED (
                 SELECT q.*
@@ -1174,9 +1195,20 @@ CREATE OR REPLACE FUNCTION orchestration.enqueue_named(
     question text, channel text, terms orchestration.terms, ids text[], claim_id uuid
 ) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('orchestration.replay', 0));  -- as in `enqueue`
     RETURN QUERY EXECUTE format($sql$
         WITH named AS MATERIALIZED (
-            SELECT q.* FROM orchestration.%I($1, $2) AS q
+            SELECT q.*, again.business_key AS again_key
+            FROM orchestration.%I($1, $2) AS q
+            -- What an operator has sent again goes under another key, and is the same message to its recipient.
+            LEFT JOIN LATERAL (
+                SELECT o.business_key
+                FROM orchestration.notification same
+                JOIN orchestration.notification o ON o.resent_of = same.id
+                WHERE same.business_key = q.business_key AND o.state NOT IN ('FAILED', 'CANCELLED')
+                ORDER BY o.created_at DESC
+                LIMIT 1
+            ) AS again ON true
         ),
         enqueued AS (
             INSERT INTO orchestration.notification
@@ -1193,15 +1225,16 @@ BEGIN
                 ORDER BY n.created_at DESC
                 LIMIT 1
             ) AS before ON true
-            WHERE NOT EXISTS (
-                SELECT FROM orchestration.notification n
-                WHERE n.business_key = o.business_key
-                  AND (n.state NOT IN ('FAILED', 'CANCELLED') OR n.claim_id = $3)
-            )
+            WHERE o.again_key IS NULL
+              AND NOT EXISTS (
+                  SELECT FROM orchestration.notification n
+                  WHERE n.business_key = o.business_key
+                    AND (n.state NOT IN ('FAILED', 'CANCELLED') OR n.claim_id = $3)
+              )
             ORDER BY o.business_key
             ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING
         )
-        SELECT business_key FROM named
+        SELECT coalesce(again_key, business_key) FROM named
     $sql$, question) USING ids, terms, claim_id, channel;
 END $$;
 COMMENT ON FUNCTION orchestration.enqueue_named(text, text, orchestration.terms, text[], uuid) IS
@@ -1417,7 +1450,7 @@ BEGIN
           OR (was_cancelled AND n.cause = 'CANCELLED_BY_OPERATOR')
       )
       -- What she has been told of since, or is about to be, is not new to her any more.
-      AND NOT orchestration.is_told_alone_since(n)
+      AND NOT orchestration.is_told_otherwise_since(n)
     ORDER BY 1
     ON CONFLICT (business_key) WHERE state NOT IN ('FAILED', 'CANCELLED') DO NOTHING;
     RETURN NULL;

@@ -33,7 +33,21 @@ def test_a_time_is_read_as_it_is_meant(typed: str, meant: datetime) -> None:
     assert moment(typed, "--since", now=NOW, zone=NEW_YORK) == meant
 
 
-@pytest.mark.parametrize("typed", ["", "yesterday", "2 hours", "25:00", "12:75", "2026-13-01", "99999999999d", "-2h"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "yesterday",
+        "2 hours",
+        "25:00",
+        "12:75",
+        "2026-13-01",
+        "99999999999d",
+        "-2h",
+        "9999-12-31T23:59",
+        "0001-01-01T00:00+14:00",
+    ],
+)
 def test_what_is_no_time_is_refused_with_what_to_give(typed: str) -> None:
     """And with the option's name."""
     with pytest.raises(MomentError, match=r"--until .*: give a time of today \(14:00\), an age \(2h, 90m, 1d\)"):

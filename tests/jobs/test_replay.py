@@ -10,7 +10,9 @@ from care import NOW, NURSE_PHONE, PATIENT_PHONE, SUPERVISOR_PHONE, Care
 from click.testing import CliRunner
 from phones import Phones
 from replays import MAYA, REGION_OFF, asked, found_and_again, page, ticked
+from running_system import eventually
 from runs import Runs
+from sqlalchemy import text
 
 from sequora_orchestration.cli import orders
 from sequora_orchestration.cli.commands import sequora
@@ -476,3 +478,51 @@ def test_a_task_that_is_still_nobodys_is_left_out_and_has_no_second_grace(
     care.it_is(NOW + 20 * MINUTE)
     told = asked()
     assert told["left_out"] == {"nobody is assigned to the task; assign a nurse": 1}
+
+
+def test_what_was_sent_again_is_not_sent_once_more_by_a_launch_by_hand(care: Care, runs: Runs, phones: Phones) -> None:
+    """Of a check-in and an alert, whose jobs ask by the key of the message that failed."""
+    episode = care.an_episode(care.a_patient(), created_at=NOW - 24 * HOUR)
+    runs.tick(NEW_EPISODES)
+    task = care.a_task(care.a_nurse(), created_at=NOW - HOUR, sla_due_at=NOW)
+    phones.company.always(REGION_OFF)
+    ticked(runs, [SLA_BREACHES, DUE_CHECK_INS])
+    phones.company.always(None)
+    care.it_is(NOW + 5 * MINUTE)
+    assert found_and_again(asked(kinds=["sla-breach", "check-in"], done=True)) == (2, 2)
+    runs.launch("handle_sla_breach", task_ids=[task])
+    phones(NURSE_PHONE).received_text()
+    ticked(runs, [SLA_BREACHES, DUE_CHECK_INS])
+    phones(PATIENT_PHONE).received_text()
+    runs.launch("send_check_in", episode_ids=[episode])
+    runs.launch("handle_sla_breach", task_ids=[task])
+    assert care.states(kind="sla-breach") == care.states(kind="check-in") == ["FAILED", "SENT"]
+
+
+def test_a_replay_waits_for_a_sensor_that_makes_the_same_anew(care: Care, runs: Runs, phones: Phones) -> None:
+    """It sees the new message then, which has another key."""
+    care.a_supervisor()
+    task = failed(care, runs, phones)
+    phones.company.script(REGION_OFF, to=SUPERVISOR_PHONE)
+    runs.tick(UNREACHED_NURSES)
+    assert care.states(task, kind="nurse-unreached") == ["FAILED"]
+    care.it_is(NOW + 75 * MINUTE)
+    enqueue = """SELECT max(enqueued) FROM orchestration.enqueue(
+        'owed_nurse_unreached', 'nurse-unreached', 'SMS',
+        CAST(ROW('-infinity', '1 day', '1 hour', '30 min', '5 min', '10 min', NULL, NULL, NULL) AS orchestration.terms),
+        100, NULL, NULL, NULL, 100, 3)"""
+    with ThreadPoolExecutor(1) as pool:
+        with care.engine.connect().execution_options(isolation_level="READ COMMITTED") as sensor:
+            assert sensor.execute(text(enqueue)).scalar() == 1
+            order = pool.submit(asked, "2h", kinds=["nurse-unreached"], done=True)
+            eventually(
+                lambda: order.done() or care.one("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0,
+                within=20,
+                what="the replay waits, or is over",
+            )
+            sensor.commit()
+        told = order.result()
+    assert care.states(task, kind="nurse-unreached") == ["FAILED", "QUEUED"]
+    assert told["left_out"] == {engine.TAKEN_MEANWHILE: 1}
+    runs.tick(UNREACHED_NURSES)
+    phones(SUPERVISOR_PHONE).received_text(containing="Nurse not reached")

@@ -133,3 +133,26 @@ def test_a_digest_that_fails_again_is_sent_a_third_time_with_the_same_tasks(
     assert found_and_again(asked(done=True))[1] == 1
     ticked(runs, [DUE_DIGESTS])
     phones(NURSE_PHONE).received_text(containing="📋 3 new tasks")
+
+
+def test_a_task_that_another_digest_has_told_of_since_is_no_part_of_it(care: Care, runs: Runs, phones: Phones) -> None:
+    """It would be counted as new to her once more."""
+    tasks = a_failed_digest(care, runs, phones)
+    (nurse,) = {row["recipient_id"] for row in care.ledger()}
+    other = care.a_nurse("+12025550102")
+    care.change_task(tasks[0], assigned_to_user_id=other)
+    ticked(runs, [NEW_TASKS])
+    phones("+12025550102").received_text()
+    burst(care, runs, 5, nurse)
+    alone(phones)
+    care.change_task(tasks[0], assigned_to_user_id=nurse)
+    ticked(runs, [NEW_TASKS])
+    assert sorted(care.states(tasks[0])) == ["FAILED", "SCHEDULED", "SENT"]
+    (waiting,) = [row for row in care.ledger(kind="task-digest") if row["state"] == "SCHEDULED"]
+    care.it_is(waiting["due_at"])
+    ticked(runs, [DUE_DIGESTS])
+    phones(NURSE_PHONE).received_text()
+    care.it_is(waiting["due_at"] + MINUTE)
+    asked(kinds=["task-digest"], done=True)
+    ticked(runs, [DUE_DIGESTS])
+    phones(NURSE_PHONE).received_text(containing="📋 2 new tasks")

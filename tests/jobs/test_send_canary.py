@@ -10,6 +10,7 @@ from care import NOW, NURSE_PHONE, Care
 from click.testing import CliRunner
 from doubts import looked_for
 from phones import Phones
+from replays import REGION_OFF, asked, found_and_again
 from runs import Runs, metadata
 
 from sequora_orchestration.cli.commands import sequora
@@ -378,3 +379,15 @@ def test_it_is_sent_again_by_command_and_by_hand(care: Care, runs: Runs, phones:
     assert runs.launch("send_canary", notification_ids=[again]).success
     assert " 15:20 UTC" in phones(OWN_PHONE).received_text().body
     assert not runs.launch("send_canary", notification_ids=["no-id"]).success
+
+
+def test_one_that_failed_is_sent_again_by_a_replay_within_its_hour(care: Care, runs: Runs, phones: Phones) -> None:
+    """Its number is the settings'; after its hour it is left out."""
+    phones.company.script(REGION_OFF)
+    runs.tick(CANARIES)
+    care.it_is(NOW + HOUR)
+    assert found_and_again(asked("2h", kinds=["canary"])) == (1, 0)
+    care.it_is(NOW + 10 * MINUTE)
+    assert found_and_again(asked(kinds=["canary"], done=True)) == (1, 1)
+    runs.tick(CANARIES)
+    phones(OWN_PHONE).received_text(containing="Sequora test text")

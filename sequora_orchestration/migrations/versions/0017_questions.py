@@ -169,8 +169,9 @@ def downgrade() -> None:
             orchestration.spell,
             orchestration.spell_key, orchestration.unassigned_tasks, orchestration.named_unassigned,
             orchestration.care_tasks, orchestration.care_episodes, orchestration.admission, orchestration.ready,
-            orchestration.hindrances, orchestration.is_replayed, orchestration.is_told_alone_since,
-            orchestration.stands_in_for, orchestration.first_of, orchestration.resent_key;
+            orchestration.hindrances_by_now, orchestration.hindrances, orchestration.is_replayed,
+            orchestration.is_told_otherwise_since, orchestration.stands_in_for, orchestration.first_of,
+            orchestration.resent_key;
 
         DROP TRIGGER complete_old_row ON orchestration.notification;
         DROP FUNCTION orchestration.complete_old_row, orchestration.read_old_key;
