@@ -11,9 +11,9 @@ from langcodes import Language, standardize_tag, tag_is_valid
 LAST_RESORT = "en"
 
 # Records name the variety that somebody speaks, and texts are written in the language of all of its kind (ISO 639-3,
-# https://iso639-3.sil.org/code_tables/macrolanguage_mappings). Left out are creoles, which few would read as Arabic, and
-# the Arabic of Cyprus, which is written in other letters. Of other such languages, Kurdish say, one variety is not read
-# by who writes another.
+# https://iso639-3.sil.org/code_tables/macrolanguage_mappings). Creoles of Arabic are left out, and the Arabic of
+# Cyprus, which is written in other letters. Of Kurdish, Quechua and the like only the leading variety counts (CLDR):
+# who speaks another one does not read it.
 _ARABIC = "aao abh abv acm acq acw acx adf aeb aec afb ajp apc apd arb arq ars ary arz auz avl ayh ayl ayn ayp shu ssh"
 _CHINESE = "cdo cjy cmn cnp cpx csp czh czo gan hak hsn lzh mnp nan wuu yue"
 _WRITTEN_AS = {**dict.fromkeys(_ARABIC.split(), "ar"), **dict.fromkeys(_CHINESE.split(), "zh")}

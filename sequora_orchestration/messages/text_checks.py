@@ -11,15 +11,18 @@ from difflib import get_close_matches
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, units_of_ucs_2
 from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Phrase, Template, TemplateError
+from sequora_orchestration.messages.values import FILLERS
 
 # What each of several segments holds, in septets and in units of UCS-2 (3GPP TS 23.040).
 _PER_SEGMENT = {True: 153, False: 67}
 
-# What breaks a line, or does something else than show: controls, and the two separators of lines.
-_CONTROLS = {"Cc", "Zl", "Zp", "Co", "Cs", "Cn"}
+# What breaks a line, or does something else than show: controls, the two separators of lines, unseen formats.
+_CONTROLS = {"Cc", "Cf", "Zl", "Zp", "Co", "Cs", "Cn"}
 
-# They turn the direction of what follows them, also of the digits of a number; right-to-left words need none.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Of the unseen formats scripts need these: the joiners of Persian, of the scripts of India and of emoji, the marks of
+# direction, and the isolates, which keep the words around them in order and end with their line. Those before them in
+# Unicode, embeddings and overrides, are not needed, and turn even the digits of a number.
+_NEEDED_FORMATS = frozenset("\u200c\u200d\u200e\u200f\u061c\u2066\u2067\u2068\u2069")
 
 # What joins a value to the words before or behind it, so that phones make a link of both.
 _JOINS = "[.:/@\u3002\uff0e\uff61\u2024\ufe52]"
@@ -62,7 +65,8 @@ def faults(phrase: Phrase, text: str, app_url: str) -> list[Fault]:
 
 
 def _is_odd(character: str) -> bool:
-    return unicodedata.category(character) in _CONTROLS or character in _TURNING
+    is_unseen = unicodedata.category(character) in _CONTROLS or character in FILLERS
+    return is_unseen and character not in _NEEDED_FORMATS
 
 
 def _named(character: str) -> str:
@@ -103,6 +107,9 @@ def _needed(phrase: Phrase, text: str) -> Iterator[Fault]:
     for need in phrase.needs:
         if not need.pattern.search(text):
             yield need.lacking, need.to_do
+    for ban in phrase.bans:
+        if ban.pattern.search(text):
+            yield ban.has, ban.to_do
 
 
 def _lines(phrase: Phrase, text: str) -> Iterator[Fault]:

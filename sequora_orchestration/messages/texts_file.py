@@ -15,6 +15,7 @@ from sequora_orchestration.domain.language import language_of_region, tag_of
 from sequora_orchestration.messages.phrase import FOR_ALL, Languages, Phrase, Template
 from sequora_orchestration.messages.text_checks import faults
 from sequora_orchestration.messages.toml_lines import Path, line_of, lines_of
+from sequora_orchestration.messages.values import seen
 from sequora_orchestration.messages.wording import Given
 
 USE, BUILT_IN = "use", "built-in"
@@ -57,8 +58,8 @@ class Mistake:
 
     @property
     def sentence(self) -> str:
-        """The mistake, as a line for people."""
-        return f"{f'line {self.line}: ' if self.line else ''}{self.wrong}; {self.to_do}"
+        """The mistake, as one line for people, whatever a key has in its quotes."""
+        return " ".join(seen(f"{f'line {self.line}: ' if self.line else ''}{self.wrong}; {self.to_do}").split())
 
 
 class TextsFileError(Exception):

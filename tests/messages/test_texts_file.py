@@ -150,10 +150,27 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
         ('[task-created]\ntext = "{severity}\\n\\n\\n\\n\\n\\n{link}"', 2, "has 7 lines, and may have 6; write it in"),
         ('[task-created]\ntext = "{severity} \\u0007 {link}"', 2, "has U+0007 (a control character), which is no sign"),
         ('[task-created]\ntext = "{severity} \\u202e {link}"', 2, "has U+202E (right-to-left override), which is no"),
+        *(
+            (f'[task-created]\ntext = "{{severity}} \\u{code} {{link}}"', 2, f"has U+{code} ({name}), which is no s")
+            for code, name in [
+                ("200B", "zero width space"),
+                ("00AD", "soft hyphen"),
+                ("FEFF", "zero width no-break space"),
+                ("2060", "word joiner"),
+                ("3164", "hangul filler"),
+                ("2800", "braille pattern blank"),
+            ]
+        ),
         ('[commands]\nto-nurse = "{number}A {number}R"', 2, "to-nurse does not say {number}E as a word by itself"),
         ('[commands]\nto-supervisor = "1{number}A {number}R"', 2, "does not say {number}A as a word by itself; write"),
         ('[commands]\nto-supervisor = "{number}A R{number}R"', 2, "does not say {number}R as a word by itself; write"),
         ('[commands]\nto-supervisor = "{number}AR"', 2, "does not say {number}A"),
+        ('[commands]\nto-supervisor = "{number}A接受 {number}R"', 2, "an answer with letters joined to it is not u"),
+        ('[commands]\nto-supervisor = "回复{number}A {number}R"', 2, "does not say {number}A as a word by itself; wri"),
+        *(
+            (f'[commands]\nto-supervisor = "{{number}}A {{number}}R {one}"', 2, "leave it out: a supervisor has nobo")
+            for one in ("{number}E", "{number} E.", "({number}e)")
+        ),
         ('[reply]\nclosed = "{command}: a\\nb"', 2, "reply closed has 2 lines; write it as one line"),
     ],
 )  # fmt: skip
@@ -243,6 +260,44 @@ def test_a_file_that_is_no_toml_is_told_where(source: str | bytes, line: int, sa
     ((found, sentence),) = mistakes(source)
     assert found == line
     assert sentence.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "回复 {number}A 接受，{number}R（已解决）",
+        "Tarefa {number} e outras: {number}A aceitar, {number}R",
+        "{number}A,{number}R",
+    ],
+)
+def test_a_line_of_commands_may_be_of_any_script(line: str) -> None:
+    """Punctuation of it divides words like ours."""
+    assert read(f'[commands]\nto-supervisor = "{line}"')
+
+
+@pytest.mark.parametrize("code", ["200C", "200D", "200E", "200F", "061C", "2066", "2067", "2068", "2069", "FE0F"])
+def test_what_a_script_or_an_emoji_needs_may_stand_in_words_though_nobody_sees_it(code: str) -> None:
+    """Joiners, marks of direction, isolates, and what makes an emoji of a sign."""
+    assert read(f'[task-created]\ntext = "a\\u{code}a {{severity}} {{link}}"')
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '["chek\\nin"]\ntext = "x"',
+        '[check-in."v\\nn"]\nuse = "built-in"',
+        '[check-in."e\\r\\u2028s"]\nuse = "built-in"',
+        '[reply]\n"hel\\np" = "x"',
+        '[check-in.vi]\nuse = "built-in"\n"te\\nxt" = "x"',
+        '[task-created]\n"te\\u001b[31mxt" = 3',
+    ],
+)
+def test_a_mistake_is_one_line_whatever_a_key_has_in_its_quotes(source: str) -> None:
+    """A terminal and a log have a line for each."""
+    with pytest.raises(TextsFileError) as error:
+        read(source)
+    assert str(error.value).splitlines() == [one.sentence for one in error.value.mistakes]
+    assert str(error.value).replace("\n", "").isprintable()
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
