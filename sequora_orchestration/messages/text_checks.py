@@ -7,9 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from difflib import get_close_matches
+from urllib.parse import quote
 
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, units_of_ucs_2
 from sequora_orchestration.domain.spell import counted
+from sequora_orchestration.domain.spoken import LONGEST_SAID, LONGEST_TWIML, TIMES_SAID, twiml
 from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Phrase, Template, TemplateError
 from sequora_orchestration.messages.values import FILLERS
 
@@ -125,6 +127,9 @@ def _lines(phrase: Phrase, text: str) -> Iterator[Fault]:
 def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]:
     """Measure the words with the values that decide: patients' texts with the longest, for all of theirs are short."""
     longest = phrase.longest(template, app_url)
+    if phrase.most_segments is None:
+        yield from _length_in_a_url(longest)
+        return
     most = phrase.longest_possible
     if units_of_ucs_2(longest) > most:
         below = " with the line of commands" if most < LONGEST_TEXT else ""
@@ -132,8 +137,6 @@ def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]
             f"may become {units_of_ucs_2(longest):,} characters long, with the longest values, and may be {most:,}",
             f"shorten it: the phone company takes {LONGEST_TEXT:,}{below}",
         )
-        return
-    if phrase.most_segments is None:
         return
     measured = longest if phrase.is_to_patients else phrase.example(template, app_url)
     count, is_cheap = segments(measured), is_gsm_7(measured)
@@ -150,6 +153,26 @@ def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]
         f"takes {count} segments of {alphabet_of(measured)} with {values}, and may take {phrase.most_segments}",
         to_do,
     )
+
+
+def _length_in_a_url(words: str) -> Iterator[Fault]:
+    """Measure what is spoken as Twilio hands it to its voices: a letter of another alphabet takes 6 or 9 characters."""
+    length = len(quote(words, safe=""))
+    if length > LONGEST_SAID:
+        yield (
+            f"takes {length:,} characters as a URL has them, and may take {LONGEST_SAID:,}",
+            "shorten it, or Twilio says nothing of it",
+        )
+
+
+def faults_together(spoken: str) -> list[Fault]:
+    """Return what is wrong with all that a call says, in its text form: what may be said alone may be too long then."""
+    length = units_of_ucs_2(twiml(spoken))
+    if length <= LONGEST_TWIML:
+        return []
+    wrong = f"takes {length:,} characters in all its languages, said {TIMES_SAID} times, and may take {LONGEST_TWIML:,}"
+    shorter = counted(-((LONGEST_TWIML - length) // TIMES_SAID), "character")
+    return [(wrong, f"shorten them together by {shorter}, or say fewer languages: Twilio would refuse each call")]
 
 
 def dear_characters(words: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.gsm_7 import units_of_ucs_2
+from sequora_orchestration.domain.spoken import twiml
 from sequora_orchestration.messages.check_in_words import CHECK_IN_TEXT, CHECK_IN_WITH_LINK
 from sequora_orchestration.messages.kinds import PHRASES
 from sequora_orchestration.messages.nurse_call import CALL, call_text
@@ -102,6 +103,23 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
     ]
 
 
+def test_the_longest_call_is_one_that_the_phone_company_takes() -> None:
+    """In all of its languages, of which each alone might be longer; a document writes some signs with more of them."""
+    call = '[nurse-call.en-US]\ntext = "{}"\n[nurse-call.vi-VN]\ntext = "{}"'
+    for each in range(400, 1700):
+        try:
+            given = read(call.format("&" * 100 + "a" * each, "ặ" * 400))
+        except TextsFileError as error:
+            (mistake,) = error.mistakes
+            break
+        longest = twiml(call_text(Wording(app_url=APP_URL, given=given)))
+    assert 4000 - 2 < len(longest) <= 4000
+    assert mistake.sentence == (
+        "line 1: nurse-call text takes 4,001 characters in all its languages, said 2 times, and may take 4,000; "
+        "shorten them together by 1 character, or say fewer languages: Twilio would refuse each call"
+    )
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +145,11 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
         ('[check-in.ar-EG]\nuse = "built-in"', 2, "no words in ar-EG come along; there are en, es"),
         ('[check-in.vi]\ntext = "a 911 STOP"', 1, "[check-in.vi] has no with-link"),
         ('[check-in.zh]\nuse="built-in"\n[check-in.chi]\nuse="built-in"', 3, "is the same language as [check-in.zh]"),
-        ('[nurse-call.es]\ntext = "x"', 1, "es has no region; write it with a region whose voice reads it, as es-MX"),
+        ('[nurse-call.es]\ntext = "x"', 1, "[nurse-call.es]: Twilio has no voice for es; write [nurse-call.es-ES]"),
+        ('[nurse-call.vi]\ntext = "x"', 1, "[nurse-call.vi]: Twilio has no voice for vi; write [nurse-call.vi-VN]"),
+        ('[nurse-call.es-PR]\ntext = "x"', 1, "[nurse-call.es-PR]: Twilio has no voice for es-PR; write [nurse"),
+        ('[nurse-call.ht-HT]\ntext = "x"', 1, "Twilio has no voice for ht-HT; leave it out: docs/texts.md lists the"),
+        ('\n[nurse-call.zh-CN]\ntext = "' + "请" * 501 + '"', 3, "text takes 4,509 characters as a URL has them, and"),
         ('[nurse-call.en-US]\ntext = "x\\ny"', 2, "nurse-call.en-US text has 2 lines; write it as one line"),
         ('[nurse-call.en-US]\ntext = "{severity}"', 2, "has {severity}, which is no placeholder of it; it has none"),
         ("[task-created]\ntext = ' '", 2, "task-created text is empty; write what the text is to say"),
