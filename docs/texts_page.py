@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from sequora_orchestration.domain.spell import counted
+from sequora_orchestration.domain.voices import LANGUAGES_WITH_A_VOICE
 from sequora_orchestration.messages.kinds import PHRASES
 from sequora_orchestration.messages.phrase import FOR_ALL, ONE_LINE, Phrase, Template
 
@@ -12,12 +14,19 @@ PAGE = Path(__file__).with_name("texts.md")
 TEXTS_BEGIN = "<!-- all texts, made by docs/texts_page.py -->"
 PLACEHOLDERS_BEGIN = "<!-- the placeholders, made likewise -->"
 OFF_BEGIN = "<!-- the words to be confirmed, made likewise -->"
+VOICES_BEGIN = "<!-- the voices, made likewise -->"
 END = "<!-- end -->"
 
 
 def page(text: str) -> str:
     """Return the page with its lists made anew."""
-    for begin, made in ((TEXTS_BEGIN, _texts()), (PLACEHOLDERS_BEGIN, _placeholders()), (OFF_BEGIN, _off())):
+    lists = {
+        VOICES_BEGIN: _voices(),
+        PLACEHOLDERS_BEGIN: _placeholders(),
+        TEXTS_BEGIN: _texts(),
+        OFF_BEGIN: _off(),
+    }
+    for begin, made in lists.items():
         before, rest = text.split(begin)
         _, after = rest.split(END, maxsplit=1)
         text = f"{before}{begin}\n\n{made}\n\n{END}{after}"
@@ -45,6 +54,11 @@ def _placeholders() -> str:
             for name, one in phrase.placeholders.items():
                 names.setdefault(one.meaning, {})[f"`{{{name}}}`"] = None
     return "\n".join(f"- {', '.join(same)}: {meaning}" for meaning, same in names.items())
+
+
+def _voices() -> str:
+    listed = ", ".join(f"`{one}`" for one in LANGUAGES_WITH_A_VOICE)
+    return "\n".join(wrap(f"{listed}.", 130, break_on_hyphens=False))
 
 
 def _off() -> str:

@@ -1,7 +1,8 @@
 """Calls, by Twilio: making them, listing them, and learning whether they were answered.
 
 What is said goes along with the request (TwiML), so Twilio asks no webhook for it. A call that is answered proves
-little: an answering machine answers, too. Not here: the lines that are said (`messages/nurse_call.py`).
+little: an answering machine answers, too. Not here: the lines that are said (`messages/nurse_call.py`), and
+the document that has them said (`domain/spoken.py`).
 """
 
 import random
@@ -10,8 +11,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
-
-from twilio.twiml.voice_response import VoiceResponse
 
 from sequora_orchestration.channels.channel import ListedMessage, LookUpError, Receipts
 from sequora_orchestration.channels.messaging_service import PhoneNumber, messaging_service_of
@@ -22,14 +21,8 @@ from sequora_orchestration.domain.doubt import fingerprint
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import VOICE
 from sequora_orchestration.domain.receipts import Receipt
-from sequora_orchestration.domain.spoken import spoken_lines
+from sequora_orchestration.domain.spoken import twiml
 from sequora_orchestration.settings.senders import E164
-
-# All lines are said so often: whoever picks up has to put the phone to the ear first.
-TIMES_SAID = 2
-
-# Seconds of silence before the lines are said, each time.
-PAUSE = 1
 
 # Seconds for which the phone rings before nobody has answered; Twilio's own default
 # (https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource).
@@ -59,8 +52,8 @@ _ANY_WORDS = "a call, whatever was said"
 _P, _C, _T = Refusal.PERMANENT, Refusal.CONFIGURATION, Refusal.TRANSIENT
 
 # The codes of refused calls, beside those that mean the same as for a text. Each has a page with its causes,
-# https://www.twilio.com/docs/api/errors/10004 and so on. Those of SIP trunks (32…), of webhooks (11…) and of calls
-# under way (21220) do not answer a request that makes a call.
+# https://www.twilio.com/docs/api/errors/10004 and so on. Those of SIP trunks (32… but for 32018), of webhooks (11…)
+# and of calls under way (21220) do not answer a request that makes a call.
 CODES_OF_CALLS = {
     **KNOWN_CODES,
     10001: (_C, "the account is not active"),
@@ -85,6 +78,7 @@ CODES_OF_CALLS = {
     21216: (_P, "the number may not be called, or the account has no customer profile"),
     21217: (_P, "the number is not valid"),
     21219: (_P, "a trial account calls only numbers that are verified"),
+    32018: (_P, "what is to be said is too long"),
     573002: (_P, "a trial account calls this number only from another of its own"),
     573005: (_P, "a trial account calls only numbers that are verified"),
 }
@@ -208,16 +202,6 @@ class Voice:
 
     def _read(self, wanted: dict[str, str]) -> Iterator[Any]:
         return read(lambda: self._twilio.client.calls.stream(page_size=PAGE_SIZE, limit=MOST_LISTED, **wanted))
-
-
-def twiml(content: str) -> str:
-    """Return the document that has Twilio say the lines of `content`, each in its language (`domain/spoken.py`)."""
-    response = VoiceResponse()
-    for _ in range(TIMES_SAID):
-        response.pause(length=PAUSE)
-        for line in spoken_lines(content):
-            response.say(line.words, language=line.language)
-    return str(response)
 
 
 def _first_that_can_call(numbers: Sequence[PhoneNumber]) -> str | None:

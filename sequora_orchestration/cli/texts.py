@@ -161,9 +161,9 @@ def _facts(one: Shown) -> str:
 
 def _summary(listed: Sequence[Shown], language: str | None) -> Iterator[str | Toned]:
     file = TextsSettings.load().sequora_texts
-    own = sum(one.state is State.OF_FILE for one in listed)
+    of_file = sum(one.state in (State.OF_FILE, State.SWITCHED_ON) for one in listed)
     off = dict.fromkeys(one.language for one in listed if one.state is State.OFF)
-    whose = f"{own} of {file}" if file else "SEQUORA_TEXTS names no file"
+    whose = f"{of_file} of {file}" if file else "SEQUORA_TEXTS names no file"
     yield Toned(f"{counted(len(listed), 'text')}; {whose}", Tone.HEADING)
     if off:
         head = f"[check-in.{next(iter(off))}]"

@@ -10,8 +10,16 @@ from langcodes import Language, standardize_tag, tag_is_valid
 
 LAST_RESORT = "en"
 
-# Records name the language that somebody speaks; it is written as another one, which has the texts.
-_WRITTEN_AS = {"cmn": "zh", "yue": "zh", "arb": "ar"}
+# Records name the variety that somebody speaks, and texts are written in the language of all of its kind (ISO 639-3,
+# https://iso639-3.sil.org/code_tables/macrolanguage_mappings). Creoles of Arabic are left out, and the Arabic of
+# Cyprus, which is written in other letters. Of Kurdish, Quechua and the like only the leading variety counts (CLDR):
+# who speaks another one does not read it.
+_ARABIC = "aao abh abv acm acq acw acx adf aeb aec afb ajp apc apd arb arq ars ary arz auz avl ayh ayl ayn ayp shu ssh"
+_CHINESE = "cdo cjy cmn cnp cpx csp czh czo gan hak hsn lzh mnp nan wuu yue"
+_WRITTEN_AS = {**dict.fromkeys(_ARABIC.split(), "ar"), **dict.fromkeys(_CHINESE.split(), "zh")}
+
+# Of the varieties it alone has a script of its own, the traditional one, unless its region or the tag says otherwise.
+_CANTONESE = "yue"
 
 # Private tags, and those of what is not determined, many, not coded, or no language (ISO 639-2).
 _NO_LANGUAGE = {"x", "und", "mul", "mis", "zxx"}
@@ -63,16 +71,22 @@ def _readable(code: str) -> str | None:
 def _looked_up(tag: str) -> Iterator[str]:
     """Yield a tag, and what is left of it when its ends are taken away (RFC 4647, section 3.4)."""
     language, _, rest = tag.partition("-")
-    written = _WRITTEN_AS.get(language, language)
+    written = _written_as(language)
+    as_written = f"{written}-{rest}" if rest else written
     yield from _longer_than_a_language(tag)
     if written != language:
         yield language
-        yield from _longer_than_a_language(f"{written}-{rest}")
+        yield from _longer_than_a_language(as_written)
     # Who writes `zh-TW` reads the other script than who writes `zh`.
-    script = Language.get(tag).maximize().script
+    script = Language.get(tag if language == _CANTONESE else as_written).maximize().script
     if script and script != Language.get(written).maximize().script:
         yield f"{written}-{script}"
     yield written
+
+
+def _written_as(language: str) -> str:
+    """Return the language as which one is written: itself, unless it is a variety of another one."""
+    return _WRITTEN_AS.get(language) or Language.get(language).prefer_macrolanguage().language or language
 
 
 def _longer_than_a_language(tag: str) -> Iterator[str]:

@@ -5,7 +5,6 @@ from datetime import timedelta
 from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import VOICE
-from sequora_orchestration.domain.spoken import SpokenLine, as_text
 from sequora_orchestration.messages.about_tasks import WORTH_TO_STAFF, unreachable_nurse, unwanted_by_assignee
 from sequora_orchestration.messages.awaited import SEE_STATUS, WhenOwed
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
@@ -17,8 +16,7 @@ from sequora_orchestration.messages.wording import Wording
 # owed one for longer either (`owed_nurse_call` in `views.sql`).
 LATEST = timedelta(hours=1)
 
-# Whoever picks up may be anybody, and so may an answering machine: nothing is said of the task, nor of a person. Twilio
-# has voices for languages with a region (https://www.twilio.com/docs/voice/twiml/say/text-speech).
+# Whoever picks up may be anybody, and so may an answering machine: nothing is said of the task, nor of a person.
 CALL = Phrase(
     said="a nurse is called, for no text about her task has reached her",
     built_in=by_language(
@@ -37,9 +35,7 @@ CALL = Phrase(
 
 def call_text(wording: Wording) -> str:
     """Return what is said in a call, in one language after the other: nobody knows which one a nurse speaks best."""
-    return as_text(
-        SpokenLine(language, template.filled({})) for language, template in wording.in_each_language(CALL).items()
-    )
+    return wording.spoken(CALL)
 
 
 def _unwanted(facts: Facts) -> Suppression | None:

@@ -126,6 +126,15 @@ class Need:
     to_do: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Words that a phrase must not have, in no language."""
+
+    pattern: re.Pattern[str]
+    has: str
+    to_do: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Phrase:
     """The words of one kind of message in one situation."""
@@ -144,6 +153,7 @@ class Phrase:
     placeholders: Mapping[str, Placeholder] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
     needs: Sequence[Need] = ()
+    bans: Sequence[Ban] = ()
     most_lines: int = SOME_LINES
     most_segments: int | None = MOST_TO_STAFF
     """None of what is spoken."""

@@ -1,14 +1,15 @@
 """The answer to somebody of the staff who has texted us: what became of her commands, or how commands are written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from sequora_orchestration.domain.answering import Answered, Outcome
 from sequora_orchestration.domain.cause import Cause
-from sequora_orchestration.domain.commands import Verb
+from sequora_orchestration.domain.commands import MOST_COMMANDS, Verb
+from sequora_orchestration.domain.gsm_7 import units_of_ucs_2
 from sequora_orchestration.messages.about_tasks import unreachable_writer
 from sequora_orchestration.messages.kind import Audience, Facts, MessageKind, Suppression, cancelled
-from sequora_orchestration.messages.phrase import ONE_LINE, Phrase, Placeholder, for_all
+from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Phrase, Placeholder, for_all
 from sequora_orchestration.messages.queue import Queue
 from sequora_orchestration.messages.task_phrases import LINK
 from sequora_orchestration.messages.values import link_to
@@ -28,6 +29,25 @@ HELP = Phrase(
 
 _LETTERS = {Verb.ACCEPT: "A", Verb.RESOLVE: "R", Verb.HAND_OVER: "E"}
 _COMMAND = Placeholder(meaning="the command that is answered", example="1A", longest="9999A")
+
+
+_TASKS = Placeholder(
+    meaning="the list of tasks in the application", example="{app_url}/tasks", longest="{app_url}/tasks"
+)
+
+MORE = Phrase(
+    name="more",
+    said="a text has so many commands that the answers to its last ones have no room in one text",
+    built_in=for_all("Answers that had no room here: {count}. Please look at your tasks in the app: {link}"),
+    placeholders={
+        "count": Placeholder(
+            meaning="how many of the commands are not answered", example="3", longest=str(MOST_COMMANDS)
+        ),
+        "link": _TASKS,
+    },
+    required=frozenset({"count", "link"}),
+    most_lines=ONE_LINE,
+)
 
 
 def _line(name: str, words: str, *, said: str, more: Mapping[str, Placeholder] | None = None) -> Phrase:
@@ -85,11 +105,7 @@ _OF_ALL = {
         said="a command has no number, and may be about several tasks",
         more={
             "letter": Placeholder(meaning="the command's letter", example="A", longest="A"),
-            "link": Placeholder(
-                meaning="the list of tasks in the application",
-                example="{app_url}/tasks",
-                longest="{app_url}/tasks",
-            ),
+            "link": _TASKS,
         },
     ),
     Outcome.NONE_OPEN: _line(
@@ -99,12 +115,26 @@ _OF_ALL = {
     ),
 }
 _OF_A_VERB = {Outcome.DONE: _DONE, Outcome.LINK: _IN_APP, Outcome.NOT_WRITTEN: _NOT_TAKEN}
-PHRASES = (HELP, *(one for some in _OF_A_VERB.values() for one in some.values()), *_OF_ALL.values())
+PHRASES = (HELP, *(one for some in _OF_A_VERB.values() for one in some.values()), *_OF_ALL.values(), MORE)
 
 
 def reply_text(answered: Sequence[Answered], wording: Wording) -> str:
-    """Return a line for each command, which says what became of it; without commands the help."""
-    return "\n".join(_said_of(one, wording) for one in answered) or wording.say(HELP)
+    """Return a line for each command, which says what became of it; without commands the help.
+
+    The phone company would refuse a text that is too long, and then none of the answers would come. So the last ones
+    are left out, and counted.
+    """
+    lines = [_said_of(one, wording) for one in answered] or [wording.say(HELP)]
+    for left_out in range(len(lines)):
+        text = "\n".join([*lines[: len(lines) - left_out], *_count_of(left_out, wording)])
+        if units_of_ucs_2(text) <= LONGEST_TEXT:
+            return text
+    return "\n".join(_count_of(len(lines), wording))
+
+
+def _count_of(left_out: int, wording: Wording) -> Iterator[str]:
+    if left_out:
+        yield wording.say(MORE, count=str(left_out), link=f"{wording.app_url}/tasks")
 
 
 def _said_of(one: Answered, wording: Wording) -> str:

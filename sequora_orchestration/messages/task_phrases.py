@@ -1,10 +1,10 @@
 """What the texts about tasks have in common: their placeholders, their last three lines, and the line of commands."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sequora_orchestration.domain.care import EscalationTask
-from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Need, Phrase, Placeholder, for_all
+from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Ban, Need, Phrase, Placeholder, for_all
 from sequora_orchestration.messages.values import (
     LONGEST_LINE_VALUE,
     LONGEST_WORD,
@@ -86,7 +86,7 @@ def of_task(task: EscalationTask, wording: Wording) -> dict[str, str]:
 _NUMBER = Placeholder(meaning="the task's small number on that phone", example="1", longest="9999")
 
 
-def _commands(name: str, line: str, *, said: str, letters: str) -> Phrase:
+def _commands(name: str, line: str, *, said: str, letters: str, bans: Sequence[Ban] = ()) -> Phrase:
     return Phrase(
         name=name,
         said=said,
@@ -95,13 +95,15 @@ def _commands(name: str, line: str, *, said: str, letters: str) -> Phrase:
         required=frozenset({"number"}),
         needs=[
             Need(
-                pattern=re.compile(rf"(?<![0-9A-Za-z}}])\{{number\}}{letter}(?![^\W_])"),
+                pattern=re.compile(rf"(?<![^\W_])(?<!\}})\{{number\}}{letter}(?![^\W_])"),
                 lacking=f"does not say {{number}}{letter} as a word by itself",
-                to_do=f"write it: staff answer with the number and {letter} to {means}",
+                to_do="write it with a blank or a punctuation mark on both sides, in every script: staff answer with "
+                f"the number and {letter} to {means}, and an answer with letters joined to it is not understood",
             )
             for letter, means in (("A", "accept"), ("R", "say that it is resolved"), ("E", "hand it over"))
             if letter in letters
         ],
+        bans=bans,
         most_lines=ONE_LINE,
         most_segments=1,
         longest_possible=LONGEST_COMMANDS,
@@ -120,6 +122,13 @@ TO_SUPERVISOR = _commands(
     "Reply {number}A accept, {number}R resolved",
     said="the last line of a text to a supervisor about a task, with SEQUORA_REPLIES=on",
     letters="AR",
+    bans=[
+        Ban(
+            pattern=re.compile(r"\{number\}( ?E|e)(?![^\W_])"),
+            has="says {number}E, by which a task is handed over",
+            to_do="leave it out: a supervisor has nobody to hand a task over to",
+        )
+    ],
 )
 
 

@@ -7,19 +7,24 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from difflib import get_close_matches
+from urllib.parse import quote
 
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, units_of_ucs_2
 from sequora_orchestration.domain.spell import counted
+from sequora_orchestration.domain.spoken import LONGEST_SAID, LONGEST_TWIML, TIMES_SAID, twiml
 from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Phrase, Template, TemplateError
+from sequora_orchestration.messages.values import FILLERS
 
 # What each of several segments holds, in septets and in units of UCS-2 (3GPP TS 23.040).
 _PER_SEGMENT = {True: 153, False: 67}
 
-# What breaks a line, or does something else than show: controls, and the two separators of lines.
-_CONTROLS = {"Cc", "Zl", "Zp", "Co", "Cs", "Cn"}
+# What breaks a line, or does something else than show: controls, the two separators of lines, unseen formats.
+_CONTROLS = {"Cc", "Cf", "Zl", "Zp", "Co", "Cs", "Cn"}
 
-# They turn the direction of what follows them, also of the digits of a number; right-to-left words need none.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Of the unseen formats scripts need these: the joiners of Persian, of the scripts of India and of emoji, the marks of
+# direction, and the isolates, which keep the words around them in order and end with their line. Those before them in
+# Unicode, embeddings and overrides, are not needed, and turn even the digits of a number.
+_NEEDED_FORMATS = frozenset("\u200c\u200d\u200e\u200f\u061c\u2066\u2067\u2068\u2069")
 
 # What joins a value to the words before or behind it, so that phones make a link of both.
 _JOINS = "[.:/@\u3002\uff0e\uff61\u2024\ufe52]"
@@ -62,7 +67,8 @@ def faults(phrase: Phrase, text: str, app_url: str) -> list[Fault]:
 
 
 def _is_odd(character: str) -> bool:
-    return unicodedata.category(character) in _CONTROLS or character in _TURNING
+    is_unseen = unicodedata.category(character) in _CONTROLS or character in FILLERS
+    return is_unseen and character not in _NEEDED_FORMATS
 
 
 def _named(character: str) -> str:
@@ -103,6 +109,9 @@ def _needed(phrase: Phrase, text: str) -> Iterator[Fault]:
     for need in phrase.needs:
         if not need.pattern.search(text):
             yield need.lacking, need.to_do
+    for ban in phrase.bans:
+        if ban.pattern.search(text):
+            yield ban.has, ban.to_do
 
 
 def _lines(phrase: Phrase, text: str) -> Iterator[Fault]:
@@ -118,6 +127,9 @@ def _lines(phrase: Phrase, text: str) -> Iterator[Fault]:
 def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]:
     """Measure the words with the values that decide: patients' texts with the longest, for all of theirs are short."""
     longest = phrase.longest(template, app_url)
+    if phrase.most_segments is None:
+        yield from _length_in_a_url(longest)
+        return
     most = phrase.longest_possible
     if units_of_ucs_2(longest) > most:
         below = " with the line of commands" if most < LONGEST_TEXT else ""
@@ -125,8 +137,6 @@ def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]
             f"may become {units_of_ucs_2(longest):,} characters long, with the longest values, and may be {most:,}",
             f"shorten it: the phone company takes {LONGEST_TEXT:,}{below}",
         )
-        return
-    if phrase.most_segments is None:
         return
     measured = longest if phrase.is_to_patients else phrase.example(template, app_url)
     count, is_cheap = segments(measured), is_gsm_7(measured)
@@ -143,6 +153,26 @@ def _length(phrase: Phrase, template: Template, app_url: str) -> Iterator[Fault]
         f"takes {count} segments of {alphabet_of(measured)} with {values}, and may take {phrase.most_segments}",
         to_do,
     )
+
+
+def _length_in_a_url(words: str) -> Iterator[Fault]:
+    """Measure what is spoken as Twilio hands it to its voices: a letter of another alphabet takes 6 or 9 characters."""
+    length = len(quote(words, safe=""))
+    if length > LONGEST_SAID:
+        yield (
+            f"takes {length:,} characters as a URL has them, and may take {LONGEST_SAID:,}",
+            "shorten it, or Twilio says nothing of it",
+        )
+
+
+def faults_together(spoken: str) -> list[Fault]:
+    """Return what is wrong with all that a call says, in its text form: what may be said alone may be too long then."""
+    length = units_of_ucs_2(twiml(spoken))
+    if length <= LONGEST_TWIML:
+        return []
+    wrong = f"takes {length:,} characters in all its languages, said {TIMES_SAID} times, and may take {LONGEST_TWIML:,}"
+    shorter = counted(-((LONGEST_TWIML - length) // TIMES_SAID), "character")
+    return [(wrong, f"shorten them together by {shorter}, or say fewer languages: Twilio would refuse each call")]
 
 
 def dear_characters(words: str) -> str:

@@ -12,15 +12,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from sequora_orchestration.domain.language import language_of_region, tag_of
+from sequora_orchestration.domain.voices import LANGUAGES_WITH_A_VOICE, voices_near
 from sequora_orchestration.messages.phrase import FOR_ALL, Languages, Phrase, Template
-from sequora_orchestration.messages.text_checks import faults
+from sequora_orchestration.messages.text_checks import faults, faults_together
 from sequora_orchestration.messages.toml_lines import Path, line_of, lines_of
-from sequora_orchestration.messages.wording import Given
+from sequora_orchestration.messages.values import seen
+from sequora_orchestration.messages.wording import Given, Wording
 
 USE, BUILT_IN = "use", "built-in"
-
-# A call is spoken by a voice, and voices are of a region.
-_WITH_REGION = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
 
 # How people who know no tags call the languages that are likely.
 _NAMES = {
@@ -57,8 +56,8 @@ class Mistake:
 
     @property
     def sentence(self) -> str:
-        """The mistake, as a line for people."""
-        return f"{f'line {self.line}: ' if self.line else ''}{self.wrong}; {self.to_do}"
+        """The mistake, as one line for people, whatever a key has in its quotes."""
+        return " ".join(seen(f"{f'line {self.line}: ' if self.line else ''}{self.wrong}; {self.to_do}").split())
 
 
 class TextsFileError(Exception):
@@ -169,9 +168,8 @@ class _Reader:
             if tag is None:
                 self._mistake(path, f"[{kind}.{spelt}]: {spelt} is no language", _tag_meant(spelt, known))
                 continue
-            if languages is Languages.EACH and not _WITH_REGION.fullmatch(tag):
-                to_do = "write it with a region whose voice reads it, as es-MX"
-                self._mistake(path, f"[{kind}.{spelt}]: {spelt} has no region", to_do)
+            if languages is Languages.EACH and tag not in LANGUAGES_WITH_A_VOICE:
+                self._mistake(path, f"[{kind}.{spelt}]: Twilio has no voice for {spelt}", _voice_meant(kind, tag))
                 continue
             if tag in read:
                 to_do = "write all of it in one of the two"
@@ -181,6 +179,14 @@ class _Reader:
             self._read_language(path, tag, of_language, phrases)
         if not table:
             self._mistake((kind,), f"[{kind}] says nothing", f"write a language, as [{kind}.es-MX]")
+        if languages is Languages.EACH:
+            self._measure_together(kind, phrases.values())
+
+    def _measure_together(self, kind: str, phrases: Iterable[Phrase]) -> None:
+        wording = Wording(app_url=self._app_url, given=self.given)
+        for phrase in phrases:
+            for wrong, to_do in faults_together(wording.spoken(phrase)):
+                self._mistake((kind,), f"{kind} {phrase.name} {wrong}", to_do)
 
     def _read_language(self, path: Path, tag: str, table: Mapping[str, Any], phrases: Mapping[str, Phrase]) -> None:
         """Read the words of a language. Each situation needs some: another language's would stand beside them."""
@@ -236,6 +242,13 @@ class _Reader:
 
 def _languages_of(phrases: Iterable[Phrase]) -> list[str]:
     return list(dict.fromkeys(language for phrase in phrases for language in phrase.known))
+
+
+def _voice_meant(kind: str, tag: str) -> str:
+    """Return what to write in place of a language that nobody would say."""
+    if near := voices_near(tag):
+        return f"write {' or '.join(f'[{kind}.{one}]' for one in near)}"
+    return "leave it out: docs/texts.md lists the languages that have one"
 
 
 def _tag_meant(spelt: str, known: Sequence[str]) -> str:

@@ -13,10 +13,9 @@ UNSPECIFIED = "UNSPECIFIED"
 LONGEST_LINE_VALUE = 300
 LONGEST_WORD = 60
 
-# Printable to Python, yet nothing to see: fillers, a blank, joiners and variation selectors.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
-)
+# Printable to Python, yet nothing to see: a joiner, fillers and a blank; and variation selectors.
+FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+_UNSEEN = re.compile(f"[{FILLERS}\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 # Phones make a link of what looks like one: a dot (or what domain names take for one, RFC 3490) before what may be a
 # top-level domain, the dots of an IP address, a colon that joins a scheme to an address.

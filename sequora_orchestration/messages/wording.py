@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sequora_orchestration.domain.language import languages_for
+from sequora_orchestration.domain.spoken import SpokenLine, as_text
 from sequora_orchestration.messages.phrase import FOR_ALL, Phrase, Template
 
 Given = Mapping[Phrase, Mapping[str, Template]]
@@ -35,6 +36,12 @@ class Wording:
     def template(self, phrase: Phrase, language: str) -> Template:
         """Return the words in just this language. Raises KeyError."""
         return self.given.get(phrase, {}).get(language) or phrase.built_in[language]
+
+    def spoken(self, phrase: Phrase) -> str:
+        """Return the text form of a phrase that a call says, in one language after the other (`domain/spoken.py`)."""
+        return as_text(
+            SpokenLine(language, template.filled({})) for language, template in self.in_each_language(phrase).items()
+        )
 
     def in_each_language(self, phrase: Phrase) -> Mapping[str, Template]:
         """Return the words in every language that is on, those that are built in first."""

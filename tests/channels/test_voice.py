@@ -1,7 +1,6 @@
 """Calls over real HTTP: made, listed, and what became of them."""
 
 from datetime import UTC, datetime, timedelta
-from xml.etree import ElementTree as ET
 
 import pytest
 from doors import NUMBER, SENDER, answering
@@ -10,7 +9,7 @@ from phones import Phones
 from sequora_orchestration.channels import voice as channel_voice
 from sequora_orchestration.channels.channel import LookUpError, UnreadableError
 from sequora_orchestration.channels.twilio import Twilio
-from sequora_orchestration.channels.voice import RINGS_FOR, Voice, open_voice, twiml
+from sequora_orchestration.channels.voice import RINGS_FOR, Voice, open_voice
 from sequora_orchestration.domain.answers import Accepted, Answer, Refusal, Refused, Unclear
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.local.twilio.call import Call
@@ -65,13 +64,6 @@ def test_a_call_that_is_accepted_has_a_sid_and_says_what_it_was_given(phones: Ph
     assert (made.from_, made.said, made.rings_for) == (SENDER, SAID.splitlines() * 2, RINGS_FOR)
 
 
-def test_each_line_is_said_in_its_language_and_no_sign_breaks_the_document() -> None:
-    """Without a language in that of the phone company's choice."""
-    document = ET.fromstring(twiml("[en-US] Texts & <tasks>\n[es-MX] ¿Mensajes?\nAgain"))  # noqa: S314  # it is our own
-    said = [(one.get("language"), one.text) for one in document.iter("Say")]
-    assert said == [("en-US", "Texts & <tasks>"), ("es-MX", "¿Mensajes?"), (None, "Again")] * 2
-
-
 def test_a_call_of_no_worth_rings_all_the_same(phones: Phones) -> None:
     """For a second."""
     assert isinstance(a_voice().submit(NUMBER, SAID, timedelta(0)), Accepted)
@@ -82,6 +74,7 @@ def test_a_call_of_no_worth_rings_all_the_same(phones: Phones) -> None:
     ("code", "refusal"),
     [
         (13224, Refusal.PERMANENT),
+        (32018, Refusal.PERMANENT),
         (21214, Refusal.PERMANENT),
         (21216, Refusal.PERMANENT),
         (21219, Refusal.PERMANENT),

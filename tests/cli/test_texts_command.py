@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from command_line import sequora_here
 
+from sequora_orchestration.cli.checks.texts import texts as finding_of_doctor
 from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.messages.kinds import PHRASES
 
@@ -84,7 +85,14 @@ def test_of_a_file_it_shows_what_would_be_said_and_whose_words_those_are(file: P
     vietnamese = shown["check-in", "text", "vi"]
     assert (vietnamese["state"], vietnamese["is_to_be_confirmed"]) == ("switched_on", True)
     assert shown["check-in", "text", "pt"]["state"] == "off"
-    assert f"1 of {file}" in texts(file=file)
+
+
+def test_it_counts_the_texts_of_a_file_as_doctor_does(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that the file only switches on: two languages of the check-in, each with and without a link."""
+    file.write_text(f'{SWITCHED_ON}[reply]\nclosed = "{{command}}: closed, thank you."\n', encoding="utf-8")
+    assert f"; 5 of {file}\n" in texts(file=file)
+    monkeypatch.setenv("SEQUORA_TEXTS", str(file))
+    assert finding_of_doctor().said == f"5 texts of {file}; patients are texted in en, es, vi, ar"
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from floods import DIGEST_AFTER, WINDOW, alone, burst
 from phones import Phones
 from runs import Runs, metadata
 
-from sequora_orchestration.channels.voice import TIMES_SAID
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.domain.notification import SMS, VOICE
+from sequora_orchestration.domain.spoken import TIMES_SAID
 from sequora_orchestration.local.twilio.api_keys import STANDARD_KEY, ApiKey, Permission
 from sequora_orchestration.local.twilio.scripted_answers import (
     Answer,

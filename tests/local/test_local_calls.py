@@ -89,6 +89,7 @@ def test_a_call_to_a_number_that_is_set_so_fails(twilio: Any, company: PhoneComp
         ({"to": ""}, 21201),
         ({"from_": ""}, 21213),
         ({"twiml": ""}, 21205),
+        ({"twiml": TWIML.ljust(4001)}, 32018),
         ({"from_": "SEQUORA"}, 21212),
         ({"from_": "+15005550001"}, 21210),
         ({"to": "+15005550001"}, 21217),

@@ -91,6 +91,7 @@ BUILT_IN = {
         "without a number is in the app: {link}"
     ),
     ("reply", "none-open", "*"): "{command}: no task that you were texted about in the last day is open.",
+    ("reply", "more", "*"): "Answers that had no room here: {count}. Please look at your tasks in the app: {link}",
     ("commands", "to-nurse", "*"): "Reply {number}A accept, {number}R resolved, {number}E hand over",
     ("commands", "to-supervisor", "*"): "Reply {number}A accept, {number}R resolved",
 }

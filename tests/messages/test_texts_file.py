@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequora_orchestration.domain.gsm_7 import units_of_ucs_2
+from sequora_orchestration.domain.spoken import twiml
 from sequora_orchestration.messages.check_in_words import CHECK_IN_TEXT, CHECK_IN_WITH_LINK
 from sequora_orchestration.messages.kinds import PHRASES
 from sequora_orchestration.messages.nurse_call import CALL, call_text
@@ -102,6 +103,23 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
     ]
 
 
+def test_the_longest_call_is_one_that_the_phone_company_takes() -> None:
+    """In all of its languages, of which each alone might be longer; a document writes some signs with more of them."""
+    call = '[nurse-call.en-US]\ntext = "{}"\n[nurse-call.vi-VN]\ntext = "{}"'
+    for each in range(400, 1700):
+        try:
+            given = read(call.format("&" * 100 + "a" * each, "ặ" * 400))
+        except TextsFileError as error:
+            (mistake,) = error.mistakes
+            break
+        longest = twiml(call_text(Wording(app_url=APP_URL, given=given)))
+    assert 4000 - 2 < len(longest) <= 4000
+    assert mistake.sentence == (
+        "line 1: nurse-call text takes 4,001 characters in all its languages, said 2 times, and may take 4,000; "
+        "shorten them together by 1 character, or say fewer languages: Twilio would refuse each call"
+    )
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
@@ -127,7 +145,11 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
         ('[check-in.ar-EG]\nuse = "built-in"', 2, "no words in ar-EG come along; there are en, es"),
         ('[check-in.vi]\ntext = "a 911 STOP"', 1, "[check-in.vi] has no with-link"),
         ('[check-in.zh]\nuse="built-in"\n[check-in.chi]\nuse="built-in"', 3, "is the same language as [check-in.zh]"),
-        ('[nurse-call.es]\ntext = "x"', 1, "es has no region; write it with a region whose voice reads it, as es-MX"),
+        ('[nurse-call.es]\ntext = "x"', 1, "[nurse-call.es]: Twilio has no voice for es; write [nurse-call.es-ES]"),
+        ('[nurse-call.vi]\ntext = "x"', 1, "[nurse-call.vi]: Twilio has no voice for vi; write [nurse-call.vi-VN]"),
+        ('[nurse-call.es-PR]\ntext = "x"', 1, "[nurse-call.es-PR]: Twilio has no voice for es-PR; write [nurse"),
+        ('[nurse-call.ht-HT]\ntext = "x"', 1, "Twilio has no voice for ht-HT; leave it out: docs/texts.md lists the"),
+        ('\n[nurse-call.zh-CN]\ntext = "' + "请" * 501 + '"', 3, "text takes 4,509 characters as a URL has them, and"),
         ('[nurse-call.en-US]\ntext = "x\\ny"', 2, "nurse-call.en-US text has 2 lines; write it as one line"),
         ('[nurse-call.en-US]\ntext = "{severity}"', 2, "has {severity}, which is no placeholder of it; it has none"),
         ("[task-created]\ntext = ' '", 2, "task-created text is empty; write what the text is to say"),
@@ -150,10 +172,27 @@ def test_a_call_says_its_languages_one_after_the_other() -> None:
         ('[task-created]\ntext = "{severity}\\n\\n\\n\\n\\n\\n{link}"', 2, "has 7 lines, and may have 6; write it in"),
         ('[task-created]\ntext = "{severity} \\u0007 {link}"', 2, "has U+0007 (a control character), which is no sign"),
         ('[task-created]\ntext = "{severity} \\u202e {link}"', 2, "has U+202E (right-to-left override), which is no"),
+        *(
+            (f'[task-created]\ntext = "{{severity}} \\u{code} {{link}}"', 2, f"has U+{code} ({name}), which is no s")
+            for code, name in [
+                ("200B", "zero width space"),
+                ("00AD", "soft hyphen"),
+                ("FEFF", "zero width no-break space"),
+                ("2060", "word joiner"),
+                ("3164", "hangul filler"),
+                ("2800", "braille pattern blank"),
+            ]
+        ),
         ('[commands]\nto-nurse = "{number}A {number}R"', 2, "to-nurse does not say {number}E as a word by itself"),
         ('[commands]\nto-supervisor = "1{number}A {number}R"', 2, "does not say {number}A as a word by itself; write"),
         ('[commands]\nto-supervisor = "{number}A R{number}R"', 2, "does not say {number}R as a word by itself; write"),
         ('[commands]\nto-supervisor = "{number}AR"', 2, "does not say {number}A"),
+        ('[commands]\nto-supervisor = "{number}A接受 {number}R"', 2, "an answer with letters joined to it is not u"),
+        ('[commands]\nto-supervisor = "回复{number}A {number}R"', 2, "does not say {number}A as a word by itself; wri"),
+        *(
+            (f'[commands]\nto-supervisor = "{{number}}A {{number}}R {one}"', 2, "leave it out: a supervisor has nobo")
+            for one in ("{number}E", "{number} E.", "({number}e)")
+        ),
         ('[reply]\nclosed = "{command}: a\\nb"', 2, "reply closed has 2 lines; write it as one line"),
     ],
 )  # fmt: skip
@@ -243,6 +282,44 @@ def test_a_file_that_is_no_toml_is_told_where(source: str | bytes, line: int, sa
     ((found, sentence),) = mistakes(source)
     assert found == line
     assert sentence.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "回复 {number}A 接受，{number}R（已解决）",
+        "Tarefa {number} e outras: {number}A aceitar, {number}R",
+        "{number}A,{number}R",
+    ],
+)
+def test_a_line_of_commands_may_be_of_any_script(line: str) -> None:
+    """Punctuation of it divides words like ours."""
+    assert read(f'[commands]\nto-supervisor = "{line}"')
+
+
+@pytest.mark.parametrize("code", ["200C", "200D", "200E", "200F", "061C", "2066", "2067", "2068", "2069", "FE0F"])
+def test_what_a_script_or_an_emoji_needs_may_stand_in_words_though_nobody_sees_it(code: str) -> None:
+    """Joiners, marks of direction, isolates, and what makes an emoji of a sign."""
+    assert read(f'[task-created]\ntext = "a\\u{code}a {{severity}} {{link}}"')
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '["chek\\nin"]\ntext = "x"',
+        '[check-in."v\\nn"]\nuse = "built-in"',
+        '[check-in."e\\r\\u2028s"]\nuse = "built-in"',
+        '[reply]\n"hel\\np" = "x"',
+        '[check-in.vi]\nuse = "built-in"\n"te\\nxt" = "x"',
+        '[task-created]\n"te\\u001b[31mxt" = 3',
+    ],
+)
+def test_a_mistake_is_one_line_whatever_a_key_has_in_its_quotes(source: str) -> None:
+    """A terminal and a log have a line for each."""
+    with pytest.raises(TextsFileError) as error:
+        read(source)
+    assert str(error.value).splitlines() == [one.sentence for one in error.value.mistakes]
+    assert str(error.value).replace("\n", "").isprintable()
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 LONGEST_BODY = 1600
 """Characters; a longer body is refused with 21617 (https://www.twilio.com/docs/errors/21617)."""
 
+LONGEST_TWIML = 4000
+"""Characters; a longer document is refused with 32018 (https://www.twilio.com/docs/api/errors/32018)."""
+
 LONGEST_VALIDITY = 36_000
 """Seconds a text may wait in Twilio's queue (https://www.twilio.com/docs/errors/90007)."""
 
@@ -118,6 +121,8 @@ def _objections_to_call(to: str, from_: str, twiml: str, owns: Callable[[str], b
         yield Refusal(400, 21213, "No 'From' number is specified")
     if not twiml:
         yield Refusal(400, 21205, "Url parameter is required.")
+    if len(twiml) > LONGEST_TWIML:
+        yield Refusal(400, 32018, f"Twiml size exceeded maximum allowed value of {LONGEST_TWIML} characters")
     if not E164.fullmatch(from_):
         yield Refusal(400, 21212, f"The 'From' number {from_} is not a valid phone number")
     if not owns(from_):
