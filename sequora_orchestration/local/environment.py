@@ -26,6 +26,9 @@ PLACES = (
     "TWILIO_API_BASE_URL",
 )
 
+# How the names of our settings, and of Twilio's, begin.
+OURS = ("SEQUORA_", "TWILIO_")
+
 # Settings that say how the system works. There is no secret among them.
 WAYS_OF_WORKING = (WorkflowSettings, AssignmentSettings, DeliverySettings, ReplySettings)
 
@@ -40,7 +43,7 @@ def write_environment(directory: Path, environment: Mapping[str, str]) -> None:
     chosen = [name for name in PLACES if name in environment and name not in given]
     ways = [name.upper() for settings in WAYS_OF_WORKING for name in settings.model_fields if name.upper() in given]
     lines = [f"export {name}={shlex.quote(environment[name])}\n" for name in (*chosen, *ways)]
-    if to_be_set := [name for name in (*PLACES, "SEQUORA_APPLICATION_MAP", "SEQUORA_TEXTS") if name in given]:
+    if to_be_set := sorted(name for name in given - set(ways) if name in PLACES or name.startswith(OURS)):
         lines.insert(
             0, f"# Given to `sequora dev` from outside, so not written here; set it as well: {', '.join(to_be_set)}\n"
         )

@@ -32,7 +32,7 @@ def found(care: Care) -> tuple[Level, str]:
 def test_what_became_of_the_last_is_said(care: Care, runs: Runs, phones: Phones) -> None:
     """It has arrived, or it should have."""
     phones.company.seconds_per_status = 0
-    assert found(care) == (Level.OK, "to •••• 0199; none has arrived in the last day; ")
+    assert found(care) == (Level.OK, "from now on to •••• 0199; none has arrived in the last day; ")
     runs.tick(CANARIES)
     phones(OWN_PHONE).received_text()
     care.it_is(NOW + timedelta(seconds=15))
@@ -56,8 +56,8 @@ def test_one_that_has_not_arrived_is_a_failure(care: Care, runs: Runs, phones: P
     [
         ("", Level.OK, "off: no test text is sent"),
         ("+15005550006", Level.FAIL, "is the sender's own number"),
-        ("+1202555", Level.FAIL, "can be no phone's"),
-        ("nobody's", Level.FAIL, "can be no phone's"),
+        ("+1202555", Level.FAIL, "cannot be texted: the phone number on file is too short"),
+        ("nobody's", Level.FAIL, "cannot be texted: the phone number on file has letters in it"),
     ],
 )
 def test_a_number_that_is_none_is_told(

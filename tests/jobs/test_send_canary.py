@@ -338,6 +338,20 @@ def test_its_timeline_and_the_status_tell_of_it(care: Care, runs: Runs, phones: 
     assert OWN_PHONE[-7:] not in told.output
 
 
+@pytest.mark.usefixtures("environment")
+def test_somebody_must_act_at_once_about_one_that_failed(
+    care: Care, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing left to wait for."""
+    monkeypatch.setenv("SEQUORA_CANARY_NUMBER", "nobody's")
+    runs.tick(CANARIES)
+    (row,) = care.ledger()
+    assert row["state"] == "FAILED"
+    told = CliRunner().invoke(sequora, ["timeline", str(row["id"])])
+    assert told.exit_code == 1
+    assert told.output.startswith("ACT   the operator was NOT reached: the phone number on file has letters in it")
+
+
 def shown(command: str, label: str) -> str:
     """Return the line of a page with that label."""
     done = CliRunner().invoke(sequora, [command])

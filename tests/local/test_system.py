@@ -96,7 +96,7 @@ def test_the_file_for_other_terminals_names_what_was_given_and_has_no_secret_of_
 ) -> None:
     """It is the owner's alone, whatever it was before; and whoever reads it finds the settings."""
     (tmp_path / "environment").touch(mode=0o644)
-    given = {"SUPABASE_DB_URL": "postgresql://me:secret@host/db", "SEQUORA_APPLICATION_MAP": "map.toml"}
+    given = {"SUPABASE_DB_URL": "postgresql://me:secret@host/db", "SEQUORA_CANARY_NUMBER": "+12025550199"}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("DAGSTER_PG_URL", raising=False)
@@ -104,7 +104,8 @@ def test_the_file_for_other_terminals_names_what_was_given_and_has_no_secret_of_
     write_environment(tmp_path, {**given, "SEQUORA_REPLIES": "on", "DAGSTER_PG_URL": "postgresql://host/it's #1"})
     written = (tmp_path / "environment").read_text()
     assert written.startswith("# Given to `sequora dev` from outside")
-    assert "set it as well: SUPABASE_DB_URL, SEQUORA_APPLICATION_MAP\n" in written
+    assert "set it as well: SEQUORA_CANARY_NUMBER, SUPABASE_DB_URL\n" in written
     assert "secret" not in written
+    assert "0199" not in written
     assert (tmp_path / "environment").stat().st_mode & 0o777 == 0o600
     assert read_environment(tmp_path) == {"DAGSTER_PG_URL": "postgresql://host/it's #1", "SEQUORA_REPLIES": "on"}

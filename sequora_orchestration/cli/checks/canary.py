@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 from sequora_orchestration.care.care_database import CareDatabase
 from sequora_orchestration.cli.checks.finding import Finding, fail, ok, warn
 from sequora_orchestration.domain.canary import in_a_line, overdue
-from sequora_orchestration.domain.phone_number import masked, usable
+from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164, masked, usable
 from sequora_orchestration.ledger.measurements import Measurements
 from sequora_orchestration.settings.alarms import CanarySettings, HeartbeatSettings
 from sequora_orchestration.settings.processes import MetricsSettings
@@ -20,11 +20,12 @@ def canary(engine: Engine) -> Finding:
     settings = CanarySettings.load()
     if not settings.is_on:
         return ok("off: no test text is sent (SEQUORA_CANARY_NUMBER)")
-    number = usable(settings.sequora_canary_number)
-    if number is None:
+    try:
+        number = e164(settings.sequora_canary_number)
+    except UnusablePhoneError as error:
         return fail(
-            "SEQUORA_CANARY_NUMBER can be no phone's: it is too short, too long or has no area code",
-            to_do="give a phone number of your own that takes texts, in E.164",
+            f"SEQUORA_CANARY_NUMBER cannot be texted: {error}",
+            to_do="give one phone number of your own that takes texts, in E.164",
         )
     if number == TwilioSettings.load().twilio_from_number:
         return fail(
@@ -38,7 +39,8 @@ def _of_last(engine: Engine, number: str) -> Finding:
     seen = Measurements(engine).canaries()
     if amiss := overdue(seen):
         return fail(amiss.amiss, to_do=amiss.to_do)
-    how = in_a_line(seen)
+    # The last one may have gone to another number: which it was is not kept.
+    how = f"from now on to {masked(number)}; {in_a_line(seen).sentence}"
     staff = CareDatabase(engine).users_of_roles(ROLES_OF_STAFF)
     if any(usable(one.primary_phone) == number for one in staff):
         return warn(
@@ -47,10 +49,10 @@ def _of_last(engine: Engine, number: str) -> Finding:
         )
     if not _is_anybody_told():
         return warn(
-            f"to {masked(number)}; {how.sentence}; but nobody is told if one does not arrive",
+            f"{how}; but nobody is told if one does not arrive",
             to_do="set SEQUORA_HEARTBEAT_URL, or SEQUORA_METRICS_PORT and the alert SequoraCanaryOverdue",
         )
-    return ok(f"to {masked(number)}; {how.sentence}")
+    return ok(how)
 
 
 def _is_anybody_told() -> bool:
