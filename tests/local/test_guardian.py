@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -47,10 +48,13 @@ def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subp
         kill(marked(OURS, str(tmp_path)))
 
 
-def all_of(directory: Path, supervisor: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the processes of the stand-in's system that live."""
-    found = marked(OURS, str(directory))
-    return [one for one in found if one.pid != supervisor.pid and one.status() != psutil.STATUS_ZOMBIE]
+def all_of(directory: Path, supervisor: subprocess.Popen[str]) -> dict[psutil.Process, str]:
+    """Return the processes of the stand-in's system that live, with their command lines."""
+    found = {}
+    for one in marked(OURS, str(directory)):
+        with suppress(psutil.NoSuchProcess):  # a zombie is none
+            found[one] = " ".join([one.name(), *one.cmdline()])
+    return {one: command for one, command in found.items() if one.pid != supervisor.pid}
 
 
 @pytest.mark.parametrize("before", [[], [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]], ids=["alone", "after others"])
@@ -58,9 +62,9 @@ def test_what_a_killed_sequora_dev_leaves_behind_is_ended_and_postgres_is_stoppe
     tmp_path: Path, supervisor: subprocess.Popen[str], before: list[signal.Signals]
 ) -> None:
     """Also if the guardian was told to end, together with all others (`pkill -f sequora`)."""
-    names = {one.name() for one in all_of(tmp_path, supervisor)}
-    assert {"sleep", "postgres"} <= names
-    (guardian,) = [one for one in all_of(tmp_path, supervisor) if "guardian" in " ".join(one.cmdline())]
+    system = all_of(tmp_path, supervisor)
+    assert {"sleep", "postgres"} <= {command.split()[0].rstrip(":") for command in system.values()}
+    (guardian,) = [one for one, command in system.items() if "local.guardian" in command]
     for one in before:
         guardian.send_signal(one)
     supervisor.kill()
@@ -72,8 +76,8 @@ def test_a_guardian_ends_with_the_system_that_it_guards(tmp_path: Path) -> None:
     """A directory without a Postgres has nothing to stop, and no process."""
     program = PROGRAM.replace('EmbeddedPostgres(directory / "postgres").start()', "").replace("sleep(600)", "sleep(0)")
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, stdout=subprocess.DEVNULL, timeout=30)
-    left = [one for one in marked("SEQUORA_DEV_DIRECTORY", str(tmp_path)) if one.name() != "sleep"]
-    assert left == []
+    (left,) = marked("SEQUORA_DEV_DIRECTORY", str(tmp_path))
+    assert left.name() == "sleep"
     end_all_of(tmp_path)
     assert marked("SEQUORA_DEV_DIRECTORY", str(tmp_path)) == []
     assert not EmbeddedPostgres(tmp_path / "postgres").programs()

@@ -1,9 +1,12 @@
 """How the system of `sequora dev` ends, whatever will not."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import CalledProcessError
+from threading import Thread
 
 import psutil
 import pytest
@@ -101,6 +104,56 @@ def test_a_postgres_that_is_ending_is_waited_for_and_started_anew(
         with engine.connect() as connection:
             assert connection.scalar(text("SELECT 1")) == 1
         engine.dispose()
+    finally:
+        server.stop()
+
+
+def test_a_killed_postgres_whose_process_id_is_anothers_by_now_is_started_anew(
+    tmp_path: Path, postgres_binaries: Path | None
+) -> None:
+    """As after the computer was switched off: the id in its file is in use, and nobody listens."""
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    try:
+        pid_file = tmp_path / "postgres" / "postmaster.pid"
+        socket_lock = pid_file.with_name(".s.PGSQL.5432.lock")
+        postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+        postmaster.kill()
+        eventually(lambda: has_ended(postmaster) and not server.programs(), within=10, what="the server is gone")
+        for file in [pid_file, *([socket_lock] if socket_lock.exists() else [])]:
+            file.write_text(file.read_text().replace(str(postmaster.pid), str(os.getpid()), 1))
+        server.start()
+        engine = create_engine(postgres_url(server.url("postgres")))
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        engine.dispose()
+    finally:
+        server.stop()
+
+
+def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
+    tmp_path: Path, postgres_binaries: Path | None
+) -> None:
+    """Otherwise no start would succeed until somebody deletes the directory."""
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+
+    def start_in_vain() -> None:
+        with pytest.raises(CalledProcessError):
+            server.start()
+
+    first = Thread(target=start_in_vain)
+    first.start()
+    eventually((tmp_path / "postgres" / "PG_VERSION").exists, within=20, what="the server is being made")
+    for one in server.programs():
+        one.kill()
+    first.join()
+    try:
+        server.start()
+        engine = create_engine(postgres_url(server.url("postgres")))
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        engine.dispose()
+        assert [file.name for file in tmp_path.iterdir()] == ["postgres"]
     finally:
         server.stop()
 
