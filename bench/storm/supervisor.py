@@ -14,7 +14,7 @@ import psutil
 
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.system import MARK
+from sequora_orchestration.local.processes import MARK
 
 # Seconds until the system must be up the first time; until it must be down (the contract says 15).
 TO_START, TO_STOP = 120, 20

@@ -8,6 +8,7 @@ import requests
 
 from sequora_orchestration.channels.sms import open_sms
 from sequora_orchestration.domain.answers import Accepted, Unclear
+from sequora_orchestration.domain.gsm_7 import in_gsm_7
 from sequora_orchestration.domain.phone_number import UnusablePhoneError, e164
 from sequora_orchestration.settings.alarms import AlarmSettings
 from sequora_orchestration.settings.environment import SettingError
@@ -19,6 +20,8 @@ PATIENCE = 5
 
 # A text about trouble is worth arriving for this long.
 WORTH = timedelta(hours=1)
+
+MOST_SEGMENTS = 2
 
 
 @dataclass(slots=True)
@@ -65,7 +68,8 @@ class Alarm:
 
     def _send_text(self, text: str) -> "_Outcome":
         try:
-            answer = open_sms().submit(e164(self.number), text, WORTH)
+            body = in_gsm_7(text, most_segments=MOST_SEGMENTS)  # a backtick alone would make five segments of two
+            answer = open_sms().submit(e164(self.number), body, WORTH)
         except (SettingError, UnusablePhoneError) as error:
             return _Outcome(trouble=f"SEQUORA_ALARM_NUMBER cannot be texted: {error}")
         if isinstance(answer, Accepted):

@@ -14,6 +14,9 @@ ARRIVES_WITHIN = timedelta(minutes=10)
 
 EVERY = timedelta(hours=1)
 
+LOOKS_BACK = timedelta(days=1)
+"""The canaries of so long are known (`canaries` in `measurements.sql`)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canary:
@@ -97,7 +100,8 @@ def overdue(seen: Canaries, *, on_for: float = 0.0) -> Overdue | None:
     newest = seen.newest_first[0] if seen.newest_first else None
     owed_at = max(seen.owed_since, newest.hour + EVERY) if newest else seen.owed_since
     if seen.now - owed_at > ARRIVES_WITHIN:
-        return Overdue(amiss=f"no canary was made, though one has been owed since {told(owed_at)}", to_do=SEE_SENSOR)
+        since = f"since {told(owed_at)}" if seen.now - owed_at <= LOOKS_BACK else "for more than a day"
+        return Overdue(amiss=f"no canary was made, though one has been owed {since}", to_do=SEE_SENSOR)
     judged = _judged(seen.newest_first)
     if judged is None or judged.has_arrived:
         return None

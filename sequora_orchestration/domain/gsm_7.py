@@ -9,6 +9,7 @@ GSM_7 = frozenset(
 )
 GSM_7_EXTENSION = frozenset("\f^{}\\[~]|€")
 _BOTH = GSM_7 | GSM_7_EXTENSION
+_SIMILAR = {"`": "'", "‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."}  # noqa: RUF001
 _LAST_OF_THE_BASIC_PLANE = "\uffff"
 
 
@@ -47,6 +48,19 @@ def is_gsm_7(body: str) -> bool:
 def septets(body: str) -> int:
     """Return how much room a body of the alphabet takes: one for each character, two for an escaped one."""
     return len(body) + sum(character in GSM_7_EXTENSION for character in body)
+
+
+def in_gsm_7(body: str, *, most_segments: int) -> str:
+    """Return a body in this alphabet, cut to so many segments: a sign that it does not have is replaced.
+
+    For texts to operators, who would rather read `'` in place of a backtick than half of the text.
+    """
+    written = "".join(
+        one if one in _BOTH else _SIMILAR.get(one) or to_gsm_7(one) or "?" for one in unicodedata.normalize("NFC", body)
+    )
+    while segments(written) > most_segments:
+        written = written[:-1]
+    return written
 
 
 def to_gsm_7(word: str) -> str | None:

@@ -24,12 +24,12 @@ WHERE sent_at > orchestration.clock() - interval '1 hour' AND channel = 'SMS' AN
 -- The message that has been due for longest and is not sent yet; of a digest and what waits for it, the digest. Reading
 -- changes nothing.
 SELECT id::text, task_id, episode_id, kind, state, reason,
-       extract(epoch FROM orchestration.clock() - least(coalesce(due_at, owed_since), orchestration.clock()))::float
-           AS age
+       extract(epoch FROM orchestration.clock()
+           - least(orchestration.due_since(notification), orchestration.clock()))::float AS age
 FROM orchestration.notification
 WHERE state IN ('QUEUED', 'SENDING')
    OR (state = 'SCHEDULED' AND due_at <= orchestration.clock() AND NOT orchestration.waits_for_digest(notification))
-ORDER BY coalesce(due_at, owed_since)
+ORDER BY orchestration.due_since(notification)
 LIMIT 1;
 
 -- name: set_aside

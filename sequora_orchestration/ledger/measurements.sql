@@ -78,12 +78,12 @@ ORDER BY 1;
 -- name: backlog
 -- How many messages are due and not sent, and for how long the oldest; those that an operator keeps back are apart.
 WITH due AS MATERIALIZED (
-    SELECT coalesce(n.due_at, n.owed_since) AS since,
+    SELECT orchestration.due_since(n) AS since,
            EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind)) AS is_paused
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state IN ('QUEUED', 'SENDING')
     UNION ALL
-    SELECT n.due_at, EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind))
+    SELECT orchestration.due_since(n), EXISTS (SELECT FROM orchestration.pause p WHERE p.kind IN ('all', n.kind))
     FROM orchestration.notification n
     WHERE n.kind = ANY (CAST(:kinds AS text[])) AND n.state = 'SCHEDULED' AND n.due_at <= orchestration.clock()
       AND NOT orchestration.waits_for_digest(n)

@@ -26,6 +26,7 @@ from sequora_orchestration.local.demo_workflows import (
 )
 from sequora_orchestration.local.environment import read_environment
 from sequora_orchestration.local.ports import free_port
+from sequora_orchestration.local.processes import signals_to_end
 
 # The operator's own settings, which the demo leaves aside.
 OUTSIDE = (
@@ -70,7 +71,9 @@ def demo(directory: Path, application: Application = DEFAULT) -> None:
     directory = directory.expanduser().resolve()
     with naming_the_directory(directory, by="--dir"):
         directory.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for one in signals_to_end():
+        if one is not signal.SIGINT:  # that one is an exception already
+            signal.signal(one, lambda number, _: sys.exit(128 + number))
     log = directory / "demo.log"
     narrator = Narrator()
     narrator.say("starting the whole system: Postgres, broker, phone company, daemon, web UI, workers …")

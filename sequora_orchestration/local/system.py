@@ -11,20 +11,24 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.queues import Queue
 from pathlib import Path
+from typing import NoReturn
 
-import psutil
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
+from honcho.process import Process
 
 from sequora_orchestration.database import engine_for
 from sequora_orchestration.instance.home import furnish, naming_the_directory
 from sequora_orchestration.instance.storage import make_tables
 from sequora_orchestration.local.applications import DEFAULT, Application
 from sequora_orchestration.local.environment import read_environment, write_environment
+from sequora_orchestration.local.guardian import guarded
 from sequora_orchestration.local.ports import LOOPBACK, free_ports, is_free
 from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres, make_care_tables
+from sequora_orchestration.local.processes import MARK, end_processes_of, signals_to_end
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 from sequora_orchestration.migrations.apply import migrate
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
@@ -33,9 +37,6 @@ from sequora_orchestration.settings.processes import WorkerSettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 
 PROCFILE = Path(__file__).parents[1] / "instance" / "Procfile"
-
-# Marks every process of a system, with its directory, so that processes of a killed `sequora dev` are found.
-MARK = "SEQUORA_DEV_DIRECTORY"
 
 # Services that the processes of the Procfile use, beside Postgres.
 SERVICES = {"broker", "twilio"}
@@ -58,7 +59,7 @@ class SystemBusyError(Exception):
 
 
 def run(directory: Path, web_port: int, application: Application = DEFAULT) -> int:
-    """Run the system until SIGINT or SIGTERM, or until one of its processes ends; return the exit code.
+    """Run the system until SIGINT, SIGTERM or SIGHUP, or until one of its processes ends; return the exit code.
 
     An embedded care database has the application's tables. Raises SettingError, SystemBusyError and
     UnusableDirectoryError.
@@ -72,12 +73,14 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
     with naming_the_directory(directory, by="--dir"):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "lock").touch()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for one in signals_to_end():
+        signal.signal(one, _end_at_once)
     with _sole_user(directory), ExitStack() as stack:
-        _end_processes_of(directory)
+        end_processes_of(directory)
         if not is_free(web_port):
             raise SystemBusyError(f"port {web_port} is in use: give another --port")
-        stack.callback(_end_processes_of, directory)
+        stack.enter_context(guarded(directory))
+        stack.callback(end_processes_of, directory)
         environment, commands, postgres = _bring_up_parts(directory, web_port, application, stack)
         manager = _Manager(services=SERVICES, at_end=postgres.begin_checkpoint if postgres else None)
         for name, command in commands.items():
@@ -89,11 +92,34 @@ def run(directory: Path, web_port: int, application: Application = DEFAULT) -> i
             start_new_session=True,  # Ctrl-C is for us alone
         )
         manager.loop()
+        _hear_no_more_signals()
         if postgres:
             print("stopping Postgres", flush=True)
         if manager.ended_first:
             print(manager.why_it_ended(manager.ended_first), flush=True)
         return int(manager.returncode or 0)
+
+
+def _end_at_once(number: int, _: object) -> NoReturn:
+    """End a system that is just starting: it has nothing under way."""
+    _hear_no_more_signals()
+    _leave_the_terminal(number)
+    sys.exit(128 + number)
+
+
+def _hear_no_more_signals() -> None:
+    """Let nothing break off the end: a second Ctrl-C would leave a Postgres behind."""
+    for one in signals_to_end():
+        signal.signal(one, signal.SIG_IGN)
+
+
+def _leave_the_terminal(number: int) -> None:
+    """Write to nowhere from now on if the terminal is closed: each further line would be an error."""
+    if number == signal.SIGHUP:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        os.close(nowhere)
 
 
 class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
@@ -105,6 +131,7 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
 
     def __init__(self, services: Collection[str], at_end: Callable[[], None] | None = None) -> None:
         super().__init__(printer=_Printer(self))
+        self._pid = os.getpid()
         self._services = services
         self._at_end = at_end
         self._told: set[tuple[str, signal.Signals]] = set()
@@ -112,6 +139,20 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
         self.shall_end = False
         self.ended_first: str | None = None
         """The process that ended of itself, before any was signalled."""
+        self._process_ctor = _Relay
+
+    def loop(self) -> None:
+        """Run the processes until they have ended. Honcho hears of SIGINT and SIGTERM; this one of SIGHUP, too."""
+        if signal.SIGHUP in signals_to_end():
+            signal.signal(signal.SIGHUP, self._end_without_terminal)
+        super().loop()
+
+    def _end_without_terminal(self, number: int, _: object) -> None:
+        if os.getpid() != self._pid:
+            return  # a relay hears of it as well: it goes on until its process has ended
+        _leave_the_terminal(number)
+        self.returncode = 128 + number
+        self.terminate()
 
     def terminate(self) -> None:
         """Signal the processes whose turn it is to end. Called by signals, at any moment, and for each printed line."""
@@ -155,6 +196,18 @@ class _Manager(Manager):  # type: ignore[misc]  # honcho has no types
                 os.killpg(running[name], how)
         if names:
             self._system_print(f"{said.format(names=', '.join(names))}\n")
+
+
+class _Relay(Process):  # type: ignore[misc]  # the same
+    """Honcho's process between us and one of the Procfile's: it hands on what that one says."""
+
+    def run(self, events: "Queue[Message]", ignore_signals: bool = False) -> None:  # noqa: FBT001, FBT002  # honcho's
+        """Run the process until it ends."""
+        supervisor = os.getppid()
+        super().run(events, ignore_signals)
+        if os.getppid() != supervisor:
+            # Nobody reads any more. By default a process stays until all that it has said is read.
+            events.cancel_join_thread()
 
 
 class _Printer(Printer):  # type: ignore[misc]  # the same
@@ -294,23 +347,3 @@ def _sole_user(directory: Path) -> Iterator[None]:
                 f"`sequora dev` already runs on {directory}: stop it, or give another --dir"
             ) from None
         yield
-
-
-def _end_processes_of(directory: Path) -> None:
-    """Kill every process that is left of the directory's system."""
-    ended = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and _belongs_to(process, directory):
-                process.kill()
-                ended.append(process)
-        except psutil.Error:
-            continue
-    psutil.wait_procs(ended, timeout=5)
-
-
-def _belongs_to(process: psutil.Process, directory: Path) -> bool:
-    if process.environ().get(MARK) == str(directory):
-        return True
-    # Valkey's environment cannot be read, for its title is written over it: it is known by its own directory.
-    return process.name().startswith("valkey") and process.cwd() == str(directory / "valkey")

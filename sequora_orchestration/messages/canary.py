@@ -14,13 +14,14 @@ from sequora_orchestration.messages.wording import Wording
 WORTH_TO_OPERATORS = timedelta(hours=1)
 
 HOUR = "2026-11-30 14:00 UTC"
+AGAIN = "2026-11-30 14:00:01 UTC"
 
 
 # It says when it was owed, so that each is another: a text in doubt is recognised by what it says.
 TEST_TEXT = Phrase(
     said="each hour, to SEQUORA_CANARY_NUMBER",
     built_in=for_all("Sequora test text of {time}. No need to do anything."),
-    placeholders={"time": Placeholder(meaning="the full hour from which on it was owed", example=HOUR, longest=HOUR)},
+    placeholders={"time": Placeholder(meaning="the full hour from which on it was owed", example=HOUR, longest=AGAIN)},
     required=frozenset({"time"}),
     most_lines=ONE_LINE,
     most_segments=1,
@@ -29,7 +30,9 @@ TEST_TEXT = Phrase(
 
 def canary_text(owed_since: datetime, wording: Wording) -> str:
     """Return the line of a canary."""
-    return wording.say(TEST_TEXT, time=f"{owed_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    # One that is sent again by order may come in the same minute as another.
+    time = f"{owed_since.astimezone(UTC):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return wording.say(TEST_TEXT, time=f"{time} UTC")
 
 
 def _unwanted(facts: Facts) -> Suppression | None:

@@ -298,6 +298,15 @@ $$;
 COMMENT ON FUNCTION orchestration.is_replayed(orchestration.notification) IS
     'Whether a message is sent again together with others, and not because a person has asked for this one';
 
+CREATE OR REPLACE FUNCTION orchestration.due_since(n orchestration.notification) RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- A check-in that is sent again keeps its time, hours ago: it is as stale as ever, but nobody has let it wait.
+    SELECT CASE WHEN n.resent_of IS NULL THEN coalesce(n.due_at, n.owed_since)
+                ELSE greatest(coalesce(n.due_at, n.owed_since), n.created_at) END
+$$;
+COMMENT ON FUNCTION orchestration.due_since(orchestration.notification) IS
+    'Since when a message that is not sent yet has waited; one that is sent again, since the order';
+
 -- --- who is owed a message -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION orchestration.owed_task_created(terms orchestration.terms)

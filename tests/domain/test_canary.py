@@ -1,5 +1,6 @@
 """Whether a canary is overdue, and what is said of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -59,6 +60,17 @@ def test_the_newest_that_should_have_arrived_decides(seen: Canaries, *, is_amiss
     """One that is under way leaves that to the one before, unless the system stood still between them."""
     assert (overdue(seen) is not None) is is_amiss
     assert in_a_line(seen).is_overdue is is_amiss
+
+
+def test_after_a_day_without_any_no_old_date_is_named() -> None:
+    """Older ones are not looked at: the date since when canaries are on says nothing of the last one."""
+    seen = at_five_past()
+    amiss = overdue(seen)
+    assert amiss
+    assert amiss.amiss == "no canary was made, though one has been owed for more than a day"
+    amiss = overdue(replace(seen, owed_since=NOW - HOUR))
+    assert amiss
+    assert amiss.amiss == "no canary was made, though one has been owed since 2026-03-02 14:00 UTC"
 
 
 def test_an_alarm_is_of_two_segments_at_most() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, to_gsm_7
+from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, in_gsm_7, is_gsm_7, segments, septets, to_gsm_7
 
 
 @given(st.text())
@@ -63,6 +63,29 @@ def test_a_name_that_would_lose_a_letter_is_not_written(name: str) -> None:
     """What is left of it would be somebody else's name."""
     assert to_gsm_7(name) is None
     assert to_gsm_7(f"Ana {name}") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "written"),
+    [
+        ("run `sequora doctor` \N{EN DASH} “now”…", "run 'sequora doctor' - \"now\"..."),
+        ("María's {task}", "Maria's {task}"),
+        ("李 😀", "? ?"),
+        ("x" * 400, "x" * 306),
+        ("é" + "[" * 400, "é" + "[" * 152),
+    ],
+)
+def test_a_body_for_an_operator_loses_signs_rather_than_its_end(body: str, written: str) -> None:
+    """Two segments are 306 characters, of which those that are escaped count twice."""
+    assert in_gsm_7(body, most_segments=2) == written
+
+
+@given(st.text(max_size=500))
+def test_a_body_for_an_operator_keeps_to_its_segments(body: str) -> None:
+    """Whatever is in it."""
+    written = in_gsm_7(body, most_segments=2)
+    assert is_gsm_7(written)
+    assert segments(written) <= 2
 
 
 @given(st.text(alphabet=sorted(GSM_7 | GSM_7_EXTENSION), max_size=170))

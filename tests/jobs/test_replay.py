@@ -18,6 +18,7 @@ from sequora_orchestration.cli import orders
 from sequora_orchestration.cli.commands import sequora
 from sequora_orchestration.cli.orders import OrderRefusedError
 from sequora_orchestration.delivery import replay as engine
+from sequora_orchestration.ledger.measurements import Measurements
 from sequora_orchestration.ledger.replays import Replays
 from sequora_orchestration.local.twilio.scripted_answers import ResetBeforeAccepting
 from sequora_orchestration.messages.check_in import DUE_CHECK_INS, NEW_EPISODES
@@ -216,6 +217,11 @@ def test_a_check_in_goes_out_as_long_as_it_is_not_stale(care: Care, runs: Runs, 
     assert found_and_again(asked("1d", done=True)) == (1, 1)
     new = care.ledger()[-1]
     assert (new["owed_since"], new["due_at"]) == (due, due)
+    care.it_is(due + 5 * HOUR + MINUTE)
+    assert Measurements(care.engine).backlog().oldest_due == MINUTE.total_seconds(), "it has waited since the order"
+    waiting = runs.ledger.overview.figures().oldest_due
+    assert waiting
+    assert waiting.age == MINUTE.total_seconds()
     ticked(runs, [DUE_CHECK_INS])
     phones(PATIENT_PHONE).received_text()
 

@@ -1,8 +1,12 @@
 """How the system of `sequora dev` ends, whatever will not."""
 
+import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from subprocess import CalledProcessError
+from threading import Thread
 
 import psutil
 import pytest
@@ -12,6 +16,7 @@ from sqlalchemy import create_engine, text
 from sequora_orchestration.local import postgres as embedded
 from sequora_orchestration.local import system
 from sequora_orchestration.local.environment import read_environment, write_environment
+from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.postgres import EmbeddedPostgres
 from sequora_orchestration.settings.addresses import postgres_url
 
@@ -22,7 +27,7 @@ STUBBORN = "trap '' TERM; touch {there}; while true; do sleep 0.1; done"
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """The handlers of this process, whatever honcho puts in their place."""
-    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for one, handler in handlers.items():
         signal.signal(one, handler)
@@ -60,6 +65,97 @@ def test_what_does_not_end_in_time_is_named_and_killed(
     assert f"killing {name}: not ended in time" in said
     assert said.index("waiting for") < said.index("killing") < said.index(f"{name} stopped (rc=-9)")
     assert began == [True]
+
+
+def test_a_second_signal_does_not_break_off_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C twice while the system starts would otherwise leave a Postgres behind."""
+    stopped = []
+
+    def stop_postgres() -> None:
+        signal.raise_signal(signal.SIGINT)
+        stopped.append("postgres")
+
+    def bring_up_parts(_directory: Path, _port: int, _application: object, stack: ExitStack) -> None:
+        stack.callback(stop_postgres)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(system, "_bring_up_parts", bring_up_parts)
+    monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
+    with pytest.raises(SystemExit, match="130"):
+        system.run(tmp_path, free_port())
+    assert stopped == ["postgres"]
+
+
+def test_a_postgres_that_is_ending_is_waited_for_and_started_anew(
+    tmp_path: Path, postgres_binaries: Path | None
+) -> None:
+    """`pkill -f sequora` reaches it as well: then it takes no new connection, and waits until all others are closed."""
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    try:
+        pid_file = tmp_path / "postgres" / "postmaster.pid"
+        postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+        engine = create_engine(postgres_url(server.url("postgres")))
+        with engine.connect():
+            postmaster.terminate()
+            eventually(lambda: "stopping" in pid_file.read_text(), within=10, what="the server is told to end")
+            server.start()
+        engine.dispose()
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        engine.dispose()
+    finally:
+        server.stop()
+
+
+def test_a_killed_postgres_whose_process_id_is_anothers_by_now_is_started_anew(
+    tmp_path: Path, postgres_binaries: Path | None
+) -> None:
+    """As after the computer was switched off: the id in its file is in use, and nobody listens."""
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    try:
+        pid_file = tmp_path / "postgres" / "postmaster.pid"
+        socket_lock = pid_file.with_name(".s.PGSQL.5432.lock")
+        postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+        postmaster.kill()
+        eventually(lambda: has_ended(postmaster) and not server.programs(), within=10, what="the server is gone")
+        for file in [pid_file, *([socket_lock] if socket_lock.exists() else [])]:
+            file.write_text(file.read_text().replace(str(postmaster.pid), str(os.getpid()), 1))
+        server.start()
+        engine = create_engine(postgres_url(server.url("postgres")))
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        engine.dispose()
+    finally:
+        server.stop()
+
+
+def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
+    tmp_path: Path, postgres_binaries: Path | None
+) -> None:
+    """Otherwise no start would succeed until somebody deletes the directory."""
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+
+    def start_in_vain() -> None:
+        with pytest.raises(CalledProcessError):
+            server.start()
+
+    first = Thread(target=start_in_vain)
+    first.start()
+    eventually((tmp_path / "postgres" / "PG_VERSION").exists, within=20, what="the server is being made")
+    for one in server.programs():
+        one.kill()
+    first.join()
+    try:
+        server.start()
+        engine = create_engine(postgres_url(server.url("postgres")))
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        engine.dispose()
+        assert [file.name for file in tmp_path.iterdir()] == ["postgres"]
+    finally:
+        server.stop()
 
 
 def test_a_postgres_that_cannot_write_out_what_has_changed_ends_and_has_lost_nothing(

@@ -23,6 +23,7 @@ from webhook import Webhook, running_webhook
 from sequora_orchestration.channels import alarm as alarms
 from sequora_orchestration.channels.alarm import Alarm
 from sequora_orchestration.domain.alarm import BELONGS_TOGETHER
+from sequora_orchestration.domain.gsm_7 import segments
 from sequora_orchestration.local.ports import free_port
 from sequora_orchestration.local.twilio.scripted_answers import Refuse, ResetBeforeAccepting
 from sequora_orchestration.messages.check_in import NEW_EPISODES
@@ -206,6 +207,17 @@ def test_an_engineer_is_texted_where_a_number_is_set(care: Care, runs: Runs, pho
     assert len(webhook.told) == 1
     assert result.run_id in phones(ENGINEER_PHONE).received_text(containing=["3 runs failed"]).body
     assert runs.tags(result)["sequora/alarm"] == "raised"
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_text_to_an_engineer_is_of_two_segments_at_most_and_a_webhook_gets_it_as_it_is(
+    phones: Phones, webhook: Webhook
+) -> None:
+    """With a backtick, which the cheaper alphabet does not have, it would be of five."""
+    alarm = "Sequora: see `sequora status`. " + "x" * 268
+    assert Alarm(webhook.url, ENGINEER_PHONE).raise_(alarm).is_told
+    assert segments(phones(ENGINEER_PHONE).received_text(containing="see 'sequora status'").body) == 2
+    assert webhook.told == [{"text": alarm}]
 
 
 def test_what_could_not_be_told_is_told_with_the_next_failure(care: Care, runs: Runs, webhook: Webhook) -> None:
