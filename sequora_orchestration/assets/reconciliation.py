@@ -30,6 +30,7 @@ from sequora_orchestration.channels.channel import TooLongError, UnreadableError
 from sequora_orchestration.delivery.reconcile import Reconciler
 from sequora_orchestration.domain.reconciliation import (
     Likeness,
+    NotLiveYetError,
     Orphan,
     Reconciliation,
     UnfitDayError,
@@ -75,6 +76,9 @@ def reconciliation(
     with retried(context.op_execution_context):
         try:
             found = reconciler.reconcile(_day(config.day))
+        except NotLiveYetError as error:
+            yield nothing_yet(error)
+            return
         except (UnfitDayError, TooLongError) as error:
             raise Failure(str(error), allow_retries=False) from None
         except UnreadableError as error:
@@ -121,6 +125,16 @@ def reported(found: Reconciliation) -> MaterializeResult[None]:
     if found.orphans:
         metadata["unknown texts"] = _orphans(found.orphans)
     return MaterializeResult(asset_key=RECONCILIATION.key, metadata=metadata, check_results=[_checked(found)])
+
+
+def nothing_yet(error: NotLiveYetError) -> MaterializeResult[None]:
+    """Return what the first night shows: no figure, and a green check that says why."""
+    checked = AssetCheckResult(
+        asset_key=RECONCILIATION.key, check_name=TEXTS_ARE_RECONCILED.name, passed=True, description=str(error)
+    )
+    return MaterializeResult(
+        asset_key=RECONCILIATION.key, metadata={"day": error.day.isoformat()}, check_results=[checked]
+    )
 
 
 def _checked(found: Reconciliation) -> AssetCheckResult:

@@ -29,6 +29,15 @@ class UnfitDayError(ValueError):
     """A day that cannot be reconciled; the sentence says why, and which can."""
 
 
+class NotLiveYetError(UnfitDayError):
+    """The day before the system went live: in its first night there is nothing to compare yet, and nothing is amiss."""
+
+    def __init__(self, day: date, sentence: str) -> None:
+        """`day` is the one that cannot be compared."""
+        super().__init__(sentence)
+        self.day = day
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentText:
     """A text that went out from our sender, as the phone company's list shows it."""
@@ -294,7 +303,9 @@ def span_of(day: date) -> tuple[datetime, datetime]:
 
 
 def fit_day(day: date | None, *, now: datetime, live_since: datetime, kept: timedelta) -> date:
-    """Return the day if it can be reconciled, or yesterday for None; days are those of UTC. Raises UnfitDayError.
+    """Return the day if it can be reconciled, or yesterday for None; days are those of UTC.
+
+    Raises UnfitDayError; NotLiveYetError for the day before the one on which this system went live.
 
     `live_since` is when this system went live, and `kept` how long the ledger keeps messages.
     """
@@ -308,10 +319,12 @@ def fit_day(day: date | None, *, now: datetime, live_since: datetime, kept: time
             f"there; the last whole day is {yesterday}"
         )
     if ended <= live_since:
-        raise UnfitDayError(
+        sentence = (
             f"there is nothing to compare {day} with: this system has been live since "
             f"{live_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         )
+        is_eve = ended.date() == live_since.astimezone(UTC).date()
+        raise NotLiveYetError(day, sentence) if is_eve else UnfitDayError(sentence)
     if began < now - kept:
         raise UnfitDayError(
             f"there is nothing to compare {day} with: messages are kept for {kept.days} days (SEQUORA_KEEP_MESSAGES)"

@@ -396,6 +396,22 @@ def test_a_day_that_cannot_be_compared_is_refused_with_a_sentence(night: Night, 
     assert said in str(failure(result))
 
 
+def test_the_first_night_has_nothing_to_compare_yet(night: Night, care: Care) -> None:
+    """The system went live after midnight. The next night compares the rest of that day."""
+    an_orphan(night.phones)
+    night.comes()
+    live = datetime.combine(night.today + DAY, datetime.min.time(), UTC) + HOUR
+    care.rows("UPDATE orchestration.go_live SET go_live_at = :live", live=live)
+    assert night.runs.launch("reconcile_texts", day=night.today.isoformat()).success
+    assert night.check.passed
+    assert night.said == (
+        f"there is nothing to compare {night.today} with: this system has been live since {live:%Y-%m-%d %H:%M} UTC"
+    )
+    assert night.metadata == {"day": night.today.isoformat()}
+    assert care.one("SELECT count(*) FROM orchestration.reconciliation") == 0
+    assert not night.runs.launch("reconcile_texts", day=(night.today - DAY).isoformat()).success
+
+
 def test_a_day_that_is_no_day_is_refused_with_what_to_write(night: Night) -> None:
     """It may be typed by hand."""
     result = night.runs.launch("reconcile_texts", day="31.1.2026")

@@ -119,6 +119,17 @@ def test_a_day_without_an_answer_ends_with_2_and_a_sentence(day: str, said: str)
     assert "Traceback" not in done.output
 
 
+def test_the_day_before_the_system_went_live_ends_with_2_and_a_sentence(care: Care) -> None:
+    """The first night has no answer yet."""
+    care.it_is(NOW + DAY)
+    care.rows("UPDATE orchestration.go_live SET go_live_at = :live", live=NOW + DAY)
+    done = run()
+    assert (done.exit_code, done.output) == (
+        2,
+        f"there is nothing to compare {TODAY} with: this system has been live since 2026-03-03 15:00 UTC\n",
+    )
+
+
 @pytest.mark.parametrize(("status", "code"), [(401, 20003), (429, 20429), (503, 20503)])
 def test_a_list_that_cannot_be_read_ends_with_2_and_a_sentence(
     care: Care, phones: Phones, status: int, code: int

@@ -1,7 +1,7 @@
 """A day's list against what the ledger knows of it, as pure rules."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -13,6 +13,7 @@ from sequora_orchestration.domain.reconciliation import (
     Comparison,
     KnownText,
     Likeness,
+    NotLiveYetError,
     Reconciliation,
     SentText,
     UnfitDayError,
@@ -214,6 +215,7 @@ def test_what_may_wait_is_not_serious(owed: dict[str, int]) -> None:
 
 
 LIVE = NOON - 30 * DAY
+EAST = timezone(timedelta(hours=13))
 
 
 def fitted(day: date | None, now: datetime = NOON) -> date:
@@ -232,6 +234,17 @@ def test_a_day_that_went_live_in_its_course_can_be_compared() -> None:
     assert fitted(LIVE.date()) == LIVE.date()
     with pytest.raises(UnfitDayError, match="has been live since 2026-01-31 12:00 UTC"):
         fitted((LIVE - DAY).date())
+
+
+def test_the_day_before_the_system_went_live_is_no_mistake() -> None:
+    """Every first night asks for it; an earlier one only a person can ask for."""
+    for live_since in (LIVE, datetime.fromisoformat("2026-01-31T00:00:00Z"), LIVE.astimezone(EAST)):
+        with pytest.raises(NotLiveYetError) as raised:
+            fit_day(date(2026, 1, 30), now=NOON, live_since=live_since, kept=400 * DAY)
+        assert raised.value.day == date(2026, 1, 30)
+        with pytest.raises(UnfitDayError) as refused:
+            fit_day(date(2026, 1, 29), now=NOON, live_since=live_since, kept=400 * DAY)
+        assert not isinstance(refused.value, NotLiveYetError)
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 400])
