@@ -4,13 +4,13 @@ The comparison stands in `domain/reconciliation.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import RowMapping
 
 from sequora_orchestration.database import NamedStatements
+from sequora_orchestration.domain.last_reconciled import LastReconciled
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.reconciliation import (
     KnownText,
@@ -30,21 +30,6 @@ A_BATCH = 1000
 CLOCKS_DIFFER_BY = timedelta(days=1)
 
 _BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastReconciled:
-    """What was found of the newest day (UTC) that was reconciled."""
-
-    day: date
-    at: datetime
-    texts: int
-    doubled: int
-    like_ours: int
-    of_others: int
-    missing: int
-    differing: int
-    log_owes: int
 
 
 class Reconciliations(Room):

@@ -78,7 +78,9 @@ SET at = orchestration.clock(), texts = excluded.texts, doubled = excluded.doubl
 
 -- name: last_reconciled
 -- What was found of the newest day that was reconciled. Reading changes nothing.
-SELECT day, at, texts, doubled, like_ours, of_others, missing, differing, log_owes
+SELECT day, at,
+       CAST(extract(epoch FROM orchestration.clock() - CAST(day AS timestamp) AT TIME ZONE 'UTC') AS float) AS age,
+       texts, doubled, like_ours, of_others, missing, differing, log_owes
 FROM orchestration.reconciliation
 ORDER BY day DESC
 LIMIT 1;
