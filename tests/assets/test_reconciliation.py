@@ -12,6 +12,7 @@ from dagster import (
     TableMetadataValue,
     build_schedule_context,
 )
+from doubts import doubtful_task
 from orphans import SENDER, STRANGER, an_orphan, it_is_at, with_clock_of
 from phones import Phones
 from runs import Runs, failure
@@ -19,7 +20,16 @@ from runs import Runs, failure
 from sequora_orchestration.channels import sms as channel_sms
 from sequora_orchestration.definitions import defs
 from sequora_orchestration.delivery import reconcile
-from sequora_orchestration.local.twilio.scripted_answers import Garbage, Refuse, ResetBeforeAccepting
+from sequora_orchestration.domain.cause import Cause
+from sequora_orchestration.domain.ledger_state import State
+from sequora_orchestration.ledger.rows import Operator
+from sequora_orchestration.local.twilio.scripted_answers import (
+    Garbage,
+    Refuse,
+    ResetAfterAccepting,
+    ResetBeforeAccepting,
+)
+from sequora_orchestration.messages.kind import Suppression, cancelled, failed
 from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.schedules.reconciliation import reconciliation_every_night
 from sequora_orchestration.sensors.certainty import texts_without_receipt
@@ -177,6 +187,39 @@ def test_a_text_of_an_attempt_that_was_given_up_is_a_doubled_one(night: Night, c
     sid = an_orphan(night.phones, body="One word")
     night.reconciled()
     assert f"{sid} (as message {message})" in night.said
+
+
+@pytest.mark.parametrize(
+    ("verdict", "is_cancelled", "state"),
+    [
+        (failed(Cause.ATTEMPTS_USED_UP, "not found"), False, "FAILED"),
+        (cancelled(Cause.CANCELLED_BY_OPERATOR, "not found"), False, "CANCELLED"),
+        (Suppression(State.HELD, "not readable", Cause.LIST_UNREADABLE), False, "HELD"),
+        (Suppression(State.HELD, "not readable", Cause.LIST_UNREADABLE), True, "CANCELLED"),
+    ],
+)
+def test_a_text_of_a_message_that_was_given_up_for_good_is_that_messages(
+    night: Night, care: Care, verdict: Suppression, state: str, *, is_cancelled: bool
+) -> None:
+    """The phone company's list showed it too late: the ledger has lost no rows, and nobody had it twice."""
+    task = doubtful_task(care, night.runs, night.phones, ResetAfterAccepting(), created_at=NOW, updated_at=NOW)
+    text = night.phones(NURSE_PHONE).received_text()
+    doubts = night.runs.ledger.doubts
+    (doubtful,) = doubts.in_doubt()
+    assert doubts.settle_doubt(doubtful, verdict)
+    if is_cancelled:
+        night.runs.ledger.orders.cancel(task, None, Operator(who="maya", why="it is in Twilio's console"))
+    assert care.states(task) == [state]
+    night.reconciled()
+    assert night.check.severity is AssetCheckSeverity.WARN
+    assert (
+        "the phone company has 1 text that the ledger does not have as sent: "
+        f"{text.sid} (message {doubtful.id}: {state} here, SENT there). "
+    ) in night.said
+    assert "lost rows" not in night.said
+    assert night.metadata["another fate"] == 1
+    assert "unknown texts" not in night.metadata
+    assert [row["kind"] for row in night.table("by kind")] == ["task-created"]
 
 
 def test_a_text_with_a_link_to_a_task_is_of_another_system_or_of_lost_rows(night: Night) -> None:
