@@ -115,7 +115,7 @@ def reported(found: Reconciliation) -> MaterializeResult[None]:
         "texts": found.texts,
         "segments": sum(one.segments for one in tallies),
         **{f"price, {currency}": float(sum(one.prices.get(currency, 0) for one in tallies)) for currency in currencies},
-        "without a price yet": sum(one.unpriced for one in tallies),
+        "without a price": sum(one.unpriced for one in tallies),
         "unknown, doubled": counts[Likeness.DOUBLED],
         "unknown, like ours": counts[Likeness.OURS],
         "unknown, other": counts[Likeness.OTHER],

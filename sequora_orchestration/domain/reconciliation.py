@@ -53,7 +53,8 @@ class SentText:
     """0 while the phone company has yet to choose a number to send it from."""
 
     price: Decimal | None
-    """What it costs, positive, in `currency`; None while it has no price: that may take a day."""
+    """What it costs, positive, in `currency`; None while it has no price: that may take a day. A text that was not sent
+    may never have one (https://www.twilio.com/docs/messaging/api/message-resource#message-properties, Price)."""
 
     currency: str
     is_by_request: bool

@@ -127,7 +127,7 @@ def test_where_both_sides_agree_the_check_is_green(night: Night) -> None:
     assert night.said == f"{night.today}: the phone company and the ledger agree"
     found = night.metadata
     assert (found["day"], found["texts"], found["segments"]) == (night.today.isoformat(), 1, 3)
-    assert (found["without a price yet"], "price, USD" in found) == (1, False)
+    assert (found["without a price"], "price, USD" in found) == (1, False)
     assert night.table("by kind") == [
         {"kind": "task-created", "texts": 1, "segments": 3, "price": "", "without a price": 1}
     ]
@@ -341,7 +341,7 @@ def test_prices_are_summed_by_kind_and_currency(night: Night, monkeypatch: pytes
     night.phones.company.seconds_per_status = 1  # so what was sent at NOW was priced two seconds later
     night.reconciled()
     assert night.metadata["price, USD"] == pytest.approx(2 * 0.0079)
-    assert night.metadata["without a price yet"] == 2
+    assert night.metadata["without a price"] == 2
     (known, unknown) = night.table("by kind")
     assert (known["price"], known["without a price"]) == ("", 1)
     assert (unknown["kind"], unknown["price"], unknown["without a price"]) == ("unknown", "0.01580 USD", 1)
