@@ -1,7 +1,18 @@
 """Who asks each named statement: a person, a sensor, Prometheus. Any other is a run's."""
 
 STATUS = frozenset(
-    {"counts", "last_hour", "oldest_due", "set_aside", "doubts", "answers", "providers", "pauses", "replays"}
+    {
+        "counts",
+        "last_hour",
+        "oldest_due",
+        "set_aside",
+        "doubts",
+        "answers",
+        "providers",
+        "pauses",
+        "replays",
+        "last_reconciled",
+    }
 )
 TIMELINE = frozenset(
     {"stories", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
@@ -20,7 +31,7 @@ SENSORS = frozenset(
         "note_what_is_over",
     }
 )
-METRICS = frozenset({"sent_today", "under_way", "amiss", "last_reconciled"})
+METRICS = frozenset({"sent_today", "under_way", "amiss"})
 DELETION = frozenset(
     {
         "old_subjects",

@@ -75,12 +75,12 @@ RECONCILIATION = AssetSpec(
     freshness_policy=FreshnessPolicy.time_window(fail_window=timedelta(hours=54), warn_window=timedelta(hours=30)),
     description="What Twilio's list of a day (UTC) has against the ledger: `reconcile_texts` compares them each night, "
     "the texts from our sender alone, and no calls.\n\n"
-    "*unknown* texts went out from our sender and are no message's: *doubled* is word for word a text of ours, so that "
-    "somebody had it twice; *like ours* has a link to a task; *other* is anything else, such as the application's own "
-    "texts from the same sender. Each is reported once. *missing* was sent, says the ledger, and Twilio does not have "
-    "it. *another fate*: arrived for the one and not for the other. *the log owes*: what the application's log lacks, "
-    "as far as the ledger knows; that log itself is not read. A price may be missing for a day; in *price* is what has "
-    "one. `sequora reconcile --day` shows all of it.",
+    "*unknown* texts are from our sender and no message's: *doubled* is word for word a text of ours, so that somebody "
+    "had it twice if it arrived; *like ours* has a link to a task; *other* is anything else, such as the application's "
+    "own texts from the same sender. Each is reported once. *missing* was sent, says the ledger, and Twilio does not "
+    "have it. *another fate*: arrived, or sent at all, for the one and not for the other. *the log owes*: what the "
+    "application's log lacks, as far as the ledger knows; that log itself is not read. In *price* is what has one: it "
+    "may come a day later, and never to a text that failed. `sequora reconcile --day` shows all of it.",
 )
 
 EVERY_NEW_TASK_IS_ANSWERED = AssetCheckSpec(

@@ -113,11 +113,14 @@ def _by_kind(found: Reconciliation) -> Block:
         rows.append(("", "texts", "segments", "without a price", "price"))
     for kind, tally in sorted(found.tallies.items()):
         price = ", ".join(f"{amount} {currency}" for currency, amount in sorted(tally.prices.items()))
-        rows.append((kind, str(tally.texts), str(tally.segments), str(tally.unpriced), price or "none yet"))
+        rows.append((kind, str(tally.texts), str(tally.segments), str(tally.unpriced), price or "none"))
     if not found.tallies:
         rows.append("  no text went out from our sender")
     elif any(tally.unpriced for tally in found.tallies.values()):
-        rows.append("  The phone company gives a text its price within a day; those without one are in no sum.")
+        rows.append(
+            "  What has no price is in no sum. The phone company sets it after a text was sent, mostly within a day; a "
+        )
+        rows.append("  text that failed may never have one.")
     return Block(shape="  {:<16} {:>8} {:>9} {:>16}   {}", rows=rows)
 
 

@@ -3,16 +3,16 @@
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, messages
 set aside, doubts, the phone company by channel, pauses), `provider` (the phone company, of texts), and `tick_ages`,
 `ticks`, `sla_scan`, `standstill` (why no sensor ticks; null if any does), `views_dropped` (a sentence, if
-`sequora migrate --drop-views` did it), `canary` (the hourly test text; null if none is sent), `workers` (null if
-unknown), `unknown_words` (words of open tasks and active people without a meaning in the map) and `sizes`; ages and
-latencies are in seconds.
+`sequora migrate --drop-views` did it), `canary` (the hourly test text; null if none is sent), `reconciled` (what was
+found of the last day that was compared with the phone company's list; null if none was; `age` is since it began),
+`workers` (null if unknown), `unknown_words` (words of open tasks and active people without a meaning in the map) and
+`sizes`; ages and latencies are in seconds.
 """
 
 import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,13 +23,15 @@ from sqlalchemy.exc import OperationalError
 from sequora_orchestration.assets.ticks import TICKS, Ticks, good_tick_ages, last_ticks
 from sequora_orchestration.care.care_database import UnknownWord, open_care_database
 from sequora_orchestration.cli.standstill import standstill_of
-from sequora_orchestration.cli.table_sizes import TableSize, table_sizes
+from sequora_orchestration.cli.table_sizes import TableSize, size_lines, sizes
 from sequora_orchestration.cli.workers import Workers, broker_url, workers
 from sequora_orchestration.database import ViewsDroppedError, engine_for
+from sequora_orchestration.domain import last_reconciled
 from sequora_orchestration.domain.canary import InALine, in_a_line
 from sequora_orchestration.domain.commands import Verb
 from sequora_orchestration.domain.halts import ALL_KINDS, Provider
 from sequora_orchestration.domain.health import Standstill
+from sequora_orchestration.domain.last_reconciled import LastReconciled
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS, in_words
 from sequora_orchestration.domain.spell import spell_seconds
@@ -38,17 +40,8 @@ from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.measurements import open_measurements
 from sequora_orchestration.ledger.rows import Message
 from sequora_orchestration.settings.alarms import CanarySettings
-from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings
+from sequora_orchestration.settings.database import DagsterStorageSettings
 from sequora_orchestration.terminal.page import OF_STATE, Block, Cell, Page, Row, Tone, Toned, plain
-
-LEDGER_TABLES = (
-    "orchestration.notification",
-    "orchestration.notification_event",
-    "orchestration.operator_action",
-    "orchestration.lost_attempt",
-    "orchestration.assignment",
-)
-DAGSTER_TABLES = ("runs", "run_tags", "event_logs", "job_ticks")
 
 # The job that scans; `assets/ticks.py` knows the asset that stands for its scans of all tasks.
 SCANNING_JOB = "check_sla_warnings"
@@ -84,6 +77,9 @@ class Status:
     canary: InALine | None
     """How it stands with the hourly test text; None if none is sent."""
 
+    reconciled: LastReconciled | None
+    """What was found when a day was last compared with the phone company's list; None if none was yet."""
+
     workers: Workers | None
     unknown_words: list[UnknownWord]
     views_dropped: str | None
@@ -94,7 +90,8 @@ class Status:
 
 def read_status() -> Status:
     """Read everything. Raises SettingError, SchemaMissingError and database errors."""
-    figures = open_ledger().overview.figures()
+    ledger = open_ledger()
+    figures = ledger.overview.figures()
     ticks, scan, why_none, why_not = None, None, None, "set DAGSTER_HOME to see it"
     home = os.environ.get("DAGSTER_HOME")
     if home and not Path(home).is_dir():
@@ -113,6 +110,7 @@ def read_status() -> Status:
         standstill=why_none,
         why_not_known=why_not,
         canary=in_a_line(open_measurements().canaries()) if CanarySettings.load().is_on else None,
+        reconciled=ledger.reconciliations.last(),
         workers=workers(url, seconds=PATIENCE),
         unknown_words=words,
         views_dropped=dropped,
@@ -128,7 +126,7 @@ def as_json(status: Status, *, indent: int | None = 2) -> str:
         "tick_ages": None if status.ticks is None else {name: one.age for name, one in status.ticks.items()},
         **{name: part for name, part in asdict(status).items() if name not in {"figures", "why_not_known"}},
     }
-    return json.dumps(everything, indent=indent, ensure_ascii=False, default=datetime.isoformat)
+    return json.dumps(everything, indent=indent, ensure_ascii=False, default=lambda moment: moment.isoformat())
 
 
 def as_text(status: Status) -> str:
@@ -148,12 +146,13 @@ def as_page(status: Status) -> Page:
             rows=[
                 *_words(status.unknown_words),
                 *([("Canary", _canary(status.canary))] if status.canary else []),
+                ("Reconciled", _reconciled(status.reconciled)),
                 ("Workers", _workers(status.workers)),
                 ("SLA scan", _scan(status)),
             ],
         ),
         _sensors(status),
-        _size_lines(status.sizes),
+        size_lines(status.sizes),
     ]
 
 
@@ -188,24 +187,6 @@ def _read_dagster() -> tuple[dict[str, Ticks], Scan | None, Standstill | None]:
         None,
     )
     return ticks, scan, why_none
-
-
-def sizes() -> dict[str, TableSize]:
-    """Return the sizes of the tables that grow: the ledger's, and Dagster's if DAGSTER_PG_URL is set."""
-    tables = table_sizes(engine_for(DatabaseSettings.load().supabase_db_url), LEDGER_TABLES)
-    if os.environ.get("DAGSTER_PG_URL"):
-        with suppress(OperationalError):
-            tables |= table_sizes(engine_for(DagsterStorageSettings.load().dagster_pg_url), DAGSTER_TABLES)
-    return tables
-
-
-def _size_lines(tables: dict[str, TableSize]) -> Block:
-    rows: list[Toned | str | Row] = [Toned("Sizes, with indexes", Tone.HEADING)]
-    for name, size in tables.items():
-        rows.append((name.removeprefix("orchestration."), f"{size.bytes / 1e6:,.1f} MB, about {size.rows:,} rows"))
-    if not tables.keys() >= set(DAGSTER_TABLES):
-        rows.append("  Dagster's: not known; set DAGSTER_PG_URL to see them, and see that it can be reached")
-    return Block(shape="  {:<28} {}", rows=rows)
 
 
 def _messages(figures: Figures) -> Iterator[Block]:
@@ -278,6 +259,13 @@ def _words(unknown: Sequence[UnknownWord]) -> Iterator[Row]:
 
 def _canary(canary: InALine) -> Cell:
     return Toned(canary.sentence, Tone.BAD) if canary.is_overdue else canary.sentence
+
+
+def _reconciled(last: LastReconciled | None) -> Cell:
+    said = last_reconciled.in_a_line(last)
+    if last and (last.is_serious or last.is_old):
+        return Toned(said, Tone.BAD if last.is_serious else Tone.CARE)
+    return said
 
 
 def _workers(found: Workers | None) -> Cell:

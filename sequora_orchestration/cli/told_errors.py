@@ -26,6 +26,7 @@ _TOLD_BY_NAME = {
     "MigrationRefusedError",
     "IndexRefusedError",
     "UnfitDayError",
+    "NotLiveYetError",
     "LookUpError",
     "TooLongError",
     "UnreadableError",

@@ -1,7 +1,7 @@
 """Compares a day of the phone company's list with what the ledger says of that day.
 
 It only reads; `Reconciler.note` records afterwards what has been reported. The rules stand in
-`domain/reconciliation.py`. Calls are not compared: they are few, and each receipt is asked for by its id.
+`domain/comparison.py`. Calls are not compared: they are few, and each receipt is asked for by its id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,12 @@ from datetime import date, timedelta
 
 from sequora_orchestration.channels.channel import Channel, DayReader
 from sequora_orchestration.channels.doors import open_channels
+from sequora_orchestration.domain.comparison import Comparison
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.domain.phone_number import usable
 from sequora_orchestration.domain.reconciliation import (
-    Comparison,
     KnownText,
+    Maker,
     Reconciliation,
     fit_day,
     span_of,
@@ -70,7 +71,7 @@ class Reconciler:
             orphans=[replace(one, reported_at=reported.get(one.provider_id)) for one in orphans],
             missing=missing,
             unasked=unasked,
-            differing=comparison.differing,
+            differing=comparison.differing(),
             log_owes_rows=owes_rows,
             log_owes_receipts=owes_receipts,
         )
@@ -93,16 +94,16 @@ class Reconciler:
                 page,
                 known=known,
                 fingerprints={id_: as_sent for id_, (as_sent, *_) in prints.items()},
-                given_up=self._given_up(channel, day, unknown),
+                makers=self._makers(channel, day, unknown),
             )
         return comparison
 
-    def _given_up(self, channel: DayReader, day: date, unknown: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    def _makers(self, channel: DayReader, day: date, unknown: Mapping[str, Sequence[str]]) -> dict[str, Maker]:
         """Return the messages of which attempts may have made these texts, by the texts' ids."""
         if not unknown:
             return {}
         every = {one for some in unknown.values() for one in some}
-        made_by = self.ledger.reconciliations.given_up(every, day, channel=channel.name)
+        made_by = self.ledger.reconciliations.makers(every, day, channel=channel.name)
         return {id_: made_by[one] for id_, some in unknown.items() for one in some if one in made_by}
 
     def _missing(self, channel: DayReader, comparison: Comparison, day: date) -> tuple[list[KnownText], int]:

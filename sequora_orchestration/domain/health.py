@@ -34,6 +34,10 @@ OLDEST_SCAN = timedelta(minutes=15)
 OLDEST_FIGURES = timedelta(minutes=15)
 """Figures are measured every 5 minutes: three in a row are missing."""
 
+OLDEST_RECONCILED = timedelta(hours=60)
+"""A day is compared in the sixth hour of the next one. Counted from its own beginning, the newest that was compared is
+54 hours old at most; if a night is missed, somebody should look by noon in UTC."""
+
 GOING_OUT = timedelta(seconds=60)
 """Texts are going out if one did within this time: a run sends its texts within seconds, and the next run begins."""
 

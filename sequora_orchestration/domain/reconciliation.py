@@ -1,8 +1,6 @@
-"""What the phone company's list of a day has against what the ledger says of that day.
+"""What the phone company's list of a day may have against what the ledger says of that day, and which day it may be.
 
-Pure: the list comes page by page, each with what the ledger knows of its texts, and is counted. A text is kept in
-memory only if something is amiss with it; of all others only their ids and fingerprints. No body and no number is kept.
-Not here: reading either side (`delivery/reconcile.py`), and the words in which it is told (`reconciliation_words`).
+Not here: the comparison (`comparison`), and the words in which it is told (`reconciliation_words`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +10,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sequora_orchestration.domain.ledger_state import State
-from sequora_orchestration.domain.phone_number import masked
 from sequora_orchestration.domain.receipts import receipt
 
 UNKNOWN = "unknown"
@@ -27,6 +24,15 @@ SETTLED = (State.SENT, State.DELIVERED, State.UNDELIVERED)
 
 class UnfitDayError(ValueError):
     """A day that cannot be reconciled; the sentence says why, and which can."""
+
+
+class NotLiveYetError(UnfitDayError):
+    """The day before the system went live: in its first night there is nothing to compare yet, and nothing is amiss."""
+
+    def __init__(self, day: date, sentence: str) -> None:
+        """`day` is the one that cannot be compared."""
+        super().__init__(sentence)
+        self.day = day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,8 @@ class SentText:
     """0 while the phone company has yet to choose a number to send it from."""
 
     price: Decimal | None
-    """What it costs, positive, in `currency`; None while it has no price: that may take a day."""
+    """What it costs, positive, in `currency`; None while it has no price: that may take a day. A text that was not sent
+    may never have one (https://www.twilio.com/docs/messaging/api/message-resource#message-properties, Price)."""
 
     currency: str
     is_by_request: bool
@@ -69,12 +76,26 @@ class KnownText:
     """Whether the phone company is still going to be asked whether it has arrived."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """A message of which an attempt may have made a text that the ledger does not know: nobody knew how it ended."""
+
+    message_id: str
+    kind: str
+    state: State
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether another attempt is known to have made a text."""
+        return self.state in SETTLED
+
+
 class Likeness(StrEnum):
     """What a text that the ledger does not know is like. The first is the worst."""
 
     DOUBLED = "doubled"
-    """Somebody had the same text twice: it is word for word a text of ours to the same number, or that of an attempt
-    that was given up or is held."""
+    """The same text is there twice: it is word for word a text of ours to the same number, or that of an attempt that
+    was given up, and another attempt's went out."""
 
     OURS = "ours"
     """It has a link to a task in it, as only texts of this system have: another one sends from the same number, or the
@@ -102,6 +123,11 @@ class Orphan:
     reported_at: datetime | None = None
     """When it was reported before; None if it is new."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the phone company knows that it did not arrive."""
+        return is_failed(self.status)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differing:
@@ -112,6 +138,11 @@ class Differing:
     kind: str
     ours: State
     theirs: State
+
+    @property
+    def is_unsent_here(self) -> bool:
+        """Whether the ledger does not have the message as sent: it was in doubt, and its text was not found in time."""
+        return self.ours not in SETTLED
 
 
 @dataclass(slots=True, kw_only=True)
@@ -181,110 +212,10 @@ def count_by_likeness(orphans: Iterable[Orphan]) -> dict[Likeness, int]:
     return counts
 
 
-class Comparison:
-    """Compares the pages of a day's list, one after another, with what the ledger knows of them."""
-
-    def __init__(self, *, app_url: str, alarm_number: str | None) -> None:
-        """`app_url` is what the links of our texts begin with; `alarm_number`, in E.164, is an engineer's."""
-        self._link = f"{app_url.rstrip('/')}/tasks"
-        self._alarm_number = alarm_number
-        self._seen = set[str]()
-        self._ours: dict[str, str] = {}
-        """The messages whose texts were seen, by their fingerprints."""
-
-        self._orphans: list[Orphan] = []
-        self.tallies: dict[str, Tally] = {}
-        self.answers = 0
-        self.differing: list[Differing] = []
-
-    def add(
-        self,
-        texts: Sequence[SentText],
-        *,
-        known: Mapping[str, KnownText],
-        fingerprints: Mapping[str, str],
-        given_up: Mapping[str, str],
-    ) -> None:
-        """Count a page. A text that was on a page before counts once.
-
-        `known` has what the ledger knows, by the phone company's ids; `fingerprints` are those of the texts, by the
-        same ids; `given_up` are messages by the ids of texts that attempts of theirs may have made.
-        """
-        for text in texts:
-            if text.provider_id in self._seen:
-                continue
-            self._seen.add(text.provider_id)
-            message = known.get(text.provider_id)
-            if message:
-                self._tally(message.kind, text)
-                if print_ := fingerprints.get(text.provider_id):
-                    self._ours[print_] = message.message_id
-                self._compare_fates(text, message)
-            elif not text.is_by_request:
-                self.answers += 1
-            elif text.to == self._alarm_number and not self._is_like_ours(text) and text.provider_id not in given_up:
-                self._tally(ALARM, text)
-            else:
-                self._tally(UNKNOWN, text)
-                self._orphans.append(self._orphan(text, fingerprints.get(text.provider_id, ""), given_up))
-
-    def orphans(self) -> list[Orphan]:
-        """Return the orphans of all pages so far, the worst first, and of the same likeness the newest."""
-        order = list(Likeness)
-        return sorted(
-            (self._judged(one) for one in self._orphans),
-            key=lambda one: (order.index(one.likeness), -one.at.timestamp(), one.provider_id),
-        )
-
-    def not_seen(self, sent: Iterable[KnownText]) -> list[KnownText]:
-        """Return those of the ledger's texts that no page has shown."""
-        return [one for one in sent if one.provider_id not in self._seen]
-
-    def _tally(self, kind: str, text: SentText) -> None:
-        self.tallies.setdefault(kind, Tally()).add(text)
-
-    def _is_like_ours(self, text: SentText) -> bool:
-        return text.body is not None and self._link in text.body
-
-    def _compare_fates(self, text: SentText, message: KnownText) -> None:
-        theirs = receipt(text.provider_id, text.status, text.code)
-        if theirs and message.state in SETTLED and theirs.state is not message.state and not message.awaits_receipt:
-            self.differing.append(
-                Differing(
-                    provider_id=text.provider_id,
-                    message_id=message.message_id,
-                    kind=message.kind,
-                    ours=message.state,
-                    theirs=theirs.state,
-                )
-            )
-
-    def _orphan(self, text: SentText, fingerprint: str, given_up: Mapping[str, str]) -> Orphan:
-        doubles = given_up.get(text.provider_id)
-        return Orphan(
-            provider_id=text.provider_id,
-            recipient=masked(text.to) or "hidden",
-            at=text.at,
-            status=text.status,
-            likeness=Likeness.DOUBLED if doubles else Likeness.OURS if self._is_like_ours(text) else Likeness.OTHER,
-            fingerprint=fingerprint,
-            message_id=doubles,
-        )
-
-    def _judged(self, one: Orphan) -> Orphan:
-        """Return an orphan as it looks now that all of our texts are known: it may be the second of one."""
-        doubles = self._ours.get(one.fingerprint)
-        if one.likeness is Likeness.DOUBLED or doubles is None:
-            return one
-        return Orphan(
-            provider_id=one.provider_id,
-            recipient=one.recipient,
-            at=one.at,
-            status=one.status,
-            likeness=Likeness.DOUBLED,
-            fingerprint=one.fingerprint,
-            message_id=doubles,
-        )
+def is_failed(status: str) -> bool:
+    """Return whether a text with this status of the phone company's did not arrive."""
+    ended = receipt("", status, None)
+    return ended is not None and ended.state is State.UNDELIVERED
 
 
 def span_of(day: date) -> tuple[datetime, datetime]:
@@ -294,7 +225,9 @@ def span_of(day: date) -> tuple[datetime, datetime]:
 
 
 def fit_day(day: date | None, *, now: datetime, live_since: datetime, kept: timedelta) -> date:
-    """Return the day if it can be reconciled, or yesterday for None; days are those of UTC. Raises UnfitDayError.
+    """Return the day if it can be reconciled, or yesterday for None; days are those of UTC.
+
+    Raises UnfitDayError; NotLiveYetError for the day before the one on which this system went live.
 
     `live_since` is when this system went live, and `kept` how long the ledger keeps messages.
     """
@@ -308,10 +241,12 @@ def fit_day(day: date | None, *, now: datetime, live_since: datetime, kept: time
             f"there; the last whole day is {yesterday}"
         )
     if ended <= live_since:
-        raise UnfitDayError(
+        sentence = (
             f"there is nothing to compare {day} with: this system has been live since "
             f"{live_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         )
+        is_eve = ended.date() == live_since.astimezone(UTC).date()
+        raise NotLiveYetError(day, sentence) if is_eve else UnfitDayError(sentence)
     if began < now - kept:
         raise UnfitDayError(
             f"there is nothing to compare {day} with: messages are kept for {kept.days} days (SEQUORA_KEEP_MESSAGES)"

@@ -165,7 +165,8 @@ WHERE l.look_at IS NOT NULL AND n.channel = :channel AND l.notification_id <> AL
 -- name: settle_doubt
 -- A text was not found at the phone company: its message is sent again by any claim, held, or given up. An attempt that
 -- failed together with all others (:is_providers) does not count. An attempt that is given up for another is looked for
--- again after a minute, and later. A message that an operator cancelled since the look is not sent again. Twice: the
+-- again after a minute, and later. A message that ends here keeps its fingerprints: its text may yet show up when the
+-- day is reconciled. A message that an operator cancelled since the look is not sent again. Twice: the
 -- second finds it settled.
 WITH settled AS (
     UPDATE orchestration.notification
@@ -175,8 +176,7 @@ WITH settled AS (
                      ELSE :cause END,
         claim_id = NULL, claims = 0, runs = 0, lease_until = orchestration.clock(),
         attempts = attempts - CAST(CAST(:is_providers AS boolean) AND :state = 'QUEUED' AS int),
-        refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int),
-        fingerprints = CASE WHEN :state IN ('FAILED', 'CANCELLED') THEN '{}' ELSE fingerprints END
+        refusals = least(refusals, 1000) + CAST(CAST(:is_providers AS boolean) AS int)
     WHERE id = CAST(:id AS uuid) AND attempts = :attempt AND attempted_at = :attempted_at AND state = 'IN_DOUBT'
     RETURNING id, state, attempted_at, fingerprints
 ),

@@ -1,20 +1,21 @@
 """What the ledger says of a day, to be compared with the phone company's list, and what was found.
 
-The comparison stands in `domain/reconciliation.py`.
+The comparison stands in `domain/comparison.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import RowMapping
 
 from sequora_orchestration.database import NamedStatements
+from sequora_orchestration.domain.last_reconciled import LastReconciled
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.reconciliation import (
     KnownText,
     Likeness,
+    Maker,
     Reconciliation,
     count_by_likeness,
     span_of,
@@ -30,21 +31,6 @@ A_BATCH = 1000
 CLOCKS_DIFFER_BY = timedelta(days=1)
 
 _BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastReconciled:
-    """What was found of the newest day (UTC) that was reconciled."""
-
-    day: date
-    at: datetime
-    texts: int
-    doubled: int
-    like_ours: int
-    of_others: int
-    missing: int
-    differing: int
-    log_owes: int
 
 
 class Reconciliations(Room):
@@ -63,17 +49,20 @@ class Reconciliations(Room):
         rows = self._rows("known_texts", provider_ids=list(provider_ids))
         return {row["provider_id"]: _known(row) for row in rows}
 
-    def given_up(self, fingerprints: Iterable[str], day: date, *, channel: str) -> Mapping[str, str]:
+    def makers(self, fingerprints: Iterable[str], day: date, *, channel: str) -> Mapping[str, Maker]:
         """Return the messages of which an attempt may have made a text with these fingerprints, by the fingerprint."""
         since, until = span_of(day)
         rows = self._rows(
-            "given_up",
+            "makers",
             fingerprints=list(fingerprints),
             since=since - CLOCKS_DIFFER_BY,
             until=until + CLOCKS_DIFFER_BY,
             channel=channel,
         )
-        return {row["fingerprint"]: row["message_id"] for row in rows}
+        return {
+            row["fingerprint"]: Maker(message_id=row["message_id"], kind=row["kind"], state=State(row["state"]))
+            for row in rows
+        }
 
     def sent_on(self, day: date, *, channel: str) -> Iterator[Sequence[KnownText]]:
         """Yield the texts of a day (UTC) that the phone company has accepted, so many at a time, oldest first."""

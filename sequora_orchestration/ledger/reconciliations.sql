@@ -17,22 +17,28 @@ FROM orchestration.lost_attempt l
 JOIN orchestration.notification n ON n.id = l.notification_id
 WHERE l.found_sid = ANY (CAST(:provider_ids AS text[]));
 
--- name: given_up
--- The messages of which an attempt may have made a text with one of these fingerprints: an attempt that was given up,
--- or one that is in doubt or held. Reading changes nothing.
-SELECT made.fingerprint, min(made.message_id::text) AS message_id
+-- name: makers
+-- The messages of which an attempt may have made a text with one of these fingerprints: an attempt that is in doubt or
+-- held, or was when its message ended, or that was given up for another. Of several messages one that was sent, too,
+-- comes first. Reading changes nothing.
+SELECT DISTINCT ON (made.fingerprint) made.fingerprint, n.id::text AS message_id, n.kind, n.state
 FROM (
     SELECT unnest(n.fingerprints) AS fingerprint, n.id AS message_id
     FROM orchestration.notification n
-    WHERE n.state IN ('IN_DOUBT', 'HELD') AND n.channel = :channel
+    WHERE n.state IN ('IN_DOUBT', 'HELD')
+    UNION ALL
+    SELECT unnest(n.fingerprints), n.id
+    FROM orchestration.notification_event e
+    JOIN orchestration.notification n ON n.id = e.notification_id AND n.state IN ('FAILED', 'CANCELLED')
+    WHERE e.from_state = 'IN_DOUBT' AND e.at BETWEEN CAST(:since AS timestamptz) AND CAST(:until AS timestamptz)
     UNION ALL
     SELECT unnest(l.fingerprints), l.notification_id
     FROM orchestration.lost_attempt l
-    JOIN orchestration.notification n ON n.id = l.notification_id AND n.channel = :channel
     WHERE l.found_sid IS NULL AND l.began_at BETWEEN CAST(:since AS timestamptz) AND CAST(:until AS timestamptz)
 ) AS made
+JOIN orchestration.notification n ON n.id = made.message_id AND n.channel = :channel
 WHERE made.fingerprint = ANY (CAST(:fingerprints AS text[]))
-GROUP BY made.fingerprint;
+ORDER BY made.fingerprint, n.state NOT IN ('SENT', 'DELIVERED', 'UNDELIVERED'), n.id;
 
 -- name: sent_between
 -- The texts that the phone company has accepted from :since on and before :until, :most of them after the message
@@ -78,7 +84,9 @@ SET at = orchestration.clock(), texts = excluded.texts, doubled = excluded.doubl
 
 -- name: last_reconciled
 -- What was found of the newest day that was reconciled. Reading changes nothing.
-SELECT day, at, texts, doubled, like_ours, of_others, missing, differing, log_owes
+SELECT day, at,
+       CAST(extract(epoch FROM orchestration.clock() - CAST(day AS timestamp) AT TIME ZONE 'UTC') AS float) AS age,
+       texts, doubled, like_ours, of_others, missing, differing, log_owes
 FROM orchestration.reconciliation
 ORDER BY day DESC
 LIMIT 1;

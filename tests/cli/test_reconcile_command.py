@@ -119,6 +119,17 @@ def test_a_day_without_an_answer_ends_with_2_and_a_sentence(day: str, said: str)
     assert "Traceback" not in done.output
 
 
+def test_the_day_before_the_system_went_live_ends_with_2_and_a_sentence(care: Care) -> None:
+    """The first night has no answer yet."""
+    care.it_is(NOW + DAY)
+    care.rows("UPDATE orchestration.go_live SET go_live_at = :live", live=NOW + DAY)
+    done = run()
+    assert (done.exit_code, done.output) == (
+        2,
+        f"there is nothing to compare {TODAY} with: this system has been live since 2026-03-03 15:00 UTC\n",
+    )
+
+
 @pytest.mark.parametrize(("status", "code"), [(401, 20003), (429, 20429), (503, 20503)])
 def test_a_list_that_cannot_be_read_ends_with_2_and_a_sentence(
     care: Care, phones: Phones, status: int, code: int
@@ -143,6 +154,21 @@ def test_a_list_that_is_too_long_ends_with_2_and_a_sentence(
     done = run()
     assert done.exit_code == 2
     assert done.output == "the phone company's list has more than 0 texts: too long to be read\n"
+
+
+def test_why_texts_have_no_price_is_said_of_those_that_will_have_one_and_of_those_that_never_will(
+    care: Care, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that failed at once costs nothing, however long one waits."""
+    phones.company.seconds_per_status = 100
+    an_orphan(phones, validity_period=60)
+    care.it_is(NOW + DAY)
+    it_is_at(NOW + DAY, phones, monkeypatch)
+    done = run()
+    assert "went out" not in done.output
+    assert "  unknown                 1         1                1   none\n" in done.output
+    assert "What has no price is in no sum." in done.output
+    assert "  text that failed may never have one.\n" in done.output
 
 
 def test_on_a_day_without_texts_it_says_so(care: Care) -> None:

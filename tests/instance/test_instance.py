@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from care import NURSE_PHONE, Care
-from dagster import DagsterInstance
+from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.run_coordinator import DefaultRunCoordinator
 from dagster._core.scheduler.instigation import InstigatorType
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
+from dagster._daemon.monitoring import run_monitoring
 from dagster._daemon.sensor import execute_sensor_iteration_loop
 from phones import Phones
 from sqlalchemy import create_engine, event, text
@@ -104,6 +105,33 @@ def test_no_tick_is_kept_for_ever_and_none_longer_than_others(instance: DagsterI
     """Dagster's own default keeps most; and kept longer, some would be looked through at the end of every tick."""
     (days,) = set(instance.get_tick_retention_settings(kind).values())
     assert 0 < days <= 30
+
+
+@pytest.mark.parametrize(
+    ("job", "after", "ended"),
+    [
+        ("measure_figures", timedelta(minutes=9), False),
+        ("measure_figures", timedelta(minutes=11), True),
+        ("reconcile_texts", timedelta(minutes=59), False),
+        ("reconcile_texts", timedelta(minutes=61), True),
+    ],
+)
+def test_a_run_is_ended_after_ten_minutes_and_one_that_reads_a_long_list_after_an_hour(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, job: str, after: timedelta, *, ended: bool
+) -> None:
+    """The tag of the job goes before the instance's setting."""
+    definition = defs.resolve_job_def(job)
+    run = instance.create_run_for_job(definition, tags=definition.run_tags)
+    instance.report_dagster_event(DagsterEvent(DagsterEventType.RUN_START.value, job), run.run_id)
+    record = instance.get_run_record_by_id(run.run_id)
+    assert record
+    assert record.start_time
+    monkeypatch.setattr(run_monitoring, "get_current_timestamp", lambda: record.start_time + after.total_seconds())
+    limit = float(instance.run_monitoring_max_runtime_seconds)
+    run_monitoring.check_run_timeout(instance, record, logging.getLogger(), limit)
+    now = instance.get_run_by_id(run.run_id)
+    assert now
+    assert now.status is (DagsterRunStatus.FAILURE if ended else DagsterRunStatus.STARTED)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql://", "postgres://"])

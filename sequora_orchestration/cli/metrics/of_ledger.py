@@ -10,12 +10,12 @@ from sequora_orchestration.cli.metrics.catalog import BOUNDS, OTHER, among
 from sequora_orchestration.domain.canary import Canaries, overdue
 from sequora_orchestration.domain.halts import Pause, Provider
 from sequora_orchestration.domain.health import longest_doubt
+from sequora_orchestration.domain.last_reconciled import LastReconciled
 from sequora_orchestration.domain.notification import SMS, VOICE
 from sequora_orchestration.domain.receipts import CODES
 from sequora_orchestration.domain.reconciliation import span_of
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.measurements import Backlog, Deliveries, TextLatency, open_measurements
-from sequora_orchestration.ledger.reconciliations import LastReconciled
 from sequora_orchestration.ledger.tallies import UNDER_WAY, Tallies
 from sequora_orchestration.messages.kinds import KINDS
 from sequora_orchestration.settings.alarms import CanarySettings
