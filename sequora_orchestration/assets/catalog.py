@@ -127,6 +127,6 @@ TEXTS_ARE_RECONCILED = AssetCheckSpec(
     asset=RECONCILIATION.key,
     description="Twilio's list of the day and the ledger agree. **Error**: a text went out twice, or with a link to a "
     "task and without a row in the ledger, or Twilio does not have what the ledger says was sent. **Warning**: other "
-    "texts from our sender that are not ours, another fate, or a log that lacks rows. What was reported once is not "
-    "reported again.",
+    "texts from our sender that are not ours, another fate, or a log that lacks rows. Each unknown "
+    "text is reported once.",
 )

@@ -4,7 +4,7 @@ Not here: the comparison (`domain/reconciliation.py`), and what is read for it (
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -36,6 +36,7 @@ from sequora_orchestration.domain.reconciliation import (
     Reconciliation,
     UnfitDayError,
     count_by_likeness,
+    day_of,
 )
 from sequora_orchestration.domain.reconciliation_words import NAMED, complaints
 from sequora_orchestration.domain.spell import counted
@@ -80,7 +81,7 @@ def reconciliation(
     """Compare a day of the phone company's list with the ledger; report each unknown text once."""
     with retried(context.op_execution_context):
         try:
-            found = reconciler.reconcile(_day(config.day))
+            found = reconciler.reconcile(day_of(config.day) if config.day else None)
         except NotLiveYetError as error:
             yield nothing_yet(error)
             return
@@ -155,14 +156,6 @@ def _checked(found: Reconciliation) -> AssetCheckResult:
         + ("\n\n".join(one.sentence for one in told) or "the phone company and the ledger agree")
         + (f"\n\nReported before, and not again: {counted(before, 'unknown text')}" if before else ""),
     )
-
-
-def _day(given: str) -> date | None:
-    """Return the day of a run's configuration. Raises UnfitDayError."""
-    try:
-        return date.fromisoformat(given) if given else None
-    except ValueError:
-        raise UnfitDayError(f"{given!r} is no day: give YYYY-MM-DD") from None
 
 
 def _by_kind(found: Reconciliation) -> Any:

@@ -45,7 +45,7 @@ def _of_one(case: MessageCase, one: Story) -> Verdict:
 
 
 def _to_do(case: MessageCase, one: Story) -> str | None:
-    """Return what somebody must do about a canary that failed, or has not arrived in time; of an answer nothing follows."""
+    """Return what somebody must do about a canary that failed, or is late; of an answer nothing follows."""
     since_owed = case.circumstances.now - max(one.owed_since, one.created_at)
     is_late = one.state is not State.DELIVERED and since_owed > ARRIVES_WITHIN
     is_amiss = not one.ended_by and (is_late or one.state is State.FAILED)

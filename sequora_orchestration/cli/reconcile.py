@@ -6,12 +6,12 @@ It reads alone: a text that it shows is still reported by the nightly run. Ids a
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sequora_orchestration.delivery.reconcile import open_reconciler
-from sequora_orchestration.domain.reconciliation import Likeness, Orphan, Reconciliation, count_by_likeness
+from sequora_orchestration.domain.reconciliation import Likeness, Orphan, Reconciliation, count_by_likeness, day_of
 from sequora_orchestration.domain.reconciliation_words import NAMED, complaints
 from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.terminal.page import Block, Page, Row, Tone, Toned
@@ -26,12 +26,12 @@ _OF_LIKENESS = {
 }
 
 
-def show(day: date | None, *, as_json: bool) -> tuple[str, bool]:
-    """Return what is found of a day (UTC), yesterday if none is given, and whether nothing new is to be looked at.
+def show(day: str | None, *, as_json: bool) -> tuple[str, bool]:
+    """Return what is found of a day (YYYY-MM-DD, UTC; by default yesterday), and whether nothing new is to be looked at.
 
     Raises UnfitDayError, LookUpError, SettingError, SchemaMissingError and the database's errors.
     """
-    found = open_reconciler().reconcile(day)
+    found = open_reconciler().reconcile(None if day is None else day_of(day))
     return (_as_json(found) if as_json else shown(as_page(found))), not complaints(found)
 
 

@@ -3,8 +3,6 @@
 Not here: what it shows (`reconcile`). A command imports its modules when it runs: `--help` must be quick.
 """
 
-from datetime import datetime
-
 import click
 
 from sequora_orchestration.cli.told_errors import answer
@@ -13,12 +11,11 @@ from sequora_orchestration.cli.told_errors import answer
 @click.command()
 @click.option(
     "--day",
-    type=click.DateTime(["%Y-%m-%d"]),
     metavar="YYYY-MM-DD",
     help="A day that is over, by UTC; yesterday, if left out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs, with all of it; times in UTC, prices as strings.")
-def reconcile(day: datetime | None, *, as_json: bool) -> None:
+def reconcile(day: str | None, *, as_json: bool) -> None:
     """Compare the texts of a day with the phone company's list.
 
     Shows texts from our sender that the ledger does not know (doubled ones first), texts that the ledger says were
@@ -33,4 +30,4 @@ def reconcile(day: datetime | None, *, as_json: bool) -> None:
     """
     from sequora_orchestration.cli.reconcile import show
 
-    answer(lambda: show(day.date() if day else None, as_json=as_json))
+    answer(lambda: show(day, as_json=as_json))

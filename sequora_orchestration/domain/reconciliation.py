@@ -224,6 +224,14 @@ def span_of(day: date) -> tuple[datetime, datetime]:
     return began, began + timedelta(days=1)
 
 
+def day_of(typed: str) -> date:
+    """Return the day that a person has typed. Raises UnfitDayError."""
+    try:
+        return date.fromisoformat(typed.strip())
+    except ValueError:
+        raise UnfitDayError(f"{typed!r} is no day: give YYYY-MM-DD") from None
+
+
 def fit_day(day: date | None, *, now: datetime, live_since: datetime, kept: timedelta) -> date:
     """Return the day if it can be reconciled, or yesterday for None; days are those of UTC.
 

@@ -71,8 +71,8 @@ def _of_the_rest(found: Reconciliation) -> Iterable[Complaint]:
         yield Complaint(
             is_serious=True,
             sentence=f"the phone company does not have {counted(len(found.missing), 'text')} that the ledger says were "
-            f"sent: {named}{_more(found.missing)}. Somebody has deleted them there, or they were sent by another "
-            "account: `sequora timeline` with a message's id says who was meant to get it",
+            f"sent: {named}{_more(found.missing)}. Deleted there, or sent by another account: "
+            " `sequora timeline` with a message's id says who was meant to get it",
         )
     if found.unasked:
         yield Complaint(

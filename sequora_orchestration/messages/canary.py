@@ -21,7 +21,13 @@ AGAIN = "2026-11-30 14:00:01 UTC"
 TEST_TEXT = Phrase(
     said="each hour, to SEQUORA_CANARY_NUMBER",
     built_in=for_all("Sequora test text of {time}. No need to do anything."),
-    placeholders={"time": Placeholder(meaning="the full hour from which on it was owed", example=HOUR, longest=AGAIN)},
+    placeholders={
+        "time": Placeholder(
+            meaning="when it was owed: the full hour, or when canaries were switched on, or ordered again",
+            example=HOUR,
+            longest=AGAIN,
+        )
+    },
     required=frozenset({"time"}),
     most_lines=ONE_LINE,
     most_segments=1,

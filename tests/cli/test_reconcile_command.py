@@ -108,7 +108,8 @@ def test_json_has_all_of_it_and_neither_numbers_nor_words(care: Care, runs: Runs
                 "whole day is 2026-03-01"),
         ("2026-03-09", "2026-03-09 is not over in UTC"),
         ("2024-01-01", "there is nothing to compare 2024-01-01 with: messages are kept for 400 days"),
-        ("2.3.2026", "'2.3.2026' does not match the format '%Y-%m-%d'"),
+        ("2.3.2026", "'2.3.2026' is no day: give YYYY-MM-DD"),
+        ("", "'' is no day: give YYYY-MM-DD"),
     ],
 )  # fmt: skip
 def test_a_day_without_an_answer_ends_with_2_and_a_sentence(day: str, said: str) -> None:
