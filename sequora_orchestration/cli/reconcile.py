@@ -27,7 +27,7 @@ _OF_LIKENESS = {
 
 
 def show(day: str | None, *, as_json: bool) -> tuple[str, bool]:
-    """Return what is found of a day (YYYY-MM-DD, UTC; by default yesterday), and whether nothing new is to be looked at.
+    """Return what is found of a day (YYYY-MM-DD, UTC; by default yesterday), and whether nothing new is to be seen to.
 
     Raises UnfitDayError, LookUpError, SettingError, SchemaMissingError and the database's errors.
     """
