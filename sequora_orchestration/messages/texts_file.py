@@ -13,7 +13,7 @@ from typing import Any
 
 from sequora_orchestration.domain.language import language_of_region, tag_of
 from sequora_orchestration.domain.voices import LANGUAGES_WITH_A_VOICE, voices_near
-from sequora_orchestration.messages.phrase import FOR_ALL, Languages, Phrase, Template
+from sequora_orchestration.messages.phrase import FOR_ALL, TEXT, Languages, Phrase, Template
 from sequora_orchestration.messages.text_checks import faults, faults_together
 from sequora_orchestration.messages.toml_lines import Path, line_of, lines_of
 from sequora_orchestration.messages.values import seen
@@ -129,7 +129,7 @@ class _Reader:
     def read_kind(self, kind: str, table: Any, phrases: Mapping[str, Sequence[Phrase]]) -> None:
         """Read all that the file says of a kind."""
         if kind not in phrases:
-            self._mistake((kind,), f"{kind} is no kind of text", _nearest(kind, phrases))
+            self._mistake((kind,), f"{kind} is no kind of text", _kind_meant(kind, table, phrases))
             return
         if not isinstance(table, dict):
             self._mistake((kind,), f"{kind} is no table", f"write [{kind}], and below it {phrases[kind][0].name} = …")
@@ -160,11 +160,10 @@ class _Reader:
         read: dict[str, str] = {}
         for spelt, of_language in table.items():
             path, known = (kind, spelt), _languages_of(phrases.values())
-            if not isinstance(of_language, dict):
-                to_do = f"write it below its language, [{kind}.{known[0]}]: there are {', '.join(known)}"
-                self._mistake(path, f"{kind} {spelt} stands below no language", to_do)
-                continue
             tag = tag_of(spelt)
+            if not isinstance(of_language, dict):
+                self._mistake(path, *_below_no_language(kind, spelt, tag, known))
+                continue
             if tag is None:
                 self._mistake(path, f"[{kind}.{spelt}]: {spelt} is no language", _tag_meant(spelt, known))
                 continue
@@ -242,6 +241,21 @@ class _Reader:
 
 def _languages_of(phrases: Iterable[Phrase]) -> list[str]:
     return list(dict.fromkeys(language for phrase in phrases for language in phrase.known))
+
+
+def _kind_meant(spelt: str, table: Any, phrases: Iterable[str]) -> str:
+    """Return what to write in place of a name that is no kind's: quotes round a whole head make one name of it."""
+    if spelt.partition(".")[0] in phrases:
+        return f"write {f'[{spelt}]' if isinstance(table, dict) else spelt} without quotes: they make one name of it"
+    return _nearest(spelt, phrases)
+
+
+def _below_no_language(kind: str, spelt: str, tag: str | None, known: Sequence[str]) -> tuple[str, str]:
+    """Return what is wrong with a text beside the languages of its kind, and what to write."""
+    if tag:
+        return f"{kind} {spelt} is no table", f"{spelt} is a language: write [{kind}.{spelt}], and below it {TEXT} = …"
+    to_do = f"write it below its language, [{kind}.{known[0]}]: there are {', '.join(known)}"
+    return f"{kind} {spelt} stands below no language", to_do
 
 
 def _voice_meant(kind: str, tag: str) -> str:
