@@ -104,13 +104,11 @@ _WORD = r"0-9A-Za-z_\u00c0-\u052f\u1e00-\u1fff}"
 # phone companies act on (https://www.twilio.com/docs/messaging/features/advanced-opt-out). Both in these very signs.
 _NEEDS = (
     Need(
-        pattern=re.compile(rf"(?<![{_WORD}$#/])(?<!\d[-.,])911(?![{_WORD}])(?![-.,]\d)"),
-        lacking="does not say 911",
+        words={"911": re.compile(rf"(?<![{_WORD}$#/])(?<!\d[-.,])911(?![{_WORD}])(?![-.,]\d)")},
         to_do="write where to turn in an emergency, with the number 911 in these digits",
     ),
     Need(
-        pattern=re.compile(rf"(?<![{_WORD}])STOP(?![{_WORD}])"),
-        lacking="does not say STOP",
+        words={"STOP": re.compile(rf"(?<![{_WORD}])STOP(?![{_WORD}])")},
         to_do="write how to end these texts, with the word STOP in these capital letters",
     ),
 )

@@ -325,6 +325,56 @@ def test_a_mistake_is_one_line_whatever_a_key_has_in_its_quotes(source: str) -> 
     assert str(error.value).replace("\n", "").isprintable()
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            '[canary]\ntext = "{tiem}"',
+            "canary text has {tiem}, which is no placeholder of it; did you mean {time}? it may have {time}; a brace "
+            "itself is written twice",
+        ),
+        *(
+            (f'[canary]\ntext = "{odd}"', f"canary text has {odd}, which is no placeholder of it; {said}")
+            for odd, said in [
+                ("{Time}", "did you mean {time}? it may have {time}; a brace itself is written twice"),
+                ("{ time }", "did you mean {time}? it may have {time}; a brace itself is written twice"),
+                ("{}", "it may have {time}; a brace itself is written twice"),
+                ("{0}", "it may have {time}; a brace itself is written twice"),
+            ]
+        ),
+        (
+            '[sla-warning]\ntext = "{Time left} {severity} {link}"',
+            "sla-warning text has {Time left}, which is no placeholder of it; did you mean {time_left}? it may have "
+            "{time_left}, {severity}, {reasons}, {priority}, {episode}, {link}; a brace itself is written twice",
+        ),
+        (
+            '[commands]\nto-nurse = "Answer A accept, {number}R"',
+            "commands to-nurse does not say {number}A or {number}E as a word by itself; write it with a blank or a "
+            "punctuation mark on both sides, in every script: staff answer with the number and A to accept, R to say "
+            "that it is resolved, E to hand it over, and an answer with letters joined to it is not understood",
+        ),
+    ],
+)  # fmt: skip
+def test_one_slip_is_one_mistake(source: str, said: str) -> None:
+    """The guess is one of the text's own placeholders, and nobody is told besides that the guessed one is missing."""
+    assert mistakes(source) == [(2, said)]
+
+
+def test_a_line_of_commands_without_its_number_is_one_mistake() -> None:
+    """Not one for the number, and one for each letter."""
+    ((_, said),) = mistakes('[commands]\nto-nurse = "Answer A accept"')
+    assert said.startswith("commands to-nurse does not say {number}A or {number}R or {number}E as a word by itself; ")
+
+
+def test_another_placeholder_that_is_missing_is_told_beside_a_misspelt_one() -> None:
+    """One mistake for each of them."""
+    found = mistakes('[task-created]\ntext = "{sevrity}"')
+    assert [said.partition(";")[0] for _, said in found] == [
+        "task-created text has no {link}",
+        "task-created text has {sevrity}, which is no placeholder of it",
+    ]
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
     """And none of the file's words is said."""
     found = mistakes('[reply]\nhelp = ""\nclosed = "a"\n[check-in.vn]\n[zzz]\n[sla-breach]\ntext = "{link}"\n')
