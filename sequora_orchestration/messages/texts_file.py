@@ -4,7 +4,6 @@ All mistakes are told at once, each with its line and what to write. Not here: t
 are judged (`text_checks`), and where the file is.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sequora_orchestration.domain.language import language_of_region, tag_of
 from sequora_orchestration.domain.voices import LANGUAGES_WITH_A_VOICE, voices_near
 from sequora_orchestration.messages.phrase import FOR_ALL, TEXT, Languages, Phrase, Template
 from sequora_orchestration.messages.text_checks import faults, faults_together
+from sequora_orchestration.messages.toml_faults import fault_of
 from sequora_orchestration.messages.toml_lines import Path, line_of, lines_of
 from sequora_orchestration.messages.values import seen
 from sequora_orchestration.messages.wording import Given, Wording
@@ -77,15 +77,15 @@ def given_by(content: bytes, phrases: Mapping[str, Sequence[Phrase]], app_url: s
 
     `phrases` are all that there are, by the name of their kind. The address is needed to measure texts with links.
     """
-    source = _decoded(content)
+    source = _decoded(content).replace("\r\n", "\n")
     try:
         tables = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise TextsFileError([_no_toml(error)]) from None
+        raise TextsFileError([Mistake(*fault_of(source, error))]) from None
     except (ValueError, RecursionError):
         # The reader's limits: numbers of more than 4,300 digits, and some hundred brackets within each other.
         raise TextsFileError([_TOO_MUCH]) from None
-    reader = _Reader(lines_of(source.replace("\r\n", "\n")), app_url)
+    reader = _Reader(lines_of(source), app_url)
     for kind, table in tables.items():
         reader.read_kind(kind, table, phrases)
     if reader.mistakes:
@@ -100,14 +100,6 @@ def _decoded(content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         mistake = Mistake(line, "has a byte that is not UTF-8", "save the file in UTF-8, as every editor can")
         raise TextsFileError([mistake]) from None
-
-
-def _no_toml(error: tomllib.TOMLDecodeError) -> Mistake:
-    place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
-    what = str(error)[: place.start()] if place else str(error).removesuffix(" (at end of document)")
-    to_do = 'write tables as [check-in.es-MX], and texts in quotes: text = "…", or in three of them if they have lines'
-    column = f", at column {place[2]}" if place else ", at its end"
-    return Mistake(int(place[1]) if place else 0, f"is no TOML{column}: {what[:1].lower()}{what[1:]}", to_do)
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

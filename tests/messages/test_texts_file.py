@@ -272,7 +272,17 @@ def test_the_longest_text_with_the_longest_line_of_commands_is_one_that_the_phon
     [
         ("[check-in.vi]\nuse = built-in", 2, "is no TOML, at column 7: invalid value; write tables as"),
         ('[task-created]\ntext = "a\nb"', 2, "is no TOML, at column 10: illegal character"),
-        ('[reply]\nhelp = "a"\n[reply]\n', 3, "is no TOML, at column 7: cannot declare"),
+        ('[reply]\nhelp = "a"\n[reply]\n', 3, "[reply] stands there twice, first in line 1; write all of it below one"),
+        ('canary.text = "a"\n[canary]', 2, "[canary] stands there twice, first in line 1; write all of it below one"),
+        ('[reply]\nhelp = """\na"""\r\nhelp = "b"', 4, "reply help stands there twice, first in line 2; leave one"),
+        ('[check-in.en]\n[check-in]\nen = "a"\n', 3, "check-in en stands there twice, first in line 1; leave one of"),
+        ("[check-in.en]\n[check-in", 0, "is no TOML, at its end: expected ']' at the end of a table"),
+        ("check-in = {}\n[check-in.en]", 2, "is no TOML, at column 13: cannot declare [check-in.en] twice; write"),
+        ("[reply]\nhelp = “a”", 2, "is no TOML, at column 8: has “, which is no quote of TOML; write straight quotes"),
+        ("[reply]\n“help” = 1", 2, "is no TOML, at column 1: has “, which is no quote of TOML; write straight quotes"),
+        ("[reply]\nhelp = ‘a’", 2, "is no TOML, at column 8: has ‘, which is no quote of TOML; write straight quotes"),
+        ('[reply]\nhelp = "a”\nwhich = "b"', 2, "is no TOML, at column 11: has ”, which is no quote of TOML; write"),
+        ('[reply]\nhelp = "a”', 0, "is no TOML, at its end: has ”, which is no quote of TOML; write straight quotes"),
         ('[reply]\nhelp = """a', 0, "is no TOML"),
         ('[reply]\nhelp = "a\xe9"'.encode("latin-1"), 2, "has a byte that is not UTF-8; save the file in UTF-8"),
         ("[reply]".encode("utf-16"), 1, "has a byte that is not UTF-8"),
@@ -420,6 +430,40 @@ def test_whatever_a_file_holds_is_said_or_told(tables: dict[str, Any]) -> None:
     for phrase, by_language in given.items():
         for template in by_language.values():
             assert phrase.example(template, APP_URL)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "[",
+                "]",
+                "\n",
+                "\r\n",
+                "=",
+                '"',
+                "'",
+                '"""',
+                "“",
+                ".",
+                "#",
+                "{",
+                "}",
+                ",",
+                " ",
+                "\\",
+                "a",
+                "reply",
+                "help",
+            ]
+        ),
+        max_size=12,
+    ).map("".join)
+)
+def test_whatever_is_no_toml_is_told(source: str) -> None:
+    """And no other error comes of it; its line is one of the file."""
+    _, lines = said_or_told(source)
+    assert lines <= set(range(source.count("\n") + 2))
 
 
 def said_or_told(source: str) -> tuple[Given, set[int]]:
