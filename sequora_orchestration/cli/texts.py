@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.domain.gsm_7 import segments
-from sequora_orchestration.domain.language import languages_for, tag_of
+from sequora_orchestration.domain.language import language_meant, languages_for, tag_of
 from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.messages.kinds import PHRASES
 from sequora_orchestration.messages.phrase import FOR_ALL, Languages, Phrase, Template
@@ -75,9 +75,11 @@ def texts(*, language: str | None, kind: str | None, as_json: bool) -> str:
     if kind is not None and kind not in PHRASES:
         near = get_close_matches(kind.lower(), PHRASES, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]}? " if near else ""
-        raise UnknownTextsError(f"{kind} is no kind of text: {meant}There are {', '.join(PHRASES)}.")
+        raise UnknownTextsError(f"\u201c{kind}\u201d is no kind of text: {meant}There are {', '.join(PHRASES)}.")
     if language is not None and tag_of(language) is None:
-        raise UnknownTextsError(f"{language} names no language: give its tag, as en, es-MX, zh-Hant or vi.")
+        tag = language_meant(language)
+        to_do = f"did you mean {tag}?" if tag else "give its tag, as en, es-MX, zh-Hant or vi."
+        raise UnknownTextsError(f"\u201c{language}\u201d names no language: {to_do}")
     some = {kind: PHRASES[kind]} if kind else PHRASES
     listed = list(_listed(open_wording(), some, language))
     if as_json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from sequora_orchestration.domain.language import language_of_region, tag_of
+from sequora_orchestration.domain.language import language_meant, tag_of
 from sequora_orchestration.domain.voices import LANGUAGES_WITH_A_VOICE, voices_near
 from sequora_orchestration.messages.phrase import FOR_ALL, TEXT, Languages, Phrase, Template
 from sequora_orchestration.messages.text_checks import faults, faults_together
@@ -20,28 +20,6 @@ from sequora_orchestration.messages.values import seen
 from sequora_orchestration.messages.wording import Given, Wording
 
 USE, BUILT_IN = "use", "built-in"
-
-# How people who know no tags call the languages that are likely.
-_NAMES = {
-    "english": "en",
-    "spanish": "es",
-    "espanol": "es",
-    "chinese": "zh",
-    "mandarin": "zh",
-    "vietnamese": "vi",
-    "haitian": "ht",
-    "kreyol": "ht",
-    "creole": "ht",
-    "portuguese": "pt",
-    "arabic": "ar",
-    "russian": "ru",
-    "korean": "ko",
-    "french": "fr",
-    "tagalog": "tl",
-    "german": "de",
-    "hindi": "hi",
-    "polish": "pl",
-}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -259,8 +237,5 @@ def _voice_meant(kind: str, tag: str) -> str:
 
 def _tag_meant(spelt: str, known: Sequence[str]) -> str:
     """Return what to write in place of a tag that names no language."""
-    name = get_close_matches(spelt.lower(), _NAMES, n=1, cutoff=0.8)
-    meant = _NAMES[name[0]] if name else language_of_region(spelt)
-    if meant is None:
-        return f"write a tag of BCP 47, as {', '.join(known)}, or pt-BR"
-    return f"did you mean {meant}?"
+    meant = language_meant(spelt)
+    return f"did you mean {meant}?" if meant else f"write a tag of BCP 47, as {', '.join(known)}, or pt-BR"

@@ -124,9 +124,13 @@ def test_of_a_kind_it_shows_all_situations() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--kind", "chek-in"), "chek-in is no kind of text: did you mean check-in? There are task-created, "),
-        (("--kind", "zzzzz"), "zzzzz is no kind of text: There are task-created, "),
-        (("--language", "spanish"), "spanish names no language: give its tag, as en, es-MX, zh-Hant or vi."),
+        (("--kind", "chek-in"), "“chek-in” is no kind of text: did you mean check-in? There are task-created, "),
+        (("--kind", "zzzzz"), "“zzzzz” is no kind of text: There are task-created, "),
+        (("--kind", ""), "“” is no kind of text: There are task-created, "),
+        (("--language", "spanish"), "“spanish” names no language: did you mean es?"),
+        (("--language", "vn"), "“vn” names no language: did you mean vi?"),
+        (("--language", "zzz"), "“zzz” names no language: give its tag, as en, es-MX, zh-Hant or vi."),
+        (("--language", ""), "“” names no language: give its tag, as en, es-MX, zh-Hant or vi."),
     ],
 )
 def test_what_there_is_not_is_told_with_what_there_is(arguments: tuple[str, str], said: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.language import language_of_region, languages_for, tag_of
+from sequora_orchestration.domain.language import language_meant, languages_for, tag_of
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_a_tag_is_read_in_any_spelling_and_must_name_a_language(spelt: str, tag:
 )
 def test_a_region_has_a_language_that_was_meant(region: str, language: str | None) -> None:
     """Who writes a region in its place is told."""
-    assert language_of_region(region) == language
+    assert language_meant(region) == language
