@@ -18,6 +18,7 @@ from sequora_orchestration.messages.kind import Facts, Postponement, Suppression
 from sequora_orchestration.messages.phrase import (
     MOST_TO_PATIENTS,
     TEXT,
+    Ban,
     Languages,
     Need,
     Phrase,
@@ -113,6 +114,16 @@ _NEEDS = (
     ),
 )
 
+# A name that cannot be written leaves nothing, and "Hi ," is no greeting.
+_BANS = (
+    Ban(
+        pattern=re.compile(r"(?:^|\s)\{name\}"),
+        has="has {name} at the beginning or behind a blank",
+        to_do="write it right behind a greeting, as Hi{name}: it brings a blank of its own, and is nothing where the "
+        "name cannot be written",
+    ),
+)
+
 FIRST_NAME = Placeholder(
     meaning="a space and the patient's first name; nothing where it cannot be written",
     example=" Maria",
@@ -132,6 +143,7 @@ def to_patients(
         languages=Languages.THE_PATIENTS,
         placeholders={"name": FIRST_NAME},
         needs=_NEEDS,
+        bans=_BANS,
         most_segments=MOST_TO_PATIENTS,
     )
 

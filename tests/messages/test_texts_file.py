@@ -217,7 +217,11 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write(source: str, line: in
         ("Emergencia:911 (STOP)", []),
         *((f"{one} STOP", ["does not say 911"]) for one in ("911-555-0100", "1-911", "$911", "911,000", "A911")),
         *((f"911 {one}", ["does not say STOP"]) for one in ("STOPÉ", "STOP\u0301", "STOP1", "STOP_", "ЁSTOP")),
-        ("{name}STOP 911", ["does not say STOP"]),
+        ("Hi{name}STOP 911", ["does not say STOP"]),
+        *(
+            (f"{one}, 911 STOP", ["{name} at the beginning or behind a blank; write it right behind a greeting, as Hi"])
+            for one in ("Hi {name}", "{name}", "Hi\\n{name}", "Hi\u00a0{name}", "Hi{name} {name}")
+        ),
         ("a" * 480 + " 911 STOP", ["takes 4 segments of GSM-7 with the longest values, and may take 3; shorten it by"]),
         (
             "á" * 215 + " 911 STOP",
