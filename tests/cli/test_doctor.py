@@ -319,6 +319,17 @@ def test_the_languages_in_which_patients_are_texted_are_said(monkeypatch: pytest
     assert look(environment_area)["texts"].said == f"2 texts of {file}; patients are texted in en, es, vi"
 
 
+@pytest.mark.parametrize("content", ["", "# texts of our own\n# [task-created]\n"])
+def test_a_file_of_texts_that_has_none_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str) -> None:
+    """Whoever names a file means to say something by it."""
+    file = tmp_path / "texts.toml"
+    file.write_text(content, encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_TEXTS", str(file))
+    finding = look(environment_area)["texts"]
+    assert finding.level is Level.WARN
+    assert finding.said == f"{file} has no text; patients are texted in en, es"
+
+
 def test_a_setting_that_makes_no_sense_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several, each."""
     monkeypatch.setenv("SEQUORA_CHECK_IN_DELAY", SECRET)

@@ -95,6 +95,15 @@ def test_it_counts_the_texts_of_a_file_as_doctor_does(file: Path, monkeypatch: p
     assert finding_of_doctor().said == f"5 texts of {file}; patients are texted in en, es, vi, ar"
 
 
+def test_of_a_file_without_a_text_it_says_so(file: Path) -> None:
+    """A file of other kinds than those that are shown has some."""
+    file.write_text("# nothing yet\n", encoding="utf-8")
+    assert f" texts; none of {file}, which has no text\n" in texts(file=file)
+    other = file.with_name("other.toml")
+    other.write_text(SWITCHED_ON, encoding="utf-8")
+    assert f"1 text; 0 of {other}\n" in texts("--kind", "task-created", file=other)
+
+
 @pytest.mark.parametrize(
     ("language", "first", "off"),
     [

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sequora_orchestration.cli.checks.finding import Finding, fail, ok
+from sequora_orchestration.cli.checks.finding import Finding, fail, ok, warn
 from sequora_orchestration.delivery.wording_in_force import WrongTextsError, open_wording
 from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.messages.kinds import PHRASES
@@ -23,8 +23,14 @@ def texts() -> Finding:
         )
     file = TextsSettings.load().sequora_texts
     own = sum(map(len, wording.given.values()))
+    languages = f"patients are texted in {', '.join(languages_to_patients(wording))}"
+    if file and not own:
+        return warn(
+            f"{file} has no text; {languages}",
+            to_do="write your texts into it (docs/texts.md), or leave SEQUORA_TEXTS out",
+        )
     of_file = f"{counted(own, 'text')} of {file}" if file else "what comes along"
-    return ok(f"{of_file}; patients are texted in {', '.join(languages_to_patients(wording))}")
+    return ok(f"{of_file}; {languages}")
 
 
 def languages_to_patients(wording: Wording) -> Iterable[str]:
