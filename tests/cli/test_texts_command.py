@@ -147,10 +147,11 @@ def test_what_there_is_not_is_told_with_what_there_is(arguments: tuple[str, str]
     assert said in refused(*arguments)
 
 
-def test_a_file_with_mistakes_is_told_line_by_line(file: Path) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_file_with_mistakes_is_told_line_by_line(file: Path, arguments: tuple[str, ...]) -> None:
     """And nothing of it is shown."""
     file.write_text(WRONG, encoding="utf-8")
-    assert [line.partition("texts.toml, ")[2] for line in refused(file=file).splitlines()] == [
+    assert [line.partition("texts.toml, ")[2] for line in refused(*arguments, file=file).splitlines()] == [
         "line 2: task-created text has no {severity}; write {severity}, for how severe the task is, as the map of the "
         "application says it",
         "line 6: [check-in.vn]: vn is no language; did you mean vi?",
