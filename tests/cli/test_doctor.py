@@ -297,7 +297,10 @@ def test_each_mistake_in_the_file_of_texts_is_a_line_that_says_what_to_write(
     finding = look(environment_area)["texts"]
     assert finding.level is Level.FAIL
     head, *mistakes = finding.said.split("\n")
-    assert head == f"{file} has 2 mistakes, and nothing is sent until that is mended:"
+    assert head == (
+        f"{file} has 2 mistakes; no process starts with it, and those that run keep the words that they read when they "
+        "started:"
+    )
     assert mistakes == [
         "line 2: task-created text has no {link}; write {link}, for the task's page in the application",
         "line 3: [check-in.vn]: vn is no language; did you mean vi?",

@@ -15,8 +15,8 @@ def texts() -> Finding:
     try:
         wording = open_wording()
     except WrongTextsError as error:
-        count = counted(len(error.mistakes), "mistake")
-        head = f"{error.file} has {count}, and nothing is sent until that is mended:"
+        meanwhile = "no process starts with it, and those that run keep the words that they read when they started"
+        head = f"{error.file} has {counted(len(error.mistakes), 'mistake')}; {meanwhile}:"
         return fail(
             "\n".join([head, *(one.sentence for one in error.mistakes)]),
             to_do="docs/texts.md has an example, and all that may be written",
