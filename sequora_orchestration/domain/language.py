@@ -60,6 +60,19 @@ def tag_of(spelt: str) -> str | None:
         return None
 
 
+def language_and_region(spelt: str) -> str | None:
+    """Return the tag of a language with its script and region alone; None if it names none.
+
+    So it may be shown, whatever a row holds: private parts of a tag may say anything. What cannot be read at the tag's
+    end is left out.
+    """
+    tag = tag_of(spelt) or tag_of(spelt.replace("_", "-").partition("-")[0])
+    if tag is None:
+        return None
+    read = Language.get(tag)
+    return Language.make(language=read.language, script=read.script, territory=read.territory).to_tag()
+
+
 def language_meant(spelt: str) -> str | None:
     """Return the language that somebody means who gives its name, or a region, and no tag: `es` of `Spanish`."""
     name = get_close_matches(spelt.strip().lower(), _NAMES, n=1, cutoff=0.8)

@@ -164,8 +164,8 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 37
-    assert summary == "34 ok, 3 to be improved"
+    assert len(lines) == 38
+    assert summary == "35 ok, 3 to be improved"
 
 
 @pytest.mark.usefixtures("settings")

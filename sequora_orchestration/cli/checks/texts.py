@@ -1,6 +1,6 @@
 """The wording of texts: whether the file of SEQUORA_TEXTS can be used, and in which languages patients are texted."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from sequora_orchestration.cli.checks.finding import Finding, fail, ok, warn
 from sequora_orchestration.delivery.wording_in_force import WrongTextsError, open_wording
@@ -33,7 +33,7 @@ def texts() -> Finding:
     return ok(f"{of_file}; {languages}")
 
 
-def languages_to_patients(wording: Wording) -> Iterable[str]:
+def languages_to_patients(wording: Wording) -> Collection[str]:
     """Return the languages in which some text to patients is on."""
     phrases = [phrase for some in PHRASES.values() for phrase in some if phrase.is_to_patients]
     return dict.fromkeys(language for phrase in phrases for language in wording.in_each_language(phrase))
