@@ -10,6 +10,7 @@ from sequora_orchestration.care import care_database
 from sequora_orchestration.cli import table_sizes
 from sequora_orchestration.cli.checks import application as doctor_of_application
 from sequora_orchestration.cli.checks import care_database as doctor_of_care_database
+from sequora_orchestration.cli.checks import languages as doctor_of_languages
 
 OF_THE_SYSTEM = {
     f"{module.__name__.rsplit('.', 1)[-1]}.{name}": sql.text
@@ -19,7 +20,7 @@ OF_THE_SYSTEM = {
 
 STATEMENTS = OF_THE_SYSTEM | {
     f"{module.__name__.rsplit('.', 2)[-2]}.{name}": sql.text
-    for module in (doctor_of_care_database, doctor_of_application, catalog, proposal)
+    for module in (doctor_of_care_database, doctor_of_application, doctor_of_languages, catalog, proposal)
     for name, sql in module.SQL.all.items()
 }
 

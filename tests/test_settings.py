@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from sequora_orchestration.settings.addresses import postgres_url
-from sequora_orchestration.settings.application import AppSettings, CheckInLinkSettings
+from sequora_orchestration.settings.application import ApplicationSettings, AppSettings, CheckInLinkSettings
 from sequora_orchestration.settings.database import DagsterStorageSettings, DatabaseSettings, RetentionSettings
 from sequora_orchestration.settings.delivery import DeliverySettings
 from sequora_orchestration.settings.durations import Duration
 from sequora_orchestration.settings.environment import SettingError
 from sequora_orchestration.settings.processes import WebSettings, WorkerSettings
 from sequora_orchestration.settings.replies import ReplySettings
+from sequora_orchestration.settings.texts import TextsSettings
 from sequora_orchestration.settings.twilio import TwilioSettings
 from sequora_orchestration.settings.workflows import AssignmentSettings, Flood, WorkflowSettings
 
@@ -46,6 +48,8 @@ OPTIONAL = (
     "TWILIO_API_KEY",
     "TWILIO_API_SECRET",
     *DURATIONS,
+    "SEQUORA_TEXTS",
+    "SEQUORA_APPLICATION_MAP",
     "SEQUORA_ASSIGN",
     "SEQUORA_DIGEST_AFTER",
     "SEQUORA_DOUBT_WINDOW",
@@ -108,6 +112,34 @@ def test_a_setting_that_is_missing_is_named_with_what_to_do(
     assert said.startswith(f"{name} is not set: ")
     assert what_to_do in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("~/sequora.toml", "begins with ~, which is not expanded here (write the whole path)"),
+        ("$HOME/sequora.toml", "begins with $, which is not expanded here (write the whole path)"),
+        ('"sequora.toml"', "has quotes round its value, which are taken for a part of it (write it without them)"),
+        ("'/etc/sequora.toml'", "has quotes round its value, which are taken for a part of it (write it without them)"),
+        ("file:///etc/sequora.toml", "begins with file://, as an address does (write the path alone)"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("settings", "name"), [(TextsSettings, "SEQUORA_TEXTS"), (ApplicationSettings, "SEQUORA_APPLICATION_MAP")]
+)
+def test_what_only_a_shell_makes_a_path_of_is_told(
+    monkeypatch: pytest.MonkeyPatch, settings: type[Loaded], name: str, value: str, problem: str
+) -> None:
+    """Otherwise the file would only be missed."""
+    monkeypatch.setenv(name, value)
+    assert sentence(settings).startswith(f"{name} {problem}: give the path of a ")
+
+
+@pytest.mark.parametrize("value", ["sequora.toml", "./~/it's.toml", "/etc/sequora/$x.toml", "C:/sequora.toml"])
+def test_any_other_path_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Whether there is such a file is asked where it is read."""
+    monkeypatch.setenv("SEQUORA_TEXTS", value)
+    assert TextsSettings.load().sequora_texts == Path(value)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,8 @@ def texts(*, language: str | None, kind: str | None, as_json: bool) -> None:
     or off: words that come along, and that a speaker of the language is to confirm before the file switches them on.
 
     Asks no database and no phone company. To see what a file would say before it is in force:
-    SEQUORA_TEXTS=texts.toml sequora texts. Ends with 1 where the file has mistakes, and names each with its line.
+    SEQUORA_TEXTS=texts.toml sequora texts. Ends with 1 where the file has mistakes, and names each with its line on
+    standard error; that is so with --json, too, and nothing is on standard output.
     """
     from sequora_orchestration.cli.texts import texts
 

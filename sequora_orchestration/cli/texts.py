@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from sequora_orchestration.delivery.wording_in_force import open_wording
 from sequora_orchestration.domain.gsm_7 import segments
-from sequora_orchestration.domain.language import languages_for, tag_of
+from sequora_orchestration.domain.language import language_meant, languages_for, tag_of
 from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.messages.kinds import PHRASES
 from sequora_orchestration.messages.phrase import FOR_ALL, Languages, Phrase, Template
@@ -75,14 +75,17 @@ def texts(*, language: str | None, kind: str | None, as_json: bool) -> str:
     if kind is not None and kind not in PHRASES:
         near = get_close_matches(kind.lower(), PHRASES, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]}? " if near else ""
-        raise UnknownTextsError(f"{kind} is no kind of text: {meant}There are {', '.join(PHRASES)}.")
+        raise UnknownTextsError(f"\u201c{kind}\u201d is no kind of text: {meant}There are {', '.join(PHRASES)}.")
     if language is not None and tag_of(language) is None:
-        raise UnknownTextsError(f"{language} names no language: give its tag, as en, es-MX, zh-Hant or vi.")
+        tag = language_meant(language)
+        to_do = f"did you mean {tag}?" if tag else "give its tag, as en, es-MX, zh-Hant or vi."
+        raise UnknownTextsError(f"\u201c{language}\u201d names no language: {to_do}")
     some = {kind: PHRASES[kind]} if kind else PHRASES
-    listed = list(_listed(open_wording(), some, language))
+    wording = open_wording()
+    listed = list(_listed(wording, some, language))
     if as_json:
         return json.dumps([_as_json(one) for one in listed], indent=2)  # in ASCII, whatever the terminal has
-    return shown(_page(listed, language))
+    return shown(_page(listed, language, file_says_nothing=not wording.given))
 
 
 def _listed(wording: Wording, phrases: Mapping[str, Sequence[Phrase]], language: str | None) -> Iterator[Shown]:
@@ -132,9 +135,9 @@ def _as_json(one: Shown) -> dict[str, object]:
     }
 
 
-def _page(listed: Sequence[Shown], language: str | None) -> Page:
+def _page(listed: Sequence[Shown], language: str | None, *, file_says_nothing: bool) -> Page:
     blocks = [block for one in listed for block in _blocks(one)]
-    return [*blocks, Block(shape="{}", rows=list(_summary(listed, language)))]
+    return [*blocks, Block(shape="{}", rows=list(_summary(listed, language, file_says_nothing=file_says_nothing)))]
 
 
 def _blocks(one: Shown) -> Iterator[Block]:
@@ -159,11 +162,12 @@ def _facts(one: Shown) -> str:
     return f"{state}; {size}; {MANY:,} are {MANY * one.segments:,} segments{because}"
 
 
-def _summary(listed: Sequence[Shown], language: str | None) -> Iterator[str | Toned]:
+def _summary(listed: Sequence[Shown], language: str | None, *, file_says_nothing: bool) -> Iterator[str | Toned]:
     file = TextsSettings.load().sequora_texts
     of_file = sum(one.state in (State.OF_FILE, State.SWITCHED_ON) for one in listed)
     off = dict.fromkeys(one.language for one in listed if one.state is State.OFF)
-    whose = f"{of_file} of {file}" if file else "SEQUORA_TEXTS names no file"
+    of_it = f"none of {file}, which has no text" if file_says_nothing else f"{of_file} of {file}"
+    whose = of_it if file else "SEQUORA_TEXTS names no file"
     yield Toned(f"{counted(len(listed), 'text')}; {whose}", Tone.HEADING)
     if off:
         head = f"[check-in.{next(iter(off))}]"

@@ -4,6 +4,7 @@ Not here: the languages in which a text exists (`messages/phrase.py`).
 """
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import lru_cache
 
 from langcodes import Language, standardize_tag, tag_is_valid
@@ -24,6 +25,28 @@ _CANTONESE = "yue"
 # Private tags, and those of what is not determined, many, not coded, or no language (ISO 639-2).
 _NO_LANGUAGE = {"x", "und", "mul", "mis", "zxx"}
 
+# How people who know no tags call the languages that are likely.
+_NAMES = {
+    "english": "en",
+    "spanish": "es",
+    "espanol": "es",
+    "chinese": "zh",
+    "mandarin": "zh",
+    "vietnamese": "vi",
+    "haitian": "ht",
+    "kreyol": "ht",
+    "creole": "ht",
+    "portuguese": "pt",
+    "arabic": "ar",
+    "russian": "ru",
+    "korean": "ko",
+    "french": "fr",
+    "tagalog": "tl",
+    "german": "de",
+    "hindi": "hi",
+    "polish": "pl",
+}
+
 # Each patient's spelling is read once; there are hundreds of languages, and a few spellings of each.
 _SPELLINGS = 4096
 
@@ -37,7 +60,26 @@ def tag_of(spelt: str) -> str | None:
         return None
 
 
-def language_of_region(region: str) -> str | None:
+def language_and_region(spelt: str) -> str | None:
+    """Return the tag of a language with its script and region alone; None if it names none.
+
+    So it may be shown, whatever a row holds: private parts of a tag may say anything. What cannot be read at the tag's
+    end is left out.
+    """
+    tag = tag_of(spelt) or tag_of(spelt.replace("_", "-").partition("-")[0])
+    if tag is None:
+        return None
+    read = Language.get(tag)
+    return Language.make(language=read.language, script=read.script, territory=read.territory).to_tag()
+
+
+def language_meant(spelt: str) -> str | None:
+    """Return the language that somebody means who gives its name, or a region, and no tag: `es` of `Spanish`."""
+    name = get_close_matches(spelt.strip().lower(), _NAMES, n=1, cutoff=0.8)
+    return _NAMES[name[0]] if name else _language_of_region(spelt)
+
+
+def _language_of_region(region: str) -> str | None:
     """Return the language that most people of a region write, `vi` of `VN`; None if that is not known."""
     try:
         language = Language.make(territory=region.strip().upper()).maximize()

@@ -42,6 +42,15 @@ class TemplateError(ValueError):
     """Words whose braces make no sense; the message says which, and what to write."""
 
 
+class OddPlaceholderError(TemplateError):
+    """A placeholder's name is none that any phrase has."""
+
+    def __init__(self, name: str) -> None:
+        """Keep the name, as it stands between the braces."""
+        self.name = name
+        super().__init__(f"has {{{name}}}, which is no placeholder: write a plain name, or {{{{ for a brace")
+
+
 class Languages(StrEnum):
     """In which languages a phrase is said."""
 
@@ -79,9 +88,7 @@ class Template:
             if form or conversion:
                 raise TemplateError(f"has {{{name}}} with a format behind its name: write the name alone, {{{name}}}")
             if not _PLACEHOLDER.fullmatch(name):
-                raise TemplateError(
-                    f"has {{{name}}}, which is no placeholder: write a plain name, as {{severity}}, or {{{{ for a brace"
-                )
+                raise OddPlaceholderError(name)
             if not self.text.startswith(
                 f"{{{name}}}", len(as_read)
             ):  # a colon with no format behind it is not reported
@@ -121,9 +128,16 @@ class Placeholder:
 class Need:
     """Words that a phrase must have, in every language."""
 
-    pattern: re.Pattern[str]
-    lacking: str
+    words: Mapping[str, re.Pattern[str]]
+    """What finds each, by how a person writes it."""
+
     to_do: str
+    manner: str = ""
+    """How each must stand, after a blank."""
+
+    def lacking(self, text: str) -> Sequence[str]:
+        """Return those that a text does not have."""
+        return [word for word, pattern in self.words.items() if not pattern.search(text)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,12 @@ def of_task(task: EscalationTask, wording: Wording) -> dict[str, str]:
 _NUMBER = Placeholder(meaning="the task's small number on that phone", example="1", longest="9999")
 
 
+# The letters of the commands, and what staff do with each.
+_MEANINGS = {"A": "accept", "R": "say that it is resolved", "E": "hand it over"}
+
+
 def _commands(name: str, line: str, *, said: str, letters: str, bans: Sequence[Ban] = ()) -> Phrase:
+    meanings = ", ".join(f"{letter} to {_MEANINGS[letter]}" for letter in letters)
     return Phrase(
         name=name,
         said=said,
@@ -95,13 +100,14 @@ def _commands(name: str, line: str, *, said: str, letters: str, bans: Sequence[B
         required=frozenset({"number"}),
         needs=[
             Need(
-                pattern=re.compile(rf"(?<![^\W_])(?<!\}})\{{number\}}{letter}(?![^\W_])"),
-                lacking=f"does not say {{number}}{letter} as a word by itself",
+                words={
+                    f"{{number}}{letter}": re.compile(rf"(?<![^\W_])(?<!\}})\{{number\}}{letter}(?![^\W_])")
+                    for letter in letters
+                },
+                manner=" as a word by itself",
                 to_do="write it with a blank or a punctuation mark on both sides, in every script: staff answer with "
-                f"the number and {letter} to {means}, and an answer with letters joined to it is not understood",
+                f"the number and {meanings}, and an answer with letters joined to it is not understood",
             )
-            for letter, means in (("A", "accept"), ("R", "say that it is resolved"), ("E", "hand it over"))
-            if letter in letters
         ],
         bans=bans,
         most_lines=ONE_LINE,

@@ -12,7 +12,14 @@ from urllib.parse import quote
 from sequora_orchestration.domain.gsm_7 import GSM_7, GSM_7_EXTENSION, is_gsm_7, segments, septets, units_of_ucs_2
 from sequora_orchestration.domain.spell import counted
 from sequora_orchestration.domain.spoken import LONGEST_SAID, LONGEST_TWIML, TIMES_SAID, twiml
-from sequora_orchestration.messages.phrase import LONGEST_TEXT, ONE_LINE, Phrase, Template, TemplateError
+from sequora_orchestration.messages.phrase import (
+    LONGEST_TEXT,
+    ONE_LINE,
+    OddPlaceholderError,
+    Phrase,
+    Template,
+    TemplateError,
+)
 from sequora_orchestration.messages.values import FILLERS
 
 # What each of several segments holds, in septets and in units of UCS-2 (3GPP TS 23.040).
@@ -55,11 +62,13 @@ def faults(phrase: Phrase, text: str, app_url: str) -> list[Fault]:
         ]
     try:
         template = Template(text)
+    except OddPlaceholderError as error:
+        return [_not_of(phrase, error.name)]
     except TemplateError as error:
         wrong, _, to_do = str(error).partition(": ")
         return [(wrong, to_do)]
     plain = template.with_plain_braces
-    of_placeholders = [*_unknown(phrase, template), *_missing(phrase, template), *_joined(plain)]
+    of_placeholders = [*_unknown(phrase, template), *_missing(phrase, template, plain), *_joined(plain)]
     found = [*of_placeholders, *_needed(phrase, plain), *_lines(phrase, text)]
     # Without its own placeholders a text cannot be filled, and so not be measured.
     is_fillable = template.placeholders <= phrase.placeholders.keys()
@@ -77,17 +86,31 @@ def _named(character: str) -> str:
 
 
 def _unknown(phrase: Phrase, template: Template) -> Iterator[Fault]:
-    known = ", ".join(f"{{{name}}}" for name in phrase.placeholders)
-    may = f"it may have {known}" if known else "it has none"
     for name in sorted(template.placeholders - phrase.placeholders.keys()):
-        near = get_close_matches(name, phrase.placeholders, n=1)
-        meant = f"did you mean {{{near[0]}}}? " if near else ""
-        yield f"has {{{name}}}, which is no placeholder of it", f"{meant}{may}; a brace itself is written twice"
+        yield _not_of(phrase, name)
 
 
-def _missing(phrase: Phrase, template: Template) -> Iterator[Fault]:
-    for name in sorted(phrase.required - template.placeholders):
-        yield f"has no {{{name}}}", f"write {{{name}}}, for {phrase.placeholders[name].meaning.partition(':')[0]}"
+def _not_of(phrase: Phrase, name: str) -> Fault:
+    known = ", ".join(f"{{{one}}}" for one in phrase.placeholders)
+    may = f"it may have {known}" if known else "it has none"
+    meant = _meant(phrase, name)
+    guess = f"did you mean {{{meant}}}? " if meant else ""
+    return f"has {{{name}}}, which is no placeholder of it", f"{guess}{may}; a brace itself is written twice"
+
+
+def _meant(phrase: Phrase, name: str) -> str | None:
+    """Return the phrase's own placeholder that is spelt like this one."""
+    near = get_close_matches(name.strip().lower().replace(" ", "_").replace("-", "_"), phrase.placeholders, n=1)
+    return near[0] if near else None
+
+
+def _missing(phrase: Phrase, template: Template, plain: str) -> Iterator[Fault]:
+    """Yield what must stand in the words, unless another fault says so: a misspelling of it, or words that have it."""
+    misspelt = {_meant(phrase, name) for name in template.placeholders - phrase.placeholders.keys()}
+    lacking = [word for need in phrase.needs for word in need.lacking(plain)]
+    for name in sorted(phrase.required - template.placeholders - misspelt):
+        if not any(f"{{{name}}}" in word for word in lacking):
+            yield f"has no {{{name}}}", f"write {{{name}}}, for {phrase.placeholders[name].meaning.partition(':')[0]}"
 
 
 def _joined(text: str) -> Iterator[Fault]:
@@ -107,8 +130,8 @@ def _joined(text: str) -> Iterator[Fault]:
 
 def _needed(phrase: Phrase, text: str) -> Iterator[Fault]:
     for need in phrase.needs:
-        if not need.pattern.search(text):
-            yield need.lacking, need.to_do
+        if lacking := need.lacking(text):
+            yield f"does not say {' or '.join(lacking)}{need.manner}", need.to_do
     for ban in phrase.bans:
         if ban.pattern.search(text):
             yield ban.has, ban.to_do

@@ -4,44 +4,22 @@ All mistakes are told at once, each with its line and what to write. Not here: t
 are judged (`text_checks`), and where the file is.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from sequora_orchestration.domain.language import language_of_region, tag_of
+from sequora_orchestration.domain.language import language_meant, tag_of
 from sequora_orchestration.domain.voices import LANGUAGES_WITH_A_VOICE, voices_near
-from sequora_orchestration.messages.phrase import FOR_ALL, Languages, Phrase, Template
+from sequora_orchestration.messages.phrase import FOR_ALL, TEXT, Languages, Phrase, Template
 from sequora_orchestration.messages.text_checks import faults, faults_together
+from sequora_orchestration.messages.toml_faults import fault_of
 from sequora_orchestration.messages.toml_lines import Path, line_of, lines_of
 from sequora_orchestration.messages.values import seen
 from sequora_orchestration.messages.wording import Given, Wording
 
 USE, BUILT_IN = "use", "built-in"
-
-# How people who know no tags call the languages that are likely.
-_NAMES = {
-    "english": "en",
-    "spanish": "es",
-    "espanol": "es",
-    "chinese": "zh",
-    "mandarin": "zh",
-    "vietnamese": "vi",
-    "haitian": "ht",
-    "kreyol": "ht",
-    "creole": "ht",
-    "portuguese": "pt",
-    "arabic": "ar",
-    "russian": "ru",
-    "korean": "ko",
-    "french": "fr",
-    "tagalog": "tl",
-    "german": "de",
-    "hindi": "hi",
-    "polish": "pl",
-}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,15 +55,15 @@ def given_by(content: bytes, phrases: Mapping[str, Sequence[Phrase]], app_url: s
 
     `phrases` are all that there are, by the name of their kind. The address is needed to measure texts with links.
     """
-    source = _decoded(content)
+    source = _decoded(content).replace("\r\n", "\n")
     try:
         tables = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise TextsFileError([_no_toml(error)]) from None
+        raise TextsFileError([Mistake(*fault_of(source, error))]) from None
     except (ValueError, RecursionError):
         # The reader's limits: numbers of more than 4,300 digits, and some hundred brackets within each other.
         raise TextsFileError([_TOO_MUCH]) from None
-    reader = _Reader(lines_of(source.replace("\r\n", "\n")), app_url)
+    reader = _Reader(lines_of(source), app_url)
     for kind, table in tables.items():
         reader.read_kind(kind, table, phrases)
     if reader.mistakes:
@@ -100,14 +78,6 @@ def _decoded(content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         mistake = Mistake(line, "has a byte that is not UTF-8", "save the file in UTF-8, as every editor can")
         raise TextsFileError([mistake]) from None
-
-
-def _no_toml(error: tomllib.TOMLDecodeError) -> Mistake:
-    place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
-    what = str(error)[: place.start()] if place else str(error).removesuffix(" (at end of document)")
-    to_do = 'write tables as [check-in.es-MX], and texts in quotes: text = "…", or in three of them if they have lines'
-    column = f", at column {place[2]}" if place else ", at its end"
-    return Mistake(int(place[1]) if place else 0, f"is no TOML{column}: {what[:1].lower()}{what[1:]}", to_do)
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -129,7 +99,7 @@ class _Reader:
     def read_kind(self, kind: str, table: Any, phrases: Mapping[str, Sequence[Phrase]]) -> None:
         """Read all that the file says of a kind."""
         if kind not in phrases:
-            self._mistake((kind,), f"{kind} is no kind of text", _nearest(kind, phrases))
+            self._mistake((kind,), f"{kind} is no kind of text", _kind_meant(kind, table, phrases))
             return
         if not isinstance(table, dict):
             self._mistake((kind,), f"{kind} is no table", f"write [{kind}], and below it {phrases[kind][0].name} = …")
@@ -160,11 +130,10 @@ class _Reader:
         read: dict[str, str] = {}
         for spelt, of_language in table.items():
             path, known = (kind, spelt), _languages_of(phrases.values())
-            if not isinstance(of_language, dict):
-                to_do = f"write it below its language, [{kind}.{known[0]}]: there are {', '.join(known)}"
-                self._mistake(path, f"{kind} {spelt} stands below no language", to_do)
-                continue
             tag = tag_of(spelt)
+            if not isinstance(of_language, dict):
+                self._mistake(path, *_below_no_language(kind, spelt, tag, known))
+                continue
             if tag is None:
                 self._mistake(path, f"[{kind}.{spelt}]: {spelt} is no language", _tag_meant(spelt, known))
                 continue
@@ -244,6 +213,21 @@ def _languages_of(phrases: Iterable[Phrase]) -> list[str]:
     return list(dict.fromkeys(language for phrase in phrases for language in phrase.known))
 
 
+def _kind_meant(spelt: str, table: Any, phrases: Iterable[str]) -> str:
+    """Return what to write in place of a name that is no kind's: quotes round a whole head make one name of it."""
+    if spelt.partition(".")[0] in phrases:
+        return f"write {f'[{spelt}]' if isinstance(table, dict) else spelt} without quotes: they make one name of it"
+    return _nearest(spelt, phrases)
+
+
+def _below_no_language(kind: str, spelt: str, tag: str | None, known: Sequence[str]) -> tuple[str, str]:
+    """Return what is wrong with a text beside the languages of its kind, and what to write."""
+    if tag:
+        return f"{kind} {spelt} is no table", f"{spelt} is a language: write [{kind}.{spelt}], and below it {TEXT} = …"
+    to_do = f"write it below its language, [{kind}.{known[0]}]: there are {', '.join(known)}"
+    return f"{kind} {spelt} stands below no language", to_do
+
+
 def _voice_meant(kind: str, tag: str) -> str:
     """Return what to write in place of a language that nobody would say."""
     if near := voices_near(tag):
@@ -253,8 +237,5 @@ def _voice_meant(kind: str, tag: str) -> str:
 
 def _tag_meant(spelt: str, known: Sequence[str]) -> str:
     """Return what to write in place of a tag that names no language."""
-    name = get_close_matches(spelt.lower(), _NAMES, n=1, cutoff=0.8)
-    meant = _NAMES[name[0]] if name else language_of_region(spelt)
-    if meant is None:
-        return f"write a tag of BCP 47, as {', '.join(known)}, or pt-BR"
-    return f"did you mean {meant}?"
+    meant = language_meant(spelt)
+    return f"did you mean {meant}?" if meant else f"write a tag of BCP 47, as {', '.join(known)}, or pt-BR"

@@ -18,6 +18,7 @@ from sequora_orchestration.messages.kind import Facts, Postponement, Suppression
 from sequora_orchestration.messages.phrase import (
     MOST_TO_PATIENTS,
     TEXT,
+    Ban,
     Languages,
     Need,
     Phrase,
@@ -104,14 +105,22 @@ _WORD = r"0-9A-Za-z_\u00c0-\u052f\u1e00-\u1fff}"
 # phone companies act on (https://www.twilio.com/docs/messaging/features/advanced-opt-out). Both in these very signs.
 _NEEDS = (
     Need(
-        pattern=re.compile(rf"(?<![{_WORD}$#/])(?<!\d[-.,])911(?![{_WORD}])(?![-.,]\d)"),
-        lacking="does not say 911",
+        words={"911": re.compile(rf"(?<![{_WORD}$#/])(?<!\d[-.,])911(?![{_WORD}])(?![-.,]\d)")},
         to_do="write where to turn in an emergency, with the number 911 in these digits",
     ),
     Need(
-        pattern=re.compile(rf"(?<![{_WORD}])STOP(?![{_WORD}])"),
-        lacking="does not say STOP",
+        words={"STOP": re.compile(rf"(?<![{_WORD}])STOP(?![{_WORD}])")},
         to_do="write how to end these texts, with the word STOP in these capital letters",
+    ),
+)
+
+# A name that cannot be written leaves nothing, and "Hi ," is no greeting.
+_BANS = (
+    Ban(
+        pattern=re.compile(r"(?:^|\s)\{name\}"),
+        has="has {name} at the beginning or behind a blank",
+        to_do="write it right behind a greeting, as Hi{name}: it brings a blank of its own, and is nothing where the "
+        "name cannot be written",
     ),
 )
 
@@ -134,6 +143,7 @@ def to_patients(
         languages=Languages.THE_PATIENTS,
         placeholders={"name": FIRST_NAME},
         needs=_NEEDS,
+        bans=_BANS,
         most_segments=MOST_TO_PATIENTS,
     )
 

@@ -1,11 +1,13 @@
 """The lines of a TOML file at which its tables and keys stand, which the standard library's reader does not tell.
 
-It is asked only of a file that the reader has read: whatever is no TOML has been refused before.
+It is asked of what the reader has read: a file, or its beginning, as far as it is TOML. Not here: what is wrong with
+the rest (`toml_faults`).
 """
 
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 Path = tuple[str, ...]
 
@@ -30,6 +32,25 @@ def lines_of(source: str) -> Mapping[Path, int]:
     return scanner.lines
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Where a table's head or a key stands."""
+
+    path: Path
+    line: int
+    first_line: int
+    """Where it stands for the first time, or where one of its parts makes it."""
+
+    is_head: bool
+
+
+def last_in(source: str) -> Stand | None:
+    """Return the last head or key; None if there is none."""
+    scanner = _Scanner(source)
+    scanner.scan()
+    return scanner.last
+
+
 def line_of(lines: Mapping[Path, int], path: Path) -> int | None:
     """Return the line of what stands at a path, or else of what it is part of."""
     for length in range(len(path), 0, -1):
@@ -44,6 +65,7 @@ class _Scanner:
     def __init__(self, source: str) -> None:
         self._source, self._at = source, 0
         self.lines: dict[Path, int] = {}
+        self.last: Stand | None = None
 
     def scan(self) -> None:
         """Note the line of each head and key."""
@@ -55,7 +77,7 @@ class _Scanner:
                 self._skip(_TO_LINE_END)
             elif sign == "[":
                 self._at += 2 if self._source.startswith("[[", self._at) else 1
-                table = self._key(())
+                table = self._key((), is_head=True)
                 self._skip(_TO_LINE_END)
             else:
                 self._key(table)
@@ -67,7 +89,7 @@ class _Scanner:
         self._at = found.end() if found else self._at
         return found[0] if found else ""
 
-    def _key(self, table: Path) -> Path:
+    def _key(self, table: Path, *, is_head: bool = False) -> Path:
         """Read a key, plain, quoted or dotted, and note its line, and those of the tables that it makes."""
         path = table
         line = self._source.count("\n", 0, self._at) + 1
@@ -83,6 +105,7 @@ class _Scanner:
             self.lines.setdefault(path, line)
             self._skip(_BLANKS)
             if self._source[self._at : self._at + 1] != ".":
+                self.last = Stand(path=path, line=line, first_line=self.lines[path], is_head=is_head)
                 return path
             self._at += 1
 

@@ -4,13 +4,13 @@ Not here: its database (`database`).
 """
 
 import re
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from sequora_orchestration.settings.addresses import HttpUrl, SecureUrl
 from sequora_orchestration.settings.environment import Environment
+from sequora_orchestration.settings.paths import LiteralPath
 
 
 def _bearer_token(value: SecretStr) -> SecretStr:
@@ -25,7 +25,7 @@ BearerToken = Annotated[SecretStr, AfterValidator(_bearer_token)]
 class ApplicationSettings(Environment):
     """The map of the application's tables."""
 
-    sequora_application_map: Path | None = Field(
+    sequora_application_map: LiteralPath | None = Field(
         title="a file that says so, for `sequora migrate` (docs/application.md); by default whichever of the two maps "
         "that come along fits",
         default=None,

@@ -164,8 +164,8 @@ def test_where_all_is_well_every_line_says_so(settings: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     *lines, summary = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == [line for line in lines if "honcho start" in line]
-    assert len(lines) == 37
-    assert summary == "34 ok, 3 to be improved"
+    assert len(lines) == 38
+    assert summary == "35 ok, 3 to be improved"
 
 
 @pytest.mark.usefixtures("settings")
@@ -297,7 +297,10 @@ def test_each_mistake_in_the_file_of_texts_is_a_line_that_says_what_to_write(
     finding = look(environment_area)["texts"]
     assert finding.level is Level.FAIL
     head, *mistakes = finding.said.split("\n")
-    assert head == f"{file} has 2 mistakes, and nothing is sent until that is mended:"
+    assert head == (
+        f"{file} has 2 mistakes; no process starts with it, and those that run keep the words that they read when they "
+        "started:"
+    )
     assert mistakes == [
         "line 2: task-created text has no {link}; write {link}, for the task's page in the application",
         "line 3: [check-in.vn]: vn is no language; did you mean vi?",
@@ -317,6 +320,17 @@ def test_the_languages_in_which_patients_are_texted_are_said(monkeypatch: pytest
     file.write_text('[check-in.vi]\nuse = "built-in"\n', encoding="utf-8")
     monkeypatch.setenv("SEQUORA_TEXTS", str(file))
     assert look(environment_area)["texts"].said == f"2 texts of {file}; patients are texted in en, es, vi"
+
+
+@pytest.mark.parametrize("content", ["", "# texts of our own\n# [task-created]\n"])
+def test_a_file_of_texts_that_has_none_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str) -> None:
+    """Whoever names a file means to say something by it."""
+    file = tmp_path / "texts.toml"
+    file.write_text(content, encoding="utf-8")
+    monkeypatch.setenv("SEQUORA_TEXTS", str(file))
+    finding = look(environment_area)["texts"]
+    assert finding.level is Level.WARN
+    assert finding.said == f"{file} has no text; patients are texted in en, es"
 
 
 def test_a_setting_that_makes_no_sense_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,15 @@ def test_it_counts_the_texts_of_a_file_as_doctor_does(file: Path, monkeypatch: p
     assert finding_of_doctor().said == f"5 texts of {file}; patients are texted in en, es, vi, ar"
 
 
+def test_of_a_file_without_a_text_it_says_so(file: Path) -> None:
+    """A file of other kinds than those that are shown has some."""
+    file.write_text("# nothing yet\n", encoding="utf-8")
+    assert f" texts; none of {file}, which has no text\n" in texts(file=file)
+    other = file.with_name("other.toml")
+    other.write_text(SWITCHED_ON, encoding="utf-8")
+    assert f"1 text; 0 of {other}\n" in texts("--kind", "task-created", file=other)
+
+
 @pytest.mark.parametrize(
     ("language", "first", "off"),
     [
@@ -124,9 +133,13 @@ def test_of_a_kind_it_shows_all_situations() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--kind", "chek-in"), "chek-in is no kind of text: did you mean check-in? There are task-created, "),
-        (("--kind", "zzzzz"), "zzzzz is no kind of text: There are task-created, "),
-        (("--language", "spanish"), "spanish names no language: give its tag, as en, es-MX, zh-Hant or vi."),
+        (("--kind", "chek-in"), "“chek-in” is no kind of text: did you mean check-in? There are task-created, "),
+        (("--kind", "zzzzz"), "“zzzzz” is no kind of text: There are task-created, "),
+        (("--kind", ""), "“” is no kind of text: There are task-created, "),
+        (("--language", "spanish"), "“spanish” names no language: did you mean es?"),
+        (("--language", "vn"), "“vn” names no language: did you mean vi?"),
+        (("--language", "zzz"), "“zzz” names no language: give its tag, as en, es-MX, zh-Hant or vi."),
+        (("--language", ""), "“” names no language: give its tag, as en, es-MX, zh-Hant or vi."),
     ],
 )
 def test_what_there_is_not_is_told_with_what_there_is(arguments: tuple[str, str], said: str) -> None:
@@ -134,10 +147,11 @@ def test_what_there_is_not_is_told_with_what_there_is(arguments: tuple[str, str]
     assert said in refused(*arguments)
 
 
-def test_a_file_with_mistakes_is_told_line_by_line(file: Path) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_file_with_mistakes_is_told_line_by_line(file: Path, arguments: tuple[str, ...]) -> None:
     """And nothing of it is shown."""
     file.write_text(WRONG, encoding="utf-8")
-    assert [line.partition("texts.toml, ")[2] for line in refused(file=file).splitlines()] == [
+    assert [line.partition("texts.toml, ")[2] for line in refused(*arguments, file=file).splitlines()] == [
         "line 2: task-created text has no {severity}; write {severity}, for how severe the task is, as the map of the "
         "application says it",
         "line 6: [check-in.vn]: vn is no language; did you mean vi?",

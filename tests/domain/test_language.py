@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sequora_orchestration.domain.language import language_of_region, languages_for, tag_of
+from sequora_orchestration.domain.language import language_and_region, language_meant, languages_for, tag_of
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,23 @@ def test_a_tag_is_read_in_any_spelling_and_must_name_a_language(spelt: str, tag:
 )
 def test_a_region_has_a_language_that_was_meant(region: str, language: str | None) -> None:
     """Who writes a region in its place is told."""
-    assert language_of_region(region) == language
+    assert language_meant(region) == language
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("zh_tw", "zh-TW"),
+        ("zh-Hant-HK", "zh-Hant-HK"),
+        ("vi-x-maria", "vi"),
+        ("de-u-co-phonebk", "de"),
+        ("en-!!", "en"),
+        ("Maria Lopez", None),
+        ("x-maria", None),
+        ("OTHER", None),
+        ("", None),
+    ],
+)
+def test_of_a_code_only_its_language_and_region_are_shown(code: str, shown: str | None) -> None:
+    """Its private parts may be a name."""
+    assert language_and_region(code) == shown

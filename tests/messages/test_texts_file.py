@@ -139,6 +139,9 @@ def test_the_longest_call_is_one_that_the_phone_company_takes() -> None:
         ('[check-in.zzz]\nuse = "built-in"', 1, "zzz is no language; write a tag of BCP 47, as en, es"),
         ("[check-in]", 1, "[check-in] says nothing; write a language"),
         ('[check-in]\ntext = "x"', 2, "check-in text stands below no language; write it below its language, [check"),
+        ('[check-in]\nes-MX = "x"', 2, "check-in es-MX is no table; es-MX is a language: write [check-in.es-MX], and"),
+        ('["check-in.en"]\ntext = "x"', 1, "check-in.en is no kind of text; write [check-in.en] without quotes: they"),
+        ('"reply.help" = "x"', 1, "reply.help is no kind of text; write reply.help without quotes: they make one name"),
         ('[check-in.vi]\nuse = "builtin"', 2, '[check-in.vi] use is none of its words; write use = "built-in"'),
         ("[check-in.vi]\nuse = true", 2, '[check-in.vi] use is none of its words; write use = "built-in"'),
         ('[check-in.fr]\nuse = "built-in"', 2, "no words in fr come along; there are en, es, zh, zh-Hant, vi, ht"),
@@ -214,7 +217,11 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write(source: str, line: in
         ("Emergencia:911 (STOP)", []),
         *((f"{one} STOP", ["does not say 911"]) for one in ("911-555-0100", "1-911", "$911", "911,000", "A911")),
         *((f"911 {one}", ["does not say STOP"]) for one in ("STOPÉ", "STOP\u0301", "STOP1", "STOP_", "ЁSTOP")),
-        ("{name}STOP 911", ["does not say STOP"]),
+        ("Hi{name}STOP 911", ["does not say STOP"]),
+        *(
+            (f"{one}, 911 STOP", ["{name} at the beginning or behind a blank; write it right behind a greeting, as Hi"])
+            for one in ("Hi {name}", "{name}", "Hi\\n{name}", "Hi\u00a0{name}", "Hi{name} {name}")
+        ),
         ("a" * 480 + " 911 STOP", ["takes 4 segments of GSM-7 with the longest values, and may take 3; shorten it by"]),
         (
             "á" * 215 + " 911 STOP",
@@ -269,7 +276,17 @@ def test_the_longest_text_with_the_longest_line_of_commands_is_one_that_the_phon
     [
         ("[check-in.vi]\nuse = built-in", 2, "is no TOML, at column 7: invalid value; write tables as"),
         ('[task-created]\ntext = "a\nb"', 2, "is no TOML, at column 10: illegal character"),
-        ('[reply]\nhelp = "a"\n[reply]\n', 3, "is no TOML, at column 7: cannot declare"),
+        ('[reply]\nhelp = "a"\n[reply]\n', 3, "[reply] stands there twice, first in line 1; write all of it below one"),
+        ('canary.text = "a"\n[canary]', 2, "[canary] stands there twice, first in line 1; write all of it below one"),
+        ('[reply]\nhelp = """\na"""\r\nhelp = "b"', 4, "reply help stands there twice, first in line 2; leave one"),
+        ('[check-in.en]\n[check-in]\nen = "a"\n', 3, "check-in en stands there twice, first in line 1; leave one of"),
+        ("[check-in.en]\n[check-in", 0, "is no TOML, at its end: expected ']' at the end of a table"),
+        ("check-in = {}\n[check-in.en]", 2, "is no TOML, at column 13: cannot declare [check-in.en] twice; write"),
+        ("[reply]\nhelp = “a”", 2, "is no TOML, at column 8: has “, which is no quote of TOML; write straight quotes"),
+        ("[reply]\n“help” = 1", 2, "is no TOML, at column 1: has “, which is no quote of TOML; write straight quotes"),
+        ("[reply]\nhelp = ‘a’", 2, "is no TOML, at column 8: has ‘, which is no quote of TOML; write straight quotes"),
+        ('[reply]\nhelp = "a”\nwhich = "b"', 2, "is no TOML, at column 11: has ”, which is no quote of TOML; write"),
+        ('[reply]\nhelp = "a”', 0, "is no TOML, at its end: has ”, which is no quote of TOML; write straight quotes"),
         ('[reply]\nhelp = """a', 0, "is no TOML"),
         ('[reply]\nhelp = "a\xe9"'.encode("latin-1"), 2, "has a byte that is not UTF-8; save the file in UTF-8"),
         ("[reply]".encode("utf-16"), 1, "has a byte that is not UTF-8"),
@@ -322,6 +339,56 @@ def test_a_mistake_is_one_line_whatever_a_key_has_in_its_quotes(source: str) -> 
     assert str(error.value).replace("\n", "").isprintable()
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            '[canary]\ntext = "{tiem}"',
+            "canary text has {tiem}, which is no placeholder of it; did you mean {time}? it may have {time}; a brace "
+            "itself is written twice",
+        ),
+        *(
+            (f'[canary]\ntext = "{odd}"', f"canary text has {odd}, which is no placeholder of it; {said}")
+            for odd, said in [
+                ("{Time}", "did you mean {time}? it may have {time}; a brace itself is written twice"),
+                ("{ time }", "did you mean {time}? it may have {time}; a brace itself is written twice"),
+                ("{}", "it may have {time}; a brace itself is written twice"),
+                ("{0}", "it may have {time}; a brace itself is written twice"),
+            ]
+        ),
+        (
+            '[sla-warning]\ntext = "{Time left} {severity} {link}"',
+            "sla-warning text has {Time left}, which is no placeholder of it; did you mean {time_left}? it may have "
+            "{time_left}, {severity}, {reasons}, {priority}, {episode}, {link}; a brace itself is written twice",
+        ),
+        (
+            '[commands]\nto-nurse = "Answer A accept, {number}R"',
+            "commands to-nurse does not say {number}A or {number}E as a word by itself; write it with a blank or a "
+            "punctuation mark on both sides, in every script: staff answer with the number and A to accept, R to say "
+            "that it is resolved, E to hand it over, and an answer with letters joined to it is not understood",
+        ),
+    ],
+)  # fmt: skip
+def test_one_slip_is_one_mistake(source: str, said: str) -> None:
+    """The guess is one of the text's own placeholders, and nobody is told besides that the guessed one is missing."""
+    assert mistakes(source) == [(2, said)]
+
+
+def test_a_line_of_commands_without_its_number_is_one_mistake() -> None:
+    """Not one for the number, and one for each letter."""
+    ((_, said),) = mistakes('[commands]\nto-nurse = "Answer A accept"')
+    assert said.startswith("commands to-nurse does not say {number}A or {number}R or {number}E as a word by itself; ")
+
+
+def test_another_placeholder_that_is_missing_is_told_beside_a_misspelt_one() -> None:
+    """One mistake for each of them."""
+    found = mistakes('[task-created]\ntext = "{sevrity}"')
+    assert [said.partition(";")[0] for _, said in found] == [
+        "task-created text has no {link}",
+        "task-created text has {sevrity}, which is no placeholder of it",
+    ]
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
     """And none of the file's words is said."""
     found = mistakes('[reply]\nhelp = ""\nclosed = "a"\n[check-in.vn]\n[zzz]\n[sla-breach]\ntext = "{link}"\n')
@@ -367,6 +434,40 @@ def test_whatever_a_file_holds_is_said_or_told(tables: dict[str, Any]) -> None:
     for phrase, by_language in given.items():
         for template in by_language.values():
             assert phrase.example(template, APP_URL)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "[",
+                "]",
+                "\n",
+                "\r\n",
+                "=",
+                '"',
+                "'",
+                '"""',
+                "“",
+                ".",
+                "#",
+                "{",
+                "}",
+                ",",
+                " ",
+                "\\",
+                "a",
+                "reply",
+                "help",
+            ]
+        ),
+        max_size=12,
+    ).map("".join)
+)
+def test_whatever_is_no_toml_is_told(source: str) -> None:
+    """And no other error comes of it; its line is one of the file."""
+    _, lines = said_or_told(source)
+    assert lines <= set(range(source.count("\n") + 2))
 
 
 def said_or_told(source: str) -> tuple[Given, set[int]]:

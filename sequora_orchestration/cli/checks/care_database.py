@@ -13,6 +13,7 @@ from sequora_orchestration.cli.checks.application import ApplicationChecks
 from sequora_orchestration.cli.checks.assignment import assignment
 from sequora_orchestration.cli.checks.canary import canary
 from sequora_orchestration.cli.checks.finding import Check, Finding, fail, ok, warn
+from sequora_orchestration.cli.checks.languages import languages
 from sequora_orchestration.cli.checks.postgres import reading_engine, trouble
 from sequora_orchestration.cli.checks.write_back import write_back
 from sequora_orchestration.database import NamedStatements, execute
@@ -56,6 +57,7 @@ def checks() -> list[Check]:
         Check(name="going live", find=care.going_live, needs=("schema", "rights")),
         Check(name="nurses", find=care.nurses, needs=readable),
         Check(name="supervisors", find=care.supervisors, needs=readable),
+        Check(name="languages", find=lambda: languages(care.engine), needs=readable),
         Check(name="assignment", find=lambda: assignment(care.engine, application.map_that_counts), needs=readable),
         Check(name="write-back", find=lambda: write_back(care.engine, application.fit_that_counts), needs=readable),
         Check(name="breaker", find=care.breaker, needs=readable),
