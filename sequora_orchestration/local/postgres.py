@@ -81,9 +81,10 @@ class EmbeddedPostgres:
     def _clear_up(self) -> None:
         """Leave nothing that a server seems to run by, but cannot be used: what others left when they were killed."""
         pid_file = self._server.pgdata / "postmaster.pid"
-        if not pid_file.exists():
+        try:
+            lines = pid_file.read_text().splitlines()
+        except FileNotFoundError:
             return
-        lines = pid_file.read_text().splitlines()
         if self.programs():
             if lines[-1:] and lines[-1].strip() == "stopping":
                 self.stop()  # a server that `pkill` has told to end waits for its connections, and takes no new ones
@@ -92,20 +93,25 @@ class EmbeddedPostgres:
         if len(lines) >= 5:  # noqa: PLR2004  # fewer if it was killed while it wrote them
             server_id, _, _, port, socket_directory = lines[:5]
             socket_lock = Path(socket_directory) / f".s.PGSQL.{port}.lock"
-            if socket_lock.exists() and socket_lock.read_text().split()[:1] == [server_id]:
-                socket_lock.unlink()
-        pid_file.unlink()
+            with suppress(FileNotFoundError):  # a server that was just ending takes its files away itself
+                if socket_lock.read_text().split()[:1] == [server_id]:
+                    socket_lock.unlink()
+        pid_file.unlink(missing_ok=True)
 
     def programs(self) -> list[psutil.Process]:
         """Return the programs that run on the directory: the server's processes, or what makes or starts it."""
         return [one for one in psutil.process_iter() if self._is_at_work(one)]
 
     def _is_at_work(self, process: psutil.Process) -> bool:
-        try:
-            directory = str(self._server.pgdata)
-            return process.name() in PROGRAMS and (process.cwd() == directory or directory in process.cmdline())
-        except psutil.Error:
-            return False
+        directory = str(self._server.pgdata)
+        with suppress(psutil.Error):
+            if process.name() in PROGRAMS and directory in process.cmdline():
+                return True
+        # The server's own children do not name it. In a container root may not see where another user's process works:
+        # there they stay unknown, and the server itself is known by its command line.
+        with suppress(psutil.Error):
+            return process.name() in PROGRAMS and process.cwd() == directory
+        return False
 
     def begin_checkpoint(self) -> None:
         """Begin a checkpoint, and do not wait for it: less is left to write when the server stops."""

@@ -131,6 +131,48 @@ def test_a_killed_postgres_whose_process_id_is_anothers_by_now_is_started_anew(
         server.stop()
 
 
+def test_a_postgres_that_runs_is_joined_and_stopped_also_where_root_may_not_see_what_other_users_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """As in a container: the server has a user of its own there, and where its processes work is not told to root."""
+
+    def cwd(self: psutil.Process) -> str:
+        raise psutil.AccessDenied(self.pid)
+
+    monkeypatch.setattr(psutil.Process, "cwd", cwd)
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    try:
+        pid_file = tmp_path / "postgres" / "postmaster.pid"
+        running = pid_file.read_text().splitlines()[0]
+        assert running in [str(one.pid) for one in server.programs()]
+        server.start()
+        assert pid_file.read_text().splitlines()[0] == running
+    finally:
+        server.stop()
+    assert not server.programs()
+
+
+def test_a_postgres_that_ends_while_it_is_looked_at_does_not_hinder_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """It takes its file away itself: `sequora dev` was killed and started again, and its guardian was at work."""
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    look = server.programs
+
+    def ends() -> list[psutil.Process]:
+        server.stop()
+        return look()
+
+    monkeypatch.setattr(server, "programs", ends)
+    try:
+        server.start()
+        assert (tmp_path / "postgres" / "postmaster.pid").exists()
+    finally:
+        server.stop()
+
+
 def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
     tmp_path: Path, postgres_binaries: Path | None
 ) -> None:
