@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from sequora_orchestration.local.applications import DEFAULT, Application
+from sequora_orchestration.local.processes import signals_to_end
 from sequora_orchestration.settings.addresses import postgres_url
 
 with catch_warnings():
@@ -24,6 +26,9 @@ PROGRAMS = {"initdb", "pg_ctl", "postgres"}
 
 # Seconds for each way of stopping the server.
 STOPS_WITHIN = 2
+
+# Seconds for a server that was just starting to be there, so that it can be stopped.
+STARTS_WITHIN = 15
 
 
 class EmbeddedPostgres:
@@ -121,6 +126,13 @@ class EmbeddedPostgres:
         with suppress(SQLAlchemyError), self._administer() as connection:
             connection.execute(text("CHECKPOINT"))
 
+    def end(self) -> None:
+        """Stop the server, also one that is only starting: it cannot be told to before it has written its file."""
+        gives_up_at = time.monotonic() + STARTS_WITHIN
+        while self.programs() and time.monotonic() < gives_up_at:
+            self.stop()
+            time.sleep(0.2)
+
     def stop(self) -> None:
         """Stop the server. If its last checkpoint takes too long, the next start recovers from the write-ahead log."""
         if not (self._server.pgdata / "postmaster.pid").exists():
@@ -144,11 +156,11 @@ def embedded_postgres(directory: Path, *, binaries: Path | None = None) -> Itera
     """Run a server on `directory` for the length of the block; `binaries` replace the packaged programs."""
     postgres = EmbeddedPostgres(directory, binaries=binaries)
     try:
-        with _held_back(signal.SIGINT, signal.SIGTERM):
+        with _held_back(*signals_to_end()):
             postgres.start()
         yield postgres
     finally:
-        postgres.stop()
+        postgres.end()  # a terminal's signals reach `pg_ctl` as well, and the server goes on starting without it
 
 
 @contextmanager

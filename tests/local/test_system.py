@@ -2,10 +2,11 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import DEVNULL, CalledProcessError, run
 from threading import Thread
 
 import psutil
@@ -17,7 +18,7 @@ from sequora_orchestration.local import postgres as embedded
 from sequora_orchestration.local import system
 from sequora_orchestration.local.environment import read_environment, write_environment
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres
 from sequora_orchestration.settings.addresses import postgres_url
 
 # Says that it is there, and then does not end when it is told to.
@@ -173,6 +174,46 @@ def test_a_postgres_that_ends_while_it_is_looked_at_does_not_hinder_the_next_sta
         server.stop()
 
 
+def test_a_terminal_that_closes_while_postgres_starts_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """One that is half started cannot be told to stop, so the signal waits until it has started."""
+    start, started = EmbeddedPostgres.start, []
+
+    def start_when_the_terminal_closes(server: EmbeddedPostgres) -> None:
+        signal.raise_signal(signal.SIGHUP)
+        start(server)
+        started.extend(server.programs())
+
+    monkeypatch.setattr(EmbeddedPostgres, "start", start_when_the_terminal_closes)
+    signal.signal(signal.SIGHUP, lambda number, _: sys.exit(number))
+    with (
+        pytest.raises(SystemExit, match=f"{signal.SIGHUP:d}"),
+        embedded_postgres(tmp_path / "postgres", binaries=postgres_binaries),
+    ):
+        pass
+    assert started
+    assert all(has_ended(one) for one in started)
+
+
+def test_a_postgres_whose_start_is_broken_off_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal's Ctrl-C reaches `pg_ctl` as well, and the server that it was just starting starts without it."""
+    directory = tmp_path / "postgres"
+    with embedded_postgres(directory):
+        pass
+
+    def break_off(server: EmbeddedPostgres) -> None:
+        pg_ctl, log = server._server.bin_path / "pg_ctl", directory / "log"
+        starts = (str(pg_ctl), "-D", str(directory), "-W", "-o", f"-h '' -k {directory}", "-l", str(log), "start")
+        run(starts, check=True, stdout=DEVNULL, user=server._server.system_user)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmbeddedPostgres, "start", break_off)
+    with pytest.raises(KeyboardInterrupt), embedded_postgres(directory):
+        pass
+    assert not EmbeddedPostgres(directory).programs()
+
+
 def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
     tmp_path: Path, postgres_binaries: Path | None
 ) -> None:
@@ -187,7 +228,8 @@ def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
     first.start()
     eventually((tmp_path / "postgres" / "PG_VERSION").exists, within=20, what="the server is being made")
     for one in server.programs():
-        one.kill()
+        with suppress(psutil.NoSuchProcess):  # `initdb` runs one server after another
+            one.kill()
     first.join()
     try:
         server.start()
