@@ -12,8 +12,8 @@ from sqlalchemy import text
 from bench.scale.statements import ASKED_WITH, question_of
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.messages.kinds import QUEUES
-from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 
 

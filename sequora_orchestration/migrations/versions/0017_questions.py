@@ -176,7 +176,7 @@ def downgrade() -> None:
 
         DROP TRIGGER complete_old_row ON orchestration.notification;
         DROP FUNCTION orchestration.complete_old_row, orchestration.read_old_key;
-        -- Functions that an earlier version's `views.sql` had, too: the ledger's table could not be dropped before them.
+        -- Those of an earlier version's `views.sql`, too: the ledger's table could not be dropped before them.
         DO $$
         DECLARE
             made text;
