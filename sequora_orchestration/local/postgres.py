@@ -69,8 +69,7 @@ class EmbeddedPostgres:
         unfinished = pgdata.with_name(f"{pgdata.name}.unfinished")
         if unfinished.exists():  # it was killed while it was made: nobody has put anything into it yet
             self._kill()
-            shutil.rmtree(pgdata)
-            pgdata.mkdir()
+            self._empty()
         if not (pgdata / "PG_VERSION").exists():
             unfinished.touch()
         self._server.start()
@@ -82,6 +81,19 @@ class EmbeddedPostgres:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
         psutil.wait_procs(programs, timeout=STOPS_WITHIN)
+
+    def _empty(self) -> None:
+        """Empty the directory. A program of which nobody can tell that it runs there may write on for a moment."""
+        gives_up_at = time.monotonic() + STOPS_WITHIN
+        while True:
+            try:
+                shutil.rmtree(self._server.pgdata)
+                break
+            except OSError:
+                if time.monotonic() > gives_up_at:
+                    raise
+                time.sleep(0.1)
+        self._server.pgdata.mkdir()
 
     def _clear_up(self) -> None:
         """Leave nothing that a server seems to run by, but cannot be used: what others left when they were killed."""

@@ -132,15 +132,20 @@ def test_a_killed_postgres_whose_process_id_is_anothers_by_now_is_started_anew(
         server.stop()
 
 
-def test_a_postgres_that_runs_is_joined_and_stopped_also_where_root_may_not_see_what_other_users_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
-) -> None:
-    """As in a container: the server has a user of its own there, and where its processes work is not told to root."""
+def deny_where_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody see in which directory a process works."""
 
     def cwd(self: psutil.Process) -> str:
         raise psutil.AccessDenied(self.pid)
 
     monkeypatch.setattr(psutil.Process, "cwd", cwd)
+
+
+def test_a_postgres_that_runs_is_joined_and_stopped_also_where_root_may_not_see_what_other_users_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """As in a container: the server has a user of its own there, and where its processes work is not told to root."""
+    deny_where_others_work(monkeypatch)
     server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
     server.start()
     try:
@@ -214,10 +219,13 @@ def test_a_postgres_whose_start_is_broken_off_does_not_go_on(tmp_path: Path, mon
     assert not EmbeddedPostgres(directory).programs()
 
 
+@pytest.mark.parametrize("is_denied", [False, True], ids=["all are seen", "one may write on unseen"])
 def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
-    tmp_path: Path, postgres_binaries: Path | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None, *, is_denied: bool
 ) -> None:
     """Otherwise no start would succeed until somebody deletes the directory."""
+    if is_denied:
+        deny_where_others_work(monkeypatch)
     server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
 
     def start_in_vain() -> None:
