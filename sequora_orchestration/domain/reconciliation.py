@@ -242,12 +242,12 @@ def fit_day(day: date | None, *, now: datetime, live_since: datetime, kept: time
     today = now.astimezone(UTC).date()
     yesterday = today - timedelta(days=1)
     day = day or yesterday
-    began, ended = span_of(day)
     if day >= today:
         raise UnfitDayError(
             f"{day} is not over in UTC, by which days are counted here: it is {now.astimezone(UTC):%Y-%m-%d %H:%M} "
             f"there; the last whole day is {yesterday}"
         )
+    began, ended = span_of(day)
     if ended <= live_since:
         sentence = (
             f"there is nothing to compare {day} with: this system has been live since "

@@ -72,7 +72,7 @@ def _of_the_rest(found: Reconciliation) -> Iterable[Complaint]:
             is_serious=True,
             sentence=f"the phone company does not have {counted(len(found.missing), 'text')} that the ledger says were "
             f"sent: {named}{_more(found.missing)}. Deleted there, or sent by another account: "
-            " `sequora timeline` with a message's id says who was meant to get it",
+            "`sequora timeline` with a message's id says who was meant to get it",
         )
     if found.unasked:
         yield Complaint(

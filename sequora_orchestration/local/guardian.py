@@ -21,9 +21,6 @@ from sequora_orchestration.local.processes import MARK, end_processes_of
 # Seconds between two looks.
 PERIOD = 0.5
 
-# Seconds for a Postgres that was just starting when `sequora dev` was killed to be there, so that it can be stopped.
-STARTS_WITHIN = 15
-
 # A signal to all processes of the system at once is not to end the one that ends the others.
 HELD_BACK = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 
@@ -63,13 +60,8 @@ def end_all_of(directory: Path) -> None:
     from sequora_orchestration.local.postgres import EmbeddedPostgres  # noqa: PLC0415  # while it waits, it is small
 
     end_processes_of(directory)
-    if not (directory / "postgres").exists():
-        return
-    postgres = EmbeddedPostgres(directory / "postgres")
-    gives_up_at = time.monotonic() + STARTS_WITHIN
-    while postgres.programs() and time.monotonic() < gives_up_at:
-        postgres.stop()
-        time.sleep(0.2)
+    if (directory / "postgres").exists():
+        EmbeddedPostgres(directory / "postgres").end()
 
 
 if __name__ == "__main__":

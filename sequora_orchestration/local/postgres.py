@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from sequora_orchestration.local.applications import DEFAULT, Application
+from sequora_orchestration.local.processes import signals_to_end
 from sequora_orchestration.settings.addresses import postgres_url
 
 with catch_warnings():
@@ -24,6 +26,9 @@ PROGRAMS = {"initdb", "pg_ctl", "postgres"}
 
 # Seconds for each way of stopping the server.
 STOPS_WITHIN = 2
+
+# Seconds for a server that was just starting to be there, so that it can be stopped.
+STARTS_WITHIN = 15
 
 
 class EmbeddedPostgres:
@@ -64,8 +69,7 @@ class EmbeddedPostgres:
         unfinished = pgdata.with_name(f"{pgdata.name}.unfinished")
         if unfinished.exists():  # it was killed while it was made: nobody has put anything into it yet
             self._kill()
-            shutil.rmtree(pgdata)
-            pgdata.mkdir()
+            self._empty()
         if not (pgdata / "PG_VERSION").exists():
             unfinished.touch()
         self._server.start()
@@ -78,12 +82,26 @@ class EmbeddedPostgres:
                 one.kill()
         psutil.wait_procs(programs, timeout=STOPS_WITHIN)
 
+    def _empty(self) -> None:
+        """Empty the directory. A program of which nobody can tell that it runs there may write on for a moment."""
+        gives_up_at = time.monotonic() + STOPS_WITHIN
+        while True:
+            try:
+                shutil.rmtree(self._server.pgdata)
+                break
+            except OSError:
+                if time.monotonic() > gives_up_at:
+                    raise
+                time.sleep(0.1)
+        self._server.pgdata.mkdir()
+
     def _clear_up(self) -> None:
         """Leave nothing that a server seems to run by, but cannot be used: what others left when they were killed."""
         pid_file = self._server.pgdata / "postmaster.pid"
-        if not pid_file.exists():
+        try:
+            lines = pid_file.read_text().splitlines()
+        except FileNotFoundError:
             return
-        lines = pid_file.read_text().splitlines()
         if self.programs():
             if lines[-1:] and lines[-1].strip() == "stopping":
                 self.stop()  # a server that `pkill` has told to end waits for its connections, and takes no new ones
@@ -92,20 +110,25 @@ class EmbeddedPostgres:
         if len(lines) >= 5:  # noqa: PLR2004  # fewer if it was killed while it wrote them
             server_id, _, _, port, socket_directory = lines[:5]
             socket_lock = Path(socket_directory) / f".s.PGSQL.{port}.lock"
-            if socket_lock.exists() and socket_lock.read_text().split()[:1] == [server_id]:
-                socket_lock.unlink()
-        pid_file.unlink()
+            with suppress(FileNotFoundError):  # a server that was just ending takes its files away itself
+                if socket_lock.read_text().split()[:1] == [server_id]:
+                    socket_lock.unlink()
+        pid_file.unlink(missing_ok=True)
 
     def programs(self) -> list[psutil.Process]:
         """Return the programs that run on the directory: the server's processes, or what makes or starts it."""
         return [one for one in psutil.process_iter() if self._is_at_work(one)]
 
     def _is_at_work(self, process: psutil.Process) -> bool:
-        try:
-            directory = str(self._server.pgdata)
-            return process.name() in PROGRAMS and (process.cwd() == directory or directory in process.cmdline())
-        except psutil.Error:
-            return False
+        directory = str(self._server.pgdata)
+        with suppress(psutil.Error):
+            if process.name() in PROGRAMS and directory in process.cmdline():
+                return True
+        # The server's own children do not name it. In a container root may not see where another user's process works:
+        # there they stay unknown, and the server itself is known by its command line.
+        with suppress(psutil.Error):
+            return process.name() in PROGRAMS and process.cwd() == directory
+        return False
 
     def begin_checkpoint(self) -> None:
         """Begin a checkpoint, and do not wait for it: less is left to write when the server stops."""
@@ -114,6 +137,13 @@ class EmbeddedPostgres:
     def _checkpoint(self) -> None:
         with suppress(SQLAlchemyError), self._administer() as connection:
             connection.execute(text("CHECKPOINT"))
+
+    def end(self) -> None:
+        """Stop the server, also one that is only starting: it cannot be told to before it has written its file."""
+        gives_up_at = time.monotonic() + STARTS_WITHIN
+        while self.programs() and time.monotonic() < gives_up_at:
+            self.stop()
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """Stop the server. If its last checkpoint takes too long, the next start recovers from the write-ahead log."""
@@ -138,11 +168,11 @@ def embedded_postgres(directory: Path, *, binaries: Path | None = None) -> Itera
     """Run a server on `directory` for the length of the block; `binaries` replace the packaged programs."""
     postgres = EmbeddedPostgres(directory, binaries=binaries)
     try:
-        with _held_back(signal.SIGINT, signal.SIGTERM):
+        with _held_back(*signals_to_end()):
             postgres.start()
         yield postgres
     finally:
-        postgres.stop()
+        postgres.end()  # a terminal's signals reach `pg_ctl` as well, and the server goes on starting without it
 
 
 @contextmanager

@@ -1147,6 +1147,7 @@ BEGIN
     IF question IS NOT NULL THEN
         -- A replay that is under way is waited for (`hindrances_by_now`), and the question sees what it has sent again.
         PERFORM pg_advisory_xact_lock_shared(hashtextextended('orchestration.replay', 0));
+        began := clock_timestamp();  -- to wait costs nothing: a question that seems dear is asked less often
         EXECUTE format($sql$
             WITH owed AS MATERIALIZED (
                 SELECT q.*

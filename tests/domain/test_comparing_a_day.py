@@ -302,6 +302,22 @@ def test_a_message_that_the_ledger_does_not_have_as_sent_is_told_apart_from_a_la
     assert "another fate of 1 text: SM2 (SENT here, UNDELIVERED there)" in second.sentence
 
 
+def test_no_sentence_has_two_blanks_in_a_row() -> None:
+    """Each is put together from pieces."""
+    unsent = Differing(provider_id="SM1", message_id="M1", kind="check-in", ours=State.FAILED, theirs=State.DELIVERED)
+    told = complaints(
+        found(
+            orphans=[an_orphan("SM1", one, status) for one in Likeness for status in ("sent", "failed")],
+            missing=[*known("SM2").values()],
+            unasked=1,
+            differing=[unsent, replace(unsent, ours=State.SENT)],
+            log_owes_rows=1,
+        )
+    )
+    assert len(told) == 9
+    assert [one.sentence for one in told if "  " in one.sentence] == []
+
+
 @pytest.mark.parametrize("owed", [{"log_owes_rows": 2}, {"log_owes_receipts": 2}, {"unasked": 2}])
 def test_what_may_wait_is_not_serious(owed: dict[str, int]) -> None:
     """It makes the check yellow."""
@@ -347,6 +363,14 @@ def test_a_day_that_is_not_over_cannot(ahead: int) -> None:
     """Its last texts are still to come."""
     with pytest.raises(UnfitDayError, match="the last whole day is 2026-03-01"):
         fitted((NOON + ahead * DAY).date())
+
+
+def test_neither_end_of_the_calendar_is_an_error_of_another_sort() -> None:
+    """The last day has no next one."""
+    with pytest.raises(UnfitDayError, match="the last whole day is 2026-03-01"):
+        fitted(date.max)
+    with pytest.raises(UnfitDayError, match="has been live since"):
+        fitted(date.min)
 
 
 def test_a_day_whose_messages_may_have_been_deleted_cannot() -> None:

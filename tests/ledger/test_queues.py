@@ -1,15 +1,19 @@
 """The questions of the queues: answered by the helpful indexes, in whatever types the application's columns are."""
 
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from uuid import uuid4
 
 import pytest
 from care import Care
+from running_system import eventually
 from sqlalchemy import text
 
 from bench.scale.statements import ASKED_WITH, question_of
 from sequora_orchestration.ledger.ledger import Ledger
 from sequora_orchestration.messages.kinds import QUEUES
 from sequora_orchestration.messages.queue import Queue
+from sequora_orchestration.messages.task_created import NEW_TASKS
 from sequora_orchestration.migrations.app_indexes import make_app_indexes
 
 
@@ -33,6 +37,20 @@ def test_the_question_uses_the_helpful_index(care: Care, question: str, index: s
         connection.exec_driver_sql("RESET enable_seqscan")
     assert index in plan, plan
     assert "Function Scan" not in plan, "the question is not put in the place of its call"
+
+
+def test_to_wait_for_a_replay_is_not_taken_for_the_question_s_cost(care: Care, ledger: Ledger) -> None:
+    """Or sensors would ask less and less often while messages are sent again, also for new tasks."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND now() - query_start > '300 ms'"
+    with ThreadPoolExecutor(1) as pool:
+        with care.engine.connect().execution_options(isolation_level="READ COMMITTED") as replay:
+            replay.execute(text("SELECT * FROM orchestration.hindrances_by_now('{}', false)"))
+            asked = pool.submit(ledger.claims.claim, NEW_TASKS)
+            eventually(lambda: asked.done() or care.one(waiting) > 0, within=20, what="the question waits")
+            released = monotonic()
+            replay.commit()
+        claims = asked.result()
+        assert claims.seconds <= monotonic() - released, "it was answered after that"
 
 
 FOUND = {"new tasks": ["task-1"], "new episodes": ["episode-1"], "SLA breaches": ["task-1"]}

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import DEVNULL, CalledProcessError, run
 from threading import Thread
 
 import psutil
@@ -17,7 +18,7 @@ from sequora_orchestration.local import postgres as embedded
 from sequora_orchestration.local import system
 from sequora_orchestration.local.environment import read_environment, write_environment
 from sequora_orchestration.local.ports import free_port
-from sequora_orchestration.local.postgres import EmbeddedPostgres
+from sequora_orchestration.local.postgres import EmbeddedPostgres, embedded_postgres
 from sequora_orchestration.settings.addresses import postgres_url
 
 # Says that it is there, and then does not end when it is told to.
@@ -131,10 +132,100 @@ def test_a_killed_postgres_whose_process_id_is_anothers_by_now_is_started_anew(
         server.stop()
 
 
+def deny_where_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody see in which directory a process works."""
+
+    def cwd(self: psutil.Process) -> str:
+        raise psutil.AccessDenied(self.pid)
+
+    monkeypatch.setattr(psutil.Process, "cwd", cwd)
+
+
+def test_a_postgres_that_runs_is_joined_and_stopped_also_where_root_may_not_see_what_other_users_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """As in a container: the server has a user of its own there, and where its processes work is not told to root."""
+    deny_where_others_work(monkeypatch)
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    try:
+        pid_file = tmp_path / "postgres" / "postmaster.pid"
+        running = pid_file.read_text().splitlines()[0]
+        assert running in [str(one.pid) for one in server.programs()]
+        server.start()
+        assert pid_file.read_text().splitlines()[0] == running
+    finally:
+        server.stop()
+    assert not server.programs()
+
+
+def test_a_postgres_that_ends_while_it_is_looked_at_does_not_hinder_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """It takes its file away itself: `sequora dev` was killed and started again, and its guardian was at work."""
+    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
+    server.start()
+    look = server.programs
+
+    def ends() -> list[psutil.Process]:
+        server.stop()
+        return look()
+
+    monkeypatch.setattr(server, "programs", ends)
+    try:
+        server.start()
+        assert (tmp_path / "postgres" / "postmaster.pid").exists()
+    finally:
+        server.stop()
+
+
+def test_a_terminal_that_closes_while_postgres_starts_leaves_none_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None
+) -> None:
+    """One that is half started cannot be told to stop, so the signal waits until it has started."""
+    start, started = EmbeddedPostgres.start, []
+
+    def start_when_the_terminal_closes(server: EmbeddedPostgres) -> None:
+        signal.raise_signal(signal.SIGHUP)
+        start(server)
+        started.extend(server.programs())
+
+    monkeypatch.setattr(EmbeddedPostgres, "start", start_when_the_terminal_closes)
+    signal.signal(signal.SIGHUP, lambda number, _: sys.exit(number))
+    with (
+        pytest.raises(SystemExit, match=f"{signal.SIGHUP:d}"),
+        embedded_postgres(tmp_path / "postgres", binaries=postgres_binaries),
+    ):
+        pass
+    assert started
+    assert all(has_ended(one) for one in started)
+
+
+def test_a_postgres_whose_start_is_broken_off_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal's Ctrl-C reaches `pg_ctl` as well, and the server that it was just starting starts without it."""
+    directory = tmp_path / "postgres"
+    with embedded_postgres(directory):
+        pass
+
+    def break_off(server: EmbeddedPostgres) -> None:
+        pg_ctl, log = server._server.bin_path / "pg_ctl", directory / "log"
+        starts = (str(pg_ctl), "-D", str(directory), "-W", "-o", f"-h '' -k {directory}", "-l", str(log), "start")
+        run(starts, check=True, stdout=DEVNULL, user=server._server.system_user)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EmbeddedPostgres, "start", break_off)
+    with pytest.raises(KeyboardInterrupt), embedded_postgres(directory):
+        pass
+    assert not EmbeddedPostgres(directory).programs()
+
+
+@pytest.mark.parametrize("is_denied", [False, True], ids=["all are seen", "one may write on unseen"])
 def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
-    tmp_path: Path, postgres_binaries: Path | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_binaries: Path | None, *, is_denied: bool
 ) -> None:
     """Otherwise no start would succeed until somebody deletes the directory."""
+    if is_denied:
+        deny_where_others_work(monkeypatch)
     server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
 
     def start_in_vain() -> None:
@@ -145,7 +236,8 @@ def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
     first.start()
     eventually((tmp_path / "postgres" / "PG_VERSION").exists, within=20, what="the server is being made")
     for one in server.programs():
-        one.kill()
+        with suppress(psutil.NoSuchProcess):  # `initdb` runs one server after another
+            one.kill()
     first.join()
     try:
         server.start()

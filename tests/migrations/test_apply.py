@@ -128,6 +128,20 @@ def test_a_migration_can_be_taken_back(fresh: Engine) -> None:
     assert apply.migrate(fresh).revisions == REVISIONS
 
 
+def test_a_function_of_an_earlier_version_does_not_stand_in_the_way_of_taking_back(fresh: Engine) -> None:
+    """`views.sql` only makes functions: one that it does not have any more stays, for older workers."""
+    apply.migrate(fresh)
+    with fresh.begin() as connection:
+        connection.execute(
+            text("""
+                CREATE FUNCTION orchestration.is_told_alone_since(n orchestration.notification) RETURNS boolean
+                    LANGUAGE sql STABLE AS $$ SELECT false $$
+            """)
+        )
+        command.downgrade(apply.alembic_config(connection), "base")
+    assert inspect(fresh).get_table_names(apply.SCHEMA) == ["migration"]
+
+
 def test_the_database_holds_the_moves_of_the_domain(care: Care) -> None:
     """The two are written down separately, and must say the same."""
     rows = care.rows("SELECT from_state, to_state FROM orchestration.notification_move")

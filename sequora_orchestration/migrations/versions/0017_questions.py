@@ -176,6 +176,19 @@ def downgrade() -> None:
 
         DROP TRIGGER complete_old_row ON orchestration.notification;
         DROP FUNCTION orchestration.complete_old_row, orchestration.read_old_key;
+        -- Those of an earlier version's `views.sql`, too: the ledger's table could not be dropped before them.
+        DO $$
+        DECLARE
+            made text;
+        BEGIN
+            FOR made IN
+                SELECT oid::regprocedure::text FROM pg_proc
+                WHERE pronamespace = 'orchestration'::regnamespace
+                  AND 'orchestration.notification'::regtype = ANY (proargtypes)
+            LOOP
+                EXECUTE 'DROP FUNCTION ' || made;
+            END LOOP;
+        END $$;
         DROP TABLE orchestration.terms_in_force, orchestration.questions_in_force;
         DROP INDEX orchestration.notification_suspect;
         ALTER TABLE orchestration.notification DROP audience, DROP turn, DROP again_of, DROP resent_of, DROP occasion;
