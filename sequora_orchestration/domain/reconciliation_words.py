@@ -6,11 +6,15 @@ What is found stands in `reconciliation`.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.reconciliation import Differing, Likeness, Orphan, Reconciliation
 from sequora_orchestration.domain.spell import counted
 
 NAMED = 10
 """How many texts a sentence or a table names of each sort; all of them are in `sequora reconcile --json`."""
+
+# A message in one of these states is not sent again by itself.
+_NOT_SENT = {State.FAILED, State.CANCELLED, State.HELD}
 
 _SECOND_SENDER = (
     "Find the second sender: another system on the same database or number, or somebody who sent it by hand"
@@ -80,12 +84,19 @@ def _of_the_rest(found: Reconciliation) -> Iterable[Complaint]:
             sentence=f"{counted(found.unasked, 'more text')} of ours stand in no list of that day, and were not asked "
             "for by their SIDs; others that were asked for are there",
         )
-    if unsent := [one for one in found.differing if one.is_unsent_here]:
-        named = ", ".join(f"{one.provider_id} (message {one.message_id}: {_fates(one)})" for one in unsent[:NAMED])
+    unsent = [one for one in found.differing if one.is_unsent_here]
+    if under_way := [one for one in unsent if one.ours not in _NOT_SENT]:
+        yield Complaint(
+            is_serious=True,
+            sentence=f"the phone company has {counted(len(under_way), 'text')} of messages that are under way here: "
+            f"{_with_fates(under_way)}. What is IN_DOUBT is being looked for; any other goes out once more, unless you "
+            "stop it: `sequora cancel` with the message's id",
+        )
+    if over := [one for one in unsent if one.ours in _NOT_SENT]:
         yield Complaint(
             is_serious=False,
-            sentence=f"the phone company has {counted(len(unsent), 'text')} that the ledger does not have as sent: "
-            f"{named}{_more(unsent)}. Nobody knew whether it had gone out, and it was not found in time: do not send "
+            sentence=f"the phone company has {counted(len(over), 'text')} that the ledger does not have as sent: "
+            f"{_with_fates(over)}. Nobody knew whether it had gone out, and it was not found in time: do not send "
             "it again. `sequora timeline` with a message's id says who was told instead",
         )
     if settled := [one for one in found.differing if not one.is_unsent_here]:
@@ -113,6 +124,11 @@ def _went_out(orphans: Sequence[Orphan]) -> str:
 
 def _fates(one: Differing) -> str:
     return f"{one.ours} here, {one.theirs} there"
+
+
+def _with_fates(some: Sequence[Differing]) -> str:
+    named = ", ".join(f"{one.provider_id} (message {one.message_id}: {_fates(one)})" for one in some[:NAMED])
+    return f"{named}{_more(some)}"
 
 
 def _as_messages(orphans: Sequence[Orphan]) -> str:

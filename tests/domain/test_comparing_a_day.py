@@ -302,6 +302,17 @@ def test_a_message_that_the_ledger_does_not_have_as_sent_is_told_apart_from_a_la
     assert "another fate of 1 text: SM2 (SENT here, UNDELIVERED there)" in second.sentence
 
 
+@pytest.mark.parametrize("state", [State.QUEUED, State.SENDING, State.IN_DOUBT])
+def test_a_message_that_is_still_under_way_is_told_with_how_to_stop_it(state: State) -> None:
+    """Its recipient has one text already, and would get another."""
+    one = Differing(provider_id="SM1", message_id="M1", kind="check-in", ours=state, theirs=State.DELIVERED)
+    (told,) = complaints(found(differing=[one]))
+    assert told.is_serious
+    assert f"under way here: SM1 (message M1: {state} here, DELIVERED there)" in told.sentence
+    assert "`sequora cancel`" in told.sentence
+    assert "do not send it again" not in told.sentence
+
+
 def test_no_sentence_has_two_blanks_in_a_row() -> None:
     """Each is put together from pieces."""
     unsent = Differing(provider_id="SM1", message_id="M1", kind="check-in", ours=State.FAILED, theirs=State.DELIVERED)
@@ -310,11 +321,11 @@ def test_no_sentence_has_two_blanks_in_a_row() -> None:
             orphans=[an_orphan("SM1", one, status) for one in Likeness for status in ("sent", "failed")],
             missing=[*known("SM2").values()],
             unasked=1,
-            differing=[unsent, replace(unsent, ours=State.SENT)],
+            differing=[unsent, replace(unsent, ours=State.SENT), replace(unsent, ours=State.QUEUED)],
             log_owes_rows=1,
         )
     )
-    assert len(told) == 9
+    assert len(told) == 10
     assert [one.sentence for one in told if "  " in one.sentence] == []
 
 
