@@ -21,6 +21,7 @@ from sequora_orchestration.domain.cause import Cause
 from sequora_orchestration.domain.notification import SMS
 from sequora_orchestration.ledger import assignments, claims, measurements, owed
 from sequora_orchestration.ledger.claims import BATCH, FEW, MOST, RECENT
+from sequora_orchestration.ledger.figures import MOST_COUNTED
 from sequora_orchestration.ledger.leases import LEASE, MOST_RUNS
 from sequora_orchestration.ledger.rows import MANY
 from sequora_orchestration.ledger.tallies import SEVERITIES, UNDER_WAY
@@ -290,6 +291,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         "limit": 5,
         "many": MANY,
         "most": BATCH,
+        "most_counted": MOST_COUNTED,
         "lease": LEASE,
         "pause": 15.0,
         "window": 60.0,

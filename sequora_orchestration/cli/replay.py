@@ -22,6 +22,7 @@ from sequora_orchestration.cli.orders import OrderRefusedError
 from sequora_orchestration.delivery.delivery import Delivery, open_operator
 from sequora_orchestration.delivery.replay import Replay, replay
 from sequora_orchestration.delivery.wording_in_force import open_wording
+from sequora_orchestration.domain.halts import ALL_KINDS, Pause, Provider
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import in_words
 from sequora_orchestration.domain.replay import NAMEABLE, refusal_of
@@ -152,9 +153,9 @@ def as_page(wanted: Wanted, done: Replay, *, is_done: bool, zone: tzinfo | None)
     if tally.left_out:
         heading = f"{'left out' if is_done else 'would be left out'}: {tally.left_out.total()}"
         blocks.append(_counted(heading, tally.left_out))
-    if tally.waiting:
+    if waiting := _waiting(done, zone):
         heading = f"of those that {'are' if is_done else 'would be'} sent again, these still wait"
-        blocks.append(_counted(heading, tally.waiting))
+        blocks.append(_counted(heading, waiting))
     if done.first:
         rows = [
             (one.kind, one.severity or "-", one.id, in_words(one.task_id, one.episode_id, one.id)) for one in done.first
@@ -170,7 +171,24 @@ def _summary(done: Replay, *, is_done: bool) -> str | Toned:
         return "nothing is sent again"
     if not is_done:
         return Toned(f"{again} would be sent again: the same with --yes does it; nothing was changed", Tone.CARE)
-    return f"{again} sent again, each by a new message, most severe first and at the sender's rate: `sequora status`"
+    are = "is" if done.tally.again == 1 else "are"
+    how = "each by a new message, most severe first and at the sender's rate"
+    return f"{again} {are} queued to be sent again, {how}: `sequora status`"
+
+
+def _waiting(done: Replay, zone: tzinfo | None) -> Counter[str]:
+    """Return how many of the messages that are sent again do not go out at once, by the reason."""
+    return Counter({_halted(one, zone): count for one, count in done.halted.items()}) + done.tally.waiting
+
+
+def _halted(halt: Pause | Provider, zone: tzinfo | None) -> str:
+    if isinstance(halt, Pause):
+        is_of_all = halt.kind == ALL_KINDS
+        paused = "all messages are" if is_of_all else f"{halt.kind} is"
+        remedy = "`sequora resume`" if is_of_all else f"`sequora resume {halt.kind}`"
+        return f"{paused} paused, by {halt.paused_by} since {in_zone(halt.paused_at, zone)}: {halt.why} ({remedy})"
+    since = f" since {in_zone(halt.opened_at, zone)}" if halt.opened_at else ""
+    return f"the phone company takes no {halt.noun}{since}: {halt.why_open}"
 
 
 def _groups(done: Replay) -> Iterator[Row]:
@@ -215,7 +233,7 @@ def _as_json(wanted: Wanted, done: Replay, *, is_done: bool) -> str:
                 for group, count in done.tally.rows()
             ],
             "left_out": done.tally.left_out,
-            "waiting": done.tally.waiting,
+            "waiting": _waiting(done, UTC),
             "first": [
                 {
                     "id": one.id,

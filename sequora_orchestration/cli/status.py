@@ -35,7 +35,7 @@ from sequora_orchestration.domain.last_reconciled import LastReconciled
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS, in_words
 from sequora_orchestration.domain.spell import spell_seconds
-from sequora_orchestration.ledger.figures import Figures
+from sequora_orchestration.ledger.figures import MOST_COUNTED, Figures
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.measurements import open_measurements
 from sequora_orchestration.ledger.rows import Message
@@ -202,7 +202,14 @@ def _messages(figures: Figures) -> Iterator[Block]:
     if figures.set_aside:
         heading = "To be looked at, newest first (`sequora timeline ID` tells the whole story)"
         rows = [_row_of_waiting(one) for one in figures.set_aside]
-        yield Block(shape="  {}   {}   {}   {}", rows=[Toned(heading, Tone.HEADING), *rows])
+        more = [f"  and {_more(figures)}"] if figures.more_set_aside else []
+        yield Block(shape="  {}   {}   {}   {}", rows=[Toned(heading, Tone.HEADING), *rows, *more])
+
+
+def _more(figures: Figures) -> str:
+    """Return how many messages that should be looked at are not shown; so many are counted, and not all."""
+    is_all = len(figures.set_aside) + figures.more_set_aside < MOST_COUNTED
+    return f"{figures.more_set_aside:,} more" if is_all else f"{figures.more_set_aside:,} or more besides"
 
 
 def _counts(counts: Mapping[State, int]) -> Cell:

@@ -4,12 +4,14 @@ A replay only puts messages into the queue: sensors and runs send them, and ask 
 operator reads of it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from sequora_orchestration.delivery.delivery import Delivery
 from sequora_orchestration.delivery.facts import about_if_sent_again, judged
+from sequora_orchestration.domain.halts import HaltsInForce, Pause, Provider
 from sequora_orchestration.domain.replay import Tally
 from sequora_orchestration.ledger.replays import Ended, Replayed, Wanted
 from sequora_orchestration.ledger.rows import Operator
@@ -31,6 +33,13 @@ class Replay:
     """What a replay has found, and done."""
 
     tally: Tally = field(default_factory=Tally)
+    halts: HaltsInForce = field(default_factory=HaltsInForce)
+    """What keeps messages back when it is asked for."""
+
+    halted: Counter[Pause | Provider] = field(default_factory=Counter)
+    """How many of those that are sent again wait for the end of a pause, or for the phone company. Whatever else they
+    may wait for is not counted."""
+
     first: list[Replayed | Ended] = field(default_factory=list)
     """The first messages that would be sent again, or the first new ones by which it was done; most urgent first."""
 
@@ -47,7 +56,7 @@ def replay(
     Each chunk is one statement: if the process dies in between, the same order once more does the rest. `progress` is
     told how many of how many messages are done. Database errors are raised.
     """
-    ended, done = delivery.ledger.replays.ended(wanted), Replay()
+    ended, done = delivery.ledger.replays.ended(wanted), Replay(halts=delivery.ledger.halts.in_force())
     for start in range(0, len(ended), CHUNK):
         _replay_chunk(delivery, ended[start : start + CHUNK], wanted, operator, done)
         progress(min(start + CHUNK, len(ended)), len(ended))
@@ -68,12 +77,12 @@ def _replay_chunk(
     for one in chunk:
         why = withheld.get(one.id)
         left_out = one.hindrance.in_words if one.hindrance else why.reason if why and _is_left_out(why) else None
+        left_out = TAKEN_MEANWHILE if one.id in taken_meanwhile else left_out
+        halt = done.halts.of(one.kind, one.channel) if left_out is None else None
+        if halt:
+            done.halted[halt] += 1
         done.tally.add(
-            one.kind,
-            one.state,
-            one.reason,
-            left_out=TAKEN_MEANWHILE if one.id in taken_meanwhile else left_out,
-            waits=why.reason if why else None,
+            one.kind, one.state, one.reason, left_out=left_out, waits=why.reason if why and halt is None else None
         )
 
 

@@ -1,6 +1,7 @@
 """The two things that keep all texts back: an operator's pause, and a phone company that takes none."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sequora_orchestration.domain.notification import SMS, noun_of
@@ -87,3 +88,19 @@ class Pause:
     def is_about(self, kind: str) -> bool:
         """Return whether messages of that kind wait for the pause to end."""
         return self.kind in {ALL_KINDS, kind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltsInForce:
+    """All pauses, and how it stands with the phone company, at one moment."""
+
+    pauses: Sequence[Pause] = ()
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    """By channel."""
+
+    def of(self, kind: str, channel: str) -> Pause | Provider | None:
+        """Return what keeps messages of a kind back that go out by a channel; None if nothing does."""
+        if pause := next((one for one in self.pauses if one.is_about(kind)), None):
+            return pause
+        provider = self.providers.get(channel)
+        return provider if provider and provider.keeps_messages_back else None

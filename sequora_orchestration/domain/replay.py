@@ -13,7 +13,10 @@ class Hindrance(StrEnum):
 
     IN_DIGEST = "IN_DIGEST"
     ENDED_BY_SOMEBODY = "ENDED_BY_SOMEBODY"
-    HAS_STAND_IN = "HAS_STAND_IN"
+    STAND_IN_ON_ITS_WAY = "STAND_IN_ON_ITS_WAY"
+    STAND_IN_SENT = "STAND_IN_SENT"
+    STAND_IN_ENDED = "STAND_IN_ENDED"
+    SOMEBODY_ELSE_TOLD = "SOMEBODY_ELSE_TOLD"
     MAY_HAVE_ARRIVED = "MAY_HAVE_ARRIVED"
 
     @property
@@ -25,8 +28,11 @@ class Hindrance(StrEnum):
 _IN_WORDS = {
     Hindrance.IN_DIGEST: "a digest tells of it: it is sent again with the digest (the kind task-digest), not alone",
     Hindrance.ENDED_BY_SOMEBODY: "ended for good, by a person or as needless: `sequora resend ID` sends it anyhow",
-    Hindrance.HAS_STAND_IN: "a later message about the same is on its way, was sent, or decides; or another supervisor "
-    "was told",
+    Hindrance.STAND_IN_ON_ITS_WAY: "a later message about the same is on its way",
+    Hindrance.STAND_IN_SENT: "a later message about the same was sent",
+    Hindrance.STAND_IN_ENDED: "a later message about the same has ended too, and that one decides: if it is not found, "
+    "give a later --until, or its --state",
+    Hindrance.SOMEBODY_ELSE_TOLD: "another supervisor (or nurse) was told of the same, or is about to be",
     Hindrance.MAY_HAVE_ARRIVED: "it may have arrived: --also-sent sends it again",
 }
 

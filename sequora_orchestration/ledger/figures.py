@@ -16,6 +16,9 @@ from sequora_orchestration.ledger.rows import Message, message
 
 SQL = NamedStatements(Path(__file__).with_suffix(".sql"))
 
+# So many messages that a person should look at are counted. More are as good as any number, and counting costs time.
+MOST_COUNTED = 500
+
 # So many replays are shown; a person orders one or two in a day.
 MOST_REPLAYS = 3
 
@@ -56,6 +59,9 @@ class Figures:
     set_aside: list[Message]
     """In doubt, held, failed, not delivered, or sent but not in the application's log; the newest of them."""
 
+    more_set_aside: int
+    """How many more there are; up to MOST_COUNTED in all are counted."""
+
     doubts: DoubtCounts
     answers: dict[str, int]
     """How many commands staff have sent by text in the last day, by verb; as NONE those that could not be done."""
@@ -80,6 +86,7 @@ class Overview(Room):
             counts[row["kind"]][State(row["state"])] = row["count"]
         (last_hour,) = self._rows("last_hour")
         (doubts,) = self._rows("doubts")
+        set_aside = self._rows("set_aside", most=most, most_counted=MOST_COUNTED)
         halts = Halts(self._store)
         return Figures(
             counts=dict(counts),
@@ -87,7 +94,8 @@ class Overview(Room):
             latency_p50=last_hour["p50"],
             latency_p95=last_hour["p95"],
             oldest_due=next((message(row) for row in self._rows("oldest_due")), None),
-            set_aside=[message(row) for row in self._rows("set_aside", most=most)],
+            set_aside=[message({name: value for name, value in row.items() if name != "counted"}) for row in set_aside],
+            more_set_aside=set_aside[0]["counted"] - len(set_aside) if set_aside else 0,
             doubts=DoubtCounts(**doubts),
             answers={row["verb"]: row["count"] for row in self._rows("answers")},
             providers=halts.providers(),

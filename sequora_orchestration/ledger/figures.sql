@@ -33,17 +33,27 @@ ORDER BY orchestration.due_since(notification)
 LIMIT 1;
 
 -- name: set_aside
--- Messages that a person should look at, newest first; none about a task that is closed. Of a digest that failed its
--- tasks are shown, but of one that is held only the digest, for it is what a person releases. A call that nobody has
+-- Messages that a person should look at, newest first, and :most_counted of how many they are; none about a task that is
+-- closed, and of those about the same, the one that decides whether it is sent again by a replay. Of a digest that failed
+-- its tasks are shown, but of one that is held only the digest, for it is what a person releases. A call that nobody has
 -- taken asks nothing of anybody: the supervisors know. Reading changes nothing.
+WITH aside AS MATERIALIZED (
+    SELECT n.*
+    FROM orchestration.notification n
+    CROSS JOIN LATERAL orchestration.stand_ins(ARRAY[n.id]) s
+    WHERE (n.state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR n.log_owes = 'row')
+      AND (n.over_at >= n.created_at) IS NOT TRUE
+      AND (n.task_id IS NOT NULL OR n.episode_id IS NOT NULL OR n.state IN ('IN_DOUBT', 'HELD'))
+      AND (n.named_by IS NULL OR n.state <> 'HELD')
+      AND NOT (n.channel = 'VOICE' AND n.state = 'UNDELIVERED')
+      AND (n.state NOT IN ('FAILED', 'UNDELIVERED') OR n.log_owes = 'row' OR s.stand_in IS NULL)
+    ORDER BY n.created_at DESC
+    LIMIT :most_counted
+)
 SELECT id::text, task_id, episode_id, kind, state, reason,
-       extract(epoch FROM orchestration.clock() - created_at)::float AS age
-FROM orchestration.notification
-WHERE (state IN ('IN_DOUBT', 'HELD', 'FAILED', 'UNDELIVERED') OR log_owes = 'row')
-  AND (over_at >= created_at) IS NOT TRUE
-  AND (task_id IS NOT NULL OR episode_id IS NOT NULL OR state IN ('IN_DOUBT', 'HELD'))
-  AND (named_by IS NULL OR state <> 'HELD')
-  AND NOT (channel = 'VOICE' AND state = 'UNDELIVERED')
+       extract(epoch FROM orchestration.clock() - created_at)::float AS age,
+       (SELECT count(*) FROM aside) AS counted
+FROM aside
 ORDER BY created_at DESC
 LIMIT :most;
 

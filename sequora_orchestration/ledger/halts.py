@@ -7,7 +7,7 @@ from sequora_orchestration.database import (
     NamedStatements,
 )
 from sequora_orchestration.domain.answers import Refused, Unclear
-from sequora_orchestration.domain.halts import Pause, Provider
+from sequora_orchestration.domain.halts import HaltsInForce, Pause, Provider
 from sequora_orchestration.ledger.room import Room
 from sequora_orchestration.ledger.rows import Operator
 
@@ -102,3 +102,7 @@ class Halts(Room):
     def pauses(self) -> list[Pause]:
         """Return the pauses in force, one for each paused kind of message."""
         return [Pause(**row) for row in self._rows("pauses")]
+
+    def in_force(self) -> HaltsInForce:
+        """Return both."""
+        return HaltsInForce(pauses=self.pauses(), providers=self.providers())

@@ -60,6 +60,7 @@ class Ended:
 
     id: str
     kind: str
+    channel: str
     severity: str | None
     task_id: str | None
     episode_id: str | None

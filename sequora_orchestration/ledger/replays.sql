@@ -23,7 +23,7 @@ WITH ended AS MATERIALIZED (
     WHERE n.sent_at >= :since AND n.sent_at < :until AND n.state IN ('SENT', 'DELIVERED')
       AND n.kind = ANY (CAST(:kinds AS text[])) AND n.state = ANY (CAST(:states AS text[]))
 )
-SELECT n.id::text, n.kind, n.state, n.severity, n.task_id, n.episode_id, n.reason,
+SELECT n.id::text, n.kind, n.channel, n.state, n.severity, n.task_id, n.episode_id, n.reason,
        h.hindrance
 FROM (SELECT array_agg(id) AS ids FROM ended) AS found
 CROSS JOIN LATERAL orchestration.hindrances(found.ids, :also_sent) h

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -127,7 +128,7 @@ def message_id(id_: str) -> str | None:
         return None
 
 
-def message(row: RowMapping) -> Message:
+def message(row: RowMapping | dict[str, Any]) -> Message:
     """Return a list's row as a message."""
     fields = {**row, "state": State(row["state"])}
     if "cause" in fields:

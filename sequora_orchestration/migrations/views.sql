@@ -222,55 +222,70 @@ COMMENT ON FUNCTION orchestration.is_told_otherwise_since(orchestration.notifica
     'Whether the nurse whom a digest was to tell of a task has had a text of its own about it since, or another digest '
     'that tells of it, or is about to';
 
+CREATE OR REPLACE FUNCTION orchestration.stand_ins(ids uuid[])
+    RETURNS TABLE (id uuid, stand_in text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    -- In one piece, and of many messages: a function that has a SELECT of its own and is called for each of them takes a
+    -- millisecond each. Each part finds its rows by an index. If there are several, the one that says most is named.
+    SELECT n.id, (
+        SELECT CASE
+            WHEN o.state IN ('FAILED', 'UNDELIVERED', 'CANCELLED') THEN 'STAND_IN_ENDED'
+            WHEN o.recipient_id IS DISTINCT FROM n.recipient_id THEN 'SOMEBODY_ELSE_TOLD'
+            WHEN o.state IN ('SENT', 'DELIVERED') THEN 'STAND_IN_SENT'
+            ELSE 'STAND_IN_ON_ITS_WAY'
+        END
+        FROM (
+            SELECT o.state, o.recipient_id FROM orchestration.notification o
+            WHERE o.task_id = n.task_id AND o.kind = n.kind AND orchestration.stands_in_for(o, n)
+            UNION ALL
+            SELECT o.state, o.recipient_id FROM orchestration.notification o
+            -- Neither `o.task_id IS NULL` nor `o.kind = n.kind`: for each message, all that are about no task, or are of
+            -- its kind, would be looked through by a second index.
+            WHERE n.task_id IS NULL AND o.episode_id = n.episode_id AND o.task_id IS NOT DISTINCT FROM n.task_id
+              AND o.kind || '' = n.kind AND orchestration.stands_in_for(o, n)
+            UNION ALL
+            SELECT o.state, o.recipient_id FROM orchestration.notification o
+            WHERE n.task_id IS NULL AND n.episode_id IS NULL AND o.again_of = n.id
+              AND orchestration.stands_in_for(o, n)
+            UNION ALL
+            SELECT o.state, o.recipient_id FROM orchestration.notification o
+            WHERE n.task_id IS NULL AND n.episode_id IS NULL
+              AND o.resent_of = coalesce(
+                  n.resent_of,
+                  (SELECT tried.resent_of FROM orchestration.notification tried WHERE tried.id = n.again_of),
+                  n.again_of,
+                  n.id
+              )
+              AND orchestration.stands_in_for(o, n)
+        ) AS o
+        ORDER BY o.state IN ('FAILED', 'UNDELIVERED', 'CANCELLED'), o.recipient_id IS DISTINCT FROM n.recipient_id,
+                 o.state IN ('SENT', 'DELIVERED')
+        LIMIT 1
+    )
+    FROM orchestration.notification n
+    WHERE n.id = ANY (stand_ins.ids)
+$$;
+COMMENT ON FUNCTION orchestration.stand_ins(uuid[]) IS
+    'How it stands with the message that makes it needless to send each of these messages again; NULL if there is none';
+
 CREATE OR REPLACE FUNCTION orchestration.hindrances(ids uuid[], also_sent boolean)
     RETURNS TABLE (id uuid, hindrance text) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- In one piece, and of many messages: a function that has a SELECT of its own and is called for each of them takes a
-    -- millisecond each. Each EXISTS finds its rows by an index.
-    SELECT n.id, CASE
-        WHEN n.named_by IS NOT NULL THEN 'IN_DIGEST'
-        WHEN n.ended_by IS NOT NULL THEN 'ENDED_BY_SOMEBODY'
-        WHEN CASE
-            WHEN n.task_id IS NOT NULL THEN EXISTS (
-                SELECT FROM orchestration.notification o
-                WHERE o.task_id = n.task_id AND o.kind = n.kind AND orchestration.stands_in_for(o, n)
-                OFFSET 0
-            )
-            WHEN n.episode_id IS NOT NULL THEN EXISTS (
-                SELECT FROM orchestration.notification o
-                WHERE o.episode_id = n.episode_id AND o.task_id IS NULL AND o.kind = n.kind
-                  AND orchestration.stands_in_for(o, n)
-                OFFSET 0
-            )
-            ELSE EXISTS (
-                SELECT FROM orchestration.notification o
-                WHERE o.again_of = n.id AND orchestration.stands_in_for(o, n)
-                OFFSET 0
-            ) OR EXISTS (
-                SELECT FROM orchestration.notification o
-                WHERE o.resent_of = coalesce(
-                          n.resent_of,
-                          (SELECT tried.resent_of FROM orchestration.notification tried WHERE tried.id = n.again_of),
-                          n.again_of,
-                          n.id
-                      )
-                  AND orchestration.stands_in_for(o, n)
-                OFFSET 0
-            )
-        END THEN 'HAS_STAND_IN'
-        WHEN hindrances.also_sent THEN NULL
+    SELECT n.id, coalesce(
+        CASE WHEN n.named_by IS NOT NULL THEN 'IN_DIGEST' WHEN n.ended_by IS NOT NULL THEN 'ENDED_BY_SOMEBODY' END,
+        s.stand_in,
         -- One that was cancelled after it had been in doubt was perhaps sent; of one that failed the last attempt was
         -- refused, or not found. A text that was given up may be found at the phone company all the same.
-        WHEN n.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
-             OR (n.state = 'CANCELLED' AND n.doubtful_since IS NOT NULL)
-             OR EXISTS (
-                 SELECT FROM orchestration.lost_attempt l
-                 WHERE l.notification_id = n.id AND (l.found_sid IS NOT NULL OR l.look_at IS NOT NULL)
-                 OFFSET 0
-             )
-        THEN 'MAY_HAVE_ARRIVED'
-    END
-    FROM orchestration.notification n
-    WHERE n.id = ANY (hindrances.ids)
+        CASE WHEN NOT hindrances.also_sent AND (
+            n.state NOT IN ('FAILED', 'UNDELIVERED', 'CANCELLED')
+            OR (n.state = 'CANCELLED' AND n.doubtful_since IS NOT NULL)
+            OR EXISTS (
+                SELECT FROM orchestration.lost_attempt l
+                WHERE l.notification_id = n.id AND (l.found_sid IS NOT NULL OR l.look_at IS NOT NULL)
+                OFFSET 0
+            )
+        ) THEN 'MAY_HAVE_ARRIVED' END
+    )
+    FROM orchestration.stand_ins(hindrances.ids) s
+    JOIN orchestration.notification n ON n.id = s.id
 $$;
 COMMENT ON FUNCTION orchestration.hindrances(uuid[], boolean) IS
     'Why each of these messages, which are over, is not sent again together with others, as far as the ledger knows; '

@@ -169,8 +169,8 @@ def downgrade() -> None:
             orchestration.spell,
             orchestration.spell_key, orchestration.unassigned_tasks, orchestration.named_unassigned,
             orchestration.care_tasks, orchestration.care_episodes, orchestration.admission, orchestration.ready,
-            orchestration.hindrances_by_now, orchestration.hindrances, orchestration.is_replayed,
-            orchestration.due_since,
+            orchestration.hindrances_by_now, orchestration.hindrances, orchestration.stand_ins,
+            orchestration.is_replayed, orchestration.due_since,
             orchestration.is_told_otherwise_since, orchestration.stands_in_for, orchestration.first_of,
             orchestration.resent_key;
 
