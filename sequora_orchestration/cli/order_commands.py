@@ -113,8 +113,8 @@ def replay(*, is_ordered: bool, as_json: bool, why: str | None, who: str | None,
     Without --yes it changes nothing: it shows how many ended so, by kind and reason, how many are left out and why, and
     the first ten that would be sent. Left out is whatever is not wanted any more, by the same rules as ever, and what a
     later message about the same stands in for. Each of the others is sent by a new message, most severe first, as the
-    sender's rate, pauses and digests allow. Interrupted, the same order once more does the rest; a second one finds
-    nothing to do.
+    sender's rate, pauses and digests allow. Interrupted, the same order once more does the rest. With an
+    --until that has passed, a second one finds nothing to do; without it, what failed again since is sent once more.
 
     \b
     sequora replay --since 2h                                  what failed in the last two hours?

@@ -2,8 +2,9 @@
 
 The keys of the JSON: `since` and `until` (ISO-8601, UTC), `states`, `kinds`, `also_sent`, `is_done` (whether it was
 done), `found`, `again` (how many would be, or were, sent again), `groups` (`kind`, `state`, `reason`, `found`,
-`again`), `left_out` and `waiting` (numbers by reason), and `first` (up to ten: `id`, `kind`, `severity`, `task_id`,
-`episode_id`; of those that would be sent, or of the new messages).
+`again`), `left_out` and `waiting` (numbers by reason), `resent` (how many of those that are sent again had been so
+before) and `last_resent_at` (null if none), and `first` (up to ten: `id`, `kind`, `severity`, `task_id`, `episode_id`;
+of those that would be sent, or of the new messages).
 """
 
 import json
@@ -150,6 +151,12 @@ def as_page(wanted: Wanted, done: Replay, *, is_done: bool, zone: tzinfo | None)
             wraps=COLUMNS,
         )
     ]
+    if tally.last_resent_at:
+        before = (
+            f"{tally.resent:,} of those that {'are' if is_done else 'would be'} sent again had been sent again before"
+        )
+        ended = f"last at {in_zone(tally.last_resent_at, zone)}, and ended so once more: is the cause mended?"
+        blocks.append(Block(shape="{}", rows=[Toned(f"{before}, {ended}", Tone.CARE)], wraps=COLUMNS))
     if tally.left_out:
         heading = f"{'left out' if is_done else 'would be left out'}: {tally.left_out.total()}"
         blocks.append(_counted(heading, tally.left_out))
@@ -160,9 +167,17 @@ def as_page(wanted: Wanted, done: Replay, *, is_done: bool, zone: tzinfo | None)
         rows = [
             (one.kind, one.severity or "-", one.id, in_words(one.task_id, one.episode_id, one.id)) for one in done.first
         ]
-        heading = f"the first {len(rows)}, most severe first" if len(rows) > 1 else "the message"
+        heading = _heading_of_first(len(rows), tally.again, is_done=is_done)
         blocks.append(Block(shape=FIRST, rows=[Toned(heading, Tone.HEADING), *rows]))
     return [*blocks, Block(shape="{}", rows=[_summary(done, is_done=is_done)])]
+
+
+def _heading_of_first(shown: int, of: int, *, is_done: bool) -> str:
+    """Return what stands above the messages that are named: those that would be sent again, or the new ones."""
+    if of == 1:
+        return "the new message" if is_done else "the message"
+    noun = "new messages" if is_done else "messages"
+    return f"the first {shown} {noun}, most severe first" if shown < of else f"the {noun}, most severe first"
 
 
 def _summary(done: Replay, *, is_done: bool) -> str | Toned:
@@ -234,6 +249,8 @@ def _as_json(wanted: Wanted, done: Replay, *, is_done: bool) -> str:
             ],
             "left_out": done.tally.left_out,
             "waiting": _waiting(done, UTC),
+            "resent": done.tally.resent,
+            "last_resent_at": at.astimezone(UTC).isoformat() if (at := done.tally.last_resent_at) else None,
             "first": [
                 {
                     "id": one.id,

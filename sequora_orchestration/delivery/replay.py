@@ -82,8 +82,14 @@ def _replay_chunk(
         if halt:
             done.halted[halt] += 1
         done.tally.add(
-            one.kind, one.state, one.reason, left_out=left_out, waits=why.reason if why and halt is None else None
+            one.kind,
+            one.state,
+            one.reason,
+            left_out=left_out,
+            waits=why.reason if why and halt is None else None,
         )
+        if one.resent_at and left_out is None:
+            done.tally.note_resent(one.resent_at)
 
 
 def _is_left_out(why: Withheld | None) -> bool:

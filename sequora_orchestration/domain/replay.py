@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from sequora_orchestration.domain.ledger_state import State
@@ -100,6 +101,11 @@ class Tally:
     waiting: Counter[str] = field(default_factory=Counter)
     """Of those that are sent again: by the reason why they still wait."""
 
+    resent: int = 0
+    """How many of those that are sent again had been sent again before, by order."""
+
+    last_resent_at: datetime | None = None
+
     def add(self, kind: str, state: State, reason: str | None, *, left_out: str | None, waits: str | None) -> None:
         """Count a message; `left_out` is why it is not sent again, `waits` why it will not go out at once."""
         count = self.groups.setdefault(Group(kind, state, in_general(reason)), Count())
@@ -110,6 +116,11 @@ class Tally:
         count.again += 1
         if waits is not None:
             self.waiting[in_general(waits)] += 1
+
+    def note_resent(self, at: datetime) -> None:
+        """Count a message that is sent again, and had been so before, then."""
+        self.resent += 1
+        self.last_resent_at = max(self.last_resent_at or at, at)
 
     @property
     def found(self) -> int:

@@ -66,6 +66,9 @@ class Ended:
     episode_id: str | None
     state: State
     reason: str | None
+    resent_at: datetime | None
+    """When it was made by an operator's order, if that has sent another one again by it."""
+
     hindrance: Hindrance | None
     """Why it is not sent again, as far as the ledger knows."""
 

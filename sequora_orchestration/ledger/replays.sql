@@ -24,10 +24,13 @@ WITH ended AS MATERIALIZED (
       AND n.kind = ANY (CAST(:kinds AS text[])) AND n.state = ANY (CAST(:states AS text[]))
 )
 SELECT n.id::text, n.kind, n.channel, n.state, n.severity, n.task_id, n.episode_id, n.reason,
+       CASE WHEN n.resent_of IS NOT NULL THEN n.created_at
+            WHEN tried.resent_of IS NOT NULL THEN tried.created_at END AS resent_at,
        h.hindrance
 FROM (SELECT array_agg(id) AS ids FROM ended) AS found
 CROSS JOIN LATERAL orchestration.hindrances(found.ids, :also_sent) h
 JOIN orchestration.notification n ON n.id = h.id
+LEFT JOIN orchestration.notification tried ON tried.id = n.again_of
 ORDER BY n.urgency, n.owed_since, n.id;
 
 -- name: as_new

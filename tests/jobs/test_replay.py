@@ -405,6 +405,43 @@ def test_a_message_of_a_later_turn_stands_in_for_an_earlier_one(care: Care, runs
     assert found_and_again(asked()) == (1, 0)
 
 
+def test_what_has_failed_again_after_it_was_sent_again_is_told_apart(care: Care, runs: Runs, phones: Phones) -> None:
+    """While the cause lasts; with an end that has passed the same order finds nothing to do."""
+    task = failed(care, runs, phones)
+    care.a_task(care.a_nurse("+12025550102"), created_at=NOW + 10 * MINUTE)
+    phones.company.always(REGION_OFF)
+    assert asked(done=True)["resent"] == 0
+    ticked(runs, [NEW_TASKS])
+    care.it_is(NOW + 20 * MINUTE)
+    assert care.states(task) == ["FAILED", "FAILED"]
+    told = asked()
+    assert found_and_again(told) == (3, 2)
+    assert (told["resent"], told["last_resent_at"]) == (1, "2026-03-02T15:10:00+00:00")
+    shown = " ".join(page().split())
+    assert "1 of those that would be sent again had been sent again before, last at 2026-03-02 15:10:00 UTC" in shown
+    assert found_and_again(asked(until="15:05", done=True)) == (1, 0)
+
+
+def test_messages_are_named_as_the_first_ones_only_if_there_are_more(care: Care, runs: Runs, phones: Phones) -> None:
+    """And as new ones, if they are."""
+    nurse = care.a_nurse()
+    phones.company.always(REGION_OFF)
+    for _ in range(3):
+        care.a_task(nurse, created_at=NOW)
+    ticked(runs, [NEW_TASKS])
+    care.it_is(NOW + MINUTE)
+    assert "\nthe messages, most severe first\n" in page()
+    shown = page(done=True)
+    assert "\nthe new messages, most severe first\n" in shown
+    assert all(str(row["id"]) in shown for row in care.ledger() if row["resent_of"])
+    for _ in range(10):
+        care.a_task(nurse, created_at=NOW + MINUTE)
+    ticked(runs, [NEW_TASKS])
+    care.it_is(NOW + 2 * MINUTE)
+    assert "\nthe first 10 messages, most severe first\n" in page()
+    assert "\nthe first 10 new messages, most severe first\n" in page(done=True)
+
+
 @pytest.mark.parametrize(
     ("typed", "why"),
     [
