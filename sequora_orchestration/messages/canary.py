@@ -50,7 +50,7 @@ def _unwanted(facts: Facts) -> Suppression | None:
 def _unreachable(facts: Facts) -> Suppression | None:
     operator = facts.recipient
     if not isinstance(operator, Operator):
-        return cancelled(Cause.CANARY_OFF, "the worker has no SEQUORA_CANARY_NUMBER")
+        return cancelled(Cause.CANARY_OFF, "SEQUORA_CANARY_NUMBER is not set here")
     try:
         e164(operator.primary_phone)
     except UnusablePhoneError as error:
