@@ -1,12 +1,12 @@
 """`sequora status`: the ledger, the sensors and the workers at a glance. Ids and states only.
 
 The keys of its JSON are those of `Figures` (counts by kind and state, the last hour, the oldest due message, messages
-set aside, doubts, the phone company by channel, pauses), `provider` (the phone company, of texts), and `tick_ages`,
-`ticks`, `sla_scan`, `standstill` (why no sensor ticks; null if any does), `views_dropped` (a sentence, if
-`sequora migrate --drop-views` did it), `canary` (the hourly test text; null if none is sent), `reconciled` (what was
-found of the last day that was compared with the phone company's list; null if none was; `age` is since it began),
-`workers` (null if unknown), `unknown_words` (words of open tasks and active people without a meaning in the map) and
-`sizes`; ages and latencies are in seconds.
+set aside and how many more, doubts, the phone company by channel, pauses, replays), `provider` (the phone company, of
+texts), and `tick_ages`, `ticks`, `sla_scan`, `standstill` (why no sensor ticks; null if any does), `views_dropped` (a
+sentence, if `sequora migrate --drop-views` did it), `canary` (the hourly test text; null if none is sent), `reconciled`
+(what was found of the last day that was compared with the phone company's list; null if none was; `age` is since it
+began), `workers` (null if unknown), `unknown_words` (words of open tasks and active people without a meaning in the
+map) and `sizes`; ages and latencies are in seconds.
 """
 
 import json
@@ -34,7 +34,7 @@ from sequora_orchestration.domain.health import Standstill
 from sequora_orchestration.domain.last_reconciled import LastReconciled
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.domain.notification import SMS, in_words
-from sequora_orchestration.domain.spell import spell_seconds
+from sequora_orchestration.domain.spell import counted, spell_seconds
 from sequora_orchestration.ledger.figures import MOST_COUNTED, Figures
 from sequora_orchestration.ledger.ledger import open_ledger
 from sequora_orchestration.ledger.measurements import open_measurements
@@ -230,7 +230,7 @@ def _figures(figures: Figures) -> Iterator[Row]:
         said = f"{kind}, by {pause.paused_by} since {_time(pause.paused_at)}: {pause.why}"
         yield Toned("PAUSED", Tone.CARE), said
     for replay in figures.replays:
-        yield "Sent again", f"what had ended, by a replay of {replay.who} at {_time(replay.at)}: {replay.why}"
+        yield "Replay", f"{replay.who} at {_time(replay.at)}, {counted(replay.messages, 'message')}: {replay.why}"
     for provider in figures.providers.values():
         if provider.channel == SMS or not provider.is_untouched:
             yield "Phone company", _provider(provider)

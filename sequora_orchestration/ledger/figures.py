@@ -43,6 +43,8 @@ class Replay:
     at: datetime
     who: str
     why: str
+    messages: int
+    """How many it has sent again, as far as they are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,10 +58,23 @@ ORDER BY created_at DESC
 LIMIT :most;
 
 -- name: replays
--- The replays that operators have ordered in the last day, newest first. Reading changes nothing.
-SELECT at, who, why FROM orchestration.operator_action
-WHERE notification_id IS NULL AND verb = 'replay' AND at > orchestration.clock() - interval '1 day'
-ORDER BY id DESC
+-- The replays that operators have ordered in the last day, newest first, and how many messages each has sent again: those
+-- that are recorded after the order itself, and before the same person's next one for the same reason. Reading changes
+-- nothing.
+WITH recorded AS MATERIALIZED (
+    SELECT id, at, who, why, notification_id IS NULL AS is_order,
+           count(*) FILTER (WHERE notification_id IS NULL) OVER (PARTITION BY who, why ORDER BY id) AS place
+    FROM orchestration.operator_action
+    WHERE verb = 'replay' AND at > orchestration.clock() - interval '1 day'
+)
+SELECT o.at, o.who, o.why,
+       (
+           SELECT count(*) FROM recorded m
+           WHERE NOT m.is_order AND m.who = o.who AND m.why = o.why AND m.place = o.place
+       ) AS messages
+FROM recorded o
+WHERE o.is_order
+ORDER BY o.id DESC
 LIMIT :most;
 
 -- name: doubts

@@ -12,6 +12,7 @@ from runs import Runs
 
 from sequora_orchestration.cli import orders
 from sequora_orchestration.cli.commands import sequora
+from sequora_orchestration.ledger.rows import Operator
 from sequora_orchestration.messages.task_created import NEW_TASKS
 
 MINUTE = timedelta(minutes=1)
@@ -84,3 +85,21 @@ def test_how_many_more_there_are_is_said(care: Care, runs: Runs, phones: Phones)
     assert (len(status["set_aside"]), status["more_set_aside"]) == (10, 2)
     asked(done=True, kinds=["task-created"])
     assert " more\n" not in shown()
+
+
+def test_each_replay_is_shown_with_how_many_messages_it_has_sent_again(care: Care, runs: Runs, phones: Phones) -> None:
+    """Also if the same person has given the same order twice."""
+    failed(care, runs, phones, tasks=3)
+    asked(done=True)
+    care.it_is(NOW + 2 * MINUTE)
+    ticked(runs, [NEW_TASKS])
+    care.it_is(NOW + 3 * MINUTE)
+    asked(done=True, by=Operator(who="ben", why="the number is mended"))
+    ticked(runs, [NEW_TASKS])
+    care.a_task(care.a_nurse("+12025550102"), created_at=NOW + 3 * MINUTE)
+    ticked(runs, [NEW_TASKS])
+    care.it_is(NOW + 4 * MINUTE)
+    asked(done=True)
+    told = [(one.who, one.messages) for one in runs.ledger.overview.figures().replays]
+    assert told == [("maya", 4), ("ben", 3), ("maya", 3)]
+    assert ", 4 messages: texting was off at Twilio" in shown()
