@@ -8,10 +8,10 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from sequora_orchestration.settings.durations import Duration, read_duration
+from sequora_orchestration.settings.durations import LONGEST_DELAY, read_duration
 
 A_TIME = (
-    "give a time of today (14:00), an age (2h, 90m, 1d), or a date and time (2026-11-30T14:00, with a zone: "
+    "give a time of today (14:00, 14:00Z), an age (2h, 90m, 1d), or a date and time (2026-11-30T14:00, with a zone: "
     "2026-11-30T14:00Z)"
 )
 
@@ -19,8 +19,8 @@ A_TIME = (
 EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
-_TIME_OF_TODAY = re.compile(r"\d{1,2}:\d\d(:\d\d)?")
-_AGE = TypeAdapter[timedelta](Duration)
+_TIME_OF_TODAY = re.compile(r"(?P<time>\d{1,2}:\d\d(:\d\d)?)(?P<zone>Z|[+-]\d\d:\d\d)?", re.IGNORECASE)
+_AGE = TypeAdapter(timedelta)
 
 
 class MomentError(Exception):
@@ -33,12 +33,15 @@ def moment(typed: str, option: str, *, now: datetime, zone: tzinfo | None = None
     Raises MomentError.
     """
     text = typed.strip()
-    if _TIME_OF_TODAY.fullmatch(text):
-        return _of_today(text, option, now=now, zone=zone)
-    try:
-        return now - _AGE.validate_python(read_duration(text))
-    except (ValueError, ValidationError):
-        pass
+    if not text:
+        raise MomentError(f'{option} "" is no time: {A_TIME}')
+    if of_today := _TIME_OF_TODAY.fullmatch(text):
+        return _of_today(text, of_today, option, now=now, zone=zone)
+    if (age := _age(text)) is not None:
+        if age > LONGEST_DELAY:
+            most = f"an age is {LONGEST_DELAY.days} days at most"
+            raise MomentError(f"{option} {text} is too long ago: {most}; for an earlier time give its date")
+        return now - age
     try:
         whole = datetime.fromisoformat(text)
         at = whole if whole.tzinfo else _local(whole, zone)
@@ -49,9 +52,21 @@ def moment(typed: str, option: str, *, now: datetime, zone: tzinfo | None = None
     return at
 
 
-def _of_today(text: str, option: str, *, now: datetime, zone: tzinfo | None) -> datetime:
-    hour, minute, second = [*map(int, text.split(":")), 0][:3]
+def _age(text: str) -> timedelta | None:
+    """Return the length of time that a text says; None if it says none."""
     try:
+        age = _AGE.validate_python(read_duration(text))
+    except (ValueError, ValidationError):
+        return None
+    return age if age >= timedelta(0) else None
+
+
+def _of_today(text: str, read: re.Match[str], option: str, *, now: datetime, zone: tzinfo | None) -> datetime:
+    """Return a time of today, where the zone is that is typed with it, or else in `zone`."""
+    hour, minute, second = [*map(int, read["time"].split(":")), 0][:3]
+    try:
+        if read["zone"]:
+            zone = datetime.fromisoformat(f"2000-01-01T00:00{read['zone'].upper()}").tzinfo
         at = _local(datetime.combine(now.astimezone(zone), time(hour, minute, second)), zone)
     except ValueError:
         raise MomentError(f"{option} {text} is no time of a day: {A_TIME}") from None

@@ -90,7 +90,7 @@ def _order(verb: str, id_: str, kind: str | None, why: str | None, who: str | No
 
 @click.command()
 @click.option(
-    "--since", required=True, metavar="TIME", help="From when on they ended: 14:00 (today), 2h, 1d, ISO 8601."
+    "--since", required=True, metavar="TIME", help="From when on they ended: 14:00 or 14:00Z (today), 2h, 1d, ISO 8601."
 )
 @click.option("--until", metavar="TIME", help="Until when, likewise; until now, if left out.")
 @click.option(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
 
 import click
 
@@ -91,7 +92,7 @@ def _open_delivery() -> Delivery:
 def _wanted(asked: Asked, *, now: datetime, zone: tzinfo | None) -> Wanted:
     try:
         since = moment(asked.since, "--since", now=now, zone=zone)
-        until = moment(asked.until, "--until", now=now, zone=zone) if asked.until else now
+        until = moment(asked.until, "--until", now=now, zone=zone) if asked.until is not None else now
     except MomentError as error:
         raise OrderRefusedError(str(error)) from None
     if since > now:
@@ -99,7 +100,9 @@ def _wanted(asked: Asked, *, now: datetime, zone: tzinfo | None) -> Wanted:
     if since >= until:
         raise OrderRefusedError(f"--since, {in_zone(since, zone)}, is not before the end, {in_zone(until, zone)}")
     if unknown := [one for one in asked.kinds if one not in KINDS]:
-        raise OrderRefusedError(f"there are no messages of the kind {unknown[0]}; there are {', '.join(KINDS)}")
+        near = get_close_matches(unknown[0].lower(), KINDS, n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]}? There are" if near else "there are"
+        raise OrderRefusedError(f"there are no messages of the kind {unknown[0]}: {meant} {', '.join(KINDS)}")
     return Wanted(
         since=since,
         until=until,

@@ -20,6 +20,10 @@ NEW_YORK = ZoneInfo("America/New_York")
         ("1h30m", NOW - timedelta(minutes=90)),
         ("PT1H", NOW - timedelta(hours=1)),
         ("10:30", datetime(2026, 3, 9, 14, 30, tzinfo=UTC)),
+        ("14:30Z", datetime(2026, 3, 9, 14, 30, tzinfo=UTC)),
+        ("14:30+05:00", datetime(2026, 3, 9, 9, 30, tzinfo=UTC)),
+        # Where it is an hour past midnight already.
+        ("00:30+10:00", datetime(2026, 3, 9, 14, 30, tzinfo=UTC)),
         ("9:05:07", datetime(2026, 3, 9, 13, 5, 7, tzinfo=UTC)),
         ("2026-03-09T14:00Z", datetime(2026, 3, 9, 14, tzinfo=UTC)),
         ("2026-03-09 14:00+02:00", datetime(2026, 3, 9, 12, tzinfo=UTC)),
@@ -42,7 +46,7 @@ def test_a_time_is_read_as_it_is_meant(typed: str, meant: datetime) -> None:
         "25:00",
         "12:75",
         "2026-13-01",
-        "99999999999d",
+        "14:00+99:00",
         "-2h",
         "9999-12-31T23:59",
         "0001-01-01T00:00+14:00",
@@ -50,8 +54,22 @@ def test_a_time_is_read_as_it_is_meant(typed: str, meant: datetime) -> None:
 )
 def test_what_is_no_time_is_refused_with_what_to_give(typed: str) -> None:
     """And with the option's name."""
-    with pytest.raises(MomentError, match=r"--until .*: give a time of today \(14:00\), an age \(2h, 90m, 1d\)"):
+    with pytest.raises(MomentError, match=r"--until .*: give a time of today \(14:00, 14:00Z\), an age \(2h"):
         moment(typed, "--until", now=NOW, zone=NEW_YORK)
+
+
+@pytest.mark.parametrize("typed", ["366d", "9999d", "99999999999d", "P2000D"])
+def test_an_age_of_more_than_a_year_is_too_long(typed: str) -> None:
+    """It is a time all the same, and the sentence says what is wrong with it."""
+    with pytest.raises(MomentError, match=f"^--since {typed} is too long ago: an age is 365 days at most; for an ear"):
+        moment(typed, "--since", now=NOW, zone=NEW_YORK)
+
+
+@pytest.mark.parametrize("typed", ["", "  "])
+def test_a_time_that_is_empty_is_shown_in_quotes(typed: str) -> None:
+    """Most probably a variable of a shell that is not set."""
+    with pytest.raises(MomentError, match=r'^--since "" is no time: give'):
+        moment(typed, "--since", now=NOW, zone=NEW_YORK)
 
 
 def test_a_time_of_today_that_is_still_to_come_is_refused() -> None:
