@@ -252,7 +252,7 @@ def _values(connection: Connection, name: str) -> dict[str, Any]:
         **ASKED_WITH,
         **row,
         "id": _named_by(name, row),
-        "own_id": row["id"] if name in {"subject_of", "tasks_of_digest"} else None,
+        "own_id": row["id"] if name in {"subject_of", "tasks_of_digest", "tries_of"} else None,
         "ids": ids,
         "go_live_at": None,
         "grace": 60.0,

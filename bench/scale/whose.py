@@ -15,7 +15,7 @@ STATUS = frozenset(
     }
 )
 TIMELINE = frozenset(
-    {"stories", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
+    {"stories", "tries_of", "tasks_of_episode", "tasks_of_digest", "subject_of", "lives_since", "orders_about_kinds"}
 )
 OPERATORS = frozenset({"pause", "resume", "of_subject", "cancel", "release", "resend"})
 REPLAYS = frozenset({"ended", "as_new", "named_as_new", "replay"})

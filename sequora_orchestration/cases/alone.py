@@ -1,6 +1,8 @@
 """What became of a message that is about no task and no episode: an answer to a member of staff, or a canary."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import zip_longest
 
 from sequora_orchestration.cases.judged import (
     ACCEPTED,
@@ -20,11 +22,23 @@ from sequora_orchestration.domain.case import MessageCase, Story
 from sequora_orchestration.domain.ledger_state import State
 from sequora_orchestration.messages.kind import Audience
 
+# The orders by which an operator sends a message again.
+SENT_AGAIN_BY = frozenset({"resend", "replay"})
+
 
 def of_message(case: MessageCase) -> Iterator[Verdict]:
-    """Judge the message: what became of it."""
-    for one in case.messages:
-        yield about(_of_one(case, one), one)
+    """Judge the message, and those by which it was sent again: what became of each."""
+    for one, after in zip_longest(case.messages, case.messages[1:]):
+        verdict = _of_one(case, one)
+        yield about(_sent_again(case, one, verdict, after) if after else verdict, one)
+
+
+def _sent_again(case: MessageCase, one: Story, verdict: Verdict, after: Story) -> Verdict:
+    """Return the verdict with the message by which it was sent again: what is to be done hangs on that one."""
+    order = next((given for given in after.orders if given.verb in SENT_AGAIN_BY), None)
+    how = f"sent again by {order.who}" if order else "tried once more"
+    sentence = f"{verdict.sentence}; {how} at {case.circumstances.told(after.created_at)} as message {after.id}"
+    return replace(verdict, sentence=sentence, to_do=None if verdict.to_do == _to_do(case, one) else verdict.to_do)
 
 
 def _of_one(case: MessageCase, one: Story) -> Verdict:

@@ -123,7 +123,7 @@ class _Reader:
         )
 
     def _message(self, id_: str) -> MessageCase:
-        messages = self.ledger.stories.story(id_)
+        messages = self.ledger.stories.tries_of(id_)
         return MessageCase(
             id=id_,
             messages=messages,

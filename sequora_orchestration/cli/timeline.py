@@ -222,7 +222,7 @@ def _head(case: Case) -> str:
         if value is not None
     ]
     if isinstance(case, MessageCase):
-        kinds = ", ".join(one.kind for one in case.messages)
+        kinds = ", ".join(dict.fromkeys(one.kind for one in case.messages))
         return f"Message {case.id}: {kinds}, about no task and no episode"
     return f"{_subject(case).capitalize()} {case.id}: {', '.join(said) or 'not in the application (any more)'}"
 

@@ -336,7 +336,7 @@ class EpisodeCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageCase:
-    """A message that is about no task and no episode: alone, and nothing of it is owed or has appeared."""
+    """A message about no task and no episode, and all by which it was sent again: nothing is owed or has appeared."""
 
     id: str
     circumstances: Circumstances

@@ -30,18 +30,19 @@ class Stories(Room):
     def stories(self, *, task_ids: Sequence[str] = (), episode_ids: Sequence[str] = ()) -> list[Story]:
         """Return the messages about these tasks, and the check-ins of these episodes, with their history."""
         rows = self._rows(
-            "stories", task_ids=list(task_ids), episode_ids=list(episode_ids), own_id=None, claim_id=None, of=None
+            "stories", task_ids=list(task_ids), episode_ids=list(episode_ids), own_ids=[], claim_id=None, of=None
         )
         return [_story(row) for row in rows]
 
-    def story(self, id_: str) -> list[Story]:
-        """Return the message of that id, with its history; empty if there is none."""
-        rows = self._rows("stories", task_ids=[], episode_ids=[], own_id=message_id(id_), claim_id=None, of=None)
+    def tries_of(self, id_: str) -> list[Story]:
+        """Return the message of that id, and all by which the same was sent again, with their history, oldest first."""
+        ids = [row["id"] for row in self._rows("tries_of", own_id=message_id(id_))]
+        rows = self._rows("stories", task_ids=[], episode_ids=[], own_ids=ids, claim_id=None, of=None)
         return [_story(row) for row in rows]
 
     def stories_of_claim(self, claim_id: str, *, of: str | None = None) -> list[Story]:
         """Return the same of the messages that a claim has or has settled, or of the one that an id names."""
-        rows = self._rows("stories", task_ids=[], episode_ids=[], own_id=None, claim_id=claim_id, of=of)
+        rows = self._rows("stories", task_ids=[], episode_ids=[], own_ids=[], claim_id=claim_id, of=of)
         return [_story(row) for row in rows]
 
     def tasks_of_episode(self, episode_id: str) -> list[str]:

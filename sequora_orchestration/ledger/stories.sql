@@ -1,14 +1,14 @@
 -- Messages with everything that has happened to them.
 
 -- name: stories
--- The messages about these tasks, and the check-ins of these episodes; or the message with that id (:own_id); or the
+-- The messages about these tasks, and the check-ins of these episodes; or these messages themselves (:own_ids); or the
 -- messages of a claim (:claim_id), or the one of them that an id names (:of). A message that a digest tells of is where
 -- that digest is. Reading changes nothing.
 WITH message AS MATERIALIZED (
     SELECT * FROM orchestration.notification
     WHERE task_id = ANY (CAST(:task_ids AS text[]))
        OR (task_id IS NULL AND episode_id = ANY (CAST(:episode_ids AS text[])))
-       OR id = CAST(:own_id AS uuid)
+       OR id = ANY (CAST(:own_ids AS uuid[]))
        OR (
            claim_id = CAST(:claim_id AS uuid)
            AND coalesce(CAST(:of AS text) IN (id::text, task_id), CAST(:of AS text) IS NULL)
@@ -62,6 +62,20 @@ LEFT JOIN (
     GROUP BY notification_id
 ) AS late ON late.notification_id = n.id
 ORDER BY n.created_at, n.id;
+
+-- name: tries_of
+-- A message, and all others by which the same was sent again, or tried once more. Reading changes nothing.
+WITH first AS (
+    SELECT orchestration.first_of(n) AS id FROM orchestration.notification n WHERE n.id = CAST(:own_id AS uuid)
+),
+sent AS (
+    SELECT id FROM first
+    UNION
+    SELECT o.id FROM orchestration.notification o WHERE o.resent_of = (SELECT id FROM first)
+)
+SELECT id::text FROM sent
+UNION
+SELECT o.id::text FROM sent JOIN orchestration.notification o ON o.again_of = sent.id;
 
 -- name: tasks_of_episode
 -- The tasks of an episode that there are messages about. Reading changes nothing.

@@ -412,3 +412,11 @@ def test_one_that_failed_is_sent_again_by_a_replay_within_its_hour(care: Care, r
     assert found_and_again(asked(kinds=["canary"], done=True)) == (1, 1)
     runs.tick(CANARIES)
     phones(OWN_PHONE).received_text(containing="Sequora test text")
+    first, again = (str(row["id"]) for row in care.ledger())
+    for id_ in (first, again):
+        told = CliRunner().invoke(sequora, ["timeline", id_])
+        assert told.exit_code == 0, told.output
+        text = " ".join(told.output.split())
+        assert f"NOT reached: {care.ledger()[0]['reason']}; sent again by maya at 2026-03-02 15:10:00" in text
+        assert f"as message {again} OK the operator was texted" in text
+        assert "canary 2" in text
