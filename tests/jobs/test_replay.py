@@ -244,16 +244,22 @@ def test_a_check_in_that_failed_before_it_had_its_time_gets_it(care: Care, runs:
     phones(PATIENT_PHONE).received_no_text()
 
 
-def test_supervisors_of_a_text_that_fails_are_told_by_the_sensors_and_not_twice(
-    care: Care, runs: Runs, phones: Phones
-) -> None:
-    """A message to whoever is on call is made anew by itself: the new one stands in for it. The nurse is told again."""
+def failed_for_a_supervisor_too(care: Care, runs: Runs, phones: Phones) -> str:
+    """Return a task whose supervisor's text has failed as the nurse's had; a new one is owed to the supervisor now."""
     care.a_supervisor()
     task = failed(care, runs, phones)
     phones.company.script(REGION_OFF, to=SUPERVISOR_PHONE)
     runs.tick(UNREACHED_NURSES)
     assert care.states(task, kind="nurse-unreached") == ["FAILED"]
     care.it_is(NOW + 75 * MINUTE)
+    return task
+
+
+def test_supervisors_of_a_text_that_fails_are_told_by_the_sensors_and_not_twice(
+    care: Care, runs: Runs, phones: Phones
+) -> None:
+    """A message to whoever is on call is made anew by itself: the new one stands in for it. The nurse is told again."""
+    failed_for_a_supervisor_too(care, runs, phones)
     runs.tick(UNREACHED_NURSES)
     phones(SUPERVISOR_PHONE).received_text(containing="Nurse not reached")
     told = asked("2h", done=True)
@@ -556,12 +562,7 @@ def test_what_was_sent_again_is_not_sent_once_more_by_a_launch_by_hand(care: Car
 
 def test_a_replay_waits_for_a_sensor_that_makes_the_same_anew(care: Care, runs: Runs, phones: Phones) -> None:
     """It sees the new message then, which has another key."""
-    care.a_supervisor()
-    task = failed(care, runs, phones)
-    phones.company.script(REGION_OFF, to=SUPERVISOR_PHONE)
-    runs.tick(UNREACHED_NURSES)
-    assert care.states(task, kind="nurse-unreached") == ["FAILED"]
-    care.it_is(NOW + 75 * MINUTE)
+    task = failed_for_a_supervisor_too(care, runs, phones)
     enqueue = """SELECT max(enqueued) FROM orchestration.enqueue(
         'owed_nurse_unreached', 'nurse-unreached', 'SMS',
         CAST(ROW('-infinity', '1 day', '1 hour', '30 min', '5 min', '10 min', NULL, NULL, NULL) AS orchestration.terms),

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL, CalledProcessError, run
 from threading import Thread
@@ -12,7 +12,7 @@ from threading import Thread
 import psutil
 import pytest
 from running_system import eventually
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from sequora_orchestration.local import postgres as embedded
 from sequora_orchestration.local import system
@@ -40,6 +40,28 @@ def has_ended(process: psutil.Process) -> bool:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@contextmanager
+def running(server: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """Run a server for the length of the block."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def postmaster_on(directory: Path) -> psutil.Process:
+    """Return the first process of the server that runs on a directory, as its file names it."""
+    return psutil.Process(int((directory / "postmaster.pid").read_text().splitlines()[0]))
+
+
+def answer_of(server: EmbeddedPostgres, statement: str = "SELECT 1") -> object:
+    """Return the one value that a statement asks a server for, over a connection of its own."""
+    engine = create_engine(postgres_url(server.url("postgres")), poolclass=NullPool)
+    with engine.connect() as connection:
+        return connection.scalar(text(statement))
 
 
 def command(process: psutil.Process) -> str:
@@ -91,45 +113,30 @@ def test_a_postgres_that_is_ending_is_waited_for_and_started_anew(
     tmp_path: Path, postgres_binaries: Path | None
 ) -> None:
     """`pkill -f sequora` reaches it as well: then it takes no new connection, and waits until all others are closed."""
-    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
-    server.start()
-    try:
+    with running(EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)) as server:
         pid_file = tmp_path / "postgres" / "postmaster.pid"
-        postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
-        engine = create_engine(postgres_url(server.url("postgres")))
+        engine = create_engine(postgres_url(server.url("postgres")), poolclass=NullPool)
         with engine.connect():
-            postmaster.terminate()
+            postmaster_on(tmp_path / "postgres").terminate()
             eventually(lambda: "stopping" in pid_file.read_text(), within=10, what="the server is told to end")
             server.start()
-        engine.dispose()
-        with engine.connect() as connection:
-            assert connection.scalar(text("SELECT 1")) == 1
-        engine.dispose()
-    finally:
-        server.stop()
+        assert answer_of(server) == 1
 
 
 def test_a_killed_postgres_whose_process_id_is_anothers_by_now_is_started_anew(
     tmp_path: Path, postgres_binaries: Path | None
 ) -> None:
     """As after the computer was switched off: the id in its file is in use, and nobody listens."""
-    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
-    server.start()
-    try:
+    with running(EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)) as server:
         pid_file = tmp_path / "postgres" / "postmaster.pid"
         socket_lock = pid_file.with_name(".s.PGSQL.5432.lock")
-        postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+        postmaster = postmaster_on(tmp_path / "postgres")
         postmaster.kill()
         eventually(lambda: has_ended(postmaster) and not server.programs(), within=10, what="the server is gone")
         for file in [pid_file, *([socket_lock] if socket_lock.exists() else [])]:
             file.write_text(file.read_text().replace(str(postmaster.pid), str(os.getpid()), 1))
         server.start()
-        engine = create_engine(postgres_url(server.url("postgres")))
-        with engine.connect() as connection:
-            assert connection.scalar(text("SELECT 1")) == 1
-        engine.dispose()
-    finally:
-        server.stop()
+        assert answer_of(server) == 1
 
 
 def deny_where_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,16 +153,11 @@ def test_a_postgres_that_runs_is_joined_and_stopped_also_where_root_may_not_see_
 ) -> None:
     """As in a container: the server has a user of its own there, and where its processes work is not told to root."""
     deny_where_others_work(monkeypatch)
-    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
-    server.start()
-    try:
-        pid_file = tmp_path / "postgres" / "postmaster.pid"
-        running = pid_file.read_text().splitlines()[0]
-        assert running in [str(one.pid) for one in server.programs()]
+    with running(EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)) as server:
+        postmaster = postmaster_on(tmp_path / "postgres")
+        assert postmaster in server.programs()
         server.start()
-        assert pid_file.read_text().splitlines()[0] == running
-    finally:
-        server.stop()
+        assert postmaster_on(tmp_path / "postgres") == postmaster
     assert not server.programs()
 
 
@@ -241,10 +243,7 @@ def test_a_postgres_that_was_killed_while_it_was_made_is_made_anew(
     first.join()
     try:
         server.start()
-        engine = create_engine(postgres_url(server.url("postgres")))
-        with engine.connect() as connection:
-            assert connection.scalar(text("SELECT 1")) == 1
-        engine.dispose()
+        assert answer_of(server) == 1
         assert [file.name for file in tmp_path.iterdir()] == ["postgres"]
     finally:
         server.stop()
@@ -255,14 +254,12 @@ def test_a_postgres_that_cannot_write_out_what_has_changed_ends_and_has_lost_not
 ) -> None:
     """Its log makes up for it at the next start."""
     monkeypatch.setattr(embedded, "STOPS_WITHIN", 1)
-    server = EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)
-    server.start()
-    try:
+    with running(EmbeddedPostgres(tmp_path / "postgres", binaries=postgres_binaries)) as server:
         engine = create_engine(postgres_url(server.url("postgres")))
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE kept AS SELECT 1 AS number"))
         engine.dispose()
-        postmaster = psutil.Process(int((tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
+        postmaster = postmaster_on(tmp_path / "postgres")
         alive = [one for one in postmaster.children() if not has_ended(one)]
         (checkpointer,) = [one for one in alive if "checkpointer" in command(one)]
         checkpointer.suspend()
@@ -271,12 +268,7 @@ def test_a_postgres_that_cannot_write_out_what_has_changed_ends_and_has_lost_not
         eventually(lambda: has_ended(postmaster), within=2, what="the server ends")
         assert "received immediate shutdown request" in (tmp_path / "postgres" / "log").read_text()
         server.start()
-        engine = create_engine(postgres_url(server.url("postgres")))
-        with engine.connect() as connection:
-            assert connection.scalar(text("SELECT number FROM kept")) == 1
-        engine.dispose()
-    finally:
-        server.stop()
+        assert answer_of(server, "SELECT number FROM kept") == 1
 
 
 def test_the_file_for_other_terminals_names_what_was_given_and_has_no_secret_of_it(
